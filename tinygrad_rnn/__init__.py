@@ -1,0 +1,211 @@
+"""One set of weights, every time step: recurrent networks that you can run, see, measure and use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as _np
+
+from . import nn, optim
+from .autograd import StaleGraphError, enable_grad, grad, is_grad_enabled, no_grad
+from .functions import (
+    abs,
+    arange,
+    argmax,
+    cat,
+    chunk,
+    clamp,
+    clip,
+    concat,
+    detach,
+    exp,
+    eye,
+    flatten,
+    flip,
+    full,
+    gather,
+    is_tensor,
+    linspace,
+    log,
+    log_softmax,
+    logsumexp,
+    matmul,
+    max,
+    maximum,
+    mean,
+    min,
+    minimum,
+    ones,
+    ones_like,
+    permute,
+    pow,
+    rand,
+    randn,
+    relu,
+    reshape,
+    sigmoid,
+    softmax,
+    split,
+    sqrt,
+    squeeze,
+    stack,
+    sum,
+    tanh,
+    transpose,
+    unbind,
+    unsqueeze,
+    var,
+    where,
+    zeros,
+    zeros_like,
+)
+from .nn.naming import name, steps
+from .random import manual_seed
+from .tensors import (
+    Tensor,
+    as_tensor,
+    from_numpy,
+    get_default_dtype,
+    set_default_dtype,
+    tensor,
+)
+
+if TYPE_CHECKING:
+    from .drawing.render import draw
+    from .graphs import Graph, Ledger
+
+__version__ = "0.1.0"
+
+float16 = half = _np.dtype(_np.float16)
+float32 = float = _np.dtype(_np.float32)
+float64 = double = _np.dtype(_np.float64)
+int8 = _np.dtype(_np.int8)
+int16 = short = _np.dtype(_np.int16)
+int32 = int = _np.dtype(_np.int32)
+int64 = long = _np.dtype(_np.int64)
+uint8 = _np.dtype(_np.uint8)
+bool = _np.dtype(_np.bool_)
+
+
+def graph(*outputs: Tensor) -> Graph:
+    """The recorded computation behind some tensors, as data; see :class:`Graph`.
+
+    >>> import tinygrad_rnn as tg
+    >>> lstm = tg.nn.LSTM(2, 3)
+    >>> y, (h, c) = lstm(tg.zeros(300, 1, 2))
+    >>> len(tg.graph(y).uses(lstm.weight_hh_l0))
+    300
+    """
+    from .graphs import Graph
+
+    return Graph(*outputs)
+
+
+_LATER = {
+    "Graph": "graphs",
+    "GraphNode": "graphs",
+    "CellCall": "graphs",
+    "Use": "graphs",
+    "Ledger": "graphs",
+    "draw": "drawing.render",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Names whose modules are imported when first used, so that importing stays cheap."""
+    if name in _LATER:
+        from importlib import import_module
+
+        return getattr(import_module(f".{_LATER[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = [
+    "CellCall",
+    "Graph",
+    "GraphNode",
+    "Ledger",
+    "StaleGraphError",
+    "Tensor",
+    "Use",
+    "abs",
+    "arange",
+    "argmax",
+    "as_tensor",
+    "bool",
+    "cat",
+    "chunk",
+    "clamp",
+    "clip",
+    "concat",
+    "detach",
+    "double",
+    "draw",
+    "enable_grad",
+    "exp",
+    "eye",
+    "flatten",
+    "flip",
+    "float",
+    "float16",
+    "float32",
+    "float64",
+    "from_numpy",
+    "full",
+    "gather",
+    "get_default_dtype",
+    "grad",
+    "graph",
+    "half",
+    "int",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "is_grad_enabled",
+    "is_tensor",
+    "linspace",
+    "log",
+    "log_softmax",
+    "logsumexp",
+    "long",
+    "manual_seed",
+    "matmul",
+    "max",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "name",
+    "nn",
+    "no_grad",
+    "ones",
+    "ones_like",
+    "optim",
+    "permute",
+    "pow",
+    "rand",
+    "randn",
+    "relu",
+    "reshape",
+    "set_default_dtype",
+    "short",
+    "sigmoid",
+    "softmax",
+    "split",
+    "sqrt",
+    "squeeze",
+    "stack",
+    "steps",
+    "sum",
+    "tanh",
+    "tensor",
+    "transpose",
+    "uint8",
+    "unbind",
+    "unsqueeze",
+    "var",
+    "where",
+    "zeros",
+    "zeros_like",
+]

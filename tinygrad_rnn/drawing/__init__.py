@@ -1,0 +1,1 @@
+"""How a recorded graph looks: the visual language, positions, DOT text, and files."""

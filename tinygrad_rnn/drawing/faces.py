@@ -1,0 +1,184 @@
+"""What a cell's box says and how tall its parts are: title, a band a state, chips, the row z."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from . import style
+from .unroll import Lane, Slot
+from .words import (
+    SYMBOLS,
+    at_step,
+    fold_terms,
+    plural,
+    span,
+    sub,
+    text_width,
+    without_missing,
+)
+
+if TYPE_CHECKING:
+    from ..graphs.graph import GraphNode
+
+PAD, Z_HEIGHT, CHIP_HEIGHT, CHIP_PITCH, BAND, BAND_PITCH, RAIL_PITCH = 7, 30, 15, 18, 20, 23, 30
+CHIP_GAP, MIN_WIDTH, ROOMY_WIDTH, FOLD_WIDTH = 4, 94, 104, 72
+INPUT_AT, TAP_AT = 0.26, 0.74
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """The template of one lane's cells: what is written where, in points above the cell's bottom.
+
+    ``entering`` is the state that joins x in the row z and loops back to it; the others run straight
+    through their bands. A cell without ``notation["z"]`` has no such row: all its states run straight.
+    """
+
+    title: str
+    formulas: dict[str, str]
+    z: str
+    chips: tuple[str, ...]
+    entering: str
+    states: tuple[str, ...]
+    room_for_fold: bool
+
+    @property
+    def z_middle(self) -> float:
+        """The middle of the row z."""
+        return PAD + Z_HEIGHT / 2
+
+    @property
+    def floor(self) -> float:
+        """Where the input and the weights arrive: the bottom of the row z, else of the cell."""
+        return PAD if self.z else 0.0
+
+    @property
+    def _chips_bottom(self) -> float:
+        return PAD + Z_HEIGHT + 6.5 if self.z else PAD + 1.0
+
+    @property
+    def _middle(self) -> float:
+        rows = (len(self.chips) + 1) // 2
+        tall = rows * CHIP_PITCH - (CHIP_PITCH - CHIP_HEIGHT) if rows else 0
+        return max(tall, 33 if self.room_for_fold and not self.z else 0)
+
+    def chip_row(self, i: int) -> float:
+        """The middle of the i-th row of chips, from the top."""
+        return self._chips_bottom + self._middle - CHIP_HEIGHT / 2 - i * CHIP_PITCH
+
+    @property
+    def bands(self) -> dict[str, float]:
+        """The middle of each state's band, from the lowest up."""
+        gap = 4.5 if self._middle else 1.5
+        y = self._chips_bottom + self._middle + gap + BAND / 2
+        middles: dict[str, float] = {}
+        below = ""
+        for state in reversed(self.states):
+            if below:
+                straight = self.entering not in (state, below)
+                y += RAIL_PITCH if straight else BAND_PITCH
+            middles[state] = y
+            below = state
+        return middles
+
+    @property
+    def title_middle(self) -> float:
+        """The middle of the title."""
+        return max(self.bands.values(), default=self._chips_bottom + self._middle - 10) + 24
+
+    @property
+    def height(self) -> float:
+        """The height of the whole cell."""
+        return self.title_middle + 11
+
+    def enters_at(self, state: str) -> float:
+        """At which height the state comes in (and its pill stands)."""
+        return self.z_middle if state == self.entering else self.bands[state]
+
+    def heading(self, step: int) -> str:
+        """The title at one step."""
+        return f"{self.title}  t = {step}"
+
+    def band_text(self, state: str, step: int) -> str:
+        """The formula of a state at one step, counted from 1."""
+        formula = self.formulas[state]
+        left = sub(state, step)
+        return f"{left} = {at_step(formula, self.states, step)}" if formula else left
+
+    def z_text(self, step: int, size: float, room: float) -> str:
+        """The row z at one step, broken into lines."""
+        return fold_terms(f"z = {at_step(self.z, self.states, step)}", size, room)
+
+    def z_size(self, width: float) -> float:
+        """The type size of the row z: roomy cells have a larger one."""
+        return style.NOTE if width >= ROOMY_WIDTH else style.SMALL
+
+    def width(self, slots: Sequence[Slot], roomy: bool) -> float:
+        """How wide the cell must be for what it says at these steps."""
+        least = ROOMY_WIDTH if roomy else MIN_WIDTH
+        size = style.NOTE if roomy else style.SMALL
+        needs = [float(least)]
+        for step in (slot.first for slot in slots if not slot.folded):
+            needs.append(text_width(self.heading(step), style.TITLE, True) + 10)
+            needs += [text_width(self.band_text(s, step), style.NOTE) + 8 for s in self.states]
+            if self.z:
+                terms = [f"+ {term}" for term in at_step(self.z, self.states, step).split(" + ")]
+                halves = [" ".join(terms[: (len(terms) + 1) // 2]), *terms]
+                needs += [text_width(half, size) + 24 for half in halves]
+        chip = max((text_width(c, style.NOTE) for c in self.chips), default=0) + 6
+        needs.append(2 * chip + CHIP_GAP + 10 if len(self.chips) > 1 else chip + 10)
+        return float(-(-max(needs) // 2) * 2)
+
+    def fold_width(self, slot: Slot) -> float:
+        """How wide the dashed cell must be."""
+        x = text_width(span("x", slot.first, slot.last), style.STATE, True) + 10
+        words = text_width(fold_count(slot), style.NAME, True) + 8
+        heading = text_width(fold_heading(slot), style.TITLE) + 10
+        return max(FOLD_WIDTH, words, heading, (x / 2 + 6) / (TAP_AT - INPUT_AT))
+
+
+def fold_count(slot: Slot) -> str:
+    """``x 96 steps``."""
+    return "x " + plural(len(slot.steps), "step")
+
+
+def fold_heading(slot: Slot) -> str:
+    """``t = 3 … 98``."""
+    if len(slot.steps) == 1:
+        return f"t = {slot.first}"
+    return f"t = {slot.first} … {slot.last}"
+
+
+def face_of(
+    lane: Lane, nodes: Sequence[GraphNode], weights: Iterable[str], folded: bool
+) -> Face:
+    """The face of a lane's cells: from the cell's notation, else from the recorded names and ops."""
+    call = lane.calls[lane.steps[0]]
+    z = without_missing(lane.notation.get("z", ""), weights)
+    entering = next((s for s in reversed(lane.states) if _occurs(f"{s}'", z)), "")
+    formulas = {
+        state: lane.notation.get(state) or _recorded(nodes, call.outputs.get(state))
+        for state in lane.states
+    }
+    reserved = {*lane.states, "x", "z", ""}
+    named = dict.fromkeys(nodes[i].name for i in call.nodes if nodes[i].name not in reserved)
+    chips = tuple(f"{lane.gates[n]} {n}" if n in lane.gates else n for n in named)
+    if not lane.states and not chips:
+        ops = (SYMBOLS.get(nodes[i].op, nodes[i].op) for i in call.nodes)
+        chips = tuple(dict.fromkeys(op for op in ops if op != lane.title))
+    return Face(lane.title, formulas, z, chips, entering, lane.states, folded)
+
+
+def _occurs(word: str, formula: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", formula) is not None
+
+
+def _recorded(nodes: Sequence[GraphNode], output: int | None) -> str:
+    """What is known of a state without notation: the op that made it."""
+    if output is None or not nodes[output].inputs:
+        return ""
+    op, operands = nodes[output].op, nodes[output].inputs
+    symbol = SYMBOLS.get(op, op)
+    return f"… {symbol} …" if len(operands) == 2 and symbol in "+-*/@**" else f"{symbol}(…)"

@@ -1,0 +1,52 @@
+"""A Parameter as a box of its own: bold name over dotted name, shape and use count."""
+
+from __future__ import annotations
+
+from . import style
+from .shapes import Picture
+from .unroll import Lattice
+from .words import class_name, plural, shape_text, shorten, text_width
+
+HEIGHT, MIN_WIDTH, MAX_WIDTH = 42.0, 102.0, 150.0
+
+
+def param_width(lattice: Lattice, parameter: int) -> float:
+    """How wide the box of a Parameter is."""
+    name, size = _lines(lattice, parameter)
+    widest = max(text_width(name, style.SMALL), text_width(size, style.SMALL))
+    return min(max(MIN_WIDTH, widest + 10), MAX_WIDTH)
+
+
+def draw_param(picture: Picture, lattice: Lattice, parameter: int, x: float, y: float) -> str:
+    """Draw a Parameter's box around (x, y); returns its id."""
+    width, look = param_width(lattice, parameter), style.PARAM
+    name, size = _lines(lattice, parameter)
+    short, id = lattice.short(parameter), f"param.{name}"
+    cls = f"param {class_name(short)} {class_name(name)}"
+    picture.box(id, "", x, y, width, HEIGHT, look, cls, square=True, tooltip=f"{name} {size}")
+    room = width - 6
+    for part, text, rise, type_size, bold in (
+        ("name", short, 10.0, style.NAME, True),
+        ("path", name, -2.5, style.SMALL, False),
+        ("size", size, -13.5, style.SMALL, False),
+    ):
+        words = shorten(text, type_size, room, bold)
+        picture.text(f"{id}.{part}", words, x, y + rise, type_size, look.text, bold=bold)
+    return id
+
+
+def tap_class(lattice: Lattice, parameter: int, when: str) -> str:
+    """The classes of one use: ``use W_hh lstm.weight_hh_l0 t3``; ``after`` where it has no step."""
+    short, name = lattice.short(parameter), lattice.names[parameter]
+    return f"use {class_name(short)} {class_name(name)} {when}"
+
+
+def bus_class(lattice: Lattice, parameter: int) -> str:
+    """The classes of the line that all uses of a Parameter leave."""
+    return f"bus {class_name(lattice.short(parameter))} {class_name(lattice.names[parameter])}"
+
+
+def _lines(lattice: Lattice, parameter: int) -> tuple[str, str]:
+    name = lattice.names[parameter]
+    uses = plural(len(lattice.graph.uses(name)), "use")
+    return name, f"{shape_text(lattice.nodes[parameter].shape)} · {uses}"

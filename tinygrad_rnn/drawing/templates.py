@@ -1,0 +1,170 @@
+"""Where each op of a step stands at op level: one table a cell, matched against what was recorded.
+
+A table is the cell's equations with positions. A new cell is one more table in ``TEMPLATES``; a cell
+without one is laid out as a general graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import permutations
+from typing import TYPE_CHECKING
+
+from . import style
+from .shapes import Point
+from .style import Look
+
+if TYPE_CHECKING:
+    from ..graphs.graph import GraphNode
+    from .unroll import Call
+
+C_OP = Look(style.C.stroke, style.OP.fill, style.OP.text, 1.5)
+H_OP = Look(style.H.stroke, style.OP.fill, style.OP.text, 1.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """One op: which ops it may be, what it takes (roles, ``x``, ``h'``), and where it stands.
+
+    ``side`` is where the lines of its Parameters come from. A gate is recorded under its role's name.
+    """
+
+    role: str
+    ops: str
+    takes: tuple[str, ...]
+    x: float
+    y: float
+    width: float
+    look: Look = style.OP
+    gate: bool = False
+    side: str = ""
+
+    @property
+    def height(self) -> float:
+        """Gates have two lines."""
+        return 32.0 if self.gate else 24.0
+
+
+@dataclass(frozen=True)
+class Template:
+    """One step of a cell: its frame, the spots of its ops, and the routes that are not straight."""
+
+    frame: tuple[float, float, float, float]
+    spots: tuple[Spot, ...]
+    states: dict[str, str]  # the role that writes each state
+    input: Point
+    heading: Point  # where "t = 1" begins
+    above: float  # from the frame's top to the nearest bus
+    below: float  # from the frame's bottom to the nearest bus
+    leave: Point  # where h goes up to the next layer
+    routes: dict[tuple[str, str], tuple[Point, ...]] = field(default_factory=dict)
+    swings: dict[tuple[str, str], float] = field(default_factory=dict)
+    texts: tuple[tuple[str, float, float], ...] = ()
+    junction: tuple[str, Point] | None = None  # a role whose state is also used inside the step
+
+    def spot(self, role: str) -> Spot:
+        """The spot of a role."""
+        return next(spot for spot in self.spots if spot.role == role)
+
+
+RNN = Template(
+    frame=(1, -73, 150, 38),
+    spots=(
+        Spot("v", "linear", ("h'",), 38, 0, 54, side="above"),
+        Spot("u", "linear", ("x",), 38, -54, 54, side="below"),
+        Spot("s", "add", ("u", "v"), 87, 0, 24),
+        Spot("a", "tanh relu", ("s",), 126, 0, 36, H_OP),
+    ),
+    states={"h": "a"},
+    input=(-22, -54),
+    heading=(62, 26),
+    above=34,
+    below=43,
+    leave=(126, 12),
+    routes={("u", "s"): ((65, -54), (87, -54), (87, -12))},
+)
+
+LSTM = Template(
+    frame=(1, -2, 282, 326),
+    spots=(
+        Spot("u", "linear", ("x",), 134, 18, 56, side="below"),
+        Spot("v", "linear", ("h'",), 42, 62, 56, side="below"),
+        Spot("s", "add", ("u", "v"), 134, 62, 26),
+        Spot("split", "chunk split", ("s",), 134, 106, 44),
+        Spot("i", "sigmoid", ("split",), 38, 170, 60, style.GATE, gate=True),
+        Spot("f", "sigmoid", ("split",), 102, 170, 60, style.GATE, gate=True),
+        Spot("g", "tanh", ("split",), 166, 170, 60, style.GATE, gate=True),
+        Spot("o", "sigmoid", ("split",), 230, 170, 60, style.GATE, gate=True),
+        Spot("fc", "mul", ("f", "c'"), 102, 292, 26, C_OP),
+        Spot("ig", "mul", ("i", "g"), 166, 220, 26),
+        Spot("c", "add", ("fc", "ig"), 166, 292, 26, C_OP),
+        Spot("tc", "tanh", ("c",), 230, 257, 36),
+        Spot("oh", "mul", ("o", "tc"), 230, 220, 26, H_OP),
+    ),
+    states={"c": "c", "h": "oh"},
+    input=(86, -26),
+    heading=(14, 315),
+    above=34,
+    below=70,
+    leave=(256, 220),
+    routes={
+        ("x", "u"): ((86, -14), (86, 18), (106, 18)),
+        ("i", "ig"): ((38, 186), (38, 220), (153, 220)),
+        ("c", "tc"): ((230, 292), (230, 269)),
+        ("oh", "h"): ((243, 220), (270, 220), (270, 62), (290, 62)),
+    },
+    swings={("split", "i"): -15, ("split", "f"): -5, ("split", "g"): 5, ("split", "o"): 15},
+    texts=(
+        ("z", 143, 84),
+        ("z_i", 26, 143),
+        ("z_f", 90, 143),
+        ("z_g", 178, 143),
+        ("z_o", 242, 143),
+    ),
+    junction=("c", (230, 292)),
+)
+
+TEMPLATES = (RNN, LSTM)
+
+
+def match(nodes: Sequence[GraphNode], call: Call) -> tuple[Template, dict[str, int]] | None:
+    """The template that a recorded call fits whole, and the node of each role; None without one."""
+    for template in TEMPLATES:
+        if (roles := _roles(nodes, call, template)) is not None:
+            return template, roles
+    return None
+
+
+def _roles(nodes: Sequence[GraphNode], call: Call, template: Template) -> dict[str, int] | None:
+    known: dict[int, set[str]] = {}
+    for role, node in call.inputs.items():
+        known.setdefault(node, set()).add(role if role == "x" else f"{role}'")
+    found: dict[str, int] = {}
+    for i in call.nodes:
+        node = nodes[i]
+        operands = [k for k in node.inputs if nodes[k].op != "parameter"]
+        options = [known.get(k, set()) for k in operands]
+        if node.op == "item" and len(options) == 1:
+            known[i] = options[0]
+            continue
+        free = (spot for spot in template.spots if spot.role not in found)
+        spot = next((spot for spot in free if _fits(node, options, spot)), None)
+        if spot is None:
+            return None
+        found[spot.role] = i
+        known[i] = {spot.role}
+    written = {state: found.get(role) for state, role in template.states.items()}
+    whole = len(found) == len(template.spots) and written == call.outputs
+    return found if whole else None
+
+
+def _fits(node: GraphNode, options: Sequence[set[str]], spot: Spot) -> bool:
+    if node.op not in spot.ops.split() or len(options) != len(spot.takes):
+        return False
+    if spot.gate and node.name != spot.role:
+        return False
+    return any(
+        all(role in option for role, option in zip(order, options, strict=True))
+        for order in permutations(spot.takes)
+    )

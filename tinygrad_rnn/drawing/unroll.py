@@ -1,0 +1,410 @@
+"""Which cells ran at which step: a recorded graph read as rows of cells on a grid of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from . import style
+from .perstep import Repeated, regroup
+from .plumbing import PLUMBING, SOURCES
+from .words import short_name, title_of
+
+if TYPE_CHECKING:
+    from ..graphs.graph import Graph, GraphNode
+
+MOST_BLOCKS = 6
+
+class NoLattice(Exception):
+    """This graph is no grid of cells over time; it is laid out as a general graph instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A column of the picture: one step, or several that are folded into one dashed box."""
+
+    steps: tuple[int, ...]
+    folded: bool
+
+    @property
+    def first(self) -> int:
+        """The first step, counted from 1 as pictures do."""
+        return self.steps[0] + 1
+
+    @property
+    def last(self) -> int:
+        """The last step, counted from 1."""
+        return self.steps[-1] + 1
+
+
+class Call(NamedTuple):
+    """One box of a lane: which nodes came in (``x`` and the states), which went out, which are inside."""
+
+    id: int
+    inputs: dict[str, int]
+    outputs: dict[str, int]
+    nodes: tuple[int, ...]
+
+
+class Output(NamedTuple):
+    """A value that left a cell: which lane, at which step, as which state (``y``: no state)."""
+
+    lane: Lane
+    step: int
+    role: str
+
+
+class Origin(NamedTuple):
+    """Where a cell's input comes from: another cell, or a node outside all cells; and through what."""
+
+    output: Output | None
+    node: int
+    via: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class Lane:
+    """One cell applied over and over: its calls by step, in one row of the picture."""
+
+    key: str
+    title: str
+    path: str
+    notation: Mapping[str, str]
+    gates: Mapping[str, str]
+    states: tuple[str, ...]
+    calls: dict[int, Call]
+    row: int = 0
+    block: int = 0
+    uses: dict[int, dict[int, int]] = field(default_factory=dict)
+    collected: bool = False
+
+    @property
+    def steps(self) -> list[int]:
+        """The steps at which the cell ran, in order."""
+        return sorted(self.calls)
+
+    @property
+    def out_role(self) -> str:
+        """Which output is the layer's y: h, or the cell's last state."""
+        return "h" if "h" in self.states or not self.states else self.states[-1]
+
+    def on_top(self, lanes: Sequence[Lane]) -> bool:
+        """Whether no other lane stands above this one."""
+        return all(other.block != self.block or other.row <= self.row for other in lanes)
+
+    def here(self, slot: Slot) -> list[int]:
+        """The steps of this slot at which the cell ran."""
+        return [step for step in slot.steps if step in self.calls]
+
+    def count(self, parameter: int, slot: Slot) -> int:
+        """How often a Parameter is used in this slot."""
+        used = self.uses.get(parameter, {})
+        return sum(used.get(step, 0) for step in slot.steps)
+
+
+@dataclass(eq=False)
+class Row:
+    """Lanes that use the same Parameters, one after the other, above their slab."""
+
+    lanes: list[Lane]
+    params: list[GraphNode]
+    name: str = ""
+
+
+@dataclass(eq=False)
+class Lattice:
+    """A graph on the grid: rows of lanes, blocks of columns, and what stays outside the cells."""
+
+    graph: Graph
+    nodes: Sequence[GraphNode]
+    rows: list[Row]
+    blocks: list[list[Slot]]
+    made: dict[int, Output]
+    consumers: dict[int, list[int]]
+    before: list[int]
+    after: list[int]
+
+    @property
+    def lanes(self) -> Iterator[Lane]:
+        """All lanes, from the lowest row up."""
+        return (lane for row in self.rows for lane in row.lanes)
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """The dotted name of each Parameter by its node's id."""
+        return {node.id: name for name, node in self.graph.parameters.items()}
+
+    def short(self, parameter: int) -> str:
+        """The bold name of a Parameter."""
+        return short_name(self.names[parameter])
+
+    def slots(self, lane: Lane) -> list[Slot]:
+        """The columns in which a lane has a cell."""
+        return [slot for slot in self.blocks[lane.block] if lane.here(slot)]
+
+    def origin(self, node: int) -> Origin:
+        """Follow a cell's input back through what is between the cells."""
+        via: list[str] = []
+        while True:
+            if node in self.made:
+                return Origin(self.made[node], node, tuple(reversed(via)))
+            here = self.nodes[node]
+            if here.op not in PLUMBING:
+                if here.op in SOURCES or node in self._front:
+                    return Origin(None, node, tuple(reversed(via)))
+                via.append(here.path.rpartition(".")[2] or here.op)
+            inner = [i for i in here.inputs if self.nodes[i].op not in ("input", "literal")]
+            if len(inner) != 1:
+                if not inner or node in self._front:
+                    return Origin(None, node, tuple(reversed(via)))
+                raise NoLattice
+            node = inner[0]
+
+    @cached_property
+    def _front(self) -> frozenset[int]:
+        return frozenset(self.before)
+
+
+def unroll(graph: Graph, limit: int, steps: Sequence[int] | None = None) -> Lattice:
+    """Read ``graph`` as cells on a grid; more than ``limit`` steps are folded in the middle.
+
+    Modules that run once a step outside the cells (an embedding, a head) become lanes of their own.
+    Raises :class:`NoLattice` where that cannot be drawn truly: no cells, two calls at one place, a
+    Parameter that is used between cells, or a chain of states that is broken at every step.
+    """
+    calls = graph.calls
+    if not calls:
+        raise NoLattice
+    nodes, groups = regroup(list(graph), calls)
+    lanes = [*_lanes(graph), *_module_lanes(nodes, groups, len(calls))]
+    lanes.sort(key=lambda lane: lane.calls[lane.steps[0]].nodes[0])
+    for i, lane in enumerate(lanes):
+        lane.key = f"l{i}"
+    made = _outputs(lanes, nodes)
+    before, between, after = _outside(nodes)
+    _count_uses(graph, nodes, lanes, between)
+    consumers = _consumers(nodes)
+    rows = _rows(graph, lanes)
+    _place_in_blocks(lanes, nodes, made, consumers)
+    _mark_collected(lanes, made, consumers, after)
+    count = max(lane.block for lane in lanes) + 1
+    if count > MOST_BLOCKS:
+        raise NoLattice
+    blocks = [
+        fold(sorted({s for lane in lanes if lane.block == b for s in lane.calls}), limit, steps)
+        for b in range(count)
+    ]
+    return Lattice(graph, nodes, rows, blocks, made, consumers, before, after)
+
+
+def fold(steps: Sequence[int], limit: int, shown: Sequence[int] | None = None) -> list[Slot]:
+    """Columns for ``steps``: each its own, or the first and last two and the rest in one between.
+
+    >>> [len(slot.steps) for slot in fold(range(100), 6)]
+    [1, 1, 96, 1, 1]
+    """
+    ends = style.ENDS
+    if shown is None:
+        if len(steps) <= limit:
+            return [Slot((s,), False) for s in steps]
+        keep = {*steps[:ends], *steps[-ends:]}
+    else:
+        keep = set(shown)
+        if missing := sorted(keep.difference(steps)):
+            raise ValueError(
+                f"steps={list(shown)}: the graph has no step {missing[0]}; "
+                f"its steps are {steps[0]} to {steps[-1]}"
+            )
+    slots: list[Slot] = []
+    hidden: list[int] = []
+    for step in steps:
+        if step not in keep:
+            hidden.append(step)
+            continue
+        if hidden:
+            slots.append(Slot(tuple(hidden), True))
+            hidden = []
+        slots.append(Slot((step,), False))
+    return [*slots, Slot(tuple(hidden), True)] if hidden else slots
+
+
+def _lanes(graph: Graph) -> list[Lane]:
+    """The chains that the cells' calls form through their states."""
+    lanes: dict[tuple[object, ...], Lane] = {}
+    for call in graph.calls:
+        key = (call.cell, call.path, call.label, call.run)
+        if key not in lanes:
+            notation: dict[str, str] = getattr(call.cell, "notation", {})
+            gates: dict[str, str] = getattr(call.cell, "gates", {})
+            title = title_of(call.cell, notation)
+            lanes[key] = Lane("", title, call.path, notation, gates, (), {})
+        lane = lanes[key]
+        if call.step in lane.calls:
+            raise NoLattice
+        lane.calls[call.step] = Call(call.id, call.inputs, call.outputs, call.nodes)
+    for lane in lanes.values():
+        names = {s for call in lane.calls.values() for s in (*call.inputs, *call.outputs)}
+        lane.states = tuple(s for s in sorted(names, key=_state_order) if s != "x")
+    return list(lanes.values())
+
+
+def _module_lanes(
+    nodes: Sequence[GraphNode], groups: Sequence[Repeated], number: int
+) -> list[Lane]:
+    """The lanes of modules that run once a step: no state, one input, one output."""
+    lanes: list[Lane] = []
+    for group in groups:
+        calls: dict[int, Call] = {}
+        for step, ids in group.steps.items():
+            inside = set(ids)
+            outer = (i for k in ids for i in nodes[k].inputs if i not in inside)
+            x = [i for i in outer if nodes[i].op not in ("parameter", "literal")]
+            calls[step] = Call(number, {"x": x[0]} if x else {}, {}, ids)
+            number += 1
+        lanes.append(Lane("", group.title, group.path, {}, {}, (), calls))
+    return lanes
+
+
+def _state_order(name: str) -> tuple[int, str]:
+    return ({"c": 0, "h": 2}.get(name, 1), name)
+
+
+def _outputs(lanes: list[Lane], nodes: Sequence[GraphNode]) -> dict[int, Output]:
+    """The values that left the cells, by node: states, and whatever else is used outside."""
+    made: dict[int, Output] = {}
+    owner: dict[int, Output] = {}
+    for lane in lanes:
+        for step, call in lane.calls.items():
+            for role, node in call.outputs.items():
+                made[node] = Output(lane, step, role)
+            owner[call.id] = Output(lane, step, "y")
+    for node in nodes:
+        for i in node.inputs:
+            call_id = nodes[i].call
+            if call_id is not None and call_id != node.call and i not in made:
+                made[i] = owner[call_id]
+    return made
+
+
+def _outside(nodes: Sequence[GraphNode]) -> tuple[list[int], list[int], list[int]]:
+    """Nodes outside all cells: before them, between them, after them."""
+    down: list[bool] = []
+    for node in nodes:
+        down.append(node.call is not None or any(down[i] for i in node.inputs))
+    up = [False] * len(nodes)
+    for node in reversed(nodes):
+        if node.call is not None or up[node.id]:
+            for i in node.inputs:
+                up[i] = True
+    parts: tuple[list[int], list[int], list[int]] = ([], [], [])
+    for node in nodes:
+        if node.call is not None or (node.op in SOURCES):
+            continue
+        if down[node.id]:
+            parts[1 if up[node.id] else 2].append(node.id)
+        elif up[node.id]:
+            parts[0].append(node.id)
+        else:
+            parts[2].append(node.id)
+    return parts
+
+
+def _count_uses(
+    graph: Graph, nodes: Sequence[GraphNode], lanes: list[Lane], between: list[int]
+) -> None:
+    """Give each lane its uses of each Parameter by step; a use between cells has no place here."""
+    owner = {call.id: (lane, step) for lane in lanes for step, call in lane.calls.items()}
+    barred = set(between)
+    for name, parameter in graph.parameters.items():
+        for use in graph.uses(name):
+            call = nodes[use.node].call
+            if call is not None:
+                lane, step = owner[call]
+                used = lane.uses.setdefault(parameter.id, {})
+                used[step] = used.get(step, 0) + 1
+            elif use.node in barred:
+                raise NoLattice
+
+
+def _consumers(nodes: Sequence[GraphNode]) -> dict[int, list[int]]:
+    consumers: dict[int, list[int]] = {}
+    for node in nodes:
+        for i in node.inputs:
+            consumers.setdefault(i, []).append(node.id)
+    return consumers
+
+
+def _rows(graph: Graph, lanes: list[Lane]) -> list[Row]:
+    """Lanes that share a Parameter share a row."""
+    rows: list[Row] = []
+    for lane in lanes:
+        mine = [row for row in rows if any(_share(lane, other) for other in row.lanes)]
+        merged = Row([other for row in mine for other in row.lanes] + [lane], [])
+        rows = [row for row in rows if row not in mine] + [merged]
+    rows.sort(key=lambda row: lanes.index(row.lanes[0]))
+    titles = [row.lanes[0].title for row in rows]
+    for i, row in enumerate(rows):
+        used = {p for lane in row.lanes for p in lane.uses}
+        row.params = [node for node in graph.parameters.values() if node.id in used]
+        if len(rows) > 1:
+            nth = titles[: i + 1].count(titles[i])
+            layer = f"layer {nth}" if titles.count(titles[i]) > 1 else ""
+            row.name = layer if len(set(titles)) == 1 else f"{titles[i]} {layer}".rstrip()
+        for lane in row.lanes:
+            lane.row = i
+    return rows
+
+
+def _share(a: Lane, b: Lane) -> bool:
+    return not a.uses.keys().isdisjoint(b.uses)
+
+
+def _place_in_blocks(
+    lanes: list[Lane],
+    nodes: Sequence[GraphNode],
+    made: dict[int, Output],
+    consumers: dict[int, list[int]],
+) -> None:
+    """Lanes of one row stand side by side; a lane that goes on from another stands after it.
+
+    A module that runs beside the cells stands in the columns of the cells it serves.
+    """
+    taken: dict[int, int] = {}
+    owner = {call.id: lane for lane in lanes for call in lane.calls.values()}
+    for lane in lanes:
+        if not lane.states:
+            continue
+        first = lane.calls[lane.steps[0]]
+        starts = (made[i].lane for role, i in first.inputs.items() if role != "x" and i in made)
+        after = max((other.block + 1 for other in starts if other is not lane), default=0)
+        lane.block = max(after, taken.get(lane.row, 0))
+        taken[lane.row] = lane.block + 1
+    for lane in lanes:
+        if lane.states:
+            continue
+        first = lane.calls[lane.steps[0]]
+        users = (nodes[k].call for i in first.nodes for k in consumers.get(i, ()))
+        near = [made[i].lane for i in first.inputs.values() if i in made]
+        near += [owner[call] for call in users if call is not None]
+        lane.block = max((other.block for other in near if other.states), default=0)
+
+
+def _mark_collected(
+    lanes: list[Lane],
+    made: dict[int, Output],
+    consumers: dict[int, list[int]],
+    after: list[int],
+) -> None:
+    """A lane whose outputs are used after the cells, at all steps or several, shows them as y."""
+    tail = set(after)
+    seen: dict[Lane, set[int]] = {lane: set() for lane in lanes}
+    for node, output in made.items():
+        if output.role in (output.lane.out_role, "y") and any(
+            user in tail for user in consumers.get(node, ())
+        ):
+            seen[output.lane].add(output.step)
+    for lane, steps in seen.items():
+        several = len(steps) > 1 or (len(steps) == 1 and len(lane.calls) == 1)
+        lane.collected = several and lane.on_top(lanes)

@@ -1,0 +1,552 @@
+"""Functions that users type as ``tg.*``: making tensors, and PyTorch's functions of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .ops import elementwise as e
+from .ops import products, row, shapes
+from .random import generator_or_default
+from .tensors import Tensor, _axis, _sizes, as_tensor
+
+Generator = np.random.Generator | None
+
+# ---- making tensors ---------------------------------------------------------------------------
+
+
+def _made(data: Any, dtype: Any, requires_grad: bool) -> Tensor:
+    return Tensor(data, row.default_dtype if dtype is None else dtype, requires_grad)
+
+
+def zeros(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of zeros: ``zeros(2, 3)`` or ``zeros((2, 3))``.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.zeros(2)
+    tensor([0., 0.])
+    """
+    return _made(np.zeros(_sizes(size)), dtype, requires_grad)
+
+
+def ones(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of ones: ``ones(2, 3)`` or ``ones((2, 3))``.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.ones(2)
+    tensor([1., 1.])
+    """
+    return _made(np.ones(_sizes(size)), dtype, requires_grad)
+
+
+def full(size: Any, fill_value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor filled with one value, in the dtype that ``tensor(fill_value)`` would have.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.full((2,), 7.0)
+    tensor([7., 7.])
+    """
+    value = Tensor(fill_value, dtype)
+    return Tensor(np.full(_sizes((size,)), value._data), None, requires_grad)
+
+
+def eye(n: int, m: int | None = None, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """The identity matrix of n rows (and m columns).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    return _made(np.eye(n, m), dtype, requires_grad)
+
+
+def arange(
+    start: Any, end: Any = None, step: Any = 1, dtype: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """start, start + step, ... below ``end``; integers give int64, floats the default dtype.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.arange(3)
+    tensor([0, 1, 2])
+    """
+    bounds = (0, start, step) if end is None else (start, end, step)
+    values = np.arange(*(b.item() if isinstance(b, Tensor) else b for b in bounds))
+    if dtype is None:
+        dtype = row.default_dtype if values.dtype.kind == "f" else np.int64
+    return Tensor(values, dtype, requires_grad)
+
+
+def linspace(
+    start: float, end: float, steps: int, dtype: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """``steps`` evenly spaced values from ``start`` to ``end``, both included.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.linspace(0, 1, 3)
+    tensor([0. , 0.5, 1. ])
+    """
+    return _made(np.linspace(start, end, steps), dtype, requires_grad)
+
+
+def zeros_like(input: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Zeros of the shape and dtype of another tensor.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.zeros_like(tg.ones(2, dtype=tg.float64)).dtype
+    dtype('float64')
+    """
+    t = as_tensor(input)
+    return _made(np.zeros(t.shape), dtype or t.dtype, requires_grad)
+
+
+def ones_like(input: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones of the shape and dtype of another tensor.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.ones_like(tg.zeros(2))
+    tensor([1., 1.])
+    """
+    t = as_tensor(input)
+    return _made(np.ones(t.shape), dtype or t.dtype, requires_grad)
+
+
+def randn(
+    *size: Any, generator: Generator = None, dtype: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Values from N(0, 1), drawn from ``generator`` or the one that ``manual_seed`` sets.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.randn(2, 3).shape
+    (2, 3)
+    """
+    return _made(generator_or_default(generator).normal(size=_sizes(size)), dtype, requires_grad)
+
+
+def rand(
+    *size: Any, generator: Generator = None, dtype: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Values from U(0, 1), drawn from ``generator`` or the one that ``manual_seed`` sets.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.rand(2, 3).shape
+    (2, 3)
+    """
+    return _made(generator_or_default(generator).random(_sizes(size)), dtype, requires_grad)
+
+
+# ---- elementwise -------------------------------------------------------------------------------
+
+
+def abs(input: Any) -> Tensor:
+    """|x|; the derivative at 0 is taken as 0.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.abs(tg.tensor([-2.0, 3.0]))
+    tensor([2., 3.])
+    """
+    return as_tensor(input).abs()
+
+
+def sqrt(input: Any) -> Tensor:
+    """The square root.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.sqrt(tg.tensor(9.0)).item()
+    3.0
+    """
+    return as_tensor(input).sqrt()
+
+
+def exp(input: Any) -> Tensor:
+    """e**x.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.exp(tg.tensor(0.0)).item()
+    1.0
+    """
+    return as_tensor(input).exp()
+
+
+def log(input: Any) -> Tensor:
+    """The natural logarithm.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.log(tg.tensor(1.0)).item()
+    0.0
+    """
+    return as_tensor(input).log()
+
+
+def tanh(input: Any) -> Tensor:
+    """The hyperbolic tangent; dy/dx = 1 - y**2.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.tanh(tg.tensor(0.0)).item()
+    0.0
+    """
+    return as_tensor(input).tanh()
+
+
+def sigmoid(input: Any) -> Tensor:
+    """1 / (1 + exp(-x)), without overflow; dy/dx = y (1 - y).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.sigmoid(tg.tensor(0.0)).item()
+    0.5
+    """
+    return as_tensor(input).sigmoid()
+
+
+def relu(input: Any) -> Tensor:
+    """max(x, 0); the derivative at 0 is taken as 0.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.relu(tg.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
+    return as_tensor(input).relu()
+
+
+def pow(input: Any, exponent: Any) -> Tensor:
+    """x ** exponent.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.pow(tg.tensor(3.0), 2).item()
+    9.0
+    """
+    return as_tensor(input) ** exponent
+
+
+def maximum(input: Any, other: Any) -> Tensor:
+    """The larger of two, elementwise; a tie shares the gradient evenly.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.maximum(tg.tensor([1.0, 4.0]), tg.tensor([3.0, 2.0]))
+    tensor([3., 4.])
+    """
+    return as_tensor(input).maximum(other)
+
+
+def minimum(input: Any, other: Any) -> Tensor:
+    """The smaller of two, elementwise; a tie shares the gradient evenly.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.minimum(tg.tensor([1.0, 4.0]), tg.tensor([3.0, 2.0]))
+    tensor([1., 2.])
+    """
+    return as_tensor(input).minimum(other)
+
+
+def clip(input: Any, min: Any = None, max: Any = None) -> Tensor:
+    """Values below ``min`` or above ``max`` become those; PyTorch's ``clamp``.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.clip(tg.tensor([-2.0, 0.5, 2.0]), -1.0, 1.0)
+    tensor([-1. ,  0.5,  1. ])
+    """
+    return as_tensor(input).clip(min, max)
+
+
+clamp = clip
+
+
+def where(condition: Any, input: Any, other: Any) -> Tensor:
+    """``input`` where the condition holds, ``other`` elsewhere.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.where(tg.tensor([True, False]), 1.0, 2.0)
+    tensor([1., 2.])
+    """
+    result: Tensor = e.where(as_tensor(condition).bool(), input, other)
+    return result
+
+
+# ---- reductions --------------------------------------------------------------------------------
+
+
+def sum(input: Any, dim: Any = None, keepdim: bool = False, **names: Any) -> Tensor:
+    """The sum over some axes, or over all.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.sum(tg.ones(2, 3), dim=1)
+    tensor([3., 3.])
+    """
+    return as_tensor(input).sum(dim, keepdim, **names)
+
+
+def mean(input: Any, dim: Any = None, keepdim: bool = False, **names: Any) -> Tensor:
+    """The mean over some axes, or over all.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.mean(tg.tensor([1.0, 3.0])).item()
+    2.0
+    """
+    return as_tensor(input).mean(dim, keepdim, **names)
+
+
+def var(
+    input: Any, dim: Any = None, correction: int = 1, keepdim: bool = False, **names: Any
+) -> Tensor:
+    """The variance, divided by n - ``correction``.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.var(tg.tensor([1.0, 3.0])).item()
+    2.0
+    """
+    return as_tensor(input).var(dim, correction, keepdim, **names)
+
+
+def max(input: Any, dim: Any = None, keepdim: bool = False, **names: Any) -> Any:
+    """The largest value, or along ``dim`` the pair (values, indices); ``maximum`` of two tensors.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.max(tg.tensor([[1.0, 3.0]]), dim=1).indices
+    tensor([1])
+    """
+    return as_tensor(input).max(dim, keepdim, **names)
+
+
+def min(input: Any, dim: Any = None, keepdim: bool = False, **names: Any) -> Any:
+    """The smallest value, or along ``dim`` the pair (values, indices); ``minimum`` of two tensors.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.min(tg.tensor([2.0, 1.0])).item()
+    1.0
+    """
+    return as_tensor(input).min(dim, keepdim, **names)
+
+
+def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Tensor:
+    """log(sum(exp(x))) along ``dim``, without overflow.
+
+    >>> import tinygrad_rnn as tg
+    >>> round(tg.logsumexp(tg.zeros(2), 0).item(), 4)
+    0.6931
+    """
+    return as_tensor(input).logsumexp(dim, keepdim)
+
+
+def softmax(input: Any, dim: int) -> Tensor:
+    """exp(x) / sum(exp(x)) along ``dim``.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.softmax(tg.zeros(2), 0)
+    tensor([0.5, 0.5])
+    """
+    return as_tensor(input).softmax(dim)
+
+
+def log_softmax(input: Any, dim: int) -> Tensor:
+    """log(softmax(x)) along ``dim``.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.log_softmax(tg.zeros(2), 0)
+    tensor([-0.6931, -0.6931])
+    """
+    return as_tensor(input).log_softmax(dim)
+
+
+def argmax(input: Any, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """The index of the largest value, in all or along one axis.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.argmax(tg.tensor([1.0, 3.0])).item()
+    1
+    """
+    return as_tensor(input).argmax(dim, keepdim)
+
+
+# ---- products and shapes -------------------------------------------------------------------------
+
+
+def matmul(input: Any, other: Any) -> Tensor:
+    """The matrix product, 1-d to batched n-d.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.matmul(tg.ones(2, 3), tg.ones(3)).shape
+    (2,)
+    """
+    result: Tensor = products.matmul(as_tensor(input), other)
+    return result
+
+
+def reshape(input: Any, shape: Any) -> Tensor:
+    """The same values in another shape; one side may be -1.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.reshape(tg.ones(6), (2, -1)).shape
+    (2, 3)
+    """
+    return as_tensor(input).reshape(shape)
+
+
+def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """The axes from ``start_dim`` to ``end_dim`` as one.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.flatten(tg.ones(2, 3)).shape
+    (6,)
+    """
+    return as_tensor(input).flatten(start_dim, end_dim)
+
+
+def transpose(input: Any, dim0: int, dim1: int) -> Tensor:
+    """Two axes swapped (``np.transpose(t, axes)`` permutes all).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.transpose(tg.ones(2, 3), 0, 1).shape
+    (3, 2)
+    """
+    return as_tensor(input).transpose(dim0, dim1)
+
+
+def permute(input: Any, dims: Sequence[int]) -> Tensor:
+    """The axes in another order.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.permute(tg.ones(2, 3, 4), (2, 0, 1)).shape
+    (4, 2, 3)
+    """
+    return as_tensor(input).permute(*dims)
+
+
+def squeeze(input: Any, dim: Any = None) -> Tensor:
+    """Without axes of length 1: all of them, or those in ``dim``.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.squeeze(tg.ones(1, 3)).shape
+    (3,)
+    """
+    return as_tensor(input).squeeze(dim)
+
+
+def unsqueeze(input: Any, dim: int) -> Tensor:
+    """With a new axis of length 1 at ``dim``.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.unsqueeze(tg.ones(3), 0).shape
+    (1, 3)
+    """
+    return as_tensor(input).unsqueeze(dim)
+
+
+def flip(input: Any, dims: Any) -> Tensor:
+    """The order along some axes reversed.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.flip(tg.arange(3), [0])
+    tensor([2, 1, 0])
+    """
+    return as_tensor(input).flip(dims)
+
+
+def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
+    """Tensors of one shape joined along a new axis.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.stack([tg.zeros(3), tg.ones(3)]).shape
+    (2, 3)
+    """
+    parts = [as_tensor(t) for t in tensors]
+    if not parts:
+        raise ValueError("stack needs at least one tensor")
+    n = parts[0].ndim + 1
+    if not -n <= dim < n:
+        raise IndexError(f"stack: dim {dim} is out of range for tensors of shape {parts[0].shape}")
+    result: Tensor = shapes.stack(*parts, dim % n)
+    return result
+
+
+def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
+    """Tensors joined along an axis that they have.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.cat([tg.zeros(2), tg.ones(1)])
+    tensor([0., 0., 1.])
+    """
+    parts = [as_tensor(t) for t in tensors]
+    if not parts:
+        raise ValueError("cat needs at least one tensor")
+    if not parts[0].ndim:
+        raise ValueError("cat cannot join 0-d tensors: use stack")
+    axis = _axis(parts[0], dim)
+    offsets = shapes._offsets(tuple([t.shape[axis] if t.ndim > axis else 0 for t in parts]))
+    result: Tensor = shapes.cat(*parts, axis, offsets)
+    return result
+
+
+concat = cat
+
+
+def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Parts of a length, or of the lengths in a list, along ``dim``.
+
+    >>> import tinygrad_rnn as tg
+    >>> [part.shape for part in tg.split(tg.ones(5), 2)]
+    [(2,), (2,), (1,)]
+    """
+    return as_tensor(tensor).split(split_size_or_sections, dim)
+
+
+def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """``chunks`` parts of equal length (the last may be shorter) along ``dim``.
+
+    >>> import tinygrad_rnn as tg
+    >>> [part.shape for part in tg.chunk(tg.ones(4, 6), 3, dim=-1)]
+    [(4, 2), (4, 2), (4, 2)]
+    """
+    return as_tensor(input).chunk(chunks, dim)
+
+
+def unbind(input: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """The slices along ``dim``, without that axis.
+
+    >>> import tinygrad_rnn as tg
+    >>> len(tg.unbind(tg.ones(3, 2)))
+    3
+    """
+    return as_tensor(input).unbind(dim)
+
+
+def gather(input: Any, dim: int, index: Any) -> Tensor:
+    """``out[i][j] = x[index[i][j]][j]`` for dim 0, and so on.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.gather(tg.tensor([[1.0, 2.0]]), 1, tg.tensor([[1]]))
+    tensor([[2.]])
+    """
+    return as_tensor(input).gather(dim, index)
+
+
+def detach(state: Any) -> Any:
+    """A tensor, or the tensors of a state of any nesting, cut from the graph; see ``Tensor.detach``.
+
+    >>> import tinygrad_rnn as tg
+    >>> h, (c,) = tg.detach((tg.ones(2), (tg.zeros(2),)))
+    >>> h.requires_grad
+    False
+    """
+    if isinstance(state, Tensor):
+        return state.detach()
+    if isinstance(state, dict):
+        return {key: detach(part) for key, part in state.items()}
+    if isinstance(state, tuple) and hasattr(state, "_fields"):
+        return type(state)(*(detach(part) for part in state))
+    if isinstance(state, (tuple, list)):
+        return type(state)(detach(part) for part in state)
+    return state
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether a value is a Tensor.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.is_tensor(tg.ones(1)), tg.is_tensor(1.0)
+    (True, False)
+    """
+    return isinstance(value, Tensor)
+
+

@@ -1,0 +1,356 @@
+"""What was recorded, as data: nodes, steps, cell calls, and every use of every Parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ..autograd import Call, Constant, Leaf, Literal, Node, Scope, reachable
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from ..tensors import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """One value of the graph: what op made it, from what, in which module and at which step.
+
+    ``op`` is the op's name, or ``"parameter"`` (a leaf that takes a gradient), ``"input"`` (a value
+    that takes none) or ``"literal"`` (a Python number). ``inputs`` are ids of nodes of the same graph,
+    in the order of the operands. ``step`` counts from 0; None is a value outside every time step.
+    """
+
+    id: int
+    op: str
+    name: str
+    shape: tuple[Any, ...]
+    dtype: str
+    path: str
+    step: int | None
+    inputs: tuple[int, ...]
+    call: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One use of a Parameter: the node that takes it, as which operand, at which step."""
+
+    node: int
+    operand: int
+    step: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CellCall:
+    """One application of a cell at one step: the box that a picture draws.
+
+    ``inputs`` maps ``"x"`` and each state's name to the node that came in, ``outputs`` each state's
+    name to the node that left; ``run`` numbers the chains that calls form through their states.
+    """
+
+    id: int
+    cell: type
+    path: str
+    label: str
+    step: int
+    run: int
+    inputs: dict[str, int]
+    outputs: dict[str, int]
+    nodes: tuple[int, ...]
+
+
+class Graph:
+    """The recorded computation behind some tensors, as data; made by :func:`tinygrad_rnn.graph`.
+
+    Nodes are in the order in which they were made, so the same program gives the same graph every
+    time. Reading a graph changes nothing of what was recorded.
+
+    >>> import tinygrad_rnn as tg
+    >>> rnn = tg.nn.RNN(2, 3)
+    >>> y, h = rnn(tg.zeros(4, 1, 2))
+    >>> graph = tg.graph(y)
+    >>> len(graph.uses(rnn.weight_hh_l0)), graph.steps
+    (4, [0, 1, 2, 3])
+    """
+
+    def __init__(self, *outputs: Tensor) -> None:
+        roots = [_node_of(t) for t in outputs]
+        self._raw: list[Node] = sorted(reachable(roots), key=lambda node: node.number)
+        self._index = {id(node): i for i, node in enumerate(self._raw)}
+        self.outputs: tuple[int, ...] = tuple(self._index[id(node)] for node in roots)
+
+    # ---- nodes
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+    def __iter__(self) -> Iterator[GraphNode]:
+        return (self[i] for i in range(len(self._raw)))
+
+    def __getitem__(self, i: int) -> GraphNode:
+        node = self._raw[i]
+        if isinstance(node, Leaf):
+            op, name = node.role, self._leaf_names[id(node)]
+        elif isinstance(node, Literal):
+            op, name = "literal", repr(node.value)
+        else:
+            op, name = ("input" if isinstance(node, Constant) else node.op.name), node.name or ""
+        place = node.place
+        return GraphNode(
+            id=i,
+            op=op,
+            name=name,
+            shape=node.shape,
+            dtype=str(node.dtype),
+            path=self._paths[place.scope] if place.scope is not None else "",
+            step=place.step,
+            inputs=tuple(self._index[id(parent)] for parent in node.parents),
+            call=self._call_ids.get(place.call) if place.call is not None else None,
+        )
+
+    @property
+    def nodes(self) -> Sequence[GraphNode]:
+        """Every node, made when looked at."""
+        return [self[i] for i in range(len(self._raw))]
+
+    @cached_property
+    def steps(self) -> list[int]:
+        """The time steps that occur in the graph, in order, counted from 0."""
+        return sorted({n.place.step for n in self._raw if n.place.step is not None})
+
+    # ---- parameters and their uses
+
+    @cached_property
+    def parameters(self) -> dict[str, GraphNode]:
+        """Each Parameter of the graph, once, by its dotted name, in the order of its modules."""
+        leaves = [i for i, node in enumerate(self._raw) if _is_parameter(node)]
+        order = {name: rank for rank, name in enumerate(self._parameter_names.values())}
+        named = sorted((self[i] for i in leaves), key=lambda n: order.get(n.name, len(order)))
+        return {n.name: n for n in named}
+
+    @cached_property
+    def _uses(self) -> dict[int, list[Use]]:
+        uses: dict[int, list[Use]] = {i: [] for i, n in enumerate(self._raw) if isinstance(n, Leaf)}
+        for i, node in enumerate(self._raw):
+            for k, parent in enumerate(node.parents):
+                if isinstance(parent, Leaf):
+                    uses[self._index[id(parent)]].append(Use(i, k, node.place.step))
+        for rows in uses.values():
+            rows.sort(key=_by_step)
+        return uses
+
+    def uses(self, parameter: Tensor | GraphNode | str) -> list[Use]:
+        """Every use of a Parameter, in the order of the steps (uses outside every step come last).
+
+        ``parameter`` is the Parameter itself, its node or its dotted name. Raises KeyError where it
+        takes no part in the graph.
+        """
+        return self._uses[self._find(parameter)]
+
+    def _find(self, parameter: Tensor | GraphNode | str) -> int:
+        if isinstance(parameter, GraphNode):
+            return parameter.id
+        if isinstance(parameter, str):
+            if parameter not in self.parameters:
+                known = ", ".join(self.parameters) or "none"
+                raise KeyError(f"no Parameter named {parameter!r} in this graph; it has: {known}")
+            return self.parameters[parameter].id
+        key = getattr(parameter._node, "key", None)
+        for i, node in enumerate(self._raw):
+            if isinstance(node, Leaf) and node.key == key:
+                return i
+        raise KeyError("that tensor is no Parameter of this graph: nothing recorded here uses it")
+
+    # ---- modules
+
+    @cached_property
+    def _roots(self) -> dict[int, tuple[str, Any]]:
+        """Each root module by the id of its weak reference: its name, and the module while it lives."""
+        roots: dict[int, Scope] = {}
+        for node in self._raw:
+            scope = node.place.scope
+            if scope is not None and id(scope.root.module) not in roots:
+                roots[id(scope.root.module)] = scope.root
+        names = [scope.kind.__name__.lower() for scope in roots.values()]
+        count: dict[str, int] = {}
+        result: dict[int, tuple[str, Any]] = {}
+        for (key, scope), name in zip(roots.items(), names, strict=True):
+            count[name] = count.get(name, 0) + 1
+            label = f"{name}_{count[name]}" if names.count(name) > 1 else name
+            result[key] = (label, scope.module())
+        return result
+
+    @cached_property
+    def _paths(self) -> dict[Scope, str]:
+        """The dotted path of each scope, found by where its module hangs in its root."""
+        inside: dict[int, dict[int, str]] = {}
+        for key, (label, module) in self._roots.items():
+            if module is not None:
+                inside[key] = {id(m): _dotted(label, name) for name, m in module.named_modules()}
+        paths: dict[Scope, str] = {}
+        for node in self._raw:
+            scope = node.place.scope
+            if scope is None or scope in paths:
+                continue
+            key = id(scope.root.module)
+            known = inside.get(key, {}).get(id(scope.module()))
+            paths[scope] = known or _dotted(
+                self._roots[key][0], "" if scope.parent is None else scope.kind.__name__.lower()
+            )
+        return paths
+
+    @cached_property
+    def _parameter_names(self) -> dict[int, str]:
+        """Dotted names by leaf key, for every Parameter of every root module."""
+        names: dict[int, str] = {}
+        for label, module in self._roots.values():
+            if module is not None:
+                for name, parameter in module.named_parameters():
+                    names.setdefault(parameter._node.key, _dotted(label, name))
+        return names
+
+    @cached_property
+    def _leaf_names(self) -> dict[int, str]:
+        """A name for every leaf: dotted where a module has it, else its own, else w1, w2 ..."""
+        names: dict[int, str] = {}
+        taken = set(self._parameter_names.values())
+        for node in self._raw:
+            if not isinstance(node, Leaf):
+                continue
+            name = self._parameter_names.get(node.key)
+            if name is None:
+                base = node.name or "w"
+                name, k = (base, 1) if node.name else (f"{base}1", 1)
+                while name in taken:
+                    k += 1
+                    name = f"{base}{k}" if not node.name else f"{base}_{k}"
+                taken.add(name)
+            names[id(node)] = name
+        return names
+
+    # ---- cell calls
+
+    @cached_property
+    def _call_ids(self) -> dict[Call, int]:
+        ids: dict[Call, int] = {}
+        for node in self._raw:
+            call = node.place.call
+            if call is not None and call not in ids:
+                ids[call] = len(ids)
+        return ids
+
+    @cached_property
+    def calls(self) -> list[CellCall]:
+        """Every application of a cell, in the order in which they ran."""
+        members: dict[Call, list[int]] = {call: [] for call in self._call_ids}
+        for i, node in enumerate(self._raw):
+            if node.place.call is not None:
+                members[node.place.call].append(i)
+        made_by: dict[int, int] = {}  # node id -> run of the call that made it
+        runs = 0
+        calls: list[CellCall] = []
+        for k, (call, ids) in enumerate(members.items()):
+            inputs = {
+                role: self._index[id(node)] for role, node in call.inputs if id(node) in self._index
+            }
+            named = {self._raw[i].name: i for i in ids}
+            outputs = {role: named[role] for role in inputs if role != "x" and role in named}
+            carried = [made_by[i] for role, i in inputs.items() if role != "x" and i in made_by]
+            run = carried[0] if carried else runs
+            runs = max(runs, run + 1)
+            made_by.update(dict.fromkeys(outputs.values(), run))
+            scope = call.scope
+            path = self._paths.get(scope, "") if scope is not None else ""
+            calls.append(
+                CellCall(k, call.cell, path, call.label, call.step, run, inputs, outputs, tuple(ids))
+            )
+        return calls
+
+    # ---- words and pictures
+
+    def summary(self) -> str:
+        """The graph in words: its size, its steps, and each Parameter with the count of its uses.
+
+        >>> import tinygrad_rnn as tg
+        >>> rnn = tg.nn.RNN(2, 3)
+        >>> print(tg.graph(rnn(tg.zeros(4, 1, 2))[1]).summary())  # doctest: +ELLIPSIS
+        Graph of ... nodes over 4 time steps (t = 1 ... 4)
+          rnn.weight_ih_l0  (3, 2)   4 uses
+          rnn.weight_hh_l0  (3, 3)   4 uses
+          rnn.bias_ih_l0    (3,)     4 uses
+          rnn.bias_hh_l0    (3,)     4 uses
+          4 Parameters, 21 numbers, the same for any number of steps
+        """
+        size = f"Graph of {len(self):,} nodes"
+        if self.steps:
+            count = len(self.steps)
+            span = f"t = {self.steps[0] + 1}" + (f" ... {self.steps[-1] + 1}" if count > 1 else "")
+            size += f" over {count:,} time step{'s' * (count > 1)} ({span})"
+        lines = [size]
+        names = list(self.parameters)
+        wide = max(map(len, names), default=0)
+        shapes = [str(p.shape) for p in self.parameters.values()]
+        wider = max(map(len, shapes), default=0)
+        for name, shape in zip(names, shapes, strict=True):
+            n = len(self.uses(name))
+            lines.append(f"  {name:<{wide}}  {shape:<{wider}}   {n:,} use{'s' * (n != 1)}")
+        numbers = sum(_size(p.shape) for p in self.parameters.values())
+        tail = ", the same for any number of steps" if self.steps else ""
+        lines.append(f"  {len(names)} Parameters, {numbers:,} numbers{tail}")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Graph: {len(self):,} nodes, {len(self.parameters)} Parameters, "
+            f"{len(self.steps):,} time steps>"
+        )
+
+    def to_dot(self, level: str = "auto", **options: Any) -> str:
+        """The picture as DOT text; see :func:`tinygrad_rnn.draw` for the options."""
+        from ..drawing.dot import to_dot
+
+        return to_dot(self, level=level, **options)
+
+    def render(self, path: str | PathLike[str], level: str = "auto", **options: Any) -> str:
+        """Draw into a file whose ending says the format; see :func:`tinygrad_rnn.draw`."""
+        from ..drawing.render import render
+
+        return render(self, path, level=level, **options)
+
+    def _repr_svg_(self) -> str:
+        from ..drawing.render import to_svg
+
+        return to_svg(self)
+
+
+def _is_parameter(node: Any) -> bool:
+    return isinstance(node, Leaf) and node.role == "parameter"
+
+
+def _dotted(*parts: str) -> str:
+    return ".".join(part for part in parts if part)
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    n = 1
+    for side in shape:
+        n *= side
+    return n
+
+
+def _by_step(use: Use) -> tuple[bool, int, int]:
+    return (use.step is None, use.step or 0, use.node)
+
+
+def _node_of(tensor: Tensor) -> Node:
+    node = getattr(tensor, "_node", None)
+    if node is None:
+        raise ValueError(
+            "nothing was recorded behind this tensor: it needs an input with requires_grad=True, "
+            "computed outside tg.no_grad()"
+        )
+    return node

@@ -1,0 +1,355 @@
+"""What a module is: named Parameters and submodules, and a scope around each call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from ..autograd import Leaf, Place, Scope, state
+from ..tensors import Tensor, as_tensor
+
+M = TypeVar("M", bound="Module")
+
+
+class Parameter(Tensor):
+    """A tensor that a module owns and an optimizer writes: a leaf, float, with a name in its module.
+
+    >>> from tinygrad_rnn import nn
+    >>> nn.Parameter([1.0, 2.0]).requires_grad
+    True
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, requires_grad: bool = True, dtype: Any = None) -> None:
+        super().__init__(data, dtype)
+        if not self.is_floating_point():
+            raise TypeError(f"a Parameter holds floats, not {self.dtype}")
+        self._node = Leaf(self.shape, self.dtype, requires_grad)
+
+    def __repr__(self) -> str:
+        return "Parameter containing:\n" + super().__repr__()
+
+
+class IncompatibleKeys(NamedTuple):
+    """What ``load_state_dict(strict=False)`` found missing and unexpected."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class Module:
+    """The base of layers and models: assign Parameters and Modules as attributes, write ``forward``.
+
+    Calling a module runs ``forward`` inside a scope, so that whatever is recorded knows the path of
+    the module that made it.
+
+    >>> import tinygrad_rnn as tg
+    >>> from tinygrad_rnn import nn
+    >>> class Net(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.head = nn.Linear(3, 1)
+    ...     def forward(self, x):
+    ...         return self.head(x).tanh()
+    >>> [name for name, _ in Net().named_parameters()]
+    ['head.weight', 'head.bias']
+    """
+
+    training: bool
+
+    def __init__(self) -> None:
+        self.__dict__.update(_parameters={}, _modules={}, _buffers={}, training=True)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes; subclasses write it."""
+        raise TypeError(f"{type(self).__name__} has no forward method")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        before = state.place
+        state.place = Place(Scope(self, before.scope), before.step, before.call)
+        try:
+            return self.forward(*args, **kwargs)
+        finally:
+            state.place = before
+
+    # ---- attributes
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        tables = self.__dict__
+        if "_parameters" not in tables:
+            if isinstance(value, (Parameter, Module)):
+                raise AttributeError(
+                    f"{type(self).__name__}: call super().__init__() before assigning {name!r}"
+                )
+            tables[name] = value
+            return
+        if isinstance(value, Parameter):
+            self.register_parameter(name, value)
+        elif isinstance(value, Module):
+            self._forget(name)
+            tables["_modules"][name] = value
+        elif value is None and name in tables["_parameters"]:
+            tables["_parameters"][name] = None
+        elif name in tables["_parameters"]:
+            raise TypeError(f"{name!r} is a Parameter of {type(self).__name__}: assign a Parameter")
+        elif name in tables["_buffers"] and isinstance(value, Tensor):
+            tables["_buffers"][name] = value
+        else:
+            self._forget(name)
+            tables[name] = value
+
+    def __getattr__(self, name: str) -> Any:
+        for table in ("_parameters", "_modules", "_buffers"):
+            found = self.__dict__.get(table, {})
+            if name in found:
+                return found[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        if not self._forget(name):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def _forget(self, name: str) -> bool:
+        tables = self.__dict__
+        for table in (tables["_parameters"], tables["_modules"], tables["_buffers"], tables):
+            if name in table:
+                del table[name]
+                return True
+        return False
+
+    def register_parameter(self, name: str, parameter: Parameter | None) -> None:
+        """Own a Parameter under a name; None stands for one that is left out (``bias=False``)."""
+        self._forget(name)
+        if parameter is not None and parameter._node.name is None:
+            parameter._node.name = name
+        self.__dict__["_parameters"][name] = parameter
+
+    def register_buffer(self, name: str, tensor: Tensor | None) -> None:
+        """Own a tensor that is saved with the state but not trained."""
+        self._forget(name)
+        self.__dict__["_buffers"][name] = tensor
+
+    def add_module(self, name: str, module: Module) -> None:
+        """Own a submodule under a name."""
+        setattr(self, name, module)
+
+    # ---- walking
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """Direct submodules with their names."""
+        return iter([(n, m) for n, m in self.__dict__["_modules"].items() if m is not None])
+
+    def children(self) -> Iterator[Module]:
+        """Direct submodules."""
+        return (module for _, module in self.named_children())
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module (named "") and every one below it, each once, with dotted names."""
+        seen: set[int] = set()
+        stack: list[tuple[str, Module]] = [(prefix, self)]
+        while stack:
+            path, module = stack.pop()
+            if id(module) in seen:
+                continue
+            seen.add(id(module))
+            yield path, module
+            below = [(f"{path}.{n}" if path else n, m) for n, m in module.named_children()]
+            stack.extend(reversed(below))
+
+    def modules(self) -> Iterator[Module]:
+        """This module and every one below it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def _named(self, table: str, shared: bool) -> Iterator[tuple[str, Any]]:
+        seen: set[int] = set()
+        for path, module in self.named_modules():
+            for name, value in module.__dict__[table].items():
+                if value is not None and (shared or id(value) not in seen):
+                    seen.add(id(value))
+                    yield (f"{path}.{name}" if path else name), value
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Every Parameter with its dotted name, each once even where two modules share it."""
+        return self._named("_parameters", shared=False)
+
+    def parameters(self) -> Iterator[Parameter]:
+        """Every Parameter, each once."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        """Every buffer with its dotted name."""
+        return self._named("_buffers", shared=False)
+
+    def apply(self: M, function: Callable[[Module], Any]) -> M:
+        """Call ``function`` on every submodule, then on this module; returns the module."""
+        for child in self.children():
+            child.apply(function)
+        function(self)
+        return self
+
+    # ---- modes
+
+    def train(self: M, mode: bool = True) -> M:
+        """Set training mode (dropout drops) here and below; returns the module."""
+        for module in self.modules():
+            module.__dict__["training"] = mode
+        return self
+
+    def eval(self: M) -> M:
+        """Set evaluation mode here and below; returns the module."""
+        return self.train(False)
+
+    def requires_grad_(self: M, requires_grad: bool = True) -> M:
+        """Freeze (False) or free every Parameter; returns the module."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget every Parameter's gradient (or set it to zeros)."""
+        for parameter in self.parameters():
+            if parameter.grad is not None:
+                parameter.grad = None if set_to_none else Tensor(np.zeros_like(parameter._data))
+
+    def to(self: M, dtype: Any) -> M:
+        """Every float Parameter and buffer in another dtype; returns the module."""
+        if isinstance(dtype, str) and dtype == "cpu":
+            return self
+        for parameter in self.parameters():
+            gradient = parameter.grad
+            parameter._install(parameter.detach().to(dtype)._data, f"to({np.dtype(dtype)})")
+            parameter.grad = gradient
+        for module in self.modules():
+            buffers = module.__dict__["_buffers"]
+            for name, value in buffers.items():
+                if value is not None and value.is_floating_point():
+                    buffers[name] = value.to(dtype)
+        return self
+
+    def double(self: M) -> M:
+        """Everything in float64; returns the module."""
+        return self.to(np.float64)
+
+    def float(self: M) -> M:
+        """Everything in float32; returns the module."""
+        return self.to(np.float32)
+
+    def half(self: M) -> M:
+        """Everything in float16; returns the module."""
+        return self.to(np.float16)
+
+    # ---- state
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Every Parameter and buffer by its dotted name: a true snapshot, since values never change."""
+        named = [*self._named("_parameters", shared=True), *self._named("_buffers", shared=True)]
+        return {name: value.detach() for name, value in named}
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True
+    ) -> IncompatibleKeys:
+        """Take values (tensors or arrays) by name.
+
+        Raises RuntimeError, before anything is changed, that names every missing, unexpected and
+        misshapen entry at once; ``strict=False`` lets the first two pass and returns them.
+        """
+        own = {**dict(self._named("_parameters", True)), **dict(self._named("_buffers", True))}
+        missing = [name for name in own if name not in state_dict]
+        unexpected = [name for name in state_dict if name not in own]
+        values = {n: as_tensor(state_dict[n]).detach() for n in own if n in state_dict}
+        faults = [
+            f"{name} has shape {value.shape}, expected {own[name].shape}"
+            for name, value in values.items()
+            if value.shape != own[name].shape
+        ]
+        if strict:
+            faults += [f"{name} is missing" for name in missing]
+            faults += [f"{name} is not known here" for name in unexpected]
+        if faults:
+            raise RuntimeError(f"load_state_dict of {type(self).__name__}: " + "; ".join(faults))
+        for name, value in values.items():
+            own[name]._install(value._data.astype(own[name].dtype, copy=True), "load_state_dict")
+        return IncompatibleKeys(missing, unexpected)
+
+    # ---- words
+
+    def extra_repr(self) -> str:
+        """What ``repr`` shows in the brackets; subclasses write it."""
+        return ""
+
+    def __repr__(self) -> str:
+        count = sum(p.numel() for p in self.parameters())
+        head = f"{type(self).__name__}({self.extra_repr()})"
+        lines = [f"{head}  # {count:,} parameter{'s' * (count != 1)}" if count else head]
+        for name, child in self.named_children():
+            lines += [f"  ({name}): {repr(child)}".replace("\n", "\n  ")]
+        return "\n".join(lines)
+
+    def _cast(self, x: Any, like: Tensor) -> Tensor:
+        """Input as a Tensor in the precision of the parameters; integers stay what they are."""
+        t = as_tensor(x)
+        return t.to(like.dtype) if t.is_floating_point() and t.dtype != like.dtype else t
+
+
+class Sequential(Module):
+    """Modules called one after the other, each on what the one before returned.
+
+    >>> from tinygrad_rnn import nn
+    >>> nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
+    Sequential()  # 13 parameters
+      (0): Linear(in_features=2, out_features=3, bias=True)  # 9 parameters
+      (1): Tanh()
+      (2): Linear(in_features=3, out_features=1, bias=True)  # 4 parameters
+    """
+
+    def __init__(self, *modules: Module) -> None:
+        super().__init__()
+        for i, module in enumerate(modules):
+            setattr(self, str(i), module)
+
+    def forward(self, input: Any) -> Any:
+        """The last module's result."""
+        for module in self.children():
+            input = module(input)
+        return input
+
+    def __len__(self) -> int:
+        return len(self.__dict__["_modules"])
+
+    def __iter__(self) -> Iterator[Module]:
+        return self.children()
+
+    def __getitem__(self, index: int) -> Module:
+        return list(self.children())[index]
+
+
+class ModuleList(Module):
+    """A list of modules that their owner's parameters include.
+
+    >>> from tinygrad_rnn import nn
+    >>> layers = nn.ModuleList([nn.Linear(2, 2) for _ in range(3)])
+    >>> len(layers), len(list(layers.parameters()))
+    (3, 6)
+    """
+
+    def __init__(self, modules: Any = ()) -> None:
+        super().__init__()
+        for module in modules:
+            self.append(module)
+
+    def append(self, module: Module) -> ModuleList:
+        """Add a module at the end; returns the list."""
+        setattr(self, str(len(self)), module)
+        return self
+
+    def __len__(self) -> int:
+        return len(self.__dict__["_modules"])
+
+    def __iter__(self) -> Iterator[Module]:
+        return self.children()
+
+    def __getitem__(self, index: int) -> Module:
+        return list(self.children())[index]

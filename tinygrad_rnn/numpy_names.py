@@ -1,0 +1,177 @@
+"""What numpy's functions do with Tensors: ``np.tanh(t)`` and friends return Tensors, numpy's meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import functions as f
+from . import tensors
+from .ops import elementwise as e
+from .ops import products, shapes
+from .tensors import Tensor, as_tensor
+
+_COMPARISONS = (
+    np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
+    np.logical_and, np.logical_or, np.logical_not, np.isnan, np.isinf, np.isfinite,
+    np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.floor, np.ceil, np.rint,
+)  # fmt: skip
+
+UFUNCS: dict[Any, Callable[..., Any]] = {
+    np.add: e.add,
+    np.subtract: e.sub,
+    np.multiply: e.mul,
+    np.true_divide: e.div,
+    np.power: e.pow,
+    np.float_power: e.pow,
+    np.maximum: e.maximum,
+    np.minimum: e.minimum,
+    np.negative: e.neg,
+    np.absolute: e.abs,
+    np.sign: e.sign,
+    np.sqrt: e.sqrt,
+    np.square: lambda a: e.mul(a, a),
+    np.exp: e.exp,
+    np.log: e.log,
+    np.tanh: e.tanh,
+    np.matmul: products.matmul,
+}
+
+
+def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``Tensor.__array_ufunc__``: a row for the ufunc, or an error that says what there is."""
+    if method == "reduce" and ufunc is np.add:
+        return _sum(*inputs, **kwargs)
+    if kwargs.get("out") is not None:
+        raise TypeError(f"np.{ufunc.__name__}: out= would change values, and a tensor's never do")
+    if method != "__call__" or kwargs:
+        extra = ", ".join(kwargs) or method
+        raise TypeError(f"np.{ufunc.__name__} of a Tensor does not take {extra}")
+    if ufunc in UFUNCS:
+        first, *rest = inputs
+        return UFUNCS[ufunc](first if isinstance(first, Tensor) or rest else as_tensor(first), *rest)
+    if ufunc in _COMPARISONS:
+        return Tensor._wrap(np.asarray(ufunc(*map(tensors._plain, inputs))), None)
+    raise TypeError(
+        f"np.{ufunc.__name__} has no derivative here: use the tensor's own methods, or "
+        f"np.{ufunc.__name__}(t.numpy()) where no gradient is needed"
+    )
+
+
+def _keep(keepdims: Any) -> bool:
+    return False if keepdims is np._NoValue else bool(keepdims)
+
+
+def _sum(a: Any, axis: Any = None, keepdims: Any = False) -> Tensor:
+    return as_tensor(a).sum(axis, _keep(keepdims))
+
+
+def _mean(a: Any, axis: Any = None, keepdims: Any = False) -> Tensor:
+    return as_tensor(a).mean(axis, _keep(keepdims))
+
+
+def _var(a: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Tensor:
+    return as_tensor(a).var(axis, float(ddof), _keep(keepdims))
+
+
+def _std(a: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Tensor:
+    return _var(a, axis, ddof, keepdims).sqrt()
+
+
+def _max(a: Any, axis: Any = None, keepdims: Any = False) -> Tensor:
+    return as_tensor(a).amax(axis, _keep(keepdims))
+
+
+def _min(a: Any, axis: Any = None, keepdims: Any = False) -> Tensor:
+    return as_tensor(a).amin(axis, _keep(keepdims))
+
+
+def _transpose(a: Any, axes: Any = None) -> Tensor:
+    return as_tensor(a).T if axes is None else as_tensor(a).permute(*axes)
+
+
+def _split(a: Any, sections: Any, axis: int = 0) -> list[Tensor]:
+    """np.split: a number of equal parts, or the places to cut at."""
+    t = as_tensor(a)
+    axis = tensors._axis(t, axis)
+    n = t.shape[axis]
+    if isinstance(sections, (int, np.integer)):
+        if n % sections:
+            raise ValueError("array split does not result in an equal division")
+        sizes = [n // sections] * sections
+    else:
+        cuts = [0, *(min(int(c), n) for c in sections), n]
+        sizes = [max(b - a, 0) for a, b in zip(cuts, cuts[1:], strict=False)]
+    return list(shapes.split(t, tuple(sizes), axis))
+
+
+def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Tensor:
+    return as_tensor(a).clip(a_min if min is None else min, a_max if max is None else max)
+
+
+def _squeeze(a: Any, axis: Any = None) -> Tensor:
+    return as_tensor(a).squeeze(axis)
+
+
+FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    np.sum: _sum,
+    np.mean: _mean,
+    np.var: _var,
+    np.std: _std,
+    np.max: _max,
+    np.min: _min,
+    np.amax: _max,
+    np.amin: _min,
+    np.clip: _clip,
+    np.where: f.where,
+    np.reshape: lambda a, shape: as_tensor(a).reshape(shape),
+    np.ravel: lambda a: as_tensor(a).reshape(-1),
+    np.transpose: _transpose,
+    np.swapaxes: lambda a, axis1, axis2: as_tensor(a).transpose(axis1, axis2),
+    np.expand_dims: lambda a, axis: as_tensor(a).unsqueeze(axis),
+    np.squeeze: _squeeze,
+    np.broadcast_to: lambda array, shape: as_tensor(array).broadcast_to(shape),
+    np.flip: lambda m, axis=None: as_tensor(m).flip(
+        tuple(range(as_tensor(m).ndim)) if axis is None else axis
+    ),
+    np.stack: lambda arrays, axis=0: f.stack(arrays, axis),
+    np.concatenate: lambda arrays, axis=0: f.cat(arrays, axis),
+    np.split: _split,
+    np.dot: lambda a, b: products.matmul(as_tensor(a), b),
+    np.zeros_like: lambda a: f.zeros_like(a),
+    np.ones_like: lambda a: f.ones_like(a),
+    np.copy: lambda a: as_tensor(a).clone(),
+}
+
+_PLAIN = (
+    np.shape, np.ndim, np.size, np.allclose, np.isclose, np.array_equal, np.array2string,
+    np.array_repr, np.array_str, np.argmax, np.argmin, np.argsort, np.all, np.any, np.may_share_memory,
+    np.shares_memory, np.save, np.savetxt, np.result_type, np.iscomplexobj, np.isrealobj, np.nonzero,
+)  # fmt: skip
+
+
+def call_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """``Tensor.__array_function__``: numpy's meaning for those it has, an error for the others."""
+    if function in FUNCTIONS:
+        if kwargs.get("out") is not None:
+            raise TypeError(f"np.{function.__name__}: out= would change values, and a tensor's never do")
+        kwargs = {k: v for k, v in kwargs.items() if v is not np._NoValue and k != "out"}
+        return FUNCTIONS[function](*args, **kwargs)
+    if function in _PLAIN:
+        return function(*_without_tensors(args), **_without_tensors(kwargs))
+    raise TypeError(
+        f"np.{function.__name__} has no derivative here: use the tensor's own methods, or call it on "
+        "t.numpy() where no gradient is needed"
+    )
+
+
+def _without_tensors(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.numpy()
+    if isinstance(value, dict):
+        return {key: _without_tensors(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_without_tensors(part) for part in value)
+    return value

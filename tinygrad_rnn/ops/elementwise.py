@@ -1,0 +1,115 @@
+"""Elementwise calculus: each row is a name, a forward and one rule an operand.
+
+Where a derivative does not exist the convention is PyTorch's: ``abs`` and ``relu`` take 0 at 0,
+``maximum`` and ``minimum`` share the gradient evenly at a tie, ``clip`` passes it at its bounds.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from .row import row
+
+
+def _sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x)), with exp kept from overflowing; right in both tails."""
+    y = np.negative(x)
+    if y.__class__ is not np.ndarray:
+        y = np.asarray(y)
+    np.minimum(y, _EXP_MAX[y.dtype.char], out=y)
+    np.exp(y, out=y)
+    np.add(y, _ONE[y.dtype.char], out=y)
+    return np.reciprocal(y, out=y)
+
+
+_ONE = {c: np.array(1, c) for c in "efd"}
+_EXP_MAX = {c: np.dtype(c).type(np.log(np.finfo(c).max) * 0.9999) for c in "efd"}
+
+
+def _power_by_base(g: Any, a: Any, b: Any) -> Any:
+    """b * a**(b-1), and 0 where b is 0, whatever a is."""
+    if isinstance(b, (int, float)):
+        return g * 0 if b == 0 else g * b * a ** (b - 1) if b != 2 else g * (a * 2)
+    return g * where(b == 0, 0.0, b * a ** where(b == 0, 1.0, b - 1))
+
+
+def _power_by_exponent(g: Any, y: Any, a: Any, b: Any) -> Any:
+    """a**b * log(a), and 0 where a is 0 and b is not negative."""
+    zero = (a == 0) & (b >= 0)
+    return g * where(zero, 0.0, y * log(where(zero, 1.0, a)))
+
+
+def _share(g: Any, a: Any, b: Any, wins: Any) -> Any:
+    """The gradient of the operand that wins, half of it at a tie."""
+    return g * where(a == b, 0.5, where(wins, 1.0, 0.0))
+
+
+add = row("add", np.add, lambda g, _y, _a, _b: g, lambda g, _y, _a, _b: g, promote=0)
+sub = row("sub", np.subtract, lambda g, _y, _a, _b: g, lambda g, _y, _a, _b: -g, promote=0)
+mul = row("mul", np.multiply, lambda g, _y, _a, b: g * b, lambda g, _y, a, _b: g * a, promote=0)
+div = row(
+    "div",
+    np.true_divide,
+    lambda g, _y, _a, b: g / b,
+    lambda g, y, _a, b: -g * y / b,
+    promote=0,
+    floating=True,
+)
+pow = row(
+    "pow",
+    operator.pow,
+    lambda g, _y, a, b: _power_by_base(g, a, b),
+    lambda g, y, a, b: _power_by_exponent(g, y, a, b),
+    promote=0,
+)
+maximum = row(
+    "maximum",
+    np.maximum,
+    lambda g, _y, a, b: _share(g, a, b, a > b),
+    lambda g, _y, a, b: _share(g, a, b, b > a),
+    promote=0,
+)
+minimum = row(
+    "minimum",
+    np.minimum,
+    lambda g, _y, a, b: _share(g, a, b, a < b),
+    lambda g, _y, a, b: _share(g, a, b, b < a),
+    promote=0,
+)
+where = row(
+    "where",
+    np.where,
+    None,
+    lambda g, _y, c, _a, _b: where(c, g, 0.0),
+    lambda g, _y, c, _a, _b: where(c, 0.0, g),
+    promote=1,
+)
+
+neg = row("neg", np.negative, lambda g, _y, _a: -g)
+abs = row("abs", np.abs, lambda g, _y, a: g * sign(a))
+sign = row("sign", np.sign, lambda g, _y, _a: g * 0)
+sqrt = row("sqrt", np.sqrt, lambda g, y, _a: g / (2 * y), floating=True)
+exp = row("exp", np.exp, lambda g, y, _a: g * y, floating=True)
+log = row("log", np.log, lambda g, _y, a: g / a, floating=True)
+tanh = row("tanh", np.tanh, lambda g, y, _a: g - g * (y * y), floating=True)
+sigmoid = row("sigmoid", _sigmoid, lambda g, y, _a: g * (y - y * y), floating=True)
+relu = row("relu", lambda a: np.maximum(a, 0), lambda g, y, _a: where(y > 0, g, 0.0))
+softplus = row(
+    "softplus", lambda a: np.logaddexp(0, a), lambda g, _y, a: g * sigmoid(a), floating=True
+)
+clip = row(
+    "clip",
+    lambda a, low, high: np.clip(a, low, high),
+    lambda g, _y, a, low, high: where(_inside(a, low, high), g, 0.0),
+)
+cast = row("cast", lambda a, dtype: a.astype(dtype), lambda g, _y, _a, dtype: g)
+
+
+def _inside(a: Any, low: Any, high: Any) -> Any:
+    """Where low <= a <= high; a bound that is None does not bind."""
+    if low is None:
+        return a <= high
+    return a >= low if high is None else (a >= low) & (a <= high)

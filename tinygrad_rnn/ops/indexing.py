@@ -1,0 +1,57 @@
+"""Taking parts: the gradient is :class:`At`, which the engine adds into one buffer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd import At
+from .row import row
+
+
+def _place(values: Any, indices: tuple[Any, ...], shape: Any, dtype: Any) -> Any:
+    total = np.zeros(shape, dtype)
+    for value, index in zip(values, indices, strict=True):
+        At(index, value).add_to(total)
+    return total
+
+
+getitem = row(
+    "getitem",
+    lambda a, index: a[index],
+    lambda g, _y, _a, index: At(index, g),
+    sparse=True,
+)
+embedding = row(
+    "embedding",
+    lambda weight, index, padding: weight[index],
+    lambda g, _y, _w, index, padding: _rows(g, index, padding),
+    sparse=True,
+)
+place = row(
+    "place",
+    _place,
+    lambda i, g, _y, _v, indices, shape, dtype: g[indices[i]],
+    variadic=True,
+)
+put = row(
+    "put",
+    lambda a, v, index: _put(a, v, index),
+    lambda g, _y, _a, _v, index: put(g, 0.0, index),
+    lambda g, _y, _a, _v, index: g[index],
+    promote=0,
+)
+
+
+def _put(a: Any, value: Any, index: Any) -> Any:
+    a = a.copy()
+    a[index] = value
+    return a
+
+
+def _rows(g: Any, index: Any, padding: int | None) -> At:
+    """The gradient of looked-up rows; the padding row takes none (PyTorch's padding_idx)."""
+    if padding is not None:
+        g = g * (index != padding)[..., None]
+    return At(index, g)

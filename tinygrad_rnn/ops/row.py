@@ -1,0 +1,505 @@
+"""What a row of the calculus is, and how calling one records it.
+
+A row is a name, a forward on arrays, and one rule for each operand::
+
+    mul = row("mul", np.multiply, lambda g, _y, _a, b: g * b, lambda g, _y, a, _b: g * a)
+
+A rule is called as ``rule(gradient, output, *operands, *constants)`` and returns the gradient of its
+operand. The names of its arguments say what a recorded node must keep: an operand (or the output)
+whose name begins with an underscore is not kept, one named ``shape`` is kept as its shape alone, any
+other is kept. Rules are pure and use only operators, methods and rows, so that the same rule runs on
+arrays, and on Tensors when a gradient is to be derived again. Undoing broadcasting and casting is the
+engine's work, not the rule's.
+
+The result of :func:`row` dispatches on what it is given: Tensors are recorded, arrays go straight to
+the forward.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..autograd import (
+    At,
+    Constant,
+    Literal,
+    Node,
+    Part,
+    Place,
+    state,
+    sum_to,
+)
+
+ROWS: dict[str, Op] = {}
+tensor_class: Any = None  # set by tensors.py, which stands on this floor
+default_dtype: Any = np.dtype(np.float32)
+
+_ndarray = np.ndarray
+_new = object.__new__
+NUMBERS = (bool, int, float)
+
+
+class Op:
+    """A row of the table: the forward, the rules, and what a node of it must keep."""
+
+    __slots__ = (
+        "floating",
+        "forward",
+        "keep",
+        "keep_out",
+        "name",
+        "promote",
+        "rule",
+        "rules",
+        "several",
+        "sparse",
+        "variadic",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Any],
+        rules: tuple[Callable[..., Any] | None, ...],
+        *,
+        variadic: bool,
+        several: bool,
+        sparse: bool,
+        promote: int | None,
+        floating: bool,
+    ) -> None:
+        self.name = name
+        self.forward = forward
+        self.rules = rules
+        self.rule: Any = rules[0]
+        self.variadic = variadic
+        self.several = several
+        self.sparse = sparse
+        self.promote = promote
+        self.floating = floating
+        self.keep_out, self.keep = _what_to_keep(rules, variadic)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    def filled(self, node: Node, parts: list[Any]) -> list[Any]:
+        """The gradients of several outputs, zeros for those that nothing came to."""
+        return [
+            np.zeros(shape, node.dtype) if part is None else part
+            for part, shape in zip(parts, node.shape, strict=True)
+        ]
+
+    def delta(self, node: Node, i: int, g: Any, out: Any, saved: Any) -> Any:
+        """The gradient that crosses one edge, in the parent's shape and dtype."""
+        parent = node.parents[i]
+        rule: Any = self.rules[0] if self.variadic else self.rules[i]
+        d = rule(i, g, out, *saved) if self.variadic else rule(g, out, *saved)
+        if d.__class__ is At or d.__class__ is Part:
+            return d
+        if d.shape != parent.shape:
+            d = sum_to(d, parent.shape)
+        return d if d.dtype == parent.dtype else d.astype(parent.dtype)
+
+
+def _what_to_keep(
+    rules: tuple[Callable[..., Any] | None, ...], variadic: bool
+) -> tuple[bool, tuple[str, ...]]:
+    """Read from the rules' argument names what a node keeps: output, and value / shape / nothing."""
+    keep_out, keep = False, [""] * len(rules)
+    for rule in rules:
+        if rule is None:
+            continue
+        names = list(inspect.signature(rule).parameters)
+        if variadic:
+            names = names[1:]
+        keep_out |= not names[1].startswith("_")
+        for i, name in enumerate(names[2 : 2 + len(rules)]):
+            if name.startswith("_"):
+                continue
+            what = "shape" if name == "shape" else "value"
+            if keep[i] not in ("", what):
+                raise TypeError(f"operand {i}: one rule keeps its {keep[i]}, another its {what}")
+            keep[i] = what
+    return keep_out, tuple(keep)
+
+
+def row(
+    name: str,
+    forward: Callable[..., Any],
+    *rules: Callable[..., Any] | None,
+    variadic: bool = False,
+    several: bool = False,
+    sparse: bool = False,
+    promote: int | None = None,
+    floating: bool = False,
+    shown: str | None = None,
+) -> Callable[..., Any]:
+    """Add an op to the table and return the function that applies it.
+
+    ``variadic``: any number of operands and one rule, which gets the operand's position first.
+    ``several``: the forward returns a list; the rule gets the list of their gradients.
+    ``sparse``: the rule returns :class:`At`. ``promote=k``: operands from the k-th on are brought to
+    a common dtype first (PyTorch's promotion). ``floating``: integers become the default float first.
+    ``shown``: the name that nodes bear where it is not the row's own.
+    """
+    if name in ROWS:
+        raise ValueError(f"the table has a row {name!r} already")
+    op = Op(
+        shown or name,
+        forward,
+        rules,
+        variadic=variadic,
+        several=several,
+        sparse=sparse,
+        promote=promote,
+        floating=floating,
+    )
+    ROWS[name] = op
+    if several:
+        function = _several(op)
+    elif variadic:
+        function = _variadic(op)
+    elif len(rules) == 1:
+        function = _unary(op)
+    elif len(rules) == 2 and promote == 0 and not _takes_constants(forward, 2):
+        function = _binary(op)
+    else:
+        function = _general(op)
+    function.op = op  # type: ignore[attr-defined]
+    function.__name__ = function.__qualname__ = name
+    return function
+
+
+def _takes_constants(forward: Callable[..., Any], arity: int) -> bool:
+    if isinstance(forward, np.ufunc):
+        return False
+    return len(inspect.signature(forward).parameters) > arity
+
+
+# ---- calling a row: one recorder an arity ------------------------------------------------------
+
+
+def _unary(op: Op) -> Callable[..., Any]:
+    forward, keep_out, floating = op.forward, op.keep_out, op.floating
+    keep_value, keep_shape = op.keep[0] == "value", op.keep[0] == "shape"
+    keep_any, nothing = keep_value or keep_shape, (None,)
+
+    def call(a: Any, *constants: Any) -> Any:
+        if a.__class__ is _ndarray:
+            return forward(a, *constants)
+        try:
+            x, parent = a._data, a._node
+        except AttributeError:
+            return forward(a, *constants)
+        if floating and x.dtype.kind != "f":
+            x = x.astype(default_dtype)
+        try:
+            y = forward(x, *constants)
+        except ValueError as error:
+            raise misfit(op, (x,), error) from None
+        if y.__class__ is not _ndarray:
+            y = np.asarray(y)
+        t = _new(tensor_class)
+        t._data = y
+        t._tag = None
+        if parent is not None and parent.needs and state.recording:
+            if keep_any or constants:
+                kept = x if keep_value else x.shape if keep_shape else None
+                saved = (kept, *constants) if constants else (kept,)
+            else:
+                saved = nothing
+            t._node = Node(
+                op,
+                (parent,),
+                y if keep_out else None,
+                saved,
+                y.shape,
+                y.dtype,
+                state.place,
+            )
+        else:
+            t._node = None
+        return t
+
+    return call
+
+
+def _binary(op: Op) -> Callable[..., Any]:
+    forward, keep_out, keep = op.forward, op.keep_out, op.keep
+    if "shape" in keep:
+        return _general(op)
+    keep_a, keep_b = (what == "value" for what in keep)
+    keep_any, nothing = keep_a or keep_b, (None, None)
+
+    def call(a: Any, b: Any) -> Any:
+        if b.__class__ in NUMBERS:
+            return with_number(a, b)
+        try:
+            x, y, pa, pb = a._data, b._data, a._node, b._node
+        except AttributeError:
+            return general(a, b)
+        if x.dtype is not y.dtype or x.dtype.kind != "f":
+            return general(a, b)
+        try:
+            z = forward(x, y)
+        except ValueError as error:
+            raise misfit(op, (x, y), error) from None
+        if z.__class__ is not _ndarray:
+            z = np.asarray(z)
+        t = _new(tensor_class)
+        t._data = z
+        t._tag = None
+        if state.recording:
+            if pa is None:
+                if pb is None or not pb.needs:
+                    t._node = None
+                    return t
+                pa = constant(a)
+            elif pb is None:
+                if not pa.needs:
+                    t._node = None
+                    return t
+                pb = constant(b)
+            elif not (pa.needs or pb.needs):
+                t._node = None
+                return t
+            t._node = Node(
+                op,
+                (pa, pb),
+                z if keep_out else None,
+                (x if keep_a else None, y if keep_b else None) if keep_any else nothing,
+                z.shape,
+                z.dtype,
+                state.place,
+            )
+        else:
+            t._node = None
+        return t
+
+    def with_number(a: Any, b: Any) -> Any:
+        """A float tensor with a Python number: the number never promotes."""
+        try:
+            x, parent = a._data, a._node
+        except AttributeError:
+            return forward(a, b)
+        if x.dtype.kind != "f":
+            return general(a, b)
+        z = forward(x, b)
+        if z.__class__ is not _ndarray:
+            z = np.asarray(z)
+        node = None
+        if parent is not None and parent.needs and state.recording:
+            saved = (x if keep_a else None, b if keep_b else None)
+            out = z if keep_out else None
+            parents = (parent, Literal(b))
+            node = Node(op, parents, out, saved, z.shape, z.dtype, state.place)
+        return tensor_class._wrap(z, node)
+
+    general = _general(op)
+    return call
+
+
+def _general(op: Op) -> Callable[..., Any]:
+    forward, arity, keep_out = op.forward, len(op.rules), op.keep_out
+    value, shape = "value", "shape"
+
+    def call(*args: Any) -> Any:
+        operands, constants = (args, ()) if len(args) == arity else (args[:arity], args[arity:])
+        tensors, arrays = operands, []
+        dtype, needs, strangers = None, False, 0
+        for a in operands:
+            if a.__class__ is _ndarray or a.__class__ in NUMBERS or not hasattr(a, "_node"):
+                strangers += 1
+                continue
+            node, x = a._node, a._data
+            needs = needs or (node is not None and node.needs)
+            if dtype is None:
+                dtype = x.dtype
+            elif x.dtype is not dtype:
+                strangers = -arity
+            arrays.append(x)
+        if strangers == arity:
+            return forward(*args)
+        if strangers or (dtype.kind != "f" and (op.promote is not None or op.floating)):
+            tensors, arrays = prepared(op, operands)
+        try:
+            y = forward(*arrays, *constants)
+        except ValueError as error:
+            raise misfit(op, arrays, error) from None
+        if y.__class__ is not _ndarray:
+            y = np.asarray(y)
+        if not (needs and state.recording):
+            return tensor_class._wrap(y, None)
+        saved = [
+            x if what is value else np.shape(x) if what is shape else None
+            for x, what in zip(arrays, op.keep, strict=True)
+        ]
+        parents = [
+            Literal(a) if a.__class__ in NUMBERS else a._node or constant(a) for a in tensors
+        ]
+        out = y if keep_out else None
+        node = Node(
+            op, tuple(parents), out, (*saved, *constants), y.shape, y.dtype, state.place
+        )
+        return tensor_class._wrap(y, node)
+
+    return call
+
+
+def _variadic(op: Op) -> Callable[..., Any]:
+    """``call(*operands, *constants)`` where constants are what is neither Tensor, array nor number."""
+    forward, keep = op.forward, op.keep[0]
+    n_constants = len(inspect.signature(forward).parameters) - 1
+
+    def call(*args: Any) -> Any:
+        cut = len(args) - n_constants
+        operands, constants = args[:cut], args[cut:]
+        for a in operands:
+            if a.__class__ is not _ndarray:
+                break
+        else:
+            return forward(operands, *constants)
+        tensors, arrays = prepared(op, operands)
+        try:
+            y = np.asarray(forward(arrays, *constants))
+        except ValueError as error:
+            raise misfit(op, arrays, error) from None
+        node = None
+        if wants_node(tensors):
+            saved: Any = None
+            if keep:
+                saved = tuple(_kept(a, keep) for a in arrays)
+            out = y if op.keep_out else None
+            parents = tuple(map(parent_of, tensors))
+            node = Node(op, parents, out, (saved, *constants), y.shape, y.dtype, state.place)
+        return tensor_class._wrap(y, node)
+
+    return call
+
+
+def _several(op: Op) -> Callable[..., Any]:
+    """An op with several outputs: one node for the tuple, and an ``item`` node for each part."""
+    forward, keep = op.forward, op.keep[0]
+
+    def call(a: Any, *constants: Any) -> Any:
+        if not isinstance(a, tensor_class):
+            return forward(a, *constants)
+        parts = forward(a._data, *constants)
+        wrap, parent = tensor_class._wrap, a._node
+        if parent is None or not (parent.needs and state.recording):
+            return tuple([wrap(part, None) for part in parts])
+        place = state.place
+        whole = Node(
+            op,
+            (parent,),
+            None,
+            (_kept(a._data, keep), *constants),
+            tuple([part.shape for part in parts]),
+            dtype := a._data.dtype,
+            place,
+        )
+        item, parents = ROWS["item"], (whole,)
+        shape = None
+        for k, part in enumerate(parts):
+            if shape != part.shape:
+                shape = part.shape
+            parts[k] = wrap(part, Node(item, parents, None, (None, k), shape, dtype, place))
+        return tuple(parts)
+
+    return call
+
+
+# ---- what the recorders share -------------------------------------------------------------------
+
+
+def _kept(value: Any, what: str) -> Any:
+    if what == "value":
+        return value
+    return np.shape(value) if what == "shape" else None
+
+
+def wants_node(operands: tuple[Any, ...]) -> bool:
+    """Whether an op on these operands is to be recorded."""
+    if not state.recording:
+        return False
+    for a in operands:
+        node = None if a.__class__ in NUMBERS else a._node
+        if node is not None and node.needs:
+            return True
+    return False
+
+
+def constant(tensor: Any, name: str | None = None, step: int | None = None) -> Constant:
+    """The node of a tensor that takes no gradient, made when an op first records it."""
+    node = Constant(tensor._data.shape, tensor._data.dtype, name)
+    if step is not None:
+        node.place = Place(None, step, None)
+    tensor._node = node
+    return node
+
+
+def parent_of(operand: Any) -> Any:
+    """The node of an operand: its own, or one for a constant or a Python number."""
+    if isinstance(operand, NUMBERS):
+        return Literal(operand)
+    node = operand._node
+    return constant(operand) if node is None else node
+
+
+def prepared(op: Op, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Operands as Tensors or Python numbers, and the same as arrays of the dtype to compute in."""
+    tensors = tuple(
+        a
+        if isinstance(a, tensor_class)
+        else a.item()
+        if isinstance(a, np.generic)
+        else a
+        if isinstance(a, NUMBERS)
+        else tensor_class(a)
+        for a in operands
+    )
+    arrays = [a._data if isinstance(a, tensor_class) else a for a in tensors]
+    if op.promote is not None:
+        dtype = common_dtype(tensors[op.promote :], op.floating)
+        for i in range(op.promote, len(arrays)):
+            a = arrays[i]
+            if isinstance(a, _ndarray) and a.dtype != dtype:
+                arrays[i] = a.astype(dtype)
+    elif op.floating:
+        first = arrays[0]
+        if isinstance(first, _ndarray) and first.dtype.kind != "f":
+            arrays[0] = first.astype(default_dtype)
+    return tensors, tuple(arrays)
+
+
+_RANK = {"b": 0, "i": 1, "u": 1, "f": 2}
+
+
+def common_dtype(operands: tuple[Any, ...], floating: bool = False) -> Any:
+    """PyTorch's promotion: the highest of bool < integer < float decides; within it, tensors with
+    dimensions before 0-d tensors before Python numbers, which take the default dtype."""
+    best: tuple[int, int] = (-1, -1)
+    chosen: Any = None
+    for a in operands:
+        if isinstance(a, tensor_class):
+            dtype = a._data.dtype
+            rank = (_RANK[dtype.kind], 2 if a._data.ndim else 1)
+        else:
+            kind = "b" if isinstance(a, bool) else "i" if isinstance(a, int) else "f"
+            dtype = {"b": np.dtype(bool), "i": np.dtype(np.int64), "f": default_dtype}[kind]
+            rank = (_RANK[kind], 0)
+        if rank > best:
+            best, chosen = rank, dtype
+        elif rank == best:
+            chosen = np.promote_types(chosen, dtype)
+    return default_dtype if floating and best[0] < 2 else chosen
+
+
+def misfit(op: Op, arrays: tuple[Any, ...], error: Exception) -> ValueError:
+    """What numpy said of shapes, with the op, the module and the step that it happened in."""
+    shapes = " and ".join(str(np.shape(a)) for a in arrays)
+    return ValueError(f"{state.place}{op.name} cannot take shapes {shapes}: {error}")

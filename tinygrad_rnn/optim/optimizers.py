@@ -1,0 +1,245 @@
+"""SGD, Adam and AdamW. A step computes every new value before it writes any."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Array, enable_grad
+from ..tensors import Tensor
+
+
+class Optimizer:
+    """What optimizers share: parameters in groups, state per parameter, ``step``, ``zero_grad``.
+
+    ``params`` are Parameters, or dicts with ``"params"`` and options that differ for that group.
+    Writing a Parameter installs a new array: graphs that used the old one stay true, and refuse to
+    send gradients to it. Raises ValueError for an empty list and for options out of range.
+    """
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        if isinstance(params, Tensor):
+            raise TypeError("params must be a list of Parameters: wrap the one in [ ]")
+        listed = list(params)
+        if not listed:
+            raise ValueError(f"{type(self).__name__} got no parameters")
+        groups = listed if isinstance(listed[0], dict) else [{"params": listed}]
+        self.defaults = defaults
+        self.param_groups: list[dict[str, Any]] = []
+        self.state: dict[int, dict[str, Any]] = {}
+        for group in groups:
+            self.add_param_group(group)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Train more Parameters, with options of their own where the dict names them."""
+        given = param_group["params"]
+        group = {**self.defaults, **param_group}
+        group["params"] = [given] if isinstance(given, Tensor) else list(given)
+        unknown = sorted(set(param_group) - set(self.defaults) - {"params"})
+        if unknown:
+            raise ValueError(f"{type(self).__name__} has no option {', '.join(unknown)}")
+        self._check(group)
+        known = {id(p) for g in self.param_groups for p in g["params"]}
+        for p in group["params"]:
+            if not isinstance(p, Tensor) or not p.is_leaf:
+                raise TypeError("an optimizer trains leaves (Parameters), not computed tensors")
+            if id(p) in known:
+                raise ValueError("a Parameter is in two groups of the optimizer")
+            known.add(id(p))
+        self.param_groups.append(group)
+
+    def _check(self, group: dict[str, Any]) -> None:
+        for name in ("lr", "weight_decay", "eps", "momentum"):
+            if not group.get(name, 0) >= 0:
+                raise ValueError(f"{type(self).__name__}: {name} must not be negative: {group[name]}")
+        for beta in group.get("betas", ()):
+            if not 0 <= beta < 1:
+                raise ValueError(f"{type(self).__name__}: betas must be in 0 ... 1: {group['betas']}")
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of every Parameter (or set them to zeros)."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    p.grad = None if set_to_none else Tensor(np.zeros_like(p._data))
+
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+        """Update every Parameter that has a gradient; ``closure`` computes the loss first, if given."""
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        writes = []
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    memory = self.state.setdefault(id(p), {})
+                    writes.append((p, self._updated(p._data, p.grad._data, memory, group)))
+        for p, value in writes:
+            p._install(value.astype(p.dtype, copy=False), f"{type(self).__name__}.step()")
+        return loss
+
+    def _updated(
+        self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]
+    ) -> Array:
+        """The new value of one Parameter; each optimizer writes its own."""
+        raise NotImplementedError  # the base class has no update of its own
+
+    def state_dict(self) -> dict[str, Any]:
+        """The options and the state, by each Parameter's position."""
+        order = [id(p) for group in self.param_groups for p in group["params"]]
+        state = {i: dict(self.state[key]) for i, key in enumerate(order) if key in self.state}
+        groups, start = [], 0
+        for group in self.param_groups:
+            options = {k: v for k, v in group.items() if k != "params"}
+            count = len(group["params"])
+            groups.append({**options, "params": list(range(start, start + count))})
+            start += count
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the options and the state of an optimizer of the same groups."""
+        groups = state_dict["param_groups"]
+        sizes = [len(g["params"]) for g in groups]
+        own = [len(g["params"]) for g in self.param_groups]
+        if sizes != own:
+            raise ValueError(f"load_state_dict: groups of {sizes} Parameters, expected {own}")
+        order = [p for group in self.param_groups for p in group["params"]]
+        self.state = {id(order[i]): dict(memory) for i, memory in state_dict["state"].items()}
+        for group, new in zip(self.param_groups, groups, strict=True):
+            group.update({k: v for k, v in new.items() if k != "params"})
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for group in self.param_groups:
+            options = ", ".join(f"{k}={v}" for k, v in group.items() if k != "params")
+            lines.append(f"  {len(group['params'])} Parameters: {options}")
+        return "\n".join([*lines, ")"])
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with momentum (Polyak 1964) or Nesterov's (Sutskever et al. 2013).
+
+    ``g = grad + weight_decay p``; ``v = momentum v + (1 - dampening) g``;
+    ``p = p - lr (g + momentum v)`` with ``nesterov``, else ``p - lr v``; v starts as the first g.
+
+    >>> import tinygrad_rnn as tg
+    >>> w = tg.tensor(1.0, requires_grad=True)
+    >>> optimizer = tg.optim.SGD([w], lr=0.1)
+    >>> (w * w).backward(); optimizer.step()
+    >>> round(w.item(), 4)
+    0.8
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "momentum": momentum,
+                "dampening": dampening,
+                "weight_decay": weight_decay,
+                "nesterov": nesterov,
+            },
+        )
+
+    def _check(self, group: dict[str, Any]) -> None:
+        super()._check(group)
+        if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
+            raise ValueError("SGD: nesterov needs a momentum and no dampening")
+
+    def _updated(
+        self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]
+    ) -> Array:
+        momentum = group["momentum"]
+        if group["weight_decay"]:
+            g = g + group["weight_decay"] * p
+        if momentum:
+            v = memory.get("momentum_buffer")
+            v = g if v is None else momentum * v + (1 - group["dampening"]) * g
+            memory["momentum_buffer"] = v
+            g = g + momentum * v if group["nesterov"] else v
+        result: Array = p - group["lr"] * g
+        return result
+
+
+class Adam(Optimizer):
+    """Adam (Kingma & Ba 2015), PyTorch's form.
+
+    ``m = b1 m + (1 - b1) g``; ``v = b2 v + (1 - b2) g**2``;
+    ``p = p - lr (m / (1 - b1**t)) / (sqrt(v / (1 - b2**t)) + eps)``; ``weight_decay`` adds to g.
+
+    >>> import tinygrad_rnn as tg
+    >>> w = tg.tensor(1.0, requires_grad=True)
+    >>> optimizer = tg.optim.Adam([w], lr=0.1)
+    >>> (w * w).backward(); optimizer.step()
+    >>> round(w.item(), 4)
+    0.9
+    """
+
+    decoupled = False
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(
+            params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        )
+
+    def _updated(
+        self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]
+    ) -> Array:
+        (b1, b2), lr = group["betas"], group["lr"]
+        if group["weight_decay"]:
+            if self.decoupled:
+                p = p * (1 - lr * group["weight_decay"])
+            else:
+                g = g + group["weight_decay"] * p
+        t = memory["step"] = memory.get("step", 0) + 1
+        m = b1 * memory.get("exp_avg", 0.0) + (1 - b1) * g
+        v = b2 * memory.get("exp_avg_sq", 0.0) + (1 - b2) * (g * g)
+        memory["exp_avg"], memory["exp_avg_sq"] = m, v
+        root = np.sqrt(v) / float(np.sqrt(1 - b2**t)) + group["eps"]
+        result: Array = p - (lr / (1 - b1**t)) * (m / root)
+        return result
+
+
+class AdamW(Adam):
+    """Adam with weight decay apart from the gradient (Loshchilov & Hutter 2019), PyTorch's form.
+
+    ``p = p (1 - lr weight_decay)``, then Adam's update.
+
+    >>> import tinygrad_rnn as tg
+    >>> w = tg.tensor(1.0, requires_grad=True)
+    >>> optimizer = tg.optim.AdamW([w], lr=0.1)
+    >>> (w * w).backward(); optimizer.step()
+    >>> round(w.item(), 4)
+    0.899
+    """
+
+    decoupled = True
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay)

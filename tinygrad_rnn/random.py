@@ -1,0 +1,32 @@
+"""The one random generator that layers and ``randn`` draw from unless they are given another."""
+
+from __future__ import annotations
+
+import numpy as np
+
+_default = np.random.default_rng()
+
+
+def manual_seed(seed: int) -> np.random.Generator:
+    """Start the library's generator anew from ``seed`` and return it; numpy's own is left alone.
+
+    >>> import tinygrad_rnn as tg
+    >>> g = tg.manual_seed(0); a = tg.randn(3)
+    >>> g = tg.manual_seed(0); bool((a == tg.randn(3)).all())
+    True
+    """
+    global _default
+    _default = np.random.default_rng(seed)
+    return _default
+
+
+def generator_or_default(generator: np.random.Generator | None) -> np.random.Generator:
+    """The generator given, or the library's."""
+    if generator is None:
+        return _default
+    if not isinstance(generator, np.random.Generator):
+        raise TypeError(
+            f"generator must be a numpy.random.Generator, not {type(generator).__name__}: "
+            "make one with numpy.random.default_rng(seed)"
+        )
+    return generator

@@ -1,0 +1,1041 @@
+"""What a value is: a numpy array and the node that made it; operators, methods, numpy's protocols.
+
+A :class:`Tensor` is a thin handle. Its values never change: making one copies what it is given,
+an array that it hands out is a locked view, and writing a leaf installs a new array. Methods mean
+what they mean in PyTorch; ``dim`` / ``axis`` and ``keepdim`` / ``keepdims`` are both accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import autograd
+from .autograd import Array, Leaf, Node, state
+from .ops import elementwise as e
+from .ops import indexing, products, reductions, row, shapes
+
+Axis = int | Sequence[int] | None
+
+
+class Extremes(NamedTuple):
+    """What ``max(dim)`` and ``min(dim)`` return: the values and where they were found."""
+
+    values: Tensor
+    indices: Tensor
+
+
+class Tensor:
+    """An n-dimensional array that remembers how it was computed; ``()`` is a scalar.
+
+    Floats without a dtype of their own (Python numbers and lists) become the default float
+    (float32, see ``set_default_dtype``), integers int64; arrays keep their dtype. The data is
+    copied. ``requires_grad=True`` makes a leaf whose ``grad`` is filled by ``backward()``, of the
+    tensor's own shape and dtype. Raises TypeError for what is no float16/32/64, integer or bool.
+
+    >>> import tinygrad_rnn as tg
+    >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> w.grad
+    tensor([2., 4.])
+    """
+
+    __slots__ = ("__weakref__", "_data", "_node", "_tag")
+    _data: Array
+    _node: Any
+    _tag: int | None
+
+    def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
+        self._data = _new_array(data, dtype)
+        self._node = None
+        self._tag = None
+        if requires_grad:
+            self.requires_grad = True
+
+    @staticmethod
+    def _wrap(data: Array, node: Any) -> Tensor:
+        """A handle on an array that nobody else will write."""
+        t = object.__new__(Tensor)
+        t._data, t._node, t._tag = data, node, None
+        return t
+
+    # ---- what it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of its axes."""
+        return self._data.shape
+
+    @property
+    def ndim(self) -> int:
+        """How many axes it has."""
+        return self._data.ndim
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The numpy dtype of its values."""
+        return self._data.dtype
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the length of one axis (PyTorch's ``size``; numpy's is ``numel()``)."""
+        return self.shape if dim is None else self.shape[dim]
+
+    def dim(self) -> int:
+        """How many axes it has."""
+        return self._data.ndim
+
+    def numel(self) -> int:
+        """How many numbers it holds."""
+        return self._data.size
+
+    def nelement(self) -> int:
+        """How many numbers it holds."""
+        return self._data.size
+
+    def is_floating_point(self) -> bool:
+        """Whether its values are floats (only those can require a gradient)."""
+        return self._data.dtype.kind == "f"
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to or through it. Setting it makes or unmakes a leaf."""
+        return self._node is not None and self._node.needs
+
+    @requires_grad.setter
+    def requires_grad(self, on: bool) -> None:
+        node = self._node
+        if isinstance(node, Node):
+            if not on:
+                raise RuntimeError("only a leaf can stop requiring a gradient: use detach()")
+            return
+        if on and not self.is_floating_point():
+            raise TypeError(f"only floats can require a gradient, and this is {self.dtype}")
+        if isinstance(node, Leaf):
+            if node.needs != on:
+                fresh = Leaf(node.shape, node.dtype, on, node.name, node.key)
+                fresh.grad = node.grad
+                self._node = fresh
+        elif on:
+            name = None if node is None else node.name
+            self._node = Leaf(self.shape, self.dtype, True, name)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set ``requires_grad`` and return the tensor itself."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was made by the user and not by a recorded op."""
+        return not isinstance(self._node, Node)
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that ``backward()`` left here: on leaves, and after ``retain_grad()``."""
+        node = self._node
+        if isinstance(node, Node):
+            return None if node.retained is None else node.retained[0]
+        return node.grad if isinstance(node, Leaf) else None
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            value = as_tensor(value)
+            if value.shape != self.shape:
+                raise ValueError(f"grad has shape {value.shape}, expected {self.shape}")
+            if value.dtype != self.dtype:
+                value = value.detach().to(self.dtype)
+        node = self._node
+        if isinstance(node, Leaf):
+            node.grad = value
+        elif isinstance(node, Node) and node.retained is not None:
+            node.retained[0] = value
+        elif value is not None:
+            raise RuntimeError("only a leaf that requires a gradient has one that can be set")
+
+    def retain_grad(self) -> None:
+        """Have ``backward()`` leave this tensor's gradient in ``.grad`` though it is no leaf."""
+        if not self.requires_grad:
+            raise RuntimeError("retain_grad() needs a tensor that requires a gradient")
+        if isinstance(self._node, Node) and self._node.retained is None:
+            self._node.retained = [None]
+
+    @property
+    def _step(self) -> int | None:
+        """The time step that rides on this value."""
+        node = self._node
+        return node.place.step if isinstance(node, Node) else self._tag
+
+    # ---- derivatives
+
+    def backward(
+        self,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        *,
+        ledger: bool = False,
+    ) -> Any:
+        """Add the derivative of this tensor by every leaf to the leaf's ``grad``.
+
+        ``gradient`` (this tensor's shape) weights its elements and may be left out of a scalar.
+        Graphs live as long as the tensors that hold them: a second call adds the same gradient again
+        (``retain_graph`` is accepted and has no effect). With ``ledger=True`` the result is a
+        :class:`~tinygrad_rnn.Ledger` of what each use of each Parameter added; otherwise None.
+        Nothing changes if it fails. Raises RuntimeError where nothing was recorded or the tensor is
+        no scalar, ``StaleGraphError`` where a leaf was written since.
+
+        >>> import tinygrad_rnn as tg
+        >>> x = tg.tensor(3.0, requires_grad=True)
+        >>> (x * x).backward()
+        >>> x.grad.item()
+        6.0
+        """
+        if not ledger:
+            autograd.backward(self, gradient, create_graph=create_graph)
+            return None
+        from .graphs.ledger import Ledger
+
+        book = Ledger()
+        autograd.backward(self, gradient, observer=book.note, create_graph=create_graph)
+        return book
+
+    def detach(self) -> Tensor:
+        """The same values, cut from the graph; the time step that rides on a state stays."""
+        t = Tensor._wrap(self._data, None)
+        t._tag = self._step
+        return t
+
+    # ---- out of the tensor
+
+    def numpy(self) -> Array:
+        """The values as a read-only view."""
+        self._data.flags.writeable = False
+        return self._data.view()
+
+    def item(self) -> Any:
+        """The value of a tensor of one element, as a Python number."""
+        if self._data.size != 1:
+            raise ValueError(f"item() needs one element, and this has shape {self.shape}")
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers."""
+        return self._data.tolist()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        return int(self._data.__index__())
+
+    def __bool__(self) -> bool:
+        if self._data.size != 1:
+            raise ValueError(
+                f"the truth of a tensor of shape {self.shape} is ambiguous: use .any() or .all()"
+            )
+        return bool(self._data)
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError("a 0-d tensor has no len()")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.ndim:
+            raise TypeError("a 0-d tensor cannot be iterated over")
+        return iter(self.unbind(0))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self._data == _plain(value)).any())
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        body = np.array2string(self._data, precision=4, separator=", ", prefix="tensor(")
+        if self.dtype not in (row.default_dtype, np.dtype(np.int64), np.dtype(bool)):
+            body += f", dtype={self.dtype}"
+        if isinstance(self._node, Node):
+            body += f", grad_fn=<{self._node.op.name}>"
+        elif self.requires_grad:
+            body += ", requires_grad=True"
+        return f"tensor({body})"
+
+    def __copy__(self) -> Tensor:
+        return self.clone()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        """A leaf of its own with the same values; a computed tensor cannot be copied with its past."""
+        if isinstance(self._node, Node):
+            raise RuntimeError(
+                "only leaves can be deep-copied, and this tensor was computed: detach() it first"
+            )
+        t = object.__new__(type(self))
+        t._data, t._node, t._tag = self._data, None, self._tag
+        if isinstance(self._node, Leaf):
+            t._node = Leaf(self.shape, self.dtype, self._node.needs, self._node.name)
+            t._node.grad = self._node.grad
+        memo[id(self)] = t
+        return t
+
+    def __reduce__(self) -> Any:
+        if isinstance(self._node, Node):
+            raise RuntimeError("a computed tensor cannot be pickled with its past: detach() it")
+        return _rebuilt, (type(self), np.array(self._data), self.requires_grad)
+
+    # ---- writing a leaf
+
+    def copy_(self, source: Any, *, by: str = "copy_") -> Tensor:
+        """Give a leaf new values (its own shape and dtype): the old ones stay in graphs as they were.
+
+        Needs ``no_grad`` on a leaf that requires a gradient. Graphs made before cannot send gradients
+        here any more: their backward raises ``StaleGraphError`` and names ``by``.
+        """
+        node = self._node
+        if isinstance(node, Node):
+            raise RuntimeError(
+                f"{by}: only a leaf can be written, and this tensor was computed by {node.op.name}"
+            )
+        if node is not None and node.needs and state.recording:
+            raise RuntimeError(
+                f"{by}: writing a leaf that requires a gradient is not recorded: "
+                "do it under tg.no_grad()"
+            )
+        data = np.broadcast_to(_plain(source), self.shape).astype(self.dtype, copy=True)
+        return self._install(data, by)
+
+    def _install(self, data: Array, by: str) -> Tensor:
+        """Take a new array that nobody else holds; the old leaf becomes stale."""
+        self._data = data
+        node = self._node
+        self._node = node.replaced(data.shape, data.dtype, by) if isinstance(node, Leaf) else None
+        return self
+
+    def zero_(self) -> Tensor:
+        """Set every value to 0; see ``copy_``."""
+        return self.copy_(0, by="zero_")
+
+    def fill_(self, value: float) -> Tensor:
+        """Set every value to ``value``; see ``copy_``."""
+        return self.copy_(value, by="fill_")
+
+    def _written(self, value: Any, by: str) -> Any:
+        """``x += v``: a leaf is written in place, any other name is bound to the new value."""
+        if isinstance(self._node, Leaf):
+            if self._node.needs and state.recording:
+                raise RuntimeError(
+                    f"{by}: writing a leaf that requires a gradient is not recorded: "
+                    "do it under tg.no_grad()"
+                )
+            return self.copy_(value, by=by)
+        return value
+
+    def __iadd__(self, other: Any) -> Any:
+        return self._written(self + other, "+=")
+
+    def __isub__(self, other: Any) -> Any:
+        return self._written(self - other, "-=")
+
+    def __imul__(self, other: Any) -> Any:
+        return self._written(self * other, "*=")
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self._written(self / other, "/=")
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            "the values of a tensor never change: write x = x.at[index].set(value), or .add(value)"
+        )
+
+    @property
+    def at(self) -> _At:
+        """Functional updates: ``x.at[i].set(v)`` and ``x.at[i].add(v)`` return new tensors.
+
+        >>> import tinygrad_rnn as tg
+        >>> tg.zeros(3).at[1].set(5.0)
+        tensor([0., 5., 0.])
+        """
+        return _At(self)
+
+    # ---- operators
+
+    def __add__(self, other: Any) -> Tensor:
+        return e.add(self, other)
+
+    def __radd__(self, other: Any) -> Tensor:
+        return e.add(other, self)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return e.sub(self, other)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return e.sub(other, self)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return e.mul(self, other)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return e.mul(other, self)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return e.div(self, other)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return e.div(other, self)
+
+    def __pow__(self, other: Any) -> Tensor:
+        return e.pow(self, other)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return e.pow(other, self)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return products.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return products.matmul(other, self)
+
+    def __neg__(self) -> Tensor:
+        return e.neg(self)
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __abs__(self) -> Tensor:
+        return e.abs(self)
+
+    def __eq__(self, other: Any) -> Any:
+        return _compared(np.equal, self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        return _compared(np.not_equal, self, other)
+
+    def __lt__(self, other: Any) -> Any:
+        return _compared(np.less, self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return _compared(np.less_equal, self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return _compared(np.greater, self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return _compared(np.greater_equal, self, other)
+
+    def __and__(self, other: Any) -> Any:
+        return _compared(np.bitwise_and, self, other)
+
+    def __or__(self, other: Any) -> Any:
+        return _compared(np.bitwise_or, self, other)
+
+    def __xor__(self, other: Any) -> Any:
+        return _compared(np.bitwise_xor, self, other)
+
+    def __invert__(self) -> Tensor:
+        return Tensor._wrap(~self._data, None)
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return indexing.getitem(self, _index(index))
+
+    # ---- elementwise methods
+
+    def abs(self) -> Tensor:
+        """|x|; the derivative at 0 is taken as 0."""
+        return e.abs(self)
+
+    def neg(self) -> Tensor:
+        """-x."""
+        return e.neg(self)
+
+    def sign(self) -> Tensor:
+        """-1, 0 or 1."""
+        return e.sign(self)
+
+    def sqrt(self) -> Tensor:
+        """The square root."""
+        return e.sqrt(self)
+
+    def square(self) -> Tensor:
+        """x * x."""
+        return e.mul(self, self)
+
+    def exp(self) -> Tensor:
+        """e**x."""
+        return e.exp(self)
+
+    def log(self) -> Tensor:
+        """The natural logarithm."""
+        return e.log(self)
+
+    def tanh(self) -> Tensor:
+        """The hyperbolic tangent."""
+        return e.tanh(self)
+
+    def sigmoid(self) -> Tensor:
+        """1 / (1 + exp(-x))."""
+        return e.sigmoid(self)
+
+    def relu(self) -> Tensor:
+        """max(x, 0); the derivative at 0 is taken as 0."""
+        return e.relu(self)
+
+    def pow(self, exponent: Any) -> Tensor:
+        """x ** exponent."""
+        return e.pow(self, exponent)
+
+    def maximum(self, other: Any) -> Tensor:
+        """The larger of two, elementwise; a tie shares the gradient evenly."""
+        return e.maximum(self, other)
+
+    def minimum(self, other: Any) -> Tensor:
+        """The smaller of two, elementwise; a tie shares the gradient evenly."""
+        return e.minimum(self, other)
+
+    def clip(self, min: Any = None, max: Any = None) -> Tensor:
+        """Values below ``min`` or above ``max`` become those; the gradient passes within and at them."""
+        if min is None and max is None:
+            raise ValueError("clip: give min, max or both")
+        return e.clip(self, _bound(min), _bound(max))
+
+    clamp = clip
+
+    def where(self, condition: Any, other: Any) -> Tensor:
+        """This tensor where ``condition`` holds, ``other`` elsewhere."""
+        return e.where(condition, self, other)
+
+    def isnan(self) -> Tensor:
+        """Where values are NaN."""
+        return Tensor._wrap(np.asarray(np.isnan(self._data)), None)
+
+    def isfinite(self) -> Tensor:
+        """Where values are neither NaN nor infinite."""
+        return Tensor._wrap(np.asarray(np.isfinite(self._data)), None)
+
+    # ---- dtypes
+
+    def to(self, dtype: Any) -> Tensor:
+        """The values in another dtype (of a Tensor: in its dtype); gradients come back in this one."""
+        if isinstance(dtype, str) and dtype == "cpu":
+            return self
+        target = dtype.dtype if isinstance(dtype, Tensor) else _dtype(dtype)
+        if target == self.dtype:
+            return self
+        if target.kind != "f":
+            return Tensor._wrap(self._data.astype(target), None)
+        return e.cast(self, target)
+
+    def astype(self, dtype: Any) -> Tensor:
+        """numpy's name for ``to``."""
+        return self.to(dtype)
+
+    def type_as(self, other: Tensor) -> Tensor:
+        """The values in the dtype of ``other``."""
+        return self.to(other.dtype)
+
+    def double(self) -> Tensor:
+        """The values as float64."""
+        return self.to(np.float64)
+
+    def float(self) -> Tensor:
+        """The values as float32."""
+        return self.to(np.float32)
+
+    def half(self) -> Tensor:
+        """The values as float16."""
+        return self.to(np.float16)
+
+    def long(self) -> Tensor:
+        """The values as int64."""
+        return self.to(np.int64)
+
+    def int(self) -> Tensor:
+        """The values as int32."""
+        return self.to(np.int32)
+
+    def bool(self) -> Tensor:
+        """The values as bool."""
+        return self.to(np.bool_)
+
+    # ---- reductions
+
+    def sum(self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None) -> Tensor:
+        """The sum over some axes, or over all."""
+        return reductions.sum(self, *_reduction(self, dim, keepdim, axis, keepdims))
+
+    def mean(self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None) -> Tensor:
+        """The mean over some axes, or over all."""
+        return reductions.mean(self, *_reduction(self, dim, keepdim, axis, keepdims))
+
+    def var(
+        self,
+        dim: Any = None,
+        correction: Any = 1,
+        keepdim: Any = False,
+        *,
+        unbiased: Any = None,
+        axis: Any = None,
+        keepdims: Any = None,
+    ) -> Tensor:
+        """The variance, divided by n - ``correction`` (1, as in PyTorch; ``np.var(t)`` divides by n)."""
+        if isinstance(correction, type(True)) or unbiased is not None:
+            correction = int_(correction if unbiased is None else unbiased)
+        axes, keep = _reduction(self, dim, keepdim, axis, keepdims)
+        return reductions.var(self, axes, correction, keep)
+
+    def std(
+        self,
+        dim: Any = None,
+        correction: Any = 1,
+        keepdim: Any = False,
+        *,
+        unbiased: Any = None,
+        axis: Any = None,
+        keepdims: Any = None,
+    ) -> Tensor:
+        """The square root of ``var``."""
+        return self.var(
+            dim, correction, keepdim, unbiased=unbiased, axis=axis, keepdims=keepdims
+        ).sqrt()
+
+    def amax(self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None) -> Tensor:
+        """The largest values over some axes; ties share the gradient evenly."""
+        return reductions.amax(self, *_reduction(self, dim, keepdim, axis, keepdims))
+
+    def amin(self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None) -> Tensor:
+        """The smallest values over some axes; ties share the gradient evenly."""
+        return reductions.amin(self, *_reduction(self, dim, keepdim, axis, keepdims))
+
+    def max(self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None) -> Any:
+        """The largest value; along one ``dim`` a pair (values, indices), as in PyTorch.
+
+        Without ``dim`` ties share the gradient evenly; with it the index that is returned gets it all.
+        """
+        return _extreme(self, True, dim, keepdim, axis, keepdims)
+
+    def min(self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None) -> Any:
+        """The smallest value; along one ``dim`` a pair (values, indices); see ``max``."""
+        return _extreme(self, False, dim, keepdim, axis, keepdims)
+
+    def logsumexp(self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None) -> Tensor:
+        """log(sum(exp(x))), without overflow."""
+        return reductions.logsumexp(self, *_reduction(self, dim, keepdim, axis, keepdims))
+
+    def softmax(self, dim: Any = None, *, axis: Any = None) -> Tensor:
+        """exp(x) / sum(exp(x)) along ``dim``."""
+        return reductions.softmax(self, _one_axis(self, "softmax", dim, axis))
+
+    def log_softmax(self, dim: Any = None, *, axis: Any = None) -> Tensor:
+        """log(softmax(x)) along ``dim``."""
+        return reductions.log_softmax(self, _one_axis(self, "log_softmax", dim, axis))
+
+    def argmax(self, dim: Any = None, keepdim: Any = False, *, axis: Any = None) -> Tensor:
+        """The index of the largest value, in all or along one axis."""
+        return _arg(np.argmax, self, dim if axis is None else axis, keepdim)
+
+    def argmin(self, dim: Any = None, keepdim: Any = False, *, axis: Any = None) -> Tensor:
+        """The index of the smallest value, in all or along one axis."""
+        return _arg(np.argmin, self, dim if axis is None else axis, keepdim)
+
+    def all(self, dim: Any = None, keepdim: Any = False, *, axis: Any = None) -> Tensor:
+        """Whether every value is true (not 0)."""
+        return _arg(np.all, self, dim if axis is None else axis, keepdim)
+
+    def any(self, dim: Any = None, keepdim: Any = False, *, axis: Any = None) -> Tensor:
+        """Whether any value is true (not 0)."""
+        return _arg(np.any, self, dim if axis is None else axis, keepdim)
+
+    # ---- products
+
+    def matmul(self, other: Any) -> Tensor:
+        """The matrix product, 1-d to batched n-d."""
+        return products.matmul(self, other)
+
+    mm = matmul
+    bmm = matmul
+
+    # ---- shapes
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """The same values in another shape; one side may be -1."""
+        return shapes.reshape(self, _sizes(shape))
+
+    view = reshape
+
+    def flatten(self, start_dim: Any = 0, end_dim: Any = -1) -> Tensor:
+        """The axes from ``start_dim`` to ``end_dim`` as one."""
+        if not self.ndim:
+            return self.reshape(1)
+        a, b = _axis(self, start_dim), _axis(self, end_dim)
+        return self.reshape(self.shape[:a] + (-1,) + self.shape[b + 1 :])
+
+    def transpose(self, dim0: Any, dim1: Any) -> Tensor:
+        """Two axes swapped (PyTorch's meaning; ``np.transpose(t, axes)`` permutes all)."""
+        a, b = _axis(self, dim0), _axis(self, dim1)
+        axes = list(range(self.ndim))
+        axes[a], axes[b] = b, a
+        return shapes.permute(self, tuple(axes))
+
+    swapaxes = transpose
+
+    def t(self) -> Tensor:
+        """The transpose of a matrix."""
+        return self.T
+
+    def permute(self, *dims: Any) -> Tensor:
+        """The axes in another order."""
+        axes = tuple(_axis(self, d) for d in _sizes(dims))
+        if sorted(axes) != list(range(self.ndim)):
+            raise ValueError(f"permute: {axes} is no order of the {self.ndim} axes of {self.shape}")
+        return shapes.permute(self, axes)
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802 (numpy's name)
+        """All axes reversed."""
+        return shapes.permute(self, tuple(range(self.ndim))[::-1])
+
+    @property
+    def mT(self) -> Tensor:  # noqa: N802 (numpy's name)
+        """The last two axes swapped."""
+        return self.transpose(-1, -2)
+
+    def expand(self, *sizes: Any) -> Tensor:
+        """Axes of length 1 stretched (-1 leaves one as it is) and new ones put in front."""
+        to = list(_sizes(sizes))
+        lead = len(to) - self.ndim
+        for i, side in enumerate(to):
+            if side == -1:
+                to[i] = self.shape[i - lead]
+        return shapes.broadcast(self, tuple(to))
+
+    def broadcast_to(self, shape: Sequence[Any]) -> Tensor:
+        """Stretched to ``shape`` by numpy's broadcasting."""
+        return shapes.broadcast(self, tuple(shape))
+
+    def squeeze(self, dim: Any = None, *, axis: Any = None) -> Tensor:
+        """Without axes of length 1: all of them, or those in ``dim`` that have it."""
+        dim = dim if axis is None else axis
+        drop = range(self.ndim) if dim is None else _axes(self, dim)
+        return self.reshape(tuple(s for i, s in enumerate(self.shape) if s != 1 or i not in drop))
+
+    def unsqueeze(self, dim: Any) -> Tensor:
+        """With a new axis of length 1 at ``dim``."""
+        at = dim + self.ndim + 1 if dim < 0 else dim
+        if not 0 <= at <= self.ndim:
+            raise IndexError(f"unsqueeze: dim {dim} is out of range for shape {self.shape}")
+        return self.reshape(self.shape[:at] + (1,) + self.shape[at:])
+
+    def flip(self, *dims: Any) -> Tensor:
+        """The order along some axes reversed."""
+        return shapes.flip(self, tuple(_axis(self, d) for d in _sizes(dims)))
+
+    def split(self, split_size_or_sections: Any, dim: Any = 0) -> tuple[Tensor, ...]:
+        """Parts of a length, or of the lengths in a list, along ``dim`` (PyTorch's ``split``)."""
+        axis = _axis(self, dim)
+        n = self.shape[axis]
+        if isinstance(split_size_or_sections, type(0)):
+            k = split_size_or_sections
+            if k < 1:
+                raise ValueError(f"split: parts of {k}")
+            sizes = tuple(min(k, n - i) for i in range(0, n, k)) or (0,)
+        else:
+            sizes = tuple(split_size_or_sections)
+            if sum(sizes) != n:
+                raise ValueError(
+                    f"split: sections {sizes} make {sum(sizes)}, and axis {axis} of {self.shape} has {n}"
+                )
+        parts: tuple[Tensor, ...] = shapes.split(self, sizes, axis)
+        return parts
+
+    def chunk(self, chunks: Any, dim: Any = 0) -> tuple[Tensor, ...]:
+        """``chunks`` parts of equal length (the last may be shorter) along ``dim``."""
+        if chunks < 1:
+            raise ValueError(f"chunk: {chunks} parts")
+        axis = _axis(self, dim)
+        n = self._data.shape[axis]
+        if n % chunks:
+            return self.split(-(-n // chunks), axis)
+        parts: tuple[Tensor, ...] = shapes.split(self, (n // chunks,) * chunks, axis)
+        return parts
+
+    def unbind(self, dim: Any = 0) -> tuple[Tensor, ...]:
+        """The slices along ``dim``, without that axis."""
+        parts: tuple[Tensor, ...] = shapes.unbind(self, _axis(self, dim))
+        return parts
+
+    def gather(self, dim: Any, index: Any) -> Tensor:
+        """``out[i][j] = x[index[i][j]][j]`` for dim 0, and so on (PyTorch's ``gather``)."""
+        where, axis = np.array(_plain(index)), _axis(self, dim)
+        if where.ndim != self.ndim:
+            raise ValueError(f"gather: index has {where.ndim} axes, the tensor {self.ndim}")
+        grid: list[Any] = list(np.ogrid[tuple(slice(n) for n in where.shape)])
+        grid[axis] = where
+        return indexing.getitem(self, tuple(grid))
+
+    def clone(self) -> Tensor:
+        """The same value as a node of its own; values never change, so nothing is copied."""
+        return shapes.reshape(self, self.shape)
+
+    def contiguous(self) -> Tensor:
+        """Itself: PyTorch's name, kept so that its scripts run."""
+        return self
+
+    def cpu(self) -> Tensor:
+        """Itself: PyTorch's name, kept so that its scripts run."""
+        return self
+
+    # ---- numpy's protocols
+
+    __array_priority__ = 1000
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        if dtype is not None and np.dtype(dtype) != self.dtype:
+            if copy is False:
+                raise ValueError(f"a view cannot change dtype from {self.dtype} to {dtype}")
+            return self._data.astype(dtype)
+        return np.array(self._data) if copy else self.numpy()
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        from .numpy_names import call_ufunc
+
+        return call_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        from .numpy_names import call_function
+
+        return call_function(function, args, kwargs)
+
+
+class _At:
+    """``x.at[i]``: where a functional update goes."""
+
+    def __init__(self, tensor: Tensor, index: Any = ...) -> None:
+        self._tensor, self._index = tensor, index
+
+    def __getitem__(self, index: Any) -> _At:
+        return _At(self._tensor, _index(index))
+
+    def set(self, value: Any) -> Tensor:
+        """The tensor with ``value`` at the index; its gradient there goes to ``value``."""
+        t = self._tensor
+        taken = np.arange(t.numel()).reshape(t.shape)[self._index]
+        if np.unique(taken).size != np.size(taken):
+            raise IndexError("at[...].set: the index names an element twice; use .add(value)")
+        return indexing.put(t, _cast_like(value, t), self._index)
+
+    def add(self, value: Any) -> Tensor:
+        """The tensor with ``value`` added at the index; an element named twice gets both."""
+        t = self._tensor
+        value = _cast_like(value, t).broadcast_to(t._data[self._index].shape)
+        return t + indexing.place(value, (self._index,), t.shape, t.dtype)
+
+
+row.tensor_class = Tensor
+int_ = int  # the method of that name hides the builtin inside the class
+
+
+# ---- what the methods share ---------------------------------------------------------------------
+
+
+def _plain(value: Any) -> Any:
+    return value._data if isinstance(value, Tensor) else value
+
+
+def _cast_like(value: Any, tensor: Tensor) -> Tensor:
+    return as_tensor(value).to(tensor.dtype)
+
+
+def _bound(value: Any) -> Any:
+    return None if value is None else np.array(_plain(value)) if np.ndim(value) else float(value)
+
+
+def _dtype(dtype: Any) -> np.dtype[Any]:
+    found = np.dtype(dtype)
+    if found.kind not in "fiub" or found.char == "g":
+        raise TypeError(f"tensors hold float16/32/64, integers and bool, not {found}")
+    return found.newbyteorder("=")
+
+
+def _new_array(data: Any, dtype: Any) -> Array:
+    """A copy of the data as an array of a dtype that tensors have."""
+    given = _plain(data)
+    array = np.array(given)
+    if array.dtype == object:
+        raise TypeError(f"cannot make a tensor of {type(data).__name__} with ragged or foreign items")
+    if dtype is not None:
+        return np.array(array, _dtype(dtype), order="C")
+    named = isinstance(given, (np.ndarray, np.generic)) or hasattr(given, "dtype")
+    if not named and array.dtype.kind == "f" and not _holds_arrays(given):
+        return np.array(array, row.default_dtype, order="C")
+    return np.array(array, _dtype(array.dtype), order="C")
+
+
+def _holds_arrays(data: Any) -> bool:
+    """Whether a nested list has arrays in it, whose dtype is to be kept."""
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return hasattr(data, "dtype")
+
+
+def _rebuilt(kind: Any, data: Array, requires_grad: bool) -> Tensor:
+    """Unpickle a leaf."""
+    t: Tensor = object.__new__(kind)
+    t._data, t._tag, t._node = data, None, None
+    if requires_grad:
+        t._node = Leaf(t.shape, t.dtype)
+    return t
+
+
+def _compared(ufunc: Any, a: Any, b: Any) -> Any:
+    b = _plain(b)
+    if not isinstance(b, (np.ndarray, np.generic, *row.NUMBERS)):
+        try:
+            b = np.asarray(b)
+        except ValueError:
+            return NotImplemented
+        if b.dtype == object:
+            return NotImplemented
+    return Tensor._wrap(np.asarray(ufunc(a._data, b)), None)
+
+
+def _index(index: Any) -> Any:
+    """An index as numpy takes it, free of Tensors and of arrays that others may write."""
+    if isinstance(index, tuple):
+        return tuple(_index(part) for part in index)
+    if isinstance(index, Tensor):
+        return index._data
+    if isinstance(index, (list, np.ndarray)):
+        array = np.array([_plain(i) for i in index] if isinstance(index, list) else index)
+        return array.astype(np.intp) if array.size == 0 and array.dtype.kind == "f" else array
+    return index
+
+
+def _sizes(shape: tuple[Any, ...]) -> tuple[int, ...]:
+    if len(shape) == 1 and not hasattr(shape[0], "__index__"):
+        shape = tuple(shape[0])
+    return tuple(int(side) for side in shape)
+
+
+def _axis(tensor: Tensor, dim: Any) -> int:
+    n = max(tensor.ndim, 1)
+    at = int(dim)
+    if not -n <= at < n:
+        raise IndexError(f"dim {dim} is out of range for a tensor of shape {tensor.shape}")
+    return at % n
+
+
+def _axes(tensor: Tensor, dim: Axis) -> tuple[int, ...]:
+    if dim is None:
+        return tuple(range(tensor.ndim))
+    dims = tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
+    axes = tuple(sorted(_axis(tensor, d) for d in dims))
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"dim {dims} names an axis twice")
+    return axes if tensor.ndim else ()
+
+
+def _reduction(
+    tensor: Tensor, dim: Axis, keepdim: bool, axis: Axis, keepdims: bool | None
+) -> tuple[tuple[int, ...], bool]:
+    if dim is not None and axis is not None:
+        raise TypeError("give dim or axis, not both")
+    keep = keepdim if keepdims is None else keepdims
+    return _axes(tensor, dim if axis is None else axis), bool(keep)
+
+
+def _one_axis(tensor: Tensor, who: str, dim: Any, axis: Any) -> tuple[int, ...]:
+    dim = dim if axis is None else axis
+    if dim is None:
+        raise TypeError(f"{who} needs the dim along which to normalise")
+    return _axes(tensor, int(dim))
+
+
+def _extreme(
+    t: Tensor, largest: bool, dim: Any, keepdim: bool, axis: Any, keepdims: bool | None
+) -> Any:
+    if isinstance(dim, Tensor):
+        return e.maximum(t, dim) if largest else e.minimum(t, dim)
+    axes, keep = _reduction(t, dim, keepdim, axis, keepdims)
+    if not t.numel():
+        raise ValueError(f"an empty tensor of shape {t.shape} has no largest or smallest value")
+    if dim is None and axis is None:
+        return reductions.amax(t, axes, keep) if largest else reductions.amin(t, axes, keep)
+    indices = _arg(np.argmax if largest else np.argmin, t, dim if axis is None else axis, True)
+    values = t if not t.ndim else t.gather(axes[0], indices)
+    if not keep and t.ndim:
+        values, indices = values.squeeze(axes[0]), indices.squeeze(axes[0])
+    return Extremes(values, indices)
+
+
+def _arg(function: Any, t: Tensor, dim: Any, keepdim: bool) -> Tensor:
+    axis = None if dim is None or not t.ndim else _axis(t, dim)
+    return Tensor._wrap(np.asarray(function(t._data, axis=axis, keepdims=keepdim)), None)
+
+
+# ---- making tensors --------------------------------------------------------------------------
+
+
+def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor with a copy of ``data``; see :class:`Tensor` for dtypes and errors.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.tensor([[1.0, 2.0]]).dtype, tg.tensor(3).dtype
+    (dtype('float32'), dtype('int64'))
+    """
+    return Tensor(data, dtype, requires_grad)
+
+
+def as_tensor(data: Any, dtype: Any = None) -> Tensor:
+    """``data`` itself where it is a Tensor (of that dtype), else a tensor with a copy of it.
+
+    >>> import tinygrad_rnn as tg
+    >>> t = tg.ones(2)
+    >>> tg.as_tensor(t) is t
+    True
+    """
+    if isinstance(data, Tensor):
+        return data if dtype is None else data.to(dtype)
+    return Tensor(data, dtype)
+
+
+def from_numpy(array: Array) -> Tensor:
+    """A tensor with a copy of an array, in its dtype (PyTorch's would share the memory).
+
+    >>> import numpy as np, tinygrad_rnn as tg
+    >>> tg.from_numpy(np.arange(3.0))
+    tensor([0., 1., 2.], dtype=float64)
+    """
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"from_numpy takes an array, not {type(array).__name__}: use tensor()")
+    return Tensor(array)
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """The dtype that Python floats, lists of them and new parameters get: float32 unless set.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.set_default_dtype(tg.float64)
+    >>> tg.tensor(1.0).dtype
+    dtype('float64')
+    >>> tg.set_default_dtype(tg.float32)
+    """
+    found = _dtype(dtype)
+    if found.kind != "f":
+        raise TypeError(f"the default dtype must be a float, not {found}")
+    row.default_dtype = found
+
+
+def get_default_dtype() -> np.dtype[Any]:
+    """The dtype that Python floats get.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.get_default_dtype()
+    dtype('float32')
+    """
+    found: np.dtype[Any] = row.default_dtype
+    return found
