@@ -8,12 +8,12 @@ them from a heap in reverse, each once, hence without recursion and for graphs o
 
 from __future__ import annotations
 
-from itertools import count, repeat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from heapq import heappop, heappush
+from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from weakref import ref
 
@@ -446,12 +446,11 @@ def flow(
         if op.several:
             g = op.filled(node, g)
         out, saved = _as_tensors(node) if recorded else (node.out, node.saved)
-        i = -1
-        for parent, rule in zip(node.parents, repeat(op.rule) if op.variadic else op.rules):
-            i += 1
+        rules, variadic = op.rules, op.variadic
+        for i, parent in enumerate(node.parents):
             if not parent.needs:
                 continue
-            d = rule(i, g, out, *saved) if op.variadic else rule(g, out, *saved)
+            d = rules[0](i, g, out, *saved) if variadic else rules[i](g, out, *saved)
             if op.sparse:
                 arrive(parent, d)
             else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,9 @@ from .ops import products, row, shapes
 from .random import generator_or_default
 from .tensors import Tensor, _axis, _sizes, as_tensor
 
-Generator = np.random.Generator | None
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
 
 # ---- making tensors ---------------------------------------------------------------------------
 
@@ -114,7 +116,7 @@ def ones_like(input: Any, dtype: Any = None, requires_grad: bool = False) -> Ten
 
 
 def randn(
-    *size: Any, generator: Generator = None, dtype: Any = None, requires_grad: bool = False
+    *size: Any, generator: Generator | None = None, dtype: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """Values from N(0, 1), drawn from ``generator`` or the one that ``manual_seed`` sets.
 
@@ -126,7 +128,7 @@ def randn(
 
 
 def rand(
-    *size: Any, generator: Generator = None, dtype: Any = None, requires_grad: bool = False
+    *size: Any, generator: Generator | None = None, dtype: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """Values from U(0, 1), drawn from ``generator`` or the one that ``manual_seed`` sets.
 
@@ -217,7 +219,7 @@ def pow(input: Any, exponent: Any) -> Tensor:
     >>> tg.pow(tg.tensor(3.0), 2).item()
     9.0
     """
-    return as_tensor(input) ** exponent
+    return as_tensor(input).pow(exponent)
 
 
 def maximum(input: Any, other: Any) -> Tensor:
@@ -260,8 +262,7 @@ def where(condition: Any, input: Any, other: Any) -> Tensor:
     >>> tg.where(tg.tensor([True, False]), 1.0, 2.0)
     tensor([1., 2.])
     """
-    result: Tensor = e.where(as_tensor(condition).bool(), input, other)
-    return result
+    return e.where(as_tensor(condition).bool(), input, other)
 
 
 # ---- reductions --------------------------------------------------------------------------------
@@ -369,8 +370,7 @@ def matmul(input: Any, other: Any) -> Tensor:
     >>> tg.matmul(tg.ones(2, 3), tg.ones(3)).shape
     (2,)
     """
-    result: Tensor = products.matmul(as_tensor(input), other)
-    return result
+    return products.matmul(as_tensor(input), other)
 
 
 def reshape(input: Any, shape: Any) -> Tensor:
@@ -456,8 +456,7 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
     n = parts[0].ndim + 1
     if not -n <= dim < n:
         raise IndexError(f"stack: dim {dim} is out of range for tensors of shape {parts[0].shape}")
-    result: Tensor = shapes.stack(*parts, dim % n)
-    return result
+    return shapes.stack(*parts, dim % n)
 
 
 def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
@@ -474,8 +473,7 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
         raise ValueError("cat cannot join 0-d tensors: use stack")
     axis = _axis(parts[0], dim)
     offsets = shapes._offsets(tuple([t.shape[axis] if t.ndim > axis else 0 for t in parts]))
-    result: Tensor = shapes.cat(*parts, axis, offsets)
-    return result
+    return shapes.cat(*parts, axis, offsets)
 
 
 concat = cat
@@ -548,5 +546,3 @@ def is_tensor(value: Any) -> bool:
     (True, False)
     """
     return isinstance(value, Tensor)
-
-

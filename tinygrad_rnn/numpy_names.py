@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -51,7 +52,9 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
         raise TypeError(f"np.{ufunc.__name__} of a Tensor does not take {extra}")
     if ufunc in UFUNCS:
         first, *rest = inputs
-        return UFUNCS[ufunc](first if isinstance(first, Tensor) or rest else as_tensor(first), *rest)
+        return UFUNCS[ufunc](
+            first if isinstance(first, Tensor) or rest else as_tensor(first), *rest
+        )
     if ufunc in _COMPARISONS:
         return Tensor._wrap(np.asarray(ufunc(*map(tensors._plain, inputs))), None)
     raise TypeError(
@@ -103,11 +106,13 @@ def _split(a: Any, sections: Any, axis: int = 0) -> list[Tensor]:
         sizes = [n // sections] * sections
     else:
         cuts = [0, *(min(int(c), n) for c in sections), n]
-        sizes = [max(b - a, 0) for a, b in zip(cuts, cuts[1:], strict=False)]
+        sizes = [max(b - a, 0) for a, b in itertools.pairwise(cuts)]
     return list(shapes.split(t, tuple(sizes), axis))
 
 
-def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Tensor:
+def _clip(
+    a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None
+) -> Tensor:
     return as_tensor(a).clip(a_min if min is None else min, a_max if max is None else max)
 
 
@@ -156,7 +161,9 @@ def call_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """``Tensor.__array_function__``: numpy's meaning for those it has, an error for the others."""
     if function in FUNCTIONS:
         if kwargs.get("out") is not None:
-            raise TypeError(f"np.{function.__name__}: out= would change values, and a tensor's never do")
+            raise TypeError(
+                f"np.{function.__name__}: out= would change values, and a tensor's never do"
+            )
         kwargs = {k: v for k, v in kwargs.items() if v is not np._NoValue and k != "out"}
         return FUNCTIONS[function](*args, **kwargs)
     if function in _PLAIN:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-_default = np.random.default_rng()
+_default: np.random.Generator | None = None  # made when first drawn from: importing stays cheap
 
 
 def manual_seed(seed: int) -> np.random.Generator:
@@ -22,7 +22,10 @@ def manual_seed(seed: int) -> np.random.Generator:
 
 def generator_or_default(generator: np.random.Generator | None) -> np.random.Generator:
     """The generator given, or the library's."""
+    global _default
     if generator is None:
+        if _default is None:
+            _default = np.random.default_rng()
         return _default
     if not isinstance(generator, np.random.Generator):
         raise TypeError(

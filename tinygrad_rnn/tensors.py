@@ -66,7 +66,8 @@ class Tensor:
     @property
     def shape(self) -> tuple[int, ...]:
         """The lengths of its axes."""
-        return self._data.shape
+        shape: tuple[int, ...] = self._data.shape
+        return shape
 
     @property
     def ndim(self) -> int:
@@ -564,11 +565,15 @@ class Tensor:
 
     # ---- reductions
 
-    def sum(self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None) -> Tensor:
+    def sum(
+        self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None
+    ) -> Tensor:
         """The sum over some axes, or over all."""
         return reductions.sum(self, *_reduction(self, dim, keepdim, axis, keepdims))
 
-    def mean(self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None) -> Tensor:
+    def mean(
+        self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None
+    ) -> Tensor:
         """The mean over some axes, or over all."""
         return reductions.mean(self, *_reduction(self, dim, keepdim, axis, keepdims))
 
@@ -583,7 +588,7 @@ class Tensor:
         keepdims: Any = None,
     ) -> Tensor:
         """The variance, divided by n - ``correction`` (1, as in PyTorch; ``np.var(t)`` divides by n)."""
-        if isinstance(correction, type(True)) or unbiased is not None:
+        if isinstance(correction, bool_) or unbiased is not None:
             correction = int_(correction if unbiased is None else unbiased)
         axes, keep = _reduction(self, dim, keepdim, axis, keepdims)
         return reductions.var(self, axes, correction, keep)
@@ -603,26 +608,36 @@ class Tensor:
             dim, correction, keepdim, unbiased=unbiased, axis=axis, keepdims=keepdims
         ).sqrt()
 
-    def amax(self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None) -> Tensor:
+    def amax(
+        self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None
+    ) -> Tensor:
         """The largest values over some axes; ties share the gradient evenly."""
         return reductions.amax(self, *_reduction(self, dim, keepdim, axis, keepdims))
 
-    def amin(self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None) -> Tensor:
+    def amin(
+        self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None
+    ) -> Tensor:
         """The smallest values over some axes; ties share the gradient evenly."""
         return reductions.amin(self, *_reduction(self, dim, keepdim, axis, keepdims))
 
-    def max(self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None) -> Any:
+    def max(
+        self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None
+    ) -> Any:
         """The largest value; along one ``dim`` a pair (values, indices), as in PyTorch.
 
         Without ``dim`` ties share the gradient evenly; with it the index that is returned gets it all.
         """
         return _extreme(self, True, dim, keepdim, axis, keepdims)
 
-    def min(self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None) -> Any:
+    def min(
+        self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None
+    ) -> Any:
         """The smallest value; along one ``dim`` a pair (values, indices); see ``max``."""
         return _extreme(self, False, dim, keepdim, axis, keepdims)
 
-    def logsumexp(self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None) -> Tensor:
+    def logsumexp(
+        self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None
+    ) -> Tensor:
         """log(sum(exp(x))), without overflow."""
         return reductions.logsumexp(self, *_reduction(self, dim, keepdim, axis, keepdims))
 
@@ -672,7 +687,7 @@ class Tensor:
         if not self.ndim:
             return self.reshape(1)
         a, b = _axis(self, start_dim), _axis(self, end_dim)
-        return self.reshape(self.shape[:a] + (-1,) + self.shape[b + 1 :])
+        return self.reshape((*self.shape[:a], -1, *self.shape[b + 1 :]))
 
     def transpose(self, dim0: Any, dim1: Any) -> Tensor:
         """Two axes swapped (PyTorch's meaning; ``np.transpose(t, axes)`` permutes all)."""
@@ -728,7 +743,7 @@ class Tensor:
         at = dim + self.ndim + 1 if dim < 0 else dim
         if not 0 <= at <= self.ndim:
             raise IndexError(f"unsqueeze: dim {dim} is out of range for shape {self.shape}")
-        return self.reshape(self.shape[:at] + (1,) + self.shape[at:])
+        return self.reshape((*self.shape[:at], 1, *self.shape[at:]))
 
     def flip(self, *dims: Any) -> Tensor:
         """The order along some axes reversed."""
@@ -738,7 +753,7 @@ class Tensor:
         """Parts of a length, or of the lengths in a list, along ``dim`` (PyTorch's ``split``)."""
         axis = _axis(self, dim)
         n = self.shape[axis]
-        if isinstance(split_size_or_sections, type(0)):
+        if isinstance(split_size_or_sections, int_):
             k = split_size_or_sections
             if k < 1:
                 raise ValueError(f"split: parts of {k}")
@@ -749,8 +764,7 @@ class Tensor:
                 raise ValueError(
                     f"split: sections {sizes} make {sum(sizes)}, and axis {axis} of {self.shape} has {n}"
                 )
-        parts: tuple[Tensor, ...] = shapes.split(self, sizes, axis)
-        return parts
+        return _parts(shapes.split(self, sizes, axis))
 
     def chunk(self, chunks: Any, dim: Any = 0) -> tuple[Tensor, ...]:
         """``chunks`` parts of equal length (the last may be shorter) along ``dim``."""
@@ -760,13 +774,11 @@ class Tensor:
         n = self._data.shape[axis]
         if n % chunks:
             return self.split(-(-n // chunks), axis)
-        parts: tuple[Tensor, ...] = shapes.split(self, (n // chunks,) * chunks, axis)
-        return parts
+        return _parts(shapes.split(self, (n // chunks,) * chunks, axis))
 
     def unbind(self, dim: Any = 0) -> tuple[Tensor, ...]:
         """The slices along ``dim``, without that axis."""
-        parts: tuple[Tensor, ...] = shapes.unbind(self, _axis(self, dim))
-        return parts
+        return _parts(shapes.unbind(self, _axis(self, dim)))
 
     def gather(self, dim: Any, index: Any) -> Tensor:
         """``out[i][j] = x[index[i][j]][j]`` for dim 0, and so on (PyTorch's ``gather``)."""
@@ -793,7 +805,7 @@ class Tensor:
 
     __array_priority__ = 1000
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
         if dtype is not None and np.dtype(dtype) != self.dtype:
             if copy is False:
                 raise ValueError(f"a view cannot change dtype from {self.dtype} to {dtype}")
@@ -836,10 +848,16 @@ class _At:
 
 
 row.tensor_class = Tensor
-int_ = int  # the method of that name hides the builtin inside the class
+int_, bool_ = int, bool  # the methods of these names hide the builtins inside the class
 
 
 # ---- what the methods share ---------------------------------------------------------------------
+
+
+def _parts(several: Any) -> tuple[Tensor, ...]:
+    """What a row with several outputs returns."""
+    parts: tuple[Tensor, ...] = several
+    return parts
 
 
 def _plain(value: Any) -> Any:
@@ -858,7 +876,8 @@ def _dtype(dtype: Any) -> np.dtype[Any]:
     found = np.dtype(dtype)
     if found.kind not in "fiub" or found.char == "g":
         raise TypeError(f"tensors hold float16/32/64, integers and bool, not {found}")
-    return found.newbyteorder("=")
+    native: np.dtype[Any] = found.newbyteorder("=")
+    return native
 
 
 def _new_array(data: Any, dtype: Any) -> Array:
@@ -866,7 +885,9 @@ def _new_array(data: Any, dtype: Any) -> Array:
     given = _plain(data)
     array = np.array(given)
     if array.dtype == object:
-        raise TypeError(f"cannot make a tensor of {type(data).__name__} with ragged or foreign items")
+        raise TypeError(
+            f"cannot make a tensor of {type(data).__name__} with ragged or foreign items"
+        )
     if dtype is not None:
         return np.array(array, _dtype(dtype), order="C")
     named = isinstance(given, (np.ndarray, np.generic)) or hasattr(given, "dtype")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..graphs.graph import GraphNode
 
 PAD, Z_HEIGHT, CHIP_HEIGHT, CHIP_PITCH, BAND, BAND_PITCH, RAIL_PITCH = 7, 30, 15, 18, 20, 23, 30
+OPERATORS = ("+", "-", "*", "/", "@", "**")
 CHIP_GAP, MIN_WIDTH, ROOMY_WIDTH, FOLD_WIDTH = 4, 94, 104, 72
 INPUT_AT, TAP_AT = 0.26, 0.74
 
@@ -33,7 +34,7 @@ class Face:
     """The template of one lane's cells: what is written where, in points above the cell's bottom.
 
     ``entering`` is the state that joins x in the row z and loops back to it; the others run straight
-    through their bands. A cell without ``notation["z"]`` has no such row: all its states run straight.
+    through their bands. A cell without ``equations["z"]`` has no such row: all its states run straight.
     """
 
     title: str
@@ -154,12 +155,12 @@ def fold_heading(slot: Slot) -> str:
 def face_of(
     lane: Lane, nodes: Sequence[GraphNode], weights: Iterable[str], folded: bool
 ) -> Face:
-    """The face of a lane's cells: from the cell's notation, else from the recorded names and ops."""
+    """The face of a lane's cells: from the cell's equations, else from the recorded names and ops."""
     call = lane.calls[lane.steps[0]]
-    z = without_missing(lane.notation.get("z", ""), weights)
+    z = without_missing(lane.equations.get("z", ""), weights)
     entering = next((s for s in reversed(lane.states) if _occurs(f"{s}'", z)), "")
     formulas = {
-        state: lane.notation.get(state) or _recorded(nodes, call.outputs.get(state))
+        state: _formula(lane.equations.get(state, ""), nodes, call.outputs.get(state))
         for state in lane.states
     }
     reserved = {*lane.states, "x", "z", ""}
@@ -175,10 +176,13 @@ def _occurs(word: str, formula: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", formula) is not None
 
 
-def _recorded(nodes: Sequence[GraphNode], output: int | None) -> str:
-    """What is known of a state without notation: the op that made it."""
+def _formula(equation: str, nodes: Sequence[GraphNode], output: int | None) -> str:
+    """The cell's equation of a state; what was recorded decides which function it is, or all of it."""
     if output is None or not nodes[output].inputs:
-        return ""
+        return equation
     op, operands = nodes[output].op, nodes[output].inputs
     symbol = SYMBOLS.get(op, op)
-    return f"… {symbol} …" if len(operands) == 2 and symbol in "+-*/@**" else f"{symbol}(…)"
+    if not equation:
+        return f"… {symbol} …" if len(operands) == 2 and symbol in OPERATORS else f"{symbol}(…)"
+    call = re.fullmatch(r"\w+(\([^()]*\))", equation)
+    return f"{op}{call[1]}" if call and len(operands) == 1 else equation

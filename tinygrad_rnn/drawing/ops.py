@@ -305,7 +305,7 @@ def _draw_fold(plan: Plan, lane: Lane, slot: Slot) -> None:
     picture, step = plan.picture, _step_id(lane, slot)
     left, width = plan.left(lane, slot), plan.width(lane, slot)
     bottom, top = plan.frame(lane)
-    middle, y = left + width / 2, (top + bottom) / 2
+    middle, y = left + width / 2, _quiet_height(plan, lane)
     picture.frame(step, (left, bottom, left + width, top), style.OP, filled=False, dashed=True)
     heading = fold_heading(slot)
     picture.text(f"{step}.heading", heading, middle, top - 12, style.TITLE, style.PLAIN)
@@ -313,6 +313,8 @@ def _draw_fold(plan: Plan, lane: Lane, slot: Slot) -> None:
     picture.text(f"{step}.count", count, middle, y + 8, style.NAME, style.PLAIN, bold=True)
     picture.text(f"{step}.same", "same weights", middle, y - 8, style.NOTE, style.PLAIN)
     right = left + width
+    for state in lane.states:
+        _draw_rail_through(plan, lane, slot, state)
     counts = {bus: lane.count(bus.parameter, slot) for bus in plan.buses[lane.row]}
     for side, edge in (("below", bottom), ("above", top)):
         used = [bus for bus, n in counts.items() if bus.side == side and n]
@@ -320,28 +322,47 @@ def _draw_fold(plan: Plan, lane: Lane, slot: Slot) -> None:
             x = right - 10 - FOLD_TAP * (len(used) - 1 - k)
             when = f"fold t{slot.first}-t{slot.last} n{counts[bus]}"
             cls = tap_class(plan.lattice, bus.parameter, when)
-            _draw_tap(plan, lane, bus, f"{step}.tap.{bus.parameter}", step_port(
-                picture, step, bus.parameter, x, edge
-            ), (x, edge), cls)
+            port = picture.port(f"{step}.port.{bus.parameter}", x, edge)
+            _draw_tap(plan, lane, bus, f"{step}.tap.{bus.parameter}", port, (x, edge), cls)
         if used:
             least, most = min(counts[b] for b in used), max(counts[b] for b in used)
             words = plural(most, "use") if least == most else f"{least} to {most} uses"
-            y = edge + (14 if side == "above" else -14)
-            picture.text(
-                f"{step}.uses.{side}", words, right - 4, y, 9.5, style.ORANGE, bold=True, left=True
-            )
+            x = right - 6 - text_width(words, 9.5, True) / 2
+            y = edge + (10 if side == "below" else -27)
+            picture.text(f"{step}.uses.{side}", words, x, y, 9.5, style.ORANGE, bold=True)
 
 
-def step_port(picture: Picture, step: str, parameter: int, x: float, y: float) -> str:
-    """An invisible end on the edge of a folded frame."""
-    return picture.port(f"{step}.port.{parameter}", x, y)
+def _quiet_height(plan: Plan, lane: Lane) -> float:
+    """The middle of the widest gap between a folded frame's edges and the rails that cross it."""
+    ys = sorted([*plan.frame(lane), *(_entry_height(plan, lane, s) for s in lane.states)])
+    gaps = [(b - a, (a + b) / 2) for a, b in zip(ys, ys[1:], strict=False)]
+    return max(gaps)[1]
+
+
+def _draw_rail_through(plan: Plan, lane: Lane, slot: Slot, state: str) -> None:
+    """A state on its way through folded steps."""
+    y, left = _entry_height(plan, lane, state), plan.left(lane, slot)
+    right, step = left + plan.width(lane, slot), _step_id(lane, slot)
+    plan.picture.line(
+        plan.picture.port(f"{step}.in.{state}", left, y),
+        plan.picture.port(f"{step}.out.{state}", right, y),
+        [(left, y), (right, y)],
+        color=plan.looks[state].stroke,
+        pen=style.RAIL_PEN,
+        dashed=True,
+        cls=f"rail fold {class_name(state)}",
+    )
+
+
+def _entry_height(plan: Plan, lane: Lane, state: str) -> float:
+    spots = plan.templates[lane].spots
+    entry = next(spot for spot in spots if f"{state}'" in spot.takes)
+    return entry.y + plan.bases[lane.row]
 
 
 def _pill(plan: Plan, lane: Lane, state: str, step: int, x: float) -> tuple[str, float]:
     """A state between two steps, at the height at which it enters; its id and y."""
-    template = plan.templates[lane]
-    entry = next(spot for spot in template.spots if f"{state}'" in spot.takes)
-    y = entry.y + plan.bases[lane.row]
+    y = _entry_height(plan, lane, state)
     id = plan.picture.box(
         f"{lane.key}.{state}{step}",
         sub(state, step),
@@ -387,7 +408,7 @@ def _way_out(
     step = _step_id(lane, slot)
     if slot.folded:
         start = (plan.left(lane, slot) + plan.width(lane, slot), end[1])
-        return plan.picture.port(f"{step}.out.{state}", *start), [start, end]
+        return f"{step}.out.{state}", [start, end]
     template = plan.templates[lane]
     spot = template.spot(template.states[state])
     route = [plan.at(lane, slot, p) for p in template.routes.get((spot.role, state), ())[:-1]]
@@ -401,8 +422,7 @@ def _draw_rail_in(
 ) -> None:
     step, left = _step_id(lane, slot), plan.left(lane, slot)
     if slot.folded:
-        end = (left, start[1])
-        head = plan.picture.port(f"{step}.in.{state}", *end)
+        end, head = (left, start[1]), f"{step}.in.{state}"
     else:
         template = plan.templates[lane]
         spot = next(spot for spot in template.spots if f"{state}'" in spot.takes)
@@ -507,7 +527,7 @@ def _draw_from_below(
     top = max(bus.y + PARAM_HEIGHT / 2 for bus in plan.buses[lower.row])
     channel = max(top, plan.frame(lower)[1]) + CHANNEL
     if slot.folded:
-        start = (plan.left(lower, slot) + plan.width(lower, slot) - 24, plan.frame(lower)[1])
+        start = (plan.left(lower, slot) + 20, plan.frame(lower)[1])
         tail = plan.picture.port(f"{step}.up", *start)
     else:
         start = plan.at(lower, slot, template.leave)
@@ -527,6 +547,14 @@ def _draw_from_below(
     )
 
 
+def _params_end(plan: Plan, first: float) -> float:
+    """The right side of the Parameters: in a stack, left of the lines that go up to the first x."""
+    beside = first - (plan.gap + plan.pill) / 2 - 7
+    near = min(template.params for template in plan.templates.values()) + first
+    inputs = min(template.input[0] - template.frame[0] for template in plan.templates.values())
+    return min(near, beside) if len(plan.bases) > 1 and inputs < 0 else near
+
+
 def _draw_buses(plan: Plan) -> None:
     """Each Parameter once, at the left, and its line to the last dot."""
     lattice, picture = plan.lattice, plan.picture
@@ -534,7 +562,7 @@ def _draw_buses(plan: Plan) -> None:
     for i, buses in enumerate(plan.buses):
         for bus in buses:
             taps = sorted(plan.taps.get((i, bus.parameter), ()))
-            right = first - 15 if bus.side == "below" or plan.lattice.rows[i].name else first + 4
+            right = _params_end(plan, first)
             x = right - param_width(lattice, bus.parameter) / 2
             box = draw_param(picture, lattice, bus.parameter, x, bus.y)
             if taps:

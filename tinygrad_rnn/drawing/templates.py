@@ -58,6 +58,7 @@ class Template:
     above: float  # from the frame's top to the nearest bus
     below: float  # from the frame's bottom to the nearest bus
     leave: Point  # where h goes up to the next layer
+    params: float  # from the first frame's left side to the right side of the Parameters
     routes: dict[tuple[str, str], tuple[Point, ...]] = field(default_factory=dict)
     swings: dict[tuple[str, str], float] = field(default_factory=dict)
     texts: tuple[tuple[str, float, float], ...] = ()
@@ -82,6 +83,7 @@ RNN = Template(
     above=34,
     below=43,
     leave=(126, 12),
+    params=4,
     routes={("u", "s"): ((65, -54), (87, -54), (87, -12))},
 )
 
@@ -108,6 +110,7 @@ LSTM = Template(
     above=34,
     below=70,
     leave=(256, 220),
+    params=-15,
     routes={
         ("x", "u"): ((86, -14), (86, 18), (106, 18)),
         ("i", "ig"): ((38, 186), (38, 220), (153, 220)),

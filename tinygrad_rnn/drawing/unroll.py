@@ -71,7 +71,7 @@ class Lane:
     key: str
     title: str
     path: str
-    notation: Mapping[str, str]
+    equations: Mapping[str, str]
     gates: Mapping[str, str]
     states: tuple[str, ...]
     calls: dict[int, Call]
@@ -236,17 +236,17 @@ def _lanes(graph: Graph) -> list[Lane]:
     for call in graph.calls:
         key = (call.cell, call.path, call.label, call.run)
         if key not in lanes:
-            notation: dict[str, str] = getattr(call.cell, "notation", {})
+            equations: dict[str, str] = getattr(call.cell, "equations", {})
             gates: dict[str, str] = getattr(call.cell, "gates", {})
-            title = title_of(call.cell, notation)
-            lanes[key] = Lane("", title, call.path, notation, gates, (), {})
+            title = title_of(call.cell)
+            lanes[key] = Lane("", title, call.path, equations, gates, (), {})
         lane = lanes[key]
         if call.step in lane.calls:
             raise NoLattice
         lane.calls[call.step] = Call(call.id, call.inputs, call.outputs, call.nodes)
     for lane in lanes.values():
         names = {s for call in lane.calls.values() for s in (*call.inputs, *call.outputs)}
-        lane.states = tuple(s for s in sorted(names, key=_state_order) if s != "x")
+        lane.states = tuple(s for s in sorted(names, key=_state_order) if s != "x" and not s.startswith("x_"))
     return list(lanes.values())
 
 

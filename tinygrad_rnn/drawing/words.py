@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 # Advance widths of the characters 32 to 126 in Helvetica (Arial and Liberation Sans have the same), in
 # thousandths of the type size.
@@ -155,7 +155,6 @@ def fold_terms(text: str, size: float, room: float) -> str:
     return "\n".join(lines)
 
 
-def title_of(cell: type, notation: Mapping[str, str]) -> str:
-    """What a cell is called: its notation's title, else its class's name less ``Cell``."""
-    name = cell.__name__
-    return notation.get("title") or name.removesuffix("Cell") or name
+def title_of(cell: type) -> str:
+    """What a cell is called: its class's name less ``Cell``."""
+    return cell.__name__.removesuffix("Cell") or cell.__name__

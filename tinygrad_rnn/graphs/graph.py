@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ..autograd import Call, Constant, Leaf, Literal, Node, Scope, reachable
+from ..autograd import Call, Constant, Leaf, Literal, Scope, reachable
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -79,7 +79,7 @@ class Graph:
 
     def __init__(self, *outputs: Tensor) -> None:
         roots = [_node_of(t) for t in outputs]
-        self._raw: list[Node] = sorted(reachable(roots), key=lambda node: node.number)
+        self._raw: list[Any] = sorted(reachable(roots), key=lambda node: node.number)
         self._index = {id(node): i for i, node in enumerate(self._raw)}
         self.outputs: tuple[int, ...] = tuple(self._index[id(node)] for node in roots)
 
@@ -266,7 +266,9 @@ class Graph:
             scope = call.scope
             path = self._paths.get(scope, "") if scope is not None else ""
             calls.append(
-                CellCall(k, call.cell, path, call.label, call.step, run, inputs, outputs, tuple(ids))
+                CellCall(
+                    k, call.cell, path, call.label, call.step, run, inputs, outputs, tuple(ids)
+                )
             )
         return calls
 
@@ -346,7 +348,7 @@ def _by_step(use: Use) -> tuple[bool, int, int]:
     return (use.step is None, use.step or 0, use.node)
 
 
-def _node_of(tensor: Tensor) -> Node:
+def _node_of(tensor: Tensor) -> Any:
     node = getattr(tensor, "_node", None)
     if node is None:
         raise ValueError(

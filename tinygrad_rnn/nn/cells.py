@@ -27,7 +27,7 @@ class Cell(Module):
 
     states: ClassVar[tuple[str, ...]] = ("h",)
     gates: ClassVar[dict[str, str]] = {}
-    equations: ClassVar[dict[str, str]] = {}
+    equations: dict[str, str] = {}  # noqa: RUF012 (an instance may replace it, none writes into it)
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, generator: Any = None
@@ -41,8 +41,8 @@ class Cell(Module):
         self.weight_ih = Parameter(np.zeros((rows, input_size)), dtype=get_default_dtype())
         self.weight_hh = Parameter(np.zeros((rows, hidden_size)), dtype=get_default_dtype())
         for name in ("bias_ih", "bias_hh"):
-            value = Parameter(np.zeros(rows), dtype=get_default_dtype()) if bias else None
-            self.register_parameter(name, value)
+            start = Parameter(np.zeros(rows), dtype=get_default_dtype()) if bias else None
+            self.register_parameter(name, start)
         self.reset_parameters(generator)
 
     def reset_parameters(self, generator: Any = None) -> None:
@@ -57,9 +57,7 @@ class Cell(Module):
     def initial_state(self, batch: int | None = None) -> Any:
         """Zeros: one (batch, H) tensor for each part of the state, (H,) without a batch."""
         shape = (self.hidden_size,) if batch is None else (batch, self.hidden_size)
-        zeros = [
-            Tensor._wrap(np.zeros(shape, self.weight_hh.dtype), None) for _ in self.states
-        ]
+        zeros = [Tensor._wrap(np.zeros(shape, self.weight_hh.dtype), None) for _ in self.states]
         return zeros[0] if len(zeros) == 1 else tuple(zeros)
 
     def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
@@ -96,7 +94,7 @@ class RNNCell(Cell):
     (5, 3)
     """
 
-    equations: ClassVar[dict[str, str]] = {
+    equations: dict[str, str] = {  # noqa: RUF012
         "z": "W_ih x + b_ih + W_hh h' + b_hh",
         "h": "tanh(z)",
     }
@@ -151,7 +149,7 @@ class LSTMCell(Cell):
 
     states: ClassVar[tuple[str, ...]] = ("h", "c")
     gates: ClassVar[dict[str, str]] = {"i": "input", "f": "forget", "g": "cell", "o": "output"}
-    equations: ClassVar[dict[str, str]] = {
+    equations: dict[str, str] = {  # noqa: RUF012
         "z": "W_ih x + b_ih + W_hh h' + b_hh",
         "c": "f * c' + i * g",
         "h": "o * tanh(c)",

@@ -37,12 +37,9 @@ def linear(input: Any, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> tg.nn.functional.linear(tg.ones(2, 3), tg.ones(4, 3)).shape
     (2, 4)
     """
-    result: Tensor
     if bias is None:
-        result = products.linear_without_bias(input, weight)
-    else:
-        result = products.linear(input, weight, bias)
-    return result
+        return products.linear_without_bias(input, weight)
+    return products.linear(input, weight, bias)
 
 
 def softplus(input: Any) -> Tensor:
@@ -52,8 +49,7 @@ def softplus(input: Any) -> Tensor:
     >>> round(tg.nn.functional.softplus(tg.tensor(0.0)).item(), 4)
     0.6931
     """
-    result: Tensor = e.softplus(as_tensor(input))
-    return result
+    return e.softplus(as_tensor(input))
 
 
 def dropout(
@@ -99,8 +95,7 @@ def embedding(input: Any, weight: Tensor, padding_idx: int | None = None) -> Ten
             f"is outside 0 ... {count - 1}"
         )
     padding = None if padding_idx is None else padding_idx % count
-    result: Tensor = indexing.embedding(weight, index, padding)
-    return result
+    return indexing.embedding(weight, index, padding)
 
 
 # ---- losses ------------------------------------------------------------------------------------

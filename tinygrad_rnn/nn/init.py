@@ -7,7 +7,7 @@ Randomness comes from ``generator`` (a ``numpy.random.Generator``), by default t
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from ..autograd import no_grad
 from ..random import generator_or_default
 from ..tensors import Tensor
 
-Generator = np.random.Generator | None
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 
 def _write(tensor: Tensor, values: Any, by: str) -> Tensor:
@@ -53,7 +54,9 @@ def ones_(tensor: Tensor) -> Tensor:
     return _write(tensor, 1.0, "ones_")
 
 
-def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator = None) -> Tensor:
+def uniform_(
+    tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
+) -> Tensor:
     """Values from U(a, b).
 
     >>> import tinygrad_rnn as tg
@@ -65,7 +68,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
 
 
 def normal_(
-    tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator = None
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
     """Values from N(mean, std squared).
 
@@ -73,10 +76,14 @@ def normal_(
     >>> tg.nn.init.normal_(tg.zeros(2, 3)).shape
     (2, 3)
     """
-    return _write(tensor, generator_or_default(generator).normal(mean, std, tensor.shape), "normal_")
+    return _write(
+        tensor, generator_or_default(generator).normal(mean, std, tensor.shape), "normal_"
+    )
 
 
-def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator = None) -> Tensor:
+def xavier_uniform_(
+    tensor: Tensor, gain: float = 1.0, generator: Generator | None = None
+) -> Tensor:
     """U(-a, a) with a = gain sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010).
 
     >>> import tinygrad_rnn as tg
@@ -92,7 +99,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator = No
     return _write(tensor, values, "xavier_uniform_")
 
 
-def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator = None) -> Tensor:
+def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """A matrix with orthonormal rows or columns, times ``gain`` (Saxe, McClelland & Ganguli 2014).
 
     The Q of the QR decomposition of a normal matrix, with the signs that make it uniform.
@@ -107,7 +114,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator = None) 
     return _write(tensor, gain * _orthogonal(tensor.shape, generator), "orthogonal_")
 
 
-def _orthogonal(shape: tuple[int, ...], generator: Generator) -> Any:
+def _orthogonal(shape: tuple[int, ...], generator: Generator | None) -> Any:
     rows, columns = shape[0], math.prod(shape[1:])
     normal = generator_or_default(generator).normal(size=(rows, columns))
     q, r = np.linalg.qr(normal if rows >= columns else normal.T)
@@ -115,7 +122,7 @@ def _orthogonal(shape: tuple[int, ...], generator: Generator) -> Any:
     return (q if rows >= columns else q.T).reshape(shape)
 
 
-def recurrent_(weight: Tensor, gates: int, generator: Generator = None) -> Tensor:
+def recurrent_(weight: Tensor, gates: int, generator: Generator | None = None) -> Tensor:
     """A recurrent weight (gates * H, H): each gate's (H, H) block orthogonal on its own.
 
     >>> import tinygrad_rnn as tg

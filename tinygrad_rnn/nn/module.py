@@ -68,6 +68,7 @@ class Module:
         raise TypeError(f"{type(self).__name__} has no forward method")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run ``forward`` in a scope of this module."""
         before = state.place
         state.place = Place(Scope(self, before.scope), before.step, before.call)
         try:
@@ -285,7 +286,7 @@ class Module:
         head = f"{type(self).__name__}({self.extra_repr()})"
         lines = [f"{head}  # {count:,} parameter{'s' * (count != 1)}" if count else head]
         for name, child in self.named_children():
-            lines += [f"  ({name}): {repr(child)}".replace("\n", "\n  ")]
+            lines += [f"  ({name}): {child!r}".replace("\n", "\n  ")]
         return "\n".join(lines)
 
     def _cast(self, x: Any, like: Tensor) -> Tensor:

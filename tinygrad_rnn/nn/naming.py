@@ -38,9 +38,12 @@ def name_all(**values: Tensor) -> None:
 def named_input(tensor: Tensor, label: str, step: int | None) -> Any:
     """The node of a value that enters a cell, named by its role where it has no name yet."""
     node = tensor._node
-    if node is None or (isinstance(node, Constant) and node.name in (None, label)):
-        if node is None or node.place.step != step or node.name is None:
-            node = constant(tensor, label, step)
+    if node is None:
+        return constant(tensor, label, step)
+    if isinstance(node, Constant):
+        stale = node.name == label and node.place.step != step
+        if node.name is None or stale:
+            return constant(tensor, label, step)
     return node
 
 

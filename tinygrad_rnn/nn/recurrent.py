@@ -196,7 +196,9 @@ def _check_features(who: str, x: Tensor, expected: int, axes: str) -> None:
             f"{who}x has {x.shape[-1]} features, expected {expected}; x has shape {x.shape} = {axes}"
         )
     if not x.is_floating_point():
-        raise TypeError(f"{who}x holds {x.dtype}, expected floats (an index needs nn.Embedding first)")
+        raise TypeError(
+            f"{who}x holds {x.dtype}, expected floats (an index needs nn.Embedding first)"
+        )
 
 
 # ---- PyTorch's layers ---------------------------------------------------------------------------
@@ -244,7 +246,7 @@ class RecurrentLayer(Module):
     def reset_parameters(self, generator: Any = None) -> None:
         """Start all weights anew; see the cell's ``reset_parameters``."""
         for layer in self._stack:
-            layer.cell.reset_parameters(generator)  # type: ignore[operator]
+            layer.cell.reset_parameters(generator)
 
     def forward(self, input: Any, hx: Any = None) -> tuple[Tensor, Any]:
         """(outputs of the last layer at every step, last state of every layer)."""
@@ -284,9 +286,8 @@ class RecurrentLayer(Module):
                 f"{_place()}the state must be ({', '.join(f'{n}_0' for n in names)}), "
                 f"got {type(hx).__name__}"
             )
-        want = (self.num_layers, self.hidden_size)
-        if batch is not None:
-            want = (self.num_layers, batch, self.hidden_size)
+        middle = () if batch is None else (batch,)
+        want = (self.num_layers, *middle, self.hidden_size)
         each = []
         for name, part in zip(names, given, strict=True):
             part = self._cast(part, first.weight_hh)

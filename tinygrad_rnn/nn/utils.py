@@ -36,7 +36,11 @@ def clip_grad_norm_(
     norms = [np.linalg.norm(g.astype(np.float64).ravel(), norm_type) for g in grads]
     norm = float(np.linalg.norm(norms, norm_type)) if norms else 0.0
     if error_if_nonfinite and not np.isfinite(norm):
-        bad = [p._node.name or str(p.shape) for p, n in zip(owners, norms, strict=True) if not np.isfinite(n)]
+        bad = [
+            p._node.name or str(p.shape)
+            for p, n in zip(owners, norms, strict=True)
+            if not np.isfinite(n)
+        ]
         raise RuntimeError(
             f"clip_grad_norm_: the norm is {norm}; not finite in {', '.join(bad)}: lower the learning "
             "rate or look for the first bad value, or pass error_if_nonfinite=False"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .row import row
+from .row import Row, row
 
 
 def _sigmoid(x: Any) -> Any:
@@ -79,7 +79,7 @@ minimum = row(
     lambda g, _y, a, b: _share(g, a, b, b < a),
     promote=0,
 )
-where = row(
+where: Row = row(
     "where",
     np.where,
     None,
@@ -90,7 +90,7 @@ where = row(
 
 neg = row("neg", np.negative, lambda g, _y, _a: -g)
 abs = row("abs", np.abs, lambda g, _y, a: g * sign(a))
-sign = row("sign", np.sign, lambda g, _y, _a: g * 0)
+sign: Row = row("sign", np.sign, lambda g, _y, _a: g * 0)
 sqrt = row("sqrt", np.sqrt, lambda g, y, _a: g / (2 * y), floating=True)
 exp = row("exp", np.exp, lambda g, y, _a: g * y, floating=True)
 log = row("log", np.log, lambda g, _y, a: g / a, floating=True)

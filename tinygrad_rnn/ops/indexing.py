@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import At
-from .row import row
+from .row import Row, row
 
 
 def _place(values: Any, indices: tuple[Any, ...], shape: Any, dtype: Any) -> Any:
@@ -35,7 +35,7 @@ place = row(
     lambda i, g, _y, _v, indices, shape, dtype: g[indices[i]],
     variadic=True,
 )
-put = row(
+put: Row = row(
     "put",
     lambda a, v, index: _put(a, v, index),
     lambda g, _y, _a, _v, index: put(g, 0.0, index),

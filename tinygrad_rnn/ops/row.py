@@ -17,9 +17,8 @@ the forward.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,6 +33,10 @@ from ..autograd import (
     sum_to,
 )
 
+if TYPE_CHECKING:
+    from ..tensors import Tensor
+
+Row = Callable[..., "Tensor"]
 ROWS: dict[str, Op] = {}
 tensor_class: Any = None  # set by tensors.py, which stands on this floor
 default_dtype: Any = np.dtype(np.float32)
@@ -53,7 +56,6 @@ class Op:
         "keep_out",
         "name",
         "promote",
-        "rule",
         "rules",
         "several",
         "sparse",
@@ -75,7 +77,6 @@ class Op:
         self.name = name
         self.forward = forward
         self.rules = rules
-        self.rule: Any = rules[0]
         self.variadic = variadic
         self.several = several
         self.sparse = sparse
@@ -113,7 +114,7 @@ def _what_to_keep(
     for rule in rules:
         if rule is None:
             continue
-        names = list(inspect.signature(rule).parameters)
+        names = _arguments(rule)
         if variadic:
             names = names[1:]
         keep_out |= not names[1].startswith("_")
@@ -137,7 +138,7 @@ def row(
     promote: int | None = None,
     floating: bool = False,
     shown: str | None = None,
-) -> Callable[..., Any]:
+) -> Row:
     """Add an op to the table and return the function that applies it.
 
     ``variadic``: any number of operands and one rule, which gets the operand's position first.
@@ -174,10 +175,15 @@ def row(
     return function
 
 
+def _arguments(function: Callable[..., Any]) -> list[str]:
+    """The names of a plain function's arguments."""
+    code = function.__code__
+    return list(code.co_varnames[: code.co_argcount])
+
+
 def _takes_constants(forward: Callable[..., Any], arity: int) -> bool:
-    if isinstance(forward, np.ufunc):
-        return False
-    return len(inspect.signature(forward).parameters) > arity
+    """Whether a forward has arguments beyond its operands; numpy's and operator's have none."""
+    return hasattr(forward, "__code__") and len(_arguments(forward)) > arity
 
 
 # ---- calling a row: one recorder an arity ------------------------------------------------------
@@ -309,8 +315,10 @@ def _general(op: Op) -> Callable[..., Any]:
 
     def call(*args: Any) -> Any:
         operands, constants = (args, ()) if len(args) == arity else (args[:arity], args[arity:])
-        tensors, arrays = operands, []
-        dtype, needs, strangers = None, False, 0
+        tensors: Any = operands
+        arrays: Any = []
+        dtype: Any = None
+        needs, strangers = False, 0
         for a in operands:
             if a.__class__ is _ndarray or a.__class__ in NUMBERS or not hasattr(a, "_node"):
                 strangers += 1
@@ -342,9 +350,7 @@ def _general(op: Op) -> Callable[..., Any]:
             Literal(a) if a.__class__ in NUMBERS else a._node or constant(a) for a in tensors
         ]
         out = y if keep_out else None
-        node = Node(
-            op, tuple(parents), out, (*saved, *constants), y.shape, y.dtype, state.place
-        )
+        node = Node(op, tuple(parents), out, (*saved, *constants), y.shape, y.dtype, state.place)
         return tensor_class._wrap(y, node)
 
     return call
@@ -353,7 +359,7 @@ def _general(op: Op) -> Callable[..., Any]:
 def _variadic(op: Op) -> Callable[..., Any]:
     """``call(*operands, *constants)`` where constants are what is neither Tensor, array nor number."""
     forward, keep = op.forward, op.keep[0]
-    n_constants = len(inspect.signature(forward).parameters) - 1
+    n_constants = len(_arguments(forward)) - 1
 
     def call(*args: Any) -> Any:
         cut = len(args) - n_constants
@@ -393,18 +399,13 @@ def _several(op: Op) -> Callable[..., Any]:
         if parent is None or not (parent.needs and state.recording):
             return tuple([wrap(part, None) for part in parts])
         place = state.place
-        whole = Node(
-            op,
-            (parent,),
-            None,
-            (_kept(a._data, keep), *constants),
-            tuple([part.shape for part in parts]),
-            dtype := a._data.dtype,
-            place,
-        )
+        dtype = a._data.dtype
+        saved = (_kept(a._data, keep), *constants)
+        sizes = tuple([part.shape for part in parts])
+        whole = Node(op, (parent,), None, saved, sizes, dtype, place)
         item, parents = ROWS["item"], (whole,)
-        shape = None
-        for k, part in enumerate(parts):
+        shape: Any = None
+        for k, part in enumerate(parts):  # items of one shape share one tuple
             if shape != part.shape:
                 shape = part.shape
             parts[k] = wrap(part, Node(item, parents, None, (None, k), shape, dtype, place))
@@ -499,7 +500,7 @@ def common_dtype(operands: tuple[Any, ...], floating: bool = False) -> Any:
     return default_dtype if floating and best[0] < 2 else chosen
 
 
-def misfit(op: Op, arrays: tuple[Any, ...], error: Exception) -> ValueError:
+def misfit(op: Op, arrays: Any, error: Exception) -> ValueError:
     """What numpy said of shapes, with the op, the module and the step that it happened in."""
     shapes = " and ".join(str(np.shape(a)) for a in arrays)
     return ValueError(f"{state.place}{op.name} cannot take shapes {shapes}: {error}")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Part
-from .row import row
+from .row import Row, row
 
 Shape = tuple[int, ...]
 
@@ -39,7 +39,7 @@ reshape = row(
     lambda a, to: a.reshape(to),
     lambda g, _y, shape, to: g.reshape(shape),
 )
-permute = row(
+permute: Row = row(
     "permute",
     lambda a, axes: a.transpose(axes),
     lambda g, _y, _a, axes: permute(g, _inverse(axes)),
@@ -49,7 +49,7 @@ broadcast = row(
     lambda a, to: np.broadcast_to(a, to),
     lambda g, _y, _a, to: g,  # the engine sums it back to the operand's shape
 )
-flip = row("flip", lambda a, axes: np.flip(a, axes), lambda g, _y, _a, axes: flip(g, axes))
+flip: Row = row("flip", lambda a, axes: np.flip(a, axes), lambda g, _y, _a, axes: flip(g, axes))
 cat = row(
     "cat",
     lambda arrays, axis, offsets: np.concatenate(arrays, axis),

@@ -53,10 +53,14 @@ class Optimizer:
     def _check(self, group: dict[str, Any]) -> None:
         for name in ("lr", "weight_decay", "eps", "momentum"):
             if not group.get(name, 0) >= 0:
-                raise ValueError(f"{type(self).__name__}: {name} must not be negative: {group[name]}")
+                raise ValueError(
+                    f"{type(self).__name__}: {name} must not be negative: {group[name]}"
+                )
         for beta in group.get("betas", ()):
             if not 0 <= beta < 1:
-                raise ValueError(f"{type(self).__name__}: betas must be in 0 ... 1: {group['betas']}")
+                raise ValueError(
+                    f"{type(self).__name__}: betas must be in 0 ... 1: {group['betas']}"
+                )
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of every Parameter (or set them to zeros)."""
@@ -81,9 +85,7 @@ class Optimizer:
             p._install(value.astype(p.dtype, copy=False), f"{type(self).__name__}.step()")
         return loss
 
-    def _updated(
-        self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]
-    ) -> Array:
+    def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
         """The new value of one Parameter; each optimizer writes its own."""
         raise NotImplementedError  # the base class has no update of its own
 
@@ -158,9 +160,7 @@ class SGD(Optimizer):
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
             raise ValueError("SGD: nesterov needs a momentum and no dampening")
 
-    def _updated(
-        self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]
-    ) -> Array:
+    def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
         momentum = group["momentum"]
         if group["weight_decay"]:
             g = g + group["weight_decay"] * p
@@ -201,9 +201,7 @@ class Adam(Optimizer):
             params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         )
 
-    def _updated(
-        self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]
-    ) -> Array:
+    def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
         (b1, b2), lr = group["betas"], group["lr"]
         if group["weight_decay"]:
             if self.decoupled:
