@@ -364,7 +364,7 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     """Undo broadcasting: sum ``g`` over the axes along which ``shape`` was stretched."""
     lead = len(g.shape) - len(shape)
     if lead == 1 and g.shape[1:] == shape:
-        return g.sum(0)
+        return np.add.reduce(g, 0) if g.__class__ is np.ndarray else g.sum(0)
     stretched = tuple(range(lead)) + tuple(
         lead + i for i, side in enumerate(shape) if side == 1 and g.shape[lead + i] != 1
     )
@@ -446,12 +446,12 @@ def flow(
         if op.several:
             g = op.filled(node, g)
         out, saved = _as_tensors(node) if recorded else (node.out, node.saved)
-        rules, variadic = op.rules, op.variadic
+        rules, variadic, sparse = op.rules, op.variadic, op.sparse
         for i, parent in enumerate(node.parents):
             if not parent.needs:
                 continue
             d = rules[0](i, g, out, *saved) if variadic else rules[i](g, out, *saved)
-            if op.sparse:
+            if sparse:
                 arrive(parent, d)
             else:
                 if d.shape != parent.shape:
@@ -647,14 +647,21 @@ def _refuse_stale_key(leaf: Any, roots: list[Any]) -> None:
                 raise StaleGraphError(_explain_stale(node, roots))
 
 
+def _leaf_label(leaf: Leaf, scope: Scope | None) -> str:
+    """A leaf's dotted name where a module on the way has it, else its own."""
+    module = None if scope is None else scope.root.module()
+    for name, parameter in module.named_parameters() if module is not None else ():
+        if parameter._node.key == leaf.key and scope is not None:
+            return f"{scope.root.kind.__name__.lower()}.{name}"
+    return leaf.name or "a tensor"
+
+
 def _explain_stale(leaf: Leaf, roots: list[Any]) -> str:
     """Name the Parameter, the writer, the state that carried the old graph here, and the cure."""
     nodes = reachable(roots)
     users = [n for n in nodes if leaf in n.parents]
     place = max(users, key=lambda n: n.number).place if users else NOWHERE
-    label = leaf.name or "a tensor"
-    if place.scope is not None:
-        label = f"{place.scope.root.kind.__name__.lower()}.{label}"
+    label = _leaf_label(leaf, place.scope)
     text = (
         f"{place}the gradient would reach {label} {leaf.shape} as it was before {leaf.stale} changed it, "
         "and its new value had no part in this graph"

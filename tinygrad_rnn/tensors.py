@@ -502,7 +502,13 @@ class Tensor:
         """Values below ``min`` or above ``max`` become those; the gradient passes within and at them."""
         if min is None and max is None:
             raise ValueError("clip: give min, max or both")
-        return e.clip(self, _bound(min), _bound(max))
+        bounds = [b if b is None or isinstance(b, row.NUMBERS) else as_tensor(b) for b in (min, max)]
+        low, high = bounds
+        t = self.to(row.common_dtype((self, *(b for b in bounds if b is not None))))
+        if any(isinstance(b, Tensor) and b.requires_grad for b in bounds):
+            t = t if low is None else e.where(t < low, low, t)
+            return t if high is None else e.where(t > high, high, t)
+        return e.clip(t, *(b._data.astype(t.dtype) if isinstance(b, Tensor) else b for b in bounds))
 
     clamp = clip
 
@@ -712,7 +718,8 @@ class Tensor:
     @property
     def T(self) -> Tensor:  # noqa: N802 (numpy's name)
         """All axes reversed."""
-        return shapes.permute(self, tuple(range(self.ndim))[::-1])
+        n = self._data.ndim
+        return shapes.permute(self, (1, 0) if n == 2 else tuple(range(n))[::-1])
 
     @property
     def mT(self) -> Tensor:  # noqa: N802 (numpy's name)
@@ -866,10 +873,6 @@ def _plain(value: Any) -> Any:
 
 def _cast_like(value: Any, tensor: Tensor) -> Tensor:
     return as_tensor(value).to(tensor.dtype)
-
-
-def _bound(value: Any) -> Any:
-    return None if value is None else np.array(_plain(value)) if np.ndim(value) else float(value)
 
 
 def _dtype(dtype: Any) -> np.dtype[Any]:

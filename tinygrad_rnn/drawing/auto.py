@@ -1,1 +1,324 @@
-def auto_dot(*a,**k): raise SystemError
+"""Any other graph: ops laid out by ``dot``, Parameters as buses, steps as frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from . import style
+from .dot import Label, attributes, head, quote
+from .faces import fold_count, fold_heading
+from .plumbing import PLUMBING
+from .slots import Slot, fold
+from .style import Look
+from .words import (
+    SYMBOLS,
+    class_name,
+    plural,
+    shape_text,
+    short_name,
+    sub,
+)
+
+if TYPE_CHECKING:
+    from ..graphs.graph import Graph, GraphNode
+
+MOST, ENDS = 400, 120  # nodes outside steps: beyond MOST, the first and last ENDS are drawn
+GROUND = {
+    "layout": "dot",
+    "rankdir": "LR",
+    "newrank": "true",
+    "nodesep": 0.22,
+    "ranksep": 0.28,
+    "bgcolor": "transparent",
+    "pad": 0.08,
+    "outputorder": "edgesfirst",
+    "fontname": style.FONT,
+    "fontsize": style.NOTE,
+    "fontcolor": style.PLAIN,
+    "labelloc": "b",
+    "labeljust": "l",
+}
+VALUES = ("add", "sub", "mul", "div", "matmul", "pow", "maximum", "minimum")
+
+
+@dataclass
+class View:
+    """What is drawn of a graph: which box stands for each node, and the boxes of folded parts."""
+
+    graph: Graph
+    nodes: Sequence[GraphNode]
+    steps: list[int | None]
+    box: dict[int, str] = field(default_factory=dict)
+    folds: dict[str, str] = field(default_factory=dict)
+    slots: list[Slot] = field(default_factory=list)
+
+    @property
+    def shown(self) -> list[int]:
+        """The nodes that have a box of their own."""
+        return [i for i, box in self.box.items() if box == f"n{i}"]
+
+
+def auto_dot(graph: Graph, *, steps: Sequence[int] | None = None) -> str:
+    """DOT text that ``dot`` lays out itself: time to the right, a frame for each step.
+
+    A Parameter with several uses is a chain of junctions, one at each use; steps beyond the first and
+    last few, and ops beyond the first and last hundred, are folded into one dashed box.
+    """
+    view = _view(graph, steps)
+    words = "a dot connects: the same Parameter (orange); a crossing without one does not"
+    title = f"Graph, {plural(len(graph.parameters), 'Parameter')}"
+    ground = {**GROUND, "tooltip": title, "label": words if graph.parameters else ""}
+    out = head(title, ground)
+    out += _frames(view)
+    out += _edges(view)
+    out += _time_to_the_right(view)
+    out += _parameters(view)
+    return "\n".join([*out, "}", ""])
+
+
+def _view(graph: Graph, shown: Sequence[int] | None) -> View:
+    nodes = list(graph)
+    view = View(graph, nodes, _steps(nodes))
+    present = sorted({s for s in view.steps if s is not None})
+    if present or shown is not None:
+        view.slots = fold(present, style.OP_STEPS, shown)
+    hidden = {s: slot for slot in view.slots if slot.folded for s in slot.steps}
+    needed = _needed(graph, nodes)
+    loose: list[int] = []
+    for node in nodes:
+        if node.op in ("parameter", "literal") or not needed[node.id]:
+            continue
+        step = view.steps[node.id]
+        if node.op == "item" and nodes[node.inputs[0]].op in ("chunk", "split"):
+            view.box[node.id] = view.box.get(node.inputs[0], f"n{node.inputs[0]}")
+        elif step in hidden:
+            slot = hidden[step]
+            box = f"fold{slot.first}"
+            view.box[node.id] = box
+            view.folds[box] = f"{fold_heading(slot)}\n{fold_count(slot)}\nsame weights"
+        else:
+            view.box[node.id] = f"n{node.id}"
+            if step is None:
+                loose.append(node.id)
+    if len(loose) > MOST:
+        inner = loose[ENDS:-ENDS]
+        view.folds["ops"] = f"x {len(inner):,} ops"
+        view.box.update(dict.fromkeys(inner, "ops"))
+    return view
+
+
+def _steps(nodes: Sequence[GraphNode]) -> list[int | None]:
+    """The step of each node; an input or a slice belongs to the one step that uses it."""
+    steps = [node.step for node in nodes]
+    users: dict[int, set[int | None]] = {}
+    for node in reversed(nodes):
+        mine = users.get(node.id, set())
+        if steps[node.id] is None and node.op in ("item", "input", "getitem") and len(mine) == 1:
+            steps[node.id] = next(iter(mine))
+        for i in node.inputs:
+            users.setdefault(i, set()).add(steps[node.id])
+    return steps
+
+
+def _needed(graph: Graph, nodes: Sequence[GraphNode]) -> list[bool]:
+    """Plumbing at the end, which nothing works on, is left out, unless there is nothing else."""
+    needed = [node.op not in PLUMBING and node.op != "input" for node in nodes]
+    if not any(needed[node.id] and node.op != "parameter" for node in nodes):
+        return [True] * len(nodes)
+    for node in reversed(nodes):
+        if needed[node.id]:
+            for i in node.inputs:
+                needed[i] = True
+    return needed
+
+
+def _frames(view: View) -> Iterator[str]:
+    """The boxes: those of each step in a frame, the others free."""
+    inside: dict[int, list[str]] = {}
+    for i in view.shown:
+        step, line = view.steps[i], _box(view, view.nodes[i])
+        if step is None or view.nodes[i].op == "input":
+            yield f"  {line}"
+        else:
+            inside.setdefault(step, []).append(line)
+    for step, lines in sorted(inside.items()):
+        attrs: dict[str, object] = {
+            "label": f"t = {step + 1}",
+            "labeljust": "l",
+            "labelloc": "b",
+            "style": "rounded",
+            "color": style.OP.stroke,
+            "penwidth": 1,
+            "fontname": style.FONT,
+            "fontsize": style.TITLE,
+            "fontcolor": style.PLAIN,
+        }
+        yield f"  subgraph {quote(f'cluster_t{step + 1}')} {{ graph [{attributes(attrs)}]"
+        yield from (f"    {line}" for line in lines)
+        yield "  }"
+    for box, words in view.folds.items():
+        yield "  " + _node(box, words, style.OP, "fold", dashed=True)
+
+
+def _box(view: View, node: GraphNode) -> str:
+    """The DOT line of one op or input."""
+    step = view.steps[node.id]
+    if node.op == "input":
+        name = _named(node, step) or "input"
+        words = name if node.name and step is not None else f"{name}\n{shape_text(node.shape)}"
+        look = {"h": style.H, "c": style.C}.get(node.name, style.INPUT)
+        return _node(f"n{node.id}", words, look, "io")
+    words, look = _op_words(view, node), style.OP
+    if node.name in ("h", "c"):
+        look = style.H if node.name == "h" else style.C
+    reduces = node.shape == () and any(view.nodes[i].shape != () for i in node.inputs)
+    if reduces and node.id in view.graph.outputs:
+        return _node(f"n{node.id}", f"loss\n{words}", style.LOSS, "loss", square=True)
+    if name := _named(node, step):
+        words = f"{name} = {words}"
+    return _node(f"n{node.id}", words, look, "op", tooltip=node.path)
+
+
+def _named(node: GraphNode, step: int | None) -> str:
+    if not node.name or step is None:
+        return node.name
+    return sub(node.name, step + 1)
+
+
+def _op_words(view: View, node: GraphNode) -> str:
+    """The op's symbol, with the number beside it where one operand is a number."""
+    symbol = SYMBOLS.get(node.op, node.op)
+    operands = [view.nodes[i] for i in node.inputs]
+    if node.op in VALUES and len(operands) == 2:
+        a, b = operands
+        if b.op == "literal":
+            return f"{symbol} {b.name}"
+        if a.op == "literal":
+            return f"{a.name} {symbol}"
+    return getattr(node, "detail", "") or symbol if node.op == "getitem" else symbol
+
+
+def _node(
+    id: str,
+    words: str,
+    look: Look,
+    cls: str,
+    *,
+    square: bool = False,
+    dashed: bool = False,
+    tooltip: str = "",
+) -> str:
+    attrs: dict[str, object] = {
+        "label": Label(words),
+        "class": cls,
+        "style": ("filled" if square else "rounded,filled") + ",dashed" * dashed,
+        "color": look.stroke,
+        "fillcolor": look.fill,
+        "fontcolor": look.text,
+        "penwidth": look.pen,
+        "height": 0.33,
+        "width": 0.36,
+        "margin": "0.09,0.04",
+    }
+    if tooltip:
+        attrs["tooltip"] = tooltip
+    return f"{quote(id)} [{attributes(attrs)}]"
+
+
+def _edges(view: View) -> Iterator[str]:
+    """An edge for every operand; what goes on from one step to another is a state, drawn thick."""
+    seen: set[tuple[str, str]] = set()
+    for node in view.nodes:
+        b = view.box.get(node.id)
+        if b is None or (node.op == "item" and b != f"n{node.id}"):
+            continue
+        for i in node.inputs:
+            a = view.box.get(i)
+            folded = a in view.folds or b in view.folds
+            if a is None or a == b or (folded and (a, b) in seen):
+                continue
+            seen.add((a, b))
+            yield f"  {quote(a)} -> {quote(b)} [{attributes(_edge(view, i, node.id))}]"
+
+
+def _edge(view: View, tail: int, head: int) -> dict[str, object]:
+    a, b = view.steps[tail], view.steps[head]
+    if a is None or b is None or a == b or view.nodes[tail].op in ("input", "parameter"):
+        return {"arrowsize": style.SMALL_ARROW}
+    look = style.C if view.nodes[tail].name == "c" else style.H
+    return {
+        "arrowsize": style.ARROW,
+        "class": "rail",
+        "color": look.stroke,
+        "penwidth": style.RAIL_PEN,
+    }
+
+
+def _time_to_the_right(view: View) -> Iterator[str]:
+    """Unseen edges from what a step hands on to where the next begins, so that frames stand in line."""
+    givers: dict[int, set[str]] = {}
+    begins: dict[int, set[str]] = {}
+    for i in view.shown:
+        node, step = view.nodes[i], view.steps[i]
+        if step is None or node.op == "input":
+            continue
+        before = [view.steps[k] for k in node.inputs if view.nodes[k].op != "input"]
+        if step not in before:
+            begins.setdefault(step, set()).add(f"n{i}")
+        for k in node.inputs:
+            given = view.steps[k]
+            if given is not None and given < step and view.nodes[k].op != "input":
+                givers.setdefault(step, set()).add(view.box[k])
+    for step, boxes in sorted(begins.items()):
+        for giver in sorted(givers.get(step, ())):
+            for box in sorted(boxes):
+                yield f"  {quote(giver)} -> {quote(box)} [style=invis, weight=0]"
+
+
+def _parameters(view: View) -> Iterator[str]:
+    """Each Parameter once: a box, and for several uses a chain of junctions with one drop a use."""
+    for k, (name, parameter) in enumerate(view.graph.parameters.items()):
+        uses = view.graph.uses(name)
+        short, box = short_name(name), f"param.{name}"
+        shape = f"{shape_text(parameter.shape)} · " if parameter.shape else ""
+        detail = shape + plural(len(uses), "use")
+        words = "\n".join([short, *([name] if name != short else []), detail])
+        classes = f"{class_name(short)} {class_name(name)}"
+        line = _node(box, words, style.PARAM, f"param {classes}", square=True)
+        yield f"  {line}"
+        ends: dict[str, list[int | None]] = {}
+        for n, use in enumerate(uses):
+            end = view.box.get(use.node)
+            if end is not None:
+                key = end if end in view.folds else f"{end}:{n}"
+                ends.setdefault(key, []).append(use.step)
+        yield from _taps(view, k, box, classes, ends)
+
+
+def _taps(
+    view: View, k: int, box: str, classes: str, ends: dict[str, list[int | None]]
+) -> Iterator[str]:
+    bus = {"color": style.ORANGE, "penwidth": style.BUS_PEN}
+    tail = box
+    for n, (key, steps) in enumerate(ends.items()):
+        end = key.partition(":")[0]
+        folded = end in view.folds
+        when = f"t{steps[0] + 1}" if steps[0] is not None else "after"
+        cls = f"use {classes} fold n{len(steps)}" if folded else f"use {classes} {when}"
+        tap: dict[str, object] = {"arrowsize": style.ARROW, "class": cls, **bus}
+        if folded:
+            tap["xlabel"], tap["fontcolor"] = plural(len(steps), "use"), style.ORANGE
+            tap["style"] = "dashed"
+        if len(ends) == 1:
+            yield f"  {quote(box)} -> {quote(end)} [{attributes(tap)}]"
+            return
+        joint = f"j{k}.{n}"
+        dot = {**bus, "class": "dot", "fillcolor": style.ORANGE, "shape": "point", "width": 0.09}
+        chain = {"arrowhead": "none", "class": f"bus {classes}", **bus, "weight": 20}
+        yield f"  {quote(joint)} [{attributes(dot)}]"
+        yield f"  {quote(tail)} -> {quote(joint)} [{attributes(chain)}]"
+        yield f"  {{ rank=same; {quote(joint)}; {quote(end)} }}"
+        yield f"  {quote(joint)} -> {quote(end)} [{attributes(tap)}]"
+        tail = joint

@@ -27,7 +27,7 @@ def to_dot(graph: Graph, level: str = "auto", *, steps: Sequence[int] | None = N
     from .auto import auto_dot
     from .cells import draw_cells
     from .ops import draw_ops
-    from .unroll import NoLattice, unroll
+    from .unroll import NoLatticeError, unroll
 
     if level not in LEVELS:
         raise ValueError(f"level={level!r}: expected one of {', '.join(map(repr, LEVELS))}")
@@ -40,7 +40,7 @@ def to_dot(graph: Graph, level: str = "auto", *, steps: Sequence[int] | None = N
     try:
         lattice = unroll(graph, style.CELLS if cells else style.OP_STEPS, steps)
         return write(draw_cells(lattice) if cells else draw_ops(lattice))
-    except NoLattice:
+    except NoLatticeError:
         return auto_dot(graph, steps=steps)
 
 
@@ -55,7 +55,7 @@ def write(picture: Picture) -> str:
         "outputorder": "edgesfirst",
         "tooltip": picture.title,
     }
-    out = head(graph)
+    out = head(picture.title, graph)
     for frame in picture.frames:
         attrs = {"bb": _numbers(*frame.box), **frame.attrs}
         out.append(f"  subgraph {quote('cluster_' + frame.id)} {{ graph [{attributes(attrs)}] }}")
@@ -77,10 +77,10 @@ def write(picture: Picture) -> str:
     return "\n".join([*out, "}", ""])
 
 
-def head(graph: Mapping[str, object]) -> list[str]:
+def head(title: str, graph: Mapping[str, object]) -> list[str]:
     """The first lines of every picture: graph attributes and the defaults of nodes and edges."""
     return [
-        "digraph G {",
+        f"digraph {quote(title)} {{",
         f"  graph [{attributes(graph)}]",
         f"  node [{attributes(style.NODE_DEFAULTS)}]",
         f"  edge [{attributes(style.EDGE_DEFAULTS)}]",
@@ -94,6 +94,7 @@ class Label(str):
     ending: str
 
     def __new__(cls, text: str, ending: str = "") -> Label:
+        """``ending`` closes the last line: ``\\\\l`` sets it to the left."""
         label = super().__new__(cls, text)
         label.ending = ending
         return label

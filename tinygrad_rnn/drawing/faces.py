@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import style
-from .unroll import Lane, Slot
+from .slots import Slot
+from .unroll import Lane
 from .words import (
     SYMBOLS,
     at_step,
@@ -152,9 +153,7 @@ def fold_heading(slot: Slot) -> str:
     return f"t = {slot.first} … {slot.last}"
 
 
-def face_of(
-    lane: Lane, nodes: Sequence[GraphNode], weights: Iterable[str], folded: bool
-) -> Face:
+def face_of(lane: Lane, nodes: Sequence[GraphNode], weights: Iterable[str], folded: bool) -> Face:
     """The face of a lane's cells: from the cell's equations, else from the recorded names and ops."""
     call = lane.calls[lane.steps[0]]
     z = without_missing(lane.equations.get("z", ""), weights)

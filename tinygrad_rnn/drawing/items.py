@@ -88,7 +88,8 @@ class Items:
             op = last.name or SYMBOLS.get(last.op, last.op)
             lines = ("loss",) if op == "loss" else ("loss", op)
             return self._add(k, lines, style.LOSS, "loss", square=True)
-        if last.path and self._whole_module(ids):
+        recurrent = any(lane.path == last.path for lane in self.lattice.lanes)
+        if last.path and not recurrent and self._whole_module(ids):
             return self._add(k, (last.path.rpartition(".")[2],), style.OP, "module")
         label = last.name or SYMBOLS.get(last.op, last.op)
         return self._add(k, (label,), style.OP, "op")

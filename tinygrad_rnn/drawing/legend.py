@@ -41,9 +41,7 @@ def _sample(picture: Picture, id: str, item: Item, x: float, y: float, length: f
     if item.kind == "text":
         return
     if item.kind == "dashed":
-        picture.box(
-            id, "", x + length / 2, y, length, 12, style.INPUT, "legend", dashed=True
-        )
+        picture.box(id, "", x + length / 2, y, length, 12, style.INPUT, "legend", dashed=True)
         return
     _stroke(picture, id, item, [(x, y), (x + length, y)])
     if item.kind == "bus":

@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from . import style
+from .anchors import Anchor, Anchors, route_from
 from .items import Item, Items, depths
 from .params import HEIGHT as PARAM_HEIGHT
-from .params import bus_class, draw_param, param_width, tap_class
+from .params import draw_param, param_width, tap_class
 from .shapes import Picture, Point
-from .unroll import Lane, Lattice, NoLattice
+from .unroll import Lattice, NoLatticeError
 
 COLUMN_GAP, PITCH, BESIDE, SPREAD, PARAM_GAP = 30.0, 46.0, 34.0, 14.0, 10.0
 BUS_DROP, BUS_PITCH = 22.0, 9.0
-
-
-class Anchor(NamedTuple):
-    """An end for a line: the drawn thing's id and the point.
-
-    ``rise`` is the height to which a line must first go up from there; ``side`` is where it may leave
-    to the right instead, if nothing stands there.
-    """
-
-    id: str
-    x: float
-    y: float
-    node: int = -1
-    rise: float | None = None
-    side: Point | None = None
-
-
-Anchors = Mapping[tuple[Lane, int, str], Anchor]
 
 
 def draw_after(
@@ -69,7 +51,10 @@ def draw_before(
     right = picture.bounds()[0] - BESIDE
     if items.all:
         _place(items.all, 0.0, {})
-        shift = right - max(item.x + item.width / 2 for item in items.all)
+        spots = _param_spots(lattice, items.all)
+        ends = [item.x + item.width / 2 for item in items.all]
+        ends += [x + param_width(lattice, p) / 2 for p, x in spots.items()]
+        shift = right - max(ends)
         drop = y - items.all[-1].y
         for item in items.all:
             item.x, item.y = item.x + shift, item.y + drop
@@ -137,6 +122,17 @@ def _own_params(lattice: Lattice, items: Sequence[Item]) -> dict[int, Item]:
     return result
 
 
+def _param_spots(lattice: Lattice, items: Sequence[Item]) -> dict[int, float]:
+    """The x of each Parameter below the boxes, side by side from the first box's left."""
+    free = min((item.x - item.width / 2 for item in items), default=0.0)
+    spots: dict[int, float] = {}
+    for parameter, item in _own_params(lattice, items).items():
+        width = param_width(lattice, parameter)
+        spots[parameter] = max(free + width / 2, item.x - (width + PARAM_GAP) / 2)
+        free = spots[parameter] + width / 2 + PARAM_GAP
+    return spots
+
+
 def _draw_item(picture: Picture, item: Item) -> None:
     picture.box(
         item.id,
@@ -166,7 +162,7 @@ def _draw_feeds(picture: Picture, item: Item, anchors: Anchors) -> None:
         picture.line(
             end.id,
             item.id,
-            _route_from(end, at),
+            route_from(end, at),
             color=style.H.stroke if blue else style.PLAIN,
             pen=style.INPUT_PEN if blue else style.PLAIN_PEN,
             arrow=style.SMALL_ARROW,
@@ -175,21 +171,11 @@ def _draw_feeds(picture: Picture, item: Item, anchors: Anchors) -> None:
         )
 
 
-def _route_from(end: Anchor, at: Point) -> list[Point]:
-    """From an anchor to a box's left side; a line that must rise goes over everything first."""
-    start = (end.x, end.y)
-    if end.rise is None:
-        return [start, at]
-    if end.rise == at[1]:
-        return [start, (end.x, at[1]), at]
-    return [start, (end.x, end.rise), (at[0] - 12, end.rise), (at[0] - 12, at[1]), at]
-
-
 def _starts(item: Item, anchors: Anchors) -> list[Anchor]:
-    """Where the lines from the cells begin, each once. Raises NoLattice where one has no place."""
+    """Where the lines from the cells begin, each once. Raises NoLatticeError where one has no place."""
     keys = [(o.lane, o.step, o.role) for o in item.outputs]
     if any(key not in anchors for key in keys):
-        raise NoLattice
+        raise NoLatticeError
     found = dict.fromkeys(anchors[key] for key in keys)
     if item.collects:
         return list(found)
@@ -200,7 +186,8 @@ def _draw_collection(picture: Picture, item: Item, anchors: Anchors) -> None:
     """A line over all the y boxes into the one that stands for them together."""
     starts = _starts(item, anchors)
     left, tail = item.x - item.width / 2, ""
-    color, pen = item.look.stroke, style.INPUT_PEN
+    color = style.H.stroke if item.outputs[0].role == "h" else style.PLAIN
+    pen = style.INPUT_PEN
     for k, anchor in enumerate(starts):
         here = (anchor.x, item.y)
         dot = picture.dot(f"{item.id}.dot{k}", *here, color, 5)
@@ -237,11 +224,7 @@ def _draw_params(
     own = _own_params(lattice, items)
     floor = min((item.y - item.height / 2 for item in items), default=0.0) - BUS_DROP
     top = floor - BUS_PITCH * max(len(own) - 1, 0) - 12
-    free = min((item.x - item.width / 2 for item in items), default=0.0)
-    for k, (parameter, item) in enumerate(own.items()):
-        width = param_width(lattice, parameter)
-        x = max(free + width / 2, item.x - (width + PARAM_GAP) / 2)
-        free = x + width / 2 + PARAM_GAP
+    for k, (parameter, x) in enumerate(_param_spots(lattice, items).items()):
         start = Anchor(draw_param(picture, lattice, parameter, x, top - PARAM_HEIGHT / 2), x, top)
         y = floor - BUS_PITCH * (len(own) - 1 - k)
         _draw_taps(picture, lattice, parameter, start, users[parameter], names[parameter], y)
@@ -301,29 +284,26 @@ def _feed_inputs(
 ) -> None:
     """A line under the inputs with a dot for each: they are slices of one value."""
     orange = lattice.nodes[source.node].op == "parameter"
-    color = style.ORANGE if orange else style.PLAIN
-    cls = bus_class(lattice, source.node) if orange else "feed"
     tail, before = source.id, (source.x, source.y)
     for k, anchor in enumerate(group):
         here = (anchor.x, y)
-        dot = picture.dot(f"feed{source.node}.{k}", *here, color, 5)
+        dot = picture.dot(f"feed{source.node}.{k}", *here, style.PLAIN, 5)
         route = [before, here] if before[1] == y else [before, (before[0] + 12, y), here]
         first = orange and k == 0
         picture.line(
             tail,
             dot,
             route,
-            color=color,
-            pen=style.INPUT_PEN,
-            cls=tap_class(lattice, source.node, "before") if first else cls,
+            color=style.ORANGE if first else style.PLAIN,
+            pen=style.BUS_PEN if first else style.INPUT_PEN,
+            cls=tap_class(lattice, source.node, "before") if first else "feed",
         )
         picture.line(
             dot,
             anchor.id,
             [here, (anchor.x, anchor.y)],
-            color=color,
             pen=style.INPUT_PEN,
             arrow=style.SMALL_ARROW,
-            cls=cls,
+            cls="feed",
         )
         tail, before = dot, here

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import style
 from .shapes import Picture
+from .slots import Slot
 from .style import Look
-from .unroll import Lattice, Row, Slot
+from .unroll import Lattice, Row
 from .words import (
     class_name,
     count_numbers,
@@ -209,7 +211,7 @@ def _draw_upper_bar(
 def _between(taps: list[float], low: float, high: float) -> float:
     """The x of the riser: near the middle of the chips, as far from every tap as may be."""
     middle = (low + high) / 2
-    halves = [(a + b) / 2 for a, b in zip(taps, taps[1:], strict=False) if low < (a + b) / 2 < high]
+    halves = [(a + b) / 2 for a, b in pairwise(taps) if low < (a + b) / 2 < high]
     if halves:
         return min(halves, key=lambda x: abs(x - middle))
     if not taps or min(abs(middle - x) for x in taps) > 20:

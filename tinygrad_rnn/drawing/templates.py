@@ -141,8 +141,8 @@ def match(nodes: Sequence[GraphNode], call: Call) -> tuple[Template, dict[str, i
 
 def _roles(nodes: Sequence[GraphNode], call: Call, template: Template) -> dict[str, int] | None:
     known: dict[int, set[str]] = {}
-    for role, node in call.inputs.items():
-        known.setdefault(node, set()).add(role if role == "x" else f"{role}'")
+    for role, came_in in call.inputs.items():
+        known.setdefault(came_in, set()).add(role if role == "x" else f"{role}'")
     found: dict[str, int] = {}
     for i in call.nodes:
         node = nodes[i]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import style
 from .perstep import Repeated, regroup
 from .plumbing import PLUMBING, SOURCES
+from .slots import Slot, fold
 from .words import short_name, title_of
 
 if TYPE_CHECKING:
@@ -17,26 +18,9 @@ if TYPE_CHECKING:
 
 MOST_BLOCKS = 6
 
-class NoLattice(Exception):
+
+class NoLatticeError(Exception):
     """This graph is no grid of cells over time; it is laid out as a general graph instead."""
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """A column of the picture: one step, or several that are folded into one dashed box."""
-
-    steps: tuple[int, ...]
-    folded: bool
-
-    @property
-    def first(self) -> int:
-        """The first step, counted from 1 as pictures do."""
-        return self.steps[0] + 1
-
-    @property
-    def last(self) -> int:
-        """The last step, counted from 1."""
-        return self.steps[-1] + 1
 
 
 class Call(NamedTuple):
@@ -159,7 +143,7 @@ class Lattice:
             if len(inner) != 1:
                 if not inner or node in self._front:
                     return Origin(None, node, tuple(reversed(via)))
-                raise NoLattice
+                raise NoLatticeError
             node = inner[0]
 
     @cached_property
@@ -171,12 +155,12 @@ def unroll(graph: Graph, limit: int, steps: Sequence[int] | None = None) -> Latt
     """Read ``graph`` as cells on a grid; more than ``limit`` steps are folded in the middle.
 
     Modules that run once a step outside the cells (an embedding, a head) become lanes of their own.
-    Raises :class:`NoLattice` where that cannot be drawn truly: no cells, two calls at one place, a
+    Raises :class:`NoLatticeError` where that cannot be drawn truly: no cells, two calls at one place, a
     Parameter that is used between cells, or a chain of states that is broken at every step.
     """
     calls = graph.calls
     if not calls:
-        raise NoLattice
+        raise NoLatticeError
     nodes, groups = regroup(list(graph), calls)
     lanes = [*_lanes(graph), *_module_lanes(nodes, groups, len(calls))]
     lanes.sort(key=lambda lane: lane.calls[lane.steps[0]].nodes[0])
@@ -187,47 +171,18 @@ def unroll(graph: Graph, limit: int, steps: Sequence[int] | None = None) -> Latt
     _count_uses(graph, nodes, lanes, between)
     consumers = _consumers(nodes)
     rows = _rows(graph, lanes)
+    for lane in lanes:
+        _check_chain(lane, made)
     _place_in_blocks(lanes, nodes, made, consumers)
     _mark_collected(lanes, made, consumers, after)
     count = max(lane.block for lane in lanes) + 1
     if count > MOST_BLOCKS:
-        raise NoLattice
+        raise NoLatticeError
     blocks = [
         fold(sorted({s for lane in lanes if lane.block == b for s in lane.calls}), limit, steps)
         for b in range(count)
     ]
     return Lattice(graph, nodes, rows, blocks, made, consumers, before, after)
-
-
-def fold(steps: Sequence[int], limit: int, shown: Sequence[int] | None = None) -> list[Slot]:
-    """Columns for ``steps``: each its own, or the first and last two and the rest in one between.
-
-    >>> [len(slot.steps) for slot in fold(range(100), 6)]
-    [1, 1, 96, 1, 1]
-    """
-    ends = style.ENDS
-    if shown is None:
-        if len(steps) <= limit:
-            return [Slot((s,), False) for s in steps]
-        keep = {*steps[:ends], *steps[-ends:]}
-    else:
-        keep = set(shown)
-        if missing := sorted(keep.difference(steps)):
-            raise ValueError(
-                f"steps={list(shown)}: the graph has no step {missing[0]}; "
-                f"its steps are {steps[0]} to {steps[-1]}"
-            )
-    slots: list[Slot] = []
-    hidden: list[int] = []
-    for step in steps:
-        if step not in keep:
-            hidden.append(step)
-            continue
-        if hidden:
-            slots.append(Slot(tuple(hidden), True))
-            hidden = []
-        slots.append(Slot((step,), False))
-    return [*slots, Slot(tuple(hidden), True)] if hidden else slots
 
 
 def _lanes(graph: Graph) -> list[Lane]:
@@ -242,11 +197,13 @@ def _lanes(graph: Graph) -> list[Lane]:
             lanes[key] = Lane("", title, call.path, equations, gates, (), {})
         lane = lanes[key]
         if call.step in lane.calls:
-            raise NoLattice
+            raise NoLatticeError
         lane.calls[call.step] = Call(call.id, call.inputs, call.outputs, call.nodes)
     for lane in lanes.values():
         names = {s for call in lane.calls.values() for s in (*call.inputs, *call.outputs)}
-        lane.states = tuple(s for s in sorted(names, key=_state_order) if s != "x" and not s.startswith("x_"))
+        lane.states = tuple(
+            s for s in sorted(names, key=_state_order) if s != "x" and not s.startswith("x_")
+        )
     return list(lanes.values())
 
 
@@ -277,8 +234,8 @@ def _outputs(lanes: list[Lane], nodes: Sequence[GraphNode]) -> dict[int, Output]
     owner: dict[int, Output] = {}
     for lane in lanes:
         for step, call in lane.calls.items():
-            for role, node in call.outputs.items():
-                made[node] = Output(lane, step, role)
+            for role, out in call.outputs.items():
+                made[out] = Output(lane, step, role)
             owner[call.id] = Output(lane, step, "y")
     for node in nodes:
         for i in node.inputs:
@@ -325,7 +282,7 @@ def _count_uses(
                 used = lane.uses.setdefault(parameter.id, {})
                 used[step] = used.get(step, 0) + 1
             elif use.node in barred:
-                raise NoLattice
+                raise NoLatticeError
 
 
 def _consumers(nodes: Sequence[GraphNode]) -> dict[int, list[int]]:
@@ -334,6 +291,16 @@ def _consumers(nodes: Sequence[GraphNode]) -> dict[int, list[int]]:
         for i in node.inputs:
             consumers.setdefault(i, []).append(node.id)
     return consumers
+
+
+def _check_chain(lane: Lane, made: dict[int, Output]) -> None:
+    """A rail may be drawn only where each call took the very states that the call before gave."""
+    steps = lane.steps
+    for before, step in pairwise(steps):
+        for state in lane.states:
+            came = lane.calls[step].inputs.get(state)
+            if came is None or made.get(came) != Output(lane, before, state):
+                raise NoLatticeError
 
 
 def _rows(graph: Graph, lanes: list[Lane]) -> list[Row]:

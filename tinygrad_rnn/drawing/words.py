@@ -120,14 +120,13 @@ def count_numbers(shape: Iterable[int]) -> int:
 
 
 def at_step(formula: str, states: Iterable[str], step: int) -> str:
-    """A formula of one step with its steps written out: ``f * c' + i * g`` -> ``f * c₀ + i * g``."""
-    for name in (*states, "x"):
-        formula = re.sub(
-            rf"(?<!\w){re.escape(name)}(?!\w)('?)",
-            lambda m, name=name: sub(name, step - bool(m[1])),
-            formula,
-        )
-    return formula
+    """A formula with its steps written out: ``f * c' + i * g`` becomes ``f * c₀ + i * g``."""
+
+    def dated(match: re.Match[str]) -> str:
+        return sub(match[1], step - bool(match[2]))
+
+    names = "|".join(re.escape(name) for name in (*states, "x"))
+    return re.sub(rf"(?<!\w)({names})(?!\w)('?)", dated, formula)
 
 
 def without_missing(formula: str, names: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from ..functions import stack
 from ..tensors import Tensor, as_tensor
 from .cells import Cell, LSTMCell, RNNCell
 from .module import Module, Parameter
-from .naming import named_input
+from .naming import name_all, named_input
 
 # ---- one step ---------------------------------------------------------------------------------
 
@@ -270,9 +270,10 @@ class RecurrentLayer(Module):
             xs, final = layer.run(xs, start, label, {})
             finals.append(final)
         y = stacked(xs, time_axis)
-        if len(first.states) == 1:
-            return y, stacked(finals, 0)
-        return y, tuple(stacked(part, 0) for part in zip(*finals, strict=True))
+        each = [finals] if len(first.states) == 1 else zip(*finals, strict=True)
+        last = {f"{n}_n": stacked(part, 0) for n, part in zip(first.states, each, strict=True)}
+        name_all(**last)
+        return y, tuple(last.values()) if len(last) > 1 else last["h_n"]
 
     def _states(self, hx: Any, batch: int | None) -> list[Any]:
         """The initial state of each layer, checked; zeros where none is given."""

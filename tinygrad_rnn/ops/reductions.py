@@ -40,6 +40,11 @@ def _extreme(g: Any, y: Any, a: Any, axes: Axes) -> Any:
     return _open(g, a.shape, axes) * hit / ties.astype(g.dtype)
 
 
+def _sum_dtype(a: Any) -> Any:
+    """Integers and bools add up in int64, as PyTorch's do."""
+    return None if a.dtype.kind == "f" else np.int64
+
+
 def _mean(a: Any, axes: Axes) -> Any:
     return np.add.reduce(a, axis=axes) / a.dtype.type(_count(a.shape, axes) or np.nan)
 
@@ -73,7 +78,7 @@ def _softmax(a: Any, axes: Axes) -> Any:
 
 sum = row(
     "sum",
-    lambda a, axes, keepdims: np.add.reduce(a, axis=axes, keepdims=keepdims),
+    lambda a, axes, keepdims: np.add.reduce(a, axes, _sum_dtype(a), None, keepdims),
     lambda g, _y, shape, axes, keepdims: _spread(g, shape, axes),
 )
 mean = row(

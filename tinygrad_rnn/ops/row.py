@@ -44,6 +44,7 @@ default_dtype: Any = np.dtype(np.float32)
 _ndarray = np.ndarray
 _new = object.__new__
 NUMBERS = (bool, int, float)
+_ITEM_SAVED = tuple((None, k) for k in range(16))  # what the first items of a split save
 
 
 class Op:
@@ -201,7 +202,8 @@ def _unary(op: Op) -> Callable[..., Any]:
             x, parent = a._data, a._node
         except AttributeError:
             return forward(a, *constants)
-        if floating and x.dtype.kind != "f":
+        needs = parent is not None and parent.needs  # only floats can need a gradient
+        if floating and not needs and x.dtype.kind != "f":
             x = x.astype(default_dtype)
         try:
             y = forward(x, *constants)
@@ -212,21 +214,17 @@ def _unary(op: Op) -> Callable[..., Any]:
         t = _new(tensor_class)
         t._data = y
         t._tag = None
-        if parent is not None and parent.needs and state.recording:
+        if needs and state.recording:
             if keep_any or constants:
                 kept = x if keep_value else x.shape if keep_shape else None
                 saved = (kept, *constants) if constants else (kept,)
             else:
                 saved = nothing
-            t._node = Node(
-                op,
-                (parent,),
-                y if keep_out else None,
-                saved,
-                y.shape,
-                y.dtype,
-                state.place,
-            )
+            shape = y.shape
+            if shape == parent.shape:  # one tuple for equal shapes: less for the collector to visit
+                shape = parent.shape
+            out = y if keep_out else None
+            t._node = Node(op, (parent,), out, saved, shape, y.dtype, state.place)
         else:
             t._node = None
         return t
@@ -248,8 +246,13 @@ def _binary(op: Op) -> Callable[..., Any]:
             x, y, pa, pb = a._data, b._data, a._node, b._node
         except AttributeError:
             return general(a, b)
-        if x.dtype is not y.dtype or x.dtype.kind != "f":
-            return general(a, b)
+        needs = False
+        if pa is not None and pb is not None and pa.dtype is pb.dtype:
+            needs = pa.needs or pb.needs  # only floats can
+        if not needs:
+            if x.dtype is not y.dtype or x.dtype.kind != "f":
+                return general(a, b)
+            needs = (pa is not None and pa.needs) or (pb is not None and pb.needs)
         try:
             z = forward(x, y)
         except ValueError as error:
@@ -259,29 +262,17 @@ def _binary(op: Op) -> Callable[..., Any]:
         t = _new(tensor_class)
         t._data = z
         t._tag = None
-        if state.recording:
+        if needs and state.recording:
             if pa is None:
-                if pb is None or not pb.needs:
-                    t._node = None
-                    return t
                 pa = constant(a)
             elif pb is None:
-                if not pa.needs:
-                    t._node = None
-                    return t
                 pb = constant(b)
-            elif not (pa.needs or pb.needs):
-                t._node = None
-                return t
-            t._node = Node(
-                op,
-                (pa, pb),
-                z if keep_out else None,
-                (x if keep_a else None, y if keep_b else None) if keep_any else nothing,
-                z.shape,
-                z.dtype,
-                state.place,
-            )
+            shape = z.shape
+            if shape == pa.shape:
+                shape = pa.shape
+            saved = (x if keep_a else None, y if keep_b else None) if keep_any else nothing
+            out = z if keep_out else None
+            t._node = Node(op, (pa, pb), out, saved, shape, z.dtype, state.place)
         else:
             t._node = None
         return t
@@ -408,7 +399,8 @@ def _several(op: Op) -> Callable[..., Any]:
         for k, part in enumerate(parts):  # items of one shape share one tuple
             if shape != part.shape:
                 shape = part.shape
-            parts[k] = wrap(part, Node(item, parents, None, (None, k), shape, dtype, place))
+            saved = _ITEM_SAVED[k] if k < len(_ITEM_SAVED) else (None, k)
+            parts[k] = wrap(part, Node(item, parents, None, saved, shape, dtype, place))
         return tuple(parts)
 
     return call

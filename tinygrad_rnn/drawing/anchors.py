@@ -1,0 +1,55 @@
+"""Ends for lines between the cells and what stands outside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from .shapes import Picture, Point
+from .unroll import Lane, Lattice
+
+
+class Anchor(NamedTuple):
+    """An end for a line: the drawn thing's id and the point.
+
+    ``rise`` is the height to which a line must first go up from there; ``side`` is where it may leave
+    to the right instead, if nothing stands there.
+    """
+
+    id: str
+    x: float
+    y: float
+    node: int = -1
+    rise: float | None = None
+    side: Point | None = None
+
+
+Anchors = Mapping[tuple[Lane, int, str], Anchor]
+
+
+def route_from(end: Anchor, at: Point) -> list[Point]:
+    """From an anchor to a box's left side; a line that must rise goes over everything first."""
+    start = (end.x, end.y)
+    if end.rise is None:
+        return [start, at]
+    if end.rise == at[1]:
+        return [start, (end.x, at[1]), at]
+    return [start, (end.x, end.rise), (at[0] - 12, end.rise), (at[0] - 12, at[1]), at]
+
+
+def fed_states(lattice: Lattice, picture: Picture) -> list[Anchor]:
+    """The pills of initial states that are computed from something, or are Parameters themselves."""
+    boxes = {node.id: node for node in picture.nodes}
+    fed: list[Anchor] = []
+    for lane in lattice.lanes:
+        slot = lattice.slots(lane)[0]
+        for state in lane.states:
+            node = lane.calls[lane.steps[0]].inputs.get(state)
+            if node is None:
+                continue
+            origin = lattice.origin(node)
+            outside = lattice.nodes[origin.node].op not in ("input", "literal")
+            if origin.output is None and outside:
+                pill = boxes[f"{lane.key}.{state}{slot.first - 1}"]
+                fed.append(Anchor(pill.id, pill.sides[0], pill.y, origin.node))
+    return fed

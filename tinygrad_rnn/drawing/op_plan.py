@@ -1,0 +1,168 @@
+"""Where the steps stand at op level: columns of steps, rows of layers, and a bus a Parameter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from . import style
+from .faces import fold_count, fold_heading
+from .params import HEIGHT as PARAM_HEIGHT
+from .shapes import Picture, Point
+from .slots import Slot
+from .style import Look, state_looks
+from .templates import Spot, Template
+from .unroll import Lane, Lattice, NoLatticeError
+from .words import plural, span, sub, text_width
+
+PILL, PILL_HEIGHT, SPACE, BUS_PITCH, TAP_APART = 28.0, 24.0, 16.0, 48.0, 12.0
+ROW_GAP, CHANNEL, RISE, FOLD_TAP = 34.0, 14.0, 16.0, 16.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bus:
+    """A Parameter's line: its height, and from which side of the steps its taps come."""
+
+    parameter: int
+    side: str
+    y: float
+
+
+@dataclass
+class Plan:
+    """All positions that the parts of the picture share."""
+
+    lattice: Lattice
+    picture: Picture
+    templates: dict[Lane, Template]
+    shifts: dict[tuple[int, Slot], tuple[float, float]]  # where a slot begins and how wide it is
+    bases: list[float]
+    buses: list[list[Bus]]
+    pill: float
+    gap: float
+    looks: dict[str, Look]
+    taps: dict[tuple[int, int], list[float]] = field(default_factory=dict)
+
+    def left(self, lane: Lane, slot: Slot) -> float:
+        """The left edge of a slot's frame."""
+        return self.shifts[lane.block, slot][0]
+
+    def width(self, lane: Lane, slot: Slot) -> float:
+        """The width of a slot's frame."""
+        return self.shifts[lane.block, slot][1]
+
+    def at(self, lane: Lane, slot: Slot, point: Point) -> Point:
+        """A point of the lane's template, in the picture."""
+        template = self.templates[lane]
+        return self.left(lane, slot) + point[0] - template.frame[0], point[1] + self.bases[lane.row]
+
+    def frame(self, lane: Lane) -> tuple[float, float]:
+        """Bottom and top of the lane's frames."""
+        _, bottom, _, top = self.templates[lane].frame
+        return bottom + self.bases[lane.row], top + self.bases[lane.row]
+
+
+def make_plan(
+    lattice: Lattice,
+    templates: dict[Lane, Template],
+    roles: dict[tuple[Lane, Slot], dict[str, int]],
+) -> Plan:
+    """Measure what is written, and set columns, rows and buses accordingly."""
+    slots = [slot for block in lattice.blocks for slot in block]
+    last = max(slot.last for slot in slots)
+    states = tuple(dict.fromkeys(s for lane in lattice.lanes for s in lane.states))
+    names = [text_width(sub(s, last), style.STATE, True) + 10 for s in (*states, "x")]
+    pill = max([PILL, *names])
+    gap = pill + SPACE + 1
+    shifts: dict[tuple[int, Slot], tuple[float, float]] = {}
+    x = 1.0
+    for b, block in enumerate(lattice.blocks):
+        here = [lane for lane in templates if lane.block == b]
+        wide = max(templates[lane].frame[2] - templates[lane].frame[0] for lane in here)
+        for slot in block:
+            width = _fold_width(lattice, here, slot) if slot.folded else wide
+            shifts[b, slot] = (x, width)
+            x += width + gap
+        x += gap
+    bases: list[float] = []
+    buses: list[list[Bus]] = []
+    top = 0.0
+    for i, row in enumerate(lattice.rows):
+        sides = _sides(lattice, row.lanes, templates, roles)
+        base, here_buses, top = _stack(row.lanes, templates, sides, top, first=i == 0)
+        bases.append(base)
+        buses.append(here_buses)
+    steps = sum(len(slot.steps) for slot in slots)
+    titles = ", ".join(dict.fromkeys(lane.title for lane in templates))
+    picture = Picture(f"{titles} ops, {plural(steps, 'step')}")
+    return Plan(lattice, picture, templates, shifts, bases, buses, pill, gap, state_looks(states))
+
+
+def _sides(
+    lattice: Lattice,
+    lanes: list[Lane],
+    templates: dict[Lane, Template],
+    roles: dict[tuple[Lane, Slot], dict[str, int]],
+) -> dict[int, str]:
+    """The side of each Parameter's bus, in the order in which the template's ops take them."""
+    sides: dict[int, str] = {}
+    for lane in lanes:
+        for slot in lattice.slots(lane):
+            for spot in templates[lane].spots:
+                for parameter in operand_params(lattice, roles.get((lane, slot), {}), spot):
+                    if sides.setdefault(parameter, spot.side) != spot.side or not spot.side:
+                        raise NoLatticeError
+    return sides
+
+
+def operand_params(lattice: Lattice, roles: dict[str, int], spot: Spot) -> list[int]:
+    """The Parameters among an op's operands."""
+    if spot.role not in roles:
+        return []
+    inputs = lattice.nodes[roles[spot.role]].inputs
+    return [i for i in inputs if lattice.nodes[i].op == "parameter"]
+
+
+def _stack(
+    lanes: list[Lane],
+    templates: dict[Lane, Template],
+    sides: dict[int, str],
+    top: float,
+    first: bool,
+) -> tuple[float, list[Bus], float]:
+    """Where one row stands above the last: its base, its buses, and the top of it all."""
+    over = [p for p, side in sides.items() if side == "above"]
+    under = [p for p, side in sides.items() if side == "below"]
+    low = min(templates[lane].frame[1] for lane in lanes)
+    high = max(templates[lane].frame[3] for lane in lanes)
+    below = max(templates[lane].below for lane in lanes)
+    above = max(templates[lane].above for lane in lanes)
+    depth = below + BUS_PITCH * (len(under) - 1) + PARAM_HEIGHT / 2 if under else 40.0
+    base = 0.0 if first else top + ROW_GAP + depth - low
+    buses = [Bus(p, "below", base + low - below - BUS_PITCH * k) for k, p in enumerate(under)]
+    count = len(over) - 1
+    buses += [
+        Bus(p, "above", base + high + above + BUS_PITCH * (count - k)) for k, p in enumerate(over)
+    ]
+    height = above + BUS_PITCH * count + PARAM_HEIGHT / 2 if over else 0.0
+    return base, buses, base + high + height
+
+
+def _fold_width(lattice: Lattice, lanes: list[Lane], slot: Slot) -> float:
+    """Room for the words and, below the frame, the inputs beside the dashed taps."""
+    taps = max(len(lattice.rows[lane.row].params) for lane in lanes)
+    inputs = text_width(span("x", slot.first, slot.last), style.STATE, True) + 10
+    words = text_width(fold_count(slot), style.NAME, True) + 16
+    heading = text_width(fold_heading(slot), style.TITLE) + 24
+    return max(110.0, words, heading, inputs + 18 + FOLD_TAP * taps + 6)
+
+
+def step_id(lane: Lane, slot: Slot) -> str:
+    """The id of a step's frame, which its parts' ids begin with."""
+    return f"{lane.key}.t{slot.first}"
+
+
+def entry_height(plan: Plan, lane: Lane, state: str) -> float:
+    """The height at which a state comes in, and its pill stands."""
+    spots = plan.templates[lane].spots
+    entry = next(spot for spot in spots if f"{state}'" in spot.takes)
+    return entry.y + plan.bases[lane.row]

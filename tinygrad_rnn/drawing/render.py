@@ -1,0 +1,293 @@
+"""Pictures as files: which Graphviz draws them, SVG made clean, and ``draw``, which takes anything."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import webbrowser
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from . import style
+from .dot import to_dot
+
+if TYPE_CHECKING:
+    from ..graphs.graph import Graph
+    from ..nn.module import Module
+    from ..tensors import Tensor
+
+FORMATS = (".svg", ".png", ".pdf", ".dot")
+TIMEOUT = 60.0
+PNG_DPI = 144
+PURE = "graphviz-pure"
+
+
+class DrawingError(RuntimeError):
+    """Graphviz is missing, failed or took too long; the message says what to do."""
+
+
+class Backend(NamedTuple):
+    """A Graphviz command: ``"system"`` or ``"pure"``, where it is, and what it calls itself."""
+
+    kind: str
+    command: str
+    name: str
+
+
+def draw(
+    outputs: Tensor | Sequence[Any] | Graph | Module,
+    path: str | os.PathLike[str] | None = None,
+    level: str = "auto",
+    *,
+    steps: int | Sequence[int] | None = None,
+    engine: str | None = None,
+    show: bool = False,
+) -> str:
+    """Draw what some tensors were computed from, and return the path of the file.
+
+    ``outputs`` is a Tensor, a tuple of them, a Graph, or a recurrent layer or cell together with
+    ``steps=4``: the layer then runs on zeros of batch 1, in evaluation mode, and stays as it is.
+    ``path`` ends in .svg, .png, .pdf or .dot; without it an SVG goes to a new temporary folder.
+    ``level`` is ``"cell"``, ``"op"`` or ``"auto"``. For a graph, ``steps`` lists the steps (from 0) to
+    draw one by one. ``engine`` is ``"system"`` or ``"pure"``, where one of the two back ends is wanted;
+    ``show`` opens the file. Raises ValueError for an ending, level or steps that cannot be,
+    DrawingError where Graphviz is missing or fails; an older file then stays whole.
+
+    >>> import tempfile, tinygrad_rnn as tg
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = tg.draw(tg.nn.LSTM(4, 3), f"{folder}/lstm.dot", steps=4)
+    ...     open(path, encoding="utf-8").read(9)
+    'digraph "'
+    """
+    graph, chosen = _as_graph(outputs, steps)
+    if path is None:
+        path = Path(tempfile.mkdtemp(prefix="tinygrad_rnn_")) / "graph.svg"
+    written = render(graph, path, level, steps=chosen, engine=engine)
+    if show:
+        webbrowser.open(Path(written).resolve().as_uri())
+    return written
+
+
+def render(
+    graph: Graph,
+    path: str | os.PathLike[str],
+    level: str = "auto",
+    *,
+    steps: Sequence[int] | None = None,
+    engine: str | None = None,
+) -> str:
+    """Draw a Graph into a file whose ending says the format; return the path. See :func:`draw`."""
+    target = Path(path)
+    kind = target.suffix.lower()
+    if kind not in FORMATS:
+        raise ValueError(
+            f"{target.name!r}: the ending says the format, and it must be one of "
+            f"{', '.join(FORMATS)}"
+        )
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"the folder {str(target.parent)!r} does not exist")
+    text = to_dot(graph, level, steps=steps)
+    if kind == ".dot":
+        content = text.encode()
+    elif kind == ".svg":
+        content = _svg(text, engine).encode()
+    else:
+        content = _run(text, kind[1:], engine)
+    _replace(target, content)
+    return str(target)
+
+
+def to_svg(
+    graph: Graph,
+    level: str = "auto",
+    *,
+    steps: Sequence[int] | None = None,
+    engine: str | None = None,
+) -> str:
+    """The picture of a Graph as SVG text; see :func:`draw`."""
+    return _svg(to_dot(graph, level, steps=steps), engine)
+
+
+def backend(engine: str | None = None) -> str:
+    """Which Graphviz draws: ``"graphviz (dot 2.43.0)"`` or ``"graphviz-pure 0.2.2"``.
+
+    Raises DrawingError where there is none.
+    """
+    return _find(engine).name
+
+
+# ---- what to draw -----------------------------------------------------------------------------
+
+
+def _as_graph(
+    outputs: Any, steps: int | Sequence[int] | None
+) -> tuple[Graph, Sequence[int] | None]:
+    """The graph of anything that :func:`draw` takes, and the steps to show of it."""
+    from ..graphs.graph import Graph
+    from ..nn.module import Module
+    from ..tensors import Tensor
+
+    if isinstance(outputs, Module):
+        if not isinstance(steps, int) or steps < 1:
+            raise ValueError(
+                f"draw({type(outputs).__name__}(...)): say how many time steps to draw, "
+                f"e.g. steps=4 (got steps={steps!r})"
+            )
+        return Graph(*_tensors(_run_layer(outputs, steps))), None
+    if isinstance(steps, int):
+        raise ValueError(
+            f"steps={steps}: a recorded graph has its steps already; "
+            f"give a list of those to draw, e.g. steps=[0, 1, {steps}]"
+        )
+    if isinstance(outputs, Graph):
+        return outputs, steps
+    tensors = list(_tensors(outputs))
+    if not tensors or not all(isinstance(t, Tensor) for t in tensors):
+        kinds = ", ".join(dict.fromkeys(type(t).__name__ for t in tensors)) or "nothing"
+        raise TypeError(
+            f"draw() takes a Tensor, a tuple of Tensors, a Graph or a recurrent layer, not {kinds}"
+        )
+    return Graph(*tensors), steps
+
+
+def _tensors(outputs: Any) -> Iterator[Any]:
+    if isinstance(outputs, (tuple, list)):
+        for part in outputs:
+            yield from _tensors(part)
+    else:
+        yield outputs
+
+
+def _run_layer(layer: Any, steps: int) -> Any:
+    """What a layer or cell gives for zeros of batch 1; its training state and all else stay."""
+    from ..autograd import enable_grad
+    from ..functions import zeros
+    from ..nn.cells import Cell
+
+    size = getattr(layer, "input_size", None) or getattr(
+        getattr(layer, "cell", None), "input_size", None
+    )
+    if not isinstance(size, int):
+        raise ValueError(
+            f"draw({type(layer).__name__}(...), steps={steps}): its input_size is unknown; "
+            "run it on data of yours and draw the output instead: draw(layer(x)[0])"
+        )
+    modes = [(module, module.training) for module in layer.modules()]
+    layer.eval()
+    try:
+        with enable_grad():
+            if isinstance(layer, Cell):
+                state = None
+                for _ in range(steps):
+                    state = layer(zeros(1, size), state)
+                return state
+            first = getattr(layer, "batch_first", False)
+            return layer(zeros(1, steps, size) if first else zeros(steps, 1, size))[0]
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+# ---- who draws it -----------------------------------------------------------------------------
+
+
+def _find(engine: str | None) -> Backend:
+    """The system's ``dot``, else the command that graphviz-pure installed."""
+    if engine not in (None, "system", "pure"):
+        raise ValueError(f"engine={engine!r}: expected 'system', 'pure' or None")
+    system = shutil.which("dot") if engine != "pure" else None
+    if system is not None:
+        return Backend("system", system, f"graphviz (dot {_version(system)})")
+    pure = _pure_command() if engine != "system" else None
+    if pure is not None:
+        return Backend("pure", pure, f"{PURE} {metadata.version(PURE)}")
+    wanted = {"system": "no `dot` on the PATH", "pure": f"{PURE} is not installed"}
+    raise DrawingError(
+        f"{wanted.get(engine or '', 'no Graphviz was found')}. Pictures need one of the two: "
+        f"`pip install {PURE}`, or Graphviz itself with its `dot` on the PATH "
+        "(https://graphviz.org/download). A .dot file can be written without either."
+    )
+
+
+def _pure_command() -> str | None:
+    """The executable of the installed graphviz-pure, wherever this Python keeps its scripts."""
+    try:
+        files = metadata.files(PURE) or []
+    except metadata.PackageNotFoundError:
+        return None
+    for file in files:
+        if file.stem == PURE and file.suffix in ("", ".exe"):
+            found = Path(str(file.locate())).resolve()
+            if found.is_file():
+                return str(found)
+    folders = [sysconfig.get_path("scripts"), str(Path(sys.executable).parent)]
+    return shutil.which(PURE, path=os.pathsep.join(folders)) or shutil.which(PURE)
+
+
+@lru_cache
+def _version(command: str) -> str:
+    """What ``dot -V`` says, as a number."""
+    try:
+        said = subprocess.run([command, "-V"], capture_output=True, timeout=TIMEOUT, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    match = re.search(rb"version (\S+)", said.stderr + said.stdout)
+    return match[1].decode() if match else "unknown"
+
+
+def _run(text: str, kind: str, engine: str | None) -> bytes:
+    """DOT text through Graphviz: the bytes of an image."""
+    from graphviz.backend import dot_command, execute
+
+    found = _find(engine)
+    if kind == "pdf" and found.kind == "pure":
+        raise DrawingError(
+            f"a PDF needs Graphviz itself (`dot` on the PATH, https://graphviz.org/download): "
+            f"{found.name} draws .svg and .png; draw one of these instead"
+        )
+    if kind == "png" and found.kind == "pure":
+        text = text.replace(style.BOLD, "Helvetica-Bold").replace(style.FONT, "Helvetica")
+    command: list[Any] = dot_command.command("dot", kind)
+    command[0] = found.command
+    if kind == "png":
+        command.append(f"-Gdpi={PNG_DPI}")
+    try:
+        done = execute.run_check(
+            command, input=text.encode(), capture_output=True, quiet=True, timeout=TIMEOUT
+        )
+    except subprocess.TimeoutExpired:
+        raise DrawingError(
+            f"{found.name} took more than {TIMEOUT:.0f} s: draw fewer steps (steps=[0, 1, -1]) "
+            "or level='cell'"
+        ) from None
+    except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
+        said = getattr(error, "stderr", None) or str(error).encode()
+        reason = said.decode(errors="replace").strip() if isinstance(said, bytes) else str(said)
+        raise DrawingError(f"{found.name} failed: {reason}") from error
+    return bytes(done.stdout)
+
+
+def _svg(text: str, engine: str | None) -> str:
+    """SVG that every browser shows alike: bold as a weight, no background, no comments."""
+    svg = _run(text, "svg", engine).decode()
+    svg = re.sub(r'font-family="([^"]*?),? bold"', r'font-family="\1" font-weight="bold"', svg)
+    svg = svg.replace('"transparent"', '"none"')
+    return re.sub(r"<!--.*?-->\n?", "", svg, flags=re.DOTALL)
+
+
+def _replace(target: Path, content: bytes) -> None:
+    """Write beside the target, then put it in place, so that a failure leaves an old file whole."""
+    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        beside.write_bytes(content)
+        os.replace(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)
