@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from . import style
 from .dot import Label, attributes, head, quote
 from .faces import fold_count, fold_heading
+from .params import param_tokens
 from .plumbing import PLUMBING
 from .slots import Slot, fold
 from .style import Look
 from .words import (
     SYMBOLS,
-    class_name,
     plural,
     shape_text,
     short_name,
@@ -285,7 +285,7 @@ def _parameters(view: View) -> Iterator[str]:
         shape = f"{shape_text(parameter.shape)} · " if parameter.shape else ""
         detail = shape + plural(len(uses), "use")
         words = "\n".join([short, *([name] if name != short else []), detail])
-        classes = f"{class_name(short)} {class_name(name)}"
+        classes = param_tokens(short, name)
         line = _node(box, words, style.PARAM, f"param {classes}", square=True)
         yield f"  {line}"
         ends: dict[str, list[int | None]] = {}

@@ -22,7 +22,7 @@ def draw_param(picture: Picture, lattice: Lattice, parameter: int, x: float, y: 
     width, look = param_width(lattice, parameter), style.PARAM
     name, size = _lines(lattice, parameter)
     short, id = lattice.short(parameter), f"param.{name}"
-    cls = f"param {class_name(short)} {class_name(name)}"
+    cls = f"param {param_tokens(short, name)}"
     picture.box(id, "", x, y, width, HEIGHT, look, cls, square=True, tooltip=f"{name} {size}")
     room = width - 6
     for part, text, rise, type_size, bold in (
@@ -36,14 +36,18 @@ def draw_param(picture: Picture, lattice: Lattice, parameter: int, x: float, y: 
 
 
 def tap_class(lattice: Lattice, parameter: int, when: str) -> str:
-    """The classes of one use: ``use W_hh lstm.weight_hh_l0 t3``; ``after`` where it has no step."""
-    short, name = lattice.short(parameter), lattice.names[parameter]
-    return f"use {class_name(short)} {class_name(name)} {when}"
+    """The classes of one use: ``use W_hh p-lstm.weight_hh_l0 t3``; ``after`` where it has no step."""
+    return f"use {param_tokens(lattice.short(parameter), lattice.names[parameter])} {when}"
 
 
 def bus_class(lattice: Lattice, parameter: int) -> str:
     """The classes of the line that all uses of a Parameter leave."""
-    return f"bus {class_name(lattice.short(parameter))} {class_name(lattice.names[parameter])}"
+    return f"bus {param_tokens(lattice.short(parameter), lattice.names[parameter])}"
+
+
+def param_tokens(short: str, name: str, times: int = 1) -> str:
+    """The classes by which a Parameter is known: ``W_hh p-lstm.weight_hh_l0``."""
+    return " ".join([class_name(short), *[f"p-{class_name(name)}"] * times])
 
 
 def _lines(lattice: Lattice, parameter: int) -> tuple[str, str]:

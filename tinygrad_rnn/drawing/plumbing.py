@@ -2,8 +2,6 @@
 
 SOURCES = ("input", "parameter", "literal")
 # Those that hand on one value whole, only in another shape or dtype, or take one of several apart.
-THROUGH = frozenset(
-    ("unbind", "item", "transpose", "permute", "reshape", "flatten", "squeeze", "unsqueeze")
-    + ("expand", "cast")
-)
+SHAPES = {"transpose", "permute", "reshape", "flatten", "squeeze", "unsqueeze", "expand"}
+THROUGH = frozenset(SHAPES | {"cast", "item", "unbind"})
 PLUMBING = THROUGH | {"stack", "cat", "chunk", "split", "getitem", "flip"}

@@ -7,12 +7,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import style
+from .params import param_tokens
 from .shapes import Picture
 from .slots import Slot
 from .style import Look
 from .unroll import Lattice, Row
 from .words import (
-    class_name,
     count_numbers,
     plural,
     shape_text,
@@ -50,7 +50,7 @@ class Plan(NamedTuple):
 
 
 def use_class(lattice: Lattice, counts: Mapping[int, int], slot: Slot) -> str:
-    """The classes of a tap: ``use t3``, then for each Parameter its short and its dotted name.
+    """The classes of a tap: ``use t3``, then for each Parameter ``W_hh p-lstm.weight_hh_l0``.
 
     A Parameter that is used twice there has its dotted name twice. A dashed tap is
     ``use fold t3-t98 n96`` (n: uses of each Parameter) and names each Parameter once.
@@ -61,9 +61,8 @@ def use_class(lattice: Lattice, counts: Mapping[int, int], slot: Slot) -> str:
     else:
         tokens.append(f"t{slot.first}")
     for parameter, n in counts.items():
-        times = 1 if slot.folded else n
-        tokens += [class_name(lattice.short(parameter))]
-        tokens += [class_name(lattice.names[parameter])] * times
+        short, name = lattice.short(parameter), lattice.names[parameter]
+        tokens.append(param_tokens(short, name, 1 if slot.folded else n))
     return " ".join(tokens)
 
 
@@ -178,7 +177,7 @@ def _draw_chip(
 ) -> None:
     name, look = lattice.names[parameter.id], style.CHIP
     id, text = f"param.{name}", _detail(lattice, parameter)
-    cls = f"param {class_name(lattice.short(parameter.id))} {class_name(name)}"
+    cls = f"param {param_tokens(lattice.short(parameter.id), name)}"
     short = shorten(lattice.short(parameter.id), style.STATE, width - 8, bold=True)
     small = shorten(text, style.SMALL, width - 6)
     picture.box(id, "", x, y, width, CHIP_HEIGHT, look, cls, square=True, tooltip=text)
