@@ -391,7 +391,8 @@ def flow(
     owned: set[int] = set()
     heap: list[int] = []
     reached: dict[int, tuple[Any, Any, bool]] = {}
-    stop = min(wanted) if wanted else -1
+    # a leaf's key is the number of its first version: older ones, which are stale, must be met too
+    stop = min(getattr(n, "key", k) for k, n in wanted.items()) if wanted else -1
     ndarray = np.ndarray
 
     def arrive(parent: Any, d: Any) -> None:
@@ -413,7 +414,7 @@ def flow(
         elif kind is At:
             if old is None:
                 old = np.zeros(parent.shape, parent.dtype)
-            elif k not in owned:
+            elif k not in owned or old.__class__ is not np.ndarray:
                 old = np.array(old, parent.dtype)
             owned.add(k)
             grads[k] = old
@@ -545,11 +546,12 @@ def grad(
     targets = [_differentiable(t, "grad(): an input") for t in ins]
     wanted = {node.number: node for node in targets}
     reached = flow(roots, wanted=wanted, recorded=create_graph)
+    keys = {node.key for node in targets if isinstance(node, Leaf)}
+    _refuse_stale((r for r in reached.values() if getattr(r[0], "key", None) in keys), [n for n, _ in roots])
     results: list[Tensor | None] = []
     for tensor, node in zip(ins, targets, strict=True):
         found = reached.get(node.number)
         if found is None:
-            _refuse_stale_key(node, [r for r, _ in roots])
             if not allow_unused:
                 raise RuntimeError(
                     f"grad: an input of shape {tensor.shape} takes no part in the outputs; "
@@ -637,14 +639,6 @@ def _refuse_stale(reached: Iterable[tuple[Any, Any, bool]], roots: list[Any]) ->
     for target, _, _ in reached:
         if target.op is None and target.stale is not None:
             raise StaleGraphError(_explain_stale(target, roots))
-
-
-def _refuse_stale_key(leaf: Any, roots: list[Any]) -> None:
-    """An input that is missing from the graph may be there under its value before a write."""
-    if isinstance(leaf, Leaf):
-        for node in reachable(roots):
-            if isinstance(node, Leaf) and node.key == leaf.key and node.stale is not None:
-                raise StaleGraphError(_explain_stale(node, roots))
 
 
 def _leaf_label(leaf: Leaf, scope: Scope | None) -> str:

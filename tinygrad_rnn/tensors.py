@@ -115,9 +115,8 @@ class Tensor:
             raise TypeError(f"only floats can require a gradient, and this is {self.dtype}")
         if isinstance(node, Leaf):
             if node.needs != on:
-                fresh = Leaf(node.shape, node.dtype, on, node.name, node.key)
-                fresh.grad = node.grad
-                self._node = fresh
+                self._node = node.replaced(node.shape, node.dtype, f"requires_grad = {on}")
+                self._node.needs = on
         elif on:
             name = None if node is None else node.name
             self._node = Leaf(self.shape, self.dtype, True, name)

@@ -81,7 +81,8 @@ def forecast_errors(
     """Measure forecasts (n,) against what came, ``actual`` (n,).
 
     ``before`` (n,) holds the values of one step earlier, which persistence forecasts; ``variance`` is
-    that of the series. Raises ValueError where the lengths differ or there is nothing to measure.
+    that of the series. Where persistence makes no error at all, ``skill`` is NaN. Raises ValueError
+    where the lengths differ or there is nothing to measure.
 
     >>> from tinygrad_rnn.data import forecast_errors
     >>> forecast_errors([2.0, 4.0], [3.0, 5.0], before=[1.0, 3.0], variance=4.0)
@@ -94,7 +95,8 @@ def forecast_errors(
         )
     mse = float(np.mean((made - came) ** 2))
     persistence = float(np.mean((last - came) ** 2))
-    return Errors(mse**0.5, 1 - mse / persistence, mse / variance)
+    skill = 1 - mse / persistence if persistence else float("nan")
+    return Errors(mse**0.5, skill, mse / float(variance))
 
 
 def _series(values: ArrayLike) -> Values:

@@ -14,7 +14,7 @@ from .plumbing import PLUMBING
 from .slots import Slot, fold
 from .style import Look
 from .words import (
-    SYMBOLS,
+    op_words,
     plural,
     shape_text,
     short_name,
@@ -40,7 +40,6 @@ GROUND = {
     "labelloc": "b",
     "labeljust": "l",
 }
-VALUES = ("add", "sub", "mul", "div", "matmul", "pow", "maximum", "minimum")
 
 
 @dataclass
@@ -184,20 +183,16 @@ def _box(view: View, node: GraphNode) -> str:
 def _named(node: GraphNode, step: int | None) -> str:
     if not node.name or step is None:
         return node.name
-    return sub(node.name, step + 1)
+    state = node.op == "input" and node.name != "x"  # one that comes from the step before
+    return sub(node.name, step if state else step + 1)
 
 
 def _op_words(view: View, node: GraphNode) -> str:
     """The op's symbol, with the number beside it where one operand is a number."""
-    symbol = SYMBOLS.get(node.op, node.op)
     operands = [view.nodes[i] for i in node.inputs]
-    if node.op in VALUES and len(operands) == 2:
-        a, b = operands
-        if b.op == "literal":
-            return f"{symbol} {b.name}"
-        if a.op == "literal":
-            return f"{a.name} {symbol}"
-    return getattr(node, "detail", "") or symbol if node.op == "getitem" else symbol
+    if len(operands) == 2:
+        return op_words(node.op, *(part.name if part.op == "literal" else "" for part in operands))
+    return getattr(node, "detail", "") or op_words(node.op)
 
 
 def _node(

@@ -45,8 +45,8 @@ def draw_states_in(plan: Plan, lane: Lane) -> None:
         pill = _pill(plan, lane, state, slot.first - 1, x)
         _draw_rail_in(plan, lane, state, pill, x, slot)
         start = lane.calls[lane.steps[0]].inputs.get(state)
-        output = None if start is None else plan.lattice.made.get(start)
-        if output is not None and output.lane is not lane and output.role != "y":
+        output = None if start is None else plan.lattice.origin(start).output
+        if output is not None and output.role != "y":
             _draw_handover(plan, output, pill, (x, plan.height(lane, 0)), state, lane)
     row = plan.lattice.rows[lane.row]
     if row.name and lane is row.lanes[0]:

@@ -11,6 +11,7 @@ from . import style
 from .slots import Slot
 from .unroll import Lane
 from .words import (
+    OPERATORS,
     SYMBOLS,
     at_step,
     fold_terms,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from ..graphs.graph import GraphNode
 
 PAD, Z_HEIGHT, CHIP_HEIGHT, CHIP_PITCH, BAND, BAND_PITCH, RAIL_PITCH = 7, 30, 15, 18, 20, 23, 30
-OPERATORS = ("+", "-", "*", "/", "@", "**")
 CHIP_GAP, MIN_WIDTH, ROOMY_WIDTH, FOLD_WIDTH = 4, 94, 104, 72
 INPUT_AT, TAP_AT = 0.26, 0.74
 

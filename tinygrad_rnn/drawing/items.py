@@ -11,7 +11,7 @@ from . import style
 from .plumbing import PLUMBING, THROUGH
 from .style import Look
 from .unroll import Lattice, Output
-from .words import SYMBOLS, shape_text, text_width
+from .words import SYMBOLS, op_words, shape_text, text_width
 
 if TYPE_CHECKING:
     from ..graphs.graph import GraphNode
@@ -65,7 +65,8 @@ class Items:
         for k, ids in members.items():
             for i in ids:
                 for operand in lattice.nodes[i].inputs:
-                    if first.get(operand) != k:
+                    literal = lattice.nodes[operand].op == "literal"
+                    if first.get(operand) != k and not literal:
                         self._link(boxes[k], operand)
             _mark_collection(boxes[k])
 
@@ -85,14 +86,20 @@ class Items:
         nodes = self.lattice.nodes
         last = nodes[ids[-1]]
         if last.shape == () and ids[-1] in self.lattice.graph.outputs:
-            op = last.name or SYMBOLS.get(last.op, last.op)
+            op = last.name or self._words(last)
             lines = ("loss",) if op == "loss" else ("loss", op)
             return self._add(k, lines, style.LOSS, "loss", square=True)
         recurrent = any(lane.path == last.path for lane in self.lattice.lanes)
         if last.path and not recurrent and self._whole_module(ids):
             return self._add(k, (last.path.rpartition(".")[2],), style.OP, "module")
-        label = last.name or SYMBOLS.get(last.op, last.op)
+        label = last.name or self._words(last)
         return self._add(k, (label,), style.OP, "op")
+
+    def _words(self, node: GraphNode) -> str:
+        """An op's symbol, with a number where one of its two operands is one."""
+        operands = [self.lattice.nodes[i] for i in node.inputs]
+        numbers = [part.name if part.op == "literal" else "" for part in operands]
+        return op_words(node.op, *numbers) if len(operands) == 2 else op_words(node.op)
 
     def _whole_module(self, ids: Sequence[int]) -> bool:
         return len(ids) > 1 or bool(self._params_of(ids[0]))
@@ -145,12 +152,8 @@ class Items:
 
     def _source(self, node: GraphNode) -> Item:
         if node.id not in self._extra:
-            if node.op == "literal":
-                item = self._add(node.id, (node.name or "number",), style.INPUT, "io")
-            else:
-                lines = (node.name or "input", shape_text(node.shape))
-                item = self._add(node.id, lines, style.INPUT, "io")
-            self._extra[node.id] = item
+            lines = (node.name or "input", shape_text(node.shape))
+            self._extra[node.id] = self._add(node.id, lines, style.INPUT, "io")
         return self._extra[node.id]
 
     def _plumbing(self, node: GraphNode) -> Item:

@@ -46,8 +46,8 @@ def draw_states_in(plan: Plan, lane: Lane) -> None:
         pill, y = _pill(plan, lane, state, slot.first - 1, x)
         _draw_rail_in(plan, lane, slot, state, pill, (x + plan.pill / 2, y))
         start = lane.calls[lane.steps[0]].inputs.get(state)
-        output = None if start is None else plan.lattice.made.get(start)
-        if output is not None and output.lane is not lane:
+        output = None if start is None else plan.lattice.origin(start).output
+        if output is not None:
             raise NoLatticeError
     row = plan.lattice.rows[lane.row]
     if row.name and lane is row.lanes[0]:

@@ -8,12 +8,12 @@ from . import style
 from .anchors import Anchor, Anchors, route_from
 from .items import Item, Items, depths
 from .params import HEIGHT as PARAM_HEIGHT
-from .params import draw_param, param_width, tap_class
+from .params import bus_class, draw_param, param_width, tap_class
 from .shapes import Picture, Point
 from .unroll import Lattice, NoLatticeError
 
 COLUMN_GAP, PITCH, BESIDE, SPREAD, PARAM_GAP = 30.0, 46.0, 34.0, 14.0, 10.0
-BUS_DROP, BUS_PITCH = 22.0, 9.0
+BUS_DROP, BUS_PITCH, DETOUR = 22.0, 9.0, 23.0
 
 
 def draw_after(
@@ -36,7 +36,7 @@ def draw_after(
     for item in items:
         _draw_item(picture, item)
     for item in items:
-        _draw_feeds(picture, item, anchors)
+        _draw_feeds(picture, item, anchors, items)
     _draw_params(picture, lattice, items, bars)
 
 
@@ -60,25 +60,39 @@ def draw_before(
             item.x, item.y = item.x + shift, item.y + drop
             _draw_item(picture, item)
         for item in items.all:
-            _draw_feeds(picture, item, {})
+            _draw_feeds(picture, item, {}, items.all)
         _draw_params(picture, lattice, items.all, {})
     for node in dict.fromkeys(anchor.node for anchor in fed):
         group = [anchor for anchor in fed if anchor.node == node]
         source = _source_end(picture, lattice, items, node, right, y)
         _feed_inputs(picture, lattice, source, group, y)
-    for anchor in states:
+    for k, anchor in enumerate(states):
         source = _source_end(picture, lattice, items, anchor.node, right, anchor.y)
-        orange = lattice.nodes[anchor.node].op == "parameter"
-        picture.line(
-            source.id,
-            anchor.id,
-            [(source.x, source.y), (anchor.x, anchor.y)],
-            color=style.ORANGE if orange else style.PLAIN,
-            pen=style.BUS_PEN if orange else style.INPUT_PEN,
-            arrow=style.SMALL_ARROW,
-            swing="" if source.y == anchor.y else "h",
-            cls=tap_class(lattice, anchor.node, "before") if orange else "",
-        )
+        first = all(earlier.node != anchor.node for earlier in states[:k])
+        _feed_state(picture, lattice, source, anchor, first, 12.0 + 6 * (k % 4))
+
+
+def _feed_state(
+    picture: Picture, lattice: Lattice, source: Anchor, anchor: Anchor, first: bool, out: float
+) -> None:
+    """The line into an initial state; of several from one Parameter only the first is its use."""
+    orange = lattice.nodes[anchor.node].op == "parameter"
+    start, end = (source.x, source.y), (anchor.x, anchor.y)
+    bend = source.x + out
+    classes = "feed"
+    if orange:
+        use = tap_class(lattice, anchor.node, "before")
+        classes = use if first else bus_class(lattice, anchor.node)
+    picture.line(
+        source.id,
+        anchor.id,
+        [start, end] if start[1] == end[1] else [start, (bend, start[1]), (bend, end[1]), end],
+        color=style.ORANGE if orange else style.PLAIN,
+        pen=style.BUS_PEN if orange else style.INPUT_PEN,
+        arrow=style.SMALL_ARROW,
+        radius=6,
+        cls=classes,
+    )
 
 
 def _level(anchors: Anchors, item: Item) -> float:
@@ -106,7 +120,8 @@ def _place(items: list[Item], left: float, levels: Mapping[Item, float]) -> None
             wanted = ([levels[item]] if item in levels else []) + [f.y for f in item.feeds]
             item.y = wanted[0] if wanted else max(taken, default=base)
             while any(abs(item.y - y) < PITCH for y in taken):
-                item.y = min(taken) - PITCH if wanted else max(taken) + PITCH
+                below = wanted and not item.collects
+                item.y = min(taken) - PITCH if below else max(taken) + PITCH
             taken.append(item.y)
         x += wide + COLUMN_GAP
 
@@ -147,7 +162,7 @@ def _draw_item(picture: Picture, item: Item) -> None:
     )
 
 
-def _draw_feeds(picture: Picture, item: Item, anchors: Anchors) -> None:
+def _draw_feeds(picture: Picture, item: Item, anchors: Anchors, items: Sequence[Item]) -> None:
     """The lines into a box: from other boxes, from cells, or from all the outputs that it collects."""
     left = item.x - item.width / 2
     if item.collects:
@@ -159,16 +174,30 @@ def _draw_feeds(picture: Picture, item: Item, anchors: Anchors) -> None:
     for k, end in enumerate(ends):
         at = (left, item.y + 6 * ((len(ends) - 1) / 2 - k))
         blue = k < len(starts)
+        route = route_from(end, at)
+        if end.rise is None and _in_the_way(items, end, item):
+            route = [route[0], (end.x + 7, end.y), (end.x + 7, end.y + DETOUR)]
+            route += [(left - 8, end.y + DETOUR), (left - 8, at[1]), at]
+        straight = end.rise is not None or end.y == at[1] or len(route) > 2
         picture.line(
             end.id,
             item.id,
-            route_from(end, at),
+            route,
             color=style.H.stroke if blue else style.PLAIN,
             pen=style.INPUT_PEN if blue else style.PLAIN_PEN,
             arrow=style.SMALL_ARROW,
-            swing="" if end.rise is not None or end.y == at[1] else "h",
+            swing="" if straight else "h",
             radius=6,
         )
+
+
+def _in_the_way(items: Sequence[Item], end: Anchor, item: Item) -> bool:
+    """Whether a box stands between a line's two ends, at their height."""
+    return any(
+        end.x < other.x < item.x and abs(other.y - end.y) < 20 and abs(other.y - item.y) < 20
+        for other in items
+        if other is not item and other.id != end.id
+    )
 
 
 def _starts(item: Item, anchors: Anchors) -> list[Anchor]:
@@ -270,9 +299,11 @@ def _source_end(
     if lattice.nodes[node].op == "parameter":
         x = right - param_width(lattice, node) / 2
         name = f"param.{lattice.names[node]}"
-        if all(drawn.id != name for drawn in picture.nodes):
+        drawn = {box.id: box for box in picture.nodes}
+        if name not in drawn:
             draw_param(picture, lattice, node, x, y)
-        return Anchor(name, right, y, node)
+            return Anchor(name, right, y, node)
+        return Anchor(name, drawn[name].sides[2], drawn[name].y, node)
     item = items.item_of(node)
     if item is None:
         return Anchor("", right, y, node)

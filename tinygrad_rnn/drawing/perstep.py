@@ -11,7 +11,9 @@ from .plumbing import PLUMBING, SOURCES
 if TYPE_CHECKING:
     from ..graphs.graph import CellCall, GraphNode
 
-_MANY = -1
+Chain = tuple[str, str, int]
+Home = tuple[Chain, int]
+MANY: Home = (("", "", -1), -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +33,17 @@ def regroup(
     Returns the nodes, those of a repeated group now with a call number, counted on from the cells',
     and the groups in the order of these numbers.
     """
-    steps = _steps(nodes, {call.id: call.step for call in calls})
-    found: dict[str, dict[int, list[int]]] = {}
+    homes = _homes(nodes, calls)
+    found: dict[tuple[str, Chain], dict[int, list[int]]] = {}
     for node in nodes:
-        step = steps[node.id]
-        if node.call is None and node.op not in SOURCES and step is not None and step != _MANY:
-            found.setdefault(node.path, {}).setdefault(step, []).append(node.id)
+        home = homes[node.id]
+        if node.call is None and node.op not in SOURCES and home is not None and home != MANY:
+            chain, step = home
+            found.setdefault((node.path, chain), {}).setdefault(step, []).append(node.id)
     fresh = list(nodes)
     groups: list[Repeated] = []
     number = len(calls)
-    for path, by_step in found.items():
+    for (path, _), by_step in found.items():
         working = {s: i for s, i in by_step.items() if any(_works(nodes[k]) for k in i)}
         if len(working) < 2:
             continue
@@ -58,36 +61,38 @@ def _works(node: GraphNode) -> bool:
     return node.op not in PLUMBING
 
 
-def _steps(nodes: Sequence[GraphNode], calls: dict[int, int]) -> list[int | None]:
-    """The one step that a node belongs to: that of the cell it comes from, else goes to."""
-    steps: list[int | None] = []
+def _homes(nodes: Sequence[GraphNode], calls: Sequence[CellCall]) -> list[Home | None]:
+    """The chain of cells and the step that a node belongs to: where it comes from, else goes to."""
+    home_of = {call.id: ((call.path, call.label, call.run), call.step) for call in calls}
+    homes: list[Home | None] = []
     for node in nodes:
         if node.call is not None:
-            steps.append(calls[node.call])
+            homes.append(home_of[node.call])
         elif node.op in SOURCES:
-            steps.append(None)
+            homes.append(None)
         elif node.op in ("stack", "cat"):
-            steps.append(_MANY)
+            homes.append(MANY)
         else:
-            steps.append(_one({steps[i] for i in node.inputs}))
-    ahead: list[set[int]] = [set() for _ in nodes]
+            homes.append(_one({homes[i] for i in node.inputs}))
+    ahead: dict[int, set[Home]] = {}
     for node in reversed(nodes):
         if node.call is not None:
-            mine = {calls[node.call]}
+            mine = {home_of[node.call]}
         elif node.op in SOURCES:
             continue
         else:
-            mine = ahead[node.id]
-            if steps[node.id] is None and len(mine) == 1:
-                steps[node.id] = next(iter(mine))
+            mine = ahead.get(node.id, set())
+            if homes[node.id] is None and mine:
+                homes[node.id] = _one(set(mine))
         for i in node.inputs:
-            if steps[i] is None and len(ahead[i]) < 2:
-                ahead[i] |= mine
-    return steps
+            if homes[i] is None and nodes[i].op not in SOURCES:
+                ahead.setdefault(i, set()).update(mine)
+    return homes
 
 
-def _one(steps: set[int | None]) -> int | None:
-    known = steps - {None}
-    if not known:
-        return None
-    return known.pop() if len(known) == 1 else _MANY
+def _one(homes: set[Home | None]) -> Home | None:
+    """The one home of several, the last chain's where all are of one step; MANY otherwise."""
+    known = [home for home in homes if home is not None]
+    if not known or len({step for _, step in known}) == 1:
+        return max(known, default=None, key=lambda home: home[0][2])
+    return MANY

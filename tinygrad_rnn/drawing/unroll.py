@@ -50,7 +50,10 @@ class Origin(NamedTuple):
 
 @dataclass(eq=False)
 class Lane:
-    """One cell applied over and over: its calls by step, in one row of the picture."""
+    """One cell applied over and over: its calls by step, in one row of the picture.
+
+    ``kin`` is what lanes have in common that belong in one row though they share no Parameter.
+    """
 
     key: str
     title: str
@@ -59,6 +62,7 @@ class Lane:
     gates: Mapping[str, str]
     states: tuple[str, ...]
     calls: dict[int, Call]
+    kin: str = ""
     row: int = 0
     block: int = 0
     uses: dict[int, dict[int, int]] = field(default_factory=dict)
@@ -129,22 +133,30 @@ class Lattice:
         return [slot for slot in self.blocks[lane.block] if lane.here(slot)]
 
     def origin(self, node: int) -> Origin:
-        """Follow a cell's input back through what is between the cells."""
+        """Follow a cell's input back through what is between the cells.
+
+        A slice of stacked outputs is the output at its own place. Raises NoLatticeError where a value
+        comes from several cells at once.
+        """
         via: list[str] = []
-        while True:
-            if node in self.made:
-                return Origin(self.made[node], node, tuple(reversed(via)))
+        place: int | None = None
+        while node not in self.made:
             here = self.nodes[node]
-            if here.op not in PLUMBING:
-                if here.op in SOURCES or node in self._front:
-                    return Origin(None, node, tuple(reversed(via)))
-                via.append(here.path.rpartition(".")[2] or here.op)
+            if here.op == "stack" and place is not None and place < len(here.inputs):
+                node, place = here.inputs[place], None
+                continue
             inner = [i for i in here.inputs if self.nodes[i].op not in ("input", "literal")]
+            working = here.op not in PLUMBING
+            if here.op in SOURCES or not inner or (node in self._front and (working or inner[1:])):
+                return Origin(None, node, tuple(reversed(via)))
+            if working:
+                via.append(here.path.rpartition(".")[2] or here.op)
             if len(inner) != 1:
-                if not inner or node in self._front:
-                    return Origin(None, node, tuple(reversed(via)))
                 raise NoLatticeError
+            if here.op == "item":
+                place = self.consumers[inner[0]].index(node)
             node = inner[0]
+        return Origin(self.made[node], node, tuple(reversed(via)))
 
     @cached_property
     def _front(self) -> frozenset[int]:
@@ -170,19 +182,19 @@ def unroll(graph: Graph, limit: int, steps: Sequence[int] | None = None) -> Latt
     before, between, after = _outside(nodes)
     _count_uses(graph, nodes, lanes, between)
     consumers = _consumers(nodes)
-    rows = _rows(graph, lanes)
     for lane in lanes:
         _check_chain(lane, made)
-    _place_in_blocks(lanes, nodes, made, consumers)
+    lattice = Lattice(graph, nodes, _rows(graph, lanes), [], made, consumers, before, after)
+    _place_in_blocks(lanes, lattice)
     _mark_collected(lanes, made, consumers, after)
     count = max(lane.block for lane in lanes) + 1
     if count > MOST_BLOCKS:
         raise NoLatticeError
-    blocks = [
+    lattice.blocks = [
         fold(sorted({s for lane in lanes if lane.block == b for s in lane.calls}), limit, steps)
         for b in range(count)
     ]
-    return Lattice(graph, nodes, rows, blocks, made, consumers, before, after)
+    return lattice
 
 
 def _lanes(graph: Graph) -> list[Lane]:
@@ -220,7 +232,7 @@ def _module_lanes(
             x = [i for i in outer if nodes[i].op not in ("parameter", "literal")]
             calls[step] = Call(number, {"x": x[0]} if x else {}, {}, ids)
             number += 1
-        lanes.append(Lane("", group.title, group.path, {}, {}, (), calls))
+        lanes.append(Lane("", group.title, group.path, {}, {}, (), calls, f"module {group.path}"))
     return lanes
 
 
@@ -325,26 +337,25 @@ def _rows(graph: Graph, lanes: list[Lane]) -> list[Row]:
 
 
 def _share(a: Lane, b: Lane) -> bool:
-    return not a.uses.keys().isdisjoint(b.uses)
+    return (a.kin == b.kin != "") or not a.uses.keys().isdisjoint(b.uses)
 
 
-def _place_in_blocks(
-    lanes: list[Lane],
-    nodes: Sequence[GraphNode],
-    made: dict[int, Output],
-    consumers: dict[int, list[int]],
-) -> None:
+def _place_in_blocks(lanes: list[Lane], lattice: Lattice) -> None:
     """Lanes of one row stand side by side; a lane that goes on from another stands after it.
 
     A module that runs beside the cells stands in the columns of the cells it serves.
     """
+    made = lattice.made
     taken: dict[int, int] = {}
     owner = {call.id: lane for lane in lanes for call in lane.calls.values()}
     for lane in lanes:
         if not lane.states:
             continue
         first = lane.calls[lane.steps[0]]
-        starts = (made[i].lane for role, i in first.inputs.items() if role != "x" and i in made)
+        given = [
+            lattice.origin(i).output for role, i in first.inputs.items() if role in lane.states
+        ]
+        starts = [output.lane for output in given if output is not None]
         after = max((other.block + 1 for other in starts if other is not lane), default=0)
         lane.block = max(after, taken.get(lane.row, 0))
         taken[lane.row] = lane.block + 1
@@ -352,10 +363,10 @@ def _place_in_blocks(
         if lane.states:
             continue
         first = lane.calls[lane.steps[0]]
-        users = (nodes[k].call for i in first.nodes for k in consumers.get(i, ()))
+        users = (lattice.nodes[k].call for i in first.nodes for k in lattice.consumers.get(i, ()))
         near = [made[i].lane for i in first.inputs.values() if i in made]
         near += [owner[call] for call in users if call is not None]
-        lane.block = max((other.block for other in near if other.states), default=0)
+        lane.block = max((other.block for other in near if other is not lane), default=0)
 
 
 def _mark_collected(

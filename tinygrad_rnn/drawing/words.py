@@ -43,6 +43,14 @@ SYMBOLS = {
 }
 
 
+OPERATORS = ("+", "-", "*", "/", "@", "**")
+
+
+def op_words(op: str, before: str = "", after: str = "") -> str:
+    """An op's symbol, with the number that stands before or after it: ``0.01 *``, ``** 2``."""
+    return " ".join(word for word in (before, SYMBOLS.get(op, op), after) if word)
+
+
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """How wide the longest line of ``text`` is, in points."""
     return max(sum(_char(c, bold) for c in line) for line in text.split("\n")) * size / 1000

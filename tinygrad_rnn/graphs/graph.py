@@ -127,10 +127,10 @@ class Graph:
     @cached_property
     def parameters(self) -> dict[str, GraphNode]:
         """Each Parameter of the graph, once, by its dotted name, in the order of its modules."""
-        leaves = [i for i, node in enumerate(self._raw) if _is_parameter(node)]
-        order = {name: rank for rank, name in enumerate(self._parameter_names.values())}
-        named = sorted((self[i] for i in leaves), key=lambda n: order.get(n.name, len(order)))
-        return {n.name: n for n in named}
+        leaves = [(i, node) for i, node in enumerate(self._raw) if _is_parameter(node)]
+        rank = {key: k for k, key in enumerate(self._parameter_names)}
+        leaves.sort(key=lambda pair: (rank.get(pair[1].key, len(rank)), pair[1].key))
+        return {self._leaf_names[id(node)]: self[i] for i, node in leaves}
 
     @cached_property
     def _uses(self) -> dict[int, list[Use]]:
@@ -215,22 +215,35 @@ class Graph:
 
     @cached_property
     def _leaf_names(self) -> dict[int, str]:
-        """A name for every leaf: dotted where a module has it, else its own, else w1, w2 ..."""
+        """A name for every leaf: dotted where a module has it, else its own, else w1, w2 ...
+
+        Where the module itself is gone, the scopes that used the leaf still tell its class.
+        """
         names: dict[int, str] = {}
         taken = set(self._parameter_names.values())
         for node in self._raw:
-            if not isinstance(node, Leaf):
-                continue
-            name = self._parameter_names.get(node.key)
-            if name is None:
-                base = node.name or "w"
-                name, k = (base, 1) if node.name else (f"{base}1", 1)
-                while name in taken:
-                    k += 1
-                    name = f"{base}{k}" if not node.name else f"{base}_{k}"
-                taken.add(name)
-            names[id(node)] = name
+            for parent in node.parents:
+                if isinstance(parent, Leaf) and id(parent) not in names:
+                    names[id(parent)] = self._leaf_name(parent, node.place.scope, taken)
+        for node in self._raw:
+            if isinstance(node, Leaf) and id(node) not in names:
+                names[id(node)] = self._leaf_name(node, None, taken)
         return names
+
+    def _leaf_name(self, leaf: Leaf, scope: Scope | None, taken: set[str]) -> str:
+        known = self._parameter_names.get(leaf.key)
+        if known is not None:
+            return known
+        name = leaf.name or ""
+        if name and scope is not None and leaf.role == "parameter" and scope.root.module() is None:
+            name = _dotted(self._paths[scope], name)
+        k = 1
+        candidate = name or "w1"
+        while candidate in taken:
+            k += 1
+            candidate = f"{name}_{k}" if name else f"w{k}"
+        taken.add(candidate)
+        return candidate
 
     # ---- cell calls
 

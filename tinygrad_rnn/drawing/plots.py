@@ -1,0 +1,246 @@
+"""Plots of what was trained and measured, in the house palette; matplotlib is imported when used.
+
+Backgrounds are transparent and every colour is legible on white and on black, so that one file serves
+light pages, dark pages and paper. Nothing here touches pyplot or its global state.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ..graphs.ledger import Ledger
+    from ..tensors import Tensor
+
+WIDTH = 7.2  # inches: a column of paper, and of a page
+GRADIENT = "#B0509A"
+MEASURES = ("norm", "projection")
+RULES: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["Helvetica", "Arial", "Liberation Sans", "DejaVu Sans"],
+    "font.size": 9,
+    "text.color": style.PLAIN,
+    "axes.labelcolor": style.PLAIN,
+    "axes.edgecolor": style.PLAIN,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.facecolor": "none",
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": style.PLAIN,
+    "grid.alpha": 0.22,
+    "grid.linewidth": 0.7,
+    "xtick.color": style.PLAIN,
+    "ytick.color": style.PLAIN,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
+    "legend.frameon": False,
+    "svg.hashsalt": "tinygrad_rnn",
+}
+# Lines tell themselves apart by dash as well as by colour.
+LOOKS: tuple[dict[str, Any], ...] = (
+    {"color": style.H.stroke, "linewidth": 1.9},
+    {"color": style.C.stroke, "linewidth": 1.5, "linestyle": (0, (4.5, 1.8))},
+    {"color": style.ORANGE, "linewidth": 1.4, "linestyle": (0, (1.2, 1.4))},
+    {"color": GRADIENT, "linewidth": 1.4, "linestyle": (0, (6, 1.5, 1.2, 1.5))},
+)
+
+
+def plot_forecast(
+    times: ArrayLike,
+    actual: ArrayLike,
+    forecasts: Mapping[str, ArrayLike],
+    *,
+    ylabel: str = "",
+    since: float | None = None,
+) -> Figure:
+    """What came (n,) as a line with dots, and forecasts (n,) of it by name; NaN leaves a gap.
+
+    ``since`` marks where the test begins. Returns a matplotlib Figure. Raises ImportError where
+    matplotlib is missing, ValueError where a forecast has another length than ``actual``.
+
+    >>> from tinygrad_rnn.drawing.plots import plot_forecast
+    >>> figure = plot_forecast([1, 2, 3], [5.0, 6.0, 7.0], {"model": [5.5, 6.0, 7.5]})
+    >>> len(figure.axes)
+    1
+    """
+    x, came = np.asarray(times), np.asarray(actual)
+    for name, made in forecasts.items():
+        if np.shape(made) != came.shape:
+            raise ValueError(f"forecast {name!r} has shape {np.shape(made)}, expected {came.shape}")
+    figure, (axes,) = _figure(1, 1, height=2.9)
+    with _rules():
+        dots = {"marker": "o", "markersize": 3.4} if len(x) <= 80 else {}
+        axes.plot(x, came, color=style.PLAIN, linewidth=1.1, label="what came", **dots)
+        for k, (name, made) in enumerate(forecasts.items()):
+            axes.plot(x, made, label=name, **LOOKS[k % len(LOOKS)])
+        if since is not None:
+            axes.axvline(since, color=style.PLAIN, linewidth=0.9, linestyle=(0, (2, 2)))
+        axes.set_ylabel(ylabel)
+        axes.margins(x=0.015)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.1)
+    return figure
+
+
+def plot_history(losses: Mapping[str, ArrayLike] | ArrayLike, *, ylabel: str = "loss") -> Figure:
+    """Losses by training step, on a logarithmic axis: one series, or several by name.
+
+    Returns a matplotlib Figure. Raises ImportError where matplotlib is missing.
+
+    >>> from tinygrad_rnn.drawing.plots import plot_history
+    >>> len(plot_history([1.0, 0.5, 0.25]).axes)
+    1
+    """
+    series: Mapping[str, Any] = losses if isinstance(losses, Mapping) else {"": losses}
+    figure, (axes,) = _figure(1, 1, height=2.1)
+    with _rules():
+        for k, (name, values) in enumerate(series.items()):
+            count = len(np.asarray(values))
+            axes.plot(range(1, count + 1), values, label=name, **LOOKS[k % len(LOOKS)])
+        axes.set_yscale("log")
+        axes.set_xlabel("training step")
+        axes.set_ylabel(ylabel)
+        axes.margins(x=0.015)
+        if any(series):
+            axes.legend(loc="upper right")
+    return figure
+
+
+def plot_contributions(
+    ledger: Ledger,
+    parameters: Mapping[str, Tensor],
+    *,
+    measure: str = "norm",
+    times: Sequence[float] | None = None,
+    xlabel: str = "time step t",
+) -> Figure:
+    """What each step adds to the gradient of each shared Parameter: a panel a Parameter.
+
+    ``measure`` is ``"norm"`` (the length of each part, on a logarithmic axis; parts more than twelve
+    orders below the largest are left out) or ``"projection"`` (the signed part along the whole
+    gradient G, ``<g_t, G> / |G|``; these add up to |G|). ``times`` labels the steps, 1, 2, 3 ... unless
+    given; uses outside every step are left out. Returns a matplotlib Figure. Raises ImportError where
+    matplotlib is missing, KeyError for a Parameter that the ledger does not have, ValueError for
+    another measure.
+
+    >>> import tinygrad_rnn as tg
+    >>> from tinygrad_rnn.drawing.plots import plot_contributions
+    >>> rnn = tg.nn.RNN(2, 3)
+    >>> ledger = rnn(tg.ones(4, 1, 2))[0].sum().backward(ledger=True)
+    >>> len(plot_contributions(ledger, dict(rnn.named_parameters())).axes)
+    4
+    """
+    if measure not in MEASURES:
+        raise ValueError(f"measure={measure!r}: expected 'norm' or 'projection'")
+    parts = {name: _parts(ledger, p, measure) for name, p in parameters.items()}
+    columns = 2 if len(parts) > 1 else 1
+    rows = -(-len(parts) // columns)
+    figure, panels = _figure(rows, columns, height=0.35 + 1.55 * rows, sharex=True)
+    with _rules():
+        for axes, (name, (steps, sizes)) in zip(panels, parts.items(), strict=False):
+            x = [s + 1 if times is None else times[s] for s in steps]
+            axes.set_title(name, color=style.ORANGE)
+            if measure == "norm":
+                _draw_norms(axes, x, sizes)
+            else:
+                _draw_projections(axes, x, sizes)
+        for axes in panels[len(parts) :]:
+            axes.set_axis_off()
+        for axes in panels[max(len(parts) - columns, 0) : len(parts)]:
+            axes.set_xlabel(xlabel)
+            axes.tick_params(labelbottom=True)
+        figure.supylabel(
+            "norm of the step's part" if measure == "norm" else "part along the whole gradient",
+            fontsize=9,
+            color=style.PLAIN,
+        )
+    return figure
+
+
+def figure_svg(figure: Figure) -> str:
+    """A Figure as SVG text: the same bytes for the same figure.
+
+    >>> from tinygrad_rnn.drawing.plots import figure_svg, plot_history
+    >>> "<svg" in figure_svg(plot_history([1.0, 0.5]))
+    True
+    """
+    out = io.StringIO()
+    with _rules():
+        figure.savefig(out, format="svg", metadata={"Date": None})
+    return out.getvalue()
+
+
+# ---- what the plots share -----------------------------------------------------------------------
+
+
+def _matplotlib() -> Any:
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise ImportError(
+            "plots need matplotlib, which is not installed: pip install matplotlib"
+        ) from error
+    return matplotlib
+
+
+def _rules() -> Any:
+    return _matplotlib().rc_context(RULES)
+
+
+def _figure(
+    rows: int, columns: int, height: float, sharex: bool = False
+) -> tuple[Figure, list[Axes]]:
+    with _rules():
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        panels = figure.subplots(rows, columns, sharex=sharex, squeeze=False)
+    return figure, list(panels.ravel())
+
+
+def _parts(ledger: Ledger, parameter: Tensor, measure: str) -> tuple[list[int], Any]:
+    """The steps at which a Parameter was used, and the size of each one's part."""
+    labels = ledger.steps(parameter)
+    if measure == "norm":
+        sizes = ledger.norms(parameter)
+    else:
+        rows = ledger[parameter].astype(np.float64).reshape(len(labels), -1)
+        whole = rows.sum(0)
+        length = float(np.linalg.norm(whole))
+        sizes = rows @ whole / length if length else np.zeros(len(rows))
+    kept = [i for i, step in enumerate(labels) if step is not None]
+    return [step for step in labels if step is not None], sizes[kept]
+
+
+def _draw_norms(axes: Axes, x: Sequence[float], sizes: Any) -> None:
+    floor = max(float(sizes.max(initial=0.0)) * 1e-12, np.finfo(np.float64).tiny)
+    shown = np.where(sizes > floor, sizes, np.nan)
+    if np.isnan(shown).all():
+        shown = sizes
+    else:
+        axes.set_yscale("log")
+    dots = {"marker": "o", "markersize": 2.6} if len(x) <= 80 else {}
+    axes.plot(x, shown, color=GRADIENT, linewidth=1.3, **dots)
+
+
+def _draw_projections(axes: Axes, x: Sequence[float], sizes: Any) -> None:
+    step = float(np.min(np.diff(x))) if len(x) > 1 else 1.0
+    axes.bar(x, sizes, width=step * (0.8 if len(x) <= 60 else 1.0), color=GRADIENT, linewidth=0)
+    axes.axhline(0, color=style.PLAIN, linewidth=0.8)
+    axes.margins(x=0.015)
