@@ -71,6 +71,7 @@ from .tensors import (
 )
 
 if TYPE_CHECKING:
+    from . import data
     from .drawing.render import draw
     from .graphs import Graph, Ledger
 
@@ -113,9 +114,11 @@ _LATER = {
 
 def __getattr__(name: str) -> Any:
     """Names whose modules are imported when first used, so that importing stays cheap."""
-    if name in _LATER:
-        from importlib import import_module
+    from importlib import import_module
 
+    if name == "data":
+        return import_module(".data", __name__)
+    if name in _LATER:
         return getattr(import_module(f".{_LATER[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
@@ -138,6 +141,7 @@ __all__ = [
     "clamp",
     "clip",
     "concat",
+    "data",
     "detach",
     "double",
     "draw",

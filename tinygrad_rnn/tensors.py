@@ -437,6 +437,8 @@ class Tensor:
     def __xor__(self, other: Any) -> Any:
         return _compared(np.bitwise_xor, self, other)
 
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
     def __invert__(self) -> Tensor:
         return Tensor._wrap(~self._data, None)
 
@@ -878,24 +880,23 @@ def _dtype(dtype: Any) -> np.dtype[Any]:
     found = np.dtype(dtype)
     if found.kind not in "fiub" or found.char == "g":
         raise TypeError(f"tensors hold float16/32/64, integers and bool, not {found}")
-    native: np.dtype[Any] = found.newbyteorder("=")
-    return native
+    return np.dtype(found.type)  # numpy's one object for it, in native order: compared by identity
 
 
 def _new_array(data: Any, dtype: Any) -> Array:
     """A copy of the data as an array of a dtype that tensors have."""
     given = _plain(data)
-    array = np.array(given)
-    if array.dtype == object:
+    array = np.array(given)  # a copy; what follows copies only to convert
+    if array.dtype.kind == "O":
         raise TypeError(
             f"cannot make a tensor of {type(data).__name__} with ragged or foreign items"
         )
     if dtype is not None:
-        return np.array(array, _dtype(dtype), order="C")
+        return array.astype(_dtype(dtype), order="C", copy=False)
     named = isinstance(given, (np.ndarray, np.generic)) or hasattr(given, "dtype")
     if not named and array.dtype.kind == "f" and not _holds_arrays(given):
-        return np.array(array, row.default_dtype, order="C")
-    return np.array(array, _dtype(array.dtype), order="C")
+        return array.astype(row.default_dtype, order="C", copy=False)
+    return array.astype(_dtype(array.dtype), order="C", copy=False)
 
 
 def _holds_arrays(data: Any) -> bool:

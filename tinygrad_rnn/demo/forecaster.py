@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,32 +58,32 @@ class Trained(NamedTuple):
         """One-step forecasts: n values in, n - 1 out, the first of them of ``values[1]``."""
         with no_grad():
             made = self.model(self.sequence(values[:-1])).numpy()
-        return made.ravel().astype(np.float64) * self.scale
+        forecasts: NDArray[np.float64] = made.ravel().astype(np.float64) * self.scale
+        return forecasts
 
 
 def train(
     values: NDArray[Any],
     seed: int = 0,
     *,
+    steps: int = STEPS,
     rate: float = RATE,
     falls: bool = True,
-    turns: Iterable[int] = range(STEPS),
+    progress: Callable[[range], Iterable[int]] = iter,
 ) -> Trained:
     """Fit a :class:`Forecaster` to a series (n,), by Adam on the whole sequence at once.
 
-    ``turns`` counts the steps of training; wrapped in a progress bar it shows them. The learning rate
-    starts at ``rate`` and, where it ``falls``, goes down to 0 in equal steps. The same seed gives the
-    same bits.
+    The learning rate starts at ``rate`` and, where it ``falls``, goes down to 0 in equal steps.
+    ``progress`` may wrap the count of the training steps in a bar. The same seed gives the same bits.
     """
-    turns = list(turns) if not hasattr(turns, "__len__") else turns
     manual_seed(seed)
     model = Forecaster()
     done = Trained(model, float(values.max()), [])
     series = done.sequence(values)
     optimizer = optim.Adam(model.parameters(), lr=rate)
-    for k in turns:
+    for k in progress(range(steps)):
         if falls:
-            optimizer.param_groups[0]["lr"] = rate * (1 - k / len(turns))
+            optimizer.param_groups[0]["lr"] = rate * (1 - k / steps)
         loss = nn.functional.mse_loss(model(series[:-1]), series[1:])
         optimizer.zero_grad()
         loss.backward()

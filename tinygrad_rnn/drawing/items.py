@@ -179,8 +179,9 @@ class Items:
 
 
 def _mark_collection(item: Item) -> None:
-    lanes = {output.lane for output in item.outputs}
-    item.collects = len(item.outputs) > 1 and len(lanes) == 1 and item.outputs[0].lane.collected
+    rows = {output.lane.row for output in item.outputs}
+    shown = all(output.lane.collected for output in item.outputs)
+    item.collects = len(item.outputs) > 1 and len(rows) == 1 and shown
 
 
 def depths(items: Sequence[Item]) -> dict[Item, int]:

@@ -11,7 +11,7 @@ from .params import HEIGHT as PARAM_HEIGHT
 from .shapes import Point
 from .slots import Slot
 from .style import Look
-from .unroll import Lane, NoLatticeError
+from .unroll import Lane, NoLatticeError, Output
 from .words import class_name, span, sub, text_width
 
 
@@ -47,13 +47,29 @@ def draw_states_in(plan: Plan, lane: Lane) -> None:
         _draw_rail_in(plan, lane, slot, state, pill, (x + plan.pill / 2, y))
         start = lane.calls[lane.steps[0]].inputs.get(state)
         output = None if start is None else plan.lattice.origin(start).output
-        if output is not None:
-            raise NoLatticeError
+        if output is not None and output.role != "y":
+            _draw_handover(plan, output, pill, (x - plan.pill / 2, y))
     row = plan.lattice.rows[lane.row]
     if row.name and lane is row.lanes[0]:
         y = plan.frame(lane)[1] - 12
         right = plan.left(lane, slot) - 6 - text_width(row.name, style.NOTE) / 2
         plan.picture.text(f"{lane.key}.row", row.name, right, y, style.NOTE, style.PLAIN)
+
+
+def _draw_handover(plan: Plan, output: Output, pill: str, end: Point) -> None:
+    """A rail from the last state of one lane to the first of another: they are the same value."""
+    last = plan.lattice.slots(output.lane)[-1]
+    right = plan.left(output.lane, last) + plan.width(output.lane, last)
+    start = (right + (plan.gap + plan.pill) / 2, entry_height(plan, output.lane, output.role))
+    plan.picture.line(
+        f"{output.lane.key}.{output.role}{last.last}",
+        pill,
+        [start, end],
+        color=plan.looks[output.role].stroke,
+        pen=style.RAIL_PEN,
+        swing="" if start[1] == end[1] else "h",
+        cls=f"rail {class_name(output.role)}",
+    )
 
 
 def draw_rail_through(plan: Plan, lane: Lane, slot: Slot, state: str) -> None:
@@ -240,6 +256,8 @@ def _add_rising(
         template = plan.templates[lane]
         x, y = plan.at(lane, slot, template.leave)
         id = f"{step}.{template.states[role]}"
+        if template.spot(template.states[role]).y + plan.bases[lane.row] == y:
+            plan.picture.dot(f"{step}.up.dot", x, y, style.H.stroke)
     for inside in slot.steps:
         last = anchors.get((lane, inside, role))
         side = None if last is None else (last.x, last.y)

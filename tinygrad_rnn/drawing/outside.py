@@ -118,9 +118,10 @@ def _place(items: list[Item], left: float, levels: Mapping[Item, float]) -> None
         for item in here:
             item.x = x + wide / 2
             wanted = ([levels[item]] if item in levels else []) + [f.y for f in item.feeds]
-            item.y = wanted[0] if wanted else max(taken, default=base)
+            alone = min(taken, default=base) if item.params else max(taken, default=base)
+            item.y = wanted[0] if wanted else alone
             while any(abs(item.y - y) < PITCH for y in taken):
-                below = wanted and not item.collects
+                below = bool(wanted or item.params) and not item.collects
                 item.y = min(taken) - PITCH if below else max(taken) + PITCH
             taken.append(item.y)
         x += wide + COLUMN_GAP
@@ -173,7 +174,7 @@ def _draw_feeds(picture: Picture, item: Item, anchors: Anchors, items: Sequence[
     ends = starts + [Anchor(f.id, f.x + f.width / 2, f.y) for f in item.feeds]
     for k, end in enumerate(ends):
         at = (left, item.y + 6 * ((len(ends) - 1) / 2 - k))
-        blue = k < len(starts)
+        blue = k < len(starts) and bool(item.outputs[0].lane.states)
         route = route_from(end, at)
         if end.rise is None and _in_the_way(items, end, item):
             route = [route[0], (end.x + 7, end.y), (end.x + 7, end.y + DETOUR)]

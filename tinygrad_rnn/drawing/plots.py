@@ -86,7 +86,7 @@ def plot_forecast(
             raise ValueError(f"forecast {name!r} has shape {np.shape(made)}, expected {came.shape}")
     figure, (axes,) = _figure(1, 1, height=2.9)
     with _rules():
-        dots = {"marker": "o", "markersize": 3.4} if len(x) <= 80 else {}
+        dots: dict[str, Any] = {"marker": "o", "markersize": 3.4} if len(x) <= 80 else {}
         axes.plot(x, came, color=style.PLAIN, linewidth=1.1, label="what came", **dots)
         for k, (name, made) in enumerate(forecasts.items()):
             axes.plot(x, made, label=name, **LOOKS[k % len(LOOKS)])
@@ -235,7 +235,7 @@ def _draw_norms(axes: Axes, x: Sequence[float], sizes: Any) -> None:
         shown = sizes
     else:
         axes.set_yscale("log")
-    dots = {"marker": "o", "markersize": 2.6} if len(x) <= 80 else {}
+    dots: dict[str, Any] = {"marker": "o", "markersize": 2.6} if len(x) <= 80 else {}
     axes.plot(x, shown, color=GRADIENT, linewidth=1.3, **dots)
 
 

@@ -28,6 +28,7 @@ FORMATS = (".svg", ".png", ".pdf", ".dot")
 TIMEOUT = 60.0
 PNG_DPI = 144
 PURE = "graphviz-pure"
+LOST = b"triangulation failed"  # dot says so when it could not route a curve, and leaves it out
 
 
 class DrawingError(RuntimeError):
@@ -259,20 +260,28 @@ def _run(text: str, kind: str, engine: str | None) -> bytes:
     command[0] = found.command
     if kind == "png":
         command.append(f"-Gdpi={PNG_DPI}")
-    try:
-        done = execute.run_check(
-            command, input=text.encode(), capture_output=True, quiet=True, timeout=TIMEOUT
-        )
-    except subprocess.TimeoutExpired:
-        raise DrawingError(
-            f"{found.name} took more than {TIMEOUT:.0f} s: draw fewer steps (steps=[0, 1, -1]) "
-            "or level='cell'"
-        ) from None
-    except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
-        said = getattr(error, "stderr", None) or str(error).encode()
-        reason = said.decode(errors="replace").strip() if isinstance(said, bytes) else str(said)
-        raise DrawingError(f"{found.name} failed: {reason}") from error
-    return bytes(done.stdout)
+    failure: Exception | None = None
+    for curves in ([], ["-Gsplines=line"]):
+        try:
+            done = execute.run_check(
+                [*command, *curves],
+                input=text.encode(),
+                capture_output=True,
+                quiet=True,
+                timeout=TIMEOUT,
+            )
+        except subprocess.TimeoutExpired:
+            raise DrawingError(
+                f"{found.name} took more than {TIMEOUT:.0f} s: draw fewer steps "
+                "(steps=[0, 1, -1]) or level='cell'"
+            ) from None
+        except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
+            failure = error
+            continue
+        if LOST not in done.stderr:
+            return bytes(done.stdout)
+    said = getattr(failure, "stderr", b"") or str(failure).encode()
+    raise DrawingError(f"{found.name} failed: {said.decode(errors='replace').strip()}") from failure
 
 
 def _svg(text: str, engine: str | None) -> str:

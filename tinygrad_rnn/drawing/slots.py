@@ -34,7 +34,7 @@ def fold(steps: Sequence[int], limit: int, shown: Sequence[int] | None = None) -
     """
     ends = style.ENDS
     if shown is None:
-        if len(steps) <= limit:
+        if len(steps) <= max(limit, 2 * ends + 1):
             return [Slot((s,), False) for s in steps]
         keep = {*steps[:ends], *steps[-ends:]}
     else:

@@ -1,0 +1,90 @@
+"""Write docs/reference.md: every public name with its signature and its docstring's first sentence.
+
+    python docs/make_reference.py
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import tinygrad_rnn as tg
+
+HERE = Path(__file__).parent
+
+ROOMS: list[tuple[str, str, ModuleType]] = [
+    ("tg", "Tensors, functions, graphs, pictures", tg),
+    ("tg.nn", "Modules", tg.nn),
+    ("tg.nn.functional", "Layers and losses as functions", tg.nn.functional),
+    ("tg.nn.init", "How parameters start", tg.nn.init),
+    ("tg.nn.utils", "Gradients between backward and step", tg.nn.utils),
+    ("tg.optim", "Optimizers", tg.optim),
+    ("tg.data", "Series that ship, and baselines", tg.data),
+]
+
+
+def public(module: ModuleType) -> list[str]:
+    """The public names of a module that are classes or functions of this package."""
+    listed = getattr(module, "__all__", None) or [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
+    ]
+    found = [n for n in listed if not isinstance(getattr(module, n), ModuleType)]
+    return sorted(found, key=str.lower)
+
+
+def sentence(value: Any) -> str:
+    """The first paragraph of a docstring, on one line, as Markdown."""
+    text = re.sub(r":\w+:`~?([^`]*)`", r"`\1`", inspect.getdoc(value) or "").replace("``", "`")
+    return " ".join(text.split("\n\n")[0].split()).replace("|", "\\|")
+
+
+def signature(name: str, value: Any) -> str:
+    """The call as it is typed, without annotations."""
+    try:
+        parameters = inspect.signature(value).parameters.values()
+    except (TypeError, ValueError):
+        return name
+    bare = [p.replace(annotation=inspect.Parameter.empty) for p in parameters]
+    return f"{name}{inspect.Signature(bare)}"
+
+
+def table(prefix: str, owner: Any, names: list[str]) -> list[str]:
+    """A row a name."""
+    lines = ["| name | what it is |", "| --- | --- |"]
+    for name in names:
+        value = inspect.getattr_static(owner, name) if inspect.isclass(owner) else None
+        value = getattr(owner, name) if value is None else value
+        value = getattr(value, "__func__", value)
+        if hasattr(value, "kind") and not callable(value):
+            lines.append(f"| `{prefix}.{name}` | the dtype {value} |")
+        elif isinstance(value, property):
+            lines.append(f"| `{name}` | {sentence(value)} |")
+        else:
+            shown = signature(name, value).replace("(self, ", "(").replace("(self)", "()")
+            lines.append(f"| `{shown.replace('|', chr(92) + '|')}` | {sentence(value)} |")
+    return lines
+
+
+def reference() -> str:
+    """The page."""
+    lines = [
+        "# Reference",
+        "",
+        "Every public name. Written by `docs/make_reference.py` from the docstrings, which say more:",
+        "the equation, shapes, errors, source and an example (`help(tg.nn.LSTM)`).",
+        "",
+    ]
+    for prefix, title, module in ROOMS:
+        lines += [f"## `{prefix}`: {title}", "", *table(prefix, module, public(module)), ""]
+    methods = [n for n, v in vars(tg.Tensor).items() if not n.startswith("_") and v is not None]
+    lines += ["## On a Tensor", "", *table("tg.Tensor", tg.Tensor, sorted(methods)), ""]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    (HERE / "reference.md").write_text(reference(), encoding="utf-8", newline="\n")

@@ -1,0 +1,8 @@
+"""``python -m tinygrad_rnn``: the same as the command ``tinygrad-rnn``."""
+
+import sys
+
+from .cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""Act 1. What weights does an LSTM use at t = 4? Answered by running one on 3, 4 and 300 steps."""
+
+from __future__ import annotations
+
+from .. import nn
+from ..drawing.render import DrawingError, backend, to_svg
+from ..functions import zeros
+from ..graphs import Graph
+from .forecaster import HIDDEN
+from .report import Report
+
+LENGTHS = (3, 4, 300)
+CAPTIONS = {
+    3: "Three steps. The orange slab holds all the weights there are; each step taps the same bar.",
+    4: "Four steps: one tap more on the same slab, and not one number more in it. That is the answer.",
+    300: "Three hundred steps, the middle folded: the same four Parameters, each with 300 uses.",
+}
+
+
+def answer(report: Report) -> None:
+    """Say what the question assumes and what is so, count the uses, draw the pictures."""
+    report.act(1, "The question, answered by running it")
+    report.quote(
+        "An LSTM has gate weights w1, w2, w3 for three steps. What weights does it use at t = 4?"
+    )
+    report.say(
+        "The question assumes that each step brings weights of its own. It does not: an LSTM has ONE "
+        "set of weights. Step t applies it to the new input x_t and to the state (h, c) that step t - 1 "
+        "handed on. So t = 4 uses exactly what t = 1, 2 and 3 used, and so does t = 300. Only the state "
+        "changes from step to step."
+    )
+    report.say(
+        f"Here is one `nn.LSTM(1, {HIDDEN})`, made once and run on 3, 4 and 300 steps. The uses are "
+        "counted in the graph that each run recorded:"
+    )
+    lstm = nn.LSTM(1, HIDDEN)
+    names = [name for name, _ in lstm.named_parameters()]
+    numbers = sum(p.numel() for p in lstm.parameters())
+    graphs = {steps: Graph(lstm(zeros(steps, 1, 1))[0]) for steps in LENGTHS}
+    rows = []
+    for steps, graph in graphs.items():
+        uses = [f"{len(graph.uses(p)):,}" for p in lstm.parameters()]
+        rows.append([f"{steps} steps", f"{numbers:,}", *uses, f"{steps * numbers:,}"])
+    head = ["", "numbers", *(f"uses of {short_name(name)}" for name in names), "if separate"]
+    note = (
+        f"numbers: all that this LSTM learns, {numbers}, whatever the length. if separate: how many it "
+        "would be with weights for each step, and a sequence one step longer would have none to use."
+    )
+    report.table(head, rows, note, strong=LENGTHS.index(4))
+    report.result(
+        f"1 set, {numbers} numbers",
+        "of weights serve 3, 4 and 300 steps alike; each weight is used once at every step.",
+    )
+    try:
+        said = backend()
+        for steps, graph in graphs.items():
+            svg = to_svg(graph, "cell")
+            alt = f"An LSTM unrolled over {steps} steps, all tapping one slab of weights."
+            report.picture(f"lstm_{steps}_steps.svg", svg, alt, CAPTIONS[steps], wide=True)
+        report.remark(f"drawn by {said}")
+    except DrawingError as error:
+        report.say(f"No pictures here, all else goes on: {error}")
+
+
+def short_name(name: str) -> str:
+    """``weight_ih_l0`` as the equations have it: ``W_ih``."""
+    kind, sides, *_ = name.split("_")
+    return {"weight": "W", "bias": "b"}[kind] + "_" + sides

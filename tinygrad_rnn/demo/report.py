@@ -1,0 +1,166 @@
+"""How the demo tells what it finds: each thing once, on the terminal now and on the page at the end.
+
+The terminal gets plain ASCII, which every code page can show.
+"""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import __version__
+from . import page
+
+WIDTH = 78
+RAMP = " .:-=+*#%@"
+
+
+class Report:
+    """Says, tabulates and pictures into a folder; ``finish`` writes its ``index.html``.
+
+    Pictures are files in ``folder`` and part of the page too. Text may hold `code` in backticks.
+    """
+
+    def __init__(self, folder: Path, stream: TextIO | None = None) -> None:
+        self.folder = folder
+        self.stream = stream
+        self._page = page.Page()
+        self._said_missing = False
+
+    # ---- blocks
+
+    def title(self, text: str) -> None:
+        """The first line on the terminal."""
+        self._print(f"{text}, into {self.folder}")
+
+    def act(self, number: int, title: str) -> None:
+        """Begin an act."""
+        self._print()
+        self._print(f"ACT {number}  {title}")
+        self._print("-" * WIDTH)
+        self._page.section(f"act-{number}", f"Act {number}", title)
+
+    def say(self, text: str) -> None:
+        """A paragraph."""
+        self._print(textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="  "))
+        self._print()
+        self._page.paragraph(text)
+
+    def quote(self, text: str) -> None:
+        """Words of somebody else."""
+        indent = "    "
+        lines = textwrap.fill(f'"{text}"', WIDTH, initial_indent=indent, subsequent_indent=indent)
+        self._print(lines)
+        self._print()
+        self._page.quotation(text)
+
+    def table(
+        self,
+        head: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        note: str = "",
+        strong: int | None = None,
+    ) -> None:
+        """A table: the first column is text, the others are numbers; row ``strong`` stands out."""
+        self._print(as_table(head, rows))
+        if note:
+            self._print(textwrap.fill(note, WIDTH, initial_indent="  ", subsequent_indent="  "))
+        self._print()
+        self._page.table(head, rows, note, strong)
+
+    def picture(self, name: str, svg: str, alt: str, caption: str, wide: bool = False) -> None:
+        """An SVG: the file ``name`` in the folder, and a figure on the page."""
+        path = self.folder / name
+        path.write_text(svg, encoding="utf-8")
+        self._print(f"  picture: {path}")
+        self._page.picture(svg, alt, caption, wide)
+
+    def block(self, lines: Sequence[str], caption: str) -> None:
+        """Lines that stand as they are: what takes a plot's place where there is no matplotlib."""
+        for line in lines:
+            self._print("  " + line)
+        self._print(textwrap.fill(caption, WIDTH, initial_indent="  ", subsequent_indent="  "))
+        self._print()
+        self._page.block(lines, caption)
+
+    def remark(self, text: str) -> None:
+        """A line for the terminal alone."""
+        self._print(f"  {text}")
+
+    def missing(self, error: ImportError) -> None:
+        """Say once what is not installed, and that text takes its place."""
+        if not self._said_missing:
+            self._said_missing = True
+            self.say(f"Text in place of plots: {error}.")
+
+    def result(self, figure: str, words: str) -> None:
+        """One of the few figures to remember; they stand at the top of the page."""
+        self._page.results.append((figure, words))
+
+    def finish(self, seconds: float) -> Path:
+        """Write the page and say where it is."""
+        self._print()
+        self._print("IN SHORT")
+        self._print("-" * WIDTH)
+        indent = " " * 14
+        for figure, words in self._page.results:
+            text = textwrap.fill(words, WIDTH - 14)
+            self._print(f"  {figure:<10}  " + textwrap.indent(text, indent).lstrip())
+        path = self.folder / "index.html"
+        path.write_text(self._page.html(__version__, seconds), encoding="utf-8")
+        self._print()
+        self._print(f"  All of it on one page ({seconds:.0f} s):")
+        self._print(f"  {path.resolve()}")
+        return path
+
+    def _print(self, text: str = "") -> None:
+        print(text, file=self.stream or sys.stdout, flush=True)
+
+
+# ---- plain text -----------------------------------------------------------------------------------
+
+
+def as_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns under their heads, the first to the left, the others to the right.
+
+    >>> from tinygrad_rnn.demo.report import as_table
+    >>> print(as_table(["steps", "uses"], [["3", "3"], ["300", "300"]]))
+      steps  uses
+      -----  ----
+      3         3
+      300     300
+    """
+    lines = [list(head), ["-" * len(h) for h in head], *map(list, rows)]
+    wide = [max(len(line[k]) for line in lines) for k in range(len(head))]
+    lines[1] = ["-" * w for w in wide]
+    return "\n".join(
+        "  " + "  ".join(c.rjust(w) if k else c.ljust(w) for k, (c, w) in enumerate(pairs))
+        for pairs in (list(zip(line, wide, strict=True)) for line in lines)
+    )
+
+
+def sparkline(values: ArrayLike, width: int = 60, low: Any = None, high: Any = None) -> str:
+    """A series as one line of ASCII: ``" .:-=+*#%@"`` from ``low`` to ``high``; gaps stay empty.
+
+    >>> from tinygrad_rnn.demo.report import sparkline
+    >>> sparkline([0, 1, 2, 3, 9])
+    ' .:-@'
+    """
+    series = np.asarray(values, dtype=np.float64)
+    if len(series) > width:
+        series = np.array([part.mean() for part in np.array_split(series, width)])
+    known = series[np.isfinite(series)]
+    if not len(known):
+        return " " * len(series)
+    bottom = known.min() if low is None else low
+    top = known.max() if high is None else high
+    span = (top - bottom) or 1.0
+    level = np.nan_to_num((series - bottom) / span, nan=0.0, posinf=1.0, neginf=0.0)
+    index = np.clip(np.rint(level * (len(RAMP) - 1)), 0, len(RAMP) - 1).astype(int)
+    return "".join(RAMP[i] for i in index)
