@@ -164,9 +164,11 @@ class Tensor:
 
     @property
     def _step(self) -> int | None:
-        """The time step that rides on this value."""
+        """The time step that rides on this value: its tag, else where it was recorded."""
+        if self._tag is not None:
+            return self._tag
         node = self._node
-        return node.place.step if isinstance(node, Node) else self._tag
+        return node.place.step if isinstance(node, Node) else None
 
     # ---- derivatives
 

@@ -1,13 +1,22 @@
 """Modules: layers, cells, the loop over time, losses, and how parameters start."""
 
 from . import functional, init, utils
-from .cells import LSTMCell, RNNCell
+from .cells import (
+    CoupledLSTMCell,
+    GRUCell,
+    LayerNormLSTMCell,
+    LSTMCell,
+    PeepholeLSTMCell,
+    RNNCell,
+)
+from .gates import GateRecord, record_gates
 from .layers import (
     BCEWithLogitsLoss,
     CrossEntropyLoss,
     Dropout,
     Embedding,
     L1Loss,
+    LayerNorm,
     Linear,
     MSELoss,
     NLLLoss,
@@ -16,23 +25,31 @@ from .layers import (
     Tanh,
 )
 from .module import Module, ModuleList, Parameter, Sequential
-from .recurrent import LSTM, RNN, Recurrent
+from .recurrent import Recurrent
+from .stacks import GRU, LSTM, RNN
 
 __all__ = [
+    "GRU",
     "LSTM",
     "RNN",
     "BCEWithLogitsLoss",
+    "CoupledLSTMCell",
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
+    "GRUCell",
+    "GateRecord",
     "L1Loss",
     "LSTMCell",
+    "LayerNorm",
+    "LayerNormLSTMCell",
     "Linear",
     "MSELoss",
     "Module",
     "ModuleList",
     "NLLLoss",
     "Parameter",
+    "PeepholeLSTMCell",
     "RNNCell",
     "ReLU",
     "Recurrent",
@@ -41,5 +58,6 @@ __all__ = [
     "Tanh",
     "functional",
     "init",
+    "record_gates",
     "utils",
 ]

@@ -14,6 +14,7 @@ from ..ops.elementwise import relu, sigmoid, tanh
 from ..tensors import Tensor, get_default_dtype
 from . import init
 from .functional import linear
+from .layers import LayerNorm
 from .module import Module, Parameter
 from .naming import name_all
 
@@ -21,29 +22,47 @@ from .naming import name_all
 class Cell(Module):
     """What the built-in cells share: weights, biases, a zero state, and the bare call.
 
-    ``states`` names the parts of the state and ``gates`` what each gate is for; ``equations`` are the
-    cell's equations as a picture writes them, with ``'`` for the value of the step before.
+    ``states`` names the parts of the state, ``gates`` what each gate is for (``squashed`` those that
+    a sigmoid keeps between 0 and 1); ``equations`` are the cell's equations as a picture writes them,
+    with ``'`` for the value of the step before.
     """
 
     states: ClassVar[tuple[str, ...]] = ("h",)
     gates: ClassVar[dict[str, str]] = {}
+    squashed: ClassVar[tuple[str, ...]] = ()
     equations: dict[str, str] = {}  # noqa: RUF012 (an instance may replace it, none writes into it)
 
     def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, *, generator: Any = None
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        *,
+        output_size: int = 0,
+        generator: Any = None,
     ) -> None:
         super().__init__()
         for what, value in (("input_size", input_size), ("hidden_size", hidden_size)):
             if not isinstance(value, (int, np.integer)) or value < 1:
                 raise ValueError(f"{type(self).__name__}: {what} must be at least 1, got {value!r}")
         self.input_size, self.hidden_size, self.bias = int(input_size), int(hidden_size), bias
+        self.output_size = output_size or self.hidden_size
         rows = max(len(self.gates), 1) * self.hidden_size
-        self.weight_ih = Parameter(np.zeros((rows, input_size)), dtype=get_default_dtype())
-        self.weight_hh = Parameter(np.zeros((rows, hidden_size)), dtype=get_default_dtype())
+        self._add("weight_ih", rows, self.input_size)
+        self._add("weight_hh", rows, self.output_size)
         for name in ("bias_ih", "bias_hh"):
-            start = Parameter(np.zeros(rows), dtype=get_default_dtype()) if bias else None
-            self.register_parameter(name, start)
+            if bias:
+                self._add(name, rows)
+            else:
+                self.register_parameter(name, None)
+        self._add_more()
         self.reset_parameters(generator)
+
+    def _add(self, name: str, *shape: int) -> None:
+        self.register_parameter(name, Parameter(np.zeros(shape), dtype=get_default_dtype()))
+
+    def _add_more(self) -> None:
+        """Parameters that a cell has beyond the usual four."""
 
     def reset_parameters(self, generator: Any = None) -> None:
         """W_ih from U(-1/sqrt(H), 1/sqrt(H)), each gate's block of W_hh orthogonal, biases 0."""
@@ -54,10 +73,18 @@ class Cell(Module):
             if bias is not None:
                 init.zeros_(bias)
 
+    def state_sizes(self) -> dict[str, int]:
+        """The number of features of each part of the state."""
+        return {name: self.output_size if name == "h" else self.hidden_size for name in self.states}
+
     def initial_state(self, batch: int | None = None) -> Any:
         """Zeros: one (batch, H) tensor for each part of the state, (H,) without a batch."""
-        shape = (self.hidden_size,) if batch is None else (batch, self.hidden_size)
-        zeros = [Tensor._wrap(np.zeros(shape, self.weight_hh.dtype), None) for _ in self.states]
+        lead = () if batch is None else (batch,)
+        dtype = self.weight_hh.dtype
+        zeros = [
+            Tensor._wrap(np.zeros((*lead, size), dtype), None)
+            for size in self.state_sizes().values()
+        ]
         return zeros[0] if len(zeros) == 1 else tuple(zeros)
 
     def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
@@ -137,8 +164,9 @@ class LSTMCell(Cell):
 
     x (batch, input_size) and (h, c), each (batch, hidden_size), give (h, c); all may lack the batch.
     The forget gate's bias starts at ``forget_bias`` (Jozefowicz et al. 2015): the sum of the two
-    biases is meant, ``bias_ih`` gets it and ``bias_hh`` starts at 0. Raises ValueError for a shape that
-    does not fit.
+    biases is meant, ``bias_ih`` gets it and ``bias_hh`` starts at 0. ``proj_size`` P makes
+    h_t = W_hr (sigmoid(o) * tanh(c_t)) of P features (Sak et al. 2014). Raises ValueError for a shape
+    that does not fit.
 
     >>> import tinygrad_rnn as tg
     >>> cell = tg.nn.LSTMCell(2, 3)
@@ -149,6 +177,7 @@ class LSTMCell(Cell):
 
     states: ClassVar[tuple[str, ...]] = ("h", "c")
     gates: ClassVar[dict[str, str]] = {"i": "input", "f": "forget", "g": "cell", "o": "output"}
+    squashed: ClassVar[tuple[str, ...]] = ("i", "f", "o")
     equations: dict[str, str] = {  # noqa: RUF012
         "z": "W_ih x + b_ih + W_hh h' + b_hh",
         "c": "f * c' + i * g",
@@ -161,20 +190,38 @@ class LSTMCell(Cell):
         hidden_size: int,
         bias: bool = True,
         forget_bias: float = 1.0,
+        proj_size: int = 0,
         *,
         generator: Any = None,
     ) -> None:
-        self.__dict__["forget_bias"] = forget_bias
-        super().__init__(input_size, hidden_size, bias, generator=generator)
-        self.forget_bias = forget_bias
+        if not 0 <= proj_size < max(hidden_size, 1):
+            raise ValueError(
+                f"{type(self).__name__}: proj_size must be 0 (none) to hidden_size - 1, got {proj_size}"
+            )
+        self.__dict__.update(forget_bias=forget_bias, proj_size=proj_size)
+        super().__init__(
+            input_size, hidden_size, bias, output_size=proj_size, generator=generator
+        )
+        self.forget_bias, self.proj_size = forget_bias, proj_size
+        if proj_size:
+            self.equations = {**type(self).equations, "h": "W_hr (o * tanh(c))"}
+
+    def _add_more(self) -> None:
+        if self.__dict__["proj_size"]:
+            self._add("weight_hr", self.__dict__["proj_size"], self.hidden_size)
 
     def reset_parameters(self, generator: Any = None) -> None:
-        """As ``Cell`` does; then the forget gate's part of ``bias_ih`` is set to ``forget_bias``."""
+        """As ``Cell`` does; ``weight_hr`` like ``weight_ih``; the forget gate's bias ``forget_bias``."""
         super().reset_parameters(generator)
+        if self.__dict__["proj_size"]:
+            bound = 1 / math.sqrt(self.hidden_size)
+            init.uniform_(self.weight_hr, -bound, bound, generator)
         if self.bias_ih is not None:
-            start = np.zeros(self.bias_ih.shape)
-            start[self.hidden_size : 2 * self.hidden_size] = self.__dict__["forget_bias"]
-            init._write(self.bias_ih, start, "forget_bias")
+            init.forget_bias_(self, self.__dict__["forget_bias"])
+
+    def project(self, h: Tensor) -> Tensor:
+        """W_hr h where the cell has a projection, else h."""
+        return linear(h, self.weight_hr) if self.proj_size else h
 
     def step(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Any]:
         """The LSTM's equations: (h, (h, c))."""
@@ -183,6 +230,178 @@ class LSTMCell(Cell):
         i, f, g, o = z.chunk(4, -1)
         i, f, g, o = sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)
         c = f * c + i * g
-        h = o * tanh(c)
+        h = self.project(o * tanh(c))
         name_all(z=z, i=i, f=f, g=g, o=o, c=c, h=h)
+        return h, (h, c)
+
+    def extra_repr(self) -> str:
+        """The sizes, and what differs from the default."""
+        return super().extra_repr() + (f", proj_size={self.proj_size}" if self.proj_size else "")
+
+
+class PeepholeLSTMCell(LSTMCell):
+    """An LSTM whose gates see the cell state (Gers, Schraudolph & Schmidhuber 2002).
+
+    ``i = sigmoid(z_i + p_i * c_{t-1})``; ``f = sigmoid(z_f + p_f * c_{t-1})``;
+    ``c_t = f * c_{t-1} + i * tanh(z_g)``; ``o = sigmoid(z_o + p_o * c_t)``; ``h_t = o * tanh(c_t)``
+
+    ``weight_peephole`` (3H,) holds p_i, p_f, p_o and starts at 0; the rest is as in ``LSTMCell``.
+
+    >>> import tinygrad_rnn as tg
+    >>> cell = tg.nn.PeepholeLSTMCell(2, 3)
+    >>> cell.weight_peephole.shape
+    (9,)
+    """
+
+    equations: dict[str, str] = {  # noqa: RUF012
+        "z": "W_ih x + b_ih + W_hh h' + b_hh",
+        "c": "f * c' + i * g",
+        "h": "o * tanh(c)",
+    }
+
+    def _add_more(self) -> None:
+        super()._add_more()
+        self._add("weight_peephole", 3 * self.hidden_size)
+
+    def step(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Any]:
+        """The peephole LSTM's equations: (h, (h, c))."""
+        h, c = state
+        z = linear(x, self.weight_ih, self.bias_ih) + linear(h, self.weight_hh, self.bias_hh)
+        i, f, g, o = z.chunk(4, -1)
+        p_i, p_f, p_o = self.weight_peephole.chunk(3)
+        i, f, g = sigmoid(i + p_i * c), sigmoid(f + p_f * c), tanh(g)
+        c = f * c + i * g
+        o = sigmoid(o + p_o * c)
+        h = self.project(o * tanh(c))
+        name_all(z=z, i=i, f=f, g=g, o=o, c=c, h=h)
+        return h, (h, c)
+
+
+class GRUCell(Cell):
+    """One step of a gated recurrent unit (Cho et al. 2014), PyTorch's form.
+
+    ``r = sigmoid(W_ir x_t + b_ir + W_hr h + b_hr)``; ``z = sigmoid(W_iz x_t + b_iz + W_hz h + b_hz)``;
+    ``n = tanh(W_in x_t + b_in + r * (W_hn h + b_hn))``; ``h_t = (1 - z) * n + z * h``, h = h_{t-1}
+
+    With ``reset_after=False`` the reset comes before the product, as in the paper:
+    ``n = tanh(W_in x_t + b_in + W_hn (r * h) + b_hn)``. Gates are in the order r, z, n. x (batch,
+    input_size) and h (batch, hidden_size) give h; both may lack the batch. Raises ValueError for a
+    shape that does not fit.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.GRUCell(2, 3)(tg.zeros(5, 2)).shape
+    (5, 3)
+    """
+
+    gates: ClassVar[dict[str, str]] = {"r": "reset", "z": "update", "n": "new"}
+    squashed: ClassVar[tuple[str, ...]] = ("r", "z")
+    equations: dict[str, str] = {"h": "(1 - z) * n + z * h'"}  # noqa: RUF012
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        reset_after: bool = True,
+        *,
+        generator: Any = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, generator=generator)
+        self.reset_after = reset_after
+
+    def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """The GRU's equations: (h, h)."""
+        h = state
+        x_r, x_z, x_n = linear(x, self.weight_ih, self.bias_ih).chunk(3, -1)
+        if self.reset_after:
+            h_r, h_z, h_n = linear(h, self.weight_hh, self.bias_hh).chunk(3, -1)
+            r, z = sigmoid(x_r + h_r), sigmoid(x_z + h_z)
+            n = tanh(x_n + r * h_n)
+        else:
+            W_r, W_z, W_n = self.weight_hh.chunk(3)  # noqa: N806 (the equation's names)
+            b_r, b_z, b_n = (None,) * 3 if self.bias_hh is None else self.bias_hh.chunk(3)
+            r, z = sigmoid(x_r + linear(h, W_r, b_r)), sigmoid(x_z + linear(h, W_z, b_z))
+            n = tanh(x_n + linear(r * h, W_n, b_n))
+        h = (1 - z) * n + z * h
+        name_all(r=r, z=z, n=n, h=h)
+        return h, h
+
+    def extra_repr(self) -> str:
+        """The sizes, and what differs from the default."""
+        return super().extra_repr() + ("" if self.reset_after else ", reset_after=False")
+
+
+class LayerNormLSTMCell(LSTMCell):
+    """An LSTM with layer normalisation (Ba, Kiros & Hinton 2016).
+
+    ``i, f, g, o = split(LN(W_ih x_t) + LN(W_hh h_{t-1}) + b, 4)``;
+    ``c_t = sigmoid(f) * c_{t-1} + sigmoid(i) * tanh(g)``; ``h_t = sigmoid(o) * tanh(LN(c_t))``
+
+    Each LN has its own gain and bias: ``norm_ih`` and ``norm_hh`` over 4H, ``norm_c`` over H; b is
+    ``bias_ih``. Run it with ``nn.Recurrent``.
+
+    >>> import tinygrad_rnn as tg
+    >>> layer = tg.nn.Recurrent(tg.nn.LayerNormLSTMCell(2, 3))
+    >>> y, (h, c) = layer(tg.zeros(7, 5, 2))
+    >>> y.shape
+    (7, 5, 3)
+    """
+
+    equations: dict[str, str] = {  # noqa: RUF012
+        "z": "LN(W_ih x) + LN(W_hh h') + b",
+        "c": "f * c' + i * g",
+        "h": "o * tanh(LN(c))",
+    }
+
+    def _add_more(self) -> None:
+        super()._add_more()
+        self.register_parameter("bias_hh", None)
+        self.norm_ih = LayerNorm(4 * self.hidden_size)
+        self.norm_hh = LayerNorm(4 * self.hidden_size)
+        self.norm_c = LayerNorm(self.hidden_size)
+
+    def step(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Any]:
+        """The equations: (h, (h, c))."""
+        h, c = state
+        z = self.norm_ih(linear(x, self.weight_ih)) + self.norm_hh(linear(h, self.weight_hh))
+        if self.bias_ih is not None:
+            z = z + self.bias_ih
+        i, f, g, o = z.chunk(4, -1)
+        i, f, g, o = sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)
+        c = f * c + i * g
+        h = self.project(o * tanh(self.norm_c(c)))
+        name_all(z=z, i=i, f=f, g=g, o=o, c=c, h=h)
+        return h, (h, c)
+
+
+class CoupledLSTMCell(LSTMCell):
+    """An LSTM whose input gate is what the forget gate leaves: i = 1 - f (Greff et al. 2017, CIFG).
+
+    ``f, g, o = split(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh, 3)``;
+    ``c_t = sigmoid(f) * c_{t-1} + (1 - sigmoid(f)) * tanh(g)``; ``h_t = sigmoid(o) * tanh(c_t)``
+
+    Weights are (3H, features), gates in the order f, g, o. Run it with ``nn.Recurrent``.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.CoupledLSTMCell(2, 3).weight_ih.shape
+    (9, 2)
+    """
+
+    gates: ClassVar[dict[str, str]] = {"f": "forget", "g": "cell", "o": "output"}
+    squashed: ClassVar[tuple[str, ...]] = ("f", "o")
+    equations: dict[str, str] = {  # noqa: RUF012
+        "z": "W_ih x + b_ih + W_hh h' + b_hh",
+        "c": "f * c' + (1 - f) * g",
+        "h": "o * tanh(c)",
+    }
+
+    def step(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Any]:
+        """The equations: (h, (h, c))."""
+        h, c = state
+        z = linear(x, self.weight_ih, self.bias_ih) + linear(h, self.weight_hh, self.bias_hh)
+        f, g, o = z.chunk(3, -1)
+        f, g, o = sigmoid(f), tanh(g), sigmoid(o)
+        c = f * c + (1 - f) * g
+        h = self.project(o * tanh(c))
+        name_all(z=z, f=f, g=g, o=o, c=c, h=h)
         return h, (h, c)

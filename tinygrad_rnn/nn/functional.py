@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ..autograd import state
 from ..functions import log_softmax, relu, sigmoid, softmax, tanh
 from ..ops import elementwise as e
 from ..ops import indexing, products
@@ -18,6 +20,7 @@ __all__ = [
     "dropout",
     "embedding",
     "l1_loss",
+    "layer_norm",
     "linear",
     "log_softmax",
     "mse_loss",
@@ -96,6 +99,30 @@ def embedding(input: Any, weight: Tensor, padding_idx: int | None = None) -> Ten
         )
     padding = None if padding_idx is None else padding_idx % count
     return indexing.embedding(weight, index, padding)
+
+
+def layer_norm(
+    input: Any,
+    normalized_shape: int | Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """``(x - mean) / sqrt(var + eps) * weight + bias`` over the last axes; see ``nn.LayerNorm``.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.layer_norm(tg.tensor([1.0, 3.0]), 2, eps=0.0)
+    tensor([-1.,  1.])
+    """
+    x = as_tensor(input)
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not shape or x.shape[-len(shape) :] != shape:
+        raise ValueError(f"{state.place}layer_norm: x has shape {x.shape}, expected (..., {shape})")
+    axes = tuple(range(-len(shape), 0))
+    centred = x - x.mean(axes, keepdim=True)
+    y = centred / (centred.square().mean(axes, keepdim=True) + eps).sqrt()
+    y = y if weight is None else y * weight
+    return y if bias is None else y + bias
 
 
 # ---- losses ------------------------------------------------------------------------------------

@@ -91,12 +91,95 @@ def xavier_uniform_(
     >>> bool((t.abs() <= 1).all())
     True
     """
-    if tensor.ndim < 2:
-        raise ValueError(f"xavier_uniform_ needs at least 2 axes, got shape {tensor.shape}")
-    area = math.prod(tensor.shape[2:])
-    bound = gain * math.sqrt(6 / ((tensor.shape[0] + tensor.shape[1]) * area))
+    fan_in, fan_out = _fans(tensor, "xavier_uniform_")
+    bound = gain * math.sqrt(6 / (fan_in + fan_out))
     values = generator_or_default(generator).uniform(-bound, bound, tensor.shape)
     return _write(tensor, values, "xavier_uniform_")
+
+
+def xavier_normal_(
+    tensor: Tensor, gain: float = 1.0, generator: Generator | None = None
+) -> Tensor:
+    """N(0, s squared) with s = gain sqrt(2 / (fan_in + fan_out)) (Glorot & Bengio 2010).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.init.xavier_normal_(tg.zeros(3, 3)).shape
+    (3, 3)
+    """
+    fan_in, fan_out = _fans(tensor, "xavier_normal_")
+    std = gain * math.sqrt(2 / (fan_in + fan_out))
+    values = generator_or_default(generator).normal(0, std, tensor.shape)
+    return _write(tensor, values, "xavier_normal_")
+
+
+_GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2)}
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The gain that keeps the variance through a nonlinearity, PyTorch's values.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.init.calculate_gain("tanh")
+    1.6666666666666667
+    """
+    if nonlinearity == "leaky_relu":
+        return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
+    if nonlinearity not in _GAINS:
+        known = ", ".join([*_GAINS, "leaky_relu"])
+        raise ValueError(f"no gain is known for {nonlinearity!r}; there are: {known}")
+    return _GAINS[nonlinearity]
+
+
+def kaiming_uniform_(
+    tensor: Tensor,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> Tensor:
+    """U(-b, b) with b = gain sqrt(3 / fan) (He et al. 2015).
+
+    >>> import tinygrad_rnn as tg
+    >>> bool((tg.nn.init.kaiming_uniform_(tg.zeros(3, 6)).abs() <= 1).all())
+    True
+    """
+    bound = math.sqrt(3) * _kaiming_std(tensor, a, mode, nonlinearity)
+    values = generator_or_default(generator).uniform(-bound, bound, tensor.shape)
+    return _write(tensor, values, "kaiming_uniform_")
+
+
+def kaiming_normal_(
+    tensor: Tensor,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> Tensor:
+    """N(0, s squared) with s = gain / sqrt(fan) (He et al. 2015).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.init.kaiming_normal_(tg.zeros(3, 6)).shape
+    (3, 6)
+    """
+    std = _kaiming_std(tensor, a, mode, nonlinearity)
+    return _write(
+        tensor, generator_or_default(generator).normal(0, std, tensor.shape), "kaiming_normal_"
+    )
+
+
+def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"mode must be 'fan_in' or 'fan_out', got {mode!r}")
+    fan = _fans(tensor, "kaiming")[mode == "fan_out"]
+    return calculate_gain(nonlinearity, a) / math.sqrt(fan)
+
+
+def _fans(tensor: Tensor, who: str) -> tuple[int, int]:
+    """How many inputs each output has, and how many outputs each input."""
+    if tensor.ndim < 2:
+        raise ValueError(f"{who} needs at least 2 axes, got shape {tensor.shape}")
+    area = math.prod(tensor.shape[2:])
+    return tensor.shape[1] * area, tensor.shape[0] * area
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
@@ -132,3 +215,94 @@ def recurrent_(weight: Tensor, gates: int, generator: Generator | None = None) -
     side = (weight.shape[0] // gates, weight.shape[1])
     blocks = [_orthogonal(side, generator) for _ in range(gates)]
     return _write(weight, np.concatenate(blocks), "recurrent_")
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    """The identity matrix; on a recurrent weight of a relu RNN this is the IRNN (Le et al. 2015).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.init.eye_(tg.zeros(2, 2))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    if tensor.ndim != 2:
+        raise ValueError(f"eye_ needs a matrix, got shape {tensor.shape}")
+    return _write(tensor, np.eye(*tensor.shape), "eye_")
+
+
+def identity_(module: Any, scale: float = 1.0) -> Any:
+    """Start an RNN as an IRNN (Le, Jaitly & Hinton 2015): W_hh = scale I, biases 0; returns it.
+
+    ``module`` is a layer or cell without gates (RNN, RNNCell), best with ``nonlinearity="relu"``.
+
+    >>> import tinygrad_rnn as tg
+    >>> rnn = tg.nn.init.identity_(tg.nn.RNN(2, 3, nonlinearity="relu"))
+    >>> rnn.weight_hh_l0[0]
+    tensor([1., 0., 0.], grad_fn=<getitem>)
+    """
+    for cell in _cells(module):
+        if len(cell.gates) > 1:
+            raise TypeError(f"identity_ starts cells without gates, and {type(cell).__name__} has some")
+        _write(cell.weight_hh, scale * np.eye(*cell.weight_hh.shape), "identity_")
+        for bias in (cell.bias_ih, cell.bias_hh):
+            if bias is not None:
+                zeros_(bias)
+    return module
+
+
+def forget_bias_(module: Any, value: float = 1.0) -> Any:
+    """Set the forget gate's bias of an LSTM layer or cell (Jozefowicz et al. 2015); returns it.
+
+    The sum of the two biases is meant: ``bias_ih`` gets it, ``bias_hh`` 0; other gates stay.
+
+    >>> import tinygrad_rnn as tg
+    >>> lstm = tg.nn.init.forget_bias_(tg.nn.LSTM(2, 1), 3.0)
+    >>> lstm.bias_ih_l0.detach()
+    tensor([0., 3., 0., 0.])
+    """
+    for cell in _cells(module):
+        _gate_bias(cell, "f", value, "forget_bias_")
+    return module
+
+
+def chrono_(module: Any, time_steps: int, generator: Generator | None = None) -> Any:
+    """Chrono initialisation of an LSTM layer or cell (Tallec & Ollivier 2018); returns it.
+
+    ``b_f = log(U[1, T - 1])``, ``b_i = -b_f``, T = ``time_steps`` the longest dependency expected:
+    units then forget over spans from 1 to T. A coupled cell has the forget gate's part alone.
+
+    >>> import numpy as np, tinygrad_rnn as tg
+    >>> lstm = tg.nn.init.chrono_(tg.nn.LSTM(2, 4), time_steps=100)
+    >>> bool((lstm.bias_ih_l0[4:8] >= 0).all())
+    True
+    """
+    if time_steps < 3:
+        raise ValueError(f"chrono_: time_steps must be at least 3, got {time_steps}")
+    for cell in _cells(module):
+        spans = generator_or_default(generator).uniform(1, time_steps - 1, cell.hidden_size)
+        _gate_bias(cell, "f", np.log(spans), "chrono_")
+        if "i" in cell.gates:
+            _gate_bias(cell, "i", -np.log(spans), "chrono_")
+    return module
+
+
+def _cells(module: Any) -> list[Any]:
+    """The cells of a recurrent layer, or the cell itself."""
+    if hasattr(module, "cells"):
+        return list(module.cells())
+    if hasattr(module, "gates"):
+        return [module]
+    raise TypeError(f"{type(module).__name__} is neither a recurrent layer nor a cell")
+
+
+def _gate_bias(cell: Any, gate: str, value: Any, by: str) -> None:
+    """Set the sum of the two biases of one gate."""
+    if gate not in cell.gates or cell.bias_ih is None:
+        lack = "biases" if gate in cell.gates else f"gate {gate!r}"
+        raise TypeError(f"{by} needs a cell with {lack}, and {type(cell).__name__} has none")
+    at = list(cell.gates).index(gate) * cell.hidden_size
+    for bias, new in ((cell.bias_ih, value), (cell.bias_hh, 0.0)):
+        if bias is not None:
+            values = np.array(bias._data)
+            values[at : at + cell.hidden_size] = new
+            _write(bias, values, by)

@@ -126,6 +126,45 @@ class Dropout(Module):
         return f"p={self.p}"
 
 
+class LayerNorm(Module):
+    """``(x - mean) / sqrt(var + eps) * weight + bias`` over the last axes (Ba, Kiros & Hinton 2016).
+
+    ``normalized_shape`` are those axes (an int for the last one); the variance divides by n. ``weight``
+    starts at 1, ``bias`` at 0. Raises ValueError where x ends in another shape.
+
+    >>> import tinygrad_rnn as tg
+    >>> y = tg.nn.LayerNorm(3)(tg.tensor([[1.0, 2.0, 3.0]]))
+    >>> round(y[0, 2].item(), 3)
+    1.225
+    """
+
+    def __init__(
+        self,
+        normalized_shape: int | tuple[int, ...],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        shape = (normalized_shape,) if isinstance(normalized_shape, int) else normalized_shape
+        self.normalized_shape, self.eps = tuple(shape), eps
+        dtype = get_default_dtype()
+        for name, value, wanted in (
+            ("weight", np.ones(shape), elementwise_affine),
+            ("bias", np.zeros(shape), elementwise_affine and bias),
+        ):
+            self.register_parameter(name, Parameter(value, dtype=dtype) if wanted else None)
+
+    def forward(self, input: Any) -> Tensor:
+        """(..., *normalized_shape) in, the same out."""
+        x = input if self.weight is None else self._cast(input, self.weight)
+        return f.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        """The shape."""
+        return f"{self.normalized_shape}, eps={self.eps}"
+
+
 class Tanh(Module):
     """``tanh(x)``.
 

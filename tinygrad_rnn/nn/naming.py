@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,8 @@ def name(tensor: Tensor, name: str) -> Tensor:
         constant(tensor, name)
     else:
         tensor._node.name = name
+    for listener in _now.listeners:
+        listener(name, tensor)
     return tensor
 
 
@@ -33,6 +36,32 @@ def name_all(**values: Tensor) -> None:
         node = tensor._node
         if node is not None and node.op is not None:
             node.name = label
+        for listener in _now.listeners:
+            listener(label, tensor)
+
+
+class _Now(threading.local):
+    """Who wants to hear of named values, each thread for itself."""
+
+    def __init__(self) -> None:
+        self.records: list[Any] = []  # the open gate records
+        self.listeners: list[Any] = []  # what the running cell's values are told to
+
+
+_now = _Now()
+
+
+def listening(cell: Any, label: str, step: int) -> tuple[list[Any], list[Any]]:
+    """Have the records that watch a cell hear what it names from now on: (them, who heard before)."""
+    before = _now.listeners
+    if _now.records:
+        _now.listeners = [r.listener(cell, label, step) for r in _now.records if r.watches(cell)]
+    return _now.listeners, before
+
+
+def stop_listening(before: list[Any]) -> None:
+    """Give the ear back to who had it."""
+    _now.listeners = before
 
 
 def named_input(tensor: Tensor, label: str, step: int | None) -> Any:

@@ -1,21 +1,24 @@
 """The loop over time: one cell, applied at every step with the same weights.
 
-``Recurrent`` is the one loop; ``RNN`` and ``LSTM`` are stacks of it under PyTorch's names.
+``Recurrent`` is the one loop; what stacks it under PyTorch's names is in ``stacks.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..autograd import Call, Leaf, Place, state
-from ..functions import stack
+from ..functions import cat, stack
+from ..ops.elementwise import where
+from ..random import generator_or_default
 from ..tensors import Tensor, as_tensor
-from .cells import Cell, LSTMCell, RNNCell
+from .cells import Cell
 from .module import Module, Parameter
-from .naming import name_all, named_input
+from .naming import listening, named_input, stop_listening
 
 # ---- one step ---------------------------------------------------------------------------------
 
@@ -41,6 +44,16 @@ def parts(value: Any, names: tuple[str, ...] = ()) -> list[tuple[str, Tensor]]:
     return found
 
 
+def mapped(function: Any, value: Any, *others: Any) -> Any:
+    """The same nesting with ``function`` applied to each tensor (and its partners in ``others``)."""
+    if value is None or isinstance(value, Tensor):
+        return value if value is None else function(value, *others)
+    if isinstance(value, dict):
+        return {k: mapped(function, v, *(o[k] for o in others)) for k, v in value.items()}
+    each = [mapped(function, *row) for row in zip(value, *others, strict=True)]
+    return type(value)(*each) if hasattr(value, "_fields") else type(value)(each)
+
+
 def apply_step(
     cell: Module, x: Any, carried: Any, step: int, label: str, constants: dict[str, Any]
 ) -> tuple[Any, Any]:
@@ -53,6 +66,7 @@ def apply_step(
         inputs += [(k, named_input(t, k, None)) for k, t in parts(carried, names)]
     call = Call(type(cell), label, before.scope, step, tuple(inputs))
     state.place = Place(before.scope, step, call)
+    listeners, heard_before = listening(cell, label, step)
     try:
         run = getattr(cell, "step", cell)
         result = run(x, carried, **constants)
@@ -67,7 +81,10 @@ def apply_step(
                 tensor._tag = step
             elif node.name is None:
                 node.name = name
+            for listener in listeners:
+                listener(name, tensor)
     finally:
+        stop_listening(heard_before)
         state.place = before
     return result
 
@@ -80,7 +97,7 @@ def bare_step(cell: Cell, input: Any, carried: Any) -> Any:
         raise ValueError(
             f"{who}x has shape {x.shape}, expected (batch, {cell.input_size}) or ({cell.input_size},)"
         )
-    _check_features(who, x, cell.input_size, "(batch, features)" if x.ndim == 2 else "(features,)")
+    check_features(who, x, cell.input_size, "(batch, features)" if x.ndim == 2 else "(features,)")
     batch = x.shape[0] if x.ndim == 2 else None
     if carried is None:
         carried = cell.initial_state(batch)
@@ -89,10 +106,11 @@ def bare_step(cell: Cell, input: Any, carried: Any) -> Any:
         raise TypeError(
             f"{who}the state must be ({', '.join(cell.states)}), got {type(carried).__name__}"
         )
-    want = (cell.hidden_size,) if batch is None else (batch, cell.hidden_size)
+    lead = () if batch is None else (batch,)
     checked = []
-    for name, part in zip(cell.states, given, strict=True):
+    for (name, size), part in zip(cell.state_sizes().items(), given, strict=True):
         part = cell._cast(part, cell.weight_hh)
+        want = (*lead, size)
         if part.shape != want:
             raise ValueError(f"{who}{name} has shape {part.shape}, expected {want}")
         checked.append(part)
@@ -107,14 +125,34 @@ def bare_step(cell: Cell, input: Any, carried: Any) -> Any:
 # ---- the loop -----------------------------------------------------------------------------------
 
 
+@dataclass(slots=True)
+class Loop:
+    """How to run over time: where steps are counted from, in which direction, how long each sequence is."""
+
+    label: str = ""
+    first_step: int = 0
+    backwards: bool = False
+    lengths: Any = None
+    variational: float = 0.0
+    generator: Any = None
+
+
 class Recurrent(Module):
     """A cell over time: ``output_t, state_t = cell(x_t, state_{t-1})``, the same cell at every step.
 
     ``cell`` is any Module with ``step`` or ``forward(x_t, state, **constants) -> (output, state)``,
     the state of any nesting of tensors; where the call gives no state, ``cell.initial_state(batch)``
     makes it. ``x`` is (time, batch, features) or, unbatched, (time, features); with ``batch_first``
-    (batch, time, features). Returns (outputs stacked over time, last state). Raises ValueError for an
-    empty sequence, TypeError for a cell that does not return a pair.
+    (batch, time, features). Returns (outputs stacked over time, last state).
+
+    ``lengths`` (batch,) says how many steps of each sequence count: a sequence's state stops at its
+    length, its outputs beyond are 0, and what the padding holds, NaN included, has no influence.
+    ``reverse`` is a second cell that runs from the last step to the first: outputs are then joined
+    along the features, and states are pairs. ``variational=p`` drops features of the input and of the
+    state's first part with one mask for all steps, in training (Gal & Ghahramani 2016). Further
+    keyword arguments of the call go to the cell at every step (attention, conditioning). Raises
+    ValueError for an empty sequence or lengths that do not fit, TypeError for a cell that does not
+    return a pair.
 
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn import nn
@@ -124,54 +162,168 @@ class Recurrent(Module):
     ...         return h, h
     ...     def initial_state(self, batch):
     ...         return tg.zeros(batch, 2)
-    >>> y, h = nn.Recurrent(Leaky())(tg.ones(5, 3, 2))
+    >>> y, h = nn.Recurrent(Leaky())(tg.ones(5, 3, 2), lengths=[5, 2, 0])
     >>> y.shape, h.shape
     ((5, 3, 2), (3, 2))
     """
 
-    def __init__(self, cell: Module, batch_first: bool = False) -> None:
+    def __init__(
+        self,
+        cell: Module,
+        batch_first: bool = False,
+        reverse: Module | None = None,
+        variational: float = 0.0,
+        *,
+        generator: np.random.Generator | None = None,
+    ) -> None:
         super().__init__()
-        if not callable(getattr(cell, "step", None)) and type(cell).forward is Module.forward:
-            raise TypeError(f"{type(cell).__name__} has neither step nor forward")
+        for one in (cell, reverse):
+            if one is not None and not _is_cell(one):
+                raise TypeError(f"{type(one).__name__} has neither step nor forward")
+        if not 0 <= variational < 1:
+            raise ValueError(f"variational must be at least 0 and below 1, got {variational}")
         self.cell = cell
+        self.reverse = reverse
         self.batch_first = batch_first
+        self.variational, self.generator = variational, generator
 
-    def forward(self, x: Any, state: Any = None, **constants: Any) -> tuple[Tensor, Any]:
+    def cells(self) -> list[Module]:
+        """The cell, and the one that runs backwards where there is one."""
+        return [self.cell] if self.reverse is None else [self.cell, self.reverse]
+
+    def forward(
+        self, x: Any, state: Any = None, *, lengths: Any = None, first_step: int = 0, **constants: Any
+    ) -> tuple[Tensor, Any]:
         """(time, batch, features) and a state in, (outputs, last state) out."""
         x = as_tensor(x)
         if isinstance(self.cell, Cell):
             x = self._cast(x, self.cell.weight_ih)
             who = f"{_place()}{type(self.cell).__name__}: "
-            _check_features(who, x, self.cell.input_size, "(time, batch, features)")
+            check_features(who, x, self.cell.input_size, "(time, batch, features)")
         if x.ndim < 2:
             raise ValueError(
                 f"{_place()}x has shape {x.shape}, expected (time, batch, features) or (time, features)"
             )
         time_axis = 1 if self.batch_first and x.ndim > 2 else 0
-        if state is None:
-            state = self._initial_state(None if x.ndim == 2 else x.shape[1 - time_axis])
-        outputs, state = self.run(sequence(x, time_axis), state, "", constants)
-        return stacked(outputs, time_axis), state
+        batch = None if x.ndim == 2 else x.shape[1 - time_axis]
+        loop = Loop(
+            first_step=first_step,
+            lengths=checked_lengths(lengths, batch, x.shape[time_axis]),
+            variational=self.variational if self.training else 0.0,
+            generator=self.generator,
+        )
+        xs = sequence(x, time_axis)
+        if self.reverse is None:
+            outputs, state = self.run(xs, state, loop, constants, batch=batch)
+            return stacked(outputs, time_axis), state
+        ahead, back = (None, None) if state is None else state
+        outputs, ahead = self.run(xs, ahead, loop, constants, batch=batch)
+        loop.label, loop.backwards = "reverse", True
+        others, back = self.run(xs, back, loop, constants, batch=batch, cell=self.reverse)
+        joined = [cat([a, b], -1) for a, b in zip(outputs, others, strict=True)]
+        return stacked(joined, time_axis), (ahead, back)
 
     def run(
-        self, xs: Sequence[Any], state: Any, label: str, constants: dict[str, Any]
+        self,
+        xs: Sequence[Any],
+        state: Any,
+        loop: Loop,
+        constants: dict[str, Any],
+        *,
+        batch: int | None = None,
+        cell: Module | None = None,
     ) -> tuple[list[Tensor], Any]:
-        """The loop itself: the outputs of every step, and the last state."""
-        outputs = []
-        for t, x_t in enumerate(xs):
-            output, state = apply_step(self.cell, x_t, state, t, label, constants)
-            outputs.append(output)
-        if not outputs:
+        """The loop itself: the outputs of every step in the order of time, and the last state."""
+        cell = self.cell if cell is None else cell
+        steps = len(xs)
+        if not steps:
             raise ValueError(f"{_place()}the sequence has no time steps")
+        if state is None:
+            state = initial_state(cell, batch)
+        drop_x, drop_h = _masks(loop, xs[0], state)
+        outputs: list[Any] = [None] * steps
+        for t in range(steps - 1, -1, -1) if loop.backwards else range(steps):
+            live = None if loop.lengths is None else loop.lengths > t
+            x = drop_x(_only(live, xs[t]))
+            entered = drop_h(state)
+            output, new = apply_step(cell, x, entered, loop.first_step + t, loop.label, constants)
+            if live is not None and not live.all():
+                output = _only(live, output)
+                new = mapped(lambda a, b: where(_column(live, a), a, b), new, state)
+            outputs[t], state = output, new
         return outputs, state
 
-    def _initial_state(self, batch: int | None) -> Any:
-        make = getattr(self.cell, "initial_state", None)
-        if make is None:
-            raise TypeError(
-                f"{type(self.cell).__name__} has no initial_state(batch): write it, or pass a state"
-            )
-        return make(batch)
+
+def _is_cell(module: Module) -> bool:
+    return callable(getattr(module, "step", None)) or type(module).forward is not Module.forward
+
+
+def initial_state(cell: Any, batch: int | None) -> Any:
+    """The state that a cell starts from."""
+    make = getattr(cell, "initial_state", None)
+    if make is None:
+        raise TypeError(
+            f"{type(cell).__name__} has no initial_state(batch): write it, or pass a state"
+        )
+    return make(batch)
+
+
+def _column(live: Any, like: Tensor) -> Tensor:
+    """Which sequences are alive, as a condition that broadcasts over a tensor's other axes."""
+    return Tensor._wrap(live.reshape((-1,) + (1,) * (like.ndim - 1)), None)
+
+
+def _only(live: Any, value: Any) -> Any:
+    """A value with 0 for the sequences that have ended."""
+    if live is None or live.all():
+        return value
+    return mapped(lambda t: where(_column(live, t), t, 0.0), value)
+
+
+def _masks(loop: Loop, x: Any, state: Any) -> tuple[Any, Any]:
+    """What variational dropout does to inputs and states: one mask each, for all steps."""
+    if not loop.variational:
+        return (lambda value: value), (lambda value: value)
+    keep, draw = 1 - loop.variational, generator_or_default(loop.generator)
+
+    def mask(t: Tensor) -> Tensor:
+        return Tensor((draw.random(t.shape) < keep) / keep, t.dtype)
+
+    def first(value: Any) -> Any:
+        return value if isinstance(value, Tensor) else first(next(iter(_children(value))))
+
+    mask_x = mapped(mask, x)
+    mask_h = mask(first(state))
+
+    def drop_state(value: Any) -> Any:
+        head = first(value)
+        return mapped(lambda t: t * mask_h if t is head else t, value)
+
+    return (lambda value: mapped(lambda t, m: t * m, value, mask_x)), drop_state
+
+
+def _children(value: Any) -> Any:
+    return value.values() if isinstance(value, dict) else value
+
+
+def checked_lengths(lengths: Any, batch: int | None, steps: int) -> Any:
+    """The lengths as an integer array, or None; zero is allowed."""
+    if lengths is None:
+        return None
+    if batch is None:
+        raise ValueError(f"{_place()}lengths need a batch, and x is one sequence without it")
+    given = np.array(lengths._data if isinstance(lengths, Tensor) else lengths)
+    if given.dtype.kind not in "iu" or given.shape != (batch,):
+        raise ValueError(
+            f"{_place()}lengths must be {batch} integers, one a sequence of the batch; "
+            f"got shape {given.shape} of {given.dtype}"
+        )
+    if given.size and (given.min() < 0 or given.max() > steps):
+        raise ValueError(
+            f"{_place()}lengths must be 0 to {steps} (the input's time steps); "
+            f"got {given.min()} to {given.max()}"
+        )
+    return given
 
 
 def sequence(x: Tensor, time_axis: int = 0) -> Sequence[Tensor]:
@@ -190,212 +342,11 @@ def _place() -> str:
     return str(state.place)
 
 
-def _check_features(who: str, x: Tensor, expected: int, axes: str) -> None:
+def check_features(who: str, x: Tensor, expected: int, axes: str) -> None:
+    """Raise where x has another number of features than expected, or holds no floats."""
     if x.ndim and x.shape[-1] != expected:
         raise ValueError(
             f"{who}x has {x.shape[-1]} features, expected {expected}; x has shape {x.shape} = {axes}"
         )
     if not x.is_floating_point():
-        raise TypeError(
-            f"{who}x holds {x.dtype}, expected floats (an index needs nn.Embedding first)"
-        )
-
-
-# ---- PyTorch's layers ---------------------------------------------------------------------------
-
-
-class RecurrentLayer(Module):
-    """What ``RNN`` and ``LSTM`` share: a stack of ``Recurrent``, under PyTorch's parameter names.
-
-    Layer k's weights are ``weight_ih_l{k}`` (gates * H, features), ``weight_hh_l{k}`` (gates * H, H),
-    ``bias_ih_l{k}`` and ``bias_hh_l{k}`` (gates * H,): one set each, whatever the sequence's length.
-    """
-
-    cell_class: ClassVar[type[Cell]]
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int,
-        bias: bool,
-        batch_first: bool,
-        **options: Any,
-    ) -> None:
-        super().__init__()
-        if not isinstance(num_layers, int) or num_layers < 1:
-            raise ValueError(f"num_layers must be at least 1, got {num_layers!r}")
-        self.input_size, self.hidden_size = input_size, hidden_size
-        self.num_layers, self.bias, self.batch_first = num_layers, bias, batch_first
-        sizes = [input_size] + [hidden_size] * (num_layers - 1)
-        cells = [self.cell_class(size, hidden_size, bias, **options) for size in sizes]
-        self._stack = [Recurrent(cell) for cell in cells]
-        for k, cell in enumerate(cells):
-            for name, parameter in cell.__dict__["_parameters"].items():
-                if parameter is not None:
-                    parameter._node.name = f"{name}_l{k}"
-                    self.register_parameter(f"{name}_l{k}", parameter)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """A Parameter that replaces one of a layer's also replaces it in that layer's cell."""
-        super().__setattr__(name, value)
-        short, _, k = name.rpartition("_l")
-        if isinstance(value, Parameter) and k.isdigit() and int(k) < self.num_layers:
-            setattr(self._stack[int(k)].cell, short, value)
-
-    def reset_parameters(self, generator: Any = None) -> None:
-        """Start all weights anew; see the cell's ``reset_parameters``."""
-        for layer in self._stack:
-            layer.cell.reset_parameters(generator)
-
-    def forward(self, input: Any, hx: Any = None) -> tuple[Tensor, Any]:
-        """(outputs of the last layer at every step, last state of every layer)."""
-        first: Any = self._stack[0].cell
-        x = self._cast(input, first.weight_ih)
-        batch_axis = 0 if self.batch_first else 1
-        axes = "(batch, time, features)" if self.batch_first else "(time, batch, features)"
-        if x.ndim not in (2, 3):
-            raise ValueError(
-                f"{_place()}x has shape {x.shape}, expected {axes} or, unbatched, (time, features)"
-            )
-        who = f"{_place().removesuffix(': ')} (layer 0): "
-        _check_features(who, x, self.input_size, axes if x.ndim == 3 else "(time, features)")
-        batch = x.shape[batch_axis] if x.ndim == 3 else None
-        time_axis = 1 if self.batch_first and x.ndim == 3 else 0
-        starts = self._states(hx, batch)
-        xs: Sequence[Tensor] = sequence(x, time_axis)
-        finals = []
-        for k, (layer, start) in enumerate(zip(self._stack, starts, strict=True)):
-            label = f"layer {k}" if self.num_layers > 1 else ""
-            xs, final = layer.run(xs, start, label, {})
-            finals.append(final)
-        y = stacked(xs, time_axis)
-        each = [finals] if len(first.states) == 1 else zip(*finals, strict=True)
-        last = {f"{n}_n": stacked(part, 0) for n, part in zip(first.states, each, strict=True)}
-        name_all(**last)
-        return y, tuple(last.values()) if len(last) > 1 else last["h_n"]
-
-    def _states(self, hx: Any, batch: int | None) -> list[Any]:
-        """The initial state of each layer, checked; zeros where none is given."""
-        first: Any = self._stack[0].cell
-        names = first.states
-        if hx is None:
-            return [layer._initial_state(batch) for layer in self._stack]
-        given = [hx] if len(names) == 1 else hx
-        if not isinstance(given, (tuple, list)) or len(given) != len(names):
-            raise TypeError(
-                f"{_place()}the state must be ({', '.join(f'{n}_0' for n in names)}), "
-                f"got {type(hx).__name__}"
-            )
-        middle = () if batch is None else (batch,)
-        want = (self.num_layers, *middle, self.hidden_size)
-        each = []
-        for name, part in zip(names, given, strict=True):
-            part = self._cast(part, first.weight_hh)
-            if part.shape != want:
-                text = f"{_place()}{name}_0 has shape {part.shape}, expected {want} = "
-                text += "(layers, batch, hidden)" if batch is not None else "(layers, hidden)"
-                if batch is not None and part.shape == (batch, self.num_layers, self.hidden_size):
-                    text += f": use {name}_0.transpose(0, 1)"
-                raise ValueError(text)
-            each.append(part.unbind(0))
-        if len(names) == 1:
-            return list(each[0])
-        return list(zip(*each, strict=True))
-
-    def extra_repr(self) -> str:
-        """The sizes, and what differs from the default."""
-        text = f"{self.input_size}, {self.hidden_size}"
-        if self.num_layers > 1:
-            text += f", num_layers={self.num_layers}"
-        if not self.bias:
-            text += ", bias=False"
-        return text + (", batch_first=True" if self.batch_first else "")
-
-
-class RNN(RecurrentLayer):
-    """A simple recurrent net over a sequence, ``torch.nn.RNN``'s signature, names and results.
-
-    ``h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)``, the same W at every t (Elman 1990)
-
-    x (time, batch, features) (``batch_first``: (batch, time, features); unbatched: (time, features))
-    and an optional h_0 (layers, batch, H) give (output, h_n): output (time, batch, H) is the last
-    layer's h at every step, h_n (layers, batch, H) every layer's last h. Weights: see
-    ``RecurrentLayer`` for names and shapes; they start as ``RNNCell.reset_parameters`` says.
-    Raises ValueError, naming layer and shapes, where something does not fit.
-
-    >>> import tinygrad_rnn as tg
-    >>> rnn = tg.nn.RNN(input_size=2, hidden_size=3)
-    >>> y, h = rnn(tg.zeros(7, 5, 2))
-    >>> y.shape, h.shape
-    ((7, 5, 3), (1, 5, 3))
-    """
-
-    cell_class = RNNCell
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        nonlinearity: str = "tanh",
-        bias: bool = True,
-        batch_first: bool = False,
-        *,
-        generator: np.random.Generator | None = None,
-    ) -> None:
-        super().__init__(
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            batch_first,
-            nonlinearity=nonlinearity,
-            generator=generator,
-        )
-        self.nonlinearity = nonlinearity
-
-
-class LSTM(RecurrentLayer):
-    """Long short-term memory over a sequence, ``torch.nn.LSTM``'s signature, names and results.
-
-    ``i, f, g, o = split(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh, 4)``;
-    ``c_t = sigmoid(f) * c_{t-1} + sigmoid(i) * tanh(g)``; ``h_t = sigmoid(o) * tanh(c_t)``:
-    the same W at every t (Hochreiter & Schmidhuber 1997; Gers et al. 2000)
-
-    x (time, batch, features) (``batch_first``: (batch, time, features); unbatched: (time, features))
-    and an optional (h_0, c_0), each (layers, batch, H), give (output, (h_n, c_n)): output
-    (time, batch, H) is the last layer's h at every step, h_n and c_n (layers, batch, H) every layer's
-    last state. ``forget_bias`` is where the forget gate's bias starts (see ``LSTMCell``). Weights: see
-    ``RecurrentLayer``. Raises ValueError, naming layer and shapes, where something does not fit.
-
-    >>> import tinygrad_rnn as tg
-    >>> lstm = tg.nn.LSTM(input_size=2, hidden_size=3)
-    >>> y, (h, c) = lstm(tg.zeros(7, 5, 2))
-    >>> y.shape, h.shape, c.shape
-    ((7, 5, 3), (1, 5, 3), (1, 5, 3))
-    """
-
-    cell_class = LSTMCell
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        bias: bool = True,
-        batch_first: bool = False,
-        *,
-        forget_bias: float = 1.0,
-        generator: np.random.Generator | None = None,
-    ) -> None:
-        super().__init__(
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            batch_first,
-            forget_bias=forget_bias,
-            generator=generator,
-        )
-        self.forget_bias = forget_bias
+        raise TypeError(f"{who}x holds {x.dtype}, expected floats (an index needs nn.Embedding first)")

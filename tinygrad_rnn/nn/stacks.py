@@ -1,0 +1,418 @@
+"""PyTorch's recurrent layers: stacks of ``Recurrent`` under PyTorch's parameter names."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..autograd import state
+from ..functions import cat
+from ..tensors import Tensor
+from . import functional as f
+from .cells import Cell, GRUCell, LSTMCell, PeepholeLSTMCell, RNNCell
+from .module import Module, Parameter
+from .naming import name_all
+from .recurrent import (
+    Loop,
+    Recurrent,
+    apply_step,
+    check_features,
+    checked_lengths,
+    initial_state,
+    sequence,
+    stacked,
+)
+
+
+class RecurrentLayer(Module):
+    """What ``RNN``, ``LSTM`` and ``GRU`` share: a stack of ``Recurrent``, under PyTorch's names.
+
+    Layer k's weights are ``weight_ih_l{k}`` (gates * H, features), ``weight_hh_l{k}`` (gates * H, H),
+    ``bias_ih_l{k}`` and ``bias_hh_l{k}`` (gates * H,), those of the backward direction end in
+    ``_reverse``: one set each, whatever the sequence's length. ``learned_state=True`` adds a Parameter
+    ``{state}_0`` (layers * directions, features) that sequences start from where the call gives no
+    state.
+    """
+
+    cell_class: ClassVar[type[Cell]]
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int,
+        bias: bool,
+        batch_first: bool,
+        dropout: float,
+        bidirectional: bool,
+        *,
+        learned_state: bool,
+        generator: np.random.Generator | None,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        if not isinstance(num_layers, int) or num_layers < 1:
+            raise ValueError(f"num_layers must be at least 1, got {num_layers!r}")
+        if not 0 <= dropout <= 1:
+            raise ValueError(f"dropout must be between 0 and 1, got {dropout}")
+        if dropout and num_layers == 1:
+            warnings.warn(
+                f"{type(self).__name__}: dropout={dropout} acts between layers, so it does nothing "
+                "with num_layers=1",
+                stacklevel=3,
+            )
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.num_layers, self.bias, self.batch_first = num_layers, bias, batch_first
+        self.dropout, self.bidirectional = float(dropout), bidirectional
+        self.generator = generator
+        ways = 2 if bidirectional else 1
+        self._stack: list[Recurrent] = []
+        for k in range(num_layers):
+            size = input_size if k == 0 else ways * self._stack[0].cell.output_size
+            for _ in range(ways):
+                cell = self.cell_class(size, hidden_size, bias, generator=generator, **options)
+                self._stack.append(Recurrent(cell))
+        for at, layer in enumerate(self._stack):
+            for name, parameter in layer.cell.__dict__["_parameters"].items():
+                if parameter is not None:
+                    parameter._node.name = name + self._suffix(at)
+                    self.register_parameter(name + self._suffix(at), parameter)
+        self.output_size = ways * self._stack[0].cell.output_size
+        if learned_state:
+            for name, size in self._first.state_sizes().items():
+                start = Parameter(np.zeros((len(self._stack), size)), dtype=self._first.weight_hh.dtype)
+                self.register_parameter(f"{name}_0", start)
+        self.learned_state = learned_state
+
+    def _suffix(self, at: int) -> str:
+        """How PyTorch ends the names of the cell at a place in the stack."""
+        ways = 2 if self.bidirectional else 1
+        return f"_l{at // ways}" + ("_reverse" if at % ways else "")
+
+    @property
+    def _first(self) -> Any:
+        return self._stack[0].cell
+
+    def cells(self) -> list[Module]:
+        """The cells, layer by layer, forward before backward."""
+        return [layer.cell for layer in self._stack]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """A Parameter that replaces one of a layer's also replaces it in that layer's cell."""
+        super().__setattr__(name, value)
+        if isinstance(value, Parameter):
+            for at, layer in enumerate(self._stack):
+                if name.endswith(self._suffix(at)):
+                    setattr(layer.cell, name.removesuffix(self._suffix(at)), value)
+
+    def reset_parameters(self, generator: np.random.Generator | None = None) -> None:
+        """Start all weights anew; see the cell's ``reset_parameters``."""
+        for cell in self.cells():
+            cell.reset_parameters(generator)
+
+    def forward(
+        self, input: Any, hx: Any = None, *, lengths: Any = None, first_step: int = 0
+    ) -> tuple[Tensor, Any]:
+        """(outputs of the last layer at every step, last state of every layer and direction).
+
+        ``lengths`` (batch,) says how many steps of each sequence count (see ``Recurrent``);
+        ``first_step`` is the number of the input's first time step, for pictures and ledgers.
+        """
+        x, batch, time_axis = self._input(input)
+        lengths = checked_lengths(lengths, batch, x.shape[time_axis])
+        starts = self._states(hx, batch)
+        xs: Sequence[Tensor] = sequence(x, time_axis)
+        ways = 2 if self.bidirectional else 1
+        finals: list[Any] = []
+        for k in range(self.num_layers):
+            if k and self.dropout and self.training:
+                xs = [f.dropout(x_t, self.dropout, True, self.generator) for x_t in xs]
+            outputs = []
+            for way in range(ways):
+                at = k * ways + way
+                loop = Loop(self._label(at), first_step, way == 1, lengths)
+                ys, final = self._stack[at].run(xs, starts[at], loop, {})
+                outputs.append(ys)
+                finals.append(final)
+            xs = outputs[0] if ways == 1 else [cat(pair, -1) for pair in zip(*outputs, strict=True)]
+        return stacked(xs, time_axis), self._last(finals)
+
+    def step(self, x_t: Any, state: Any = None) -> tuple[Tensor, Any]:
+        """One time step of all layers: ``y_t, state = layer.step(x_t, state)``, for streams.
+
+        x_t is (batch, features) or (features,), the state what the sequence call returns. Equal to
+        the sequence call, one step at a time. Raises TypeError on a bidirectional layer, which would
+        need the future.
+
+        >>> import tinygrad_rnn as tg
+        >>> lstm = tg.nn.LSTM(2, 3)
+        >>> y, state = lstm.step(tg.zeros(5, 2))
+        >>> y.shape
+        (5, 3)
+        """
+        if self.bidirectional:
+            raise TypeError(f"{_place(self)}a bidirectional layer needs the whole sequence, not a step")
+        x = self._cast(x_t, self._first.weight_ih)
+        if x.ndim not in (1, 2):
+            raise ValueError(f"{_place(self)}x_t has shape {x.shape}, expected (batch, features)")
+        check_features(f"{_place(self)}", x, self.input_size, "(batch, features)")
+        starts = self._states(state, x.shape[0] if x.ndim == 2 else None)
+        finals = []
+        for at, (cell, start) in enumerate(zip(self.cells(), starts, strict=True)):
+            parts = (start,) if isinstance(start, Tensor) else start
+            tags = [p._step for p in parts if p._step is not None]
+            t = max(tags) + 1 if tags else 0
+            x, final = apply_step(cell, x, start, t, self._label(at), {})
+            finals.append(final)
+        return x, self._last(finals)
+
+    def _label(self, at: int) -> str:
+        """What tells this cell of the stack from the others, in words."""
+        ways = 2 if self.bidirectional else 1
+        words = [f"layer {at // ways}"] if self.num_layers > 1 else []
+        words += ["reverse"] if at % ways else []
+        return " ".join(words)
+
+    def _last(self, finals: list[Any]) -> Any:
+        """The last states of all cells, stacked: (layers * directions, batch, features) each."""
+        names = self._first.states
+        each = [finals] if len(names) == 1 else zip(*finals, strict=True)
+        last = {f"{n}_n": stacked(part, 0) for n, part in zip(names, each, strict=True)}
+        name_all(**last)
+        for tensor in last.values():
+            tensor._tag = finals[0]._step if len(names) == 1 else finals[0][0]._step
+        return tuple(last.values()) if len(last) > 1 else last["h_n"]
+
+    def _input(self, input: Any) -> tuple[Tensor, int | None, int]:
+        """The input, checked: the tensor, its batch (None without one) and its axis of time."""
+        x = self._cast(input, self._first.weight_ih)
+        axes = "(batch, time, features)" if self.batch_first else "(time, batch, features)"
+        if x.ndim not in (2, 3):
+            raise ValueError(
+                f"{_place(self)}x has shape {x.shape}, expected {axes} or, unbatched, (time, features)"
+            )
+        who = f"{_place(self).removesuffix(': ')} (layer 0): "
+        check_features(who, x, self.input_size, axes if x.ndim == 3 else "(time, features)")
+        if x.ndim == 2:
+            return x, None, 0
+        return x, x.shape[0 if self.batch_first else 1], 1 if self.batch_first else 0
+
+    def _states(self, hx: Any, batch: int | None) -> list[Any]:
+        """The initial state of each cell, checked; learned or zeros where none is given."""
+        names = self._first.states
+        if hx is None and not self.learned_state:
+            return [initial_state(cell, batch) for cell in self.cells()]
+        sizes = self._first.state_sizes()
+        count = len(self._stack)
+        if hx is None:
+            learned = [getattr(self, f"{name}_0") for name in names]
+            if batch is not None:
+                learned = [p.unsqueeze(1).expand(count, batch, p.shape[-1]) for p in learned]
+            hx = learned[0] if len(names) == 1 else tuple(learned)
+        given = [hx] if len(names) == 1 else hx
+        if not isinstance(given, (tuple, list)) or len(given) != len(names):
+            raise TypeError(
+                f"{_place(self)}the state must be ({', '.join(f'{n}_0' for n in names)}), "
+                f"got {type(hx).__name__}"
+            )
+        middle = () if batch is None else (batch,)
+        each = []
+        for name, part in zip(names, given, strict=True):
+            part = self._cast(part, self._first.weight_hh)
+            want = (count, *middle, sizes[name])
+            if part.shape != want:
+                lead = "layers * directions" if self.bidirectional else "layers"
+                axes = f"({lead}, batch, hidden)" if middle else f"({lead}, hidden)"
+                text = f"{_place(self)}{name}_0 has shape {part.shape}, expected {want} = {axes}"
+                if middle and part.shape == (batch, count, sizes[name]):
+                    text += f": use {name}_0.transpose(0, 1)"
+                raise ValueError(text)
+            tag, pieces = part._step, part.unbind(0)
+            for piece in pieces:
+                piece._tag = tag
+            each.append(pieces)
+        if len(names) == 1:
+            return list(each[0])
+        return list(zip(*each, strict=True))
+
+    def extra_repr(self) -> str:
+        """The sizes, and what differs from the default."""
+        text = f"{self.input_size}, {self.hidden_size}"
+        if self.num_layers > 1:
+            text += f", num_layers={self.num_layers}"
+        text += "" if self.bias else ", bias=False"
+        text += ", batch_first=True" if self.batch_first else ""
+        text += f", dropout={self.dropout}" if self.dropout else ""
+        return text + (", bidirectional=True" if self.bidirectional else "")
+
+
+def _place(layer: Module) -> str:
+    return str(state.place) or f"{type(layer).__name__.lower()}: "
+
+
+class RNN(RecurrentLayer):
+    """A simple recurrent net over a sequence, ``torch.nn.RNN``'s signature, names and results.
+
+    ``h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)``, the same W at every t (Elman 1990)
+
+    x (time, batch, features) (``batch_first``: (batch, time, features); unbatched: (time, features))
+    and an optional h_0 (layers * directions, batch, H) give (output, h_n): output
+    (time, batch, directions * H) is the last layer's h at every step, h_n (layers * directions, batch, H) every layer's
+    last state. ``dropout`` acts between layers, in training; ``bidirectional`` adds a cell that runs
+    from the last step to the first; ``lengths=`` in the call takes ragged batches. ``nonlinearity`` is "tanh" or
+    "relu". Weights: see
+    ``RecurrentLayer`` for names and shapes; they start as ``RNNCell.reset_parameters`` says.
+    Raises ValueError, naming layer and shapes, where something does not fit.
+
+    >>> import tinygrad_rnn as tg
+    >>> rnn = tg.nn.RNN(input_size=2, hidden_size=3)
+    >>> y, h = rnn(tg.zeros(7, 5, 2))
+    >>> y.shape, h.shape
+    ((7, 5, 3), (1, 5, 3))
+    """
+
+    cell_class = RNNCell
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        *,
+        learned_state: bool = False,
+        generator: np.random.Generator | None = None,
+    ) -> None:
+        super().__init__(
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            learned_state=learned_state,
+            generator=generator,
+            nonlinearity=nonlinearity,
+        )
+        self.nonlinearity = nonlinearity
+
+
+class LSTM(RecurrentLayer):
+    """Long short-term memory over a sequence, ``torch.nn.LSTM``'s signature, names and results.
+
+    ``i, f, g, o = split(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh, 4)``;
+    ``c_t = sigmoid(f) * c_{t-1} + sigmoid(i) * tanh(g)``; ``h_t = sigmoid(o) * tanh(c_t)``:
+    the same W at every t (Hochreiter & Schmidhuber 1997; Gers et al. 2000)
+
+    x (time, batch, features) (``batch_first``: (batch, time, features); unbatched: (time, features))
+    and an optional (h_0, c_0), each (layers * directions, batch, H), give (output, (h_n, c_n)): output
+    (time, batch, directions * H) is the last layer's h at every step, h_n and c_n (layers * directions, batch, H) every layer's
+    last state. ``dropout`` acts between layers, in training; ``bidirectional`` adds a cell that runs
+    from the last step to the first; ``lengths=`` in the call takes ragged batches. ``proj_size`` makes h_t = W_hr h of
+    that many features; ``peephole=True`` lets gates see the cell state (``PeepholeLSTMCell``);
+    ``forget_bias`` is where the forget gate's bias starts (see ``LSTMCell``). Weights: see
+    ``RecurrentLayer`` for names and shapes; they start as ``LSTMCell.reset_parameters`` says.
+    Raises ValueError, naming layer and shapes, where something does not fit.
+
+    >>> import tinygrad_rnn as tg
+    >>> lstm = tg.nn.LSTM(input_size=2, hidden_size=3)
+    >>> y, (h, c) = lstm(tg.zeros(7, 5, 2))
+    >>> y.shape, h.shape, c.shape
+    ((7, 5, 3), (1, 5, 3), (1, 5, 3))
+    """
+
+    cell_class = LSTMCell
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        *,
+        peephole: bool = False,
+        forget_bias: float = 1.0,
+        learned_state: bool = False,
+        generator: np.random.Generator | None = None,
+    ) -> None:
+        if peephole:
+            self.__dict__["cell_class"] = PeepholeLSTMCell
+        super().__init__(
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            learned_state=learned_state,
+            generator=generator,
+            proj_size=proj_size,
+            forget_bias=forget_bias,
+        )
+        self.proj_size, self.peephole, self.forget_bias = proj_size, peephole, forget_bias
+
+
+class GRU(RecurrentLayer):
+    """Gated recurrent units over a sequence, ``torch.nn.GRU``'s signature, names and results.
+
+    ``r, z = sigmoid(...)``; ``n = tanh(W_in x_t + b_in + r * (W_hn h_{t-1} + b_hn))``;
+    ``h_t = (1 - z) * n + z * h_{t-1}``: the same W at every t (Cho et al. 2014); see ``GRUCell``
+
+    x (time, batch, features) (``batch_first``: (batch, time, features); unbatched: (time, features))
+    and an optional h_0 (layers * directions, batch, H) give (output, h_n): output
+    (time, batch, directions * H) is the last layer's h at every step, h_n (layers * directions, batch, H) every layer's
+    last state. ``dropout`` acts between layers, in training; ``bidirectional`` adds a cell that runs
+    from the last step to the first; ``lengths=`` in the call takes ragged batches. ``reset_after=False`` gives the
+    paper's form. Weights: see
+    ``RecurrentLayer`` for names and shapes; they start as ``GRUCell.reset_parameters`` says.
+    Raises ValueError, naming layer and shapes, where something does not fit.
+
+    >>> import tinygrad_rnn as tg
+    >>> gru = tg.nn.GRU(input_size=2, hidden_size=3)
+    >>> y, h = gru(tg.zeros(7, 5, 2))
+    >>> y.shape, h.shape
+    ((7, 5, 3), (1, 5, 3))
+    """
+
+    cell_class = GRUCell
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        *,
+        reset_after: bool = True,
+        learned_state: bool = False,
+        generator: np.random.Generator | None = None,
+    ) -> None:
+        super().__init__(
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            learned_state=learned_state,
+            generator=generator,
+            reset_after=reset_after,
+        )
+        self.reset_after = reset_after
