@@ -262,7 +262,7 @@ class RecurrentLayer(Module):
         _check_features(who, x, self.input_size, axes if x.ndim == 3 else "(time, features)")
         batch = x.shape[batch_axis] if x.ndim == 3 else None
         time_axis = 1 if self.batch_first and x.ndim == 3 else 0
-        starts = self._states(hx, batch)
+        starts = self._states(hx, batch, x.shape[time_axis])
         xs: Sequence[Tensor] = sequence(x, time_axis)
         finals = []
         for k, (layer, start) in enumerate(zip(self._stack, starts, strict=True)):
@@ -275,7 +275,7 @@ class RecurrentLayer(Module):
         name_all(**last)
         return y, tuple(last.values()) if len(last) > 1 else last["h_n"]
 
-    def _states(self, hx: Any, batch: int | None) -> list[Any]:
+    def _states(self, hx: Any, batch: int | None, time: int) -> list[Any]:
         """The initial state of each layer, checked; zeros where none is given."""
         first: Any = self._stack[0].cell
         names = first.states
@@ -297,6 +297,9 @@ class RecurrentLayer(Module):
                 text += "(layers, batch, hidden)" if batch is not None else "(layers, hidden)"
                 if batch is not None and part.shape == (batch, self.num_layers, self.hidden_size):
                     text += f": use {name}_0.transpose(0, 1)"
+                elif batch is not None and part.shape == (want[0], time, want[2]):
+                    text += f"; x has {time} time steps and a batch of {batch}: were they swapped "
+                    text += f"(batch_first={not self.batch_first})?"
                 raise ValueError(text)
             each.append(part.unbind(0))
         if len(names) == 1:
