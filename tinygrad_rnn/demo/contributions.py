@@ -15,7 +15,7 @@ from .forecaster import FIRST, LAST_TESTED, LAST_TRAINED, Trained
 from .question import short_name
 from .report import Report, sparkline
 
-SPANS = (1, 2, 11, 22)  # years back; a solar cycle is about 11
+CYCLE = 11  # years from one maximum of the sun to the next, about
 
 
 def take_apart(report: Report, trained: Trained) -> None:
@@ -50,18 +50,22 @@ def _single(report: Report, trained: Trained) -> float:
     trained.model.zero_grad()
     loss = nn.functional.mse_loss(trained.model(x[:-1])[-1], x[-1])
     ledger = loss.backward(ledger=True)
-    rows = []
+    rows, recent = [], []
     for name, parameter in shared.items():
         parts = _along(ledger, parameter)[::-1]
-        reach = [f"{100 * parts[:span].sum():.1f} %" for span in SPANS]
+        spans = np.split(parts, [1, CYCLE, 2 * CYCLE])
+        recent.append(float(parts[: 2 * CYCLE].sum()))
         length = float(np.linalg.norm(ledger.total(parameter)))
-        rows.append([name, f"{len(parts)}", f"{length:.4f}", *reach])
+        rows.append(
+            [name, f"{len(parts)}", *(_percent(span.sum()) for span in spans), f"{length:.4f}"]
+        )
     report.table(
-        ["", "uses", "|gradient|", *(f"last {n} yr" if n > 1 else "last yr" for n in SPANS)],
+        ["", "uses", "last year", f"2 to {CYCLE}", f"{CYCLE + 1} to {2 * CYCLE}", "older", "|G|"],
         rows,
-        f"The error of the forecast for {year}, the highest of the test years, from the years {FIRST} to "
-        f"{year - 1}. The last columns: how much of the gradient G the latest steps make, by their "
-        "parts along G, <g_t, G> / <G, G>; over all steps these add up to 100 %.",
+        f"The forecast for {year}, the highest of the test years, from the years {FIRST} to {year - 1}. "
+        f"Columns: which years, counted back, make how much of the gradient G of its squared error, by "
+        "their parts along G, <g_t, G> / <G, G>. They add up to 100 %; a negative part pulls the other "
+        "way.",
     )
     _figure(
         report,
@@ -70,9 +74,9 @@ def _single(report: Report, trained: Trained) -> float:
         "norm",
         list(range(FIRST, year)),
         "gradient_of_one_forecast.svg",
-        f"How much each year adds to the gradient of the one forecast for {year}: nearly all of it "
-        "comes from about the last two solar cycles, and the rest fades by many orders of magnitude. "
-        "Both biases enter the same sum, so their gradients are equal.",
+        f"How much each year adds to the gradient of the one forecast for {year}: the last {2 * CYCLE} "
+        f"years, two cycles of the sun, make {_percent(min(recent))} of it or more, and what is older "
+        "fades by orders of magnitude. Both biases enter the same sum, so their gradients are equal.",
     )
     return _check(ledger, trained)
 
@@ -85,11 +89,11 @@ def _training(report: Report, trained: Trained) -> float:
     trained.model.zero_grad()
     loss = nn.functional.mse_loss(trained.model(x[:-1]), x[1:])
     ledger = loss.backward(ledger=True)
-    rows, shares = [], []
+    rows = []
     for name, parameter in shared.items():
         norms = ledger.norms(parameter)
         length = float(np.linalg.norm(ledger.total(parameter)))
-        shares.append(1 - length / norms.sum())
+        cancelled = 1 - length / float(norms.sum())
         top = int(known.years[norms.argmax()])
         rows.append(
             [
@@ -98,12 +102,13 @@ def _training(report: Report, trained: Trained) -> float:
                 f"{norms.max():.1e}",
                 str(top),
                 f"{length:.1e}",
-                f"{100 * shares[-1]:.1f} %",
+                _percent(cancelled),
             ]
         )
     report.say(
         f"Now the training loss itself, over all {len(x) - 1} steps. Every year pulls the weights its own "
-        "way. Where training has settled the pulls nearly cancel, though none of them is zero:"
+        "way. Where training has settled they nearly cancel: single pulls are far larger than what is "
+        "left of them all:"
     )
     report.table(
         ["", "uses", "largest part", "in", "|gradient|", "cancels"],
@@ -127,6 +132,10 @@ def _training(report: Report, trained: Trained) -> float:
 def _shared(trained: Trained) -> dict[str, Tensor]:
     """The LSTM's Parameters under the names of the equations."""
     return {short_name(n): p for n, p in trained.model.lstm.named_parameters()}
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def _along(ledger: Ledger, parameter: Tensor) -> Any:

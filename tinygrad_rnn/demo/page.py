@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from html import escape
 
+SCALE, LEAST = 1.3, 1.0  # pixels for a point of a picture, at most and at least
+
 CSS = """
 :root{color-scheme:light dark;--paper:#fff;--ink:#1f2937;--soft:#57606a;--line:#d8dee4;
 --wash:#f6f8fa;--accent:#c65102;--accent-wash:#fff3e0;--accent-ink:#7a3300}
@@ -45,17 +47,20 @@ letter-spacing:-.01em;margin-bottom:.3rem}
 figure{margin:1.6rem 0 2rem}
 .scroll{overflow-x:auto}
 .scroll:focus-visible{outline:2px solid var(--accent);outline-offset:3px}
-figure img{display:block;width:100%;height:auto;max-width:54rem}
-figure.wide img{min-width:36rem}
+figure img{display:block;width:100%;height:auto}
 figcaption,.note{color:var(--soft);font-size:.9375rem;line-height:1.5;max-width:42rem;
 margin:.65rem 0 0}
-table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9375rem;min-width:22rem}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9375rem}
 th,td{padding:.42rem .9rem;text-align:right;border-bottom:1px solid var(--line)}
 th:first-child,td:first-child{text-align:left;padding-left:.2rem}
 thead th{color:var(--soft);font-weight:600;vertical-align:bottom;line-height:1.3}
 tr.strong td{background:var(--accent-wash);color:var(--accent-ink);font-weight:700}
 pre{margin:0;padding:.9rem 1rem;background:var(--wash);border-radius:6px;overflow-x:auto;
 font:.8125rem/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
+td{white-space:nowrap}
+td:first-child{white-space:normal}
+@media(max-width:34rem){th,td{padding:.4rem .45rem}table{font-size:.875rem;width:100%}
+header{padding-top:2.25rem}section{padding-top:2.5rem}}
 @media print{section{break-inside:auto}figure,table{break-inside:avoid}
 body{font-size:10.5pt}header{padding-top:0}}
 """
@@ -99,11 +104,14 @@ class Page:
         )
         self._figure(f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>", note)
 
-    def picture(self, svg: str, alt: str, caption: str, wide: bool) -> None:
-        """An SVG as an image; a wide one scrolls on a narrow screen and stays legible."""
+    def picture(self, svg: str, alt: str, caption: str) -> None:
+        """An SVG as an image, all at one scale; on a narrow screen it scrolls and stays legible."""
         data = base64.b64encode(svg.encode()).decode()
-        image = f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(alt)}">'
-        self._figure(image, caption, " class=wide" if wide else "")
+        natural = re.search(r'<svg[^>]*? width="([\d.]+)pt"', svg)
+        points = float(natural[1]) if natural else 640.0
+        size = f"max-width:{points * SCALE:.0f}px;min-width:{points * LEAST:.0f}px"
+        image = f'<img style="{size}" src="data:image/svg+xml;base64,{data}" alt="{escape(alt)}">'
+        self._figure(image, caption)
 
     def block(self, lines: Sequence[str], caption: str) -> None:
         """Lines that stand as they are."""
@@ -145,9 +153,10 @@ National Geophysical Data Center, public domain.</p></footer>
     def _add(self, html: str) -> None:
         self._sections[-1].append(html)
 
-    def _figure(self, inner: str, caption: str, kind: str = "") -> None:
+    def _figure(self, inner: str, caption: str) -> None:
         words = f"<figcaption>{inline(caption)}</figcaption>" if caption else ""
-        self._add(f'<figure{kind}><div class="scroll" role="group" tabindex="0">{inner}</div>{words}</figure>')
+        framed = f'<div class="scroll" role="group" tabindex="0">{inner}</div>'
+        self._add(f"<figure>{framed}{words}</figure>")
 
 
 def inline(text: str) -> str:
@@ -157,4 +166,5 @@ def inline(text: str) -> str:
     >>> inline("`W` < 2")
     '<code>W</code> &lt; 2'
     """
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
+    glued = escape(text, quote=False).replace(" = ", "&nbsp;=&nbsp;")
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", glued)

@@ -56,9 +56,9 @@ def forecast_sunspots(report: Report, seed: int, steps: int = STEPS) -> Trained:
         f"The yearly sunspot numbers from {FIRST} on, {len(known.values)} of them up to {LAST_TRAINED}, "
         f"train a forecaster: that LSTM and a linear head, which say next year's number from all years "
         f"so far. {steps} steps of Adam run over the whole sequence (learning rate {RATE}, falling to 0; "
-        f"seed {seed}). The years {LAST_TRAINED + 1} to {LAST_TESTED} stay out of every choice: scaling, "
-        "learning rate and its fall were picked on years up to 1920 alone, as `benchmarks/sunspots.py "
-        "--choose` shows."
+        f"seed {seed}). The years {LAST_TRAINED + 1} to {LAST_TESTED} stay out of every choice: the "
+        f"learning rate and its fall were picked on years up to {LAST_TRAINED} alone, as "
+        "`benchmarks/sunspots.py --choose` shows."
     )
     start = time.perf_counter()
     trained = train(known.values, seed, steps=steps, progress=_bar)
@@ -123,7 +123,8 @@ def _show(report: Report, made: dict[str, Any], trained: Trained) -> None:
         lines = [f"{'what came':<12}|{sparkline(test.values, low=0, high=high)}|"]
         lines += [f"{k:<12}|{sparkline(v, low=0, high=high)}|" for k, v in made.items()]
         report.block(
-            lines, f"{LAST_TRAINED + 1} to {LAST_TESTED}, a year a character, 0 to {high:.0f} sunspots."
+            lines,
+            f"{LAST_TRAINED + 1} to {LAST_TESTED}, a year a character, 0 to {high:.0f} sunspots.",
         )
         report.block(
             [f"{'loss':<12}|{sparkline(np.log(trained.losses))}|"],

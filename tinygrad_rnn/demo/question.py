@@ -34,29 +34,31 @@ def answer(report: Report) -> None:
         "counted in the graph that each run recorded:"
     )
     lstm = nn.LSTM(1, HIDDEN)
-    names = [name for name, _ in lstm.named_parameters()]
     numbers = sum(p.numel() for p in lstm.parameters())
     graphs = {steps: Graph(lstm(zeros(steps, 1, 1))[0]) for steps in LENGTHS}
-    rows = []
-    for steps, graph in graphs.items():
-        uses = [f"{len(graph.uses(p)):,}" for p in lstm.parameters()]
-        rows.append([f"{steps} steps", f"{numbers:,}", *uses, f"{steps * numbers:,}"])
-    head = ["", "numbers", *(f"uses of {short_name(name)}" for name in names), "if separate"]
-    note = (
-        f"numbers: all that this LSTM learns, {numbers}, whatever the length. if separate: how many it "
-        "would be with weights for each step, and a sequence one step longer would have none to use."
+    rows = [["numbers it learns", *(f"{numbers:,}" for _ in graphs)]]
+    for name, parameter in lstm.named_parameters():
+        uses = (f"{len(graph.uses(parameter)):,}" for graph in graphs.values())
+        rows.append([f"uses of {short_name(name)}", *uses])
+    rows.append(["numbers, were each step separate", *(f"{n * numbers:,}" for n in LENGTHS)])
+    report.table(
+        ["", *(f"{steps} steps" for steps in LENGTHS)],
+        rows,
+        "The last row is what the question assumes: weights for each step. A layer made so for 3 steps "
+        "has nothing to use at t = 4; `examples/shared_vs_separate.py` builds it and shows it fail.",
+        strong=0,
     )
-    report.table(head, rows, note, strong=LENGTHS.index(4))
     report.result(
-        f"1 set, {numbers} numbers",
-        "of weights serve 3, 4 and 300 steps alike; each weight is used once at every step.",
+        f"{numbers} numbers",
+        "are all the weights of the LSTM, for 3, 4 and 300 steps alike; every step uses each of them "
+        "once.",
     )
     try:
         said = backend()
         for steps, graph in graphs.items():
             svg = to_svg(graph, "cell")
             alt = f"An LSTM unrolled over {steps} steps, all tapping one slab of weights."
-            report.picture(f"lstm_{steps}_steps.svg", svg, alt, CAPTIONS[steps], wide=True)
+            report.picture(f"lstm_{steps}_steps.svg", svg, alt, CAPTIONS[steps])
         report.remark(f"drawn by {said}")
     except DrawingError as error:
         report.say(f"No pictures here, all else goes on: {error}")

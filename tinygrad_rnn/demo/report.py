@@ -32,6 +32,7 @@ class Report:
         self.stream = stream
         self._page = page.Page()
         self._said_missing = False
+        self._lists_pictures = False
 
     # ---- blocks
 
@@ -48,15 +49,13 @@ class Report:
 
     def say(self, text: str) -> None:
         """A paragraph."""
-        self._print(textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="  "))
+        self._print(wrapped(text))
         self._print()
         self._page.paragraph(text)
 
     def quote(self, text: str) -> None:
         """Words of somebody else."""
-        indent = "    "
-        lines = textwrap.fill(f'"{text}"', WIDTH, initial_indent=indent, subsequent_indent=indent)
-        self._print(lines)
+        self._print(wrapped(f'"{text}"', "    "))
         self._print()
         self._page.quotation(text)
 
@@ -70,28 +69,28 @@ class Report:
         """A table: the first column is text, the others are numbers; row ``strong`` stands out."""
         self._print(as_table(head, rows))
         if note:
-            self._print(textwrap.fill(note, WIDTH, initial_indent="  ", subsequent_indent="  "))
+            self._print(wrapped(note))
         self._print()
         self._page.table(head, rows, note, strong)
 
-    def picture(self, name: str, svg: str, alt: str, caption: str, wide: bool = False) -> None:
+    def picture(self, name: str, svg: str, alt: str, caption: str) -> None:
         """An SVG: the file ``name`` in the folder, and a figure on the page."""
         path = self.folder / name
         path.write_text(svg, encoding="utf-8")
-        self._print(f"  picture: {path}")
-        self._page.picture(svg, alt, caption, wide)
+        self._print(f"  picture: {path}", picture=True)
+        self._page.picture(svg, alt, caption)
 
     def block(self, lines: Sequence[str], caption: str) -> None:
         """Lines that stand as they are: what takes a plot's place where there is no matplotlib."""
         for line in lines:
             self._print("  " + line)
-        self._print(textwrap.fill(caption, WIDTH, initial_indent="  ", subsequent_indent="  "))
+        self._print(wrapped(caption))
         self._print()
         self._page.block(lines, caption)
 
     def remark(self, text: str) -> None:
         """A line for the terminal alone."""
-        self._print(f"  {text}")
+        self._print(f"  {text}", picture=True)
 
     def missing(self, error: ImportError) -> None:
         """Say once what is not installed, and that text takes its place."""
@@ -108,10 +107,9 @@ class Report:
         self._print()
         self._print("IN SHORT")
         self._print("-" * WIDTH)
-        indent = " " * 14
+        indent = " " * (max((len(figure) for figure, _ in self._page.results), default=0) + 4)
         for figure, words in self._page.results:
-            text = textwrap.fill(words, WIDTH - 14)
-            self._print(f"  {figure:<10}  " + textwrap.indent(text, indent).lstrip())
+            self._print(f"  {figure}".ljust(len(indent)) + wrapped(words, indent).lstrip())
         path = self.folder / "index.html"
         path.write_text(self._page.html(__version__, seconds), encoding="utf-8")
         self._print()
@@ -119,11 +117,28 @@ class Report:
         self._print(f"  {path.resolve()}")
         return path
 
-    def _print(self, text: str = "") -> None:
-        print(text, file=self.stream or sys.stdout, flush=True)
+    def _print(self, text: str = "", picture: bool = False) -> None:
+        """A line; one that follows a list of pictures stands off from it."""
+        out = self.stream or sys.stdout
+        if self._lists_pictures and not picture and text:
+            print(file=out)
+        self._lists_pictures = picture
+        print(text, file=out, flush=True)
 
 
 # ---- plain text -----------------------------------------------------------------------------------
+
+
+def wrapped(text: str, indent: str = "  ") -> str:
+    """A paragraph within the terminal's width; "t = 4" stays on one line.
+
+    >>> from tinygrad_rnn.demo.report import wrapped
+    >>> wrapped("t = 4")
+    '  t = 4'
+    """
+    glued = text.replace(" = ", "\0=\0")
+    lines = textwrap.fill(glued, WIDTH, initial_indent=indent, subsequent_indent=indent)
+    return lines.replace("\0", " ")
 
 
 def as_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -10,7 +10,7 @@ from . import style
 from .dot import Label, attributes, head, quote
 from .faces import fold_count, fold_heading
 from .params import param_tokens
-from .plumbing import PLUMBING
+from .plumbing import PLUMBING, SOURCES
 from .slots import Slot, fold
 from .style import Look
 from .words import (
@@ -49,6 +49,7 @@ class View:
     graph: Graph
     nodes: Sequence[GraphNode]
     steps: list[int | None]
+    chains: dict[int, int]  # the chain of cells that each call belongs to
     box: dict[int, str] = field(default_factory=dict)
     folds: dict[str, str] = field(default_factory=dict)
     slots: list[Slot] = field(default_factory=list)
@@ -57,6 +58,13 @@ class View:
     def shown(self) -> list[int]:
         """The nodes that have a box of their own."""
         return [i for i, box in self.box.items() if box == f"n{i}"]
+
+    def frame(self, node: int) -> tuple[int, int] | None:
+        """The frame that a node stands in: its step, and its chain of cells where it has one."""
+        step, here = self.steps[node], self.nodes[node]
+        if step is None or here.op in SOURCES:
+            return None
+        return step, -1 if here.call is None else self.chains[here.call]
 
 
 def auto_dot(graph: Graph, *, steps: Sequence[int] | None = None) -> str:
@@ -79,7 +87,12 @@ def auto_dot(graph: Graph, *, steps: Sequence[int] | None = None) -> str:
 
 def _view(graph: Graph, shown: Sequence[int] | None) -> View:
     nodes = list(graph)
-    view = View(graph, nodes, _steps(nodes))
+    runs: dict[tuple[str, str, int], int] = {}
+    chains = {
+        call.id: runs.setdefault((call.path, call.label, call.run), len(runs))
+        for call in graph.calls
+    }
+    view = View(graph, nodes, _steps(nodes), chains)
     present = sorted({s for s in view.steps if s is not None})
     if present or shown is not None:
         view.slots = fold(present, style.OP_STEPS, shown)
@@ -135,14 +148,14 @@ def _needed(graph: Graph, nodes: Sequence[GraphNode]) -> list[bool]:
 
 def _frames(view: View) -> Iterator[str]:
     """The boxes: those of each step in a frame, the others free."""
-    inside: dict[int, list[str]] = {}
+    inside: dict[tuple[int, int], list[str]] = {}
     for i in view.shown:
-        step, line = view.steps[i], _box(view, view.nodes[i])
-        if step is None or view.nodes[i].op == "input":
+        frame, line = view.frame(i), _box(view, view.nodes[i])
+        if frame is None:
             yield f"  {line}"
         else:
-            inside.setdefault(step, []).append(line)
-    for step, lines in sorted(inside.items()):
+            inside.setdefault(frame, []).append(line)
+    for (step, chain), lines in sorted(inside.items()):
         attrs: dict[str, object] = {
             "label": f"t = {step + 1}",
             "labeljust": "l",
@@ -154,7 +167,7 @@ def _frames(view: View) -> Iterator[str]:
             "fontsize": style.TITLE,
             "fontcolor": style.PLAIN,
         }
-        yield f"  subgraph {quote(f'cluster_t{step + 1}')} {{ graph [{attributes(attrs)}]"
+        yield f"  subgraph {quote(f'cluster_t{step + 1}.{chain + 1}')} {{ graph [{attributes(attrs)}]"
         yield from (f"    {line}" for line in lines)
         yield "  }"
     for box, words in view.folds.items():
@@ -253,21 +266,20 @@ def _edge(view: View, tail: int, head: int) -> dict[str, object]:
 
 def _time_to_the_right(view: View) -> Iterator[str]:
     """Unseen edges from what a step hands on to where the next begins, so that frames stand in line."""
-    givers: dict[int, set[str]] = {}
-    begins: dict[int, set[str]] = {}
+    givers: dict[tuple[int, int], set[str]] = {}
+    begins: dict[tuple[int, int], set[str]] = {}
     for i in view.shown:
-        node, step = view.nodes[i], view.steps[i]
-        if step is None or node.op == "input":
+        frame = view.frame(i)
+        if frame is None:
             continue
-        before = [view.steps[k] for k in node.inputs if view.nodes[k].op != "input"]
-        if step not in before:
-            begins.setdefault(step, set()).add(f"n{i}")
-        for k in node.inputs:
-            given = view.steps[k]
-            if given is not None and given < step and view.nodes[k].op != "input":
-                givers.setdefault(step, set()).add(view.box[k])
-    for step, boxes in sorted(begins.items()):
-        for giver in sorted(givers.get(step, ())):
+        before = {k: view.frame(k) for k in view.nodes[i].inputs}
+        if frame not in before.values():
+            begins.setdefault(frame, set()).add(f"n{i}")
+        for k, given in before.items():
+            if given is not None and given != frame:
+                givers.setdefault(frame, set()).add(view.box[k])
+    for frame, boxes in sorted(begins.items()):
+        for giver in sorted(givers.get(frame, ())):
             for box in sorted(boxes):
                 yield f"  {quote(giver)} -> {quote(box)} [style=invis, weight=0]"
 

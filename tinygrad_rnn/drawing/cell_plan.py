@@ -14,11 +14,8 @@ from .words import plural, sub, text_width
 
 PILL, PILL_HEIGHT, ARROW_ROOM = 28.0, 24.0, 11.0
 INPUT_DROP, INPUT_HEIGHT = 29.0, 20.0  # below the cell's bottom: the middle of x
-SLAB_DROP, BAR_DROP = 57.0, 68.0  # below the cell's bottom: the slab's top, its bar
-UPPER_GAP, UPPER_BAR = (
-    86.0,
-    24.0,
-)  # between two rows: in all, and from the lower one's top to the bar
+BAR_DROP = 68.0  # below the cell's bottom: the bar of the lowest row
+UPPER_GAP, UPPER_BAR = 86.0, 24.0  # between two rows: in all, and from the lower one to the bar
 OUTPUT_RISE, COLLECT_RISE = 27.0, 16.0  # from a cell's top to its y, and from there to their line
 
 

@@ -15,7 +15,7 @@ from .unroll import Lane, Lattice, NoLatticeError
 from .words import plural, span, sub, text_width
 
 PILL, PILL_HEIGHT, SPACE, BUS_PITCH, TAP_APART = 28.0, 24.0, 16.0, 48.0, 12.0
-ROW_GAP, CHANNEL, RISE, FOLD_TAP = 34.0, 14.0, 16.0, 16.0
+ROW_GAP, CHANNEL, RISE, FOLD_TAP, FEED = 34.0, 14.0, 16.0, 16.0, 18.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,10 @@ def make_plan(
     bases: list[float] = []
     buses: list[list[Bus]] = []
     top = 0.0
+    feed = FEED if lattice.fed else 0.0
     for i, row in enumerate(lattice.rows):
         sides = _sides(lattice, row.lanes, templates, roles)
-        base, here_buses, top = _stack(row.lanes, templates, sides, top, first=i == 0)
+        base, here_buses, top = _stack(row.lanes, templates, sides, top, None if i else feed)
         bases.append(base)
         buses.append(here_buses)
     steps = sum(len(slot.steps) for slot in slots)
@@ -127,17 +128,20 @@ def _stack(
     templates: dict[Lane, Template],
     sides: dict[int, str],
     top: float,
-    first: bool,
+    feed: float | None,
 ) -> tuple[float, list[Bus], float]:
-    """Where one row stands above the last: its base, its buses, and the top of it all."""
+    """Where one row stands above the last: its base, its buses, and the top of it all.
+
+    The lowest row has room for the line that feeds its inputs (``feed``, else None).
+    """
     over = [p for p, side in sides.items() if side == "above"]
     under = [p for p, side in sides.items() if side == "below"]
     low = min(templates[lane].frame[1] for lane in lanes)
     high = max(templates[lane].frame[3] for lane in lanes)
-    below = max(templates[lane].below for lane in lanes)
+    below = max(templates[lane].below for lane in lanes) + (feed or 0.0)
     above = max(templates[lane].above for lane in lanes)
     depth = below + BUS_PITCH * (len(under) - 1) + PARAM_HEIGHT / 2 if under else 40.0
-    base = 0.0 if first else top + ROW_GAP + depth - low
+    base = 0.0 if feed is not None else top + ROW_GAP + depth - low
     buses = [Bus(p, "below", base + low - below - BUS_PITCH * k) for k, p in enumerate(under)]
     count = len(over) - 1
     buses += [

@@ -151,7 +151,7 @@ def draw_inputs(plan: Plan, lane: Lane) -> Iterator[Anchor]:
         width = max(plan.pill, text_width(name, style.STATE, True) + 10)
         x, y = plan.at(lane, slot, template.input)
         if slot.folded:
-            x, y = plan.left(lane, slot) + width / 2 + 2, plan.frame(lane)[0] - 24
+            x, y = plan.left(lane, slot) + width / 2 + 2, plan.frame(lane)[0] - 18
         pill = plan.picture.box(
             f"{lane.key}.x{slot.first}",
             name,
@@ -206,7 +206,7 @@ def _draw_from_below(plan: Plan, lane: Lane, slot: Slot, lower: Lane, pill: str,
     top = max(bus.y + PARAM_HEIGHT / 2 for bus in plan.buses[lower.row])
     channel = max(top, plan.frame(lower)[1]) + CHANNEL
     if slot.folded:
-        start = (plan.left(lower, slot) + 20, plan.frame(lower)[1])
+        start = (at[0], plan.frame(lower)[1])
         tail = plan.picture.port(f"{step}.up", *start)
     else:
         start = plan.at(lower, slot, template.leave)
@@ -218,7 +218,9 @@ def _draw_from_below(plan: Plan, lane: Lane, slot: Slot, lower: Lane, pill: str,
     plan.picture.line(
         tail,
         pill,
-        [start, (start[0], channel), (end[0], channel), end],
+        [start, end]
+        if start[0] == end[0]
+        else [start, (start[0], channel), (end[0], channel), end],
         color=style.H.stroke,
         pen=style.INPUT_PEN,
         arrow=style.SMALL_ARROW,

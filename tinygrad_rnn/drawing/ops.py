@@ -59,9 +59,10 @@ def draw_ops(lattice: Lattice) -> Picture:
             draw_states_out(plan, lane, slot)
         draw_states_in(plan, lane)
     fed = [anchor for lane in lattice.lanes for anchor in draw_inputs(plan, lane)]
-    lowest = min(plan.frame(lane)[0] for lane in lattice.rows[0].lanes)
     _draw_buses(plan)
-    draw_before(plan.picture, lattice, fed, fed_states(lattice, plan.picture), lowest - 44)
+    feed = min((anchor.y for anchor in fed), default=0.0)
+    feed = min(feed, *(plan.frame(lane)[0] for lane in lattice.rows[0].lanes)) - 8
+    draw_before(plan.picture, lattice, fed, fed_states(lattice, plan.picture), feed)
     draw_after(plan.picture, lattice, output_anchors(plan), bus_ends(plan), collapse=False)
     _draw_legend(plan)
     return plan.picture

@@ -62,11 +62,11 @@ def draw(
     ``show`` opens the file. Raises ValueError for an ending, level or steps that cannot be,
     DrawingError where Graphviz is missing or fails; an older file then stays whole.
 
-    >>> import tempfile, tinygrad_rnn as tg
+    >>> import pathlib, tempfile, tinygrad_rnn as tg
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = tg.draw(tg.nn.LSTM(4, 3), f"{folder}/lstm.dot", steps=4)
-    ...     open(path, encoding="utf-8").read(9)
-    'digraph "'
+    ...     pathlib.Path(path).read_text(encoding="utf-8").splitlines()[0]
+    'digraph "LSTM, 4 steps, one set of weights" {'
     """
     graph, chosen = _as_graph(outputs, steps)
     if path is None:

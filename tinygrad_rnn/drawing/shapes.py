@@ -147,7 +147,7 @@ class Picture:
             attrs["fontname"] = style.BOLD
         if left:
             attrs["labeljust"] = "l"
-            width = width * 1.08 + 4  # a renderer whose font is wider must not complain
+            width += 6  # room for a renderer whose font is a little wider
             x += width / 2
         else:
             attrs["fixedsize"] = "shape"

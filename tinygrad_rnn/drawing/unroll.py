@@ -158,6 +158,16 @@ class Lattice:
             node = inner[0]
         return Origin(self.made[node], node, tuple(reversed(via)))
 
+    @property
+    def fed(self) -> bool:
+        """Whether the inputs of the lowest row are computed from something."""
+        calls = (lane.calls[lane.steps[0]] for lane in self.rows[0].lanes)
+        origins = [self.origin(call.inputs["x"]) for call in calls if "x" in call.inputs]
+        return any(
+            origin.output is None and self.nodes[origin.node].op not in ("input", "literal")
+            for origin in origins
+        )
+
     @cached_property
     def _front(self) -> frozenset[int]:
         return frozenset(self.before)
@@ -323,14 +333,14 @@ def _rows(graph: Graph, lanes: list[Lane]) -> list[Row]:
         merged = Row([other for row in mine for other in row.lanes] + [lane], [])
         rows = [row for row in rows if row not in mine] + [merged]
     rows.sort(key=lambda row: lanes.index(row.lanes[0]))
-    titles = [row.lanes[0].title for row in rows]
+    names = [row.lanes[0].path.rpartition(".")[2] or row.lanes[0].title for row in rows]
     for i, row in enumerate(rows):
         used = {p for lane in row.lanes for p in lane.uses}
         row.params = [node for node in graph.parameters.values() if node.id in used]
         if len(rows) > 1:
-            nth = titles[: i + 1].count(titles[i])
-            layer = f"layer {nth}" if titles.count(titles[i]) > 1 else ""
-            row.name = layer if len(set(titles)) == 1 else f"{titles[i]} {layer}".rstrip()
+            nth = names[: i + 1].count(names[i])
+            layer = f"layer {nth}" if names.count(names[i]) > 1 else ""
+            row.name = layer if len(set(names)) == 1 else f"{names[i]} {layer}".rstrip()
         for lane in row.lanes:
             lane.row = i
     return rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..autograd import Call, Constant, Leaf, Literal, Scope, reachable
@@ -22,6 +22,7 @@ class GraphNode:
     ``op`` is the op's name, or ``"parameter"`` (a leaf that takes a gradient), ``"input"`` (a value
     that takes none) or ``"literal"`` (a Python number). ``inputs`` are ids of nodes of the same graph,
     in the order of the operands. ``step`` counts from 0; None is a value outside every time step.
+    ``detail`` is what was taken by indexing, as it is written: ``[-1]``.
     """
 
     id: int
@@ -33,6 +34,7 @@ class GraphNode:
     step: int | None
     inputs: tuple[int, ...]
     call: int | None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,8 @@ class CellCall:
 class Graph:
     """The recorded computation behind some tensors, as data; made by :func:`tinygrad_rnn.graph`.
 
-    Nodes are in the order in which they were made, so the same program gives the same graph every
-    time. Reading a graph changes nothing of what was recorded.
+    Ops are in the order in which they were made, each after the leaves that it is the first to use, so
+    the same program gives the same graph every time. Reading a graph changes nothing of what was recorded.
 
     >>> import tinygrad_rnn as tg
     >>> rnn = tg.nn.RNN(2, 3)
@@ -79,7 +81,7 @@ class Graph:
 
     def __init__(self, *outputs: Tensor) -> None:
         roots = [_node_of(t) for t in outputs]
-        self._raw: list[Any] = sorted(reachable(roots), key=lambda node: node.number)
+        self._raw: list[Any] = _in_order(roots)
         self._index = {id(node): i for i, node in enumerate(self._raw)}
         self.outputs: tuple[int, ...] = tuple(self._index[id(node)] for node in roots)
 
@@ -105,11 +107,12 @@ class Graph:
             op=op,
             name=name,
             shape=node.shape,
-            dtype=str(node.dtype),
+            dtype=_dtype_name(node.dtype),
             path=self._paths[place.scope] if place.scope is not None else "",
             step=place.step,
             inputs=tuple(self._index[id(parent)] for parent in node.parents),
             call=self._call_ids.get(place.call) if place.call is not None else None,
+            detail=_taken(node) if op in ("getitem", "item") else "",
         )
 
     @property
@@ -271,7 +274,8 @@ class Graph:
                 role: self._index[id(node)] for role, node in call.inputs if id(node) in self._index
             }
             named = {self._raw[i].name: i for i in ids}
-            outputs = {role: named[role] for role in inputs if role != "x" and role in named}
+            roles = [role for role, _ in call.inputs if role != "x"]
+            outputs = {role: named[role] for role in roles if role in named}
             carried = [made_by[i] for role, i in inputs.items() if role != "x" and i in made_by]
             run = carried[0] if carried else runs
             runs = max(runs, run + 1)
@@ -340,6 +344,40 @@ class Graph:
         from ..drawing.render import to_svg
 
         return to_svg(self)
+
+
+def _in_order(roots: list[Any]) -> list[Any]:
+    """Every node behind the roots, in an order that does not depend on when the leaves were written."""
+    order: dict[int, Any] = {}
+    nodes = reachable(roots)
+    for node in sorted((n for n in nodes if n.op is not None), key=lambda n: n.number):
+        for parent in node.parents:
+            if parent.op is None:
+                order.setdefault(id(parent), parent)
+        order[id(node)] = node
+    for node in nodes:  # a leaf that is itself an output
+        order.setdefault(id(node), node)
+    return list(order.values())
+
+
+@cache
+def _dtype_name(dtype: Any) -> str:
+    return str(dtype)
+
+
+def _taken(node: Any) -> str:
+    """What an indexing node takes, as a user writes it: ``[0, :, 2:4]``, an array as ``[...]``."""
+
+    def word(part: Any) -> str:
+        if isinstance(part, slice):
+            ends = ["" if end is None else str(end) for end in (part.start, part.stop)]
+            return ":".join(ends if part.step is None else [*ends, str(part.step)])
+        if part is None or isinstance(part, (int, bool)):
+            return str(part)
+        return "..."
+
+    index = node.saved[-1]
+    return f"[{', '.join(map(word, index if isinstance(index, tuple) else (index,)))}]"
 
 
 def _is_parameter(node: Any) -> bool:

@@ -123,7 +123,7 @@ class RecurrentLayer(Module):
         """
         x, batch, time_axis = self._input(input)
         lengths = checked_lengths(lengths, batch, x.shape[time_axis])
-        starts = self._states(hx, batch)
+        starts = self._states(hx, batch, x.shape[time_axis])
         xs: Sequence[Tensor] = sequence(x, time_axis)
         ways = 2 if self.bidirectional else 1
         finals: list[Any] = []
@@ -200,7 +200,7 @@ class RecurrentLayer(Module):
             return x, None, 0
         return x, x.shape[0 if self.batch_first else 1], 1 if self.batch_first else 0
 
-    def _states(self, hx: Any, batch: int | None) -> list[Any]:
+    def _states(self, hx: Any, batch: int | None, time: int | None = None) -> list[Any]:
         """The initial state of each cell, checked; learned or zeros where none is given."""
         names = self._first.states
         if hx is None and not self.learned_state:
@@ -229,6 +229,9 @@ class RecurrentLayer(Module):
                 text = f"{_place(self)}{name}_0 has shape {part.shape}, expected {want} = {axes}"
                 if middle and part.shape == (batch, count, sizes[name]):
                     text += f": use {name}_0.transpose(0, 1)"
+                elif middle and part.shape == (count, time, sizes[name]):
+                    text += f"; x has {time} time steps and a batch of {batch}: were they swapped "
+                    text += f"(batch_first={not self.batch_first})?"
                 raise ValueError(text)
             tag, pieces = part._step, part.unbind(0)
             for piece in pieces:
