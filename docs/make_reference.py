@@ -1,6 +1,6 @@
 """Write docs/reference.md: every public name with its signature and its docstring's first sentence.
 
-    python docs/make_reference.py
+python docs/make_reference.py
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ ROOMS: list[tuple[str, str, ModuleType]] = [
     ("tg.nn", "Modules", tg.nn),
     ("tg.nn.functional", "Layers and losses as functions", tg.nn.functional),
     ("tg.nn.init", "How parameters start", tg.nn.init),
-    ("tg.nn.utils", "Gradients between backward and step", tg.nn.utils),
+    ("tg.nn.utils", "Gradients clipped, sequences padded and masked", tg.nn.utils),
     ("tg.optim", "Optimizers", tg.optim),
+    ("tg.optim.lr_scheduler", "Schedules of the learning rate", tg.optim.lr_scheduler),
+    ("tg.training", "Batches and the training loop", tg.training),
     ("tg.data", "Series that ship, and baselines", tg.data),
 ]
 

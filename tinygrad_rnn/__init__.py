@@ -71,9 +71,10 @@ from .tensors import (
 )
 
 if TYPE_CHECKING:
-    from . import data
+    from . import data, training
     from .drawing.render import draw
     from .graphs import Graph, Ledger
+    from .training import DataLoader, fit
 
 __version__ = "0.1.0"
 
@@ -109,6 +110,8 @@ _LATER = {
     "Use": "graphs",
     "Ledger": "graphs",
     "draw": "drawing.render",
+    "DataLoader": "training",
+    "fit": "training",
 }
 
 
@@ -116,8 +119,8 @@ def __getattr__(name: str) -> Any:
     """Names whose modules are imported when first used, so that importing stays cheap."""
     from importlib import import_module
 
-    if name == "data":
-        return import_module(".data", __name__)
+    if name in ("data", "training"):
+        return import_module(f".{name}", __name__)
     if name in _LATER:
         return getattr(import_module(f".{_LATER[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -125,6 +128,7 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "CellCall",
+    "DataLoader",
     "Graph",
     "GraphNode",
     "Ledger",
@@ -148,6 +152,7 @@ __all__ = [
     "enable_grad",
     "exp",
     "eye",
+    "fit",
     "flatten",
     "flip",
     "float",
@@ -204,6 +209,7 @@ __all__ = [
     "sum",
     "tanh",
     "tensor",
+    "training",
     "transpose",
     "uint8",
     "unbind",

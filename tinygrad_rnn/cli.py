@@ -173,7 +173,7 @@ def _draw(options: argparse.Namespace) -> None:
 def _layers() -> dict[str, Any]:
     """Every recurrent layer that ``nn`` has, by the name that users type."""
     from . import nn
-    from .nn.recurrent import RecurrentLayer
+    from .nn.stacks import RecurrentLayer
 
     found = [v for v in vars(nn).values() if isinstance(v, type) and issubclass(v, RecurrentLayer)]
     return {kind.__name__.lower(): kind for kind in found if kind is not RecurrentLayer}

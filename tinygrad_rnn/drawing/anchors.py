@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from .lanes import Lane
 from .shapes import Picture, Point
-from .unroll import Lane, Lattice
+from .unroll import Lattice
 
 
 class Anchor(NamedTuple):
@@ -42,14 +43,20 @@ def fed_states(lattice: Lattice, picture: Picture) -> list[Anchor]:
     boxes = {node.id: node for node in picture.nodes}
     fed: list[Anchor] = []
     for lane in lattice.lanes:
-        slot = lattice.slots(lane)[0]
         for state in lane.states:
-            node = lane.calls[lane.steps[0]].inputs.get(state)
+            node = lane.start.inputs.get(state)
             if node is None:
                 continue
             origin = lattice.origin(node)
             outside = lattice.nodes[origin.node].op not in ("input", "literal")
             if origin.output is None and outside:
-                pill = boxes[f"{lane.key}.{state}{slot.first - 1}"]
-                fed.append(Anchor(pill.id, pill.sides[0], pill.y, origin.node))
+                pill = boxes[start_id(lattice, lane, state)]
+                side = pill.sides[2 if lane.backwards else 0]
+                fed.append(Anchor(pill.id, side, pill.y, origin.node))
     return fed
+
+
+def start_id(lattice: Lattice, lane: Lane, state: str) -> str:
+    """The id of the pill of an initial state."""
+    slots = lattice.slots(lane)
+    return f"{lane.key}.{state}{slots[-1].last + 1 if lane.backwards else slots[0].first - 1}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from . import style
 from .anchors import Anchor
 from .cell_plan import INPUT_DROP, INPUT_HEIGHT, Plan, cell_id
+from .lanes import Lane, NoLatticeError, Output
 from .slots import Slot
 from .style import Look
-from .unroll import Lane, NoLatticeError, Output
 from .words import class_name, span, sub, text_width
 
 
@@ -45,7 +45,7 @@ def _draw_input(plan: Plan, lane: Lane, slot: Slot, source: Output | None) -> st
         shift = source.step - lane.here(slot)[0]
         if not lane.states:
             name = span(source.role, slot.first + shift, slot.last + shift)
-        elif source.role in plan.looks and not slot.folded:
+        elif (source.role in plan.looks or source.lane.partner) and not slot.folded:
             name += f" = {sub(source.role, slot.first + shift)}"
     pen = style.PLAIN if look is style.INPUT else look.stroke
     width = max(plan.pill, text_width(name, style.STATE, True) + 10)
@@ -81,6 +81,9 @@ def _draw_from_below(
     lower = source.lane
     if lower.row >= lane.row:
         raise NoLatticeError
+    if lower.partner is not None and source.role == "y":
+        _draw_from_joined(plan, lane, slot, lower)
+        return
     at = next(s for s in plan.lattice.blocks[lower.block] if source.step in s.steps)
     column = plan.column(lower, at)
     x0 = column.input
@@ -105,3 +108,24 @@ def _draw_from_below(
         plan.picture.text(
             f"{lane.key}.via{slot.first}", words, x1 + 5, end - 7, 8.5, style.PLAIN, left=True
         )
+
+
+def _draw_from_joined(plan: Plan, lane: Lane, slot: Slot, lower: Lane) -> None:
+    """From the joined output of two directions to an input of the layer above, past what is between."""
+    box = next(n for n in plan.picture.nodes if n.id == f"{lower.key}.y{slot.first}")
+    pill = next(n for n in plan.picture.nodes if n.id == f"{lane.key}.x{slot.first}")
+    if lane.row == lower.row + 1:
+        x = pill.x
+        route = [(x, box.sides[3]), (x, pill.sides[1])]
+    else:
+        x = plan.beside_left(lane, slot)
+        route = [(box.sides[0], box.y), (x, box.y), (x, pill.y), (pill.sides[0], pill.y)]
+    plan.picture.line(
+        box.id,
+        pill.id,
+        route,
+        pen=style.INPUT_PEN,
+        arrow=style.SMALL_ARROW,
+        radius=5,
+        cls=f"up y t{slot.first}",
+    )

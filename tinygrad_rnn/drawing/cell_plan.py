@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from . import style
 from .faces import INPUT_AT, TAP_AT, Face, face_of
+from .lanes import Lane
+from .rails import BESIDE, Rails, is_joined
 from .shapes import Picture
 from .slots import Slot
 from .style import Look, state_looks
-from .unroll import Lane, Lattice
+from .unroll import Lattice
 from .words import plural, sub, text_width
 
 PILL, PILL_HEIGHT, ARROW_ROOM = 28.0, 24.0, 11.0
@@ -17,6 +19,7 @@ INPUT_DROP, INPUT_HEIGHT = 29.0, 20.0  # below the cell's bottom: the middle of 
 BAR_DROP = 68.0  # below the cell's bottom: the bar of the lowest row
 UPPER_GAP, UPPER_BAR = 86.0, 24.0  # between two rows: in all, and from the lower one to the bar
 OUTPUT_RISE, COLLECT_RISE = 27.0, 16.0  # from a cell's top to its y, and from there to their line
+JOINED = 40.0  # the room above cells for the joined outputs of two directions
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Column:
 
 
 @dataclass
-class Plan:
+class Plan(Rails):
     """All positions that the parts of the picture share."""
 
     lattice: Lattice
@@ -58,6 +61,17 @@ class Plan:
     def column(self, lane: Lane, slot: Slot) -> Column:
         """Where this lane's cell of this slot stands."""
         return self.columns[lane.block, slot]
+
+    def edges(self, lane: Lane, slot: Slot) -> tuple[float, float]:
+        """The left and the right side of a cell."""
+        column = self.column(lane, slot)
+        return column.left, column.right
+
+    def top(self, row: int) -> float:
+        """The top of a row's cells, their joined outputs included."""
+        lanes = self.lattice.rows[row].lanes
+        top = max(self.height(lane, self.faces[lane].height) for lane in lanes)
+        return top + JOINED * any(lane.partner is not None for lane in lanes)
 
     def height(self, lane: Lane, above: float) -> float:
         """A height above the bottom of the lane's cells, as y."""
@@ -97,18 +111,21 @@ def make_plan(lattice: Lattice) -> Plan:
     states = tuple(dict.fromkeys(s for lane in lattice.lanes for s in lane.states))
     last = max(slot.last for slot in slots)
     pill = max([PILL, *(text_width(sub(s, last), style.STATE, True) + 10 for s in (*states, "x"))])
-    gap = pill + (2 * ARROW_ROOM if roomy else 2 * ARROW_ROOM - 4)
+    joined = is_joined(lattice)
+    gap = pill + (2 * ARROW_ROOM if roomy else 2 * ARROW_ROOM - 4) + BESIDE * joined
     columns: dict[tuple[int, Slot], Column] = {}
     x = 0.0
     for b, block in enumerate(lattice.blocks):
         for slot in block:
-            wide = max(f.fold_width(slot) for f in faces.values()) if slot.folded else width
+            folds = max(f.fold_width(slot) for f in faces.values()) + 2 * BESIDE * joined
+            wide = folds if slot.folded else width
             columns[b, slot] = Column(x, wide)
             x += wide + gap
         x += gap
     bottoms = [-9.0]
     for row in lattice.rows[:-1]:
         tallest = max(faces[lane].height for lane in row.lanes)
+        tallest += JOINED * any(lane.partner is not None for lane in row.lanes)
         bottoms.append(bottoms[-1] + tallest + UPPER_GAP)
     steps = sum(len(slot.steps) for slot in slots)
     title = f"{', '.join(dict.fromkeys(f.title for f in faces.values()))}, {plural(steps, 'step')}"

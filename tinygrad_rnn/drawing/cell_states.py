@@ -7,24 +7,25 @@ from collections.abc import Iterator
 from . import style
 from .anchors import Anchor
 from .cell_plan import COLLECT_RISE, PILL_HEIGHT, Plan, cell_id
+from .lanes import Lane, Output
+from .rails import is_joined
 from .slots import Slot
-from .unroll import Lane, Output
 from .words import class_name, sub, text_width
 
 
 def draw_states_out(plan: Plan, lane: Lane, slot: Slot) -> None:
     """Each state's pill after a slot, and the rails to it and from it into the next cell."""
-    face, column = plan.faces[lane], plan.column(lane, slot)
-    x, cell = column.right + plan.gap / 2, cell_id(lane, slot)
-    slots = plan.lattice.slots(lane)
+    face, cell, sign = plan.faces[lane], cell_id(lane, slot), plan.sign(lane)
+    step, x = plan.pill_after(lane, slot)
+    slots = plan.slots_run(lane)
     following = slots[slots.index(slot) + 1 :][:1]
     for state in lane.states:
         look, band = plan.looks[state], plan.height(lane, face.bands[state])
-        pill = _pill(plan, lane, state, slot.last, x)
+        pill = _pill(plan, lane, state, step, x)
         entry = plan.height(lane, face.enters_at(state))
-        left, up = x - plan.pill / 2, entry + PILL_HEIGHT / 2
-        start = (column.right - 0.5, band)
-        route = [start, (left, band)] if band == entry else [start, (x, band), (x, up)]
+        near, up = x - sign * plan.pill / 2, entry + PILL_HEIGHT / 2
+        start = (plan.leaves(lane, slot) - sign * 0.5, band)
+        route = [start, (near, band)] if band == entry else [start, (x, band), (x, up)]
         plan.picture.line(
             f"{cell}.{state}",
             pill,
@@ -39,19 +40,20 @@ def draw_states_out(plan: Plan, lane: Lane, slot: Slot) -> None:
 
 def draw_states_in(plan: Plan, lane: Lane) -> None:
     """The initial states, and the rail from another lane where one goes on from it."""
-    slot = plan.lattice.slots(lane)[0]
-    x = plan.column(lane, slot).left - plan.gap / 2
+    slot, (step, x) = plan.slots_run(lane)[0], plan.pill_before(lane)
     for state in lane.states:
-        pill = _pill(plan, lane, state, slot.first - 1, x)
+        pill = _pill(plan, lane, state, step, x)
         _draw_rail_in(plan, lane, state, pill, x, slot)
-        start = lane.calls[lane.steps[0]].inputs.get(state)
+        start = lane.start.inputs.get(state)
         output = None if start is None else plan.lattice.origin(start).output
         if output is not None and output.role != "y":
             _draw_handover(plan, output, pill, (x, plan.height(lane, 0)), state, lane)
     row = plan.lattice.rows[lane.row]
     if row.name and lane is row.lanes[0]:
         top = plan.height(lane, plan.faces[lane].title_middle)
-        right = plan.column(lane, slot).left - 6
+        right = plan.column(lane, plan.lattice.slots(lane)[0]).left - 6
+        if is_joined(plan.lattice):
+            right -= (plan.gap - plan.pill) / 2
         x = right - text_width(row.name, style.NOTE) / 2
         plan.picture.text(f"{lane.key}.row", row.name, x, top, style.NOTE, style.PLAIN)
 
@@ -73,13 +75,13 @@ def _pill(plan: Plan, lane: Lane, state: str, step: int, x: float) -> str:
 
 
 def _draw_rail_in(plan: Plan, lane: Lane, state: str, pill: str, x: float, slot: Slot) -> None:
-    face, column = plan.faces[lane], plan.column(lane, slot)
+    face, sign = plan.faces[lane], plan.sign(lane)
     y = plan.height(lane, face.enters_at(state))
     inset, end = (5.0, "z") if state == face.entering else (0.5, state)
     plan.picture.line(
         pill,
         f"{cell_id(lane, slot)}.{end}",
-        [(x + plan.pill / 2, y), (column.left + inset, y)],
+        [(x + sign * plan.pill / 2, y), (plan.enters(lane, slot) + sign * inset, y)],
         color=plan.looks[state].stroke,
         pen=style.RAIL_PEN,
         arrow=style.ARROW,
@@ -91,17 +93,17 @@ def _draw_handover(
     plan: Plan, output: Output, pill: str, at: tuple[float, float], state: str, lane: Lane
 ) -> None:
     """A rail from the last state of one lane to the first of another: they are the same value."""
-    last = plan.lattice.slots(output.lane)[-1]
-    x0 = plan.column(output.lane, last).right + plan.gap / 2 + plan.pill / 2
+    step, x = plan.pill_after(output.lane, plan.slots_run(output.lane)[-1])
+    x0 = x + plan.sign(output.lane) * plan.pill / 2
     y0 = plan.height(output.lane, plan.faces[output.lane].enters_at(output.role))
-    end = (at[0] - plan.pill / 2, plan.height(lane, plan.faces[lane].enters_at(state)))
+    y1 = plan.height(lane, plan.faces[lane].enters_at(state))
     plan.picture.line(
-        f"{output.lane.key}.{output.role}{last.last}",
+        f"{output.lane.key}.{output.role}{step}",
         pill,
-        [(x0, y0), end],
+        [(x0, y0), (at[0] - plan.sign(lane) * plan.pill / 2, y1)],
         color=plan.looks[state].stroke,
         pen=style.RAIL_PEN,
-        swing="" if y0 == end[1] else "h",
+        swing="" if y0 == y1 else "h",
         cls=f"rail {class_name(state)}",
     )
 
@@ -118,20 +120,29 @@ def output_anchors(plan: Plan) -> dict[tuple[Lane, int, str], Anchor]:
 def _slot_anchors(
     plan: Plan, lane: Lane, slot: Slot
 ) -> Iterator[tuple[tuple[Lane, int, str], Anchor]]:
-    face, column = plan.faces[lane], plan.column(lane, slot)
-    step = slot.steps[-1]
-    for state in lane.states:
-        x = column.right + plan.gap / 2 + plan.pill / 2
-        y = plan.height(lane, face.enters_at(state))
-        if slot is plan.lattice.slots(lane)[-1]:
-            yield (lane, step, state), Anchor(f"{lane.key}.{state}{slot.last}", x, y)
+    face, last = plan.faces[lane], slot is plan.slots_run(lane)[-1]
+    number, x = plan.pill_after(lane, slot)
+    if last:
+        for state in lane.states:
+            y, id = plan.height(lane, face.enters_at(state)), f"{lane.key}.{state}{number}"
+            yield (lane, number - 1, state), _end_of(plan, lane, id, x, y)
     if lane.collected:
         box = next(n for n in plan.picture.nodes if n.id == f"{lane.key}.y{slot.first}")
-        side = (box.sides[2], box.y) if slot is plan.lattice.slots(lane)[-1] else None
+        right = slot is plan.lattice.slots(lane)[-1] and lane.partner is None
+        side = (box.sides[2], box.y) if right else None
         anchor = Anchor(box.id, box.x, box.sides[3], rise=box.sides[3] + COLLECT_RISE, side=side)
         for inside in slot.steps:
             for role in (lane.out_role, "y"):
-                yield (lane, inside, role), anchor
+                if role == "y" or lane.partner is None:
+                    yield (lane, inside, role), anchor
+
+
+def _end_of(plan: Plan, lane: Lane, id: str, x: float, y: float) -> Anchor:
+    """The end of a rail: at the right, or at the left, from where a line must go over everything."""
+    if not lane.backwards:
+        return Anchor(id, x + plan.pill / 2, y)
+    rise = max(plan.top(i) for i in range(len(plan.bottoms))) + 2 * COLLECT_RISE
+    return Anchor(id, x, y + PILL_HEIGHT / 2, rise=rise)
 
 
 def bar_ends(plan: Plan) -> dict[int, Anchor]:

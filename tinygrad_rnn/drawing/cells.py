@@ -8,13 +8,14 @@ from .cell_inputs import draw_inputs, row_of_inputs
 from .cell_plan import INPUT_HEIGHT, OUTPUT_RISE, Plan, cell_id, make_plan
 from .cell_states import bar_ends, draw_states_in, draw_states_out, output_anchors
 from .faces import BAND, CHIP_GAP, CHIP_HEIGHT, Z_HEIGHT, fold_count, fold_heading
+from .lanes import Lane
 from .legend import Item, draw_legend
 from .outside import draw_after, draw_before
-from .shapes import Picture
+from .shapes import Picture, Point
 from .slab import Tap, draw_slabs, use_class
 from .slots import Slot
 from .style import Look
-from .unroll import Lane, Lattice
+from .unroll import Lattice
 from .words import class_name, plural, span, sub, text_width
 
 
@@ -48,11 +49,11 @@ def _draw_cell(plan: Plan, lane: Lane, slot: Slot) -> None:
     """The box of one slot: frame, title, bands, chips and the row z."""
     picture, face, column = plan.picture, plan.faces[lane], plan.column(lane, slot)
     cell, middle = cell_id(lane, slot), column.left + column.width / 2
-    bottom = plan.height(lane, 0)
+    bottom, ended = plan.height(lane, 0), is_ended(lane, slot)
     picture.frame(
         cell,
         (column.left, bottom, column.right, bottom + face.height),
-        style.OP,
+        style.FAINT if ended else style.OP,
         dashed=slot.folded,
         tooltip=lane.path,
     )
@@ -63,14 +64,15 @@ def _draw_cell(plan: Plan, lane: Lane, slot: Slot) -> None:
         middle,
         bottom + face.title_middle,
         style.TITLE,
-        style.SECOND if slot.folded else style.INK,
+        style.SECOND if slot.folded else style.FAINT.text if ended else style.INK,
         bold=not slot.folded,
     )
     for state, y in face.bands.items():
-        look = plan.looks[state]
+        look = style.FAINT if ended else plan.looks[state]
+        text = face.held_text(state, slot.first) if ended else face.band_text(state, slot.first)
         picture.box(
             f"{cell}.{state}",
-            "·  ·  ·" if slot.folded else face.band_text(state, slot.first),
+            "·  ·  ·" if slot.folded else text,
             middle,
             bottom + y,
             column.width - 1,
@@ -91,6 +93,11 @@ def _draw_cell(plan: Plan, lane: Lane, slot: Slot) -> None:
             _draw_z(plan, lane, slot, text, size)
 
 
+def is_ended(lane: Lane, slot: Slot) -> bool:
+    """Whether a step drawn alone is beyond the length of every sequence."""
+    return not slot.folded and slot.steps[0] in lane.ended
+
+
 def _draw_chips(plan: Plan, lane: Lane, slot: Slot) -> None:
     face, column = plan.faces[lane], plan.column(lane, slot)
     width = (column.width - 2 * 5 - CHIP_GAP) / 2
@@ -104,7 +111,7 @@ def _draw_chips(plan: Plan, lane: Lane, slot: Slot) -> None:
             plan.height(lane, face.chip_row(i // 2)),
             width,
             CHIP_HEIGHT,
-            style.GATE_CHIP,
+            style.FAINT if is_ended(lane, slot) else style.GATE_CHIP,
             "gate",
             size=style.NOTE,
         )
@@ -119,7 +126,7 @@ def _draw_z(plan: Plan, lane: Lane, slot: Slot, text: str, size: float) -> None:
         plan.height(lane, plan.faces[lane].z_middle),
         column.width - 10,
         Z_HEIGHT,
-        style.OP,
+        style.FAINT if is_ended(lane, slot) else style.OP,
         "z",
         size=size,
         dashed=slot.folded,
@@ -176,17 +183,22 @@ def _draw_tap(plan: Plan, lane: Lane, slot: Slot) -> Tap | None:
 
 
 def _draw_outputs(plan: Plan, lane: Lane) -> None:
-    """The y above each cell of the last layer: y_t is h_t, not another value."""
+    """The y above each cell of the last layer: y_t is h_t, not another value, or the h of both ways."""
     if not lane.collected:
         return
     face, role = plan.faces[lane], lane.out_role
     own = any(output.lane is lane and output.role == "y" for output in plan.lattice.made.values())
     look = style.OP if own or role not in plan.looks else plan.looks[role]
+    look = plan.looks[role] if lane.partner is not None else look
     for slot in plan.lattice.slots(lane):
         column = plan.column(lane, slot)
         x, top = column.left + column.width / 2, plan.height(lane, face.height)
         name = span("y", slot.first, slot.last)
         same = "" if own or slot.folded else f" = {sub(role, slot.first)}"
+        if lane.partner is not None and not slot.folded:
+            same = " = [fwd; rev]"
+        if slot.steps[0] in lane.ended and not slot.folded and not own:
+            same, look = " = 0", style.FAINT
         width = max(58.0, text_width(name + same, 9.5) + 12)
         box = plan.picture.box(
             f"{lane.key}.y{slot.first}",
@@ -208,6 +220,25 @@ def _draw_outputs(plan: Plan, lane: Lane) -> None:
             pen=style.INPUT_PEN,
             arrow=style.SMALL_ARROW,
         )
+        if lane.partner is not None:
+            _draw_joining(plan, lane.partner, slot, box, (x + width / 2, top + OUTPUT_RISE))
+
+
+def _draw_joining(plan: Plan, lane: Lane, slot: Slot, box: str, end: Point) -> None:
+    """From a cell of the forward direction, past the cell above it, to the output that joins both."""
+    column, beside = plan.column(lane, slot), plan.beside_right(lane, slot)
+    x, top = column.left + column.width / 2, plan.height(lane, plan.faces[lane].height)
+    route = [(x, top), (x, top + 9), (beside, top + 9), (beside, end[1]), end]
+    plan.picture.line(
+        f"{cell_id(lane, slot)}.title",
+        box,
+        route,
+        color=plan.looks[lane.out_role].stroke,
+        pen=style.INPUT_PEN,
+        arrow=style.SMALL_ARROW,
+        radius=5,
+        cls=f"up h t{slot.first}",
+    )
 
 
 def _draw_legend(plan: Plan) -> None:
@@ -220,6 +251,8 @@ def _draw_legend(plan: Plan) -> None:
     if any(slot.folded for slot in (s for block in plan.lattice.blocks for s in block)):
         items.append(Item("dashed: steps not drawn one by one", "dashed"))
     formulas = [f for face in plan.faces.values() for f in (*face.formulas.values(), face.z)]
+    if any(lane.ended for lane in plan.lattice.lanes):
+        items.append(Item("grey: beyond the length of every sequence, states hold still", "text"))
     if any("*" in formula for formula in formulas):
         items.append(Item("* elementwise", "text"))
     left = min([0.0, *(frame.box[0] for frame in plan.picture.frames)])

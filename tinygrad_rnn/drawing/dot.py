@@ -26,8 +26,9 @@ def to_dot(graph: Graph, level: str = "auto", *, steps: Sequence[int] | None = N
     """
     from .auto import auto_dot
     from .cells import draw_cells
+    from .lanes import NoLatticeError
     from .ops import draw_ops
-    from .unroll import NoLatticeError, unroll
+    from .unroll import unroll
 
     if level not in LEVELS:
         raise ValueError(f"level={level!r}: expected one of {', '.join(map(repr, LEVELS))}")

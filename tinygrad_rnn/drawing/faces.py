@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import style
+from .lanes import Lane
 from .slots import Slot
-from .unroll import Lane
 from .words import (
     OPERATORS,
     SYMBOLS,
@@ -45,6 +45,7 @@ class Face:
     entering: str
     states: tuple[str, ...]
     room_for_fold: bool
+    back: int = -1  # from a step to the one whose state it takes
 
     @property
     def z_middle(self) -> float:
@@ -107,11 +108,28 @@ class Face:
         """The formula of a state at one step, counted from 1."""
         formula = self.formulas[state]
         left = sub(state, step)
-        return f"{left} = {at_step(formula, self.states, step)}" if formula else left
+        return (
+            f"{left} = {at_step(formula, self.states, step, step + self.back)}" if formula else left
+        )
+
+    def held_text(self, state: str, step: int) -> str:
+        """What a state is at a step beyond the length of every sequence."""
+        return f"{sub(state, step)} = {sub(state, step + self.back)}"
 
     def z_text(self, step: int, size: float, room: float) -> str:
         """The row z at one step, broken into lines."""
-        return fold_terms(f"z = {at_step(self.z, self.states, step)}", size, room)
+        dated = at_step(self.z, self.states, step, step + self.back)
+        if "; " in dated:
+            return dated.replace("; ", "\n")
+        return fold_terms(f"z = {dated}", size, room)
+
+    def _z_halves(self, step: int) -> list[str]:
+        """What a line of the row z must have room for, at least."""
+        dated = at_step(self.z, self.states, step, step + self.back)
+        if "; " in dated:
+            return dated.split("; ")
+        terms = [f"+ {term}" for term in dated.split(" + ")]
+        return [" ".join(terms[: (len(terms) + 1) // 2]), *terms]
 
     def z_size(self, width: float) -> float:
         """The type size of the row z: roomy cells have a larger one."""
@@ -126,9 +144,7 @@ class Face:
             needs.append(text_width(self.heading(step), style.TITLE, True) + 10)
             needs += [text_width(self.band_text(s, step), style.NOTE) + 8 for s in self.states]
             if self.z:
-                terms = [f"+ {term}" for term in at_step(self.z, self.states, step).split(" + ")]
-                halves = [" ".join(terms[: (len(terms) + 1) // 2]), *terms]
-                needs += [text_width(half, size) + 24 for half in halves]
+                needs += [text_width(half, size) + 24 for half in self._z_halves(step)]
         chip = max((text_width(c, style.NOTE) for c in self.chips), default=0) + 6
         needs.append(2 * chip + CHIP_GAP + 10 if len(self.chips) > 1 else chip + 10)
         return float(-(-max(needs) // 2) * 2)
@@ -155,20 +171,37 @@ def fold_heading(slot: Slot) -> str:
 
 def face_of(lane: Lane, nodes: Sequence[GraphNode], weights: Iterable[str], folded: bool) -> Face:
     """The face of a lane's cells: from the cell's equations, else from the recorded names and ops."""
-    call = lane.calls[lane.steps[0]]
-    z = without_missing(lane.equations.get("z", ""), weights)
+    call = lane.start
+    z = _row(lane, [name.removesuffix("_reverse") for name in weights])
+    z = _of_reset(lane, nodes, z)
     entering = next((s for s in reversed(lane.states) if _occurs(f"{s}'", z)), "")
     formulas = {
         state: _formula(lane.equations.get(state, ""), nodes, call.outputs.get(state))
         for state in lane.states
     }
-    reserved = {*lane.states, "x", "z", ""}
+    reserved = {*lane.states, "x", ""} | ({"z"} - set(lane.gates))
     named = dict.fromkeys(nodes[i].name for i in call.nodes if nodes[i].name not in reserved)
     chips = tuple(f"{lane.gates[n]} {n}" if n in lane.gates else n for n in named)
     if not lane.states and not chips:
         ops = (SYMBOLS.get(nodes[i].op, nodes[i].op) for i in call.nodes)
         chips = tuple(dict.fromkeys(op for op in ops if op != lane.title))
-    return Face(lane.title, formulas, z, chips, entering, lane.states, folded)
+    back = 1 if lane.backwards else -1
+    return Face(lane.title, formulas, z, chips, entering, lane.states, folded, back)
+
+
+def _row(lane: Lane, weights: Iterable[str]) -> str:
+    """What the row z says: the sum that the gates are parts of, else the products that they share."""
+    names = list(weights)
+    products = lane.equations.get("products", "").split("; ")
+    formula = lane.equations.get("z", "") if "z" not in lane.gates else ""
+    return without_missing(formula, names) or "; ".join(without_missing(p, names) for p in products)
+
+
+def _of_reset(lane: Lane, nodes: Sequence[GraphNode], row: str) -> str:
+    """The row of a GRU whose reset comes before the product, as recorded: it takes h' and r * h'."""
+    linear = [i for i in lane.start.nodes if nodes[i].op == "linear"]
+    before = any(nodes[k].op == "mul" for i in linear for k in nodes[i].inputs)
+    return row.replace("W_hh h'", "W_hh [h', r * h']") if before and "; " in row else row
 
 
 def _occurs(word: str, formula: str) -> bool:
@@ -180,6 +213,8 @@ def _formula(equation: str, nodes: Sequence[GraphNode], output: int | None) -> s
     if output is None or not nodes[output].inputs:
         return equation
     op, operands = nodes[output].op, nodes[output].inputs
+    if op == "linear" and equation:
+        return f"W_hr ({equation})"
     symbol = SYMBOLS.get(op, op)
     if not equation:
         return f"… {symbol} …" if len(operands) == 2 and symbol in OPERATORS else f"{symbol}(…)"

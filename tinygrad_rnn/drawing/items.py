@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from . import style
+from .lanes import Output
 from .plumbing import PLUMBING, THROUGH
 from .style import Look
-from .unroll import Lattice, Output
+from .unroll import Lattice
 from .words import SYMBOLS, op_words, shape_text, text_width
 
 if TYPE_CHECKING:

@@ -6,15 +6,18 @@ from dataclasses import dataclass, field
 
 from . import style
 from .faces import fold_count, fold_heading
+from .lanes import Lane, NoLatticeError
 from .params import HEIGHT as PARAM_HEIGHT
+from .rails import BESIDE, Rails, is_joined
 from .shapes import Picture, Point
 from .slots import Slot
 from .style import Look, state_looks
 from .templates import Spot, Template
-from .unroll import Lane, Lattice, NoLatticeError
+from .unroll import Lattice
 from .words import plural, span, sub, text_width
 
 PILL, PILL_HEIGHT, SPACE, BUS_PITCH, TAP_APART = 28.0, 24.0, 16.0, 48.0, 12.0
+JOINED = 46.0  # the room above steps for the joined outputs of two directions
 ROW_GAP, CHANNEL, RISE, FOLD_TAP, FEED = 34.0, 14.0, 16.0, 16.0, 18.0
 
 
@@ -28,7 +31,7 @@ class Bus:
 
 
 @dataclass
-class Plan:
+class Plan(Rails):
     """All positions that the parts of the picture share."""
 
     lattice: Lattice
@@ -49,6 +52,11 @@ class Plan:
     def width(self, lane: Lane, slot: Slot) -> float:
         """The width of a slot's frame."""
         return self.shifts[lane.block, slot][1]
+
+    def edges(self, lane: Lane, slot: Slot) -> tuple[float, float]:
+        """The left and the right side of a slot's frame."""
+        left, width = self.shifts[lane.block, slot]
+        return left, left + width
 
     def at(self, lane: Lane, slot: Slot, point: Point) -> Point:
         """A point of the lane's template, in the picture."""
@@ -72,7 +80,7 @@ def make_plan(
     states = tuple(dict.fromkeys(s for lane in lattice.lanes for s in lane.states))
     names = [text_width(sub(s, last), style.STATE, True) + 10 for s in (*states, "x")]
     pill = max([PILL, *names])
-    gap = pill + SPACE + 1
+    gap = pill + SPACE + 1 + BESIDE * is_joined(lattice)
     shifts: dict[tuple[int, Slot], tuple[float, float]] = {}
     x = 1.0
     for b, block in enumerate(lattice.blocks):
@@ -90,6 +98,7 @@ def make_plan(
     for i, row in enumerate(lattice.rows):
         sides = _sides(lattice, row.lanes, templates, roles)
         base, here_buses, top = _stack(row.lanes, templates, sides, top, None if i else feed)
+        top += JOINED * any(lane.partner is not None for lane in row.lanes)
         bases.append(base)
         buses.append(here_buses)
     steps = sum(len(slot.steps) for slot in slots)
@@ -109,18 +118,18 @@ def _sides(
     for lane in lanes:
         for slot in lattice.slots(lane):
             for spot in templates[lane].spots:
-                for parameter in operand_params(lattice, roles.get((lane, slot), {}), spot):
+                for parameter in operand_params(lattice, lane, roles.get((lane, slot), {}), spot):
                     if sides.setdefault(parameter, spot.side) != spot.side or not spot.side:
                         raise NoLatticeError
     return sides
 
 
-def operand_params(lattice: Lattice, roles: dict[str, int], spot: Spot) -> list[int]:
-    """The Parameters among an op's operands."""
+def operand_params(lattice: Lattice, lane: Lane, roles: dict[str, int], spot: Spot) -> list[int]:
+    """The cell's Parameters among an op's operands."""
     if spot.role not in roles:
         return []
-    inputs = lattice.nodes[roles[spot.role]].inputs
-    return [i for i in inputs if lattice.nodes[i].op == "parameter"]
+    inputs = spot.params or lattice.nodes[roles[spot.role]].inputs
+    return [i for i in inputs if i in lane.uses]
 
 
 def _stack(
@@ -167,6 +176,4 @@ def step_id(lane: Lane, slot: Slot) -> str:
 
 def entry_height(plan: Plan, lane: Lane, state: str) -> float:
     """The height at which a state comes in, and its pill stands."""
-    spots = plan.templates[lane].spots
-    entry = next(spot for spot in spots if f"{state}'" in spot.takes)
-    return entry.y + plan.bases[lane.row]
+    return plan.templates[lane].entry(state) + plan.bases[lane.row]

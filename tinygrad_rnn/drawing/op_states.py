@@ -6,24 +6,25 @@ from collections.abc import Iterator
 
 from . import style
 from .anchors import Anchor
-from .op_plan import CHANNEL, PILL_HEIGHT, RISE, Plan, entry_height, step_id
+from .lanes import Lane, NoLatticeError, Output
+from .op_joined import draw_from_joined, joined_anchors, leave_point, row_top
+from .op_plan import CHANNEL, JOINED, PILL_HEIGHT, RISE, Plan, entry_height, step_id
 from .params import HEIGHT as PARAM_HEIGHT
+from .plumbing import PLUMBING
 from .shapes import Point
 from .slots import Slot
 from .style import Look
-from .unroll import Lane, NoLatticeError, Output
 from .words import class_name, span, sub, text_width
 
 
 def draw_states_out(plan: Plan, lane: Lane, slot: Slot) -> None:
     """Each state's pill after a slot, the rail to it, and the rail into the next slot."""
-    right = plan.left(lane, slot) + plan.width(lane, slot)
-    x = right + plan.gap / 2
-    slots = plan.lattice.slots(lane)
+    (step, x), sign = plan.pill_after(lane, slot), plan.sign(lane)
+    slots = plan.slots_run(lane)
     following = slots[slots.index(slot) + 1 :][:1]
     for state in lane.states:
-        pill, y = _pill(plan, lane, state, slot.last, x)
-        end = (x - plan.pill / 2, y)
+        pill, y = _pill(plan, lane, state, step, x)
+        end = (x - sign * plan.pill / 2, y)
         tail, route = _way_out(plan, lane, slot, state, end)
         plan.picture.line(
             tail,
@@ -32,37 +33,38 @@ def draw_states_out(plan: Plan, lane: Lane, slot: Slot) -> None:
             color=plan.looks[state].stroke,
             pen=style.RAIL_PEN,
             cls=f"rail {class_name(state)}",
-            radius=10,
+            swing="h" if plan.templates[lane].curved and not slot.folded else "",
         )
         for after in following:
-            _draw_rail_in(plan, lane, after, state, pill, (x + plan.pill / 2, y))
+            _draw_rail_in(plan, lane, after, state, pill, (x + sign * plan.pill / 2, y))
 
 
 def draw_states_in(plan: Plan, lane: Lane) -> None:
     """The initial states and their rails, and the name of the row where there are several."""
-    slot = plan.lattice.slots(lane)[0]
-    x = plan.left(lane, slot) - plan.gap / 2
+    slot, (step, x), sign = plan.slots_run(lane)[0], plan.pill_before(lane), plan.sign(lane)
     for state in lane.states:
-        pill, y = _pill(plan, lane, state, slot.first - 1, x)
-        _draw_rail_in(plan, lane, slot, state, pill, (x + plan.pill / 2, y))
-        start = lane.calls[lane.steps[0]].inputs.get(state)
+        pill, y = _pill(plan, lane, state, step, x)
+        _draw_rail_in(plan, lane, slot, state, pill, (x + sign * plan.pill / 2, y))
+        start = lane.start.inputs.get(state)
         output = None if start is None else plan.lattice.origin(start).output
         if output is not None and output.role != "y":
-            _draw_handover(plan, output, pill, (x - plan.pill / 2, y))
+            _draw_handover(plan, output, pill, (x - sign * plan.pill / 2, y))
     row = plan.lattice.rows[lane.row]
     if row.name and lane is row.lanes[0]:
         y = plan.frame(lane)[1] - 12
-        right = plan.left(lane, slot) - 6 - text_width(row.name, style.NOTE) / 2
+        right = (
+            plan.left(lane, plan.lattice.slots(lane)[0]) - 6 - text_width(row.name, style.NOTE) / 2
+        )
         plan.picture.text(f"{lane.key}.row", row.name, right, y, style.NOTE, style.PLAIN)
 
 
 def _draw_handover(plan: Plan, output: Output, pill: str, end: Point) -> None:
     """A rail from the last state of one lane to the first of another: they are the same value."""
-    last = plan.lattice.slots(output.lane)[-1]
-    right = plan.left(output.lane, last) + plan.width(output.lane, last)
-    start = (right + (plan.gap + plan.pill) / 2, entry_height(plan, output.lane, output.role))
+    step, x = plan.pill_after(output.lane, plan.slots_run(output.lane)[-1])
+    x += plan.sign(output.lane) * plan.pill / 2
+    start = (x, entry_height(plan, output.lane, output.role))
     plan.picture.line(
-        f"{output.lane.key}.{output.role}{last.last}",
+        f"{output.lane.key}.{output.role}{step}",
         pill,
         [start, end],
         color=plan.looks[output.role].stroke,
@@ -74,12 +76,12 @@ def _draw_handover(plan: Plan, output: Output, pill: str, end: Point) -> None:
 
 def draw_rail_through(plan: Plan, lane: Lane, slot: Slot, state: str) -> None:
     """A state on its way through folded steps."""
-    y, left = entry_height(plan, lane, state), plan.left(lane, slot)
-    right, step = left + plan.width(lane, slot), step_id(lane, slot)
+    y, step = entry_height(plan, lane, state), step_id(lane, slot)
+    a, b = plan.enters(lane, slot), plan.leaves(lane, slot)
     plan.picture.line(
-        plan.picture.port(f"{step}.in.{state}", left, y),
-        plan.picture.port(f"{step}.out.{state}", right, y),
-        [(left, y), (right, y)],
+        plan.picture.port(f"{step}.in.{state}", a, y),
+        plan.picture.port(f"{step}.out.{state}", b, y),
+        [(a, y), (b, y)],
         color=plan.looks[state].stroke,
         pen=style.RAIL_PEN,
         dashed=True,
@@ -109,34 +111,34 @@ def _way_out(plan: Plan, lane: Lane, slot: Slot, state: str, end: Point) -> tupl
     """From the op that writes a state (or a folded frame's edge) to the state's pill."""
     step = step_id(lane, slot)
     if slot.folded:
-        start = (plan.left(lane, slot) + plan.width(lane, slot), end[1])
-        return f"{step}.out.{state}", [start, end]
+        return f"{step}.out.{state}", [(plan.leaves(lane, slot), end[1]), end]
     template = plan.templates[lane]
-    spot = template.spot(template.states[state])
-    route = [plan.at(lane, slot, p) for p in template.routes.get((spot.role, state), ())[:-1]]
-    if not route:
-        route = [plan.at(lane, slot, (spot.x + spot.width / 2, spot.y))]
-    return f"{step}.{spot.role}", [*route, end]
+    route = [plan.at(lane, slot, p) for p in template.way_out(state)[:-1]]
+    return f"{step}.{template.states[state]}", [*route, end]
 
 
 def _draw_rail_in(plan: Plan, lane: Lane, slot: Slot, state: str, pill: str, start: Point) -> None:
-    step, left = step_id(lane, slot), plan.left(lane, slot)
+    """From a state's pill to every op that takes it; the straight way is the rail."""
+    step, template = step_id(lane, slot), plan.templates[lane]
+    ways: list[tuple[str, list[Point]]] = []
     if slot.folded:
-        end, head = (left, start[1]), f"{step}.in.{state}"
+        ways.append((f"{step}.in.{state}", [start, (plan.enters(lane, slot), start[1])]))
     else:
-        template = plan.templates[lane]
-        spot = next(spot for spot in template.spots if f"{state}'" in spot.takes)
-        end = plan.at(lane, slot, (spot.x - spot.width / 2, spot.y))
-        head = f"{step}.{spot.role}"
-    plan.picture.line(
-        pill,
-        head,
-        [start, end],
-        color=plan.looks[state].stroke,
-        pen=style.RAIL_PEN,
-        arrow=style.ARROW,
-        cls=f"rail {class_name(state)}",
-    )
+        for spot in template.takers(f"{state}'"):
+            inside = [plan.at(lane, slot, p) for p in template.way_in(f"{state}'", spot)]
+            ways.append((f"{step}.{spot.role}", [start, *inside[1:]]))
+    for head, route in ways:
+        straight = len(ways) == 1 or all(y == start[1] for _, y in route)
+        plan.picture.line(
+            pill,
+            head,
+            route,
+            color=plan.looks[state].stroke,
+            pen=style.RAIL_PEN if straight else style.INPUT_PEN,
+            arrow=style.ARROW if straight else style.SMALL_ARROW,
+            cls=f"rail {class_name(state)}",
+            swing="h" if template.curved else "",
+        )
 
 
 def draw_inputs(plan: Plan, lane: Lane) -> Iterator[Anchor]:
@@ -148,8 +150,12 @@ def draw_inputs(plan: Plan, lane: Lane) -> Iterator[Anchor]:
         source = origin.output
         look = style.INPUT if source is None else plan.looks.get(source.role, style.INPUT)
         name = span("x" if source is None else source.role, slot.first, slot.last)
+        if source is not None and source.lane.partner is not None:
+            look = plan.looks[source.lane.out_role]
         width = max(plan.pill, text_width(name, style.STATE, True) + 10)
         x, y = plan.at(lane, slot, template.input)
+        if not plan.edges(lane, slot)[0] < x < plan.edges(lane, slot)[1]:
+            x = plan.enters(lane, slot) - plan.sign(lane) * plan.gap / 2
         if slot.folded:
             x, y = plan.left(lane, slot) + width / 2 + 2, plan.frame(lane)[0] - 18
         pill = plan.picture.box(
@@ -170,6 +176,9 @@ def draw_inputs(plan: Plan, lane: Lane) -> Iterator[Anchor]:
         if source is not None:
             if source.lane.row >= lane.row or origin.via:
                 raise NoLatticeError
+            if source.lane.partner is not None:
+                draw_from_joined(plan, lane, slot, source.lane)
+                continue
             _draw_from_below(plan, lane, slot, source.lane, pill, (x, y))
         elif plan.lattice.nodes[origin.node].op not in ("input", "literal"):
             yield Anchor(pill, x, y - PILL_HEIGHT / 2, origin.node)
@@ -183,19 +192,24 @@ def _draw_input_line(
     box: tuple[float, float, float],
     color: str,
 ) -> None:
+    """From an input to every op that takes it."""
     template, step = plan.templates[lane], step_id(lane, slot)
     x, y, width = box
+    ways: list[tuple[str, list[Point]]] = []
     if slot.folded:
         end = (x, plan.frame(lane)[0])
-        head, route = plan.picture.port(f"{step}.in.x", *end), [(x, y + PILL_HEIGHT / 2), end]
+        ways.append((plan.picture.port(f"{step}.in.x", *end), [(x, y + PILL_HEIGHT / 2), end]))
     else:
-        spot = next(spot for spot in template.spots if "x" in spot.takes)
-        way = template.routes.get(("x", spot.role))
-        ends = way or ((0.0, 0.0), (spot.x - spot.width / 2, spot.y))
-        route = [plan.at(lane, slot, point) for point in ends]
-        route[0] = route[0] if way else (x + width / 2, y)
-        head = f"{step}.{spot.role}"
-    plan.picture.line(pill, head, route, color=color, arrow=style.SMALL_ARROW, radius=10)
+        for spot in template.takers("x"):
+            route = [plan.at(lane, slot, point) for point in template.way_in("x", spot)]
+            if route[0][1] == y:
+                route[0] = (x + plan.sign(lane) * width / 2, y)
+            ways.append((f"{step}.{spot.role}", route))
+    for head, route in ways:
+        swing = "h" if template.curved and not slot.folded else ""
+        plan.picture.line(
+            pill, head, route, color=color, arrow=style.SMALL_ARROW, radius=10, swing=swing
+        )
 
 
 def _draw_from_below(plan: Plan, lane: Lane, slot: Slot, lower: Lane, pill: str, at: Point) -> None:
@@ -209,11 +223,7 @@ def _draw_from_below(plan: Plan, lane: Lane, slot: Slot, lower: Lane, pill: str,
         start = (at[0], plan.frame(lower)[1])
         tail = plan.picture.port(f"{step}.up", *start)
     else:
-        start = plan.at(lower, slot, template.leave)
-        spot = template.spot(template.states["h"])
-        tail = f"{step}.{spot.role}"
-        if start[1] != spot.y + spot.height / 2 + plan.bases[lower.row]:
-            plan.picture.dot(f"{step}.up.dot", *start, style.H.stroke)
+        start, tail = leave_point(plan, lower, slot), f"{step}.{template.states['h']}"
     end = (at[0], at[1] - PILL_HEIGHT / 2)
     plan.picture.line(
         tail,
@@ -231,15 +241,24 @@ def _draw_from_below(plan: Plan, lane: Lane, slot: Slot, lower: Lane, pill: str,
 def output_anchors(plan: Plan) -> dict[tuple[Lane, int, str], Anchor]:
     """Where a line may start for each output: the last pills, and h over the top of its step."""
     anchors: dict[tuple[Lane, int, str], Anchor] = {}
+    nodes = plan.lattice.nodes
+    if all(nodes[i].op in PLUMBING for i in plan.lattice.after):
+        return anchors
     boxes = {node.id: node for node in plan.picture.nodes}
     lanes = list(plan.lattice.lanes)
     for lane in lanes:
         slots = plan.lattice.slots(lane)
         for state in lane.states:
-            pill = boxes[f"{lane.key}.{state}{slots[-1].last}"]
-            key = (lane, slots[-1].steps[-1], state)
+            step, _ = plan.pill_after(lane, plan.slots_run(lane)[-1])
+            pill = boxes[f"{lane.key}.{state}{step}"]
+            key = (lane, step - 1, state)
             anchors[key] = Anchor(pill.id, pill.sides[2], pill.y)
-        if lane.collected and lane.on_top(lanes):
+            if lane.backwards:
+                rise = max(row_top(plan, i) for i in range(len(plan.bases))) + 2 * RISE + JOINED
+                anchors[key] = Anchor(pill.id, pill.x, pill.sides[3], rise=rise)
+        if lane.partner is not None:
+            anchors |= joined_anchors(plan, lane)
+        elif lane.collected and lane.on_top(lanes):
             for slot in slots:
                 _add_rising(plan, lane, slot, anchors)
     return anchors
@@ -255,11 +274,7 @@ def _add_rising(
         x, y = plan.left(lane, slot) + plan.width(lane, slot) - 24, plan.frame(lane)[1]
         id = f"{step}.heading"
     else:
-        template = plan.templates[lane]
-        x, y = plan.at(lane, slot, template.leave)
-        id = f"{step}.{template.states[role]}"
-        if template.spot(template.states[role]).y + plan.bases[lane.row] == y:
-            plan.picture.dot(f"{step}.up.dot", x, y, style.H.stroke)
+        (x, y), id = leave_point(plan, lane, slot), f"{step}.{plan.templates[lane].states[role]}"
     for inside in slot.steps:
         last = anchors.get((lane, inside, role))
         side = None if last is None else (last.x, last.y)

@@ -7,7 +7,9 @@ from itertools import pairwise
 from . import style
 from .anchors import fed_states
 from .faces import fold_count, fold_heading
+from .lanes import Lane, NoLatticeError
 from .legend import Item, draw_legend
+from .op_joined import draw_joined
 from .op_plan import (
     FOLD_TAP,
     TAP_APART,
@@ -30,25 +32,16 @@ from .outside import draw_after, draw_before
 from .params import bus_class, draw_param, param_width, tap_class
 from .shapes import Picture, Point
 from .slots import Slot
-from .templates import Spot, Template, match
-from .unroll import Lane, Lattice, NoLatticeError
+from .step_graph import read_step
+from .step_layout import lay_out
+from .templates import Spot, Template, match, mirrored
+from .unroll import Lattice
 from .words import SYMBOLS, plural, text_width
 
 
 def draw_ops(lattice: Lattice) -> Picture:
     """Lay out every step by its cell's template. Raises NoLatticeError where a cell has none."""
-    templates: dict[Lane, Template] = {}
-    roles: dict[tuple[Lane, Slot], dict[str, int]] = {}
-    for lane in lattice.lanes:
-        for slot in lattice.slots(lane):
-            if slot.folded:
-                continue
-            matched = match(lattice.nodes, lane.calls[slot.steps[0]])
-            if matched is None or templates.setdefault(lane, matched[0]) is not matched[0]:
-                raise NoLatticeError
-            roles[lane, slot] = matched[1]
-        if lane not in templates:
-            raise NoLatticeError
+    templates, roles = _templates(lattice)
     plan = make_plan(lattice, templates, roles)
     for lane in lattice.lanes:
         for slot in lattice.slots(lane):
@@ -58,14 +51,42 @@ def draw_ops(lattice: Lattice) -> Picture:
                 _draw_step(plan, lane, slot, roles[lane, slot])
             draw_states_out(plan, lane, slot)
         draw_states_in(plan, lane)
-    fed = [anchor for lane in lattice.lanes for anchor in draw_inputs(plan, lane)]
     _draw_buses(plan)
+    for lane in lattice.lanes:
+        draw_joined(plan, lane)
+    fed = [anchor for lane in lattice.lanes for anchor in draw_inputs(plan, lane)]
     feed = min((anchor.y for anchor in fed), default=0.0)
     feed = min(feed, *(plan.frame(lane)[0] for lane in lattice.rows[0].lanes)) - 8
     draw_before(plan.picture, lattice, fed, fed_states(lattice, plan.picture), feed)
     draw_after(plan.picture, lattice, output_anchors(plan), bus_ends(plan), collapse=False)
     _draw_legend(plan)
     return plan.picture
+
+
+def _templates(
+    lattice: Lattice,
+) -> tuple[dict[Lane, Template], dict[tuple[Lane, Slot], dict[str, int]]]:
+    """The template of each lane, and for each step drawn the node of each of its roles.
+
+    Raises NoLatticeError where the steps of a lane differ from one another.
+    """
+    templates: dict[Lane, Template] = {}
+    roles: dict[tuple[Lane, Slot], dict[str, int]] = {}
+    for lane in lattice.lanes:
+        for slot in lattice.slots(lane):
+            if slot.folded:
+                continue
+            call = lane.calls[slot.steps[0]]
+            matched = match(lattice.nodes, call)
+            if matched is None:
+                step, found = read_step(lattice.nodes, call, lane.states)
+                matched = lay_out(step, tuple(lane.gates.items())), found
+            if templates.setdefault(lane, matched[0]) is not matched[0]:
+                raise NoLatticeError
+            roles[lane, slot] = matched[1]
+        if lane not in templates:
+            raise NoLatticeError
+    return {k: mirrored(t) if k.backwards else t for k, t in templates.items()}, roles
 
 
 def _draw_step(plan: Plan, lane: Lane, slot: Slot, roles: dict[str, int]) -> None:
@@ -81,15 +102,14 @@ def _draw_step(plan: Plan, lane: Lane, slot: Slot, roles: dict[str, int]) -> Non
     for k, (text, *at) in enumerate(template.texts):
         x, y = plan.at(lane, slot, (at[0], at[1]))
         picture.text(f"{step}.text{k}", text, x, y, style.SMALL, style.PLAIN)
-    if template.junction is not None:
-        role, point = template.junction
-        color = template.spot(role).look.stroke
-        picture.dot(f"{step}.{role}.dot", *plan.at(lane, slot, point), color)
+    for k, (role, point) in enumerate(template.dots):
+        color, size = _role_color(plan, template, role), 5.0 if template.curved else style.JUNCTION
+        picture.dot(f"{step}.dot{k}", *plan.at(lane, slot, point), color, size)
     for spot in template.spots:
-        for tail in spot.takes:
+        for tail in dict.fromkeys(spot.takes):
             if not tail.endswith("'") and tail != "x":
                 _draw_edge(plan, lane, slot, tail, spot.role)
-        _draw_taps(plan, lane, slot, spot, operand_params(plan.lattice, roles, spot))
+        _draw_taps(plan, lane, slot, spot, operand_params(plan.lattice, lane, roles, spot))
 
 
 def _draw_op(plan: Plan, lane: Lane, slot: Slot, spot: Spot, node: int) -> None:
@@ -97,12 +117,12 @@ def _draw_op(plan: Plan, lane: Lane, slot: Slot, spot: Spot, node: int) -> None:
     picture, op = plan.picture, plan.lattice.nodes[node].op
     x, y = plan.at(lane, slot, (spot.x, spot.y))
     id, symbol = f"{step_id(lane, slot)}.{spot.role}", SYMBOLS.get(op, op)
-    label = "" if spot.gate else symbol
+    label = "" if spot.gate else spot.label or symbol
     cls = "gate" if spot.gate else "op"
     picture.box(id, label, x, y, spot.width, spot.height, spot.look, cls)
     if spot.gate:
-        word = lane.gates.get(spot.role, spot.role)
-        equation = f"{spot.role} = {symbol}(z_{spot.role})"
+        word = lane.gates.get(plan.lattice.nodes[node].name, spot.role)
+        equation = spot.label or f"{spot.role} = {symbol}(z_{spot.role})"
         picture.text(f"{id}.word", word, x, y + 6, style.OP_SIZE, style.INK, bold=True)
         picture.text(f"{id}.rule", equation, x, y - 8, style.SMALL, style.SECOND)
 
@@ -120,7 +140,7 @@ def _draw_edge(plan: Plan, lane: Lane, slot: Slot, tail: str, head: str) -> None
     else:
         route = template.routes.get((tail, head)) or _straight(a, b)
     rail = a.look.pen > 1 and b.look.pen > 1 and a.y == b.y
-    inner = template.junction is not None and template.junction[0] == tail
+    inner = tail in template.states.values() and not rail
     plan.picture.line(
         f"{step}.{tail}",
         f"{step}.{head}",
@@ -128,14 +148,22 @@ def _draw_edge(plan: Plan, lane: Lane, slot: Slot, tail: str, head: str) -> None
         color=a.look.stroke if rail or inner else style.PLAIN,
         pen=style.RAIL_PEN if rail else style.INPUT_PEN if inner else style.PLAIN_PEN,
         arrow=style.ARROW if rail else style.SMALL_ARROW,
-        swing="v" if swing is not None else "",
+        swing="v" if swing is not None else "h" if template.curved else "",
         radius=14,
     )
 
 
+def _role_color(plan: Plan, template: Template, role: str) -> str:
+    """The colour of the lines that leave a role."""
+    if role.endswith("'"):
+        return plan.looks[role.removesuffix("'")].stroke
+    return template.spot(role).look.stroke if role in template.states.values() else style.PLAIN
+
+
 def _straight(a: Spot, b: Spot) -> tuple[Point, Point]:
     if a.y == b.y:
-        return (a.x + a.width / 2, a.y), (b.x - b.width / 2, b.y)
+        sign = 1 if b.x > a.x else -1
+        return (a.x + sign * a.width / 2, a.y), (b.x - sign * b.width / 2, b.y)
     up = 1 if b.y > a.y else -1
     return (b.x, a.y + up * a.height / 2), (b.x, b.y - up * b.height / 2)
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from . import style
 from .anchors import Anchor, Anchors, route_from
 from .items import Item, Items, depths
+from .lanes import NoLatticeError
 from .params import HEIGHT as PARAM_HEIGHT
 from .params import bus_class, draw_param, param_width, tap_class
 from .shapes import Picture, Point
-from .unroll import Lattice, NoLatticeError
+from .unroll import Lattice
 
 COLUMN_GAP, PITCH, BESIDE, SPREAD, PARAM_GAP = 30.0, 46.0, 34.0, 14.0, 10.0
 BUS_DROP, BUS_PITCH, DETOUR = 22.0, 9.0, 23.0

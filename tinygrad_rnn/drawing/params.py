@@ -25,11 +25,11 @@ def draw_param(picture: Picture, lattice: Lattice, parameter: int, x: float, y: 
     cls = f"param {param_tokens(short, name)}"
     picture.box(id, "", x, y, width, HEIGHT, look, cls, square=True, tooltip=f"{name} {size}")
     room = width - 6
-    for part, text, rise, type_size, bold in (
-        ("name", short, 10.0, style.NAME, True),
-        ("path", name, -2.5, style.SMALL, False),
-        ("size", size, -13.5, style.SMALL, False),
-    ):
+    lines = [("name", short, 10.0, style.NAME, True), ("path", name, -2.5, style.SMALL, False)]
+    if name == short:
+        lines = [("name", short, 6.0, style.NAME, True)]
+    lines.append(("size", size, -13.5 if len(lines) > 1 else -9.0, style.SMALL, False))
+    for part, text, rise, type_size, bold in lines:
         words = shorten(text, type_size, room, bold)
         picture.text(f"{id}.{part}", words, x, y + rise, type_size, look.text, bold=bold)
     return id
@@ -53,4 +53,5 @@ def param_tokens(short: str, name: str, times: int = 1) -> str:
 def _lines(lattice: Lattice, parameter: int) -> tuple[str, str]:
     name = lattice.names[parameter]
     uses = plural(len(lattice.graph.uses(name)), "use")
-    return name, f"{shape_text(lattice.nodes[parameter].shape)} · {uses}"
+    shape = lattice.nodes[parameter].shape
+    return name, f"{shape_text(shape)} · {uses}" if shape else uses

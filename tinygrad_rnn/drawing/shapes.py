@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from . import style
 from .style import Look
@@ -186,7 +187,7 @@ class Picture:
         swing: str = "",
         tooltip: str = "",
     ) -> None:
-        """A line along straight stretches with rounded corners, or one S-curve (``swing`` v or h).
+        """A line along straight stretches with rounded corners, or in S-curves (``swing`` v or h).
 
         ``arrow`` is the size of the head; its tip is pulled back by 0.45 of the pen, since old
         Graphviz draws it over the target by that much.
@@ -195,7 +196,7 @@ class Picture:
         if arrow:
             tip = _pulled(points[-2], points[-1], _pull(pen), swing)
             points[-1] = _pulled(points[-2], tip, 10 * arrow, swing)
-        curve = _swing(points[0], points[-1], swing) if swing else _rounded(points, radius)
+        curve = _swings(points, swing) if swing else _rounded(points, radius)
         attrs: dict[str, object] = {
             "arrowhead": "normal" if arrow else "none",
             "arrowsize": arrow or style.SMALL_ARROW,
@@ -247,6 +248,15 @@ def _pulled(before: Point, end: Point, by: float, swing: str) -> Point:
         dy = 0
     length = (dx * dx + dy * dy) ** 0.5 or 1.0
     return end[0] - by * dx / length, end[1] - by * dy / length
+
+
+def _swings(points: Sequence[Point], how: str) -> list[Point]:
+    """S-curves from point to point, straight where two are in line."""
+    curve = [points[0]]
+    for a, b in pairwise(points):
+        level = a[1] == b[1] if how == "h" else a[0] == b[0]
+        curve += _straight(a, b) if level else _swing(a, b, how)[1:]
+    return curve
 
 
 def _swing(a: Point, b: Point, how: str) -> list[Point]:

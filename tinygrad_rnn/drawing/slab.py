@@ -29,6 +29,7 @@ BAR_DROP, FRAME_DROP, FRAME_PAD, FOOT = 11.0, 29.0, 6.0, 6.0
 CHIP_HEIGHT, CHIP_GAP, COLUMN_GAP, MIN_CHIP, MAX_CHIP = 28.0, 5.0, 10.0, 160.0, 230.0
 MIN_HEIGHT, SLAB_GAP, FEEDER = 106.0, 14.0, 16.0
 HEADING, NOTE = 12.5, 9.5
+MOST_ROWS, WIDEST = 4, 640.0  # beyond so many rows of chips, a slab may be wider than its cells
 SENTENCE = ("One set of weights,", "used at every step")
 
 
@@ -83,6 +84,9 @@ def slab_width(lattice: Lattice, row: Row, right: float) -> Plan:
     columns = max(1, min(2 if len(row.params) <= 4 else 4, int(room // (chip + COLUMN_GAP))))
     columns = min(columns, len(row.params))
     rows = -(-len(row.params) // columns)
+    while rows > MOST_ROWS and 16 + words + 24 + (columns + 1) * (chip + COLUMN_GAP) < WIDEST:
+        columns += 1
+        rows = -(-len(row.params) // columns)
     frame = columns * (chip + COLUMN_GAP) - COLUMN_GAP + 2 * FRAME_PAD + 2
     tall = FRAME_DROP + rows * (CHIP_HEIGHT + CHIP_GAP) - CHIP_GAP + 2 * FRAME_PAD - 2 + FOOT
     width = max(right, 16 + words + 24 + frame + INSET)

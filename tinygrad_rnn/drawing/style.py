@@ -31,6 +31,7 @@ OP = Look("#8C959F", "#F6F8FA", INK)
 GATE = Look("#8C959F", "#FFFFFF", INK)
 GATE_CHIP = Look("#C9CFD6", "#FFFFFF", INK)
 INPUT = Look("#8C959F", "#FFFFFF", INK)
+FAINT = Look("#B7BEC6", "#F1F3F5", "#7D8690")
 LOSS = Look(INK, "#FFFFFF", INK, 1.5)
 
 # Line widths and arrow sizes.

@@ -7,7 +7,7 @@ without one is laid out as a general graph.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import permutations
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,9 @@ from .style import Look
 
 if TYPE_CHECKING:
     from ..graphs.graph import GraphNode
-    from .unroll import Call
+    from .lanes import Call
 
+HEADING = 34.0  # how wide "t = 1" is
 C_OP = Look(style.C.stroke, style.OP.fill, style.OP.text, 1.5)
 H_OP = Look(style.H.stroke, style.OP.fill, style.OP.text, 1.5)
 
@@ -39,6 +40,8 @@ class Spot:
     look: Look = style.OP
     gate: bool = False
     side: str = ""
+    label: str = ""  # what the box says, where it is more than the op's symbol
+    params: tuple[int, ...] = ()  # where a box stands for several ops: the Parameters of all
 
     @property
     def height(self) -> float:
@@ -62,11 +65,44 @@ class Template:
     routes: dict[tuple[str, str], tuple[Point, ...]] = field(default_factory=dict)
     swings: dict[tuple[str, str], float] = field(default_factory=dict)
     texts: tuple[tuple[str, float, float], ...] = ()
-    junction: tuple[str, Point] | None = None  # a role whose state is also used inside the step
+    dots: tuple[tuple[str, Point], ...] = ()  # where several lines leave that of a role
+    entries: dict[str, float] = field(
+        default_factory=dict
+    )  # heights of states, where not their op's
+    curved: bool = False  # the routes run in S-curves from column to column
+    backwards: bool = False  # laid out from the right to the left
 
     def spot(self, role: str) -> Spot:
         """The spot of a role."""
         return next(spot for spot in self.spots if spot.role == role)
+
+    def takers(self, role: str) -> list[Spot]:
+        """The spots that take a role: ``h'``, ``x``."""
+        return [spot for spot in self.spots if role in spot.takes]
+
+    def entry(self, state: str) -> float:
+        """The height at which a state comes in, and its pill stands."""
+        if state in self.entries:
+            return self.entries[state]
+        return self.takers(f"{state}'")[0].y
+
+    def way_in(self, source: str, spot: Spot) -> tuple[Point, ...]:
+        """From the frame's left side (or the template's own beginning) to a spot that takes a source."""
+        side = self.frame[2 if self.backwards else 0]
+        straight = ((side, spot.y), (spot.x - self._half(spot), spot.y))
+        return self.routes.get((source, spot.role), straight)
+
+    def way_out(self, state: str) -> tuple[Point, ...]:
+        """From the spot that writes a state to the frame's right side."""
+        spot = self.spot(self.states[state])
+        side = self.frame[0 if self.backwards else 2]
+        straight = ((spot.x + self._half(spot), spot.y), (side, spot.y))
+        names = (f">{state}", state)
+        return next((r for n in names if (r := self.routes.get((spot.role, n)))), straight)
+
+    def _half(self, spot: Spot) -> float:
+        """From a spot's middle to the side where its output leaves."""
+        return -spot.width / 2 if self.backwards else spot.width / 2
 
 
 RNN = Template(
@@ -125,10 +161,30 @@ LSTM = Template(
         ("z_g", 178, 143),
         ("z_o", 242, 143),
     ),
-    junction=("c", (230, 292)),
+    dots=(("c", (230, 292)),),
 )
 
 TEMPLATES = (RNN, LSTM)
+
+
+def mirrored(template: Template) -> Template:
+    """The template as a step looks that runs from right to left."""
+
+    def over(point: Point) -> Point:
+        return template.frame[0] + template.frame[2] - point[0], point[1]
+
+    return replace(
+        template,
+        spots=tuple(replace(spot, x=over((spot.x, 0))[0]) for spot in template.spots),
+        input=over(template.input),
+        heading=over((template.heading[0] + HEADING, template.heading[1])),
+        leave=over(template.leave),
+        routes={key: tuple(map(over, route)) for key, route in template.routes.items()},
+        swings={key: -by for key, by in template.swings.items()},
+        texts=tuple((text, *over((x, y))) for text, x, y in template.texts),
+        dots=tuple((role, over(point)) for role, point in template.dots),
+        backwards=True,
+    )
 
 
 def match(nodes: Sequence[GraphNode], call: Call) -> tuple[Template, dict[str, int]] | None:

@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from .perstep import Repeated, regroup
-from .plumbing import PLUMBING, SOURCES
+from .lanes import (
+    Lane,
+    NoLatticeError,
+    Output,
+    cells_of,
+    chained,
+    check_chain,
+    join_directions,
+    lanes_of,
+    module_lanes,
+    outputs_of,
+)
+from .perstep import regroup
+from .plumbing import PLUMBING, SOURCES, ironed
 from .slots import Slot, fold
-from .words import short_name, title_of
+from .words import short_name
 
 if TYPE_CHECKING:
     from ..graphs.graph import Graph, GraphNode
 
 MOST_BLOCKS = 6
-
-
-class NoLatticeError(Exception):
-    """This graph is no grid of cells over time; it is laid out as a general graph instead."""
-
-
-class Call(NamedTuple):
-    """One box of a lane: which nodes came in (``x`` and the states), which went out, which are inside."""
-
-    id: int
-    inputs: dict[str, int]
-    outputs: dict[str, int]
-    nodes: tuple[int, ...]
-
-
-class Output(NamedTuple):
-    """A value that left a cell: which lane, at which step, as which state (``y``: no state)."""
-
-    lane: Lane
-    step: int
-    role: str
 
 
 class Origin(NamedTuple):
@@ -46,50 +38,6 @@ class Origin(NamedTuple):
     output: Output | None
     node: int
     via: tuple[str, ...]
-
-
-@dataclass(eq=False)
-class Lane:
-    """One cell applied over and over: its calls by step, in one row of the picture.
-
-    ``kin`` is what lanes have in common that belong in one row though they share no Parameter.
-    """
-
-    key: str
-    title: str
-    path: str
-    equations: Mapping[str, str]
-    gates: Mapping[str, str]
-    states: tuple[str, ...]
-    calls: dict[int, Call]
-    kin: str = ""
-    row: int = 0
-    block: int = 0
-    uses: dict[int, dict[int, int]] = field(default_factory=dict)
-    collected: bool = False
-
-    @property
-    def steps(self) -> list[int]:
-        """The steps at which the cell ran, in order."""
-        return sorted(self.calls)
-
-    @property
-    def out_role(self) -> str:
-        """Which output is the layer's y: h, or the cell's last state."""
-        return "h" if "h" in self.states or not self.states else self.states[-1]
-
-    def on_top(self, lanes: Sequence[Lane]) -> bool:
-        """Whether no other lane stands above this one."""
-        return all(other.block != self.block or other.row <= self.row for other in lanes)
-
-    def here(self, slot: Slot) -> list[int]:
-        """The steps of this slot at which the cell ran."""
-        return [step for step in slot.steps if step in self.calls]
-
-    def count(self, parameter: int, slot: Slot) -> int:
-        """How often a Parameter is used in this slot."""
-        used = self.uses.get(parameter, {})
-        return sum(used.get(step, 0) for step in slot.steps)
 
 
 @dataclass(eq=False)
@@ -125,8 +73,22 @@ class Lattice:
         return {node.id: name for name, node in self.graph.parameters.items()}
 
     def short(self, parameter: int) -> str:
-        """The bold name of a Parameter."""
-        return short_name(self.names[parameter])
+        """The bold name of a Parameter; of several ``W`` in a row, each with its module's."""
+        name = self.names[parameter]
+        short = short_name(name)
+        if short in self._ambiguous.get(parameter, ()):
+            return f"{name.split('.')[-2]}.{short}"
+        return short
+
+    @cached_property
+    def _ambiguous(self) -> dict[int, set[str]]:
+        """By Parameter, which short names stand for several of its row."""
+        found: dict[int, set[str]] = {}
+        for row in self.rows:
+            counts = Counter(short_name(self.names[p.id]) for p in row.params)
+            several = {short for short, n in counts.items() if n > 1}
+            found.update({p.id: several for p in row.params if self.names[p.id].count(".")})
+        return found
 
     def slots(self, lane: Lane) -> list[Slot]:
         """The columns in which a lane has a cell."""
@@ -180,20 +142,25 @@ def unroll(graph: Graph, limit: int, steps: Sequence[int] | None = None) -> Latt
     Raises :class:`NoLatticeError` where that cannot be drawn truly: no cells, two calls at one place, a
     Parameter that is used between cells, or a chain of states that is broken at every step.
     """
-    calls = graph.calls
-    if not calls:
-        raise NoLatticeError
-    nodes, groups = regroup(list(graph), calls)
-    lanes = [*_lanes(graph), *_module_lanes(nodes, groups, len(calls))]
+    nodes, calls = cells_of(graph)
+    nodes = ironed(nodes, {call.path for call in calls if call.path})
+    calls = chained(calls, nodes)
+    nodes, groups = regroup(nodes, calls)
+    lanes = [*lanes_of(calls), *module_lanes(nodes, groups, len(calls))]
     lanes.sort(key=lambda lane: lane.calls[lane.steps[0]].nodes[0])
     for i, lane in enumerate(lanes):
         lane.key = f"l{i}"
-    made = _outputs(lanes, nodes)
+    made = outputs_of(lanes, nodes)
     before, between, after = _outside(nodes)
     _count_uses(graph, nodes, lanes, between)
     consumers = _consumers(nodes)
     for lane in lanes:
-        _check_chain(lane, made)
+        check_chain(lane, made, nodes)
+    join_directions(nodes, made)
+    for node in nodes:
+        if node.op == "held" and node.detail == "none" and node.inputs[0] in made:
+            output = made[node.inputs[0]]
+            output.lane.ended.add(output.step)
     lattice = Lattice(graph, nodes, _rows(graph, lanes), [], made, consumers, before, after)
     _place_in_blocks(lanes, lattice)
     _mark_collected(lanes, made, consumers, after)
@@ -205,66 +172,6 @@ def unroll(graph: Graph, limit: int, steps: Sequence[int] | None = None) -> Latt
         for b in range(count)
     ]
     return lattice
-
-
-def _lanes(graph: Graph) -> list[Lane]:
-    """The chains that the cells' calls form through their states."""
-    lanes: dict[tuple[object, ...], Lane] = {}
-    for call in graph.calls:
-        key = (call.cell, call.path, call.label, call.run)
-        if key not in lanes:
-            equations: dict[str, str] = getattr(call.cell, "equations", {})
-            gates: dict[str, str] = getattr(call.cell, "gates", {})
-            title = title_of(call.cell)
-            lanes[key] = Lane("", title, call.path, equations, gates, (), {})
-        lane = lanes[key]
-        if call.step in lane.calls:
-            raise NoLatticeError
-        lane.calls[call.step] = Call(call.id, call.inputs, call.outputs, call.nodes)
-    for lane in lanes.values():
-        names = {s for call in lane.calls.values() for s in (*call.inputs, *call.outputs)}
-        lane.states = tuple(
-            s for s in sorted(names, key=_state_order) if s != "x" and not s.startswith("x_")
-        )
-    return list(lanes.values())
-
-
-def _module_lanes(
-    nodes: Sequence[GraphNode], groups: Sequence[Repeated], number: int
-) -> list[Lane]:
-    """The lanes of modules that run once a step: no state, one input, one output."""
-    lanes: list[Lane] = []
-    for group in groups:
-        calls: dict[int, Call] = {}
-        for step, ids in group.steps.items():
-            inside = set(ids)
-            outer = (i for k in ids for i in nodes[k].inputs if i not in inside)
-            x = [i for i in outer if nodes[i].op not in ("parameter", "literal")]
-            calls[step] = Call(number, {"x": x[0]} if x else {}, {}, ids)
-            number += 1
-        lanes.append(Lane("", group.title, group.path, {}, {}, (), calls, f"module {group.path}"))
-    return lanes
-
-
-def _state_order(name: str) -> tuple[int, str]:
-    return ({"c": 0, "h": 2}.get(name, 1), name)
-
-
-def _outputs(lanes: list[Lane], nodes: Sequence[GraphNode]) -> dict[int, Output]:
-    """The values that left the cells, by node: states, and whatever else is used outside."""
-    made: dict[int, Output] = {}
-    owner: dict[int, Output] = {}
-    for lane in lanes:
-        for step, call in lane.calls.items():
-            for role, out in call.outputs.items():
-                made[out] = Output(lane, step, role)
-            owner[call.id] = Output(lane, step, "y")
-    for node in nodes:
-        for i in node.inputs:
-            call_id = nodes[i].call
-            if call_id is not None and call_id != node.call and i not in made:
-                made[i] = owner[call_id]
-    return made
 
 
 def _outside(nodes: Sequence[GraphNode]) -> tuple[list[int], list[int], list[int]]:
@@ -301,6 +208,8 @@ def _count_uses(
             call = nodes[use.node].call
             if call is not None:
                 lane, step = owner[call]
+                if parameter.id in lane.calls[step].inputs.values():
+                    continue  # a state that it starts from
                 used = lane.uses.setdefault(parameter.id, {})
                 used[step] = used.get(step, 0) + 1
             elif use.node in barred:
@@ -315,16 +224,6 @@ def _consumers(nodes: Sequence[GraphNode]) -> dict[int, list[int]]:
     return consumers
 
 
-def _check_chain(lane: Lane, made: dict[int, Output]) -> None:
-    """A rail may be drawn only where each call took the very states that the call before gave."""
-    steps = lane.steps
-    for before, step in pairwise(steps):
-        for state in lane.states:
-            came = lane.calls[step].inputs.get(state)
-            if came is None or made.get(came) != Output(lane, before, state):
-                raise NoLatticeError
-
-
 def _rows(graph: Graph, lanes: list[Lane]) -> list[Row]:
     """Lanes that share a Parameter share a row."""
     rows: list[Row] = []
@@ -334,16 +233,26 @@ def _rows(graph: Graph, lanes: list[Lane]) -> list[Row]:
         rows = [row for row in rows if row not in mine] + [merged]
     rows.sort(key=lambda row: lanes.index(row.lanes[0]))
     names = [row.lanes[0].path.rpartition(".")[2] or row.lanes[0].title for row in rows]
+    both = any(lane.backwards for lane in lanes)
     for i, row in enumerate(rows):
         used = {p for lane in row.lanes for p in lane.uses}
         row.params = [node for node in graph.parameters.values() if node.id in used]
         if len(rows) > 1:
             nth = names[: i + 1].count(names[i])
             layer = f"layer {nth}" if names.count(names[i]) > 1 else ""
+            if both and row.lanes[0].states:
+                layer = _layer_words(row.lanes[0])
             row.name = layer if len(set(names)) == 1 else f"{names[i]} {layer}".rstrip()
         for lane in row.lanes:
             lane.row = i
     return rows
+
+
+def _layer_words(lane: Lane) -> str:
+    """Which layer, counted from 1, and which direction."""
+    layer = re.search(r"layer (\d+)", lane.label)
+    words = f"layer {int(layer[1]) + 1}, " if layer else ""
+    return words + ("reverse" if lane.backwards else "forward")
 
 
 def _share(a: Lane, b: Lane) -> bool:
@@ -361,7 +270,7 @@ def _place_in_blocks(lanes: list[Lane], lattice: Lattice) -> None:
     for lane in lanes:
         if not lane.states:
             continue
-        first = lane.calls[lane.steps[0]]
+        first = lane.start
         given = [
             lattice.origin(i).output for role, i in first.inputs.items() if role in lane.states
         ]
@@ -372,7 +281,7 @@ def _place_in_blocks(lanes: list[Lane], lattice: Lattice) -> None:
     for lane in lanes:
         if lane.states:
             continue
-        first = lane.calls[lane.steps[0]]
+        first = lane.start
         users = (lattice.nodes[k].call for i in first.nodes for k in lattice.consumers.get(i, ()))
         near = [made[i].lane for i in first.inputs.values() if i in made]
         near += [owner[call] for call in users if call is not None]
@@ -395,4 +304,4 @@ def _mark_collected(
             seen[output.lane].add(output.step)
     for lane, steps in seen.items():
         several = len(steps) > 1 or (len(steps) == 1 and len(lane.calls) == 1)
-        lane.collected = several and lane.on_top(lanes)
+        lane.collected = lane.partner is not None or (several and lane.on_top(lanes))

@@ -127,11 +127,14 @@ def count_numbers(shape: Iterable[int]) -> int:
     return total
 
 
-def at_step(formula: str, states: Iterable[str], step: int) -> str:
-    """A formula with its steps written out: ``f * c' + i * g`` becomes ``f * c₀ + i * g``."""
+def at_step(formula: str, states: Iterable[str], step: int, before: int) -> str:
+    """A formula with its steps written out: ``f * c' + i * g`` becomes ``f * c₀ + i * g``.
+
+    ``before`` is the step whose state is meant by ``'``.
+    """
 
     def dated(match: re.Match[str]) -> str:
-        return sub(match[1], step - bool(match[2]))
+        return sub(match[1], before if match[2] else step)
 
     names = "|".join(re.escape(name) for name in (*states, "x"))
     return re.sub(rf"(?<!\w)({names})(?!\w)('?)", dated, formula)

@@ -22,7 +22,8 @@ class GraphNode:
     ``op`` is the op's name, or ``"parameter"`` (a leaf that takes a gradient), ``"input"`` (a value
     that takes none) or ``"literal"`` (a Python number). ``inputs`` are ids of nodes of the same graph,
     in the order of the operands. ``step`` counts from 0; None is a value outside every time step.
-    ``detail`` is what was taken by indexing, as it is written: ``[-1]``.
+    ``detail`` is what was taken by indexing, as it is written: ``[-1]``; of a ``where`` that takes
+    nothing from its first choice, ``"none"``.
     """
 
     id: int
@@ -112,7 +113,7 @@ class Graph:
             step=place.step,
             inputs=tuple(self._index[id(parent)] for parent in node.parents),
             call=self._call_ids.get(place.call) if place.call is not None else None,
-            detail=_taken(node) if op in ("getitem", "item") else "",
+            detail=_detail(op, node),
         )
 
     @property
@@ -363,6 +364,13 @@ def _in_order(roots: list[Any]) -> list[Any]:
 @cache
 def _dtype_name(dtype: Any) -> str:
     return str(dtype)
+
+
+def _detail(op: str, node: Any) -> str:
+    """What a picture may say of an op beside its name."""
+    if op in ("getitem", "item"):
+        return _taken(node)
+    return "none" if op == "where" and not node.saved[0].any() else ""
 
 
 def _taken(node: Any) -> str:

@@ -27,12 +27,14 @@ from .layers import (
 from .module import Module, ModuleList, Parameter, Sequential
 from .recurrent import Recurrent
 from .stacks import GRU, LSTM, RNN
+from .truncated import Chunk, tbptt
 
 __all__ = [
     "GRU",
     "LSTM",
     "RNN",
     "BCEWithLogitsLoss",
+    "Chunk",
     "CoupledLSTMCell",
     "CrossEntropyLoss",
     "Dropout",
@@ -59,5 +61,6 @@ __all__ = [
     "functional",
     "init",
     "record_gates",
+    "tbptt",
     "utils",
 ]

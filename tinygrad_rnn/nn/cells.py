@@ -199,9 +199,7 @@ class LSTMCell(Cell):
                 f"{type(self).__name__}: proj_size must be 0 (none) to hidden_size - 1, got {proj_size}"
             )
         self.__dict__.update(forget_bias=forget_bias, proj_size=proj_size)
-        super().__init__(
-            input_size, hidden_size, bias, output_size=proj_size, generator=generator
-        )
+        super().__init__(input_size, hidden_size, bias, output_size=proj_size, generator=generator)
         self.forget_bias, self.proj_size = forget_bias, proj_size
         if proj_size:
             self.equations = {**type(self).equations, "h": "W_hr (o * tanh(c))"}
@@ -295,7 +293,10 @@ class GRUCell(Cell):
 
     gates: ClassVar[dict[str, str]] = {"r": "reset", "z": "update", "n": "new"}
     squashed: ClassVar[tuple[str, ...]] = ("r", "z")
-    equations: dict[str, str] = {"h": "(1 - z) * n + z * h'"}  # noqa: RUF012
+    equations: dict[str, str] = {  # noqa: RUF012
+        "products": "W_ih x + b_ih; W_hh h' + b_hh",
+        "h": "(1 - z) * n + z * h'",
+    }
 
     def __init__(
         self,
@@ -348,7 +349,7 @@ class LayerNormLSTMCell(LSTMCell):
     """
 
     equations: dict[str, str] = {  # noqa: RUF012
-        "z": "LN(W_ih x) + LN(W_hh h') + b",
+        "z": "LN(W_ih x) + LN(W_hh h') + b_ih",
         "c": "f * c' + i * g",
         "h": "o * tanh(LN(c))",
     }

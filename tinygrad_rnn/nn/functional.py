@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import state
-from ..functions import log_softmax, relu, sigmoid, softmax, tanh
+from ..functions import log_softmax, relu, sigmoid, softmax, tanh, where
 from ..ops import elementwise as e
 from ..ops import indexing, products
 from ..random import generator_or_default
@@ -172,46 +172,72 @@ def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
     return _reduced((x - y).abs(), reduction)
 
 
-def binary_cross_entropy_with_logits(input: Any, target: Any, reduction: str = "mean") -> Tensor:
-    """``log(1 + exp(x)) - x y``: x are logits, y in 0 to 1. Raises ValueError where the shapes differ.
+def binary_cross_entropy_with_logits(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    *,
+    reduction: str = "mean",
+    pos_weight: Any = None,
+) -> Tensor:
+    """``w (p y log(1 + exp(-x)) + (1 - y) log(1 + exp(x)))``: x are logits, y in 0 to 1.
+
+    ``weight`` w and ``pos_weight`` p, 1 unless given, broadcast to x; p > 1 makes positives count
+    more. Raises ValueError where the shapes do not fit.
 
     >>> import tinygrad_rnn as tg
     >>> loss = tg.nn.functional.binary_cross_entropy_with_logits(tg.zeros(2), tg.ones(2))
     >>> round(loss.item(), 4)
     0.6931
     """
-    x, y = _pair("binary_cross_entropy_with_logits", input, target)
-    return _reduced(softplus(x) - x * y, reduction)
+    who = "binary_cross_entropy_with_logits"
+    x, y = _pair(who, input, target)
+    if pos_weight is None:
+        loss = softplus(x) - x * y
+    else:
+        loss = (1 - y) * softplus(x) + y * softplus(-x) * _factor(who, "pos_weight", pos_weight, x)
+    return _reduced(loss if weight is None else loss * _factor(who, "weight", weight, x), reduction)
 
 
-def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
-    """``-x[target]``: log-probabilities (batch, classes, ...) and classes (batch, ...), reduced.
+def nll_loss(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """``-w[y] x[y]``: log-probabilities (batch, classes, ...) and classes y (batch, ...), reduced.
 
-    Raises ValueError where the shapes do not fit, IndexError for a class out of range.
+    ``weight`` w (classes,) is 1 unless given. A target that is ``ignore_index`` counts nothing; the
+    mean is over the others, ``sum(-w[y] x[y]) / sum(w[y])``. Raises ValueError where the shapes do not
+    fit or a mean is left without any target, IndexError for a class out of range.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.functional.nll_loss(tg.tensor([[-1.0, -2.0]]), tg.tensor([1])).item()
     2.0
     """
-    x, y = as_tensor(input), as_tensor(target)
-    if y.dtype.kind not in "iu":
-        raise TypeError(f"nll_loss: target holds classes as integers, not {y.dtype}")
-    axis = 1 if x.ndim > 1 else 0
-    if not x.ndim or x.shape[:axis] + x.shape[axis + 1 :] != y.shape:
-        raise ValueError(
-            f"nll_loss: input has shape {x.shape} = (batch, classes, ...), "
-            f"so target must have {x.shape[:axis] + x.shape[axis + 1 :]}, and has {y.shape}"
-        )
-    classes = x.shape[axis]
-    if y.numel() and not (y._data.min() >= 0 and y._data.max() < classes):
-        raise IndexError(f"nll_loss: a target class is outside 0 ... {classes - 1}")
-    return _reduced(-x.gather(axis, y.unsqueeze(axis)).squeeze(axis), reduction)
+    return _class_loss(
+        "nll_loss", as_tensor(input), as_tensor(target), weight, ignore_index, reduction, 0.0
+    )
 
 
-def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Tensor:
-    """``-log softmax(x)[target]``: logits (batch, classes, ...) and classes (batch, ...), reduced.
+def cross_entropy(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """``-w[y] log softmax(x)[y]``: logits (batch, classes, ...) and classes y (batch, ...), reduced.
 
-    A floating target of the logits' shape is a distribution over the classes. Raises as ``nll_loss``.
+    A floating target of the logits' shape is a distribution q over the classes, and the loss
+    ``-sum(w q log softmax(x))``. ``label_smoothing`` s mixes the target with the uniform distribution,
+    ``(1 - s) q + s / classes`` (Szegedy et al. 2016). ``weight``, ``ignore_index`` (of classes alone)
+    and the mean are those of ``nll_loss``, and so is what is raised; the mean over distributions
+    divides by their number.
 
     >>> import tinygrad_rnn as tg
     >>> loss = tg.nn.functional.cross_entropy(tg.zeros(1, 2), tg.tensor([0]))
@@ -219,9 +245,81 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Tensor:
     0.6931
     """
     x, y = as_tensor(input), as_tensor(target)
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"label_smoothing must be between 0 and 1, got {label_smoothing}")
     axis = 1 if x.ndim > 1 else 0
     logs = log_softmax(x, axis)
-    if y.is_floating_point():
-        _, y = _pair("cross_entropy", x, y)
-        return _reduced(-(logs * y).sum(axis), reduction)
-    return nll_loss(logs, y, reduction)
+    if not y.is_floating_point():
+        return _class_loss(
+            "cross_entropy", logs, y, weight, ignore_index, reduction, label_smoothing
+        )
+    if ignore_index >= 0:
+        raise ValueError("cross_entropy: ignore_index needs classes, and target is a distribution")
+    _, y = _pair("cross_entropy", x, y)
+    if label_smoothing:
+        y = y * (1 - label_smoothing) + label_smoothing / x.shape[axis]
+    if weight is not None:
+        y = y * _class_weights("cross_entropy", weight, x, axis)
+    return _reduced(-(logs * y).sum(axis), reduction)
+
+
+def _class_loss(
+    who: str,
+    logs: Tensor,
+    y: Tensor,
+    weight: Any,
+    ignore_index: int,
+    reduction: str,
+    smoothing: float,
+) -> Tensor:
+    """``nll_loss``, its target mixed with the uniform distribution."""
+    if y.dtype.kind not in "iu":
+        raise TypeError(f"{who}: target holds classes as integers, not {y.dtype}")
+    axis = 1 if logs.ndim > 1 else 0
+    wanted = logs.shape[:axis] + logs.shape[axis + 1 :]
+    if not logs.ndim or wanted != y.shape:
+        raise ValueError(
+            f"{who}: input has shape {logs.shape} = (batch, classes, ...), "
+            f"so target must have {wanted}, and has {y.shape}"
+        )
+    classes, kept = logs.shape[axis], y._data != ignore_index
+    found = y._data[kept]
+    if found.size and not (found.min() >= 0 and found.max() < classes):
+        raise IndexError(f"{who}: a target class is outside 0 ... {classes - 1}")
+    at = Tensor(np.where(kept, y._data, 0))
+    loss = -logs.gather(axis, at.unsqueeze(axis)).squeeze(axis)
+    spread = logs
+    counts = Tensor(kept, logs.dtype)
+    if weight is not None:
+        w = _class_weights(who, weight, logs, axis)
+        counts, spread = w.flatten()[at] * counts, logs * w
+        loss = loss * counts
+    if smoothing:
+        loss = (1 - smoothing) * loss - (smoothing / classes) * spread.sum(axis)
+    if not kept.all():
+        loss = where(kept, loss, 0.0)
+    elif weight is None:
+        return _reduced(loss, reduction)
+    if reduction != "mean":
+        return _reduced(loss, reduction)
+    total = counts.sum()
+    if not total.item():
+        raise ValueError(f"{who}: no target is left to take the mean of, or none with a weight")
+    return loss.sum() / total
+
+
+def _class_weights(who: str, weight: Any, x: Tensor, axis: int) -> Tensor:
+    """One weight a class, in the shape that multiplies logits."""
+    w, classes = as_tensor(weight), x.shape[axis]
+    if w.shape != (classes,):
+        raise ValueError(f"{who}: weight has shape {w.shape}, expected ({classes},), one a class")
+    return w.to(x.dtype).reshape((classes,) + (1,) * (x.ndim - axis - 1))
+
+
+def _factor(who: str, name: str, given: Any, x: Tensor) -> Tensor:
+    """A weight of elements, which must broadcast to the input's shape."""
+    w = as_tensor(given)
+    sides = zip(reversed(w.shape), reversed(x.shape), strict=False)
+    if w.ndim > x.ndim or any(a not in (1, b) for a, b in sides):
+        raise ValueError(f"{who}: {name} has shape {w.shape}, which does not stretch to {x.shape}")
+    return w.to(x.dtype)

@@ -97,9 +97,7 @@ def xavier_uniform_(
     return _write(tensor, values, "xavier_uniform_")
 
 
-def xavier_normal_(
-    tensor: Tensor, gain: float = 1.0, generator: Generator | None = None
-) -> Tensor:
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """N(0, s squared) with s = gain sqrt(2 / (fan_in + fan_out)) (Glorot & Bengio 2010).
 
     >>> import tinygrad_rnn as tg
@@ -242,7 +240,9 @@ def identity_(module: Any, scale: float = 1.0) -> Any:
     """
     for cell in _cells(module):
         if len(cell.gates) > 1:
-            raise TypeError(f"identity_ starts cells without gates, and {type(cell).__name__} has some")
+            raise TypeError(
+                f"identity_ starts cells without gates, and {type(cell).__name__} has some"
+            )
         _write(cell.weight_hh, scale * np.eye(*cell.weight_hh.shape), "identity_")
         for bias in (cell.bias_ih, cell.bias_hh):
             if bias is not None:
@@ -288,11 +288,13 @@ def chrono_(module: Any, time_steps: int, generator: Generator | None = None) ->
 
 def _cells(module: Any) -> list[Any]:
     """The cells of a recurrent layer, or the cell itself."""
-    if hasattr(module, "cells"):
-        return list(module.cells())
-    if hasattr(module, "gates"):
-        return [module]
-    raise TypeError(f"{type(module).__name__} is neither a recurrent layer nor a cell")
+    cells = list(module.cells()) if hasattr(module, "cells") else [module]
+    for cell in cells:
+        if not hasattr(cell, "gates"):
+            raise TypeError(
+                f"{type(cell).__name__} is neither a recurrent layer nor a built-in cell"
+            )
+    return cells
 
 
 def _gate_bias(cell: Any, gate: str, value: Any, by: str) -> None:

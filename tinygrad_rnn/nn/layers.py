@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tensors import Tensor, get_default_dtype
+from ..tensors import Tensor, as_tensor, get_default_dtype
 from . import functional as f
 from . import init
 from .module import Module, Parameter
@@ -240,21 +240,54 @@ class L1Loss(_Loss):
         return f.l1_loss(input, target, self.reduction)
 
 
-class CrossEntropyLoss(_Loss):
-    """``-log softmax(x)[target]``; see ``nn.functional.cross_entropy``.
+class _ClassLoss(_Loss):
+    """A loss of classes, each with a weight, one of them perhaps ignored."""
+
+    weight: Tensor | None
+
+    def __init__(
+        self, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean"
+    ) -> None:
+        super().__init__(reduction)
+        self.register_buffer("weight", None if weight is None else as_tensor(weight))
+        self.ignore_index = ignore_index
+
+
+class CrossEntropyLoss(_ClassLoss):
+    """``-w[y] log softmax(x)[y]``; see ``nn.functional.cross_entropy``.
 
     >>> import tinygrad_rnn as tg
     >>> round(tg.nn.CrossEntropyLoss()(tg.zeros(1, 2), tg.tensor([0])).item(), 4)
     0.6931
     """
 
+    def __init__(
+        self,
+        weight: Any = None,
+        *,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(weight, ignore_index=ignore_index, reduction=reduction)
+        if not 0 <= label_smoothing <= 1:
+            raise ValueError(f"label_smoothing must be between 0 and 1, got {label_smoothing}")
+        self.label_smoothing = label_smoothing
+
     def forward(self, input: Any, target: Any) -> Tensor:
         """Logits and classes in, the loss out."""
-        return f.cross_entropy(input, target, self.reduction)
+        return f.cross_entropy(
+            input,
+            target,
+            self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
+        )
 
 
-class NLLLoss(_Loss):
-    """``-x[target]``; see ``nn.functional.nll_loss``.
+class NLLLoss(_ClassLoss):
+    """``-w[y] x[y]``; see ``nn.functional.nll_loss``.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.NLLLoss()(tg.tensor([[-1.0, -2.0]]), tg.tensor([0])).item()
@@ -263,7 +296,9 @@ class NLLLoss(_Loss):
 
     def forward(self, input: Any, target: Any) -> Tensor:
         """Log-probabilities and classes in, the loss out."""
-        return f.nll_loss(input, target, self.reduction)
+        return f.nll_loss(
+            input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction
+        )
 
 
 class BCEWithLogitsLoss(_Loss):
@@ -274,6 +309,18 @@ class BCEWithLogitsLoss(_Loss):
     0.6931
     """
 
+    weight: Tensor | None
+    pos_weight: Tensor | None
+
+    def __init__(
+        self, weight: Any = None, *, reduction: str = "mean", pos_weight: Any = None
+    ) -> None:
+        super().__init__(reduction)
+        for name, value in (("weight", weight), ("pos_weight", pos_weight)):
+            self.register_buffer(name, None if value is None else as_tensor(value))
+
     def forward(self, input: Any, target: Any) -> Tensor:
         """Logits and targets of one shape in, the loss out."""
-        return f.binary_cross_entropy_with_logits(input, target, self.reduction)
+        return f.binary_cross_entropy_with_logits(
+            input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
+        )

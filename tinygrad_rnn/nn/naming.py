@@ -64,6 +64,13 @@ def stop_listening(before: list[Any]) -> None:
     _now.listeners = before
 
 
+def run_begins(cell: Any, first: int, steps: int, lengths: Any) -> None:
+    """Tell the records that watch a cell that it is about to run over some steps."""
+    for record in _now.records:
+        if record.watches(cell):
+            record.begins(cell, first, steps, lengths)
+
+
 def named_input(tensor: Tensor, label: str, step: int | None) -> Any:
     """The node of a value that enters a cell, named by its role where it has no name yet."""
     node = tensor._node

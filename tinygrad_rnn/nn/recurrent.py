@@ -18,7 +18,7 @@ from ..random import generator_or_default
 from ..tensors import Tensor, as_tensor
 from .cells import Cell
 from .module import Module, Parameter
-from .naming import listening, named_input, stop_listening
+from .naming import listening, named_input, run_begins, stop_listening
 
 # ---- one step ---------------------------------------------------------------------------------
 
@@ -99,6 +99,17 @@ def bare_step(cell: Cell, input: Any, carried: Any) -> Any:
         )
     check_features(who, x, cell.input_size, "(batch, features)" if x.ndim == 2 else "(features,)")
     batch = x.shape[0] if x.ndim == 2 else None
+    checked = checked_state(cell, carried, batch, who)
+    step = state.place.step
+    if step is None:
+        tags = [part._step for part in checked if part._step is not None]
+        step = max(tags) + 1 if tags else 0
+    new = tuple(checked) if len(checked) > 1 else checked[0]
+    return apply_step(cell, x, new, step, "", {})[1]
+
+
+def checked_state(cell: Cell, carried: Any, batch: int | None, who: str) -> list[Tensor]:
+    """The parts of a built-in cell's state, each of the right shape; its initial state for None."""
     if carried is None:
         carried = cell.initial_state(batch)
     given = [carried] if len(cell.states) == 1 else carried
@@ -114,12 +125,7 @@ def bare_step(cell: Cell, input: Any, carried: Any) -> Any:
         if part.shape != want:
             raise ValueError(f"{who}{name} has shape {part.shape}, expected {want}")
         checked.append(part)
-    step = state.place.step
-    if step is None:
-        tags = [part._step for part in checked if part._step is not None]
-        step = max(tags) + 1 if tags else 0
-    new = tuple(checked) if len(checked) > 1 else checked[0]
-    return apply_step(cell, x, new, step, "", {})[1]
+    return checked
 
 
 # ---- the loop -----------------------------------------------------------------------------------
@@ -191,8 +197,19 @@ class Recurrent(Module):
         """The cell, and the one that runs backwards where there is one."""
         return [self.cell] if self.reverse is None else [self.cell, self.reverse]
 
+    def extra_repr(self) -> str:
+        """What differs from the default."""
+        words = ["batch_first=True"] if self.batch_first else []
+        return ", ".join(words + [f"variational={self.variational}"] * bool(self.variational))
+
     def forward(
-        self, x: Any, state: Any = None, *, lengths: Any = None, first_step: int = 0, **constants: Any
+        self,
+        x: Any,
+        state: Any = None,
+        *,
+        lengths: Any = None,
+        first_step: int = 0,
+        **constants: Any,
     ) -> tuple[Tensor, Any]:
         """(time, batch, features) and a state in, (outputs, last state) out."""
         x = as_tensor(x)
@@ -200,7 +217,7 @@ class Recurrent(Module):
             x = self._cast(x, self.cell.weight_ih)
             who = f"{_place()}{type(self.cell).__name__}: "
             check_features(who, x, self.cell.input_size, "(time, batch, features)")
-        if x.ndim < 2:
+        if x.ndim < 2 or (isinstance(self.cell, Cell) and x.ndim > 3):
             raise ValueError(
                 f"{_place()}x has shape {x.shape}, expected (time, batch, features) or (time, features)"
             )
@@ -214,9 +231,16 @@ class Recurrent(Module):
         )
         xs = sequence(x, time_axis)
         if self.reverse is None:
+            state = _checked(self.cell, state, batch)
             outputs, state = self.run(xs, state, loop, constants, batch=batch)
             return stacked(outputs, time_axis), state
+        if state is not None and not (isinstance(state, (tuple, list)) and len(state) == 2):
+            raise TypeError(
+                f"{_place()}with a reverse cell the state is a pair (forward's, reverse's), "
+                f"got {type(state).__name__}"
+            )
         ahead, back = (None, None) if state is None else state
+        ahead, back = _checked(self.cell, ahead, batch), _checked(self.reverse, back, batch)
         outputs, ahead = self.run(xs, ahead, loop, constants, batch=batch)
         loop.label, loop.backwards = "reverse", True
         others, back = self.run(xs, back, loop, constants, batch=batch, cell=self.reverse)
@@ -241,6 +265,7 @@ class Recurrent(Module):
         if state is None:
             state = initial_state(cell, batch)
         drop_x, drop_h = _masks(loop, xs[0], state)
+        run_begins(cell, loop.first_step, steps, loop.lengths)
         outputs: list[Any] = [None] * steps
         for t in range(steps - 1, -1, -1) if loop.backwards else range(steps):
             live = None if loop.lengths is None else loop.lengths > t
@@ -249,9 +274,17 @@ class Recurrent(Module):
             output, new = apply_step(cell, x, entered, loop.first_step + t, loop.label, constants)
             if live is not None and not live.all():
                 output = _only(live, output)
-                new = mapped(lambda a, b: where(_column(live, a), a, b), new, state)
+                new = _kept(live, new, state)
             outputs[t], state = output, new
         return outputs, state
+
+
+def _checked(cell: Module, given: Any, batch: int | None) -> Any:
+    """A state as given; a built-in cell's is checked first."""
+    if given is None or not isinstance(cell, Cell):
+        return given
+    checked = checked_state(cell, given, batch, f"{_place()}{type(cell).__name__}: ")
+    return tuple(checked) if len(checked) > 1 else checked[0]
 
 
 def _is_cell(module: Module) -> bool:
@@ -273,11 +306,21 @@ def _column(live: Any, like: Tensor) -> Tensor:
     return Tensor._wrap(live.reshape((-1,) + (1,) * (like.ndim - 1)), None)
 
 
+def _kept(live: Any, new: Any, old: Any) -> Any:
+    """The new state, but the old one for the sequences that have ended."""
+    return mapped(lambda a, b: where(_column(live, a), a, b), new, old)
+
+
 def _only(live: Any, value: Any) -> Any:
     """A value with 0 for the sequences that have ended."""
     if live is None or live.all():
         return value
-    return mapped(lambda t: where(_column(live, t), t, 0.0), value)
+
+    def masked(t: Tensor) -> Tensor:
+        zero = 0.0 if t.is_floating_point() else False  # False leaves integers what they are
+        return where(_column(live, t), t, zero)
+
+    return mapped(masked, value)
 
 
 def _masks(loop: Loop, x: Any, state: Any) -> tuple[Any, Any]:
@@ -287,6 +330,8 @@ def _masks(loop: Loop, x: Any, state: Any) -> tuple[Any, Any]:
     keep, draw = 1 - loop.variational, generator_or_default(loop.generator)
 
     def mask(t: Tensor) -> Tensor:
+        if not t.is_floating_point():  # an index has no features to drop
+            return Tensor(1, t.dtype)
         return Tensor((draw.random(t.shape) < keep) / keep, t.dtype)
 
     def first(value: Any) -> Any:
@@ -349,4 +394,6 @@ def check_features(who: str, x: Tensor, expected: int, axes: str) -> None:
             f"{who}x has {x.shape[-1]} features, expected {expected}; x has shape {x.shape} = {axes}"
         )
     if not x.is_floating_point():
-        raise TypeError(f"{who}x holds {x.dtype}, expected floats (an index needs nn.Embedding first)")
+        raise TypeError(
+            f"{who}x holds {x.dtype}, expected floats (an index needs nn.Embedding first)"
+        )

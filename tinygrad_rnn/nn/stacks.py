@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..autograd import state
+from ..autograd import Place, Scope, at_place
+from ..autograd import state as now
 from ..functions import cat
 from ..tensors import Tensor
 from . import functional as f
@@ -83,7 +84,9 @@ class RecurrentLayer(Module):
         self.output_size = ways * self._stack[0].cell.output_size
         if learned_state:
             for name, size in self._first.state_sizes().items():
-                start = Parameter(np.zeros((len(self._stack), size)), dtype=self._first.weight_hh.dtype)
+                start = Parameter(
+                    np.zeros((len(self._stack), size)), dtype=self._first.weight_hh.dtype
+                )
                 self.register_parameter(f"{name}_0", start)
         self.learned_state = learned_state
 
@@ -153,18 +156,26 @@ class RecurrentLayer(Module):
         >>> y.shape
         (5, 3)
         """
+        place = now.place
+        with at_place(Place(Scope(self, place.scope), place.step, place.call)):
+            return self._step(x_t, state, place.step)
+
+    def _step(self, x_t: Any, hx: Any, turn: int | None) -> tuple[Tensor, Any]:
+        """``step`` inside the layer's scope; a loop's own time (``turn``) wins over the state's."""
         if self.bidirectional:
-            raise TypeError(f"{_place(self)}a bidirectional layer needs the whole sequence, not a step")
+            raise TypeError(
+                f"{_place(self)}a bidirectional layer needs the whole sequence, not a step"
+            )
         x = self._cast(x_t, self._first.weight_ih)
         if x.ndim not in (1, 2):
             raise ValueError(f"{_place(self)}x_t has shape {x.shape}, expected (batch, features)")
         check_features(f"{_place(self)}", x, self.input_size, "(batch, features)")
-        starts = self._states(state, x.shape[0] if x.ndim == 2 else None)
+        starts = self._states(hx, x.shape[0] if x.ndim == 2 else None)
         finals = []
         for at, (cell, start) in enumerate(zip(self.cells(), starts, strict=True)):
             parts = (start,) if isinstance(start, Tensor) else start
             tags = [p._step for p in parts if p._step is not None]
-            t = max(tags) + 1 if tags else 0
+            t = turn if turn is not None else max(tags) + 1 if tags else 0
             x, final = apply_step(cell, x, start, t, self._label(at), {})
             finals.append(final)
         return x, self._last(finals)
@@ -249,11 +260,24 @@ class RecurrentLayer(Module):
         text += "" if self.bias else ", bias=False"
         text += ", batch_first=True" if self.batch_first else ""
         text += f", dropout={self.dropout}" if self.dropout else ""
-        return text + (", bidirectional=True" if self.bidirectional else "")
+        text += ", bidirectional=True" if self.bidirectional else ""
+        for name, usual in _USUAL.items():
+            value = self.__dict__.get(name, usual)
+            text += f", {name}={value!r}" if value != usual else ""
+        return text
+
+
+_USUAL = {  # options that only some layers have, and their defaults
+    "nonlinearity": "tanh",
+    "proj_size": 0,
+    "peephole": False,
+    "reset_after": True,
+    "learned_state": False,
+}
 
 
 def _place(layer: Module) -> str:
-    return str(state.place) or f"{type(layer).__name__.lower()}: "
+    return str(now.place) or f"{type(layer).__name__.lower()}: "
 
 
 class RNN(RecurrentLayer):
@@ -263,11 +287,11 @@ class RNN(RecurrentLayer):
 
     x (time, batch, features) (``batch_first``: (batch, time, features); unbatched: (time, features))
     and an optional h_0 (layers * directions, batch, H) give (output, h_n): output
-    (time, batch, directions * H) is the last layer's h at every step, h_n (layers * directions, batch, H) every layer's
-    last state. ``dropout`` acts between layers, in training; ``bidirectional`` adds a cell that runs
-    from the last step to the first; ``lengths=`` in the call takes ragged batches. ``nonlinearity`` is "tanh" or
-    "relu". Weights: see
-    ``RecurrentLayer`` for names and shapes; they start as ``RNNCell.reset_parameters`` says.
+    (time, batch, directions * H) is the last layer's h at every step, h_n (layers * directions,
+    batch, H) every layer's last state. ``dropout`` acts between layers, in training;
+    ``bidirectional`` adds a cell that runs from the last step to the first; ``lengths=`` in the call
+    takes ragged batches. ``nonlinearity`` is "tanh" or "relu". Weights: see ``RecurrentLayer`` for names
+    and shapes; they start as ``RNNCell.reset_parameters`` says.
     Raises ValueError, naming layer and shapes, where something does not fit.
 
     >>> import tinygrad_rnn as tg
@@ -317,12 +341,13 @@ class LSTM(RecurrentLayer):
 
     x (time, batch, features) (``batch_first``: (batch, time, features); unbatched: (time, features))
     and an optional (h_0, c_0), each (layers * directions, batch, H), give (output, (h_n, c_n)): output
-    (time, batch, directions * H) is the last layer's h at every step, h_n and c_n (layers * directions, batch, H) every layer's
-    last state. ``dropout`` acts between layers, in training; ``bidirectional`` adds a cell that runs
-    from the last step to the first; ``lengths=`` in the call takes ragged batches. ``proj_size`` makes h_t = W_hr h of
-    that many features; ``peephole=True`` lets gates see the cell state (``PeepholeLSTMCell``);
-    ``forget_bias`` is where the forget gate's bias starts (see ``LSTMCell``). Weights: see
-    ``RecurrentLayer`` for names and shapes; they start as ``LSTMCell.reset_parameters`` says.
+    (time, batch, directions * H) is the last layer's h at every step, h_n and c_n (layers * directions,
+    batch, H) every layer's last state. ``dropout`` acts between layers, in training;
+    ``bidirectional`` adds a cell that runs from the last step to the first; ``lengths=`` in the call
+    takes ragged batches. ``proj_size`` makes h_t = W_hr h of that many features; ``peephole=True``
+    lets gates see the cell state (``PeepholeLSTMCell``); ``forget_bias`` is where the forget gate's
+    bias starts (see ``LSTMCell``). Weights: see ``RecurrentLayer`` for names and shapes; they start
+    as ``LSTMCell.reset_parameters`` says.
     Raises ValueError, naming layer and shapes, where something does not fit.
 
     >>> import tinygrad_rnn as tg
@@ -376,10 +401,10 @@ class GRU(RecurrentLayer):
 
     x (time, batch, features) (``batch_first``: (batch, time, features); unbatched: (time, features))
     and an optional h_0 (layers * directions, batch, H) give (output, h_n): output
-    (time, batch, directions * H) is the last layer's h at every step, h_n (layers * directions, batch, H) every layer's
-    last state. ``dropout`` acts between layers, in training; ``bidirectional`` adds a cell that runs
-    from the last step to the first; ``lengths=`` in the call takes ragged batches. ``reset_after=False`` gives the
-    paper's form. Weights: see
+    (time, batch, directions * H) is the last layer's h at every step, h_n (layers * directions,
+    batch, H) every layer's last state. ``dropout`` acts between layers, in training;
+    ``bidirectional`` adds a cell that runs from the last step to the first; ``lengths=`` in the call
+    takes ragged batches. ``reset_after=False`` gives the paper's form. Weights: see
     ``RecurrentLayer`` for names and shapes; they start as ``GRUCell.reset_parameters`` says.
     Raises ValueError, naming layer and shapes, where something does not fit.
 

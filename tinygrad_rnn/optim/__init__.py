@@ -1,5 +1,7 @@
 """Optimizers: what turns gradients into new values, in PyTorch's names and updates."""
 
-from .optimizers import SGD, Adam, AdamW, Optimizer
+from . import lr_scheduler
+from .lbfgs import LBFGS
+from .optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
+__all__ = ["LBFGS", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "lr_scheduler"]

@@ -1,4 +1,4 @@
-"""SGD, Adam and AdamW. A step computes every new value before it writes any."""
+"""SGD, RMSprop, Adam and AdamW. A step computes every new value before it writes any."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Optimizer:
         self.param_groups.append(group)
 
     def _check(self, group: dict[str, Any]) -> None:
-        for name in ("lr", "weight_decay", "eps", "momentum"):
+        for name in ("lr", "weight_decay", "eps", "momentum", "alpha"):
             if not group.get(name, 0) >= 0:
                 raise ValueError(
                     f"{type(self).__name__}: {name} must not be negative: {group[name]}"
@@ -102,16 +102,30 @@ class Optimizer:
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the options and the state of an optimizer of the same groups."""
+        """Take the options and the state of an optimizer of the same groups.
+
+        Raises ValueError, before anything is changed, where the groups or the shapes differ.
+        """
         groups = state_dict["param_groups"]
         sizes = [len(g["params"]) for g in groups]
         own = [len(g["params"]) for g in self.param_groups]
         if sizes != own:
             raise ValueError(f"load_state_dict: groups of {sizes} Parameters, expected {own}")
         order = [p for group in self.param_groups for p in group["params"]]
+        for i, memory in state_dict["state"].items():
+            for name, value in memory.items():
+                if isinstance(value, np.ndarray) and value.shape != self._memory_shape(order[i]):
+                    raise ValueError(
+                        f"load_state_dict: {name} of Parameter {i} has shape {value.shape}, "
+                        f"expected {self._memory_shape(order[i])}"
+                    )
         self.state = {id(order[i]): dict(memory) for i, memory in state_dict["state"].items()}
         for group, new in zip(self.param_groups, groups, strict=True):
             group.update({k: v for k, v in new.items() if k != "params"})
+
+    def _memory_shape(self, p: Tensor) -> tuple[int, ...]:
+        """The shape of the arrays that are remembered of one Parameter."""
+        return p.shape
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
@@ -170,6 +184,58 @@ class SGD(Optimizer):
             memory["momentum_buffer"] = v
             g = g + momentum * v if group["nesterov"] else v
         result: Array = p - group["lr"] * g
+        return result
+
+
+class RMSprop(Optimizer):
+    """RMSprop (Hinton's lecture 6e, 2012; ``centered``: Graves 2013), PyTorch's form.
+
+    ``g = grad + weight_decay p``; ``v = alpha v + (1 - alpha) g**2``;
+    ``u = g / (sqrt(v - m**2) + eps)``, where m is the same average of g if ``centered``, else 0;
+    ``b = momentum b + u``; ``p = p - lr b``.
+
+    >>> import tinygrad_rnn as tg
+    >>> w = tg.tensor(1.0, requires_grad=True)
+    >>> optimizer = tg.optim.RMSprop([w], lr=0.01)
+    >>> (w * w).backward(); optimizer.step()
+    >>> round(w.item(), 4)
+    0.9
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+        centered: bool = False,
+    ) -> None:
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "alpha": alpha,
+                "eps": eps,
+                "weight_decay": weight_decay,
+                "momentum": momentum,
+                "centered": centered,
+            },
+        )
+
+    def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
+        alpha, momentum = group["alpha"], group["momentum"]
+        if group["weight_decay"]:
+            g = g + group["weight_decay"] * p
+        v = memory["square_avg"] = alpha * memory.get("square_avg", 0.0) + (1 - alpha) * (g * g)
+        if group["centered"]:
+            m = memory["grad_avg"] = alpha * memory.get("grad_avg", 0.0) + (1 - alpha) * g
+            v = np.maximum(v - m * m, 0)  # rounding can make it negative
+        u = g / (np.sqrt(v) + group["eps"])
+        if momentum:
+            u = memory["momentum_buffer"] = momentum * memory.get("momentum_buffer", 0.0) + u
+        result: Array = p - group["lr"] * u
         return result
 
 

@@ -1,0 +1,305 @@
+"""Any cell's step at op level, laid out once: columns of ops, rows of straight chains, as a Template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+from . import style
+from .shapes import Point
+from .step_graph import Columns, Op, Step, chains_of, in_columns
+from .style import Look, state_looks
+from .templates import Spot, Template
+from .words import SYMBOLS, op_words, text_width
+
+HEIGHT, TWO_LINES, AIR, LINE_AIR, GAP, HEADING, MARGIN = 24.0, 32.0, 15.0, 9.0, 20.0, 30.0, 12.0
+PORT, SUB_GAP, SWEEPS = 7.0, 8.0, 4
+
+
+@dataclass
+class Grid:
+    """Where everything stands: rows of chains from the top, x and width of each op."""
+
+    columns: Columns
+    ops: Mapping[str, Op]
+    row: dict[str, int]
+    y: dict[str, float]
+    x: dict[str, float]
+    sides: dict[int, tuple[float, float]]  # the left and right edge of each rank's column
+
+
+@lru_cache(maxsize=64)
+def lay_out(step: Step, gates: tuple[tuple[str, str], ...]) -> Template:
+    """The Template of a step that has none; the same for every step that was recorded alike."""
+    words = dict(gates)
+    columns = in_columns(step)
+    chains = _ordered(columns, chains_of(columns))
+    ops = {op.role: op for op in step.ops}
+    row = _rows(columns, chains)
+    grid = Grid(columns, ops, row, _heights(columns, row, ops, words), {}, {})
+    side = _sides(grid)
+    _set_columns(grid, side, words)
+    looks = state_looks(step.order)
+    spots = tuple(_spot(grid, op, side, words, looks, step) for op in step.ops)
+    top = max(grid.y[s.role] + s.height / 2 for s in spots)
+    top = max([top, *(grid.y[s] + 12 for s in step.sources), *grid.y.values()]) + HEADING
+    bottom = min(grid.y[s.role] - s.height / 2 for s in spots)
+    bottom = min([bottom - AIR, *(grid.y[s] - 12 - AIR for s in step.sources)])
+    bottom = min(bottom, min(grid.y.values()) - LINE_AIR)
+    right = grid.sides[columns.last][1]
+    writer = dict(step.states)
+    h = "h" if "h" in writer else step.order[-1] if step.order else ""
+    routes, dots = _routes(grid, {s.role: s for s in spots})
+    return Template(
+        frame=(0, bottom, right, top),
+        spots=spots,
+        states=writer,
+        input=(-23, grid.y[step.inputs[0]] if step.inputs else 0.0),
+        heading=(13, top - 12),
+        above=34,
+        below=43,
+        leave=(right - 7, grid.y[f"{h}'"]) if h else (right - 7, 0.0),
+        params=4,
+        routes=routes,
+        dots=dots,
+        entries={state: grid.y[f"{state}'"] for state in step.order},
+        curved=True,
+    )
+
+
+# ---- rows -------------------------------------------------------------------------------------
+
+
+def _ordered(columns: Columns, chains: list[list[str]]) -> list[list[str]]:
+    """The chains from the top down, so that lines between them are short and rarely cross."""
+    best = list(chains)
+    cost = _cost(columns, best)
+    for _ in range(SWEEPS):
+        before = cost
+        for chain in list(best):
+            rest = [other for other in best if other is not chain]
+            for k in range(len(best)):
+                tried = [*rest[:k], chain, *rest[k:]]
+                found = _cost(columns, tried)
+                if found < cost:
+                    best, cost = tried, found
+        if cost == before:
+            break
+    return best
+
+
+def _cost(columns: Columns, chains: Sequence[Sequence[str]]) -> float:
+    """How far lines go up and down, how often they cross, and what stands against the order of rails."""
+    row = _rows(columns, chains)
+    links = [(row[a], row[b], columns.rank[a]) for a, ends in columns.after.items() for b in ends]
+    cost = float(sum(abs(a - b) for a, b, _ in links)) + 0.3 * max(row.values())
+    gaps: dict[int, list[tuple[int, int]]] = {}
+    for a, b, rank in links:
+        gaps.setdefault(rank, []).append((a, b))
+    for gap in gaps.values():
+        for k, (a, b) in enumerate(gap):
+            cost += 1.5 * sum((a - c) * (b - d) < 0 for c, d in gap[:k])
+    cost += sum(2 * abs(row[f">{s}"] - row[f"{s}'"]) for s in columns.step.order)
+    sources = [row[source] for source in columns.step.sources]
+    return cost + 50 * sum(a >= b for k, b in enumerate(sources) for a in sources[:k])
+
+
+def _rows(columns: Columns, chains: Sequence[Sequence[str]]) -> dict[str, int]:
+    """The row of each place, from 0 at the top: as high as the chains above it let it be."""
+    height: dict[int, int] = {}
+    row: dict[str, int] = {}
+    for chain in chains:
+        ranks = [columns.rank[place] for place in chain]
+        here = max(height.get(rank, 0) for rank in ranks)
+        row.update(dict.fromkeys(chain, here))
+        height.update(dict.fromkeys(ranks, here + 1))
+    return row
+
+
+def _heights(
+    columns: Columns, row: Mapping[str, int], ops: Mapping[str, Op], words: Mapping[str, str]
+) -> dict[str, float]:
+    """The y of each place: rows of boxes stand further apart than rows of lines."""
+    tall: dict[int, float] = {}
+    for place, k in row.items():
+        size = 0.0 if "|" in place else HEIGHT
+        if place in ops:
+            size = TWO_LINES if ops[place].name in words else HEIGHT
+        tall[k] = max(tall.get(k, 0.0), size)
+    y, middle = 0.0, {0: 0.0}
+    for k in range(1, max(tall) + 1):
+        boxes = tall[k - 1] and tall[k]
+        y -= (tall[k - 1] + tall[k]) / 2 + (AIR if boxes else LINE_AIR)
+        middle[k] = y
+    return {place: middle[k] for place, k in row.items()}
+
+
+# ---- columns ----------------------------------------------------------------------------------
+
+
+def _sides(grid: Grid) -> dict[str, str]:
+    """From which side each op's Parameters come: all ops that share one, from the same."""
+    groups: list[tuple[set[int], list[str]]] = []
+    for op in grid.ops.values():
+        if not op.params:
+            continue
+        mine = [group for group in groups if group[0] & set(op.params)]
+        params = set(op.params).union(*(group[0] for group in mine))
+        roles = [role for group in mine for role in group[1]] + [op.role]
+        groups = [group for group in groups if group not in mine] + [(params, roles)]
+    levels = [grid.y[role] for role in grid.ops]
+    middle = (max(levels) + min(levels)) / 2
+    side: dict[str, str] = {}
+    for _, roles in groups:
+        mean = sum(grid.y[role] for role in roles) / len(roles)
+        side.update(dict.fromkeys(roles, "above" if mean > middle else "below"))
+    return side
+
+
+def _set_columns(grid: Grid, side: Mapping[str, str], words: Mapping[str, str]) -> None:
+    """Set x: in each column, ops stand apart where one would be in the way of another's taps."""
+    columns = grid.columns
+    x = 8.0 if len(columns.step.sources) else 0.0
+    grid.sides[0] = (x, x)
+    for rank in range(1, columns.last + 1):
+        here = [role for role in grid.ops if columns.rank[role] == rank]
+        steep = [
+            abs(grid.y[a] - grid.y[b])
+            for a, ends in columns.after.items()
+            for b in ends
+            if columns.rank[b] == rank
+        ]
+        x += GAP + min(0.12 * max(steep, default=0.0), 18.0) - (8 if rank == columns.last else 0)
+        left = x
+        for k, together in enumerate(_subcolumns(grid, here, side)):
+            wide = max(op_width(grid.ops[role], words) for role in together)
+            x += SUB_GAP * (k > 0)
+            grid.x.update(dict.fromkeys(together, x + wide / 2))
+            x += wide
+        grid.sides[rank] = (left, x)
+    left, right = grid.sides[columns.last]
+    grid.sides[columns.last] = (left, right + MARGIN)
+
+
+def _subcolumns(grid: Grid, here: Iterable[str], side: Mapping[str, str]) -> list[list[str]]:
+    """Ops of one column, those together of which none stands in the way of another's taps."""
+    found: list[list[str]] = []
+    for role in sorted(here, key=lambda role: -grid.y[role]):
+        for together in found:
+            if not any(_blocked(grid, role, other, side) for other in together):
+                together.append(role)
+                break
+        else:
+            found.append([role])
+    return found
+
+
+def _blocked(grid: Grid, a: str, b: str, side: Mapping[str, str]) -> bool:
+    """Whether the taps of one of two ops would run through the other."""
+    upper, lower = (a, b) if grid.y[a] > grid.y[b] else (b, a)
+    return side.get(upper) == "below" or side.get(lower) == "above"
+
+
+def op_label(op: Op) -> str:
+    """What an op's box says: its symbol, with a number beside it, or what it takes apart."""
+    said = op_words(op.op, *op.numbers) if len(op.numbers) == 2 else op.detail or op_words(op.op)
+    return f"{op.name} = {said}" if op.name and len(op.name) < 9 else said
+
+
+def _rule(op: Op) -> str:
+    return f"{op.name} = {SYMBOLS.get(op.op, op.op)}(…)"
+
+
+def op_width(op: Op, words: Mapping[str, str]) -> float:
+    """How wide an op's box is for its words and its taps."""
+    taps = 24.0 * len(op.params) + 8
+    if op.name in words:
+        word = text_width(words[op.name], style.OP_SIZE, True)
+        return max(taps, word + 14, text_width(_rule(op), style.SMALL) + 12)
+    return max(26.0, taps, text_width(op_label(op), style.OP_SIZE) + 14)
+
+
+def _spot(
+    grid: Grid,
+    op: Op,
+    side: Mapping[str, str],
+    words: Mapping[str, str],
+    looks: Mapping[str, Look],
+    step: Step,
+) -> Spot:
+    gate = op.name in words
+    look = style.GATE if gate else style.OP
+    named = op
+    for state, role in step.states:
+        if role == op.role:
+            stroke = looks[state].stroke
+            look = Look(stroke, style.OP.fill, style.OP.text, 1.5)
+            named = op._replace(name="")
+    return Spot(
+        op.role,
+        op.op,
+        op.takes,
+        grid.x[op.role],
+        grid.y[op.role],
+        op_width(named, words),
+        look,
+        gate=gate,
+        side=side.get(op.role, ""),
+        label=_rule(op) if gate else op_label(named),
+        params=op.params,
+    )
+
+
+# ---- lines --------------------------------------------------------------------------------------
+
+
+def _routes(
+    grid: Grid, spots: Mapping[str, Spot]
+) -> tuple[dict[tuple[str, str], tuple[Point, ...]], tuple[tuple[str, Point], ...]]:
+    """The way of every line, and the dots where several leave one."""
+    columns = grid.columns
+    ports = _ports(grid, spots)
+    routes: dict[tuple[str, str], tuple[Point, ...]] = {}
+    for (tail, head), way in columns.way.items():
+        points: list[Point] = []
+        for place in way[:-1]:
+            left, right = grid.sides[columns.rank[place]]
+            y = grid.y[place]
+            if place in spots:
+                points.append((spots[place].x + spots[place].width / 2, y))
+            else:
+                points.append((0.0 if place == tail else left, y))
+            points.append((right, y))
+        end = grid.sides[columns.rank[head]][0]
+        if head in spots:
+            y = ports[way[-2], head]
+            points += [(end, y), (spots[head].x - spots[head].width / 2, y)]
+        else:
+            state = head.removeprefix(">")
+            points += [
+                (end, grid.y[f"{state}'"]),
+                (grid.sides[columns.last][1], grid.y[f"{state}'"]),
+            ]
+        routes[tail, head] = (*tuple(a for a, b in pairwise(points) if a != b), points[-1])
+    dots = tuple(
+        (place.partition("|")[0], (grid.sides[columns.rank[place]][1], grid.y[place]))
+        for place, ends in columns.after.items()
+        if len(ends) > 1 and place not in spots
+    )
+    return routes, dots
+
+
+def _ports(grid: Grid, spots: Mapping[str, Spot]) -> dict[tuple[str, str], float]:
+    """The height at which each line arrives: a straight one in the middle, others beside it."""
+    ports: dict[tuple[str, str], float] = {}
+    for head, tails in grid.columns.before.items():
+        if head not in spots:
+            continue
+        falling = sorted(tails, key=lambda tail: -grid.y[tail])
+        straight = [k for k, tail in enumerate(falling) if grid.y[tail] == grid.y[head]]
+        middle = straight[0] if straight else (len(falling) - 1) / 2
+        for k, tail in enumerate(falling):
+            ports[tail, head] = grid.y[head] + PORT * (middle - k)
+    return ports

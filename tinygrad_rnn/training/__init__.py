@@ -1,0 +1,7 @@
+"""Training: batches, the loop around a model, checkpoints that resume to the same bits."""
+
+from .batches import DataLoader
+from .fitting import fit
+from .history import History
+
+__all__ = ["DataLoader", "History", "fit"]

@@ -1,0 +1,295 @@
+"""The training loop: ``fit``. A user can as well write the loop; this is what it looks like."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from ..autograd import no_grad
+from ..nn.module import Module
+from ..nn.utils import clip_grad_norm_
+from ..optim.lbfgs import LBFGS
+from ..optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from ..optim.optimizers import Optimizer
+from ..random import generator_or_default
+from ..tensors import Tensor, as_tensor
+from . import checkpoints
+from .baseline import Seen, constant_loss
+from .history import History, measure
+
+Loss = Callable[[Any, Any], Tensor]
+Callback = Callable[[History], Any]
+
+
+def fit(
+    model: Module,
+    data: Any,
+    loss: Loss,
+    optimizer: Optimizer,
+    *,
+    epochs: int,
+    validation: Any = None,
+    clip: float | None = None,
+    scheduler: LRScheduler | None = None,
+    patience: int | None = None,
+    callbacks: Callback | Iterable[Callback] = (),
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+) -> History:
+    """Train ``model`` for ``epochs`` passes over ``data``, and return the :class:`History`.
+
+    ``data`` (and ``validation``) is a ``DataLoader``, or anything that yields the same batches on
+    every pass: ``(x, y)`` for ``loss(model(x), y)``; ``(x, y, lengths)`` for ``model(x,
+    lengths=lengths)``; ``(x, y, lengths, mask)`` for ``loss(model(x, lengths=lengths)[mask],
+    y[mask])``. A tuple is one batch, used whole.
+
+    - ``clip``: the largest norm that gradients may have together (``nn.utils.clip_grad_norm_``).
+    - ``scheduler`` steps after every epoch (``OneCycleLR`` after every batch; ``ReduceLROnPlateau``
+      takes the validation loss, or the training loss without ``validation``).
+    - ``patience``: stop after so many epochs in a row without a new lowest validation loss (training
+      loss without ``validation``) and give the model its best values back.
+    - ``callbacks`` are called with the History after each epoch; one that returns True ends the
+      training.
+    - ``checkpoint``: a file that is written after every epoch. With ``resume=True`` training goes on
+      from it, if it is there, to the same bits that an unbroken run has: model, optimizer, schedule,
+      random generators and history are restored. Nothing is pickled.
+    - ``progress=False`` shows no bar. The bar shows the losses beside the baseline: that of the best
+      constant forecast, which is the mean of the targets for squared error and the shares of the
+      classes (so that the majority class is predicted) for cross entropy.
+
+    Raises FloatingPointError, with the Parameters as they were before that batch, where the loss is
+    not finite; TypeError for data that cannot be gone through twice; ValueError for a checkpoint of
+    something else.
+
+    >>> import tinygrad_rnn as tg
+    >>> generator = tg.manual_seed(0)
+    >>> x = tg.randn(64, 3)
+    >>> model = tg.nn.Linear(3, 1)
+    >>> history = tg.fit(
+    ...     model, (x, x.sum(1, keepdim=True)), tg.nn.functional.mse_loss,
+    ...     tg.optim.Adam(model.parameters(), lr=0.1), epochs=100, progress=False,
+    ... )
+    >>> history.loss[-1] < 0.001 < 1 < history.baseline
+    True
+    """
+    if epochs < 0:
+        raise ValueError(f"fit: epochs must not be negative, got {epochs}")
+    if resume and checkpoint is None:
+        raise ValueError("fit: resume=True needs checkpoint=, the file to resume from")
+    for name, batches in (("data", data), ("validation", validation)):
+        if epochs > 1 and isinstance(batches, Iterator):
+            raise TypeError(
+                f"fit: {name} can be gone through only once: pass a list or a DataLoader"
+            )
+    calls = [callbacks] if callable(callbacks) else list(callbacks)
+    run = _Run(model, data, loss, optimizer, validation, clip, scheduler, patience)
+    path = None if checkpoint is None else Path(checkpoint)
+    if resume and path is not None and path.exists():
+        run.restore(checkpoints.read(path), path)
+    mode = model.training
+    bar = _bar(data, epochs, len(run.history.rows), progress)
+    try:
+        while len(run.history.rows) < epochs and not run.out_of_patience:
+            bar.set_description(f"epoch {len(run.history.rows) + 1}/{epochs}")
+            run.epoch(bar.update)
+            bar.set_postfix_str(run.history.words())
+            ended = [call(run.history) for call in calls]
+            if path is not None:
+                checkpoints.write(path, run.state())
+            if any(end is True for end in ended):
+                break
+    finally:
+        bar.close()
+        model.train(mode)
+    if run.best is not None:
+        model.load_state_dict(run.best)
+    return run.history
+
+
+class _Run:
+    """A training run: what it works on, and what it has come to."""
+
+    def __init__(
+        self,
+        model: Module,
+        data: Any,
+        loss: Loss,
+        optimizer: Optimizer,
+        validation: Any,
+        clip: float | None,
+        scheduler: LRScheduler | None,
+        patience: int | None,
+    ) -> None:
+        self.model, self.data, self.loss, self.optimizer = model, data, loss, optimizer
+        self.validation, self.clip = validation, clip
+        self.scheduler, self.patience = scheduler, patience
+        self.history = History()
+        self.best: dict[str, Any] | None = None  # with patience: the model's state at its best
+
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether the best epoch is too long ago."""
+        rows, best = self.history.rows, self.history.best
+        if self.patience is None or best is None:
+            return False
+        waited: int = rows[-1]["epoch"] - best["epoch"]
+        return waited >= self.patience
+
+    def epoch(self, tick: Callable[[], Any]) -> None:
+        """One pass over the data, then validation, schedule and a row of history."""
+        number = len(self.history.rows) + 1
+        lr, seen, judged = self.optimizer.param_groups[0]["lr"], Seen(), Seen()
+        self.model.train()
+        trained = _Mean()
+        for k, batch in enumerate(_batches(self.data), 1):
+            trained.add(*self.step(batch, f"epoch {number}, batch {k}", seen))
+            if self.scheduler is not None and self.scheduler.per_batch:
+                self.scheduler.step()
+            tick()
+        loss = trained.value("data")
+        validated = None if self.validation is None else self.validate(judged)
+        if number == 1:
+            self.history.baseline = constant_loss(self.loss, seen, judged or seen)
+        row = {"epoch": number, "loss": loss, "validation": validated, "lr": lr}
+        if isinstance(self.scheduler, ReduceLROnPlateau):
+            self.scheduler.step(measure(row))
+        elif self.scheduler is not None and not self.scheduler.per_batch:
+            self.scheduler.step()
+        self.history.rows.append(row)
+        if self.patience is not None and self.history.best is self.history.rows[-1]:
+            self.best = dict(self.model.state_dict())
+
+    def step(self, batch: Any, where: str, seen: Seen) -> tuple[float, int]:
+        """One step of the optimizer: the loss before it, and how many targets it is the mean of."""
+        asked: list[tuple[float, int]] = []
+
+        def closure() -> Tensor:
+            self.optimizer.zero_grad()
+            prediction, y = self.predict(batch)
+            value = self.loss(prediction, y)
+            if not asked and not self.history.rows:
+                seen.append((prediction.shape, y))
+            asked.append((float(value), y.numel()))
+            if not math.isfinite(float(value)) and not isinstance(self.optimizer, LBFGS):
+                raise FloatingPointError(
+                    f"{where}: the loss is {float(value)}: lower the learning rate, clip gradients "
+                    "(clip=1.0), or look for values in the data that are not finite"
+                )
+            value.backward()
+            if self.clip is not None:
+                clip_grad_norm_(self.model.parameters(), self.clip)
+            return value
+
+        self.optimizer.step(closure)
+        return asked[0]
+
+    def predict(self, batch: Any) -> tuple[Tensor, Tensor]:
+        """The model's output and the target, without the padding where the batch has a mask."""
+        if not isinstance(batch, (tuple, list)) or not 2 <= len(batch) <= 4:
+            raise TypeError(
+                "fit: a batch must be (x, y), (x, y, lengths) or (x, y, lengths, mask), "
+                f"got a {type(batch).__name__}"
+            )
+        x, y, *ragged = batch
+        prediction = self.model(x, lengths=ragged[0]) if ragged else self.model(x)
+        if not isinstance(prediction, Tensor):
+            raise TypeError(
+                f"fit: the model returned a {type(prediction).__name__}, and the loss takes one "
+                "Tensor: write a Module whose forward returns the prediction alone"
+            )
+        y = as_tensor(y)
+        return (prediction[ragged[1]], y[ragged[1]]) if len(ragged) == 2 else (prediction, y)
+
+    @no_grad()
+    def validate(self, judged: Seen) -> float:
+        """The mean loss over the validation data, in evaluation mode."""
+        mean = _Mean()
+        self.model.eval()
+        for batch in _batches(self.validation):
+            prediction, y = self.predict(batch)
+            mean.add(float(self.loss(prediction, y)), y.numel())
+            if not self.history.rows:
+                judged.append((prediction.shape, y))
+        return mean.value("validation")
+
+    # ---- checkpoints
+
+    def state(self) -> dict[str, Any]:
+        """All that the next epoch depends on."""
+        return {
+            "kinds": self.kinds(),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
+            "random": [g.bit_generator.state for g in self.generators()],
+            "rows": self.history.rows,
+            "baseline": self.history.baseline,
+            "best": self.best,
+        }
+
+    def restore(self, state: dict[str, Any], path: Path) -> None:
+        """Go on from a state; a misfit is found before anything is changed."""
+        for name, kind in self.kinds().items():
+            if state["kinds"][name] != kind:
+                raise ValueError(
+                    f"{path} does not fit: {name} was {state['kinds'][name]}, and is {kind} here"
+                )
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(state["scheduler"])
+        for generator, saved in zip(self.generators(), state["random"], strict=True):
+            generator.bit_generator.state = saved
+        self.history.rows, self.history.baseline = state["rows"], state["baseline"]
+        self.best = state["best"]
+
+    def kinds(self) -> dict[str, Any]:
+        """What must be alike for a state to fit."""
+        return {
+            "model": type(self.model).__name__,
+            "optimizer": type(self.optimizer).__name__,
+            "groups": [[p.shape for p in g["params"]] for g in self.optimizer.param_groups],
+            "scheduler": type(self.scheduler).__name__,
+            "generators": [type(g.bit_generator).__name__ for g in self.generators()],
+        }
+
+    def generators(self) -> list[np.random.Generator]:
+        """Every source of randomness: the library's, the loaders', the modules'."""
+        owners = (self.data, self.validation, *self.model.modules())
+        own = [getattr(owner, "generator", None) for owner in owners]
+        return [generator_or_default(None), *(g for g in own if g is not None)]
+
+
+class _Mean:
+    """A mean of means, each over its number of targets."""
+
+    def __init__(self) -> None:
+        self.sum, self.size = 0.0, 0
+
+    def add(self, value: float, size: int) -> None:
+        self.sum += value * size
+        self.size += size
+
+    def value(self, name: str) -> float:
+        if not self.size:
+            raise ValueError(f"fit: {name} has no batches, or no targets in them")
+        return self.sum / self.size
+
+
+def _batches(data: Any) -> Any:
+    """What to go through; a tuple is one batch."""
+    return [data] if isinstance(data, tuple) else data
+
+
+def _bar(data: Any, epochs: int, done: int, progress: bool) -> Any:
+    """tqdm's bar for terminals or notebooks, over all batches where their number is known."""
+    batches = _batches(data)
+    count = len(batches) if hasattr(batches, "__len__") else None
+    total = None if count is None else count * epochs
+    return tqdm(total=total, initial=done * (count or 0), unit="batch", disable=not progress)
