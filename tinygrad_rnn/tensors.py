@@ -880,7 +880,8 @@ def _dtype(dtype: Any) -> np.dtype[Any]:
     found = np.dtype(dtype)
     if found.kind not in "fiub" or found.char == "g":
         raise TypeError(f"tensors hold float16/32/64, integers and bool, not {found}")
-    return np.dtype(found.type)  # numpy's one object for it, in native order: compared by identity
+    one: np.dtype[Any] = np.dtype(found.type)  # numpy's one object for it, compared by identity
+    return one
 
 
 def _new_array(data: Any, dtype: Any) -> Array:
@@ -922,7 +923,7 @@ def _compared(ufunc: Any, a: Any, b: Any) -> Any:
             b = np.asarray(b)
         except ValueError:
             return NotImplemented
-        if b.dtype == object:
+        if b.dtype.kind not in "fiub":
             return NotImplemented
     return Tensor._wrap(np.asarray(ufunc(a._data, b)), None)
 

@@ -219,10 +219,13 @@ class Module:
         """Every float Parameter and buffer in another dtype; returns the module."""
         if isinstance(dtype, str) and dtype == "cpu":
             return self
+        if np.dtype(dtype).kind != "f":
+            raise TypeError(f"to(): Parameters hold floats, not {np.dtype(dtype)}")
         for parameter in self.parameters():
-            gradient = parameter.grad
-            parameter._install(parameter.detach().to(dtype)._data, f"to({np.dtype(dtype)})")
-            parameter.grad = gradient
+            if parameter.dtype != dtype:
+                gradient = parameter.grad
+                parameter._install(parameter.detach().to(dtype)._data, f"to({np.dtype(dtype)})")
+                parameter.grad = gradient
         for module in self.modules():
             buffers = module.__dict__["_buffers"]
             for name, value in buffers.items():

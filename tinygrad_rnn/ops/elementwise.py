@@ -16,17 +16,21 @@ from .row import Row, row
 
 def _sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)), with exp kept from overflowing; right in both tails."""
-    y = np.negative(x)
+    y: Any = np.negative(x)
     if y.__class__ is not np.ndarray:
         y = np.asarray(y)
-    np.minimum(y, _EXP_MAX[y.dtype.char], out=y)
+    most, one = _LIMITS[y.dtype.char]
+    np.minimum(y, most, out=y)
     np.exp(y, out=y)
-    np.add(y, _ONE[y.dtype.char], out=y)
+    np.add(y, one, out=y)
     return np.reciprocal(y, out=y)
 
 
-_ONE = {c: np.array(1, c) for c in "efd"}
-_EXP_MAX = {"e": np.float16(11.0), "f": np.float32(88.7), "d": np.float64(709.7)}
+# For each dtype: what exp still takes, and 1 as an array (quicker to add than a number).
+_LIMITS: dict[str, Any] = {
+    code: (np.array(most, code), np.array(1, code))
+    for code, most in (("e", 11.0), ("f", 88.7), ("d", 709.7))
+}
 
 
 def _power_by_base(g: Any, a: Any, b: Any) -> Any:
