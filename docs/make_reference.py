@@ -1,6 +1,6 @@
 """Write docs/reference.md: every public name with its signature and its docstring's first sentence.
 
-    python docs/make_reference.py
+python docs/make_reference.py
 """
 
 from __future__ import annotations

@@ -144,6 +144,14 @@ def test_name_takes_tensors_and_returns_them():
         tg.name(1.0, "x")
 
 
+def test_a_name_stays_when_a_tensor_becomes_a_leaf_or_is_written():
+    w = tg.name(tg.ones(2), "w").requires_grad_()
+    assert list(tg.graph(w * 2).parameters) == ["w"]
+    with tg.no_grad():
+        w += 1.0
+    assert list(tg.graph(w * 2).parameters) == ["w"]
+
+
 def test_gates_are_named_by_the_cell():
     graph = tg.graph(nn.LSTM(2, 3)(tg.ones(2, 1, 2))[0])
     for step in range(2):

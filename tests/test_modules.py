@@ -514,6 +514,15 @@ def test_initialisers(name):
     assert holds(p.numpy().astype(np.float64))
 
 
+def test_orthogonal_matrices_are_uniform():
+    """Without the signs of R a QR decomposition prefers one half of the rotations."""
+    corners = [
+        nn.init.orthogonal_(tg.zeros(2, 2), generator=np.random.default_rng(k)).numpy()[0, 0]
+        for k in range(200)
+    ]
+    assert 70 < np.sum(np.array(corners) > 0) < 130
+
+
 def test_initialisers_leave_numpys_own_randomness_alone():
     np.random.seed(3)
     before = np.random.get_state()[1].copy()

@@ -547,7 +547,9 @@ def grad(
     wanted = {node.number: node for node in targets}
     reached = flow(roots, wanted=wanted, recorded=create_graph)
     keys = {node.key for node in targets if isinstance(node, Leaf)}
-    _refuse_stale((r for r in reached.values() if getattr(r[0], "key", None) in keys), [n for n, _ in roots])
+    _refuse_stale(
+        (r for r in reached.values() if getattr(r[0], "key", None) in keys), [n for n, _ in roots]
+    )
     results: list[Tensor | None] = []
     for tensor, node in zip(ins, targets, strict=True):
         found = reached.get(node.number)

@@ -105,7 +105,7 @@ def _split(a: Any, sections: Any, axis: int = 0) -> list[Tensor]:
             raise ValueError("array split does not result in an equal division")
         return list(shapes.split(t, (n // sections,) * int(sections), axis))
     cuts, lead = [0, *(int(c) for c in sections), n], (slice(None),) * axis
-    return [t[(*lead, slice(a, b))] for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [t[(*lead, slice(a, b))] for a, b in itertools.pairwise(cuts)]
 
 
 def _clip(

@@ -503,7 +503,9 @@ class Tensor:
         """Values below ``min`` or above ``max`` become those; the gradient passes within and at them."""
         if min is None and max is None:
             raise ValueError("clip: give min, max or both")
-        bounds = [b if b is None or isinstance(b, row.NUMBERS) else as_tensor(b) for b in (min, max)]
+        bounds = [
+            b if b is None or isinstance(b, row.NUMBERS) else as_tensor(b) for b in (min, max)
+        ]
         low, high = bounds
         t = self.to(row.common_dtype((self, *(b for b in bounds if b is not None))))
         if any(isinstance(b, Tensor) and b.requires_grad for b in bounds):
