@@ -232,6 +232,26 @@ def test_repr():
     assert repr(w > 0) == "tensor([ True,  True])"
 
 
+def test_scalars_format_as_numbers():
+    loss = tg.tensor(1.25, requires_grad=True) * 2
+    assert f"{loss:.3f} {tg.tensor(7):>3d} {loss}" == "2.500   7 2.5"
+    assert f"{tg.ones(1)}" == "tensor([1.])"
+    with pytest.raises(TypeError, match="unsupported format"):
+        f"{tg.ones(2):.2f}"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "lost"), [(tg.float16, 6e-8), (tg.float32, 1e-38), (tg.float64, 1e-307)], ids=str
+)
+def test_sigmoid_is_right_in_both_tails(dtype, lost):
+    """To rounding, but for what is smaller than the dtype's smallest numbers."""
+    x = np.array([-1000, -100, -20, -12, -9, 0, 9, 12, 20, 1000], dtype)
+    with np.errstate(all="ignore"):
+        exact = (1 / (1 + np.exp(-x.astype(np.longdouble)))).astype(dtype)
+    y = tg.tensor(x).sigmoid().numpy()
+    np.testing.assert_allclose(y, exact, rtol=4 * np.finfo(dtype).eps, atol=lost)
+
+
 def test_comparisons_are_plain():
     a = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
     for other in (2.0, tg.tensor(2.0), np.float64(2.0), np.full(3, 2.0), [2.0, 2.0, 2.0]):
@@ -368,6 +388,7 @@ def test_parts(name):
 
 WRONG = {
     "transpose": (lambda t: t.transpose(0, 3), IndexError, "dim 3 is out of range"),
+    "t": (lambda t: t.t(), ValueError, "at most 2 axes"),
     "permute": (lambda t: t.permute(0, 0, 1), ValueError, r"\(0, 0, 1\) is no order of the 3 axes"),
     "unsqueeze": (lambda t: t.unsqueeze(5), IndexError, "dim 5 is out of range"),
     "split sizes": (lambda t: t.split([1, 1], 1), ValueError, "make 2, and axis 1 of .* has 3"),

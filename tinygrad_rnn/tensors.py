@@ -267,6 +267,9 @@ class Tensor:
             body += ", requires_grad=True"
         return f"tensor({body})"
 
+    def __format__(self, spec: str) -> str:
+        return object.__format__(self, spec) if self.ndim else format(self.item(), spec)
+
     def __copy__(self) -> Tensor:
         return self.clone()
 
@@ -708,7 +711,9 @@ class Tensor:
     swapaxes = transpose
 
     def t(self) -> Tensor:
-        """The transpose of a matrix."""
+        """The transpose of a matrix; a vector or a scalar as it is."""
+        if self.ndim > 2:
+            raise ValueError(f"t() is for at most 2 axes, and this has shape {self.shape}: use mT")
         return self.T
 
     def permute(self, *dims: Any) -> Tensor:

@@ -168,6 +168,7 @@ def loss(lib, name, reduction):
 TIES = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0], [5.0, 4.0, -1.0]])
 KINKS = np.array([-2.0, -1.0, -0.5, 0.0, 0.25, 1.0, 3.0])
 CUBE = numbers((2, 3, 4), 3, 2.0)
+NANS = [np.array([NAN, -1.0, 2.0, 0.5]), np.array([1.0, NAN, 2.0, 0.25])]
 INDEX = np.array([[2, 0, 0], [1, 1, 2]])
 
 OPS = {
@@ -185,6 +186,9 @@ OPS = {
     "min along": (lambda _, a: (a.min(dim=0).values, a.min(dim=0).indices), [TIES + np.eye(3)]),
     "max of two": (lambda _, a, b: _.max(a, b), [TIES, TIES.T]),
     "argmax": (lambda _, a: (a.argmax(), a.argmax(1), a.argmin(0), a * 1), [TIES]),
+    "maximum beside NaN": (lambda _, a, b: (_.maximum(a, b), _.minimum(a, b)), NANS),
+    "relu beside NaN": (lambda _, a: (_.relu(a), a.clip(-0.5, 0.5), a.sigmoid()), NANS[:1]),
+    "reductions beside NaN": (lambda _, a: (a.amax(), a[1:].amin(), a.max(0)[0]), NANS[:1]),
     "abs": (lambda _, a: a.abs(), [KINKS]),
     "sign": (lambda _, a: a.sign() * a, [KINKS]),
     "relu": (lambda _, a: _.relu(a), [KINKS]),
