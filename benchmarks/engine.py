@@ -33,13 +33,13 @@ import numpy as np  # noqa: E402 (the thread count must be set before)
 
 import tinygrad_rnn as tg  # noqa: E402
 
-T, B, I, H = 100, 16, 8, 32
+T, B, F, H = 100, 16, 8, 32  # steps, batch, features, hidden
 RNG = np.random.default_rng(0)
 START = RNG.standard_normal((B, H)).astype(np.float32)
-XS = RNG.standard_normal((T, B, I)).astype(np.float32)
+XS = RNG.standard_normal((T, B, F)).astype(np.float32)
 WEIGHTS = [
     (0.1 * RNG.standard_normal(shape)).astype(np.float32)
-    for shape in ((4 * H, I), (4 * H, H), (4 * H,), (4 * H,))
+    for shape in ((4 * H, F), (4 * H, H), (4 * H,), (4 * H,))
 ]
 ZERO = np.zeros((B, H), np.float32)
 

@@ -1,5 +1,7 @@
 """Every test starts from the same seed and leaves the default dtype as it found it."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -19,3 +21,24 @@ def _same_start():
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+# In CI a skipped test is a failure unless its reason is listed here.
+SKIPS_ALLOWED_IN_CI = ("no system Graphviz here",)
+
+
+def _unlisted_skips(config):
+    reports = config.pluginmanager.get_plugin("terminalreporter").stats.get("skipped", [])
+    reasons = [report.longrepr[2] for report in reports]
+    return [why for why in reasons if not any(listed in why for listed in SKIPS_ALLOWED_IN_CI)]
+
+
+def pytest_sessionfinish(session, exitstatus):
+    if os.environ.get("CI") and exitstatus == 0 and _unlisted_skips(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if os.environ.get("CI"):
+        for why in _unlisted_skips(config):
+            terminalreporter.line(f"skipped in CI for a reason that is not listed: {why}", red=True)

@@ -172,12 +172,41 @@ def test_ctrl_c_stops_without_a_traceback(monkeypatch, capsys):
     assert "stopped" in err
 
 
-def test_as_a_module():
-    done = subprocess.run(
-        [sys.executable, "-m", "tinygrad_rnn", "info", "--json"],
-        capture_output=True,
+def as_module(*argv, **options):
+    """``python -m tinygrad_rnn`` in a process of its own, on a terminal that knows ASCII alone."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tinygrad_rnn", *argv],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(tg.__file__).parents[1])},
-        check=True,
+        encoding="utf-8",
+        env={
+            **os.environ,
+            "PYTHONPATH": str(Path(tg.__file__).parents[1]),
+            "PYTHONIOENCODING": "ascii",
+        },
+        **options,
     )
-    assert json.loads(done.stdout)["tinygrad_rnn"] == tg.__version__
+
+
+def test_as_a_module():
+    out, _ = as_module("info", "--json").communicate()
+    assert json.loads(out)["tinygrad_rnn"] == tg.__version__
+
+
+def test_letters_that_the_terminal_lacks(tmp_path):
+    path = tmp_path / "Prüfung.dot"
+    process = as_module("draw", "--layer", "rnn", "-o", str(path))
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
+    assert "Pr\\xfcfung.dot" in out
+    assert path.is_file()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes close otherwise on Windows")
+def test_a_reader_that_has_seen_enough_makes_no_noise():
+    process = as_module("info")
+    process.stdout.close()
+    err = process.stderr.read()
+    assert (process.wait(), err) == (0, "")
+    process.stderr.close()

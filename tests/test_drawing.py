@@ -602,3 +602,27 @@ def test_drawing_costs_nothing_at_import():
     program = "import sys, tinygrad_rnn; print('graphviz' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert done.stdout.strip() == b"False"
+
+
+class Separate(nn.Module):
+    """The misconception: a cell of its own for each step."""
+
+    def __init__(self):
+        super().__init__()
+        self.cells = nn.ModuleList([nn.LSTMCell(4, 3) for _ in range(3)])
+
+    def forward(self, x):
+        state = None
+        for cell, x_t in zip(self.cells, x, strict=True):
+            state = cell(x_t, state)
+        return state[0]
+
+
+def test_separate_weights_are_not_said_to_be_shared():
+    h = Separate()(tg.zeros(3, 1, 4))
+    dot = to_dot(tg.graph(h), level="cell")
+    assert "used at every step" not in dot
+    assert "any T" not in dot
+    for t in (1, 2, 3):
+        assert f"used at t = {t} alone" in dot
+    assert "the same for any number of steps" not in tg.graph(h).summary()

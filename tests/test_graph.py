@@ -1,5 +1,7 @@
 """The graph as data: what was recorded, the same every time, and never changed by looking."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from support import numbers
@@ -23,7 +25,7 @@ def plain(graph):
     return [graph[i] for i in range(len(graph))], graph.outputs, graph.calls, graph.summary()
 
 
-# ---- nodes ------------------------------------------------------------------------------------------
+# ---- nodes ---------------------------------------------------------------------------------------
 
 
 def test_nodes_of_a_small_expression():
@@ -74,7 +76,7 @@ def test_nothing_recorded_says_why():
         tg.graph(tg.ones(2) * 2)
 
 
-# ---- names ------------------------------------------------------------------------------------------
+# ---- names ---------------------------------------------------------------------------------------
 
 
 def test_dotted_names_paths_and_steps_of_a_model():
@@ -142,6 +144,14 @@ def test_name_takes_tensors_and_returns_them():
         tg.name(1.0, "x")
 
 
+def test_a_name_stays_when_a_tensor_becomes_a_leaf_or_is_written():
+    w = tg.name(tg.ones(2), "w").requires_grad_()
+    assert list(tg.graph(w * 2).parameters) == ["w"]
+    with tg.no_grad():
+        w += 1.0
+    assert list(tg.graph(w * 2).parameters) == ["w"]
+
+
 def test_gates_are_named_by_the_cell():
     graph = tg.graph(nn.LSTM(2, 3)(tg.ones(2, 1, 2))[0])
     for step in range(2):
@@ -151,7 +161,7 @@ def test_gates_are_named_by_the_cell():
         }  # fmt: skip
 
 
-# ---- cell calls -------------------------------------------------------------------------------------
+# ---- cell calls ----------------------------------------------------------------------------------
 
 
 def test_calls_chain_through_their_states():
@@ -162,7 +172,7 @@ def test_calls_chain_through_their_states():
         (f"layer {k}", t) for k in range(2) for t in range(3)
     ]
     assert [c.run for c in calls] == [0, 0, 0, 1, 1, 1]
-    for before, after in zip(calls[:2], calls[1:3], strict=True):
+    for before, after in pairwise(calls[:3]):
         assert after.inputs["h"] == before.outputs["h"]
         assert after.inputs["c"] == before.outputs["c"]
     for lower, upper in zip(calls[:3], calls[3:], strict=True):
@@ -173,7 +183,7 @@ def test_calls_chain_through_their_states():
         assert call.path == "lstm"
 
 
-# ---- the same every time; looking changes nothing ------------------------------------------------------
+# ---- the same every time; looking changes nothing ------------------------------------------------
 
 
 def test_the_same_program_gives_the_same_graph():
@@ -242,7 +252,7 @@ def test_a_graph_of_a_hundred_thousand_nodes():
     assert "100,001 uses" in graph.summary()
 
 
-# ---- words --------------------------------------------------------------------------------------------
+# ---- words ---------------------------------------------------------------------------------------
 
 
 def test_summary():

@@ -29,7 +29,7 @@ class Net(nn.Module):
 
 IDS = np.array([[0], [3], [1]])
 
-# ---- every public name ---------------------------------------------------------------------------------
+# ---- every public name ---------------------------------------------------------------------------
 
 
 def _public():
@@ -37,9 +37,9 @@ def _public():
     found = {f"{s}.{n}": getattr(m, n) for s, m in spaces.items() for n in m.__all__}
     for space, module in (("nn.init", nn.init), ("nn.utils", nn.utils)):
         for name, value in vars(module).items():
-            if inspect.isfunction(value) and not name.startswith("_"):
-                if value.__module__ == module.__name__:
-                    found[f"{space}.{name}"] = value
+            own = inspect.isfunction(value) and value.__module__ == module.__name__
+            if own and not name.startswith("_"):
+                found[f"{space}.{name}"] = value
     return {name: v for name, v in found.items() if not isinstance(v, np.dtype)}
 
 
@@ -74,7 +74,7 @@ def test_public_lists_are_sorted_and_true():
         tg.nonsense  # noqa: B018
 
 
-# ---- state dicts ----------------------------------------------------------------------------------------
+# ---- state dicts ---------------------------------------------------------------------------------
 
 KEYS = [
     "table.weight",
@@ -134,7 +134,7 @@ def test_load_state_dict_names_every_fault_at_once_and_changes_nothing():
         "heads.0.bias has shape (7,), expected (1,)",
     ):
         assert words in text
-    with pytest.raises(RuntimeError, match="heads.0.bias"):
+    with pytest.raises(RuntimeError, match=r"heads\.0\.bias"):
         net.load_state_dict(state, strict=False)
     for k, v in net.state_dict().items():
         np.testing.assert_array_equal(v.numpy(), before[k])
@@ -164,13 +164,20 @@ def test_copies_and_pickles_are_models_of_their_own():
         assert len(tg.graph(twin(IDS)[0]).uses(twin.rnn.weight_hh_l0)) == 3
 
 
-# ---- walking, modes, attributes -----------------------------------------------------------------------
+# ---- walking, modes, attributes ------------------------------------------------------------------
 
 
 def test_walking():
     net = Net()
     assert [n for n, _ in net.named_children()] == ["table", "rnn", "heads"]
-    assert [n for n, _ in net.named_modules()] == ["", "table", "rnn", "heads", "heads.0", "heads.1"]
+    assert [n for n, _ in net.named_modules()] == [
+        "",
+        "table",
+        "rnn",
+        "heads",
+        "heads.0",
+        "heads.1",
+    ]
     assert [n for n, _ in net.named_parameters()] == KEYS[:-1]
     assert [n for n, _ in net.named_buffers()] == ["mean"]
     assert len(list(net.parameters())) == len(KEYS) - 1
@@ -237,10 +244,15 @@ def _assign(name, value):
 
 ATTRIBUTE_ERRORS = {
     "before super": (NoSuper, AttributeError, r"super\(\).__init__\(\) before assigning 'layer'"),
-    "parameter by a number": (_assign("weight", 3.0), TypeError, "'weight' is a Parameter of Linear"),
+    "parameter by a number": (
+        _assign("weight", 3.0),
+        TypeError,
+        "'weight' is a Parameter of Linear",
+    ),
     "unknown": (lambda: nn.Linear(2, 1).wieght, AttributeError, "Linear has no attribute 'wieght'"),
     "unknown deleted": (lambda: delattr(nn.Tanh(), "x"), AttributeError, "no attribute 'x'"),
     "no forward": (lambda: nn.Module()(1), TypeError, "Module has no forward"),
+    "integers": (lambda: nn.Linear(2, 1).to(tg.int64), TypeError, "hold floats, not int64"),
     "integer parameter": (lambda: nn.Parameter([1, 2]), TypeError, "holds floats, not int64"),
 }
 
@@ -297,15 +309,15 @@ def test_repr_counts_parameters():
     assert repr(nn.RNN(2, 1, bias=False, batch_first=True)) == (
         "RNN(2, 1, bias=False, batch_first=True)  # 3 parameters"
     )
-    assert repr(nn.RNNCell(1, 1, nonlinearity="relu")).startswith("RNNCell(1, 1, nonlinearity='relu')")
+    assert repr(nn.RNNCell(1, 1, nonlinearity="relu")).startswith(
+        "RNNCell(1, 1, nonlinearity='relu')"
+    )
     assert repr(nn.Dropout(0.3)) == "Dropout(p=0.3)"
     assert "1,000,000 parameters" in repr(nn.Linear(1000, 1000, bias=False))
-    assert repr(nn.Parameter([1.0])) == (
-        "Parameter containing:\ntensor([1.], requires_grad=True)"
-    )
+    assert repr(nn.Parameter([1.0])) == ("Parameter containing:\ntensor([1.], requires_grad=True)")
 
 
-# ---- layers ---------------------------------------------------------------------------------------------
+# ---- layers --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("make", [lambda: nn.Linear(3, 2), lambda: nn.Sequential(nn.Linear(3, 2))])
@@ -367,7 +379,7 @@ def test_dropout_drops_scales_and_rests():
     assert not F.dropout(x, 1.0).numpy().any()
     assert F.dropout(x.double(), 0.5).dtype == tg.float64
     for make in (nn.Dropout, lambda p: F.dropout(x, p)):
-        with pytest.raises(ValueError, match="between 0 and 1, got 1.5"):
+        with pytest.raises(ValueError, match=r"between 0 and 1, got 1\.5"):
             make(1.5)
 
 
@@ -379,14 +391,18 @@ def test_dropout_by_generator_is_repeatable():
 
 @pytest.mark.parametrize(
     ("module", "function"),
-    [(nn.Tanh, np.tanh), (nn.Sigmoid, lambda a: 1 / (1 + np.exp(-a))), (nn.ReLU, lambda a: a * (a > 0))],
+    [
+        (nn.Tanh, np.tanh),
+        (nn.Sigmoid, lambda a: 1 / (1 + np.exp(-a))),
+        (nn.ReLU, lambda a: a * (a > 0)),
+    ],
 )
 def test_activations_as_modules(module, function):
     x = numbers((3, 2))
     np.testing.assert_allclose(module()(tg.tensor(x)).numpy(), function(x), rtol=1e-14)
 
 
-# ---- losses ------------------------------------------------------------------------------------------------
+# ---- losses --------------------------------------------------------------------------------------
 
 SAME_SHAPE = ["mse_loss", "l1_loss", "binary_cross_entropy_with_logits"]
 
@@ -414,8 +430,16 @@ LOSS_ERRORS = {
         ValueError,
         r"\(2, 3\) = \(batch, classes, ...\), so target must have \(2,\), and has \(3,\)",
     ),
-    "class above": (lambda: F.cross_entropy(tg.ones(2, 3), tg.tensor([0, 3])), IndexError, "0 ... 2"),
-    "class below": (lambda: F.cross_entropy(tg.ones(2, 3), tg.tensor([0, -1])), IndexError, "outside"),
+    "class above": (
+        lambda: F.cross_entropy(tg.ones(2, 3), tg.tensor([0, 3])),
+        IndexError,
+        "0 ... 2",
+    ),
+    "class below": (
+        lambda: F.cross_entropy(tg.ones(2, 3), tg.tensor([0, -1])),
+        IndexError,
+        "outside",
+    ),
     "probabilities": (
         lambda: F.cross_entropy(tg.ones(2, 3), tg.ones(3)),
         ValueError,
@@ -445,7 +469,7 @@ def test_losses_are_stable_far_out():
     np.testing.assert_array_equal(y.grad.numpy(), [[1.0, -1.0]])
 
 
-# ---- init -----------------------------------------------------------------------------------------------------
+# ---- init ----------------------------------------------------------------------------------------
 
 BIG = (400, 300)
 INITS = {
@@ -490,6 +514,15 @@ def test_initialisers(name):
     assert holds(p.numpy().astype(np.float64))
 
 
+def test_orthogonal_matrices_are_uniform():
+    """Without the signs of R a QR decomposition prefers one half of the rotations."""
+    corners = [
+        nn.init.orthogonal_(tg.zeros(2, 2), generator=np.random.default_rng(k)).numpy()[0, 0]
+        for k in range(200)
+    ]
+    assert 70 < np.sum(np.array(corners) > 0) < 130
+
+
 def test_initialisers_leave_numpys_own_randomness_alone():
     np.random.seed(3)
     before = np.random.get_state()[1].copy()
@@ -503,7 +536,7 @@ def test_initialisers_of_matrices_refuse_vectors(name):
         getattr(nn.init, name)(tg.zeros(3))
 
 
-# ---- clipping ---------------------------------------------------------------------------------------------------
+# ---- clipping ------------------------------------------------------------------------------------
 
 
 def with_gradients(*grads):

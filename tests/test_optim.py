@@ -64,9 +64,7 @@ def test_a_saved_state_is_a_snapshot(name):
     optimizer = MAKERS[name](parameters)
     train(optimizer, parameters, 2)
     saved = optimizer.state_dict()
-    copies = {
-        i: {k: np.copy(v) for k, v in memory.items()} for i, memory in saved["state"].items()
-    }
+    copies = {i: {k: np.copy(v) for k, v in memory.items()} for i, memory in saved["state"].items()}
     train(optimizer, parameters, 2)
     for i, memory in copies.items():
         for k, v in memory.items():

@@ -57,7 +57,9 @@ def test_every_step_as_pytorch(name):
     ours, expected = table.run(tg, name), _expected(name)
     axis = 1 if "batch_first" in name else 0
     for key in ("out0", "grad in0"):
-        pairs = zip(np.moveaxis(ours[key], axis, 0), np.moveaxis(expected[key], axis, 0), strict=True)
+        pairs = zip(
+            np.moveaxis(ours[key], axis, 0), np.moveaxis(expected[key], axis, 0), strict=True
+        )
         for t, (a, b) in enumerate(pairs):
             assert_close(a, b, TOLERANCE, f"{name}: {key} at step {t}")
 
@@ -65,7 +67,11 @@ def test_every_step_as_pytorch(name):
 # PyTorch refuses these: its softmax and mean take floats alone, abs and argmax no bools. Here integers
 # become floats first, as in numpy.
 REFUSED_BY_PYTORCH = {
-    *(f"{op}: {d}" for op in ("mean", "softmax") for d in ("bool", "uint8", "int8", "int32", "int64")),
+    *(
+        f"{op}: {d}"
+        for op in ("mean", "softmax")
+        for d in ("bool", "uint8", "int8", "int32", "int64")
+    ),
     "abs: bool",
     "argmax: bool",
 }

@@ -31,14 +31,15 @@ Observer = Callable[["Node", int, Any, Any], None]
 
 
 class Scope:
-    """One running call of a module: the module, weakly, and the call that it runs inside."""
+    """One running call of a module: the module, weakly, its name there, and the call that it runs inside."""
 
-    __slots__ = ("kind", "module", "parent")
+    __slots__ = ("kind", "module", "name", "parent")
 
-    def __init__(self, module: Any, parent: Scope | None) -> None:
+    def __init__(self, module: Any, parent: Scope | None, name: str = "") -> None:
         self.module = ref(module)
         self.kind: type = type(module)
         self.parent = parent
+        self.name = name  # dotted, below the module of the call around it
 
     @property
     def root(self) -> Scope:
@@ -48,14 +49,14 @@ class Scope:
             scope = scope.parent
         return scope
 
-    def path(self) -> str:
-        """The dotted path of the module, beginning with its root's class in lower case."""
-        root, here = self.root, self.module()
-        top = root.module()
-        for name, module in top.named_modules() if top is not None else ():
-            if module is here:
-                return f"{root.kind.__name__.lower()}.{name}".rstrip(".")
-        return self.kind.__name__.lower()
+    def path(self, root: str | None = None) -> str:
+        """The dotted path of the module below ``root``, by default the root's class in lower case."""
+        names: list[str] = []
+        scope = self
+        while scope.parent is not None:
+            names.append(scope.name)
+            scope = scope.parent
+        return ".".join([root or scope.kind.__name__.lower(), *reversed(names)])
 
 
 class Call:
@@ -547,7 +548,9 @@ def grad(
     wanted = {node.number: node for node in targets}
     reached = flow(roots, wanted=wanted, recorded=create_graph)
     keys = {node.key for node in targets if isinstance(node, Leaf)}
-    _refuse_stale((r for r in reached.values() if getattr(r[0], "key", None) in keys), [n for n, _ in roots])
+    _refuse_stale(
+        (r for r in reached.values() if getattr(r[0], "key", None) in keys), [n for n, _ in roots]
+    )
     results: list[Tensor | None] = []
     for tensor, node in zip(ins, targets, strict=True):
         found = reached.get(node.number)
@@ -646,7 +649,7 @@ def _leaf_label(leaf: Leaf, scope: Scope | None) -> str:
     module = None if scope is None else scope.root.module()
     for name, parameter in module.named_parameters() if module is not None else ():
         if parameter._node.key == leaf.key and scope is not None:
-            return f"{scope.root.kind.__name__.lower()}.{name}"
+            return f"{scope.root.path()}.{name}"
     return leaf.name or "a tensor"
 
 

@@ -8,7 +8,9 @@ A command is a name, its words for ``--help``, a function that adds its argument
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import os
 import platform
 import runpy
 import sys
@@ -45,14 +47,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["draw", "--layer", "lstm", "--steps", "0"])
     2
     """
+    _survive_odd_terminals()
     try:
         options = parser().parse_args(argv)
     except SystemExit as stop:
         return int(stop.code or 0)
     try:
         options.run(options)
+        sys.stdout.flush()
     except UserError as error:
         return _failed(str(error))
+    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         return _failed(_plain(error))
     except KeyboardInterrupt:
@@ -97,10 +103,15 @@ def _demo_arguments(p: argparse.ArgumentParser) -> None:
         help="folder for the page and its pictures (default: %(default)s)",
     )
     p.add_argument(
-        "--seed", type=_count(0), default=0, help="where the weights start (default: %(default)s)"
+        "--seed",
+        metavar="N",
+        type=_count(0),
+        default=0,
+        help="where the weights start (default: %(default)s)",
     )
     p.add_argument(
         "--steps",
+        metavar="N",
         type=_count(1),
         default=300,
         help="steps of training in act 2; fewer are faster and forecast worse (default: %(default)s)",
@@ -128,10 +139,19 @@ def _draw_arguments(p: argparse.ArgumentParser) -> None:
         "without arguments that returns one",
     )
     what.add_argument("--layer", choices=sorted(_layers()), help="draw a layer of this kind")
-    p.add_argument("--steps", type=_count(1), help="time steps to unroll a layer over (default: 4)")
-    p.add_argument("--input", type=_count(1), default=4, help="features of the layer's input")
-    p.add_argument("--hidden", type=_count(1), default=3, help="features of its state")
-    p.add_argument("--layers", type=_count(1), default=1, help="how many layers, one on the other")
+    p.add_argument(
+        "--steps",
+        metavar="N",
+        type=_count(1),
+        help="time steps to unroll a layer over (default: 4)",
+    )
+    for size, default, words in (
+        ("--input", 4, "features of its input"),
+        ("--hidden", 3, "features of its state"),
+        ("--layers", 1, "how many, one on the other"),
+    ):
+        words = f"with --layer: {words} (default: %(default)s)"
+        p.add_argument(size, metavar="N", type=_count(1), default=default, help=words)
     p.add_argument(
         "--level",
         choices=["auto", "cell", "op"],
@@ -288,9 +308,15 @@ def _count(least: int) -> Callable[[str], int]:
     return read
 
 
+def _survive_odd_terminals() -> None:
+    """Have a user's path print as escapes where the terminal's code page lacks its letters."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _failed(text: str) -> int:
-    line = f"{PROGRAM}: error: {text}"
-    print(line.encode("ascii", "backslashreplace").decode(), file=sys.stderr)
+    print(f"{PROGRAM}: error: {text}", file=sys.stderr)
     return 1
 
 

@@ -44,7 +44,7 @@ UFUNCS: dict[Any, Callable[..., Any]] = {
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``Tensor.__array_ufunc__``: a row for the ufunc, or an error that says what there is."""
     if method == "reduce" and ufunc is np.add:
-        return _sum(*inputs, **kwargs)
+        return _sum(*inputs, **{"axis": 0, **kwargs})
     if kwargs.get("out") is not None:
         raise TypeError(f"np.{ufunc.__name__}: out= would change values, and a tensor's never do")
     if method != "__call__" or kwargs:
@@ -103,11 +103,9 @@ def _split(a: Any, sections: Any, axis: int = 0) -> list[Tensor]:
     if isinstance(sections, (int, np.integer)):
         if n % sections:
             raise ValueError("array split does not result in an equal division")
-        sizes = [n // sections] * sections
-    else:
-        cuts = [0, *(min(int(c), n) for c in sections), n]
-        sizes = [max(b - a, 0) for a, b in itertools.pairwise(cuts)]
-    return list(shapes.split(t, tuple(sizes), axis))
+        return list(shapes.split(t, (n // sections,) * int(sections), axis))
+    cuts, lead = [0, *(int(c) for c in sections), n], (slice(None),) * axis
+    return [t[(*lead, slice(a, b))] for a, b in itertools.pairwise(cuts)]
 
 
 def _clip(
@@ -117,7 +115,18 @@ def _clip(
 
 
 def _squeeze(a: Any, axis: Any = None) -> Tensor:
-    return as_tensor(a).squeeze(axis)
+    t = as_tensor(a)
+    if axis is not None and any(t.shape[i] != 1 for i in tensors._axes(t, axis)):
+        raise ValueError(f"squeeze: axis {axis} of shape {t.shape} is not of length 1")
+    return t.squeeze(axis)
+
+
+def _dot(a: Any, b: Any) -> Tensor:
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return e.mul(a, b)
+    if np.ndim(a) > 2 or np.ndim(b) > 2:
+        raise TypeError("np.dot of more than 2 axes has no derivative here: use np.matmul, a @ b")
+    return products.matmul(a, b)
 
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
@@ -144,7 +153,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.stack: lambda arrays, axis=0: f.stack(arrays, axis),
     np.concatenate: lambda arrays, axis=0: f.cat(arrays, axis),
     np.split: _split,
-    np.dot: lambda a, b: products.matmul(as_tensor(a), b),
+    np.dot: _dot,
     np.zeros_like: lambda a: f.zeros_like(a),
     np.ones_like: lambda a: f.ones_like(a),
     np.copy: lambda a: as_tensor(a).clone(),

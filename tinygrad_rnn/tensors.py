@@ -8,7 +8,7 @@ what they mean in PyTorch; ``dim`` / ``axis`` and ``keepdim`` / ``keepdims`` are
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 import numpy as np
 
@@ -18,6 +18,13 @@ from .ops import elementwise as e
 from .ops import indexing, products, reductions, row, shapes
 
 Axis = int | Sequence[int] | None
+
+
+class NumpyNames(TypedDict, total=False):
+    """What reductions take beside ``dim`` and ``keepdim``: the same in numpy's words."""
+
+    axis: Any
+    keepdims: Any
 
 
 class Extremes(NamedTuple):
@@ -269,6 +276,9 @@ class Tensor:
             body += ", requires_grad=True"
         return f"tensor({body})"
 
+    def __format__(self, spec: str) -> str:
+        return object.__format__(self, spec) if self.ndim else format(self.item(), spec)
+
     def __copy__(self) -> Tensor:
         return self.clone()
 
@@ -505,7 +515,9 @@ class Tensor:
         """Values below ``min`` or above ``max`` become those; the gradient passes within and at them."""
         if min is None and max is None:
             raise ValueError("clip: give min, max or both")
-        bounds = [b if b is None or isinstance(b, row.NUMBERS) else as_tensor(b) for b in (min, max)]
+        bounds = [
+            b if b is None or isinstance(b, row.NUMBERS) else as_tensor(b) for b in (min, max)
+        ]
         low, high = bounds
         t = self.to(row.common_dtype((self, *(b for b in bounds if b is not None))))
         if any(isinstance(b, Tensor) and b.requires_grad for b in bounds):
@@ -574,17 +586,13 @@ class Tensor:
 
     # ---- reductions
 
-    def sum(
-        self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None
-    ) -> Tensor:
+    def sum(self, dim: Any = None, keepdim: Any = False, **names: Unpack[NumpyNames]) -> Tensor:
         """The sum over some axes, or over all."""
-        return reductions.sum(self, *_reduction(self, dim, keepdim, axis, keepdims))
+        return reductions.sum(self, *_reduction(self, dim, keepdim, names))
 
-    def mean(
-        self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None
-    ) -> Tensor:
+    def mean(self, dim: Any = None, keepdim: Any = False, **names: Unpack[NumpyNames]) -> Tensor:
         """The mean over some axes, or over all."""
-        return reductions.mean(self, *_reduction(self, dim, keepdim, axis, keepdims))
+        return reductions.mean(self, *_reduction(self, dim, keepdim, names))
 
     def var(
         self,
@@ -593,13 +601,12 @@ class Tensor:
         keepdim: Any = False,
         *,
         unbiased: Any = None,
-        axis: Any = None,
-        keepdims: Any = None,
+        **names: Unpack[NumpyNames],
     ) -> Tensor:
         """The variance, divided by n - ``correction`` (1, as in PyTorch; ``np.var(t)`` divides by n)."""
         if isinstance(correction, bool_) or unbiased is not None:
             correction = int_(correction if unbiased is None else unbiased)
-        axes, keep = _reduction(self, dim, keepdim, axis, keepdims)
+        axes, keep = _reduction(self, dim, keepdim, names)
         return reductions.var(self, axes, correction, keep)
 
     def std(
@@ -609,46 +616,35 @@ class Tensor:
         keepdim: Any = False,
         *,
         unbiased: Any = None,
-        axis: Any = None,
-        keepdims: Any = None,
+        **names: Unpack[NumpyNames],
     ) -> Tensor:
         """The square root of ``var``."""
-        return self.var(
-            dim, correction, keepdim, unbiased=unbiased, axis=axis, keepdims=keepdims
-        ).sqrt()
+        return self.var(dim, correction, keepdim, unbiased=unbiased, **names).sqrt()
 
-    def amax(
-        self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None
-    ) -> Tensor:
+    def amax(self, dim: Any = None, keepdim: Any = False, **names: Unpack[NumpyNames]) -> Tensor:
         """The largest values over some axes; ties share the gradient evenly."""
-        return reductions.amax(self, *_reduction(self, dim, keepdim, axis, keepdims))
+        return reductions.amax(self, *_reduction(self, dim, keepdim, names))
 
-    def amin(
-        self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None
-    ) -> Tensor:
+    def amin(self, dim: Any = None, keepdim: Any = False, **names: Unpack[NumpyNames]) -> Tensor:
         """The smallest values over some axes; ties share the gradient evenly."""
-        return reductions.amin(self, *_reduction(self, dim, keepdim, axis, keepdims))
+        return reductions.amin(self, *_reduction(self, dim, keepdim, names))
 
-    def max(
-        self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None
-    ) -> Any:
+    def max(self, dim: Any = None, keepdim: Any = False, **names: Unpack[NumpyNames]) -> Any:
         """The largest value; along one ``dim`` a pair (values, indices), as in PyTorch.
 
         Without ``dim`` ties share the gradient evenly; with it the index that is returned gets it all.
         """
-        return _extreme(self, True, dim, keepdim, axis, keepdims)
+        return _extreme(self, True, dim, keepdim, names)
 
-    def min(
-        self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None
-    ) -> Any:
+    def min(self, dim: Any = None, keepdim: Any = False, **names: Unpack[NumpyNames]) -> Any:
         """The smallest value; along one ``dim`` a pair (values, indices); see ``max``."""
-        return _extreme(self, False, dim, keepdim, axis, keepdims)
+        return _extreme(self, False, dim, keepdim, names)
 
     def logsumexp(
-        self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None
+        self, dim: Any = None, keepdim: Any = False, **names: Unpack[NumpyNames]
     ) -> Tensor:
         """log(sum(exp(x))), without overflow."""
-        return reductions.logsumexp(self, *_reduction(self, dim, keepdim, axis, keepdims))
+        return reductions.logsumexp(self, *_reduction(self, dim, keepdim, names))
 
     def softmax(self, dim: Any = None, *, axis: Any = None) -> Tensor:
         """exp(x) / sum(exp(x)) along ``dim``."""
@@ -708,7 +704,9 @@ class Tensor:
     swapaxes = transpose
 
     def t(self) -> Tensor:
-        """The transpose of a matrix."""
+        """The transpose of a matrix; a vector or a scalar as it is."""
+        if self.ndim > 2:
+            raise ValueError(f"t() is for at most 2 axes, and this has shape {self.shape}: use mT")
         return self.T
 
     def permute(self, *dims: Any) -> Tensor:
@@ -882,7 +880,8 @@ def _dtype(dtype: Any) -> np.dtype[Any]:
     found = np.dtype(dtype)
     if found.kind not in "fiub" or found.char == "g":
         raise TypeError(f"tensors hold float16/32/64, integers and bool, not {found}")
-    return np.dtype(found.type)  # numpy's one object for it, in native order: compared by identity
+    one: np.dtype[Any] = np.dtype(found.type)  # numpy's one object for it, compared by identity
+    return one
 
 
 def _new_array(data: Any, dtype: Any) -> Array:
@@ -924,7 +923,7 @@ def _compared(ufunc: Any, a: Any, b: Any) -> Any:
             b = np.asarray(b)
         except ValueError:
             return NotImplemented
-        if b.dtype == object:
+        if b.dtype.kind not in "fiub":
             return NotImplemented
     return Tensor._wrap(np.asarray(ufunc(a._data, b)), None)
 
@@ -966,12 +965,17 @@ def _axes(tensor: Tensor, dim: Axis) -> tuple[int, ...]:
 
 
 def _reduction(
-    tensor: Tensor, dim: Axis, keepdim: bool, axis: Axis, keepdims: bool | None
+    tensor: Tensor, dim: Axis, keepdim: bool, names: NumpyNames
 ) -> tuple[tuple[int, ...], bool]:
+    """The axes of a reduction and whether they stay, by PyTorch's names or numpy's."""
+    axis = names.get("axis")
+    if unknown := names.keys() - {"axis", "keepdims"}:
+        raise TypeError(
+            f"no such argument: {', '.join(sorted(unknown))}; there are dim and keepdim"
+        )
     if dim is not None and axis is not None:
         raise TypeError("give dim or axis, not both")
-    keep = keepdim if keepdims is None else keepdims
-    return _axes(tensor, dim if axis is None else axis), bool(keep)
+    return _axes(tensor, dim if axis is None else axis), bool(names.get("keepdims", keepdim))
 
 
 def _one_axis(tensor: Tensor, who: str, dim: Any, axis: Any) -> tuple[int, ...]:
@@ -981,17 +985,16 @@ def _one_axis(tensor: Tensor, who: str, dim: Any, axis: Any) -> tuple[int, ...]:
     return _axes(tensor, int(dim))
 
 
-def _extreme(
-    t: Tensor, largest: bool, dim: Any, keepdim: bool, axis: Any, keepdims: bool | None
-) -> Any:
+def _extreme(t: Tensor, largest: bool, dim: Any, keepdim: bool, names: NumpyNames) -> Any:
     if isinstance(dim, Tensor):
         return e.maximum(t, dim) if largest else e.minimum(t, dim)
-    axes, keep = _reduction(t, dim, keepdim, axis, keepdims)
+    axes, keep = _reduction(t, dim, keepdim, names)
+    dim = dim if names.get("axis") is None else names["axis"]
     if not t.numel():
         raise ValueError(f"an empty tensor of shape {t.shape} has no largest or smallest value")
-    if dim is None and axis is None:
+    if dim is None:
         return reductions.amax(t, axes, keep) if largest else reductions.amin(t, axes, keep)
-    indices = _arg(np.argmax if largest else np.argmin, t, dim if axis is None else axis, True)
+    indices = _arg(np.argmax if largest else np.argmin, t, dim, True)
     values = t if not t.ndim else t.gather(axes[0], indices)
     if not keep and t.ndim:
         values, indices = values.squeeze(axes[0]), indices.squeeze(axes[0])

@@ -13,7 +13,7 @@ from support import numbers, weights
 
 INF, NAN = float("inf"), float("nan")
 
-# ---- small helpers that both libraries understand -------------------------------------------------
+# ---- small helpers that both libraries understand ------------------------------------------------
 
 
 def leaf(lib, array):
@@ -62,7 +62,7 @@ def fill(lib, module, scale=0.8):
     return module
 
 
-# ---- recurrent layers: every combination ------------------------------------------------------------
+# ---- recurrent layers: every combination ---------------------------------------------------------
 
 T, B, IN, H = 5, 3, 4, 3
 
@@ -102,7 +102,7 @@ KINDS = ("rnn_tanh", "rnn_relu", "lstm")
 LAYOUTS = ("time_first", "batch_first", "unbatched")
 YES_NO = (True, False)
 
-# ---- layers -------------------------------------------------------------------------------------
+# ---- layers --------------------------------------------------------------------------------------
 
 
 def layer(lib, make, array, **options):
@@ -130,7 +130,7 @@ LAYERS = {
     "embedding padding -1": (_embedding, np.array([4, 0, 4]), {"padding_idx": -1}),
 }
 
-# ---- losses ---------------------------------------------------------------------------------------
+# ---- losses --------------------------------------------------------------------------------------
 
 X23 = numbers((2, 3), 5, 2.0)
 PROBABILITIES = np.array([[0.2, 0.5, 0.3], [0.0, 1.0, 0.0]])
@@ -163,11 +163,12 @@ def loss(lib, name, reduction):
     return results(lib, inputs, [y, again])
 
 
-# ---- ops, where PyTorch's conventions matter ----------------------------------------------------------
+# ---- ops, where PyTorch's conventions matter -----------------------------------------------------
 
 TIES = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0], [5.0, 4.0, -1.0]])
 KINKS = np.array([-2.0, -1.0, -0.5, 0.0, 0.25, 1.0, 3.0])
 CUBE = numbers((2, 3, 4), 3, 2.0)
+NANS = [np.array([NAN, -1.0, 2.0, 0.5]), np.array([1.0, NAN, 2.0, 0.25])]
 INDEX = np.array([[2, 0, 0], [1, 1, 2]])
 
 OPS = {
@@ -185,6 +186,9 @@ OPS = {
     "min along": (lambda _, a: (a.min(dim=0).values, a.min(dim=0).indices), [TIES + np.eye(3)]),
     "max of two": (lambda _, a, b: _.max(a, b), [TIES, TIES.T]),
     "argmax": (lambda _, a: (a.argmax(), a.argmax(1), a.argmin(0), a * 1), [TIES]),
+    "maximum beside NaN": (lambda _, a, b: (_.maximum(a, b), _.minimum(a, b)), NANS),
+    "relu beside NaN": (lambda _, a: (_.relu(a), a.clip(-0.5, 0.5), a.sigmoid()), NANS[:1]),
+    "reductions beside NaN": (lambda _, a: (a.amax(), a[1:].amin(), a.max(0)[0]), NANS[:1]),
     "abs": (lambda _, a: a.abs(), [KINKS]),
     "sign": (lambda _, a: a.sign() * a, [KINKS]),
     "relu": (lambda _, a: _.relu(a), [KINKS]),
@@ -298,7 +302,7 @@ def op(lib, name):
     return results(lib, inputs, function(lib, *inputs))
 
 
-# ---- optimizers -------------------------------------------------------------------------------------
+# ---- optimizers ----------------------------------------------------------------------------------
 
 OPTIMIZERS = {
     "SGD": {"lr": 0.1},
@@ -345,7 +349,7 @@ def clip_norm(lib, norm_type):
     return {**found, "a by value": plain(a.grad), "b by value": plain(b.grad)}
 
 
-# ---- which dtype comes out ----------------------------------------------------------------------------
+# ---- which dtype comes out -----------------------------------------------------------------------
 
 DTYPES = ("bool", "uint8", "int8", "int32", "int64", "float16", "float32", "float64")
 PARTNERS = [*((d, n) for d in DTYPES for n in (0, 1)), (True, None), (2, None), (2.5, None)]

@@ -107,8 +107,7 @@ def _training(report: Report, trained: Trained) -> float:
         )
     report.say(
         f"Now the training loss itself, over all {len(x) - 1} steps. Every year pulls the weights its own "
-        "way. Where training has settled they nearly cancel: single pulls are far larger than what is "
-        "left of them all:"
+        "way; the closer training is to its end, the more the pulls cancel:"
     )
     report.table(
         ["", "uses", "largest part", "in", "|gradient|", "cancels"],
@@ -123,8 +122,8 @@ def _training(report: Report, trained: Trained) -> float:
         "projection",
         known.years[:-1].tolist(),
         "gradient_of_training.svg",
-        "Each year's part along the whole gradient of the training loss, <g_t, G> / |G|: large pulls up "
-        "and down, whose sum is what little gradient is left.",
+        "Each year's part along the whole gradient of the training loss, <g_t, G> / |G|: pulls up and "
+        "down, whose sum is the gradient that is left.",
     )
     return _check(ledger, trained)
 

@@ -91,7 +91,8 @@ def forecast_sunspots(report: Report, seed: int, steps: int = STEPS) -> Trained:
 
 def _bar(turns: range) -> Any:
     """A progress bar in ASCII, where there is a terminal to see it."""
-    return tqdm(turns, desc="  training", unit="step", ascii=True, ncols=WIDTH, disable=None)
+    size = {"ncols": WIDTH, "nrows": 24}  # some terminals say that they have no size
+    return tqdm(turns, desc="  training", unit="step", ascii=True, disable=None, **size)
 
 
 def _show(report: Report, made: dict[str, Any], trained: Trained) -> None:

@@ -29,6 +29,14 @@ def answer(report: Report) -> None:
         "handed on. So t = 4 uses exactly what t = 1, 2 and 3 used, and so does t = 300. Only the state "
         "changes from step to step."
     )
+    report.table(
+        ["", "t = 1", "t = 2", "t = 3", "t = 4", "t = 300"],
+        [
+            ["the question", "w1", "w2", "w3", "?", "?"],
+            ["an LSTM", "W", "W", "W", "W", "W"],
+        ],
+        strong=1,
+    )
     report.say(
         f"Here is one `nn.LSTM(1, {HIDDEN})`, made once and run on 3, 4 and 300 steps. The uses are "
         "counted in the graph that each run recorded:"

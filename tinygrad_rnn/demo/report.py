@@ -5,6 +5,7 @@ The terminal gets plain ASCII, which every code page can show.
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -130,13 +131,13 @@ class Report:
 
 
 def wrapped(text: str, indent: str = "  ") -> str:
-    """A paragraph within the terminal's width; "t = 4" stays on one line.
+    """A paragraph within the terminal's width; "t = 4" and `code` stay on one line each.
 
     >>> from tinygrad_rnn.demo.report import wrapped
     >>> wrapped("t = 4")
     '  t = 4'
     """
-    glued = text.replace(" = ", "\0=\0")
+    glued = re.sub(" = |`[^`]{,40}`", lambda found: found[0].replace(" ", "\0"), text)
     lines = textwrap.fill(glued, WIDTH, initial_indent=indent, subsequent_indent=indent)
     return lines.replace("\0", " ")
 

@@ -194,7 +194,7 @@ def _matplotlib() -> Any:
         import matplotlib
     except ImportError as error:
         raise ImportError(
-            "plots need matplotlib, which is not installed: pip install matplotlib"
+            "plots need matplotlib, which is not installed: `pip install matplotlib`"
         ) from error
     return matplotlib
 

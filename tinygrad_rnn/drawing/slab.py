@@ -31,6 +31,7 @@ MIN_HEIGHT, SLAB_GAP, FEEDER = 106.0, 14.0, 16.0
 HEADING, NOTE = 12.5, 9.5
 MOST_ROWS, WIDEST = 4, 640.0  # beyond so many rows of chips, a slab may be wider than its cells
 SENTENCE = ("One set of weights,", "used at every step")
+ALONE = "Weights of its own,"
 
 
 class Tap(NamedTuple):
@@ -77,8 +78,8 @@ def slab_width(lattice: Lattice, row: Row, right: float) -> Plan:
     widest = max(text_width(_detail(lattice, p), style.SMALL) for p in row.params)
     chip = min(max(MIN_CHIP, widest + 8), MAX_CHIP)
     words = max(
-        *(text_width(line, HEADING, True) for line in SENTENCE),
-        *(text_width(line, NOTE) for line in _notes(row)),
+        *(text_width(line, HEADING, True) for line in _sentence(lattice, row)),
+        *(text_width(line, NOTE) for line in _notes(lattice, row)),
     )
     room = right - 16 - words - 24 - INSET - 2 * FRAME_PAD + COLUMN_GAP
     columns = max(1, min(2 if len(row.params) <= 4 else 4, int(room // (chip + COLUMN_GAP))))
@@ -152,23 +153,43 @@ def _draw_slab(
         x = begin + FRAME_PAD + 1 + plan.chip / 2 + (k % plan.columns) * (plan.chip + COLUMN_GAP)
         y = frame_top - FRAME_PAD - CHIP_HEIGHT / 2 - (k // plan.columns) * (CHIP_HEIGHT + CHIP_GAP)
         _draw_chip(picture, lattice, parameter, x, y, plan.chip)
-    _draw_sentence(picture, id, row, left + 16, top)
+    _draw_sentence(picture, lattice, id, row, left + 16, top)
 
 
-def _draw_sentence(picture: Picture, id: str, row: Row, x: float, top: float) -> None:
+def _draw_sentence(
+    picture: Picture, lattice: Lattice, id: str, row: Row, x: float, top: float
+) -> None:
     color = style.PARAM.text
-    for k, line in enumerate(SENTENCE):
+    for k, line in enumerate(_sentence(lattice, row)):
         y = top - 38 - 16 * k
         picture.text(f"{id}.says{k}", line, x, y, HEADING, color, bold=True, left=True)
-    for k, line in enumerate(_notes(row)):
+    for k, line in enumerate(_notes(lattice, row)):
         picture.text(f"{id}.note{k}", line, x, top - 76 - 12 * k, NOTE, color, left=True)
 
 
-def _notes(row: Row) -> list[str]:
+def _only_step(lattice: Lattice, row: Row) -> int | None:
+    """The one step that a row's weights serve where others serve the rest: separate weights a step."""
+    own = {step for lane in row.lanes for step in lane.calls}
+    others = {step for lane in lattice.lanes for step in lane.calls} - own
+    return min(own) if len(own) == 1 and others else None
+
+
+def _sentence(lattice: Lattice, row: Row) -> tuple[str, str]:
+    step = _only_step(lattice, row)
+    return SENTENCE if step is None else (ALONE, f"used at t = {step + 1} alone")
+
+
+def _notes(lattice: Lattice, row: Row) -> list[str]:
     numbers = sum(count_numbers(p.shape) for p in row.params)
     name = f"{row.name}: " if row.name else ""
     many = plural(len(row.params), "Parameter")
-    return [f"{name}{many}, {numbers:,} numbers,", "the same for any T"]
+    first = f"{name}{many}, {numbers:,} numbers"
+    step = _only_step(lattice, row)
+    return (
+        [f"{first},", "the same for any T"]
+        if step is None
+        else [f"{first},", "none for another step"]
+    )
 
 
 def _detail(lattice: Lattice, parameter: GraphNode) -> str:

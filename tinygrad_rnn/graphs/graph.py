@@ -190,21 +190,12 @@ class Graph:
 
     @cached_property
     def _paths(self) -> dict[Scope, str]:
-        """The dotted path of each scope, found by where its module hangs in its root."""
-        inside: dict[int, dict[int, str]] = {}
-        for key, (label, module) in self._roots.items():
-            if module is not None:
-                inside[key] = {id(m): _dotted(label, name) for name, m in module.named_modules()}
+        """The dotted path of each scope, below its root's name in this graph."""
         paths: dict[Scope, str] = {}
         for node in self._raw:
             scope = node.place.scope
-            if scope is None or scope in paths:
-                continue
-            key = id(scope.root.module)
-            known = inside.get(key, {}).get(id(scope.module()))
-            paths[scope] = known or _dotted(
-                self._roots[key][0], "" if scope.parent is None else scope.kind.__name__.lower()
-            )
+            if scope is not None and scope not in paths:
+                paths[scope] = scope.path(self._roots[id(scope.root.module)][0])
         return paths
 
     @cached_property
@@ -319,9 +310,17 @@ class Graph:
             n = len(self.uses(name))
             lines.append(f"  {name:<{wide}}  {shape:<{wider}}   {n:,} use{'s' * (n != 1)}")
         numbers = sum(_size(p.shape) for p in self.parameters.values())
-        tail = ", the same for any number of steps" if self.steps else ""
+        tail = ", the same for any number of steps" if self._shared else ""
         lines.append(f"  {len(names)} Parameters, {numbers:,} numbers{tail}")
         return "\n".join(lines)
+
+    @property
+    def _shared(self) -> bool:
+        """Whether every Parameter that time steps use serves more than one of them (or the only one)."""
+        if not self.steps:
+            return False
+        used = [{u.step for u in self.uses(name)} - {None} for name in self.parameters]
+        return all(len(steps) != 1 or len(self.steps) == 1 for steps in used)
 
     def __repr__(self) -> str:
         return (

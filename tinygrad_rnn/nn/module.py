@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
+from weakref import ref
 
 import numpy as np
 
@@ -11,6 +12,10 @@ from ..autograd import Leaf, Place, Scope, state
 from ..tensors import Tensor, as_tensor
 
 M = TypeVar("M", bound="Module")
+
+
+def _nobody() -> None:
+    """A weak reference to nothing."""
 
 
 class Parameter(Tensor):
@@ -70,11 +75,27 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run ``forward`` in a scope of this module."""
         before = state.place
-        state.place = Place(Scope(self, before.scope), before.step, before.call)
+        around = before.scope
+        name = "" if around is None else self._name_below(around.module())
+        state.place = Place(Scope(self, around, name), before.step, before.call)
         try:
             return self.forward(*args, **kwargs)
         finally:
             state.place = before
+
+    def _name_below(self, owner: Module | None) -> str:
+        """The dotted name under which ``owner``, whose forward is running, has this module."""
+        known = self.__dict__.get("_known_as")
+        if known is not None and known[0]() is owner:
+            return str(known[1])
+        names = owner.named_modules() if owner is not None else ()
+        name = next((n for n, module in names if module is self), type(self).__name__.lower())
+        self.__dict__["_known_as"] = (ref(owner) if owner is not None else _nobody, name)
+        return name
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled and copied: all but the note of who called it last."""
+        return {k: v for k, v in self.__dict__.items() if k != "_known_as"}
 
     # ---- attributes
 
@@ -219,10 +240,13 @@ class Module:
         """Every float Parameter and buffer in another dtype; returns the module."""
         if isinstance(dtype, str) and dtype == "cpu":
             return self
+        if np.dtype(dtype).kind != "f":
+            raise TypeError(f"to(): Parameters hold floats, not {np.dtype(dtype)}")
         for parameter in self.parameters():
-            gradient = parameter.grad
-            parameter._install(parameter.detach().to(dtype)._data, f"to({np.dtype(dtype)})")
-            parameter.grad = gradient
+            if parameter.dtype != dtype:
+                gradient = parameter.grad
+                parameter._install(parameter.detach().to(dtype)._data, f"to({np.dtype(dtype)})")
+                parameter.grad = gradient
         for module in self.modules():
             buffers = module.__dict__["_buffers"]
             for name, value in buffers.items():

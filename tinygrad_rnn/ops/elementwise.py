@@ -16,17 +16,22 @@ from .row import Row, row
 
 def _sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)), with exp kept from overflowing; right in both tails."""
-    y = np.negative(x)
+    y: Any = np.negative(x)
     if y.__class__ is not np.ndarray:
         y = np.asarray(y)
-    np.minimum(y, _EXP_MAX[y.dtype.char], out=y)
+    if y.dtype.char == "e":  # its exp ends at 11, too near for the tail
+        return _sigmoid(-y.astype(np.float32)).astype(y.dtype)
+    most, one = _LIMITS[y.dtype.char]
+    np.minimum(y, most, out=y)
     np.exp(y, out=y)
-    np.add(y, _ONE[y.dtype.char], out=y)
+    np.add(y, one, out=y)
     return np.reciprocal(y, out=y)
 
 
-_ONE = {c: np.array(1, c) for c in "efd"}
-_EXP_MAX = {"e": np.float16(11.0), "f": np.float32(88.7), "d": np.float64(709.7)}
+# For each dtype: what exp still takes, and 1 as an array (quicker to add than a number).
+_LIMITS: dict[str, Any] = {
+    code: (np.array(most, code), np.array(1, code)) for code, most in (("f", 88.7), ("d", 709.7))
+}
 
 
 def _power_by_base(g: Any, a: Any, b: Any) -> Any:
@@ -42,9 +47,9 @@ def _power_by_exponent(g: Any, y: Any, a: Any, b: Any) -> Any:
     return g * where(zero, 0.0, y * log(where(zero, 1.0, a)))
 
 
-def _share(g: Any, a: Any, b: Any, wins: Any) -> Any:
-    """The gradient of the operand that wins, half of it at a tie."""
-    return g * where(a == b, 0.5, where(wins, 1.0, 0.0))
+def _share(g: Any, a: Any, b: Any, loses: Any) -> Any:
+    """The gradient of an operand unless it loses, half of it at a tie; beside a NaN neither loses."""
+    return g * where(a == b, 0.5, where(loses, 0.0, 1.0))
 
 
 add = row("add", np.add, lambda g, _y, _a, _b: g, lambda g, _y, _a, _b: g, promote=0)
@@ -68,15 +73,15 @@ pow = row(
 maximum = row(
     "maximum",
     np.maximum,
-    lambda g, _y, a, b: _share(g, a, b, a > b),
-    lambda g, _y, a, b: _share(g, a, b, b > a),
+    lambda g, _y, a, b: _share(g, a, b, a < b),
+    lambda g, _y, a, b: _share(g, a, b, b < a),
     promote=0,
 )
 minimum = row(
     "minimum",
     np.minimum,
-    lambda g, _y, a, b: _share(g, a, b, a < b),
-    lambda g, _y, a, b: _share(g, a, b, b < a),
+    lambda g, _y, a, b: _share(g, a, b, a > b),
+    lambda g, _y, a, b: _share(g, a, b, b > a),
     promote=0,
 )
 where: Row = row(
@@ -96,7 +101,7 @@ exp = row("exp", np.exp, lambda g, y, _a: g * y, floating=True)
 log = row("log", np.log, lambda g, _y, a: g / a, floating=True)
 tanh = row("tanh", np.tanh, lambda g, y, _a: g - g * (y * y), floating=True)
 sigmoid = row("sigmoid", _sigmoid, lambda g, y, _a: g * (y - y * y), floating=True)
-relu = row("relu", lambda a: np.maximum(a, 0), lambda g, y, _a: where(y > 0, g, 0.0))
+relu = row("relu", lambda a: np.maximum(a, 0), lambda g, y, _a: where(y <= 0, 0.0, g))
 softplus = row(
     "softplus", lambda a: np.logaddexp(0, a), lambda g, _y, a: g * sigmoid(a), floating=True
 )

@@ -90,10 +90,10 @@ class Op:
 
     def filled(self, node: Node, parts: list[Any]) -> list[Any]:
         """The gradients of several outputs, zeros for those that nothing came to."""
-        return [
-            np.zeros(shape, node.dtype) if part is None else part
-            for part, shape in zip(parts, node.shape, strict=True)
-        ]
+        for k, part in enumerate(parts):
+            if part is None:
+                parts[k] = np.zeros(node.shape[k], node.dtype)
+        return parts
 
     def delta(self, node: Node, i: int, g: Any, out: Any, saved: Any) -> Any:
         """The gradient that crosses one edge, in the parent's shape and dtype."""
@@ -462,6 +462,8 @@ def prepared(op: Op, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[
             a = arrays[i]
             if isinstance(a, _ndarray) and a.dtype != dtype:
                 arrays[i] = a.astype(dtype)
+        if not any(isinstance(a, _ndarray) for a in arrays[op.promote :]):
+            arrays[op.promote] = np.asarray(arrays[op.promote], dtype)  # numbers alone
     elif op.floating:
         first = arrays[0]
         if isinstance(first, _ndarray) and first.dtype.kind != "f":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import Any
 
@@ -29,6 +30,7 @@ def _inverse(axes: Shape) -> Shape:
     return tuple([axes.index(i) for i in range(len(axes))])
 
 
+@functools.lru_cache(maxsize=256)
 def _offsets(sizes: Shape) -> Shape:
     """Where parts of these sizes begin, and where the last ends."""
     return (0, *itertools.accumulate(sizes))

@@ -1,0 +1,85 @@
+"""The examples run by themselves from an empty folder, and do what the package's own code does."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from tinygrad_rnn.data import sunspots
+from tinygrad_rnn.demo import forecaster
+
+ROOT = Path(tg.__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+
+pytestmark = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="examples are in the repository only")
+
+
+def run(name, *argv, cwd):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / name), *argv],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii()
+    return done.stdout
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(f"loaded_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_examples_stay_readable():
+    for path in EXAMPLES.glob("*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 120, path.name
+
+
+def test_shared_vs_separate(tmp_path):
+    text = run("shared_vs_separate.py", cwd=tmp_path)
+    for t in (1, 2, 3):
+        assert f"w{t}: used at t = {t}\n" in text
+    assert "3 steps: 252 numbers" in text
+    assert "there are none to use at t = 4" in text
+    for steps in (3, 4, 300):
+        assert f"{steps} steps: 84 numbers, each of them used {steps} times" in text
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["separate.svg", "shared.svg"]
+
+
+def test_sunspots(tmp_path):
+    text = run("sunspots.py", "--steps", "2", cwd=tmp_path)
+    assert "AR(9)           13.8  0.704              0.126" in text
+    assert (tmp_path / "sunspots.svg").is_file()
+
+
+def test_the_example_trains_exactly_what_the_demo_trains():
+    values = sunspots().between(1700, 1760).values
+    x = tg.tensor(values / values.max()).reshape(-1, 1, 1)
+    mine = load(EXAMPLES / "sunspots.py").train(x, seed=3, steps=4).state_dict()
+    ours = forecaster.train(values, 3, steps=4).model.state_dict()
+    assert mine.keys() == ours.keys()
+    assert all(np.array_equal(mine[k].numpy(), ours[k].numpy()) for k in ours)
+
+
+def test_the_benchmark_measures_and_chooses(monkeypatch, capsys):
+    bench = load(ROOT / "benchmarks" / "sunspots.py")
+    monkeypatch.setattr(bench, "train", lambda v, s, **k: forecaster.train(v, s, steps=1, **k))
+    assert bench.measure(2) is False  # one step of training beats nobody
+    out = capsys.readouterr().out
+    assert "MISS: median" in out
+    assert out.count("LSTM(8) seed") == 2
+    monkeypatch.setattr(bench, "ENDS", (1760,))
+    monkeypatch.setattr(bench, "RATES", (0.03,))
+    bench.choose(1)
+    assert "best: rate 0.03" in capsys.readouterr().out

@@ -1,0 +1,207 @@
+"""numpy's functions called on Tensors mean what they mean in numpy, and are recorded."""
+
+import numpy as np
+import pytest
+from support import assert_each_close, complex_gradient, numbers, weights
+
+import tinygrad_rnn as tg
+
+A, B, V = numbers((3, 4), 1), numbers((3, 4), 2) + 1.5, numbers((4,), 3)
+
+# functions of (a, b): a and b are Tensors, or arrays for numpy alone
+FUNCTIONS = {
+    "arithmetic": lambda a, b: np.add(a, b) * np.subtract(a, 2) / np.divide(b, a + 3),
+    "array first": lambda a, b: A + a - V * b,
+    "array matmul": lambda a, b: A.T @ a @ V + np.matmul(a.T, b) @ V,
+    "scalar first": lambda a, b: np.float64(2.0) * a + np.float64(0.5) ** b,
+    "power": lambda a, b: np.power(b, a) + b**2,
+    "maximum": lambda a, b: np.maximum(a, b - 1.5) + np.minimum(a, 0.1),
+    "negative": lambda a, b: np.negative(a) - (-b),
+    "sqrt": lambda a, b: np.sqrt(b) + np.square(a),
+    "exp": lambda a, b: np.exp(a) + np.log(b) + np.tanh(a),
+    "sum": lambda a, b: np.sum(a) + np.sum(b, axis=1) + np.sum(a, axis=(0, 1), keepdims=True),
+    "method sum": lambda a, b: a.sum(axis=0) + b.sum(axis=-1, keepdims=True),
+    "add.reduce": lambda a, b: np.add.reduce(a) + np.add.reduce(b, axis=1)[:, None],
+    "add.reduce of all": lambda a, b: np.add.reduce(a, axis=None) + b,
+    "mean": lambda a, b: np.mean(a, axis=0) + np.mean(b) + a.mean(axis=1, keepdims=True),
+    "amax": lambda a, b: np.max(a, axis=1) + np.amin(b) + np.min(a, axis=(0, 1)),
+    "where": lambda a, b: np.where(A > 0, a, b) + np.where(A[0] > 0, a, 0.0),
+    "reshape": lambda a, b: np.reshape(a, (2, 6)) + np.ravel(b)[:6],
+    "transpose": lambda a, b: np.transpose(a) @ b + np.transpose(a, (1, 0)) @ a,
+    "swapaxes": lambda a, b: np.swapaxes(a, 0, 1) @ np.swapaxes(b, 1, 0).T,
+    "expand_dims": lambda a, b: np.expand_dims(a, 1) * np.expand_dims(b, -1)[:1].squeeze(),
+    "squeeze": lambda a, b: np.squeeze(a[:1]) + np.squeeze(b[:, None], axis=1),
+    "broadcast_to": lambda a, b: np.broadcast_to(a[0], (2, 3, 4)) * b,
+    "flip": lambda a, b: np.flip(a) + np.flip(b, 1) + np.flip(a, axis=(0,)),
+    "stack": lambda a, b: np.stack([a, b, A], axis=-1),
+    "concatenate": lambda a, b: np.concatenate([a, b]) @ np.concatenate((a, b), axis=1)[:, :4].T,
+    "split": lambda a, b: np.split(a, 2, axis=1)[1] * np.split(b, 2, 1)[0],
+    "split at": lambda a, b: np.concatenate(np.split(a, [1, 3], axis=-1)[::-1], 1) * b,
+    "split at odd places": lambda a, b: [*np.split(a, [3, 1, -1, 9], axis=1), b],
+    "dot": lambda a, b: np.dot(a, b.T) @ np.dot(a, V) + np.dot(a[0], b[0]),
+    "dot of numbers": lambda a, b: np.dot(2.0, a) + np.dot(b, 0.5),
+    "copy": lambda a, b: np.copy(a) * b,
+    "indexing": lambda a, b: a[1:, ::2] + b[[0, 2]][:, :2] + a[np.array([0, 1]), np.array([1, 1])],
+    "shape protocols": lambda a, b: a * len(a) * np.ndim(b) + b * np.size(a) * np.shape(b)[0],
+}
+NOT_ANALYTIC = {
+    "abs": lambda a, b: np.abs(a) + abs(b),
+    "sign": lambda a, b: np.sign(a) * b,
+    "clip": lambda a, b: np.clip(a, -0.5, 0.5) + np.clip(b, 1.0, None),
+    "clip keywords": lambda a, b: np.clip(a, min=-0.5) + np.clip(b, a_min=0.0, a_max=1.0),
+    "var": lambda a, b: np.var(a) + np.var(b, axis=1, ddof=1) + np.var(a, axis=0)[:3],
+    "std": lambda a, b: np.std(a, axis=0) + np.std(b, keepdims=True, ddof=1),
+}
+NOT_RECORDED = {
+    "comparisons": lambda a, b: np.greater(a, b) | (a <= b) & np.isfinite(a) ^ (a == b),
+    "logic": lambda a, b: np.logical_and(a > 0, b > 0) & np.logical_not(a > b) & ~np.isnan(a),
+    "rounding": lambda a, b: np.floor(a) + np.ceil(b) + np.rint(a),
+    "argmax": lambda a, b: (np.argmax(a), np.argmin(b, axis=0), np.argsort(a)),
+    "all": lambda a, b: (np.all(a > -2), np.any(b > 9), np.nonzero(a > 0)[0]),
+    "close": lambda a, b: (np.allclose(a, b), np.isclose(a, a), np.array_equal(a, b)),
+    "likes": lambda a, b: np.zeros_like(a) + np.ones_like(b),
+    "kinds": lambda a, b: (np.isrealobj(a), np.result_type(a, b), np.array_str(a)),
+}
+
+
+def outputs_of(result):
+    return list(result) if isinstance(result, (list, tuple)) else [result]
+
+
+@pytest.mark.parametrize("name", [*FUNCTIONS, *NOT_ANALYTIC])
+def test_values_are_numpys_and_recorded(name):
+    function = {**FUNCTIONS, **NOT_ANALYTIC}[name]
+    tensors = [tg.tensor(a, requires_grad=True) for a in (A, B)]
+    ours = outputs_of(function(*tensors))
+    for y, expected in zip(ours, outputs_of(function(A, B)), strict=True):
+        assert isinstance(y, tg.Tensor)
+        assert y.requires_grad
+        assert y.dtype == np.float64
+        np.testing.assert_allclose(y.detach().numpy(), expected, rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_gradients_of_numpy_functions(name):
+    function = FUNCTIONS[name]
+
+    def total(outputs, convert=np.asarray):
+        return sum(
+            (y * convert(weights(tuple(y.shape), k))).sum()
+            for k, y in enumerate(outputs_of(outputs))
+        )
+
+    tensors = [tg.tensor(a, requires_grad=True) for a in (A, B)]
+    grads = tg.grad(total(function(*tensors), tg.tensor), tensors)
+    expected = complex_gradient(lambda *arrays: total(function(*arrays)), [A, B])
+    for ours, other in zip(grads, expected, strict=True):
+        assert_each_close(ours, other, 1e-11)
+
+
+@pytest.mark.parametrize("name", NOT_RECORDED)
+def test_what_has_no_derivative_is_plain(name):
+    function = NOT_RECORDED[name]
+    tensors = [tg.tensor(a, requires_grad=True) for a in (A, B)]
+    for y, expected in zip(outputs_of(function(*tensors)), outputs_of(function(A, B)), strict=True):
+        assert not getattr(y, "requires_grad", False)
+        np.testing.assert_array_equal(np.asarray(y), expected)
+
+
+REFUSED = {
+    "unknown ufunc": (
+        lambda t: np.arctan2(t, t),
+        r"np.arctan2 has no derivative here.*t.numpy\(\)",
+    ),
+    "unknown function": (lambda t: np.linalg.svd(t), r"np.svd has no derivative here.*t.numpy\(\)"),
+    "unknown reduction": (lambda t: np.multiply.reduce(t), "np.multiply of a Tensor does not take"),
+    "accumulate": (lambda t: np.add.accumulate(t), "np.add of a Tensor does not take accumulate"),
+    "where=": (lambda t: np.add(t, 1, where=A > 0), "np.add of a Tensor does not take where"),
+    "dtype=": (lambda t: np.exp(t, dtype=np.float32), "does not take dtype"),
+    "out= of a ufunc": (lambda t: np.tanh(t, out=np.zeros((3, 4))), "np.tanh: out="),
+    "out= of a function": (lambda t: np.sum(t, out=np.zeros(())), "np.sum: out="),
+    "in place on an array": (lambda t: np.zeros((3, 4)).__iadd__(t), "out="),
+    "dot of more axes": (lambda t: np.dot(t[None], t.T), "np.dot.*matmul"),
+    "out of a tensor": (lambda t: np.add(1.0, 1.0, out=t), "out="),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_numpy_functions_refuse(name):
+    function, words = REFUSED[name]
+    with pytest.raises(TypeError, match=words):
+        function(tg.tensor(A, requires_grad=True))
+
+
+def test_squeeze_of_a_longer_axis_is_an_error_in_numpy_alone():
+    t = tg.ones(2, 1)
+    assert t.squeeze(0).shape == (2, 1)
+    with pytest.raises(ValueError, match="squeeze"):
+        np.squeeze(t, axis=0)
+
+
+# names that mean one thing in PyTorch and another in numpy: the method is PyTorch's, np.* is numpy's
+CLASHES = {
+    "split": (
+        lambda t: [p.shape for p in t.split(2, 1)],
+        lambda t: [p.shape for p in np.split(t, 2, 1)],
+        [(3, 2), (3, 2), (3, 2)],
+        [(3, 3), (3, 3)],
+    ),
+    "transpose": (
+        lambda t: t[None].transpose(0, 2).shape,
+        lambda t: np.transpose(t[None], (2, 0, 1)).shape,
+        (6, 3, 1),
+        (6, 1, 3),
+    ),
+    "std": (
+        lambda t: round(t.std().item(), 9),
+        lambda t: round(np.std(t).item(), 9),
+        round(float(np.std(np.arange(18.0), ddof=1)), 9),
+        round(float(np.std(np.arange(18.0))), 9),
+    ),
+    "var": (lambda t: t.var().item(), lambda t: np.var(t).item(), 28.5, 323 / 12),
+    "max": (
+        lambda t: [part.tolist() for part in t.max(1)],
+        lambda t: np.max(t, 1).tolist(),
+        [[5.0, 11.0, 17.0], [5, 5, 5]],
+        [5.0, 11.0, 17.0],
+    ),
+    "min": (
+        lambda t: t.min(dim=0).indices.tolist(),
+        lambda t: np.min(t, 0).tolist(),
+        [0] * 6,
+        [0.0, 1.0, 2.0, 3.0, 4.0, 5.0],
+    ),
+    "size": (lambda t: t.size(), lambda t: np.size(t), (3, 6), 18),
+}
+
+
+@pytest.mark.parametrize("name", CLASHES)
+def test_methods_are_pytorchs_and_functions_numpys(name):
+    method, function, pytorch, numpys = CLASHES[name]
+    t = tg.tensor(np.arange(18.0).reshape(3, 6))
+    assert method(t) == pytorch
+    assert function(t) == (pytest.approx(numpys) if isinstance(numpys, float) else numpys)
+
+
+def test_tg_functions_mean_what_methods_mean():
+    t = tg.tensor(np.arange(18.0).reshape(3, 6))
+    assert [p.shape for p in tg.split(t, 2, 1)] == [(3, 2)] * 3
+    assert tg.transpose(t, 0, 1).shape == (6, 3)
+    assert tg.var(t).item() == t.var().item()
+    assert tg.max(t, 1).indices.tolist() == [5, 5, 5]
+
+
+def test_arrays_of_tensors_and_conversions():
+    t = tg.tensor(A)
+    assert type(np.asarray(t)) is np.ndarray
+    assert np.asarray(t, dtype=np.float32).dtype == np.float32
+    assert np.array(t, copy=True).flags.writeable
+    with pytest.raises(ValueError, match="float64"):
+        t.__array__(np.float32, copy=False)
+    assert np.asarray([tg.tensor(1.0), tg.tensor(2.0)]).tolist() == [1.0, 2.0]
+    assert tg.tensor(np.array(t)).dtype == np.float64
+
+
+def test_saving_tensors_with_numpy(tmp_path):
+    np.save(tmp_path / "t.npy", tg.tensor(A))
+    np.testing.assert_array_equal(np.load(tmp_path / "t.npy", allow_pickle=False), A)
