@@ -7,11 +7,14 @@ The pictures are recorded graphs, drawn by the project itself. Look at them when
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 
+Draw = Callable[[], tg.Tensor]
+State = tuple[tg.Tensor, tg.Tensor]
 HERE = Path(__file__).parent / "pictures"
 
 
@@ -46,32 +49,100 @@ def head_and_loss() -> tg.Tensor:
     return nn.functional.mse_loss(head(y[-1]), tg.zeros(1, 1))
 
 
-def bare_parameters() -> tg.Tensor:
+def bare_parameters(steps: int = 3) -> tg.Tensor:
     """The question's own loop: h = tanh(W_hh @ h + W_xh @ x_t), on bare Parameters."""
     w_hh = tg.name(tg.randn(3, 3, requires_grad=True), "W_hh")
     w_xh = tg.name(tg.randn(3, 2, requires_grad=True), "W_xh")
     h = tg.name(tg.zeros(3), "h")
-    for x_t in tg.steps(tg.randn(3, 2)):
+    for x_t in tg.steps(tg.randn(steps, 2)):
         h = tg.name(tg.tanh(w_hh @ h + w_xh @ x_t), "h")
     return h
 
 
-PICTURES = [
+def lstm_of_my_own() -> tg.Tensor:
+    """A user's own cell, gate by gate, run by nn.Recurrent."""
+    return nn.Recurrent(OwnLSTM())(tg.randn(3, 1, 4))[0]
+
+
+def my_own_loop() -> tg.Tensor:
+    """The same cell in a loop of the user's own."""
+    cell, ys = OwnLSTM(), []
+    state = cell.initial_state(1)
+    for x_t in tg.steps(tg.randn(3, 1, 4)):
+        y, state = cell(x_t, state)
+        ys.append(y)
+    return tg.stack(ys)
+
+
+class OwnLSTM(nn.Module):
+    """The equations as one writes them down: a Parameter for each product."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.W_f, self.W_g, self.W_o = (nn.Parameter(tg.randn(4, 3)) for _ in range(3))
+        self.U_f, self.U_g, self.U_o = (nn.Parameter(tg.randn(3, 3)) for _ in range(3))
+
+    def forward(self, x: tg.Tensor, state: State) -> tuple[tg.Tensor, State]:
+        """f forgets, and what it forgets is replaced by g."""
+        h, c = state
+        f = tg.name(tg.sigmoid(x @ self.W_f + h @ self.U_f), "f")
+        g = tg.name(tg.tanh(x @ self.W_g + h @ self.U_g), "g")
+        o = tg.name(tg.sigmoid(x @ self.W_o + h @ self.U_o), "o")
+        c = f * c + (1 - f) * g
+        h = o * tg.tanh(c)
+        return h, (h, c)
+
+    def initial_state(self, batch: int) -> State:
+        """Zeros."""
+        return tg.zeros(batch, 3), tg.zeros(batch, 3)
+
+
+def bare_parameters_long() -> tg.Tensor:
+    """The question's own loop over forty steps."""
+    return bare_parameters(40)
+
+
+def run(layer: nn.Module, steps: int = 3, **call: object) -> Draw:
+    """A layer over a few steps of noise; it stays alive, so that its Parameters keep their names."""
+
+    def make() -> tg.Tensor:
+        batch = len(call["lengths"]) if "lengths" in call else 1  # type: ignore[arg-type]
+        y: tg.Tensor = layer(tg.randn(steps, batch, 4), **call)[0]
+        return y
+
+    return make
+
+
+BOTH_LEVELS = {
+    "gru": run(nn.GRU(4, 3)),
+    "gru_reset_before": run(nn.GRU(4, 3, reset_after=False)),
+    "lstm_peephole": run(nn.LSTM(4, 3, peephole=True)),
+    "lstm_projection": run(nn.LSTM(4, 3, proj_size=2)),
+    "lstm_layer_norm": run(nn.Recurrent(nn.LayerNormLSTMCell(4, 3))),
+    "lstm_coupled": run(nn.Recurrent(nn.CoupledLSTMCell(4, 3))),
+    "lstm_both_ways": run(nn.LSTM(4, 3, bidirectional=True)),
+    "rnn_both_ways_30_steps": run(nn.RNN(4, 3, bidirectional=True), 30),
+    "lstm_both_ways_two_layers": run(nn.LSTM(4, 3, num_layers=2, bidirectional=True)),
+    "lstm_ragged": run(nn.LSTM(4, 3), 4, lengths=[2, 2, 1]),
+    "lstm_learned_state": run(nn.LSTM(4, 3, learned_state=True)),
+    "lstm_variational": run(nn.Recurrent(nn.LSTMCell(4, 3), variational=0.3)),
+    "gru_reverse_cell": run(nn.Recurrent(nn.GRUCell(4, 3), reverse=nn.GRUCell(4, 3))),
+    "own_cell": lstm_of_my_own,
+}
+PICTURES: list[tuple[str, Draw, str]] = [
     ("lstm_cells", lstm_cells, "cell"),
-    ("lstm_ops", lambda: nn_steps(nn.LSTM(4, 3), 3), "op"),
+    ("lstm_ops", run(nn.LSTM(4, 3)), "op"),
     ("rnn_cells", rnn_cells, "cell"),
-    ("rnn_ops", lambda: nn_steps(nn.RNN(2, 3), 3), "op"),
+    ("rnn_ops", run(nn.RNN(4, 3)), "op"),
     ("lstm_100_steps", long_lstm, "cell"),
     ("lstm_two_layers", two_layers, "cell"),
     ("lstm_head_and_loss", head_and_loss, "cell"),
     ("bare_parameters", bare_parameters, "op"),
+    ("bare_parameters_40_steps", bare_parameters_long, "op"),
+    ("own_loop", my_own_loop, "op"),
+    *((f"{name}_cells", make, "cell") for name, make in BOTH_LEVELS.items()),
+    *((f"{name}_ops", make, "op") for name, make in BOTH_LEVELS.items()),
 ]
-
-
-def nn_steps(layer: nn.RNN | nn.LSTM, steps: int) -> tg.Tensor:
-    """A layer over a few steps of noise."""
-    y, _ = layer(tg.randn(steps, 1, layer.input_size))
-    return y
 
 
 def main() -> None:

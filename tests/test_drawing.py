@@ -9,10 +9,10 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from reading import Read, box, check_nothing_overlaps
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
@@ -21,42 +21,6 @@ from tinygrad_rnn.drawing.dot import to_dot
 from tinygrad_rnn.drawing.render import DrawingError, backend, draw, render, to_svg
 from tinygrad_rnn.drawing.slots import fold
 from tinygrad_rnn.drawing.words import short_name, text_width
-
-ATTRIBUTE = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
-NODE = re.compile(r'^ +"((?:[^"\\]|\\.)*)" \[(.*)\]$', re.M)
-EDGE = re.compile(r'^ +"((?:[^"\\]|\\.)*)" -> "((?:[^"\\]|\\.)*)" \[(.*)\]$', re.M)
-
-
-@dataclass
-class Read:
-    """DOT text, read back."""
-
-    text: str
-
-    def __post_init__(self):
-        self.nodes = {m[1]: dict(ATTRIBUTE.findall(m[2])) for m in NODE.finditer(self.text)}
-        self.edges = [(m[1], m[2], dict(ATTRIBUTE.findall(m[3]))) for m in EDGE.finditer(self.text)]
-
-    def of_class(self, *tokens):
-        return {id: a for id, a in self.nodes.items() if {*tokens} <= {*a.get("class", "").split()}}
-
-    def taps(self):
-        """The uses that are drawn, by Parameter; a dashed tap counts for all its steps."""
-        counts: Counter[str] = Counter()
-        for _, _, attrs in self.edges:
-            tokens = attrs.get("class", "").split()
-            if tokens[:1] == ["use"]:
-                many = [int(t[1:]) for t in tokens if re.fullmatch(r"n\d+", t)]
-                for token in tokens:
-                    if token.startswith("p-"):
-                        counts[token[2:]] += many[0] if "fold" in tokens else 1
-        return counts
-
-
-def box(attrs):
-    x, y = map(float, attrs["pos"].split(","))
-    w, h = float(attrs["width"]) * 72, float(attrs["height"]) * 72
-    return x - w / 2, y - h / 2, x + w / 2, y + h / 2
 
 
 def zeros(*shape):
@@ -174,19 +138,19 @@ LATTICES = {
     "decay": with_decay,
     "x wants a gradient": wants_gradient,
 }
-CELLS_ONLY = {
-    "own loop": own_loop,
+OWN = {
     "own cell": lambda: tg.graph(nn.Recurrent(Gated())(zeros(3, 2, 3))[0]),
     "own cell long": lambda: tg.graph(nn.Recurrent(Gated())(zeros(30, 2, 3))[0]),
 }
+LATTICES |= OWN
+CELLS_ONLY = {"own loop": own_loop}
+LOOPS = {"scalar": scalar_rnn, "scalar long": lambda: scalar_rnn(300)}
 AUTO = {
-    "scalar": scalar_rnn,
-    "scalar long": lambda: scalar_rnn(300),
     "perceptron": perceptron,
     "feedback": feedback,
 }
 LAID_OUT = [(n, m, "cell") for n, m in (LATTICES | CELLS_ONLY).items()]
-LAID_OUT += [(n, m, "op") for n, m in LATTICES.items()]
+LAID_OUT += [(n, m, "op") for n, m in (LATTICES | LOOPS).items()]
 EVERY = [*LAID_OUT, *((n, m, "op") for n, m in (CELLS_ONLY | AUTO).items())]
 
 
@@ -224,20 +188,7 @@ def test_taps_are_uses_for_any_number_of_steps(kind, steps, level):
 def test_nothing_overlaps_and_every_label_fits(make, level):
     read = Read(to_dot(make(), level))
     assert 'layout="nop2"' in read.text
-    solid, texts = {}, {}
-    for id, attrs in read.nodes.items():
-        kind = attrs["class"].split()[0]
-        if kind == "text":
-            texts[id] = box(attrs)
-        elif kind not in ("port", "dot", "bar", "legend"):
-            solid[id] = box(attrs)
-            label = attrs["label"].replace("\\n", "\n").replace("&amp;", "&")
-            size, bold = float(attrs["fontsize"]), "bold" in attrs.get("fontname", "")
-            assert text_width(label, size, bold) <= float(attrs["width"]) * 72 + 0.5, (id, label)
-    for group in (solid, texts):
-        for (a, p), (b, q) in itertools.combinations(group.items(), 2):
-            apart = p[0] >= q[2] or q[0] >= p[2] or p[1] >= q[3] - 1 or q[1] >= p[3] - 1
-            assert apart, (a, b)
+    check_nothing_overlaps(read)
 
 
 @cases(LAID_OUT)
@@ -288,7 +239,7 @@ def test_equations_follow_what_was_recorded():
 
 
 def test_an_own_cell_is_drawn_from_its_recorded_names():
-    read = Read(to_dot(CELLS_ONLY["own cell"](), "cell"))
+    read = Read(to_dot(OWN["own cell"](), "cell"))
     labels = {a.get("label") for a in read.nodes.values()}
     assert {"Gated  t = 1", "r", "h₁", "x₁"} <= labels
     assert len(read.of_class("gate")) == 3

@@ -488,6 +488,19 @@ INITS = {
         lambda t: nn.init.xavier_uniform_(t, gain=2),
         lambda a: abs(np.abs(a).max() - 2 * np.sqrt(6 / 700)) < 1e-3,
     ),
+    "xavier_normal_": (
+        lambda t: nn.init.xavier_normal_(t, gain=2),
+        lambda a: abs(a.std() - 2 * np.sqrt(2 / 700)) < 1e-3 > abs(a.mean()),
+    ),
+    "kaiming_uniform_": (
+        lambda t: nn.init.kaiming_uniform_(t, mode="fan_out", nonlinearity="relu"),
+        lambda a: abs(np.abs(a).max() - np.sqrt(6 / 400)) < 1e-3,
+    ),
+    "kaiming_normal_": (
+        lambda t: nn.init.kaiming_normal_(t, nonlinearity="tanh"),
+        lambda a: abs(a.std() - 5 / 3 / np.sqrt(300)) < 1e-3 > abs(a.mean()),
+    ),
+    "eye_": (lambda t: nn.init.eye_(t), lambda a: (a == np.eye(*BIG)).all()),
     "orthogonal_": (
         lambda t: nn.init.orthogonal_(t, gain=2),
         lambda a: np.allclose(a.T @ a, 4 * np.eye(300), atol=1e-3),
@@ -499,9 +512,13 @@ INITS = {
 }
 
 
+# These start whole layers, or compute a number: tests/test_layers.py has them.
+OF_LAYERS = {"calculate_gain", "chrono_", "forget_bias_", "identity_"}
+
+
 def test_every_initialiser_is_tested():
     names = {n.removeprefix("nn.init.") for n in PUBLIC if n.startswith("nn.init.")}
-    assert names == set(INITS)
+    assert names == set(INITS) | OF_LAYERS
 
 
 @pytest.mark.parametrize("name", INITS)

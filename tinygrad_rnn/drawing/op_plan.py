@@ -16,7 +16,7 @@ from .templates import Spot, Template
 from .unroll import Lattice
 from .words import plural, span, sub, text_width
 
-PILL, PILL_HEIGHT, SPACE, BUS_PITCH, TAP_APART = 28.0, 24.0, 16.0, 48.0, 12.0
+PILL, PILL_HEIGHT, SPACE, BUS_PITCH = 28.0, 24.0, 16.0, 48.0
 JOINED = 46.0  # the room above steps for the joined outputs of two directions
 ROW_GAP, CHANNEL, RISE, FOLD_TAP, FEED = 34.0, 14.0, 16.0, 16.0, 18.0
 

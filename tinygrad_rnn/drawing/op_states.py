@@ -9,6 +9,7 @@ from .anchors import Anchor
 from .lanes import Lane, NoLatticeError, Output
 from .op_joined import draw_from_joined, joined_anchors, leave_point, row_top
 from .op_plan import CHANNEL, JOINED, PILL_HEIGHT, RISE, Plan, entry_height, step_id
+from .own_output import own_anchors
 from .params import HEIGHT as PARAM_HEIGHT
 from .plumbing import PLUMBING
 from .shapes import Point
@@ -256,6 +257,8 @@ def output_anchors(plan: Plan) -> dict[tuple[Lane, int, str], Anchor]:
             if lane.backwards:
                 rise = max(row_top(plan, i) for i in range(len(plan.bases))) + 2 * RISE + JOINED
                 anchors[key] = Anchor(pill.id, pill.x, pill.sides[3], rise=rise)
+        if plan.templates[lane].output:
+            anchors |= own_anchors(plan, lane)
         if lane.partner is not None:
             anchors |= joined_anchors(plan, lane)
         elif lane.collected and lane.on_top(lanes):

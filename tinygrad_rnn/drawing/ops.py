@@ -12,7 +12,6 @@ from .legend import Item, draw_legend
 from .op_joined import draw_joined
 from .op_plan import (
     FOLD_TAP,
-    TAP_APART,
     Bus,
     Plan,
     entry_height,
@@ -29,14 +28,15 @@ from .op_states import (
     output_anchors,
 )
 from .outside import draw_after, draw_before
+from .own_output import draw_own_output, own_output
 from .params import bus_class, draw_param, param_width, tap_class
 from .shapes import Picture, Point
 from .slots import Slot
 from .step_graph import read_step
 from .step_layout import lay_out
-from .templates import Spot, Template, match, mirrored
+from .templates import Spot, Template, match, mirrored, tap_offsets
 from .unroll import Lattice
-from .words import SYMBOLS, plural, text_width
+from .words import SYMBOLS, op_words, plural, text_width
 
 
 def draw_ops(lattice: Lattice) -> Picture:
@@ -79,7 +79,8 @@ def _templates(
             call = lane.calls[slot.steps[0]]
             matched = match(lattice.nodes, call)
             if matched is None:
-                step, found = read_step(lattice.nodes, call, lane.states)
+                out = own_output(lattice, lane, slot.steps[0])
+                step, found = read_step(lattice.nodes, call, lane.states, out)
                 matched = lay_out(step, tuple(lane.gates.items())), found
             if templates.setdefault(lane, matched[0]) is not matched[0]:
                 raise NoLatticeError
@@ -96,7 +97,11 @@ def _draw_step(plan: Plan, lane: Lane, slot: Slot, roles: dict[str, int]) -> Non
     bottom, top = plan.frame(lane)
     picture.frame(step, (left, bottom, right, top), style.OP, filled=False, tooltip=lane.path)
     x, y = plan.at(lane, slot, template.heading)
+    ended = slot.steps[0] in lane.ended
     picture.text(f"{step}.heading", f"t = {slot.first}", x, y, style.TITLE, style.PLAIN, left=True)
+    if ended:
+        words = "beyond every length"
+        picture.text(f"{step}.ended", words, (left + right) / 2, top + 10, style.NOTE, style.PLAIN)
     for spot in template.spots:
         _draw_op(plan, lane, slot, spot, roles[spot.role])
     for k, (text, *at) in enumerate(template.texts):
@@ -105,6 +110,7 @@ def _draw_step(plan: Plan, lane: Lane, slot: Slot, roles: dict[str, int]) -> Non
     for k, (role, point) in enumerate(template.dots):
         color, size = _role_color(plan, template, role), 5.0 if template.curved else style.JUNCTION
         picture.dot(f"{step}.dot{k}", *plan.at(lane, slot, point), color, size)
+    draw_own_output(plan, lane, slot)
     for spot in template.spots:
         for tail in dict.fromkeys(spot.takes):
             if not tail.endswith("'") and tail != "x":
@@ -117,7 +123,7 @@ def _draw_op(plan: Plan, lane: Lane, slot: Slot, spot: Spot, node: int) -> None:
     picture, op = plan.picture, plan.lattice.nodes[node].op
     x, y = plan.at(lane, slot, (spot.x, spot.y))
     id, symbol = f"{step_id(lane, slot)}.{spot.role}", SYMBOLS.get(op, op)
-    label = "" if spot.gate else spot.label or symbol
+    label = "" if spot.gate else spot.label or _words(plan, node)
     cls = "gate" if spot.gate else "op"
     picture.box(id, label, x, y, spot.width, spot.height, spot.look, cls)
     if spot.gate:
@@ -125,6 +131,13 @@ def _draw_op(plan: Plan, lane: Lane, slot: Slot, spot: Spot, node: int) -> None:
         equation = spot.label or f"{spot.role} = {symbol}(z_{spot.role})"
         picture.text(f"{id}.word", word, x, y + 6, style.OP_SIZE, style.INK, bold=True)
         picture.text(f"{id}.rule", equation, x, y - 8, style.SMALL, style.SECOND)
+
+
+def _words(plan: Plan, node: int) -> str:
+    """An op's symbol, with the number that it takes before or after it."""
+    nodes = plan.lattice.nodes
+    numbers = [nodes[k].name if nodes[k].op == "literal" else "" for k in nodes[node].inputs]
+    return op_words(nodes[node].op, *(numbers if len(numbers) == 2 else ()))
 
 
 def _draw_edge(plan: Plan, lane: Lane, slot: Slot, tail: str, head: str) -> None:
@@ -171,9 +184,9 @@ def _straight(a: Spot, b: Spot) -> tuple[Point, Point]:
 def _draw_taps(plan: Plan, lane: Lane, slot: Slot, spot: Spot, params: list[int]) -> None:
     """One tap for each Parameter of an op, from the dot on its bus."""
     buses = {bus.parameter: bus for bus in plan.buses[lane.row]}
-    for k, parameter in enumerate(params):
+    offsets = tap_offsets(len(params))
+    for k, (parameter, offset) in enumerate(zip(params, offsets, strict=True)):
         bus = buses[parameter]
-        offset = TAP_APART * (2 * k - (len(params) - 1))
         x, y = plan.at(lane, slot, (spot.x + offset, spot.y))
         end = y + spot.height / 2 * (1 if bus.side == "above" else -1)
         cls = tap_class(plan.lattice, parameter, f"t{slot.first}")

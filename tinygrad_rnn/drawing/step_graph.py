@@ -32,6 +32,7 @@ class Step(NamedTuple):
     states: tuple[tuple[str, str], ...]  # each state with the role that writes it
     order: tuple[str, ...]  # the states from the highest rail down
     inputs: tuple[str, ...]
+    output: str = ""  # the role that makes the output, where that is no state
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -40,7 +41,7 @@ class Step(NamedTuple):
 
 
 def read_step(
-    nodes: Sequence[GraphNode], call: Call, order: Sequence[str]
+    nodes: Sequence[GraphNode], call: Call, order: Sequence[str], out: int | None = None
 ) -> tuple[Step, dict[str, int]]:
     """A recorded call as a Step, and the node of each role.
 
@@ -70,14 +71,16 @@ def read_step(
     if not ops or any(role not in roles for _, role in states):
         raise NoLatticeError
     inputs = tuple(role for role in call.inputs if role.startswith("x"))
-    return Step(tuple(ops), states, tuple(order), inputs), roles
+    output = "" if out is None else known.get(out, "")
+    return Step(tuple(ops), states, tuple(order), inputs, output), roles
 
 
 def _groups(nodes: Sequence[GraphNode], call: Call) -> list[list[int]]:
     """The ops one by one, those of a module inside the cell that hands on one value together."""
     groups: list[list[int]] = []
+    own = min((nodes[i].path for i in call.nodes), key=len, default="")
     for i in call.nodes:
-        inner = nodes[i].path != nodes[call.nodes[-1]].path
+        inner = nodes[i].path != own
         if groups and inner and nodes[groups[-1][-1]].path == nodes[i].path:
             groups[-1].append(i)
         else:
@@ -139,6 +142,9 @@ def in_columns(step: Step) -> Columns:
         rank[f">{state}"] = last
     edges = [(tail, op.role) for op in step.ops for tail in dict.fromkeys(op.takes)]
     edges += [(role, f">{state}") for state, role in step.states]
+    if step.output:
+        rank[">y"] = last
+        edges.append((step.output, ">y"))
     for tail, head in edges:
         way = [tail, *(f"{tail}|{k}" for k in range(rank[tail] + 1, rank[head])), head]
         for k, place in enumerate(way[1:-1], rank[tail] + 1):

@@ -11,11 +11,12 @@ from . import style
 from .shapes import Point
 from .step_graph import Columns, Op, Step, chains_of, in_columns
 from .style import Look, state_looks
-from .templates import Spot, Template
+from .templates import Spot, Template, tap_offsets
 from .words import SYMBOLS, op_words, text_width
 
 HEIGHT, TWO_LINES, AIR, LINE_AIR, GAP, HEADING, MARGIN = 24.0, 32.0, 15.0, 9.0, 20.0, 30.0, 12.0
 PORT, SUB_GAP, SWEEPS = 7.0, 8.0, 4
+HEADING_AT, HEADING_ROOM = 13.0, 44.0
 
 
 @dataclass
@@ -57,7 +58,7 @@ def lay_out(step: Step, gates: tuple[tuple[str, str], ...]) -> Template:
         spots=spots,
         states=writer,
         input=(-23, grid.y[step.inputs[0]] if step.inputs else 0.0),
-        heading=(13, top - 12),
+        heading=(_heading(spots), top - 12),
         above=34,
         below=43,
         leave=(right - 7, grid.y[f"{h}'"]) if h else (right - 7, 0.0),
@@ -65,8 +66,21 @@ def lay_out(step: Step, gates: tuple[tuple[str, str], ...]) -> Template:
         routes=routes,
         dots=dots,
         entries={state: grid.y[f"{state}'"] for state in step.order},
+        output=step.output,
         curved=True,
     )
+
+
+def _heading(spots: Sequence[Spot]) -> float:
+    """Where "t = 1" begins: the first place from the left that no tap from above runs through."""
+    above = [spot for spot in spots if spot.side == "above"]
+    taps = sorted(s.x + d for s in above for d in tap_offsets(len(s.params)))
+    start = HEADING_AT
+    for tap in taps:
+        if tap > start + HEADING_ROOM:
+            break
+        start = tap + 8
+    return start
 
 
 # ---- rows -------------------------------------------------------------------------------------
@@ -276,6 +290,8 @@ def _routes(
         if head in spots:
             y = ports[way[-2], head]
             points += [(end, y), (spots[head].x - spots[head].width / 2, y)]
+        elif head == ">y":
+            points.append((grid.sides[columns.last][1] - MARGIN, grid.y[head]))
         else:
             state = head.removeprefix(">")
             points += [

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .lanes import Call
 
 HEADING = 34.0  # how wide "t = 1" is
+TAP_APART = 12.0
 C_OP = Look(style.C.stroke, style.OP.fill, style.OP.text, 1.5)
 H_OP = Look(style.H.stroke, style.OP.fill, style.OP.text, 1.5)
 
@@ -69,6 +70,7 @@ class Template:
     entries: dict[str, float] = field(
         default_factory=dict
     )  # heights of states, where not their op's
+    output: str = ""  # the role that makes the output, where that is no state
     curved: bool = False  # the routes run in S-curves from column to column
     backwards: bool = False  # laid out from the right to the left
 
@@ -103,6 +105,11 @@ class Template:
     def _half(self, spot: Spot) -> float:
         """From a spot's middle to the side where its output leaves."""
         return -spot.width / 2 if self.backwards else spot.width / 2
+
+
+def tap_offsets(count: int) -> list[float]:
+    """Where the taps of so many Parameters meet an op, from its middle."""
+    return [TAP_APART * (2 * k - (count - 1)) for k in range(count)]
 
 
 RNN = Template(
@@ -164,7 +171,45 @@ LSTM = Template(
     dots=(("c", (230, 292)),),
 )
 
-TEMPLATES = (RNN, LSTM)
+# The input gate is what the forget gate leaves: a branch of f goes through "1 -".
+COUPLED = replace(
+    LSTM,
+    spots=(
+        *(s for s in LSTM.spots if s.role in ("u", "v", "s", "split", "tc", "c", "oh", "o")),
+        Spot("f", "sigmoid", ("split",), 54, 170, 60, style.GATE, gate=True),
+        Spot("g", "tanh", ("split",), 166, 170, 60, style.GATE, gate=True),
+        Spot("fc", "mul", ("f", "c'"), 54, 292, 26, C_OP),
+        Spot("k", "sub", ("f",), 108, 220, 32),
+        Spot("ig", "mul", ("k", "g"), 166, 220, 26),
+    ),
+    routes={
+        ("x", "u"): ((86, -14), (86, 18), (106, 18)),
+        ("f", "k"): ((54, 220), (92, 220)),
+        ("c", "tc"): ((230, 292), (230, 269)),
+        ("oh", "h"): ((243, 220), (270, 220), (270, 62), (290, 62)),
+    },
+    swings={("split", "f"): -10, ("split", "g"): 4, ("split", "o"): 14},
+    texts=(("z", 143, 84), ("z_f", 42, 143), ("z_g", 178, 143), ("z_o", 242, 143)),
+    dots=(("c", (230, 292)), ("f", (54, 220))),
+)
+
+# h is projected on its way out, by a weight from above.
+PROJECTED = replace(
+    LSTM,
+    frame=(1, -2, 354, 326),
+    spots=(
+        *(s if s.role != "oh" else replace(s, look=style.OP) for s in LSTM.spots),
+        Spot("p", "linear", ("oh",), 296, 220, 52, H_OP, side="above"),
+    ),
+    states={"c": "c", "h": "p"},
+    leave=(331, 220),
+    routes={
+        **LSTM.routes,
+        ("p", "h"): ((322, 220), (343, 220), (343, 62), (362, 62)),
+    },
+)
+
+TEMPLATES = (RNN, LSTM, COUPLED, PROJECTED)
 
 
 def mirrored(template: Template) -> Template:
@@ -202,7 +247,7 @@ def _roles(nodes: Sequence[GraphNode], call: Call, template: Template) -> dict[s
     found: dict[str, int] = {}
     for i in call.nodes:
         node = nodes[i]
-        operands = [k for k in node.inputs if nodes[k].op != "parameter"]
+        operands = [k for k in node.inputs if nodes[k].op not in ("parameter", "literal")]
         options = [known.get(k, set()) for k in operands]
         if node.op == "item" and len(options) == 1:
             known[i] = options[0]

@@ -225,7 +225,7 @@ def eye_(tensor: Tensor) -> Tensor:
     """
     if tensor.ndim != 2:
         raise ValueError(f"eye_ needs a matrix, got shape {tensor.shape}")
-    return _write(tensor, np.eye(*tensor.shape), "eye_")
+    return _write(tensor, np.eye(tensor.shape[0], tensor.shape[1]), "eye_")
 
 
 def identity_(module: Any, scale: float = 1.0) -> Any:

@@ -156,8 +156,9 @@ class RecurrentLayer(Module):
         >>> y.shape
         (5, 3)
         """
-        place = now.place
-        with at_place(Place(Scope(self, place.scope), place.step, place.call)):
+        place, around = now.place, now.place.scope
+        name = "" if around is None else self._name_below(around.module())
+        with at_place(Place(Scope(self, around, name), place.step, place.call)):
             return self._step(x_t, state, place.step)
 
     def _step(self, x_t: Any, hx: Any, turn: int | None) -> tuple[Tensor, Any]:
