@@ -146,11 +146,15 @@ PICTURES: list[tuple[str, Draw, str]] = [
 
 
 def main() -> None:
-    """Draw all of them."""
+    """Draw all of them, and write the page that shows them."""
     HERE.mkdir(exist_ok=True)
+    page = ["# The pictures", "", "Recorded graphs, drawn by `python docs/make_pictures.py`.", ""]
     for name, make, level in PICTURES:
         tg.manual_seed(0)
         print(tg.draw(make(), HERE / f"{name}.svg", level=level))
+        title = name.replace("_", " ").capitalize()
+        page += [f"## {title}", "", f"![{title}, {level} level]({name}.svg)", ""]
+    (HERE / "README.md").write_text("\n".join(page), encoding="utf-8")
 
 
 if __name__ == "__main__":

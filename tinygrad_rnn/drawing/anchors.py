@@ -42,6 +42,7 @@ def fed_states(lattice: Lattice, picture: Picture) -> list[Anchor]:
     """The pills of initial states that are computed from something, or are Parameters themselves."""
     boxes = {node.id: node for node in picture.nodes}
     fed: list[Anchor] = []
+    over = picture.bounds()[3] + 24
     for lane in lattice.lanes:
         for state in lane.states:
             node = lane.start.inputs.get(state)
@@ -51,8 +52,11 @@ def fed_states(lattice: Lattice, picture: Picture) -> list[Anchor]:
             outside = lattice.nodes[origin.node].op not in ("input", "literal")
             if origin.output is None and outside:
                 pill = boxes[start_id(lattice, lane, state)]
-                side = pill.sides[2 if lane.backwards else 0]
-                fed.append(Anchor(pill.id, side, pill.y, origin.node))
+                if not lane.backwards:
+                    fed.append(Anchor(pill.id, pill.sides[0], pill.y, origin.node))
+                    continue
+                over += 9.0
+                fed.append(Anchor(pill.id, pill.sides[2], pill.y, origin.node, rise=over))
     return fed
 
 

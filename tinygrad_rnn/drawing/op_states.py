@@ -261,7 +261,7 @@ def output_anchors(plan: Plan) -> dict[tuple[Lane, int, str], Anchor]:
             anchors |= own_anchors(plan, lane)
         if lane.partner is not None:
             anchors |= joined_anchors(plan, lane)
-        elif lane.collected and lane.on_top(lanes):
+        elif not plan.templates[lane].output and lane.collected and lane.on_top(lanes):
             for slot in slots:
                 _add_rising(plan, lane, slot, anchors)
     return anchors

@@ -80,6 +80,11 @@ def _feed_state(
     orange = lattice.nodes[anchor.node].op == "parameter"
     start, end = (source.x, source.y), (anchor.x, anchor.y)
     bend = source.x + out
+    route = [start, end] if start[1] == end[1] else [start, (bend, start[1]), (bend, end[1]), end]
+    if anchor.rise is not None:  # a state that comes in from the right
+        far = anchor.x + out + 4
+        turn = [(bend, start[1]), (bend, anchor.rise), (far, anchor.rise), (far, end[1])]
+        route = [start, *turn, end]
     classes = "feed"
     if orange:
         use = tap_class(lattice, anchor.node, "before")
@@ -87,7 +92,7 @@ def _feed_state(
     picture.line(
         source.id,
         anchor.id,
-        [start, end] if start[1] == end[1] else [start, (bend, start[1]), (bend, end[1]), end],
+        route,
         color=style.ORANGE if orange else style.PLAIN,
         pen=style.BUS_PEN if orange else style.INPUT_PEN,
         arrow=style.SMALL_ARROW,

@@ -111,48 +111,51 @@ class Module:
         if isinstance(value, Parameter):
             self.register_parameter(name, value)
         elif isinstance(value, Module):
-            self._forget(name)
-            tables["_modules"][name] = value
+            self._own("_modules", name, value)
         elif value is None and name in tables["_parameters"]:
-            tables["_parameters"][name] = None
+            self._own("_parameters", name, None)
         elif name in tables["_parameters"]:
             raise TypeError(f"{name!r} is a Parameter of {type(self).__name__}: assign a Parameter")
         elif name in tables["_buffers"] and isinstance(value, Tensor):
-            tables["_buffers"][name] = value
+            self._own("_buffers", name, value)
         else:
             self._forget(name)
             tables[name] = value
 
     def __getattr__(self, name: str) -> Any:
-        for table in ("_parameters", "_modules", "_buffers"):
-            found = self.__dict__.get(table, {})
-            if name in found:
-                return found[name]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __delattr__(self, name: str) -> None:
         if not self._forget(name):
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
+    def _own(self, table: str, name: str, value: Any) -> None:
+        """Enter a value in a table; it is an attribute like any other, too, and read as quickly."""
+        here = self.__dict__[table]
+        if name in here:  # keeps its place in the order
+            here[name] = self.__dict__[name] = value
+            return
+        self._forget(name)
+        here[name] = self.__dict__[name] = value
+
     def _forget(self, name: str) -> bool:
         tables = self.__dict__
+        known = False
         for table in (tables["_parameters"], tables["_modules"], tables["_buffers"], tables):
             if name in table:
                 del table[name]
-                return True
-        return False
+                known = True
+        return known
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """Own a Parameter under a name; None stands for one that is left out (``bias=False``)."""
-        self._forget(name)
         if parameter is not None and parameter._node.name is None:
             parameter._node.name = name
-        self.__dict__["_parameters"][name] = parameter
+        self._own("_parameters", name, parameter)
 
     def register_buffer(self, name: str, tensor: Tensor | None) -> None:
         """Own a tensor that is saved with the state but not trained."""
-        self._forget(name)
-        self.__dict__["_buffers"][name] = tensor
+        self._own("_buffers", name, tensor)
 
     def add_module(self, name: str, module: Module) -> None:
         """Own a submodule under a name."""
@@ -248,10 +251,9 @@ class Module:
                 parameter._install(parameter.detach().to(dtype)._data, f"to({np.dtype(dtype)})")
                 parameter.grad = gradient
         for module in self.modules():
-            buffers = module.__dict__["_buffers"]
-            for name, value in buffers.items():
+            for name, value in module.__dict__["_buffers"].items():
                 if value is not None and value.is_floating_point():
-                    buffers[name] = value.to(dtype)
+                    module._own("_buffers", name, value.to(dtype))
         return self
 
     def double(self: M) -> M:

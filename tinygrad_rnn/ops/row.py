@@ -360,7 +360,7 @@ def _variadic(op: Op) -> Callable[..., Any]:
                 break
         else:
             return forward(operands, *constants)
-        tensors, arrays = prepared(op, operands)
+        tensors, arrays = _alike(operands) or prepared(op, operands)
         try:
             y = np.asarray(forward(arrays, *constants))
         except ValueError as error:
@@ -469,6 +469,18 @@ def prepared(op: Op, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[
         if isinstance(first, _ndarray) and first.dtype.kind != "f":
             arrays[0] = first.astype(default_dtype)
     return tensors, tuple(arrays)
+
+
+def _alike(operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[Any]] | None:
+    """Operands and their arrays where all are Tensors of one float dtype, which needs no preparing."""
+    arrays = [getattr(a, "_data", None) for a in operands]
+    dtype = None if arrays[0] is None else arrays[0].dtype
+    if dtype is None or dtype.kind != "f":
+        return None
+    for a in arrays:
+        if a is None or a.dtype is not dtype:
+            return None
+    return operands, arrays
 
 
 _RANK = {"b": 0, "i": 1, "u": 1, "f": 2}

@@ -30,6 +30,11 @@ def _inverse(axes: Shape) -> Shape:
     return tuple([axes.index(i) for i in range(len(axes))])
 
 
+def _opened(a: Any, axis: int) -> Any:
+    """An array with a new axis of length 1."""
+    return a.reshape((*a.shape[:axis], 1, *a.shape[axis:]))
+
+
 @functools.lru_cache(maxsize=256)
 def _offsets(sizes: Shape) -> Shape:
     """Where parts of these sizes begin, and where the last ends."""
@@ -61,7 +66,7 @@ cat = row(
 )
 stack = row(
     "stack",
-    lambda arrays, axis: np.stack(arrays, axis),
+    lambda arrays, axis: np.stack(arrays, axis) if len(arrays) > 1 else _opened(arrays[0], axis),
     lambda i, g, _y, _a, axis: g[_along(axis, i)],
     variadic=True,
     promote=0,
@@ -74,7 +79,7 @@ split = row(
 )
 unbind = row(
     "unbind",
-    lambda a, axis: list(np.moveaxis(a, axis, 0)),
+    lambda a, axis: list(a if axis == 0 else np.moveaxis(a, axis, 0)),
     lambda g, _y, _a, axis: stack(*g, axis),
     several=True,
 )
