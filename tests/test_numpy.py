@@ -40,11 +40,30 @@ FUNCTIONS = {
     "split at odd places": lambda a, b: [*np.split(a, [3, 1, -1, 9], axis=1), b],
     "dot": lambda a, b: np.dot(a, b.T) @ np.dot(a, V) + np.dot(a[0], b[0]),
     "dot of numbers": lambda a, b: np.dot(2.0, a) + np.dot(b, 0.5),
+    "dot of more axes": lambda a, b: [np.dot(a[None], np.stack([b.T, a.T])), np.dot(a[None], b.T)],
     "copy": lambda a, b: np.copy(a) * b,
+    "sines": lambda a, b: np.sin(a) * np.cos(b) + np.log1p(b) + np.expm1(a),
+    "products": lambda a, b: np.prod(a) + np.prod(b, axis=0, keepdims=True),
+    "cumsum": lambda a, b: np.cumsum(a)[:3, None] * np.cumsum(b, axis=1) + np.cumsum(b, 0),
+    "outer": lambda a, b: np.outer(a, b[0]) * np.outer(V, a)[:1, :4],
+    "einsum": lambda a, b: np.einsum("ij,kj", a, b) @ np.einsum("ij->ij", a, optimize=True),
+    "roll": lambda a, b: np.roll(a, 1) + np.roll(b, (1, -2), (0, 1)) + np.roll(a, 2, (0, 1)),
+    "pad": lambda a, b: np.pad(a, 1) * np.pad(b, ((2, 0), (1, 1)), constant_values=2.0),
+    "pad by a dict": lambda a, b: np.pad(a, {0: (1, 0)}) @ np.pad(b, {-1: 1})[0, 1:-1],
+    "repeat": lambda a, b: (
+        np.repeat(a, 2, axis=1) * np.repeat(b, [1, 2, 1, 4], 1) + np.repeat(V, 2)
+    ),
+    "repeat of all": lambda a, b: np.repeat(a, 2) * np.repeat(b, 2),
+    "tile": lambda a, b: np.tile(a, 2) + np.tile(b, (1, 2)),
+    "take_along_axis": lambda a, b: (
+        np.take_along_axis(a, np.argsort(A, 0), 0) * np.take_along_axis(b, np.array([[-1]]), axis=1)
+    ),
+    "moveaxis": lambda a, b: np.moveaxis(a[None], 0, -1) * np.moveaxis(b[None], (0, 2), (2, 1)),
     "indexing": lambda a, b: a[1:, ::2] + b[[0, 2]][:, :2] + a[np.array([0, 1]), np.array([1, 1])],
     "shape protocols": lambda a, b: a * len(a) * np.ndim(b) + b * np.size(a) * np.shape(b)[0],
 }
 NOT_ANALYTIC = {
+    "norm": lambda a, b: np.linalg.norm(b) + np.linalg.norm(a, axis=1) + np.linalg.norm(b[0], 3),
     "abs": lambda a, b: np.abs(a) + abs(b),
     "sign": lambda a, b: np.sign(a) * b,
     "clip": lambda a, b: np.clip(a, -0.5, 0.5) + np.clip(b, 1.0, None),
@@ -119,7 +138,8 @@ REFUSED = {
     "out= of a ufunc": (lambda t: np.tanh(t, out=np.zeros((3, 4))), "np.tanh: out="),
     "out= of a function": (lambda t: np.sum(t, out=np.zeros(())), "np.sum: out="),
     "in place on an array": (lambda t: np.zeros((3, 4)).__iadd__(t), "out="),
-    "dot of more axes": (lambda t: np.dot(t[None], t.T), "np.dot.*matmul"),
+    "pad by the edge": (lambda t: np.pad(t, 1, mode="edge"), "np.pad.*constant"),
+    "norm of a matrix": (lambda t: np.linalg.norm(t, 2), "np.linalg.norm of a matrix.*'fro'"),
     "out of a tensor": (lambda t: np.add(1.0, 1.0, out=t), "out="),
 }
 
@@ -170,6 +190,24 @@ CLASHES = {
         lambda t: np.min(t, 0).tolist(),
         [0] * 6,
         [0.0, 1.0, 2.0, 3.0, 4.0, 5.0],
+    ),
+    "repeat": (
+        lambda t: t[0, :2].repeat(2).tolist(),
+        lambda t: np.repeat(t[0, :2], 2).tolist(),
+        [0.0, 1.0, 0.0, 1.0],
+        [0.0, 0.0, 1.0, 1.0],
+    ),
+    "pad": (
+        lambda t: tg.nn.functional.pad(t, (1, 0)).shape,
+        lambda t: np.pad(t, (1, 0)).shape,
+        (3, 7),
+        (4, 7),
+    ),
+    "sign": (
+        lambda t: (t[0, :1] * float("nan")).sign().tolist(),
+        lambda t: np.isnan(np.sign(t[0, :1] * float("nan"))).tolist(),
+        [0.0],
+        [True],
     ),
     "size": (lambda t: t.size(), lambda t: np.size(t), (3, 6), 18),
 }

@@ -7,6 +7,7 @@ package), and the arrays it is called with.
 
 import dis
 import inspect
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +25,7 @@ from support import (
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.autograd import At, Part, reachable
-from tinygrad_rnn.ops import ROWS
+from tinygrad_rnn.ops import ROWS, elementwise
 from tinygrad_rnn.ops.row import row
 
 F = nn.functional
@@ -238,6 +239,77 @@ LOOSE = [
     ),
 ]
 
+
+def bell(a):
+    return np.exp(-a * a / 2) / np.sqrt(2 * np.pi)
+
+
+def below(a):
+    """P(Z < a), by math.erfc and, off the real line, its derivative (exact for the complex step)."""
+    real = np.vectorize(lambda x: math.erfc(-x / math.sqrt(2)) / 2, otypes=[float])(np.real(a))
+    return real + 1j * np.imag(a) * bell(np.real(a)) if np.iscomplexobj(a) else real
+
+
+def bent(a):
+    return a * (1 + np.tanh(np.sqrt(2 / np.pi) * (a + 0.044715 * a**3))) / 2
+
+
+def deviation(correction):
+    plain = variance(correction)[1]
+    return (
+        lambda a, axes, keep: a.std(axes, correction, keep),
+        lambda a, axes, keep: np.sqrt(plain(a, axes, keep)),
+    )
+
+
+def p_norm(p):
+    def plain(a, axes, keep):
+        size = np.where(np.real(a) < 0, -a, a)
+        if np.isinf(p):
+            return peak(np.max if p > 0 else np.min)(size, axes, keep)
+        return (size**p).sum(axis=axes, keepdims=keep) ** (1 / p)
+
+    return lambda a, axes, keep: a.norm(p, axes, keep), plain
+
+
+def rolled(shifts, axes):
+    return lambda a: np.roll(a, shifts, axes)
+
+
+def einsums():
+    square = numbers((3, 3), 5)
+    cases = [
+        ("ij,jk->ik", (2, 3), (3, 4)),
+        ("ij,jk", (2, 3), (3, 4)),
+        ("ij,ij->", (2, 3), (2, 3)),
+        ("bij,bjk->bik", (2, 2, 3), (2, 3, 2)),
+        ("...ij,...jk->...ik", (2, 1, 2, 3), (3, 3, 2)),
+        ("i...,i->...", (2, 3), (2,)),
+        ("i,j->ji", (2,), (3,)),
+        ("ij,j->i", (0, 3), (3,)),
+        ("ij,kj->k", (2, 3), (4, 3)),
+        ("bi,bi->bi", (1, 3), (2, 3)),
+        ("ij,k->i", (2, 3), (2,)),
+        (",i->i", (), (3,)),
+    ]
+    single = ["ij->ji", "ij->j", "ij->", "ii->i", "ii", "ij", "...i->i...", "i...->i..."]
+    return [
+        *(same_einsum(eq, numbers(s, 1), numbers(t, 2)) for eq, s, t in cases),
+        *(same_einsum(eq, square) for eq in single),
+        same_einsum("ii,ij,j->i", square, square * 0.5, numbers(3, 2)),
+        same_einsum("iij,j->ij", numbers((2, 2, 3), 1), numbers(3, 2)),
+        same_einsum("iji,ii->j", numbers((2, 3, 2), 1), numbers((2, 2), 2)),
+    ]
+
+
+def same_einsum(equation, *arrays):
+    return Sample(
+        lambda *ts: tg.einsum(equation, *ts), lambda *xs: np.einsum(equation, *xs), list(arrays)
+    )
+
+
+ZEROS = np.array([[0.0, 2.0, -1.5], [0.0, 0.0, 3.0], [0.5, -2.0, 1.25], [0.0, 0.0, 0.0]])
+
 SAMPLES = {
     "add": binary(lambda a, b: a + b),
     "sub": binary(lambda a, b: a - b),
@@ -268,6 +340,31 @@ SAMPLES = {
     "neg": unary(lambda a: -a),
     "abs": unary(abs, lambda a: np.where(np.real(a) > 0, a, -a), apart_from_0),
     "sign": unary(np.sign, lambda a: np.sign(np.real(a)) + 0 * a, apart_from_0),
+    "square": unary(np.square),
+    "expm1": unary(np.expm1),
+    "log1p": unary(np.log1p, to=positive),
+    "sin": unary(np.sin),
+    "cos": unary(np.cos),
+    "silu": unary(F.silu, lambda a: a / (1 + np.exp(-a))),
+    "leaky_relu": [
+        *unary(F.leaky_relu, lambda a: np.where(np.real(a) > 0, a, a * 0.01), apart_from_0),
+        *unary(
+            lambda a: F.leaky_relu(a, 0.3),
+            lambda a: np.where(np.real(a) > 0, a, a * 0.3),
+            apart_from_0,
+        ),
+    ],
+    "elu": [
+        *unary(F.elu, lambda a: np.where(np.real(a) > 0, a, np.exp(a) - 1), apart_from_0),
+        *unary(
+            lambda a: F.elu(a, 0.7),
+            lambda a: np.where(np.real(a) > 0, a, 0.7 * (np.exp(a) - 1)),
+            apart_from_0,
+        ),
+    ],
+    "normal_cdf": unary(elementwise.normal_cdf, below),
+    "gelu": unary(F.gelu, lambda a: a * below(a)),
+    "gelu_by_tanh": unary(lambda a: F.gelu(a, approximate="tanh"), bent),
     "sqrt": unary(np.sqrt, to=positive),
     "exp": unary(np.exp),
     "log": unary(np.log, to=positive),
@@ -300,6 +397,10 @@ SAMPLES = {
             lambda a: np.take_along_axis(a[:2], np.array([[3, 3], [0, 1]]), 1),
             [GRID],
         ),
+        same(lambda a: np.take_along_axis(a, np.array([[-1, 0], [2, 2], [1, -4]]), 1), GRID),
+        same(lambda a: np.take_along_axis(a, np.array([[1, 0, 2, -1]]), 0), GRID),
+        same(lambda a: np.take_along_axis(a, np.array([5, 5, -1]), None), GRID),
+        same(lambda a: np.repeat(a, [0, 2, 1], 0), GRID),
     ],
     "embedding": [
         Sample(lambda w, i=i: F.embedding(i, w), lambda w, i=i: w[i], [GRID])
@@ -328,6 +429,15 @@ SAMPLES = {
         for i, s in [(0, (4,)), ((slice(None), 1), ()), ([2, 0], (2, 4)), (MASK, ()), ((), (3, 4))]
     ],
     "matmul": [same(lambda a, b: a @ b, numbers(s, 1), numbers(t, 2)) for s, t in PRODUCTS],
+    "dot": [
+        Sample(lambda a, b: a.dot(b), lambda a, b: a @ b, [numbers(n, 1), numbers(n, 2)])
+        for n in (3, 1, 0)
+    ],
+    "outer": [
+        Sample(lambda a, b: a.outer(b), np.multiply.outer, [numbers(n, 1), numbers(m, 2)])
+        for n, m in [(3, 2), (1, 1), (0, 2)]
+    ],
+    "einsum": einsums(),
     "linear": [
         Sample(
             F.linear, lambda x, w, b: x @ w.T + b, [numbers(s, 1), numbers(t, 2), numbers(t[:1], 3)]
@@ -349,6 +459,40 @@ SAMPLES = {
         *reduction(*variance(0))[:-2],
         *reduction(*variance(1))[:-2],
         *reduction(*variance(0.5), empty=False),
+    ],
+    "std": [
+        *reduction(*deviation(0))[:-2],
+        *reduction(*deviation(1))[:-2],
+    ],
+    "prod": [
+        *reduction(
+            lambda a, axes, keep: a.prod(axes, keep),
+            lambda a, axes, keep: a.prod(axis=axes, keepdims=keep),
+        ),
+        Sample(lambda a: a.prod(1), lambda a: a.prod(axis=1), [ZEROS]),
+        Sample(lambda a: a.prod(0), lambda a: a.prod(axis=0), [ZEROS]),
+        Sample(lambda a: a.prod((0, 2)), lambda a: a.prod(axis=(0, 2)), [ZEROS.reshape(2, 2, 3)]),
+        Sample(lambda a: a.prod(), lambda a: a.prod(), [np.array(0.0)]),
+    ],
+    "cumsum": [
+        *along_axis(lambda a, k: a.cumsum(k), lambda a, k: np.cumsum(a, k)),
+        Sample(lambda a: a.cumsum(0), as_is, [np.array(0.5)]),
+    ],
+    "norm": [
+        *(
+            sample
+            for p in (1, 2, 3, 1.5, 0.5, -1, np.inf, -np.inf)
+            for sample in reduction(*p_norm(p), empty=False)
+        ),
+        *reduction(*p_norm(2))[:-1],
+    ],
+    "max_of_all": [
+        Sample(lambda a: a.max(), lambda a: peak(np.max)(a, None, False), [GRID * 2]),
+        Sample(lambda a: a.max(), as_is, [np.array(0.5)]),
+    ],
+    "min_of_all": [
+        Sample(lambda a: a.min(), lambda a: peak(np.min)(a, None, False), [GRID * 2]),
+        Sample(lambda a: a.min(), as_is, [np.array(0.5)]),
     ],
     "amax": reduction(lambda a, axes, keep: a.amax(axes, keep), peak(np.max)),
     "amin": reduction(lambda a, axes, keep: a.amin(axes, keep), peak(np.min)),
@@ -376,6 +520,34 @@ SAMPLES = {
     "flip": [
         *(same(lambda a, k=k: np.flip(a, k), GRID) for k in (0, 1, (0, 1), None)),
         same(lambda a: np.flip(a, 0), np.zeros((0, 2))),
+    ],
+    "roll": [
+        *(
+            same(rolled(k, axes), GRID)
+            for k, axes in [(1, 0), (-1, 1), ((1, 2), (0, 1)), (3, None)]
+        ),
+        same(rolled((1, 2), (1, 1)), GRID),
+        same(rolled(1, 0), np.zeros((0, 2))),
+        same(rolled(1, None), np.array(0.5)),
+    ],
+    "pad": [
+        Sample(lambda a: F.pad(a, (1, 2)), lambda a: np.pad(a, ((0, 0), (1, 2))), [GRID]),
+        Sample(
+            lambda a: F.pad(a, (1, 0, 0, 2), value=1.5),
+            lambda a: np.pad(a, ((0, 2), (1, 0)), constant_values=1.5),
+            [GRID],
+        ),
+        Sample(lambda a: F.pad(a, (-1, 2)), lambda a: np.pad(a, ((0, 0), (0, 2)))[:, 1:], [GRID]),
+        Sample(lambda a: F.pad(a, (-1, -1)), lambda a: a[:, 1:-1], [GRID]),
+        Sample(lambda a: F.pad(a, ()), as_is, [np.array(0.5)]),
+        same(lambda a: np.pad(a, 1), np.zeros((0, 2))),
+    ],
+    "tile": [
+        Sample(lambda a: a.repeat(2, 3), lambda a: np.tile(a, (2, 3)), [GRID]),
+        Sample(lambda a: a.repeat(2, 1, 2), lambda a: np.tile(a, (2, 1, 2)), [GRID]),
+        *(same(lambda a, k=k: np.tile(a, k), GRID) for k in (2, (2, 1), (2, 1, 1), (0, 1))),
+        same(lambda a: np.tile(a, 3), np.array(0.5)),
+        same(lambda a: np.tile(a, 2), np.zeros((0, 2))),
     ],
     "cat": [
         *(

@@ -532,7 +532,7 @@ ERRORS = {
         lambda: Outer()(tg.ones(7, 2, 3)),
         r"^outer.head: x has shape \(7, 2, 4\), expected \(..., 5\)",
     ),
-    "sizes": (lambda: nn.LSTM(0, 4), "LSTMCell: input_size must be at least 1, got 0"),
+    "sizes": (lambda: nn.LSTM(0, 4), "LSTM: input_size must be at least 1, got 0"),
     "layers": (lambda: nn.LSTM(3, 4, num_layers=0), "num_layers must be at least 1, got 0"),
     "nonlinearity": (lambda: nn.RNN(3, 4, nonlinearity="sin"), "'tanh' or 'relu', got 'sin'"),
 }

@@ -127,3 +127,17 @@ def test_a_stream_keeps_its_size():
             sizes.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
     assert sizes[1] - sizes[0] < 100_000, sizes  # the graph of one chunk takes megabytes
+
+
+def test_the_state_of_a_chunk_is_cut_and_carries_on_past_a_step():
+    """What a chunk hands out has no past: it may be fed on after the optimizer has written."""
+    rnn = nn.RNN(2, 3)
+    optimizer = tg.optim.SGD(rnn.parameters(), lr=0.1)
+    for chunk in nn.tbptt(rnn, tg.ones(6, 1, 2), k1=3):
+        assert chunk.output.requires_grad
+        assert not chunk.state.requires_grad
+        rnn.zero_grad()
+        (chunk.output.sum() + rnn(tg.ones(2, 1, 2), chunk.state)[0].sum()).backward()
+        optimizer.step()
+        y, _ = rnn(tg.ones(2, 1, 2), chunk.state)
+        y.sum().backward()

@@ -433,3 +433,75 @@ def test_leaves_are_written_and_nothing_else():
     assert t.dtype == tg.float32
     with pytest.raises(ValueError, match="broadcast"):
         t.copy_(np.ones(3))
+
+
+# ---- what the wider functions accept and refuse ---------------------------------------------------
+
+VECTOR = tg.tensor([1.0, 2.0, 3.0])
+WIDER_REFUSE = {
+    "gather below 0": (lambda: VECTOR.gather(0, [-1]), IndexError, "gather: index -1 is outside 0 ... 2"),
+    "gather too large": (lambda: tg.gather(VECTOR, 0, [1, 3]), IndexError, "index 3 is outside"),
+    "gather too wide": (lambda: tg.ones(2, 3).gather(0, np.zeros((3, 4), int)), ValueError, "beyond"),
+    "gather by floats": (lambda: VECTOR.gather(0, [0.5]), TypeError, "integers"),
+    "take_along_dim too large": (lambda: VECTOR.take_along_dim([3], 0), IndexError, "-3 ... 2"),
+    "take_along_dim axes": (lambda: VECTOR.take_along_dim([[0]], 0), ValueError, "2 axes"),
+    "take_along_dim sides": (
+        lambda: tg.ones(2, 3).take_along_dim(np.zeros((2, 2), int), 0), ValueError, "broadcast",
+    ),
+    "dot of matrices": (lambda: tg.dot(tg.ones(2, 2), tg.ones(2)), ValueError, "dot takes two vectors"),
+    "dot of lengths": (lambda: VECTOR.dot(tg.ones(2)), ValueError, "dot takes two vectors"),
+    "outer of a matrix": (lambda: tg.outer(tg.ones(2, 1), VECTOR), ValueError, "outer takes two vectors"),
+    "norm by name": (lambda: VECTOR.norm("nuc"), ValueError, "a number or 'fro'"),
+    "norm of nothing": (lambda: tg.ones(0).norm(float("inf")), ValueError, "norm cannot take"),
+    "cumsum without dim": (lambda: VECTOR.cumsum(), TypeError, "needs the dim"),
+    "roll two by none": (lambda: tg.roll(VECTOR, (1, 2)), ValueError, "2 shifts and no dims"),
+    "roll two along one": (lambda: tg.roll(VECTOR, (1, 2), 0), ValueError, "2 shifts and 1 dims"),
+    "roll of a scalar": (lambda: tg.roll(tg.tensor(1.0), 1, 0), IndexError, "0-d"),
+    "repeat too few": (lambda: tg.ones(2, 2).repeat(2), ValueError, "fewer numbers"),
+    "repeat negative": (lambda: VECTOR.repeat(-1), ValueError, "negative"),
+    "expand a new axis by -1": (lambda: VECTOR.expand(-1, 3), ValueError, "-1 at 0"),
+    "pad odd": (lambda: tg.nn.functional.pad(VECTOR, (1,)), ValueError, "even number"),
+    "pad too many": (lambda: tg.nn.functional.pad(VECTOR, (1, 1, 1, 1)), ValueError, "at most 2"),
+    "pad mode": (lambda: tg.nn.functional.pad(VECTOR, (1, 1), "reflect"), NotImplementedError, "reflect"),
+    "pad away": (lambda: tg.nn.functional.pad(VECTOR, (-2, -2)), ValueError, "pad cannot take"),
+    "np.pad negative": (lambda: np.pad(VECTOR, -1), ValueError, "negative"),
+    "gelu": (lambda: tg.nn.functional.gelu(VECTOR, "erf"), ValueError, "'none' or 'tanh'"),
+    "GELU": (lambda: tg.nn.GELU("erf"), ValueError, "'none' or 'tanh'"),
+    "integer powers": (lambda: tg.tensor([2]) ** -1, ValueError, r"make the base a float, x.float\(\)"),
+    "einsum terms": (lambda: tg.einsum("i,j", VECTOR), ValueError, "2 terms for 1 operands"),
+    "einsum letters": (lambda: tg.einsum("ij->i", VECTOR), ValueError, "does not fit shape"),
+    "einsum signs": (lambda: tg.einsum("1->1", VECTOR), ValueError, "letters"),
+    "einsum unknown": (lambda: tg.einsum("i->j", VECTOR), ValueError, "names 'j'"),
+    "einsum twice": (lambda: tg.einsum("i,i->ii", VECTOR, VECTOR), ValueError, "twice"),
+    "einsum uneven": (lambda: tg.einsum("ii", tg.ones(1, 2)), ValueError, "repeats an axis"),
+    "einsum sides": (lambda: tg.einsum("i,i", VECTOR, tg.ones(2)), ValueError, "einsum cannot take"),
+    "einsum by lists": (lambda: tg.einsum(VECTOR, [0]), TypeError, "the equation comes first"),
+    "np.einsum lost dots": (lambda: np.einsum("...i->i", VECTOR), ValueError, "'...'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WIDER_REFUSE)
+def test_what_the_wider_functions_refuse(name):
+    function, kind, words = WIDER_REFUSE[name]
+    with pytest.raises(kind, match=words):
+        function()
+
+
+def test_the_normal_distribution_is_right_in_both_tails():
+    from tinygrad_rnn.ops.normal import normal_share
+
+    x = np.linspace(-37, 9, 4001)
+    exact = np.array([math.erfc(-v / math.sqrt(2)) / 2 for v in x])
+    np.testing.assert_allclose(normal_share(x), exact, rtol=1e-12, atol=0)
+    middle = np.abs(x) < 2
+    np.testing.assert_allclose(normal_share(x)[middle], exact[middle], rtol=2e-15, atol=0)
+    assert normal_share(np.array([np.inf, -np.inf, 0.0])).tolist() == [1.0, 0.0, 0.5]
+    assert np.isnan(normal_share(np.array(np.nan)))
+
+
+def test_second_derivatives_at_a_zero_are_finite():
+    for function in (lambda a: a.std(), lambda a: a.norm(), lambda a: a.norm(3)):
+        x = tg.tensor(np.zeros(3), requires_grad=True)
+        (first,) = tg.grad(function(x), x, create_graph=True)
+        (second,) = tg.grad(first.sum(), x)
+        assert first.tolist() == second.tolist() == [0.0, 0.0, 0.0]

@@ -12,13 +12,19 @@ from .functions import (
     abs,
     arange,
     argmax,
+    broadcast_to,
     cat,
     chunk,
     clamp,
     clip,
     concat,
+    cos,
+    cumsum,
     detach,
+    dot,
+    einsum,
     exp,
+    expm1,
     eye,
     flatten,
     flip,
@@ -27,6 +33,7 @@ from .functions import (
     is_tensor,
     linspace,
     log,
+    log1p,
     log_softmax,
     logsumexp,
     matmul,
@@ -35,22 +42,34 @@ from .functions import (
     mean,
     min,
     minimum,
+    norm,
     ones,
     ones_like,
+    outer,
     permute,
     pow,
+    prod,
     rand,
     randn,
     relu,
     reshape,
+    roll,
     sigmoid,
+    sign,
+    sin,
     softmax,
     split,
     sqrt,
+    square,
     squeeze,
     stack,
+    std,
     sum,
+    swapaxes,
+    swapdims,
+    take_along_dim,
     tanh,
+    tile,
     transpose,
     unbind,
     unsqueeze,
@@ -72,8 +91,12 @@ from .tensors import (
 
 if TYPE_CHECKING:
     from . import data, training
+    from . import transforms as func
+    from .anomaly import AnomalyError, detect_anomaly
+    from .checking import GradcheckError, gradcheck
     from .drawing.render import draw
     from .graphs import Graph, Ledger
+    from .recompute import checkpoint
     from .training import DataLoader, fit
 
 __version__ = "0.1.0"
@@ -104,31 +127,39 @@ def graph(*outputs: Tensor) -> Graph:
 
 
 _LATER = {
+    "AnomalyError": "anomaly",
+    "detect_anomaly": "anomaly",
     "Graph": "graphs",
     "GraphNode": "graphs",
     "CellCall": "graphs",
     "Use": "graphs",
     "Ledger": "graphs",
     "draw": "drawing.render",
+    "GradcheckError": "checking",
+    "gradcheck": "checking",
+    "checkpoint": "recompute",
     "DataLoader": "training",
     "fit": "training",
 }
+_MODULES = {"data": "data", "func": "transforms", "training": "training"}
 
 
 def __getattr__(name: str) -> Any:
     """Names whose modules are imported when first used, so that importing stays cheap."""
     from importlib import import_module
 
-    if name in ("data", "training"):
-        return import_module(f".{name}", __name__)
+    if name in _MODULES:
+        return import_module(f".{_MODULES[name]}", __name__)
     if name in _LATER:
         return getattr(import_module(f".{_LATER[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = [
+    "AnomalyError",
     "CellCall",
     "DataLoader",
+    "GradcheckError",
     "Graph",
     "GraphNode",
     "Ledger",
@@ -140,17 +171,25 @@ __all__ = [
     "argmax",
     "as_tensor",
     "bool",
+    "broadcast_to",
     "cat",
+    "checkpoint",
     "chunk",
     "clamp",
     "clip",
     "concat",
+    "cos",
+    "cumsum",
     "data",
     "detach",
+    "detect_anomaly",
+    "dot",
     "double",
     "draw",
+    "einsum",
     "enable_grad",
     "exp",
+    "expm1",
     "eye",
     "fit",
     "flatten",
@@ -161,9 +200,11 @@ __all__ = [
     "float64",
     "from_numpy",
     "full",
+    "func",
     "gather",
     "get_default_dtype",
     "grad",
+    "gradcheck",
     "graph",
     "half",
     "int",
@@ -175,6 +216,7 @@ __all__ = [
     "is_tensor",
     "linspace",
     "log",
+    "log1p",
     "log_softmax",
     "logsumexp",
     "long",
@@ -188,27 +230,39 @@ __all__ = [
     "name",
     "nn",
     "no_grad",
+    "norm",
     "ones",
     "ones_like",
     "optim",
+    "outer",
     "permute",
     "pow",
+    "prod",
     "rand",
     "randn",
     "relu",
     "reshape",
+    "roll",
     "set_default_dtype",
     "short",
     "sigmoid",
+    "sign",
+    "sin",
     "softmax",
     "split",
     "sqrt",
+    "square",
     "squeeze",
     "stack",
+    "std",
     "steps",
     "sum",
+    "swapaxes",
+    "swapdims",
+    "take_along_dim",
     "tanh",
     "tensor",
+    "tile",
     "training",
     "transpose",
     "uint8",

@@ -105,6 +105,7 @@ class _State(threading.local):
 
     recording: bool = True
     place: Place = NOWHERE
+    watch: Any = None  # the open detect_anomaly context
 
 
 state = _State()
@@ -447,6 +448,16 @@ def flow(
                 continue
         if op.several:
             g = op.filled(node, g)
+        elif op.item and observer is None:  # straight into its place among the parts
+            parent, part = node.parents[0], node.saved[1]
+            j = -parent.number
+            parts = grads.get(j)
+            if parts is None:
+                parts = grads[j] = [None] * len(parent.shape)
+                nodes[j] = parent
+                heappush(heap, j)
+            parts[part] = g if parts[part] is None else parts[part] + g
+            continue
         out, saved = _as_tensors(node) if recorded else (node.out, node.saved)
         rules, variadic, sparse = op.rules, op.variadic, op.sparse
         for i, parent in enumerate(node.parents):
@@ -488,6 +499,8 @@ def backward(
     from .tensors import Tensor
 
     node = _differentiable(tensor, "backward()")
+    if state.watch is not None:
+        observer = state.watch.observing(observer)
     seed = _seed(tensor, gradient, create_graph)
     reached = flow([(node, seed)], observer=observer, recorded=create_graph)
     _refuse_stale(reached.values(), [node])
@@ -546,7 +559,8 @@ def grad(
     ]
     targets = [_differentiable(t, "grad(): an input") for t in ins]
     wanted = {node.number: node for node in targets}
-    reached = flow(roots, wanted=wanted, recorded=create_graph)
+    observer = None if state.watch is None else state.watch.observing(None)
+    reached = flow(roots, wanted=wanted, observer=observer, recorded=create_graph)
     keys = {node.key for node in targets if isinstance(node, Leaf)}
     _refuse_stale(
         (r for r in reached.values() if getattr(r[0], "key", None) in keys), [n for n, _ in roots]

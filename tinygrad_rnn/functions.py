@@ -188,6 +188,66 @@ def log(input: Any) -> Tensor:
     return as_tensor(input).log()
 
 
+def log1p(input: Any) -> Tensor:
+    """log(1 + x), exact for small x.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.log1p(tg.tensor(0.0)).item()
+    0.0
+    """
+    return as_tensor(input).log1p()
+
+
+def expm1(input: Any) -> Tensor:
+    """e**x - 1, exact for small x.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.expm1(tg.tensor(0.0)).item()
+    0.0
+    """
+    return as_tensor(input).expm1()
+
+
+def sin(input: Any) -> Tensor:
+    """The sine of an angle in radians.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.sin(tg.tensor(0.0)).item()
+    0.0
+    """
+    return as_tensor(input).sin()
+
+
+def cos(input: Any) -> Tensor:
+    """The cosine of an angle in radians.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.cos(tg.tensor(0.0)).item()
+    1.0
+    """
+    return as_tensor(input).cos()
+
+
+def square(input: Any) -> Tensor:
+    """x * x.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.square(tg.tensor([-2.0, 3.0]))
+    tensor([4., 9.])
+    """
+    return as_tensor(input).square()
+
+
+def sign(input: Any) -> Tensor:
+    """-1, 0 or 1; of NaN 0 (PyTorch's meaning; ``np.sign`` gives NaN). The derivative is 0.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.sign(tg.tensor([-2.0, 0.0, 3.0]))
+    tensor([-1.,  0.,  1.])
+    """
+    return as_tensor(input).sign()
+
+
 def tanh(input: Any) -> Tensor:
     """The hyperbolic tangent; dy/dx = 1 - y**2.
 
@@ -306,6 +366,48 @@ def var(
     return as_tensor(input).var(dim, correction, keepdim, **names)
 
 
+def std(
+    input: Any, dim: Any = None, correction: int = 1, keepdim: bool = False, **names: Any
+) -> Tensor:
+    """The square root of ``var``; its gradient is 0 where it is 0.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.std(tg.tensor([1.0, 2.0, 3.0])).item()
+    1.0
+    """
+    return as_tensor(input).std(dim, correction, keepdim, **names)
+
+
+def prod(input: Any, dim: Any = None, keepdim: bool = False, **names: Any) -> Tensor:
+    """The product over some axes, or over all; the gradient is right where factors are 0.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.prod(tg.tensor([2.0, 3.0])).item()
+    6.0
+    """
+    return as_tensor(input).prod(dim, keepdim, **names)
+
+
+def cumsum(input: Any, dim: int) -> Tensor:
+    """The sums of the elements up to each one along ``dim``.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.cumsum(tg.tensor([1.0, 2.0, 3.0]), 0)
+    tensor([1., 3., 6.])
+    """
+    return as_tensor(input).cumsum(dim)
+
+
+def norm(input: Any, p: Any = 2, dim: Any = None, keepdim: bool = False, **names: Any) -> Tensor:
+    """The p-norm of the elements, ``sum(|x|**p)**(1/p)``; see ``Tensor.norm``.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.norm(tg.tensor([3.0, -4.0])).item(), tg.norm(tg.tensor([3.0, -4.0]), 1).item()
+    (5.0, 7.0)
+    """
+    return as_tensor(input).norm(p, dim, keepdim, **names)
+
+
 def max(input: Any, dim: Any = None, keepdim: bool = False, **names: Any) -> Any:
     """The largest value, or along ``dim`` the pair (values, indices); ``maximum`` of two tensors.
 
@@ -379,6 +481,51 @@ def matmul(input: Any, other: Any) -> Tensor:
     return products.matmul(as_tensor(input), other)
 
 
+def dot(input: Any, other: Any) -> Tensor:
+    """The sum of the products of two vectors of one length.
+
+    Raises ValueError for other shapes (``np.dot`` means more).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.dot(tg.tensor([1.0, 2.0]), tg.tensor([3.0, 4.0])).item()
+    11.0
+    """
+    return as_tensor(input).dot(other)
+
+
+def outer(input: Any, vec2: Any) -> Tensor:
+    """Every element of a vector times every element of another: (n,), (m,) give (n, m).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.outer(tg.tensor([1.0, 2.0]), tg.tensor([3.0, 4.0]))
+    tensor([[3., 4.],
+            [6., 8.]])
+    """
+    return as_tensor(input).outer(vec2)
+
+
+def einsum(equation: str, *operands: Any) -> Tensor:
+    """Products of elements, summed over the axes whose letters the output does not have.
+
+    ``"ij,jk->ik"`` is the matrix product; ``...`` stands for axes that broadcast; a letter twice in one
+    term takes the diagonal; without ``->`` the output has the letters that occur once, in order.
+    Operands may come as one list. Raises ValueError where equation and shapes do not fit.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.einsum("ij,kj->ik", tg.ones(2, 3), tg.ones(4, 3)).shape
+    (2, 4)
+    >>> tg.einsum("ii", tg.eye(3)).item()
+    3.0
+    """
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = tuple(operands[0])
+    if not isinstance(equation, str):
+        raise TypeError('einsum: the equation comes first, as text: einsum("ij,jk->ik", a, b)')
+    parts = [as_tensor(t) for t in operands]
+    terms, to = products.parsed(equation, [t.shape for t in parts])
+    return products.einsum(*parts, terms, to)
+
+
 def reshape(input: Any, shape: Any) -> Tensor:
     """The same values in another shape; one side may be -1.
 
@@ -407,6 +554,9 @@ def transpose(input: Any, dim0: int, dim1: int) -> Tensor:
     (3, 2)
     """
     return as_tensor(input).transpose(dim0, dim1)
+
+
+swapaxes = swapdims = transpose
 
 
 def permute(input: Any, dims: Sequence[int]) -> Tensor:
@@ -447,6 +597,36 @@ def flip(input: Any, dims: Any) -> Tensor:
     tensor([2, 1, 0])
     """
     return as_tensor(input).flip(dims)
+
+
+def roll(input: Any, shifts: Any, dims: Any = None) -> Tensor:
+    """The elements moved on along some axes, those at the end to the front; flattened without ``dims``.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.roll(tg.arange(4), 1)
+    tensor([3, 0, 1, 2])
+    """
+    return as_tensor(input).roll(shifts, dims)
+
+
+def tile(input: Any, dims: Any) -> Tensor:
+    """The whole copied ``dims`` times along each axis (the last axes, where ``dims`` are fewer).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.tile(tg.arange(2), (2,))
+    tensor([0, 1, 0, 1])
+    """
+    return as_tensor(input).tile(dims)
+
+
+def broadcast_to(input: Any, shape: Sequence[int]) -> Tensor:
+    """Stretched to ``shape`` by broadcasting; -1 leaves an axis as it is.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.broadcast_to(tg.ones(3), (2, 3)).shape
+    (2, 3)
+    """
+    return as_tensor(input).broadcast_to(shape)
 
 
 def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
@@ -523,6 +703,17 @@ def gather(input: Any, dim: int, index: Any) -> Tensor:
     tensor([[2.]])
     """
     return as_tensor(input).gather(dim, index)
+
+
+def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Tensor:
+    """As ``gather``, but the other axes broadcast and an index may count from the end.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.take_along_dim(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), tg.tensor([[-1]]), 1)
+    tensor([[2.],
+            [4.]])
+    """
+    return as_tensor(input).take_along_dim(indices, dim)
 
 
 def detach(state: Any) -> Any:

@@ -31,9 +31,13 @@ UFUNCS: dict[Any, Callable[..., Any]] = {
     np.minimum: e.minimum,
     np.negative: e.neg,
     np.absolute: e.abs,
-    np.sign: e.sign,
+    np.sign: lambda a: _sign(a),
     np.sqrt: e.sqrt,
-    np.square: lambda a: e.mul(a, a),
+    np.square: e.square,
+    np.expm1: e.expm1,
+    np.log1p: e.log1p,
+    np.sin: e.sin,
+    np.cos: e.cos,
     np.exp: e.exp,
     np.log: e.log,
     np.tanh: e.tanh,
@@ -80,7 +84,34 @@ def _var(a: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Tens
 
 
 def _std(a: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Tensor:
-    return _var(a, axis, ddof, keepdims).sqrt()
+    return as_tensor(a).std(axis, float(ddof), _keep(keepdims))
+
+
+def _prod(a: Any, axis: Any = None, keepdims: Any = False) -> Tensor:
+    return as_tensor(a).prod(axis, _keep(keepdims))
+
+
+def _cumsum(a: Any, axis: Any = None) -> Tensor:
+    t = as_tensor(a)
+    return t.reshape(-1).cumsum(0) if axis is None or not t.ndim else t.cumsum(axis)
+
+
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Tensor:
+    """np.linalg.norm of vectors, and the Frobenius norm."""
+    t = as_tensor(x)
+    pair = t.ndim == 2 if axis is None else isinstance(axis, tuple) and len(axis) == 2
+    if ord is not None and not (ord == "fro" and pair) and (pair or (axis is None and t.ndim != 1)):
+        raise TypeError(
+            f"np.linalg.norm of a matrix has no derivative here for ord={ord!r}: there is 'fro'"
+        )
+    if isinstance(ord, str) and not pair:
+        raise ValueError(f"np.linalg.norm: ord={ord!r} is for matrices")
+    return t.norm(2 if ord is None else ord, axis, _keep(keepdims))
+
+
+def _sign(a: Any) -> Any:
+    """np.sign: NaN stays NaN."""
+    return e.where(np.isnan(a), a.detach(), e.sign(a))
 
 
 def _max(a: Any, axis: Any = None, keepdims: Any = False) -> Tensor:
@@ -124,9 +155,78 @@ def _squeeze(a: Any, axis: Any = None) -> Tensor:
 def _dot(a: Any, b: Any) -> Tensor:
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return e.mul(a, b)
-    if np.ndim(a) > 2 or np.ndim(b) > 2:
-        raise TypeError("np.dot of more than 2 axes has no derivative here: use np.matmul, a @ b")
-    return products.matmul(a, b)
+    if np.ndim(b) < 3:
+        return products.matmul(a, b)
+    n, m = np.ndim(a), np.ndim(b)
+    if np.shape(a)[-1] != np.shape(b)[-2]:
+        raise ValueError(f"np.dot cannot take shapes {np.shape(a)} and {np.shape(b)}")
+    left, right = tuple(range(n)), (*range(n, n + m - 2), n - 1, n + m - 2)
+    to = (*range(n - 1), *range(n, n + m - 1))
+    return products.einsum(as_tensor(a), as_tensor(b), (left, right), to)
+
+
+def _outer(a: Any, b: Any) -> Tensor:
+    return products.outer(as_tensor(a).reshape(-1), as_tensor(b).reshape(-1))
+
+
+def _einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Tensor:
+    if isinstance(subscripts, str) and "->" in subscripts:
+        left, _, right = subscripts.partition("->")
+        if "..." in left and "..." not in right:
+            raise ValueError(f"np.einsum {subscripts!r}: the output must have the '...' too")
+    return f.einsum(subscripts, *operands)
+
+
+def _roll(a: Any, shift: Any, axis: Any = None) -> Tensor:
+    t = as_tensor(a)
+    if axis is None:
+        return t.roll(int(np.sum(shift)))
+    by, along = np.broadcast_arrays(shift, axis)
+    return t.roll(by.ravel().tolist(), along.ravel().tolist())
+
+
+def _pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values: Any = 0) -> Tensor:
+    """np.pad with one constant: (before, after) of each axis, or of all."""
+    t = as_tensor(array)
+    if mode != "constant" or np.ndim(constant_values):
+        raise TypeError("np.pad of a Tensor takes mode='constant' and one constant_values")
+    if isinstance(pad_width, dict):
+        rows = [(0, 0)] * t.ndim
+        for axis, width in pad_width.items():
+            rows[axis] = tuple(np.broadcast_to(width, 2).tolist())
+        pad_width = rows
+    widths = np.broadcast_to(np.asarray(pad_width), (t.ndim, 2)).tolist()
+    if any(n < 0 for pair in widths for n in pair):
+        raise ValueError("np.pad: a width is negative")
+    return shapes.pad(t, tuple((a, b) for a, b in widths), tensors._plain(constant_values))
+
+
+def _repeat(a: Any, repeats: Any, axis: Any = None) -> Tensor:
+    """np.repeat: each element, so many times."""
+    t = as_tensor(a)
+    if axis is None:
+        t, axis = t.reshape(-1), 0
+    axis = tensors._axis(t, axis)
+    index = np.repeat(np.arange(t.shape[axis]), tensors._plain(repeats))
+    return t[(*(slice(None),) * axis, index)]
+
+
+def _tile(A: Any, reps: Any) -> Tensor:  # noqa: N803 (numpy's name)
+    return as_tensor(A).tile(tuple(np.atleast_1d(reps).tolist()))
+
+
+def _take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Tensor:
+    return as_tensor(arr).take_along_dim(indices, axis)
+
+
+def _moveaxis(a: Any, source: Any, destination: Any) -> Tensor:
+    t = as_tensor(a)
+    order = np.moveaxis(np.empty((0,) * t.ndim), source, destination)  # raises what numpy raises
+    del order
+    pairs = zip(np.atleast_1d(destination).tolist(), np.atleast_1d(source).tolist(), strict=True)
+    moved = {tensors._axis(t, to): tensors._axis(t, at) for to, at in pairs}
+    rest = (i for i in range(t.ndim) if i not in moved.values())
+    return t.permute(*(moved[i] if i in moved else next(rest) for i in range(t.ndim)))
 
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
@@ -146,7 +246,9 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.swapaxes: lambda a, axis1, axis2: as_tensor(a).transpose(axis1, axis2),
     np.expand_dims: lambda a, axis: as_tensor(a).unsqueeze(axis),
     np.squeeze: _squeeze,
-    np.broadcast_to: lambda array, shape: as_tensor(array).broadcast_to(shape),
+    np.broadcast_to: lambda array, shape: shapes.broadcast(
+        as_tensor(array), tuple(np.broadcast_shapes(shape))
+    ),
     np.flip: lambda m, axis=None: as_tensor(m).flip(
         tuple(range(as_tensor(m).ndim)) if axis is None else axis
     ),
@@ -154,6 +256,17 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.concatenate: lambda arrays, axis=0: f.cat(arrays, axis),
     np.split: _split,
     np.dot: _dot,
+    np.outer: _outer,
+    np.einsum: _einsum,
+    np.prod: _prod,
+    np.cumsum: _cumsum,
+    np.linalg.norm: _norm,
+    np.roll: _roll,
+    np.pad: _pad,
+    np.repeat: _repeat,
+    np.tile: _tile,
+    np.take_along_axis: _take_along_axis,
+    np.moveaxis: _moveaxis,
     np.zeros_like: lambda a: f.zeros_like(a),
     np.ones_like: lambda a: f.ones_like(a),
     np.copy: lambda a: as_tensor(a).clone(),

@@ -84,7 +84,8 @@ class Tensor:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The numpy dtype of its values."""
-        return self._data.dtype
+        found = self._data.dtype
+        return np.dtype(np.float64) if found.kind == "c" else found  # complex only inside gradcheck
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the length of one axis (PyTorch's ``size``; numpy's is ``numel()``)."""
@@ -104,7 +105,7 @@ class Tensor:
 
     def is_floating_point(self) -> bool:
         """Whether its values are floats (only those can require a gradient)."""
-        return self._data.dtype.kind == "f"
+        return self._data.dtype.kind in "fc"  # complex only inside gradcheck
 
     @property
     def requires_grad(self) -> bool:
@@ -468,7 +469,7 @@ class Tensor:
         return e.neg(self)
 
     def sign(self) -> Tensor:
-        """-1, 0 or 1."""
+        """-1, 0 or 1; of NaN 0 (PyTorch's meaning; ``np.sign`` gives NaN)."""
         return e.sign(self)
 
     def sqrt(self) -> Tensor:
@@ -477,7 +478,7 @@ class Tensor:
 
     def square(self) -> Tensor:
         """x * x."""
-        return e.mul(self, self)
+        return e.square(self)
 
     def exp(self) -> Tensor:
         """e**x."""
@@ -486,6 +487,22 @@ class Tensor:
     def log(self) -> Tensor:
         """The natural logarithm."""
         return e.log(self)
+
+    def log1p(self) -> Tensor:
+        """log(1 + x), exact for small x."""
+        return e.log1p(self)
+
+    def expm1(self) -> Tensor:
+        """e**x - 1, exact for small x."""
+        return e.expm1(self)
+
+    def sin(self) -> Tensor:
+        """The sine."""
+        return e.sin(self)
+
+    def cos(self) -> Tensor:
+        """The cosine."""
+        return e.cos(self)
 
     def tanh(self) -> Tensor:
         """The hyperbolic tangent."""
@@ -618,8 +635,37 @@ class Tensor:
         unbiased: Any = None,
         **names: Unpack[NumpyNames],
     ) -> Tensor:
-        """The square root of ``var``."""
-        return self.var(dim, correction, keepdim, unbiased=unbiased, **names).sqrt()
+        """The square root of ``var``; its gradient is 0 where it is 0."""
+        if isinstance(correction, bool_) or unbiased is not None:
+            correction = int_(correction if unbiased is None else unbiased)
+        axes, keep = _reduction(self, dim, keepdim, names)
+        return reductions.std(self, axes, correction, keep)
+
+    def prod(self, dim: Any = None, keepdim: Any = False, **names: Unpack[NumpyNames]) -> Tensor:
+        """The product over some axes, or over all; the gradient is right where factors are 0."""
+        return reductions.prod(self, *_reduction(self, dim, keepdim, names))
+
+    def cumsum(self, dim: Any = None, *, axis: Any = None) -> Tensor:
+        """The sums of the elements up to each one along ``dim``."""
+        dim = dim if axis is None else axis
+        if dim is None:
+            raise TypeError("cumsum needs the dim along which to add (np.cumsum(t) flattens)")
+        return reductions.cumsum(self, _axis(self, dim))
+
+    def norm(
+        self, p: Any = 2, dim: Any = None, keepdim: Any = False, **names: Unpack[NumpyNames]
+    ) -> Tensor:
+        """The p-norm of the elements, ``sum(|x|**p)**(1/p)``, over some axes, or over all.
+
+        ``p`` is any number, ``inf`` and ``-inf`` too ("fro" is 2). Where the norm is 0 its gradient is
+        0. Raises ValueError for another p, and for the largest or smallest of nothing.
+        """
+        if p == "fro" or p is None:
+            p = 2
+        if isinstance(p, str):
+            raise ValueError(f"norm: p is a number or 'fro', not {p!r}")
+        axes, keep = _reduction(self, dim, keepdim, names)
+        return reductions.norm(self, float_(p), axes, keep)
 
     def amax(self, dim: Any = None, keepdim: Any = False, **names: Unpack[NumpyNames]) -> Tensor:
         """The largest values over some axes; ties share the gradient evenly."""
@@ -679,6 +725,25 @@ class Tensor:
     mm = matmul
     bmm = matmul
 
+    def dot(self, other: Any) -> Tensor:
+        """The sum of the products of two vectors of one length (PyTorch's; see ``np.dot``)."""
+        other = as_tensor(other)
+        if self.ndim != 1 or self.shape != other.shape:
+            raise ValueError(
+                f"{state.place}dot takes two vectors of one length, not shapes "
+                f"{self.shape} and {other.shape}: use a @ b"
+            )
+        return products.dot(self, other)
+
+    def outer(self, other: Any) -> Tensor:
+        """Every element of a vector times every element of another: (n,), (m,) give (n, m)."""
+        other = as_tensor(other)
+        if self.ndim != 1 or other.ndim != 1:
+            raise ValueError(
+                f"{state.place}outer takes two vectors, not shapes {self.shape} and {other.shape}"
+            )
+        return products.outer(self, other)
+
     # ---- shapes
 
     def reshape(self, *shape: Any) -> Tensor:
@@ -733,12 +798,43 @@ class Tensor:
         lead = len(to) - self.ndim
         for i, side in enumerate(to):
             if side == -1:
+                if i < lead:
+                    raise ValueError(f"expand: -1 at {i} of {tuple(to)} is no axis of {self.shape}")
                 to[i] = self.shape[i - lead]
         return shapes.broadcast(self, tuple(to))
 
     def broadcast_to(self, shape: Sequence[Any]) -> Tensor:
-        """Stretched to ``shape`` by numpy's broadcasting."""
-        return shapes.broadcast(self, tuple(shape))
+        """Stretched to ``shape`` by broadcasting; -1 leaves an axis as it is (PyTorch's meaning)."""
+        return self.expand(shape)
+
+    def roll(self, shifts: Any, dims: Any = None) -> Tensor:
+        """The elements moved on along some axes, the last ones to the front; flattened without ``dims``."""
+        by = tuple(int_(k) for k in shifts) if isinstance(shifts, (tuple, list)) else (shifts,)
+        if dims is None:
+            if len(by) != 1:
+                raise ValueError(f"roll: {len(by)} shifts and no dims")
+            flat = self.reshape(-1)
+            return shapes.roll(flat, (int_(by[0]),), (0,)).reshape(self.shape)
+        along = tuple(dims) if isinstance(dims, (tuple, list)) else (dims,)
+        if len(by) != len(along):
+            raise ValueError(f"roll: {len(by)} shifts and {len(along)} dims")
+        if not self.ndim:
+            raise IndexError("roll: a 0-d tensor has no dims")
+        return shapes.roll(self, tuple(map(int_, by)), tuple(_axis(self, d) for d in along))
+
+    def repeat(self, *sizes: Any) -> Tensor:
+        """The whole copied ``sizes`` times along each axis (PyTorch's; ``np.repeat`` repeats elements)."""
+        times = _sizes(sizes)
+        if len(times) < self.ndim:
+            raise ValueError(f"repeat: {times} has fewer numbers than {self.shape} has axes")
+        if any(k < 0 for k in times):
+            raise ValueError(f"repeat: {times} has a negative number")
+        return shapes.tile(self, times)
+
+    def tile(self, *dims: Any) -> Tensor:
+        """As ``repeat``, but ``dims`` may be fewer than the axes: the last ones are meant."""
+        times = _sizes(dims)
+        return self.repeat((1,) * (self.ndim - len(times)) + times)
 
     def squeeze(self, dim: Any = None, *, axis: Any = None) -> Tensor:
         """Without axes of length 1: all of them, or those in ``dim`` that have it."""
@@ -789,12 +885,53 @@ class Tensor:
         return _parts(shapes.unbind(self, _axis(self, dim)))
 
     def gather(self, dim: Any, index: Any) -> Tensor:
-        """``out[i][j] = x[index[i][j]][j]`` for dim 0, and so on (PyTorch's ``gather``)."""
-        where, axis = np.array(_plain(index)), _axis(self, dim)
+        """``out[i][j] = x[index[i][j]][j]`` for dim 0, and so on (PyTorch's ``gather``).
+
+        Raises IndexError for an index below 0 or too large, ValueError where the shapes do not fit.
+        """
+        where, axis = _integers("gather", index), _axis(self, dim)
         if where.ndim != self.ndim:
             raise ValueError(f"gather: index has {where.ndim} axes, the tensor {self.ndim}")
+        if not self.ndim:
+            return self.reshape(1).gather(0, where.reshape(1)).reshape(())
+        if any(
+            k > n for i, (k, n) in enumerate(zip(where.shape, self.shape, strict=True)) if i != axis
+        ):
+            raise ValueError(
+                f"gather: index of shape {where.shape} reaches beyond shape {self.shape} apart from "
+                f"dim {axis}"
+            )
+        _within("gather", where, 0, self.shape[axis])
         grid: list[Any] = list(np.ogrid[tuple(slice(n) for n in where.shape)])
         grid[axis] = where
+        return indexing.getitem(self, tuple(grid))
+
+    def take_along_dim(self, indices: Any, dim: Any = None) -> Tensor:
+        """As ``gather``, but the other axes broadcast and an index may count from the end.
+
+        Without ``dim`` the indices are into the flattened tensor, and the result is flat. Raises
+        IndexError for an index out of range, ValueError where the shapes do not fit.
+        """
+        where = _integers("take_along_dim", indices)
+        if dim is None:
+            return self.reshape(-1).take_along_dim(where.reshape(-1), 0)
+        axis = _axis(self, dim)
+        if where.ndim != self.ndim or not self.ndim:
+            raise ValueError(f"take_along_dim: index has {where.ndim} axes, the tensor {self.ndim}")
+        n = self.shape[axis]
+        _within("take_along_dim", where, -n, n)
+        grid: list[Any] = []
+        for i, side in enumerate(self.shape):
+            if i == axis:
+                grid.append(where)
+                continue
+            if side != where.shape[i] and 1 not in (side, where.shape[i]):
+                raise ValueError(
+                    f"take_along_dim: index of shape {where.shape} does not broadcast to {self.shape} "
+                    f"apart from dim {axis}"
+                )
+            along = np.arange(side) if side != 1 else np.zeros(1, np.intp)
+            grid.append(along.reshape((-1,) + (1,) * (self.ndim - 1 - i)))
         return indexing.getitem(self, tuple(grid))
 
     def clone(self) -> Tensor:
@@ -856,7 +993,11 @@ class _At:
 
 
 row.tensor_class = Tensor
-int_, bool_ = int, bool  # the methods of these names hide the builtins inside the class
+int_, bool_, float_ = (
+    int,
+    bool,
+    float,
+)  # the methods of these names hide the builtins inside the class
 
 
 # ---- what the methods share ---------------------------------------------------------------------
@@ -940,6 +1081,23 @@ def _index(index: Any) -> Any:
     return index
 
 
+def _integers(who: str, index: Any) -> Array:
+    """An index of integers as an array that nobody else writes."""
+    array = np.array(_plain(index))
+    if array.size == 0 and array.dtype.kind == "f":
+        return array.astype(np.intp)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{who} takes integers as its index, not {array.dtype}")
+    return array
+
+
+def _within(who: str, index: Array, low: int, high: int) -> None:
+    """Raise IndexError unless low <= index < high."""
+    if index.size and not (index.min() >= low and index.max() < high):
+        wrong = int(index.min() if index.min() < low else index.max())
+        raise IndexError(f"{who}: index {wrong} is outside {low} ... {high - 1}")
+
+
 def _sizes(shape: tuple[Any, ...]) -> tuple[int, ...]:
     if len(shape) == 1 and not hasattr(shape[0], "__index__"):
         shape = tuple(shape[0])
@@ -993,6 +1151,8 @@ def _extreme(t: Tensor, largest: bool, dim: Any, keepdim: bool, names: NumpyName
     if not t.numel():
         raise ValueError(f"an empty tensor of shape {t.shape} has no largest or smallest value")
     if dim is None:
+        if not keep:
+            return reductions.max_of_all(t) if largest else reductions.min_of_all(t)
         return reductions.amax(t, axes, keep) if largest else reductions.amin(t, axes, keep)
     indices = _arg(np.argmax if largest else np.argmin, t, dim, True)
     values = t if not t.ndim else t.gather(axes[0], indices)

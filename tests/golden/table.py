@@ -289,6 +289,122 @@ OPS = {
     "unbind": (lambda _, a: (a.unbind(), _.unbind(a, 1)[1]), [CUBE]),
     "flip": (lambda _, a: (a.flip(0), a.flip(0, 2), _.flip(a, [-1])), [CUBE]),
     "cast": (lambda _, a: (a.float().double(), a.to(a.dtype)), [CUBE]),
+    "abs beside NaN": (lambda _, a: (a.abs(), a.sign() * a), [np.array([NAN, -2.0, 0.0, 3.0])]),
+    "max of all beside NaN": (lambda _, a: (a.max(), a.min()), [np.array([NAN, 1.0, NAN, 3.0])]),
+    "elementwise": (
+        lambda _, a: (_.log1p(a.abs()), _.expm1(a), _.sin(a), _.cos(a), _.square(a), _.sign(a) * a),
+        [KINKS],
+    ),
+    "log1p at the edge": (lambda _, a: a.log1p(), [np.array([-1.0, -0.5, 1e-12])]),
+    "activations": (
+        lambda _, a: (
+            _.nn.functional.leaky_relu(a),
+            _.nn.functional.leaky_relu(a, 0.3),
+            _.nn.functional.elu(a),
+            _.nn.functional.elu(a, 0.5),
+            _.nn.functional.silu(a),
+            _.nn.functional.gelu(a),
+            _.nn.functional.gelu(a, approximate="tanh"),
+        ),
+        [KINKS * 2],
+    ),
+    "activation modules": (
+        lambda _, a: (
+            _.nn.LeakyReLU(0.2)(a),
+            _.nn.ELU(0.7)(a),
+            _.nn.GELU("tanh")(a),
+            _.nn.SiLU()(a),
+        ),
+        [KINKS],
+    ),
+    "activations beside NaN": (
+        lambda _, a: [
+            getattr(_.nn.functional, n)(a) for n in ("leaky_relu", "elu", "gelu", "silu")
+        ],
+        [np.array([NAN, INF, -INF, 0.0, -0.0])],
+    ),
+    "std of equal values": (lambda _, a: a.std(1), [np.array([[2.0, 2.0], [1.0, 3.0]])]),
+    "prod": (lambda _, a: (a.prod(), a.prod(1), _.prod(a, 0, keepdim=True)), [CUBE]),
+    "prod of zeros": (
+        lambda _, a: (a.prod(1), a.prod()),
+        [np.array([[0.0, 2.0, 3.0], [0.0, 0.0, 3.0], [1.0, 2.0, 3.0]])],
+    ),
+    "prod beside NaN": (lambda _, a: a.prod(1), [np.array([[NAN, 2.0, 3.0], [NAN, 1.0, 3.0]])]),
+    "cumsum": (lambda _, a: (a.cumsum(0), _.cumsum(a, -1)), [CUBE]),
+    **{
+        f"norm {p}": (
+            lambda _, a, p=p: (_.norm(a, p), a.norm(p, 1), a.norm(p=p, dim=(0, 1), keepdim=True)),
+            [np.array([[1.0, -2.0, 2.0], [0.5, 3.0, -3.0]])],
+        )
+        for p in (2, 1, 0.5, 1.5, 3, -1, INF, -INF)
+    },
+    **{
+        f"norm {p} at 0": (
+            lambda _, a, p=p: a.norm(p, 1),
+            [np.array([[0.0, 0.0], [0.0, -2.0]])],
+        )
+        for p in (2, 1, 0.5, 1.5, 3, INF)
+    },
+    **{
+        f"norm {p} beside NaN": (lambda _, a, p=p: a.norm(p), [np.array([NAN, -2.0, 1.0])])
+        for p in (2, 1, 3, INF)
+    },
+    "dot": (
+        lambda _, a, b: (_.dot(a, b), a.dot(b), _.outer(a, b), a.outer(b[:2])),
+        [numbers(3, 1), numbers(3, 2)],
+    ),
+    "einsum": (
+        lambda _, a, b: (
+            _.einsum("ij,jk->ik", a, b),
+            _.einsum("ij,jk", a, b),
+            _.einsum("ij,jk->", [a, b]),
+            _.einsum("...j,jk->k...", a, b),
+            _.einsum("ij,kl->jl", a, b),
+            _.einsum("Aj,ja", a, b),
+        ),
+        [numbers((2, 3), 1), numbers((3, 4), 2)],
+    ),
+    "einsum of one": (
+        lambda _, a: (_.einsum("ii", a), _.einsum("ii->i", a), _.einsum("...ij->ij", a[None])),
+        [numbers((3, 3), 1)],
+    ),
+    "einsum batches": (
+        lambda _, a, b: (_.einsum("bij,bjk->bik", a, b), _.einsum("b...j,bjk", a, b)),
+        [numbers((1, 2, 3), 1), numbers((4, 3, 2), 2)],
+    ),
+    "swapaxes": (
+        lambda _, a: (_.swapaxes(a, 0, 2), a.swapaxes(1, -1), _.swapdims(a, 0, 1)),
+        [CUBE],
+    ),
+    "broadcast_to": (
+        lambda _, a: (_.broadcast_to(a, (2, 3, 4)), a.broadcast_to((2, -1, 2))),
+        [numbers((3, 1), 1)],
+    ),
+    "roll": (
+        lambda _, a: (_.roll(a, 5), a.roll(1, 0), a.roll((1, -2), (0, 2)), a.roll((1, 1), (1, 1))),
+        [CUBE],
+    ),
+    "pad": (
+        lambda _, a: (
+            _.nn.functional.pad(a, (1, 2)),
+            _.nn.functional.pad(a, (1, 0, 0, 2), value=3.0),
+            _.nn.functional.pad(a, (-1, 1, 1, -1), "constant", 0.5),
+        ),
+        [CUBE],
+    ),
+    "repeat": (
+        lambda _, a: (a.repeat(2, 3), a.repeat((2, 1, 2)), _.tile(a, (2,)), a.tile(2, 1, 1)),
+        [numbers((2, 3), 1)],
+    ),
+    "take_along_dim": (
+        lambda _, a, i: (
+            _.take_along_dim(a, i - 1, 1),
+            a.take_along_dim(i[:1].clip(0, 1) - 1, 0),
+            a.take_along_dim(i[:, :1], dim=1),
+            _.take_along_dim(a, i),
+        ),
+        [X23, INDEX],
+    ),
     "arithmetic": (
         lambda _, a, b: (a + b, a - b, a * b, -a, 2 - a, 3 * b, a - 1, abs(a)),
         [CUBE, numbers((3, 1), 1)],
@@ -377,6 +493,12 @@ CHANGING = {
     "stack": lambda _, a: _.stack([a, a]),
     "softmax": lambda _, a: a.softmax(0),
     "clip": lambda _, a: a.clip(0, 1),
+    "square": lambda _, a: a.square(),
+    "sign": lambda _, a: a.sign(),
+    "log1p": lambda _, a: a.log1p(),
+    "sin": lambda _, a: a.sin(),
+    "prod": lambda _, a: a.prod(),
+    "cumsum": lambda _, a: a.cumsum(0),
     "tensor of it": lambda _, a: _.zeros_like(a),
 }
 

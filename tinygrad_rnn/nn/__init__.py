@@ -11,17 +11,21 @@ from .cells import (
 )
 from .gates import GateRecord, record_gates
 from .layers import (
+    ELU,
+    GELU,
     BCEWithLogitsLoss,
     CrossEntropyLoss,
     Dropout,
     Embedding,
     L1Loss,
     LayerNorm,
+    LeakyReLU,
     Linear,
     MSELoss,
     NLLLoss,
     ReLU,
     Sigmoid,
+    SiLU,
     Tanh,
 )
 from .module import Module, ModuleList, Parameter, Sequential
@@ -30,6 +34,8 @@ from .stacks import GRU, LSTM, RNN
 from .truncated import Chunk, tbptt
 
 __all__ = [
+    "ELU",
+    "GELU",
     "GRU",
     "LSTM",
     "RNN",
@@ -45,6 +51,7 @@ __all__ = [
     "LSTMCell",
     "LayerNorm",
     "LayerNormLSTMCell",
+    "LeakyReLU",
     "Linear",
     "MSELoss",
     "Module",
@@ -56,6 +63,7 @@ __all__ = [
     "ReLU",
     "Recurrent",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "Tanh",
     "functional",

@@ -19,6 +19,30 @@ from .module import Module, Parameter
 from .naming import name_all
 
 
+def check_sizes(who: str, **sizes: Any) -> None:
+    """Raise where a size is no integer (TypeError) or below 1 (ValueError)."""
+    for name, value in sizes.items():
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
+            raise TypeError(f"{who}: {name} must be an integer of at least 1, got {value!r}")
+        if value < 1:
+            raise ValueError(f"{who}: {name} must be at least 1, got {value!r}")
+
+
+def check_flags(who: str, **flags: Any) -> None:
+    """Raise TypeError where a flag is neither True nor False."""
+    for name, value in flags.items():
+        if not isinstance(value, (bool, np.bool_)):
+            raise TypeError(f"{who}: {name} must be True or False, got {value!r}")
+
+
+def check_rate(who: str, dropout: Any) -> None:
+    """Raise where a dropout rate is no number (TypeError) or not between 0 and 1 (ValueError)."""
+    if not isinstance(dropout, (int, float, np.number)) or isinstance(dropout, bool):
+        raise TypeError(f"{who}: dropout must be a number between 0 and 1, got {dropout!r}")
+    if not 0 <= dropout <= 1:
+        raise ValueError(f"{who}: dropout must be between 0 and 1, got {dropout}")
+
+
 class Cell(Module):
     """What the built-in cells share: weights, biases, a zero state, and the bare call.
 
@@ -42,9 +66,8 @@ class Cell(Module):
         generator: Any = None,
     ) -> None:
         super().__init__()
-        for what, value in (("input_size", input_size), ("hidden_size", hidden_size)):
-            if not isinstance(value, (int, np.integer)) or value < 1:
-                raise ValueError(f"{type(self).__name__}: {what} must be at least 1, got {value!r}")
+        check_sizes(type(self).__name__, input_size=input_size, hidden_size=hidden_size)
+        check_flags(type(self).__name__, bias=bias)
         self.input_size, self.hidden_size, self.bias = int(input_size), int(hidden_size), bias
         self.output_size = output_size or self.hidden_size
         rows = max(len(self.gates), 1) * self.hidden_size
@@ -194,10 +217,13 @@ class LSTMCell(Cell):
         *,
         generator: Any = None,
     ) -> None:
-        if not 0 <= proj_size < max(hidden_size, 1):
-            raise ValueError(
-                f"{type(self).__name__}: proj_size must be 0 (none) to hidden_size - 1, got {proj_size}"
-            )
+        who = type(self).__name__
+        check_sizes(who, hidden_size=hidden_size)
+        words = f"{who}: proj_size must be 0 (none) to hidden_size - 1, got {proj_size!r}"
+        if not isinstance(proj_size, (int, np.integer)) or isinstance(proj_size, bool):
+            raise TypeError(words)
+        if not 0 <= proj_size < hidden_size:
+            raise ValueError(words)
         self.__dict__.update(forget_bias=forget_bias, proj_size=proj_size)
         super().__init__(input_size, hidden_size, bias, output_size=proj_size, generator=generator)
         self.forget_bias, self.proj_size = forget_bias, proj_size

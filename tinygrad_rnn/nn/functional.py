@@ -10,7 +10,7 @@ import numpy as np
 from ..autograd import state
 from ..functions import log_softmax, relu, sigmoid, softmax, tanh, where
 from ..ops import elementwise as e
-from ..ops import indexing, products
+from ..ops import indexing, products, shapes
 from ..random import generator_or_default
 from ..tensors import Tensor, as_tensor
 
@@ -18,15 +18,20 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "cross_entropy",
     "dropout",
+    "elu",
     "embedding",
+    "gelu",
     "l1_loss",
     "layer_norm",
+    "leaky_relu",
     "linear",
     "log_softmax",
     "mse_loss",
     "nll_loss",
+    "pad",
     "relu",
     "sigmoid",
+    "silu",
     "softmax",
     "softplus",
     "tanh",
@@ -53,6 +58,75 @@ def softplus(input: Any) -> Tensor:
     0.6931
     """
     return e.softplus(as_tensor(input))
+
+
+def leaky_relu(input: Any, negative_slope: float = 0.01) -> Tensor:
+    """x where x > 0, ``negative_slope`` x elsewhere (Maas et al. 2013).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.leaky_relu(tg.tensor([-1.0, 2.0]), 0.5)
+    tensor([-0.5,  2. ])
+    """
+    return e.leaky_relu(as_tensor(input), negative_slope)
+
+
+def elu(input: Any, alpha: float = 1.0) -> Tensor:
+    """x where x > 0, ``alpha (exp(x) - 1)`` elsewhere (Clevert et al. 2016).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.elu(tg.tensor([-1.0, 2.0]))
+    tensor([-0.6321,  2.    ])
+    """
+    return e.elu(as_tensor(input), alpha)
+
+
+def gelu(input: Any, approximate: str = "none") -> Tensor:
+    """x P(Z < x) for Z of N(0, 1) (Hendrycks & Gimpel 2016).
+
+    The probability is exact (float64 to rounding, the lower tail too); ``approximate="tanh"`` is
+    ``x (1 + tanh(sqrt(2/pi) (x + 0.044715 x**3))) / 2``. Raises ValueError for another word.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.gelu(tg.tensor([-1.0, 1.0]))
+    tensor([-0.1587,  0.8413])
+    """
+    if approximate not in ("none", "tanh"):
+        raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
+    return (e.gelu if approximate == "none" else e.gelu_by_tanh)(as_tensor(input))
+
+
+def silu(input: Any) -> Tensor:
+    """x sigmoid(x), also called swish (Elfwing et al. 2018).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.silu(tg.tensor([0.0, 1.0]))
+    tensor([0.    , 0.7311])
+    """
+    return e.silu(as_tensor(input))
+
+
+def pad(
+    input: Any, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> Tensor:
+    """``value`` (0) put around: ``pad`` is (before, after) of the last axis, then of the one before it, ...
+
+    A negative number cuts off instead. (PyTorch's order; ``np.pad`` means numpy's.) Raises ValueError
+    where ``pad`` does not fit the shape, NotImplementedError for a mode other than "constant".
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.pad(tg.ones(2), (1, 2))
+    tensor([0., 1., 1., 0., 0.])
+    """
+    x, sides = as_tensor(input), [int(n) for n in pad]
+    if mode != "constant":
+        raise NotImplementedError(f"pad: mode {mode!r}; there is 'constant'")
+    if len(sides) % 2 or len(sides) > 2 * x.ndim:
+        raise ValueError(
+            f"pad: {len(sides)} numbers, and shape {x.shape} takes an even number, at most {2 * x.ndim}"
+        )
+    given = [(sides[i], sides[i + 1]) for i in range(0, len(sides), 2)]
+    widths = ((0, 0),) * (x.ndim - len(given)) + tuple(given[::-1])
+    return shapes.pad(x, widths, 0.0 if value is None else value)
 
 
 def dropout(

@@ -316,9 +316,25 @@ class Module:
         return "\n".join(lines)
 
     def _cast(self, x: Any, like: Tensor) -> Tensor:
-        """Input as a Tensor in the precision of the parameters; integers stay what they are."""
-        t = as_tensor(x)
+        """Input as a Tensor in the precision of the parameters; integers stay what they are.
+
+        Raises TypeError for what is no array: a list of Tensors would lose their gradients.
+        """
+        if isinstance(x, Tensor):
+            t = x
+        elif x is None or isinstance(x, (str, dict)) or holds_tensors(x):
+            of = " of Tensors (tg.stack joins them)" if holds_tensors(x) else ""
+            raise TypeError(f"{state.place}expected a tensor, got {type(x).__name__}{of}")
+        else:
+            t = as_tensor(x)
         return t.to(like.dtype) if t.is_floating_point() and t.dtype != like.dtype else t
+
+
+def holds_tensors(x: Any) -> bool:
+    """Whether a nested list or tuple has a Tensor in it."""
+    return isinstance(x, (list, tuple)) and any(
+        isinstance(item, Tensor) or holds_tensors(item) for item in x
+    )
 
 
 class Sequential(Module):

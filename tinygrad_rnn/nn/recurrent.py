@@ -17,7 +17,7 @@ from ..ops.elementwise import where
 from ..random import generator_or_default
 from ..tensors import Tensor, as_tensor
 from .cells import Cell
-from .module import Module, Parameter
+from .module import Module, Parameter, holds_tensors
 from .naming import listening, named_input, run_begins, stop_listening
 
 # ---- one step ---------------------------------------------------------------------------------
@@ -112,8 +112,9 @@ def checked_state(cell: Cell, carried: Any, batch: int | None, who: str) -> list
     """The parts of a built-in cell's state, each of the right shape; its initial state for None."""
     if carried is None:
         carried = cell.initial_state(batch)
-    given = [carried] if len(cell.states) == 1 else carried
-    if not isinstance(given, (tuple, list)) or len(given) != len(cell.states):
+    given = [carried] if len(cell.states) == 1 and not holds_tensors(carried) else carried
+    fits = isinstance(given, (tuple, list)) and len(given) == len(cell.states)
+    if not fits or (len(cell.states) == 1 and given is carried):
         raise TypeError(
             f"{who}the state must be ({', '.join(cell.states)}), got {type(carried).__name__}"
         )
@@ -124,6 +125,7 @@ def checked_state(cell: Cell, carried: Any, batch: int | None, who: str) -> list
         want = (*lead, size)
         if part.shape != want:
             raise ValueError(f"{who}{name} has shape {part.shape}, expected {want}")
+        check_floats(who, name, part)
         checked.append(part)
     return checked
 
@@ -393,7 +395,10 @@ def check_features(who: str, x: Tensor, expected: int, axes: str) -> None:
         raise ValueError(
             f"{who}x has {x.shape[-1]} features, expected {expected}; x has shape {x.shape} = {axes}"
         )
-    if not x.is_floating_point():
-        raise TypeError(
-            f"{who}x holds {x.dtype}, expected floats (an index needs nn.Embedding first)"
-        )
+    check_floats(who, "x", x, " (an index needs nn.Embedding first)")
+
+
+def check_floats(who: str, name: str, tensor: Tensor, hint: str = "") -> None:
+    """Raise TypeError where a tensor holds no floats."""
+    if not tensor.is_floating_point():
+        raise TypeError(f"{who}{name} holds {tensor.dtype}, expected floats{hint}")

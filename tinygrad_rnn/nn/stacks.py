@@ -13,14 +13,24 @@ from ..autograd import state as now
 from ..functions import cat
 from ..tensors import Tensor
 from . import functional as f
-from .cells import Cell, GRUCell, LSTMCell, PeepholeLSTMCell, RNNCell
-from .module import Module, Parameter
+from .cells import (
+    Cell,
+    GRUCell,
+    LSTMCell,
+    PeepholeLSTMCell,
+    RNNCell,
+    check_flags,
+    check_rate,
+    check_sizes,
+)
+from .module import Module, Parameter, holds_tensors
 from .naming import name_all
 from .recurrent import (
     Loop,
     Recurrent,
     apply_step,
     check_features,
+    check_floats,
     checked_lengths,
     initial_state,
     sequence,
@@ -55,10 +65,10 @@ class RecurrentLayer(Module):
         **options: Any,
     ) -> None:
         super().__init__()
-        if not isinstance(num_layers, int) or num_layers < 1:
-            raise ValueError(f"num_layers must be at least 1, got {num_layers!r}")
-        if not 0 <= dropout <= 1:
-            raise ValueError(f"dropout must be between 0 and 1, got {dropout}")
+        who = type(self).__name__
+        check_sizes(who, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
+        check_flags(who, bias=bias, batch_first=batch_first, bidirectional=bidirectional)
+        check_rate(who, dropout)
         if dropout and num_layers == 1:
             warnings.warn(
                 f"{type(self).__name__}: dropout={dropout} acts between layers, so it does nothing "
@@ -224,8 +234,9 @@ class RecurrentLayer(Module):
             if batch is not None:
                 learned = [p.unsqueeze(1).expand(count, batch, p.shape[-1]) for p in learned]
             hx = learned[0] if len(names) == 1 else tuple(learned)
-        given = [hx] if len(names) == 1 else hx
-        if not isinstance(given, (tuple, list)) or len(given) != len(names):
+        given = [hx] if len(names) == 1 and not holds_tensors(hx) else hx
+        fits = isinstance(given, (tuple, list)) and len(given) == len(names)
+        if not fits or (len(names) == 1 and given is hx):
             raise TypeError(
                 f"{_place(self)}the state must be ({', '.join(f'{n}_0' for n in names)}), "
                 f"got {type(hx).__name__}"
@@ -245,6 +256,7 @@ class RecurrentLayer(Module):
                     text += f"; x has {time} time steps and a batch of {batch}: were they swapped "
                     text += f"(batch_first={not self.batch_first})?"
                 raise ValueError(text)
+            check_floats(_place(self), f"{name}_0", part)
             tag, pieces = part._step, part.unbind(0)
             for piece in pieces:
                 piece._tag = tag

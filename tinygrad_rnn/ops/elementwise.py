@@ -1,7 +1,8 @@
 """Elementwise calculus: each row is a name, a forward and one rule an operand.
 
 Where a derivative does not exist the convention is PyTorch's: ``abs`` and ``relu`` take 0 at 0,
-``maximum`` and ``minimum`` share the gradient evenly at a tie, ``clip`` passes it at its bounds.
+``maximum`` and ``minimum`` share the gradient evenly at a tie, ``clip`` passes it at its bounds,
+``leaky_relu`` and ``elu`` take the left one at 0. ``sign`` of NaN is 0, so ``abs`` has no slope there.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .normal import normal_share
 from .row import Row, row
 
 
@@ -18,9 +20,11 @@ def _sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)), with exp kept from overflowing; right in both tails."""
     y: Any = np.negative(x)
     if y.__class__ is not np.ndarray:
-        y = np.asarray(y)
-    if y.dtype.char == "e":  # its exp ends at 11, too near for the tail
-        return _sigmoid(-y.astype(np.float32)).astype(y.dtype)
+        y = np.asanyarray(y)
+    if y.dtype.char in "eD":
+        if y.dtype.char == "D":  # gradcheck's complex step
+            return 1 / (1 + np.exp(y))
+        return _sigmoid(-y.astype(np.float32)).astype(y.dtype)  # its exp ends at 11, before the tail
     most, one = _LIMITS[y.dtype.char]
     np.minimum(y, most, out=y)
     np.exp(y, out=y)
@@ -32,6 +36,9 @@ def _sigmoid(x: Any) -> Any:
 _LIMITS: dict[str, Any] = {
     code: (np.array(most, code), np.array(1, code)) for code, most in (("f", 88.7), ("d", 709.7))
 }
+
+
+_GONE = -746.0  # from here down exp(x) is 0 in float64
 
 
 def _power_by_base(g: Any, a: Any, b: Any) -> Any:
@@ -95,15 +102,57 @@ where: Row = row(
 
 neg = row("neg", np.negative, lambda g, _y, _a: -g)
 abs = row("abs", np.abs, lambda g, _y, a: g * sign(a))
-sign: Row = row("sign", np.sign, lambda g, _y, _a: g * 0)
+sign: Row = row("sign", lambda a: _sign(a), lambda g, _y, _a: where(False, g, 0.0))
+square = row("square", lambda a: _square(a), lambda g, _y, a: g * (a * 2))
 sqrt = row("sqrt", np.sqrt, lambda g, y, _a: g / (2 * y), floating=True)
 exp = row("exp", np.exp, lambda g, y, _a: g * y, floating=True)
+expm1 = row("expm1", np.expm1, lambda g, y, _a: g * (y + 1), floating=True)
 log = row("log", np.log, lambda g, _y, a: g / a, floating=True)
+log1p = row("log1p", np.log1p, lambda g, _y, a: g / (a + 1), floating=True)
+sin: Row = row("sin", np.sin, lambda g, _y, a: g * cos(a), floating=True)
+cos: Row = row("cos", np.cos, lambda g, _y, a: -g * sin(a), floating=True)
 tanh = row("tanh", np.tanh, lambda g, y, _a: g - g * (y * y), floating=True)
 sigmoid = row("sigmoid", _sigmoid, lambda g, y, _a: g * (y - y * y), floating=True)
 relu = row("relu", lambda a: np.maximum(a, 0), lambda g, y, _a: where(y <= 0, 0.0, g))
 softplus = row(
     "softplus", lambda a: np.logaddexp(0, a), lambda g, _y, a: g * sigmoid(a), floating=True
+)
+silu = row(
+    "silu",
+    lambda a: a * np.where(a > _GONE, _sigmoid(a), a.dtype.type(0)),
+    lambda g, _y, a: _silu_rule(g, a, where(a > _GONE, sigmoid(a), 0.0)),
+    floating=True,
+)
+leaky_relu = row(
+    "leaky_relu",
+    lambda a, slope: np.where(a > 0, a, a * slope),
+    lambda g, _y, a, slope: where(a > 0, g, g * slope),
+    floating=True,
+)
+elu = row(
+    "elu",
+    lambda a, alpha: np.where(a > 0, a, np.expm1(np.minimum(a, 0)) * alpha),
+    lambda g, _y, a, alpha: where(a <= 0, g * alpha * exp(where(a <= 0, a, 0.0)), g),
+    floating=True,
+)
+normal_cdf: Row = row(
+    "normal_cdf",
+    lambda a: normal_share(a),
+    lambda g, _y, a: g * _bell(a),
+    floating=True,
+)
+gelu = row(
+    "gelu",
+    lambda a: a * normal_share(a),
+    lambda g, _y, a: g * (normal_cdf(a) + a * _bell(a)),
+    floating=True,
+)
+gelu_by_tanh = row(
+    "gelu_by_tanh",
+    lambda a: 0.5 * a * (1 + np.tanh(_bent(a))),
+    lambda g, _y, a: _gelu_by_tanh_rule(g, a, tanh(_bent(a))),
+    floating=True,
+    shown="gelu",
 )
 clip = row(
     "clip",
@@ -118,3 +167,35 @@ def _inside(a: Any, low: Any, high: Any) -> Any:
     if low is None:
         return a <= high
     return a >= low if high is None else (a >= low) & (a <= high)
+
+
+def _sign(a: Any) -> Any:
+    """-1, 0 or 1; of NaN 0, of bools themselves, as in PyTorch."""
+    if a.dtype.kind == "b":
+        return a
+    y = np.sign(a)
+    return np.where(np.isnan(y), y.dtype.type(0), y) if y.dtype.kind == "f" else y
+
+
+def _square(a: Any) -> Any:
+    """x * x; of bools in int64, as in PyTorch."""
+    return np.square(a) if a.dtype.kind != "b" else a.astype(np.int64)
+
+
+def _silu_rule(g: Any, a: Any, s: Any) -> Any:
+    return g * (s * (1 + a * (1 - s)))
+
+
+def _bell(a: Any) -> Any:
+    """The density of N(0, 1)."""
+    return exp(a * a * -0.5) * 0.3989422804014327
+
+
+def _bent(a: Any) -> Any:
+    """sqrt(2 / pi) (x + 0.044715 x**3), whose tanh is nearly erf(x / sqrt(2))."""
+    return (a + a * a * a * 0.044715) * 0.7978845608028654
+
+
+def _gelu_by_tanh_rule(g: Any, a: Any, t: Any) -> Any:
+    slope = (1 + a * a * (3 * 0.044715)) * 0.7978845608028654
+    return g * (0.5 * (1 + t) + 0.5 * a * (1 - t * t) * slope)

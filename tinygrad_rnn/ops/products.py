@@ -1,4 +1,8 @@
-"""Matrix products: 1-d to batched n-d ``matmul``, and ``linear`` with its bias in one row."""
+"""Products: 1-d to batched n-d ``matmul``, ``linear`` with its bias in one row, ``einsum``.
+
+The terms of an einsum arrive as tuples of integers, one an operand, and the output's; an axis of
+length 1 stretches, as in broadcasting.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .row import row
+from .row import Row, row
+
+Term = tuple[int, ...]
 
 
 def _product(a: Any, b: Any) -> Any:
@@ -65,3 +71,115 @@ linear_without_bias = row(
     promote=0,
     shown="linear",
 )
+dot = row(
+    "dot",
+    lambda a, b: a.dot(b),
+    lambda g, _y, _a, b: g * b,
+    lambda g, _y, a, _b: g * a,
+    promote=0,
+)
+outer = row(
+    "outer",
+    lambda a, b: np.multiply(a[:, None], b),
+    lambda g, _y, _a, b: g @ b,
+    lambda g, _y, a, _b: a @ g,
+    promote=0,
+)
+einsum: Row = row(
+    "einsum",
+    lambda arrays, terms, to: _einsum(arrays, terms, to),
+    lambda i, g, _y, arrays, terms, to: _einsum_rule(i, g, arrays, terms, to),
+    variadic=True,
+    promote=0,
+)
+
+
+def parsed(equation: str, shapes: list[tuple[int, ...]]) -> tuple[tuple[Term, ...], Term]:
+    """The terms of an equation as integers: letters, and negative ones counted for ``...``."""
+    text = equation.replace(" ", "")
+    left, arrow, right = text.partition("->")
+    words = left.split(",")
+    if len(words) != len(shapes):
+        raise ValueError(f"einsum {equation!r} has {len(words)} terms for {len(shapes)} operands")
+    numbers: dict[str, int] = {}
+    widest = 0
+    for word, shape in zip(words, shapes, strict=True):
+        letters = word.replace("...", "", 1)
+        if letters and not (letters.isascii() and letters.isalpha()):
+            raise ValueError(
+                f"einsum {equation!r}: a term is made of letters and one '...': {word!r}"
+            )
+        n = len(shape) - len(letters)
+        if n < 0 or (n and "..." not in word):
+            raise ValueError(f"einsum {equation!r}: term {word!r} does not fit shape {shape}")
+        widest = n if n > widest else widest
+    letters = "".join(words).replace("...", "")
+    for letter in sorted(set(letters)):
+        numbers[letter] = widest + len(numbers)
+
+    def term(word: str, ndim: int) -> Term:
+        n = ndim - len(word.replace("...", ""))
+        before, dots, after = word.partition("...")
+        middle = range(widest - n, widest) if dots else range(0)
+        return (*(numbers[c] for c in before), *middle, *(numbers[c] for c in after))
+
+    terms = tuple(term(word, len(s)) for word, s in zip(words, shapes, strict=True))
+    for word, labels, shape in zip(words, terms, shapes, strict=True):
+        sides: dict[int, int] = {}
+        for label, side in zip(labels, shape, strict=True):
+            if sides.setdefault(label, side) != side:
+                raise ValueError(
+                    f"einsum {equation!r}: {word!r} repeats an axis, and shape {shape} has other lengths"
+                )
+    if not arrow:
+        right = "..." + "".join(c for c in sorted(set(letters)) if letters.count(c) == 1)
+    bare = right.replace("...", "", 1)
+    unknown = sorted(set(bare) - set(letters))
+    if unknown or len(set(bare)) != len(bare):
+        raise ValueError(
+            f"einsum {equation!r}: the output names {unknown[0]!r}, which no operand has"
+            if unknown
+            else f"einsum {equation!r}: the output names a letter twice"
+        )
+    return terms, term(right, len(bare) + (widest if "..." in right else 0))
+
+
+def _einsum(arrays: Any, terms: tuple[Term, ...], to: Term) -> Any:
+    sides: dict[int, int] = {}
+    even = len(arrays) > 1
+    for a, term in zip(arrays, terms, strict=True):
+        for label, side in zip(term, a.shape, strict=True):
+            even = even and sides.setdefault(label, side) == side
+    work = 1
+    for side in sides.values():
+        work *= side
+    pairs = [part for a, term in zip(arrays, terms, strict=True) for part in (a, list(term))]
+    y: Any = np.einsum(*pairs, list(to), optimize="greedy" if even and work > 5000 else False)
+    return np.asarray(y)
+
+
+def _einsum_rule(i: int, g: Any, arrays: tuple[Any, ...], terms: tuple[Term, ...], to: Term) -> Any:
+    """An einsum again, of g and the other operands: ones stretch the axes that only this operand
+    has, and the identity puts the gradient on the diagonal where it repeats an axis."""
+    mine, shape = terms[i], arrays[i].shape
+    g = np.asarray(g) if isinstance(g, np.generic) else g
+    operands = [g, *arrays[:i], *arrays[i + 1 :]]
+    labels = [to, *terms[:i], *terms[i + 1 :]]
+    found: dict[int, int] = {}
+    for a, term in zip(operands, labels, strict=True):
+        for label, side in zip(term, a.shape, strict=True):
+            found[label] = side if found.get(label, 1) == 1 else found[label]
+    fresh = max((max(term, default=-1) for term in (*terms, to)), default=-1) + 1
+    goal: list[int] = []
+    for label, side in zip(mine, shape, strict=True):
+        if label in goal:
+            operands.append(np.eye(side, dtype=g.dtype))
+            labels.append((label, fresh))
+            goal.append(fresh)
+            fresh += 1
+            continue
+        if label not in found or (found[label] == 1 and side != 1):
+            operands.append(np.ones(side, g.dtype))
+            labels.append((label,))
+        goal.append(label)
+    return einsum(*operands, tuple(labels), tuple(goal))

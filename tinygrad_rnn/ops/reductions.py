@@ -1,6 +1,7 @@
 """Sums and what is made of them. Axes arrive as a sorted tuple of non-negative integers.
 
-``amax`` and ``amin`` share the gradient evenly among ties, as PyTorch's do.
+Conventions are PyTorch's: ``amax`` and ``amin`` share the gradient evenly among ties (so does
+``max`` of all, where a NaN is the largest); ``std`` and ``norm`` have gradient 0 where they are 0.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .elementwise import exp
-from .row import row
-from .shapes import broadcast
+from .elementwise import abs, exp, sign, where
+from .row import Row, row
+from .shapes import _along, broadcast, cat, flip, permute
 
 Axes = tuple[int, ...]
 
@@ -40,6 +41,12 @@ def _extreme(g: Any, y: Any, a: Any, axes: Axes) -> Any:
     return _open(g, a.shape, axes) * hit / ties.astype(g.dtype)
 
 
+def _extreme_of_all(g: Any, y: Any, a: Any) -> Any:
+    """The gradient goes in equal shares to the extreme elements: the NaNs, where there are any."""
+    hit = a != a if bool(y != y) else a == y
+    return g * hit / hit.sum().astype(g.dtype)
+
+
 def _sum_dtype(a: Any) -> Any:
     """Integers and bools add up in int64, as PyTorch's do."""
     return None if a.dtype.kind == "f" else np.int64
@@ -58,6 +65,85 @@ def _var(a: Any, axes: Axes, correction: float, keepdims: bool) -> Any:
 def _var_rule(g: Any, _y: Any, a: Any, axes: Axes, correction: float, keepdims: bool) -> Any:
     n = max(_count(a.shape, axes) - correction, 0) or float("nan")
     return _open(g, a.shape, axes) * (a - a.mean(axis=axes, keepdims=True)) * (2 / n)
+
+
+def _std(a: Any, axes: Axes, correction: float, keepdims: bool) -> Any:
+    return np.sqrt(_var(a, axes, correction, keepdims))
+
+
+def _std_rule(g: Any, y: Any, a: Any, axes: Axes, correction: float, keepdims: bool) -> Any:
+    """(x - mean) / ((n - correction) std), and 0 where the deviation is 0."""
+    n = max(_count(a.shape, axes) - correction, 0) or float("nan")
+    g = where(y == 0, 0.0, g / where(y == 0, 1.0, y))
+    return _open(g, a.shape, axes) * (a - a.mean(axis=axes, keepdims=True)) * (1 / n)
+
+
+def _prod_rule(g: Any, y: Any, a: Any, axes: Axes) -> Any:
+    """The product of all the other elements: y / x, or multiplied anew where a product is 0."""
+    g = _open(g, a.shape, axes)
+    if not (bool((y == 0).any()) or bool((a == 0).any())):
+        return g * _open(y, a.shape, axes) / a
+    order = (*(i for i in range(len(a.shape)) if i not in axes), *axes)
+    turned = permute(a, order)
+    rows = turned.reshape((*turned.shape[: len(order) - len(axes)], _count(a.shape, axes)))
+    last = len(rows.shape) - 1
+    after = flip(_before(flip(rows, (last,)), last), (last,))
+    others = (_before(rows, last) * after).reshape(turned.shape)
+    return g * permute(others, tuple([order.index(i) for i in range(len(order))]))
+
+
+def _before(a: Any, axis: int) -> Any:
+    """The product of the elements before each one along the last axis, in log2(n) passes."""
+    n = a.shape[axis]
+    one = np.ones((*a.shape[:axis], 1), a.dtype)
+    a = cat(one, a[_along(axis, slice(0, n - 1))], axis, (0, 1, n))
+    k = 1
+    while k < n:
+        ahead = a[_along(axis, slice(k, n))] * a[_along(axis, slice(0, n - k))]
+        a = cat(a[_along(axis, slice(0, k))], ahead, axis, (0, k, n))
+        k *= 2
+    return a
+
+
+def _cumsum(a: Any, axis: int) -> Any:
+    dtype = _sum_dtype(a) or a.dtype
+    return np.cumsum(a, axis, dtype) if a.ndim else a.astype(dtype)
+
+
+def _cumsum_rule(g: Any, axis: int) -> Any:
+    """Each element went into all sums from its own on."""
+    return flip(cumsum(flip(g, (axis,)), axis), (axis,)) if g.shape else g
+
+
+def _norm(a: Any, p: float, axes: Axes, keepdims: bool) -> Any:
+    if p == 2:
+        return np.sqrt((a * a).sum(axis=axes, keepdims=keepdims))
+    if p == 0:
+        return (a != 0).sum(axis=axes, keepdims=keepdims).astype(a.dtype)
+    size = np.abs(a)
+    if p == 1:
+        return size.sum(axis=axes, keepdims=keepdims)
+    if p in (np.inf, -np.inf) or (p < 0 and not _count(a.shape, axes)):
+        return (np.max if p > 0 else np.min)(size, axis=axes, keepdims=keepdims)
+    return (size**p).sum(axis=axes, keepdims=keepdims) ** (1 / p)
+
+
+def _norm_rule(g: Any, y: Any, a: Any, p: float, axes: Axes) -> Any:
+    """PyTorch's subgradients: 0 where the norm is 0; ties of the extremes share evenly."""
+    g, y = _open(g, a.shape, axes), _open(y, a.shape, axes)
+    if p == 0:
+        return where(False, g * sign(a), 0.0)
+    if p == 1:
+        return g * sign(a)
+    if p in (np.inf, -np.inf):
+        hit = (abs(a) == y) | ((a != a) & (y != y))
+        ties = hit.sum(axis=axes, keepdims=True).astype(g.dtype)
+        return g / ties * sign(a) * hit
+    g, y = where(y == 0, 0.0, g), where(y == 0, 1.0, y)
+    if p == 2:
+        return g * (a / y)
+    size = abs(where(a == 0, 1.0, a)) ** (p - 1)
+    return where(a == 0, 0.0, sign(a) * size) * (g / y ** (p - 1))
 
 
 def _logsumexp(a: Any, axes: Axes, keepdims: bool) -> Any:
@@ -88,6 +174,25 @@ mean = row(
     floating=True,
 )
 var = row("var", _var, _var_rule, floating=True)
+std = row("std", _std, _std_rule, floating=True)
+prod = row(
+    "prod",
+    lambda a, axes, keepdims: a.prod(axes, _sum_dtype(a), None, keepdims),
+    lambda g, y, a, axes, keepdims: _prod_rule(g, y, a, axes),
+)
+cumsum: Row = row(
+    "cumsum",
+    _cumsum,
+    lambda g, _y, _a, axis: _cumsum_rule(g, axis),
+)
+norm = row(
+    "norm",
+    _norm,
+    lambda g, y, a, p, axes, keepdims: _norm_rule(g, y, a, p, axes),
+    floating=True,
+)
+max_of_all = row("max_of_all", np.max, lambda g, y, a: _extreme_of_all(g, y, a), shown="amax")
+min_of_all = row("min_of_all", np.min, lambda g, y, a: _extreme_of_all(g, y, a), shown="amin")
 amax = row(
     "amax",
     lambda a, axes, keepdims: np.max(a, axis=axes, keepdims=keepdims),

@@ -41,9 +41,13 @@ ROWS: dict[str, Op] = {}
 tensor_class: Any = None  # set by tensors.py, which stands on this floor
 default_dtype: Any = np.dtype(np.float32)
 
+watching = 0  # how many detect_anomaly contexts are open, in any thread
+watcher: Any = None  # what they call with (op, result, operands) after each op; set by anomaly.py
+
 _ndarray = np.ndarray
 _new = object.__new__
 NUMBERS = (bool, int, float)
+PLAIN = frozenset((np.ndarray, *NUMBERS))
 _ITEM_SAVED = tuple((None, k) for k in range(16))  # what the first items of a split save
 
 
@@ -53,6 +57,7 @@ class Op:
     __slots__ = (
         "floating",
         "forward",
+        "item",
         "keep",
         "keep_out",
         "name",
@@ -81,6 +86,7 @@ class Op:
         self.variadic = variadic
         self.several = several
         self.sparse = sparse
+        self.item = name == "item"
         self.promote = promote
         self.floating = floating
         self.keep_out, self.keep = _what_to_keep(rules, variadic)
@@ -203,14 +209,14 @@ def _unary(op: Op) -> Callable[..., Any]:
         except AttributeError:
             return forward(a, *constants)
         needs = parent is not None and parent.needs  # only floats can need a gradient
-        if floating and not needs and x.dtype.kind != "f":
+        if floating and not needs and x.dtype.kind in "iub":
             x = x.astype(default_dtype)
         try:
             y = forward(x, *constants)
         except ValueError as error:
             raise misfit(op, (x,), error) from None
         if y.__class__ is not _ndarray:
-            y = np.asarray(y)
+            y = np.asanyarray(y)
         t = _new(tensor_class)
         t._data = y
         t._tag = None
@@ -227,6 +233,8 @@ def _unary(op: Op) -> Callable[..., Any]:
             t._node = Node(op, (parent,), out, saved, shape, y.dtype, state.place)
         else:
             t._node = None
+        if watching:
+            watcher(op, t, (a,))
         return t
 
     return call
@@ -258,7 +266,7 @@ def _binary(op: Op) -> Callable[..., Any]:
         except ValueError as error:
             raise misfit(op, (x, y), error) from None
         if z.__class__ is not _ndarray:
-            z = np.asarray(z)
+            z = np.asanyarray(z)
         t = _new(tensor_class)
         t._data = z
         t._tag = None
@@ -275,6 +283,8 @@ def _binary(op: Op) -> Callable[..., Any]:
             t._node = Node(op, (pa, pb), out, saved, shape, z.dtype, state.place)
         else:
             t._node = None
+        if watching:
+            watcher(op, t, (a, b))
         return t
 
     def with_number(a: Any, b: Any) -> Any:
@@ -287,14 +297,17 @@ def _binary(op: Op) -> Callable[..., Any]:
             return general(a, b)
         z = forward(x, b)
         if z.__class__ is not _ndarray:
-            z = np.asarray(z)
+            z = np.asanyarray(z)
         node = None
         if parent is not None and parent.needs and state.recording:
             saved = (x if keep_a else None, b if keep_b else None)
             out = z if keep_out else None
             parents = (parent, Literal(b))
             node = Node(op, parents, out, saved, z.shape, z.dtype, state.place)
-        return tensor_class._wrap(z, node)
+        t = tensor_class._wrap(z, node)
+        if watching:
+            watcher(op, t, (a, b))
+        return t
 
     general = _general(op)
     return call
@@ -311,10 +324,14 @@ def _general(op: Op) -> Callable[..., Any]:
         dtype: Any = None
         needs, strangers = False, 0
         for a in operands:
-            if a.__class__ is _ndarray or a.__class__ in NUMBERS or not hasattr(a, "_node"):
+            if a.__class__ in PLAIN:
                 strangers += 1
                 continue
-            node, x = a._node, a._data
+            try:
+                node, x = a._node, a._data
+            except AttributeError:
+                strangers += 1
+                continue
             needs = needs or (node is not None and node.needs)
             if dtype is None:
                 dtype = x.dtype
@@ -330,19 +347,23 @@ def _general(op: Op) -> Callable[..., Any]:
         except ValueError as error:
             raise misfit(op, arrays, error) from None
         if y.__class__ is not _ndarray:
-            y = np.asarray(y)
-        if not (needs and state.recording):
-            return tensor_class._wrap(y, None)
-        saved = [
-            x if what is value else np.shape(x) if what is shape else None
-            for x, what in zip(arrays, op.keep, strict=True)
-        ]
-        parents = [
-            Literal(a) if a.__class__ in NUMBERS else a._node or constant(a) for a in tensors
-        ]
-        out = y if keep_out else None
-        node = Node(op, tuple(parents), out, (*saved, *constants), y.shape, y.dtype, state.place)
-        return tensor_class._wrap(y, node)
+            y = np.asanyarray(y)
+        node = None
+        if needs and state.recording:
+            saved = [
+                x if what is value else np.shape(x) if what is shape else None
+                for x, what in zip(arrays, op.keep, strict=True)
+            ]
+            parents = [
+                Literal(a) if a.__class__ in NUMBERS else a._node or constant(a) for a in tensors
+            ]
+            out = y if keep_out else None
+            kept = (*saved, *constants)
+            node = Node(op, tuple(parents), out, kept, y.shape, y.dtype, state.place)
+        t = tensor_class._wrap(y, node)
+        if watching:
+            watcher(op, t, tensors)
+        return t
 
     return call
 
@@ -362,7 +383,7 @@ def _variadic(op: Op) -> Callable[..., Any]:
             return forward(operands, *constants)
         tensors, arrays = _alike(operands) or prepared(op, operands)
         try:
-            y = np.asarray(forward(arrays, *constants))
+            y = np.asanyarray(forward(arrays, *constants))
         except ValueError as error:
             raise misfit(op, arrays, error) from None
         node = None
@@ -373,7 +394,10 @@ def _variadic(op: Op) -> Callable[..., Any]:
             out = y if op.keep_out else None
             parents = tuple(map(parent_of, tensors))
             node = Node(op, parents, out, (saved, *constants), y.shape, y.dtype, state.place)
-        return tensor_class._wrap(y, node)
+        t = tensor_class._wrap(y, node)
+        if watching:
+            watcher(op, t, tensors)
+        return t
 
     return call
 
@@ -466,7 +490,7 @@ def prepared(op: Op, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[
             arrays[op.promote] = np.asarray(arrays[op.promote], dtype)  # numbers alone
     elif op.floating:
         first = arrays[0]
-        if isinstance(first, _ndarray) and first.dtype.kind != "f":
+        if isinstance(first, _ndarray) and first.dtype.kind in "iub":
             arrays[0] = first.astype(default_dtype)
     return tensors, tuple(arrays)
 
@@ -483,7 +507,7 @@ def _alike(operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[Any]] | Non
     return operands, arrays
 
 
-_RANK = {"b": 0, "i": 1, "u": 1, "f": 2}
+_RANK = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}  # complex: only inside gradcheck
 
 
 def common_dtype(operands: tuple[Any, ...], floating: bool = False) -> Any:
@@ -508,5 +532,10 @@ def common_dtype(operands: tuple[Any, ...], floating: bool = False) -> Any:
 
 def misfit(op: Op, arrays: Any, error: Exception) -> ValueError:
     """What numpy said of shapes, with the op, the module and the step that it happened in."""
+    if "negative integer powers" in str(error):
+        return ValueError(
+            f"{state.place}{op.name}: integers to negative integer powers are not allowed: "
+            "make the base a float, x.float() ** -1"
+        )
     shapes = " and ".join(str(np.shape(a)) for a in arrays)
     return ValueError(f"{state.place}{op.name} cannot take shapes {shapes}: {error}")

@@ -20,10 +20,14 @@ def _along(axis: int, index: Any) -> tuple[Any, ...]:
 
 
 def _split(a: Any, sizes: Shape, axis: int) -> list[Any]:
-    lead, parts, start = (slice(None),) * axis, [], 0
-    for size in sizes:
-        parts.append(a[(*lead, slice(start, start := start + size))])
-    return parts
+    return [a[window] for window in _windows(sizes, axis)]
+
+
+@functools.lru_cache(maxsize=256)
+def _windows(sizes: Shape, axis: int) -> tuple[Any, ...]:
+    """The index of each part."""
+    offsets = _offsets(sizes)
+    return tuple(_along(axis, slice(*ends)) for ends in itertools.pairwise(offsets))
 
 
 def _inverse(axes: Shape) -> Shape:
@@ -39,6 +43,32 @@ def _opened(a: Any, axis: int) -> Any:
 def _offsets(sizes: Shape) -> Shape:
     """Where parts of these sizes begin, and where the last ends."""
     return (0, *itertools.accumulate(sizes))
+
+
+def _pad(a: Any, widths: tuple[tuple[int, int], ...], value: float) -> Any:
+    """``value`` before and after along each axis; a negative width cuts off instead."""
+    shape = [n + before + after for n, (before, after) in zip(a.shape, widths, strict=True)]
+    if any(side < 0 for side in shape):
+        raise ValueError(f"pad by {widths} cuts off more than there is")
+    out = np.full(shape, value, a.dtype)
+    to = tuple(
+        slice(max(before, 0), side - max(after, 0))
+        for side, (before, after) in zip(shape, widths, strict=True)
+    )
+    kept = tuple(
+        slice(max(-before, 0), n - max(-after, 0))
+        for n, (before, after) in zip(a.shape, widths, strict=True)
+    )
+    if 0 not in shape:
+        out[to] = a[kept]
+    return out
+
+
+def _untiled(g: Any, shape: Shape, times: Shape) -> Any:
+    """The sum over the copies of each element; there are as many ``times`` as axes of g."""
+    sides = (1,) * (len(times) - len(shape)) + shape
+    pairs = [side for pair in zip(times, sides, strict=True) for side in pair]
+    return g.reshape(tuple(pairs)).sum(axis=tuple(range(0, len(pairs), 2))).reshape(shape)
 
 
 reshape = row(
@@ -57,6 +87,21 @@ broadcast = row(
     lambda g, _y, _a, to: g,  # the engine sums it back to the operand's shape
 )
 flip: Row = row("flip", lambda a, axes: np.flip(a, axes), lambda g, _y, _a, axes: flip(g, axes))
+roll: Row = row(
+    "roll",
+    lambda a, shifts, axes: np.roll(a, shifts, axes),
+    lambda g, _y, _a, shifts, axes: roll(g, tuple([-k for k in shifts]), axes),
+)
+pad: Row = row(
+    "pad",
+    lambda a, widths, value: _pad(a, widths, value),
+    lambda g, _y, _a, widths, value: pad(g, tuple([(-a, -b) for a, b in widths]), 0.0),
+)
+tile = row(
+    "tile",
+    lambda a, times: np.tile(a, times),
+    lambda g, _y, shape, times: _untiled(g, shape, times),
+)
 cat = row(
     "cat",
     lambda arrays, axis, offsets: np.concatenate(arrays, axis),

@@ -1,0 +1,223 @@
+"""Tests of the tests: bugs planted one at a time in a copy of the package; the suite must see each.
+
+    python tests/mutants.py [--only NAME] [--jobs 2]
+
+Prints every mutant and, at the end, ``killed / planted``. Exits with 1 where a mutant survives, breaks
+the tests in another way than by failing them, or no longer finds the text that it changes.
+"""
+# ruff: noqa: E501 (a mutant is one line of the table)
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import Queue
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent
+MARKS = "not slow and not browser and not peers"
+
+
+class Mutant(NamedTuple):
+    """A bug: in ``file`` the one place that reads ``old`` becomes ``new``; ``tests`` must fail."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str  # the names of test files, without test_ and .py
+
+
+ENGINE, TENSORS, CELLS = "autograd.py", "tensors.py", "nn/cells.py"
+LOOP, STACKS, MODULE = "nn/recurrent.py", "nn/stacks.py", "nn/module.py"
+CALCULUS, SUMS, SHAPES = "ops/elementwise.py", "ops/reductions.py", "ops/shapes.py"
+OPTIM, LEDGER, UTILS = "optim/optimizers.py", "graphs/ledger.py", "nn/utils.py"
+
+MUTANTS = [
+    # ---- rules
+    Mutant("sub: sign", CALCULUS, "lambda g, _y, _a, _b: -g, promote=0)", "lambda g, _y, _a, _b: g, promote=0)", "ops"),
+    Mutant("mul: operands swapped", CALCULUS, "lambda g, _y, _a, b: g * b, lambda g, _y, a, _b: g * a", "lambda g, _y, a, _b: g * a, lambda g, _y, _a, b: g * b", "ops"),
+    Mutant("div: no square", CALCULUS, "lambda g, y, _a, b: -g * y / b", "lambda g, y, _a, b: -g * y", "ops"),
+    Mutant("tanh: slope", CALCULUS, "g - g * (y * y)", "g - g * y", "ops"),
+    Mutant("sigmoid: slope", CALCULUS, "g * (y - y * y)", "g * (y + y * y)", "ops"),
+    Mutant("sqrt: half", CALCULUS, "g / (2 * y)", "g / y", "ops"),
+    Mutant("relu: at 0", CALCULUS, "where(y <= 0, 0.0, g))", "where(y < 0, 0.0, g))", "ops"),
+    Mutant("maximum: tie to one", CALCULUS, "where(a == b, 0.5,", "where(a == b, 1.0,", "parity ops"),
+    Mutant("where: branches swapped", CALCULUS, "where(c, 0.0, g)", "where(c, g, 0.0)", "ops"),
+    Mutant("clip: bounds do not pass", CALCULUS, "(a >= low) & (a <= high)", "(a > low) & (a < high)", "parity ops"),
+    Mutant("power: 0 ** 0", CALCULUS, "zero = (a == 0) & (b >= 0)", "zero = (a == 0) & (b > 0)", "parity ops"),
+    Mutant("sum: of the mean", SUMS, "_spread(g / _count(shape, axes), shape, axes)", "_spread(g, shape, axes)", "ops"),
+    Mutant("var: factor", SUMS, "keepdims=True)) * (2 / n)", "keepdims=True)) * (1 / n)", "ops"),
+    Mutant("amax: ties all full", SUMS, "* hit / ties.astype(g.dtype)", "* hit", "parity ops"),
+    Mutant("softmax: no projection", SUMS, "y * (g - (g * y).sum(axis=axes, keepdims=True))", "y * g", "ops"),
+    Mutant("matmul: not transposed", "ops/products.py", "return _product(g, b.mT)", "return _product(g, b)", "ops"),
+    Mutant("linear: x for x squared", "ops/products.py", "lambda g, _y, x, _w, _b: _product(_flat(g).mT, _flat(x)),", "lambda g, _y, x, _w, _b: _product(_flat(g).mT, _flat(x)) * 2,", "recurrent"),
+    Mutant("permute: not inverted", SHAPES, "permute(g, _inverse(axes))", "permute(g, axes)", "ops"),
+    Mutant("flip: not undone", SHAPES, "lambda g, _y, _a, axes: flip(g, axes)", "lambda g, _y, _a, axes: g", "ops"),
+    Mutant("cat: offset by one part", SHAPES, "slice(offsets[i], offsets[i + 1])", "slice(offsets[0], offsets[i + 1] - offsets[i])", "ops"),
+    Mutant("put: old value keeps gradient", "ops/indexing.py", "put(g, 0.0, index)", "put(g, g[index], index)", "autograd"),
+    Mutant("embedding: padding trained", "ops/indexing.py", "if padding is not None:", "if False:", "modules"),
+    # ---- the engine
+    Mutant("no unbroadcast of lead axes", ENGINE, "lead = len(g.shape) - len(shape)", "lead = 0 * len(shape)", "ops properties"),
+    Mutant("no unbroadcast of sides of 1", ENGINE, "if side == 1 and g.shape[lead + i] != 1", "if False", "ops properties"),
+    Mutant("At overwrites", ENGINE, "buffer[self.index] += self.value", "buffer[self.index] = self.value", "autograd properties"),
+    Mutant("At: twice named counts once", ENGINE, "np.add.at(buffer, self.index, self.value)", "buffer[self.index] += self.value", "autograd ops properties"),
+    Mutant("second gradient replaces", ENGINE, "            grads[k] = old + d\n            if not", "            grads[k] = d\n            if not", "autograd"),
+    Mutant("third gradient dropped", ENGINE, "                elif j in owned and old.__class__ is ndarray:\n                    old += d\n", "                elif j in owned and old.__class__ is ndarray:\n                    pass\n", "autograd recurrent"),
+    Mutant("borrowed gradient written", ENGINE, "                if old is None:\n                    grads[j] = d\n", "                if old is None:\n                    owned.add(j)\n                    grads[j] = d\n", "autograd machine"),
+    Mutant("borrowed in At", ENGINE, "elif k not in owned or old.__class__ is not np.ndarray:", "elif False:", "autograd"),
+    Mutant("leaf gradient not owned", ENGINE, "g if is_owned and g.__class__ is np.ndarray else np.array(g, target.dtype), None", "np.asarray(g, target.dtype), None", "autograd"),
+    Mutant("gradient not cast", ENGINE, "d = d.astype(parent.dtype)", "pass", "ops autograd"),
+    Mutant("stale leaf not refused", ENGINE, "    _refuse_stale(reached.values(), [node])\n", "", "autograd"),
+    Mutant("stale leaf not refused by grad", ENGINE, 'getattr(r[0], "key", None) in keys)', "False)", "autograd"),
+    Mutant("stale: no cure named", ENGINE, "call state.detach() (or tg.detach(state)) before", "wait before", "autograd"),
+    Mutant("second backward replaces", ENGINE, "np.add(before._data, g, dtype=target.dtype)", "np.asarray(g, dtype=target.dtype)", "autograd"),
+    Mutant("missing part of a split", "ops/row.py", "parts[k] = np.zeros(node.shape[k], node.dtype)", "parts[k] = np.ones(node.shape[k], node.dtype)", "autograd ops"),
+    Mutant("seed not checked", ENGINE, "        if data.shape != tensor.shape:\n            raise", "        if False:\n            raise", "autograd"),
+    Mutant("no_grad not undone", ENGINE, "state.recording = self._before.pop()", "self._before.pop()", "autograd"),
+    Mutant("recording shared by threads", ENGINE, "class _State(threading.local):", "class _State:", "autograd"),
+    Mutant("observer gets no gradient", ENGINE, "observer(node, i, g, d)", "observer(node, i, g, d) if i else None", "recurrent"),
+    # ---- tensors
+    Mutant("passed array not copied", TENSORS, "array = np.array(given)  # a copy", "array = np.asarray(given)  # a copy", "autograd"),
+    Mutant("missing lock", TENSORS, "        self._data.flags.writeable = False\n", "", "autograd mutation_guards"),
+    Mutant("detach loses the tag", TENSORS, "        t._tag = self._step\n        return t\n", "        return t\n", "recurrent"),
+    Mutant("write keeps the leaf", TENSORS, "node.replaced(data.shape, data.dtype, by) if isinstance(node, Leaf)", "node if isinstance(node, Leaf)", "autograd"),
+    Mutant("write in place", TENSORS, "        self._data = data\n        node = self._node\n", "        self._data[...] = data\n        node = self._node\n", "autograd mutation_guards"),
+    Mutant("requires_grad toggled in place", TENSORS, 'self._node = node.replaced(node.shape, node.dtype, f"requires_grad = {on}")\n', "pass\n", "autograd mutation_guards"),
+    Mutant("grad of another shape", TENSORS, "            if value.shape != self.shape:\n                raise ValueError(f\"grad", "            if False:\n                raise ValueError(f\"grad", "mutation_guards"),
+    # ---- recurrence
+    Mutant("LSTM: gates swapped", CELLS, "        i, f, g, o = sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)\n        c = f * c + i * g\n        h = self.project(o * tanh(c))\n        name_all(z=z,", "        i, f, g, o = sigmoid(i), sigmoid(o), tanh(g), sigmoid(f)\n        c = f * c + i * g\n        h = self.project(o * tanh(c))\n        name_all(z=z,", "recurrent"),
+    Mutant("GRU: gates swapped", CELLS, "x_r, x_z, x_n = linear", "x_z, x_r, x_n = linear", "layers_parity layers"),
+    Mutant("GRU: update gate inverted", CELLS, "h = (1 - z) * n + z * h", "h = z * n + (1 - z) * h", "layers_parity layers"),
+    Mutant("recurrent matrix transposed", CELLS, "linear(state, self.weight_hh, self.bias_hh)", "linear(state, self.weight_hh.T, self.bias_hh)", "recurrent parity"),
+    Mutant("second bias forgotten", CELLS, "linear(state, self.weight_hh, self.bias_hh)", "linear(state, self.weight_hh)", "recurrent parity"),
+    Mutant("forget bias left out", CELLS, 'init.forget_bias_(self, self.__dict__["forget_bias"])', "pass", "recurrent layers"),
+    Mutant("forget bias on another gate", "nn/init.py", "at = list(cell.gates).index(gate) * cell.hidden_size", "at = 0", "recurrent layers"),
+    Mutant("peephole of the old state", CELLS, "o = sigmoid(o + p_o * c)", "o = sigmoid(o + p_o * state[1])", "layers"),
+    Mutant("backward direction runs forward", LOOP, "if loop.backwards else range(steps)", "if False else range(steps)", "layers_parity layers"),
+    Mutant("outputs of the way back reversed", LOOP, "outputs[t], state = output, new", "outputs[t if not loop.backwards else steps - 1 - t], state = output, new", "parity ragged"),
+    Mutant("length off by one", LOOP, "else loop.lengths > t", "else loop.lengths >= t", "ragged"),
+    Mutant("state runs on beyond the end", LOOP, "                new = _kept(live, new, state)\n", "", "ragged"),
+    Mutant("padding is shown", LOOP, "                output = _only(live, output)\n", "", "ragged"),
+    Mutant("a detached step", LOOP, "            entered = drop_h(state)\n", "            entered = drop_h(mapped(lambda s: s.detach(), state) if t == 2 else state)\n", "recurrent autograd"),
+    Mutant("dropout mask of each step", LOOP, "return (lambda value: mapped(lambda t, m: t * m, value, mask_x)), drop_state", "return (lambda value: mapped(lambda t: t * mask(t), value)), drop_state", "layers"),
+    Mutant("dropout not scaled", LOOP, "(draw.random(t.shape) < keep) / keep, t.dtype", "(draw.random(t.shape) < keep) / 1, t.dtype", "layers"),
+    Mutant("uses mislabelled", LOOP, "entered, loop.first_step + t,", "entered, loop.first_step,", "recurrent"),
+    Mutant("state of a layer not checked", STACKS, "            if part.shape != want:\n", "            if False:\n", "rejections"),
+    Mutant("layers swap their starts", STACKS, "self._stack[at].run(xs, starts[at], loop, {})", "self._stack[at].run(xs, starts[-1 - at], loop, {})", "parity"),
+    Mutant("dropout after the last layer", STACKS, "if k and self.dropout and self.training:", "if self.dropout and self.training:", "layers"),
+    Mutant("list of tensors loses gradients", MODULE, "isinstance(x, (str, dict)) or holds_tensors(x):", "isinstance(x, (str, dict)):", "rejections"),
+    Mutant("half a state loaded", MODULE, "        if faults:\n            raise", "        if False:\n            raise", "modules"),
+    Mutant("ledger row lost", LEDGER, "self._entries.setdefault(parent.key, []).append(", "self._entries.setdefault(parent.key, [])[:] = (", "recurrent"),
+    Mutant("ledger in another order", LEDGER, "key=lambda r: (r.step is None, r.step or 0, r.node.number)", "key=lambda r: -r.node.number", "recurrent"),
+    # ---- training
+    Mutant("clipping twice scales", UTILS, "    if norm > max_norm:\n", "    if norm > 0:\n", "autograd optim"),
+    Mutant("clipping hides NaN", UTILS, "if error_if_nonfinite and not np.isfinite(norm):", "if False:", "modules optim training"),
+    Mutant("Adam: bias of v", OPTIM, "float(np.sqrt(1 - b2**t))", "1.0", "optim"),
+    Mutant("Adam: bias of m", OPTIM, "(lr / (1 - b1**t))", "lr", "optim optim_extra"),
+    Mutant("AdamW: decay in the gradient", OPTIM, "    decoupled = True", "    decoupled = False", "optim optim_extra"),
+    Mutant("optimizer writes without a trace", OPTIM, 'p._install(value.astype(p.dtype, copy=False), f"{type(self).__name__}.step()")', "p._data = value.astype(p.dtype, copy=False)", "autograd"),
+    Mutant("mask: one step too many", UTILS, "np.arange(steps) < given[:, None]", "np.arange(steps) <= given[:, None]", "losses"),
+    Mutant("loss broadcasts", "nn/functional.py", "    if x.shape != y.shape:\n        raise", "    if False:\n        raise", "losses modules"),
+    Mutant("tbptt: state not cut", "nn/truncated.py", "yield Chunk(whole, detach(after),", "yield Chunk(whole, after,", "tbptt"),
+]  # fmt: skip
+
+
+def planted(text: str, mutant: Mutant) -> str:
+    """The text with the bug in it; raises where the place is not found exactly once."""
+    found = text.count(mutant.old)
+    if found != 1:
+        raise LookupError(f"its text occurs {found} times in {mutant.file}: write it anew")
+    return text.replace(mutant.old, mutant.new)
+
+
+def copy_of_the_project(to: Path) -> Path:
+    """The package and its tests, to plant bugs in."""
+    skip = shutil.ignore_patterns("__pycache__", ".*", "pictures")
+    for name in ("tinygrad_rnn", "tests"):
+        shutil.copytree(ROOT / name, to / name, ignore=skip)
+    shutil.copy(ROOT / "pyproject.toml", to)
+    return to
+
+
+def run(tests: str, here: Path) -> tuple[int, str]:
+    """Run some test files in a copy: pytest's exit code (1 is a test that failed) and its words."""
+    files = [f"tests/test_{name}.py" for name in tests.split()]
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts="]
+    # that the table and its samples belong together says nothing of a bug
+    options += ["-m", MARKS, "--deselect", "tests/test_ops.py::test_every_row_has_samples"]
+    env = {k: v for k, v in os.environ.items() if k not in ("CI", "PYTEST_ADDOPTS")}
+    env |= {"PYTHONPATH": str(here), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "pytest", *options, *files]
+    try:
+        done = subprocess.run(
+            command, cwd=here, env=env, capture_output=True, text=True, timeout=120
+        )
+    except subprocess.TimeoutExpired:
+        return 1, "ran out of time"
+    return done.returncode, done.stdout + done.stderr
+
+
+def verdict(mutant: Mutant, here: Path) -> tuple[bool, str]:
+    """Plant one bug, run its tests, take it out again: whether they saw it, and how."""
+    path = here / "tinygrad_rnn" / mutant.file
+    sound = path.read_text()
+    try:
+        path.write_text(planted(sound, mutant))
+        code, words = run(mutant.tests, here)
+    except LookupError as error:
+        return False, str(error)
+    finally:
+        path.write_text(sound)
+    if code == 1:
+        failed = [line for line in words.splitlines() if line.startswith(("FAILED", "ERROR"))]
+        return True, failed[0].split(" - ")[0] if failed else words.strip().splitlines()[-1]
+    return False, "SURVIVED" if code == 0 else f"pytest ended with {code}:\n{words[-2000:]}"
+
+
+def main() -> int:
+    """Plant the bugs, print what became of each, and how many were killed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", help="mutants whose name contains this")
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    mutants = [m for m in MUTANTS if not options.only or options.only in m.name]
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as work:
+        free: Queue[Path] = Queue()
+        for k in range(options.jobs):
+            free.put(copy_of_the_project(Path(work) / str(k)))
+
+        def one(mutant: Mutant | str) -> tuple[bool, str]:
+            here = free.get()
+            try:
+                if isinstance(mutant, Mutant):
+                    return verdict(mutant, here)
+                code, words = run(mutant, here)
+                return code == 0, words[-2000:]
+            finally:
+                free.put(here)
+
+        with ThreadPoolExecutor(options.jobs) as pool:
+            files = sorted({name for m in mutants for name in m.tests.split()})
+            for name, (passes, words) in zip(files, pool.map(one, files), strict=True):
+                if not passes:
+                    print(f"test_{name}.py fails without any bug:\n{words}")
+                    return 1
+            killed = 0
+            for mutant, (seen, words) in zip(mutants, pool.map(one, mutants), strict=True):
+                killed += seen
+                print(f"{'killed  ' if seen else 'ALIVE   '} {mutant.name}: {words}", flush=True)
+    print(f"{killed} / {len(mutants)} killed / planted in {time.monotonic() - began:.0f} s")
+    return int(killed < len(mutants))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
