@@ -447,6 +447,16 @@ def flow(
                 continue
         if op.several:
             g = op.filled(node, g)
+        elif op.item and observer is None:  # straight into its place among the parts
+            parent, part = node.parents[0], node.saved[1]
+            j = -parent.number
+            parts = grads.get(j)
+            if parts is None:
+                parts = grads[j] = [None] * len(parent.shape)
+                nodes[j] = parent
+                heappush(heap, j)
+            parts[part] = g if parts[part] is None else parts[part] + g
+            continue
         out, saved = _as_tensors(node) if recorded else (node.out, node.saved)
         rules, variadic, sparse = op.rules, op.variadic, op.sparse
         for i, parent in enumerate(node.parents):

@@ -44,6 +44,7 @@ default_dtype: Any = np.dtype(np.float32)
 _ndarray = np.ndarray
 _new = object.__new__
 NUMBERS = (bool, int, float)
+PLAIN = frozenset((np.ndarray, *NUMBERS))
 _ITEM_SAVED = tuple((None, k) for k in range(16))  # what the first items of a split save
 
 
@@ -53,6 +54,7 @@ class Op:
     __slots__ = (
         "floating",
         "forward",
+        "item",
         "keep",
         "keep_out",
         "name",
@@ -81,6 +83,7 @@ class Op:
         self.variadic = variadic
         self.several = several
         self.sparse = sparse
+        self.item = name == "item"
         self.promote = promote
         self.floating = floating
         self.keep_out, self.keep = _what_to_keep(rules, variadic)
@@ -311,10 +314,14 @@ def _general(op: Op) -> Callable[..., Any]:
         dtype: Any = None
         needs, strangers = False, 0
         for a in operands:
-            if a.__class__ is _ndarray or a.__class__ in NUMBERS or not hasattr(a, "_node"):
+            if a.__class__ in PLAIN:
                 strangers += 1
                 continue
-            node, x = a._node, a._data
+            try:
+                node, x = a._node, a._data
+            except AttributeError:
+                strangers += 1
+                continue
             needs = needs or (node is not None and node.needs)
             if dtype is None:
                 dtype = x.dtype

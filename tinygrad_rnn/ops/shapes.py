@@ -20,10 +20,14 @@ def _along(axis: int, index: Any) -> tuple[Any, ...]:
 
 
 def _split(a: Any, sizes: Shape, axis: int) -> list[Any]:
-    lead, parts, start = (slice(None),) * axis, [], 0
-    for size in sizes:
-        parts.append(a[(*lead, slice(start, start := start + size))])
-    return parts
+    return [a[window] for window in _windows(sizes, axis)]
+
+
+@functools.lru_cache(maxsize=256)
+def _windows(sizes: Shape, axis: int) -> tuple[Any, ...]:
+    """The index of each part."""
+    offsets = _offsets(sizes)
+    return tuple(_along(axis, slice(*ends)) for ends in itertools.pairwise(offsets))
 
 
 def _inverse(axes: Shape) -> Shape:
