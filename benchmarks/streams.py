@@ -31,7 +31,9 @@ def size_in_mb() -> float:
         return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
     import resource
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+        1e6 if sys.platform == "darwin" else 1e3
+    )
 
 
 def main() -> int:
@@ -59,11 +61,15 @@ def main() -> int:
         if done >= mark:
             now = time.perf_counter()
             rows.append((done, (now - start) / (done - last) * 1e6, size_in_mb()))
-            print(f"{done:>9,} steps  {rows[-1][1]:6.1f} us a step  {rows[-1][2]:6.1f} MB  loss {loss.item():.4f}")
+            _, micros, size = rows[-1]
+            print(
+                f"{done:>9,} steps  {micros:6.1f} us a step  {size:6.1f} MB  loss {loss.item():.4f}"
+            )
             start, last, mark = now, done, mark * 10
     first, final = rows[0], rows[-1]
     flat = final[2] <= 1.1 * first[2] and final[1] <= 1.1 * first[1]
-    print(f"size x {final[2] / first[2]:.2f}, time a step x {final[1] / first[1]:.2f}: {'flat' if flat else 'GROWS'}")
+    slower, larger = final[1] / first[1], final[2] / first[2]
+    print(f"size x {larger:.2f}, time a step x {slower:.2f}: {'flat' if flat else 'GROWS'}")
     return 0 if flat else 1
 
 

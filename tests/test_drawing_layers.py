@@ -66,6 +66,21 @@ class Stepped(nn.Module):
         return tg.zeros(batch, 3)
 
 
+class Concatenating(nn.Module):
+    """A user's own cell that joins input and state first: at the first step a constant."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(7, 3)
+
+    def forward(self, x, h):
+        h = tg.tanh(self.inner(tg.cat([x, h], -1)))
+        return h, h
+
+    def initial_state(self, batch):
+        return tg.zeros(batch, 3)
+
+
 def question(steps=3, bias=False, head=False):
     w_hh = tg.name(tg.ones(3, 3, requires_grad=True), "W_hh")
     w_xh = tg.name(tg.ones(3, 2, requires_grad=True), "W_xh")
@@ -125,6 +140,8 @@ LAYERS = {
     "own cell, ragged": lambda: recurrent(OwnLSTM(), 4, RAGGED),
     "own cell": lambda: recurrent(OwnLSTM()),
     "own cell, long": lambda: recurrent(OwnLSTM(), 20),
+    "own cell that joins": lambda: recurrent(Concatenating()),
+    "own cell that joins, long": lambda: recurrent(Concatenating(), 9),
     "own cell of layers": lambda: recurrent(Stepped()),
     "own cell of layers, loss": lambda: tg.graph(
         nn.Recurrent(Stepped())(tg.zeros(3, 2, 4))[0].sum()

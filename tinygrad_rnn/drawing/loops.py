@@ -75,12 +75,10 @@ def _roles(
         for n, i in enumerate(nodes[node].inputs)
         if at.get(i, (steps[1], 0))[0] == steps[0]
     }
-    for k in dict.fromkeys(sources.values()):
+    states = sorted(set(sources.values()))
+    for number, k in enumerate(states, 1):
         names = Counter(nodes[turns[s][k]].name for s in steps)
-        name = names.most_common(1)[0][0] or (
-            "h" if len(set(sources.values())) == 1 else f"s{k + 1}"
-        )
-        written[k] = name
+        written[k] = names.most_common(1)[0][0] or ("h" if len(states) == 1 else f"s{number}")
     taken.update({place: written[k] for place, k in sources.items()})
     distinct = len(set(written.values())) == len(written)
     return (written, taken) if written and distinct else None

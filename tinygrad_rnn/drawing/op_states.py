@@ -15,6 +15,7 @@ from .plumbing import PLUMBING
 from .shapes import Point
 from .slots import Slot
 from .style import Look
+from .unroll import Origin
 from .words import class_name, span, sub, text_width
 
 
@@ -146,8 +147,8 @@ def draw_inputs(plan: Plan, lane: Lane) -> Iterator[Anchor]:
     """The x of every step, or the h that comes from the layer below; yields those fed from before."""
     template = plan.templates[lane]
     for slot in plan.lattice.slots(lane):
-        node = lane.calls[lane.here(slot)[0]].inputs["x"]
-        origin = plan.lattice.origin(node)
+        node = lane.calls[lane.here(slot)[0]].inputs.get("x")
+        origin = Origin(None, -1, ()) if node is None else plan.lattice.origin(node)
         source = origin.output
         look = style.INPUT if source is None else plan.looks.get(source.role, style.INPUT)
         name = span("x" if source is None else source.role, slot.first, slot.last)
@@ -181,7 +182,7 @@ def draw_inputs(plan: Plan, lane: Lane) -> Iterator[Anchor]:
                 draw_from_joined(plan, lane, slot, source.lane)
                 continue
             _draw_from_below(plan, lane, slot, source.lane, pill, (x, y))
-        elif plan.lattice.nodes[origin.node].op not in ("input", "literal"):
+        elif node is not None and plan.lattice.nodes[origin.node].op not in ("input", "literal"):
             yield Anchor(pill, x, y - PILL_HEIGHT / 2, origin.node)
 
 

@@ -32,7 +32,7 @@ from .own_output import draw_own_output, own_output
 from .params import bus_class, draw_param, param_width, tap_class
 from .shapes import Picture, Point
 from .slots import Slot
-from .step_graph import read_step
+from .step_graph import Step, first_step, read_step
 from .step_layout import lay_out
 from .templates import Spot, Template, match, mirrored, tap_offsets
 from .unroll import Lattice
@@ -73,15 +73,19 @@ def _templates(
     templates: dict[Lane, Template] = {}
     roles: dict[tuple[Lane, Slot], dict[str, int]] = {}
     for lane in lattice.lanes:
-        for slot in lattice.slots(lane):
+        later: Step | None = None
+        for slot in sorted(lattice.slots(lane), key=lambda s: s.steps[0] == lane.runs[0]):
             if slot.folded:
                 continue
             call = lane.calls[slot.steps[0]]
+            if later is not None and (first := first_step(lattice.nodes, call, later)) is not None:
+                roles[lane, slot] = first
+                continue
             matched = match(lattice.nodes, call)
             if matched is None:
                 out = own_output(lattice, lane, slot.steps[0])
-                step, found = read_step(lattice.nodes, call, lane.states, out)
-                matched = lay_out(step, tuple(lane.gates.items())), found
+                later, found = read_step(lattice.nodes, call, lane.states, out)
+                matched = lay_out(later, tuple(lane.gates.items())), found
             if templates.setdefault(lane, matched[0]) is not matched[0]:
                 raise NoLatticeError
             roles[lane, slot] = matched[1]
@@ -103,7 +107,7 @@ def _draw_step(plan: Plan, lane: Lane, slot: Slot, roles: dict[str, int]) -> Non
         words = "beyond every length"
         picture.text(f"{step}.ended", words, (left + right) / 2, top + 10, style.NOTE, style.PLAIN)
     for spot in template.spots:
-        _draw_op(plan, lane, slot, spot, roles[spot.role])
+        _draw_op(plan, lane, slot, spot, roles.get(spot.role))
     for k, (text, *at) in enumerate(template.texts):
         x, y = plan.at(lane, slot, (at[0], at[1]))
         picture.text(f"{step}.text{k}", text, x, y, style.SMALL, style.PLAIN)
@@ -118,17 +122,23 @@ def _draw_step(plan: Plan, lane: Lane, slot: Slot, roles: dict[str, int]) -> Non
         _draw_taps(plan, lane, slot, spot, operand_params(plan.lattice, lane, roles, spot))
 
 
-def _draw_op(plan: Plan, lane: Lane, slot: Slot, spot: Spot, node: int) -> None:
+def _draw_op(plan: Plan, lane: Lane, slot: Slot, spot: Spot, node: int | None) -> None:
     """The box of an op; a gate has its word over its equation."""
-    picture, op = plan.picture, plan.lattice.nodes[node].op
+    picture = plan.picture
     x, y = plan.at(lane, slot, (spot.x, spot.y))
-    id, symbol = f"{step_id(lane, slot)}.{spot.role}", SYMBOLS.get(op, op)
+    id = f"{step_id(lane, slot)}.{spot.role}"
+    if node is None:
+        note = "constant in this step: nothing was recorded"
+        size = (spot.width, spot.height)
+        picture.box(id, spot.label, x, y, *size, spot.look, "op", dashed=True, tooltip=note)
+        return
     label = "" if spot.gate else spot.label or _words(plan, node)
     cls = "gate" if spot.gate else "op"
     picture.box(id, label, x, y, spot.width, spot.height, spot.look, cls)
     if spot.gate:
-        word = lane.gates.get(plan.lattice.nodes[node].name, spot.role)
-        equation = spot.label or f"{spot.role} = {symbol}(z_{spot.role})"
+        made = plan.lattice.nodes[node]
+        word = lane.gates.get(made.name, spot.role)
+        equation = spot.label or f"{spot.role} = {SYMBOLS.get(made.op, made.op)}(z_{spot.role})"
         picture.text(f"{id}.word", word, x, y + 6, style.OP_SIZE, style.INK, bold=True)
         picture.text(f"{id}.rule", equation, x, y - 8, style.SMALL, style.SECOND)
 
@@ -289,6 +299,9 @@ def _draw_legend(plan: Plan) -> None:
     items += [Item(state, "line", look.stroke) for state, look in plan.looks.items()]
     if any(slot.folded for slot in (s for block in plan.lattice.blocks for s in block)):
         items.append(Item("dashed: steps not drawn one by one", "dashed"))
+    boxes = plan.picture.nodes
+    if any("constant in this step" in str(box.attrs.get("tooltip", "")) for box in boxes):
+        items.append(Item("dashed op: constant in this step, not recorded", "dashed"))
     star = any(spot.ops == "mul" for t in plan.templates.values() for spot in t.spots)
     items.append(Item("other values" + ";  * elementwise" * star, "thin"))
     left = min(left for left, _ in plan.shifts.values())

@@ -11,7 +11,16 @@ if TYPE_CHECKING:
 
 SOURCES = ("input", "parameter", "literal")
 # Those that hand on one value whole, only in another shape or dtype, or take one of several apart.
-SHAPES = {"transpose", "permute", "reshape", "flatten", "squeeze", "unsqueeze", "expand", "broadcast"}
+SHAPES = {
+    "transpose",
+    "permute",
+    "reshape",
+    "flatten",
+    "squeeze",
+    "unsqueeze",
+    "expand",
+    "broadcast",
+}
 THROUGH = frozenset(SHAPES | {"cast", "item", "unbind", "held"})
 PLUMBING = THROUGH | {"stack", "cat", "chunk", "split", "getitem", "flip"}
 

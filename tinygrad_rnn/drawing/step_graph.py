@@ -75,6 +75,27 @@ def read_step(
     return Step(tuple(ops), states, tuple(order), inputs, output), roles
 
 
+def first_step(nodes: Sequence[GraphNode], call: Call, later: Step) -> dict[str, int] | None:
+    """The roles that a cell's first call has of a later step's, None where it is no such step.
+
+    What takes only inputs and a constant initial state is a constant there, and not recorded.
+    """
+    constant = {*later.sources}
+    for op in later.ops:
+        if op.takes and constant.issuperset(op.takes) and not op.params:
+            constant.add(op.role)
+    wanted = [op for op in later.ops if op.role not in constant]
+    groups = [g for g in _groups(nodes, call) if nodes[g[-1]].op != "item"]
+    roles = {op.role: group[-1] for op, group in zip(wanted, groups, strict=False)}
+    alike = all(
+        len(group) > 1 or (nodes[group[-1]].op, nodes[group[-1]].name) == (op.op, op.name)
+        for op, group in zip(wanted, groups, strict=False)
+    )
+    written = {state: roles.get(role) for state, role in later.states}
+    whole = len(wanted) == len(groups) < len(later.ops) and written == call.outputs
+    return roles if whole and alike else None
+
+
 def _groups(nodes: Sequence[GraphNode], call: Call) -> list[list[int]]:
     """The ops one by one, those of a module inside the cell that hands on one value together."""
     groups: list[list[int]] = []

@@ -158,7 +158,7 @@ def unroll(graph: Graph, limit: int, steps: Sequence[int] | None = None) -> Latt
         check_chain(lane, made, nodes)
     join_directions(nodes, made)
     for node in nodes:
-        if node.op == "held" and node.detail == "none" and node.inputs[0] in made:
+        if node.op == "held" and node.detail == "where: none" and node.inputs[0] in made:
             output = made[node.inputs[0]]
             output.lane.ended.add(output.step)
     lattice = Lattice(graph, nodes, _rows(graph, lanes), [], made, consumers, before, after)

@@ -23,7 +23,7 @@ class GraphNode:
     that takes none) or ``"literal"`` (a Python number). ``inputs`` are ids of nodes of the same graph,
     in the order of the operands. ``step`` counts from 0; None is a value outside every time step.
     ``detail`` is what was taken by indexing, as it is written: ``[-1]``; of a ``where`` that takes
-    nothing from its first choice, ``"none"``.
+    nothing from its first choice, ``"where: none"``.
     """
 
     id: int
@@ -369,7 +369,10 @@ def _detail(op: str, node: Any) -> str:
     """What a picture may say of an op beside its name."""
     if op in ("getitem", "item"):
         return _taken(node)
-    return "none" if op == "where" and not node.saved[0].any() else ""
+    if op != "where":
+        return ""
+    choice = node.saved[0]
+    return "where: none" if hasattr(choice, "any") and not choice.any() else ""
 
 
 def _taken(node: Any) -> str:

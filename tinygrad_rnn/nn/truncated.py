@@ -40,7 +40,13 @@ class Chunk:
 
 
 def tbptt(
-    layer: Module, x: Any, k1: int, k2: int | None = None, state: Any = None, *, report: bool = False
+    layer: Module,
+    x: Any,
+    k1: int,
+    k2: int | None = None,
+    state: Any = None,
+    *,
+    report: bool = False,
 ) -> Iterator[Chunk]:
     """Run a layer over a long sequence: every ``k1`` steps a chunk whose gradient reaches ``k2`` steps back.
 
