@@ -400,3 +400,21 @@ def test_indices_masks_and_targets_are_taken_as_they_were():
     for before, t in zip(right, (taken, picked, chosen, loss), strict=True):
         np.testing.assert_array_equal(tg.grad(t.sum(), w)[0].numpy(), before)
     np.testing.assert_array_equal(tg.grad(y.sum(), rnn.weight_hh_l0)[0].numpy(), of_the_layer)
+
+
+LISTS = {
+    "tensor": lambda w: tg.tensor([w[0], w[1]]),
+    "as_tensor of nested lists": lambda w: tg.as_tensor([[w[0]], [w[1]]]),
+    "an operand": lambda w: w * [w[0], w[1]],
+    "a function's argument": lambda w: tg.exp([w[0], w[1]]),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_of_tensors_never_loses_its_gradient(name):
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(TypeError, match=r"tg\.stack"):
+        LISTS[name](w)
+    with tg.no_grad():
+        LISTS[name](w)
+    LISTS[name](w.detach())

@@ -1028,6 +1028,11 @@ def _dtype(dtype: Any) -> np.dtype[Any]:
 def _new_array(data: Any, dtype: Any) -> Array:
     """A copy of the data as an array of a dtype that tensors have."""
     given = _plain(data)
+    if isinstance(given, (list, tuple)) and state.recording and _holds_gradient(given):
+        raise TypeError(
+            "a list of tensors that require a gradient would be copied without it: "
+            "join them with tg.stack (or tg.cat), or detach them first"
+        )
     array = np.array(given)  # a copy; what follows copies only to convert
     if array.dtype.kind == "O":
         raise TypeError(
@@ -1039,6 +1044,13 @@ def _new_array(data: Any, dtype: Any) -> Array:
     if not named and array.dtype.kind == "f" and not _holds_arrays(given):
         return array.astype(row.default_dtype, order="C", copy=False)
     return array.astype(_dtype(array.dtype), order="C", copy=False)
+
+
+def _holds_gradient(data: Any) -> bool:
+    """Whether a nested list has a tensor in it that requires a gradient."""
+    if isinstance(data, (list, tuple)):
+        return any(_holds_gradient(part) for part in data)
+    return isinstance(data, Tensor) and data.requires_grad
 
 
 def _holds_arrays(data: Any) -> bool:

@@ -24,7 +24,9 @@ def _sigmoid(x: Any) -> Any:
     if y.dtype.char in "eD":
         if y.dtype.char == "D":  # gradcheck's complex step
             return 1 / (1 + np.exp(y))
-        return _sigmoid(-y.astype(np.float32)).astype(y.dtype)  # its exp ends at 11, before the tail
+        return _sigmoid(-y.astype(np.float32)).astype(
+            y.dtype
+        )  # its exp ends at 11, before the tail
     most, one = _LIMITS[y.dtype.char]
     np.minimum(y, most, out=y)
     np.exp(y, out=y)
