@@ -650,6 +650,16 @@ def test_derivatives_of_order_1_and_2(name, sample, transposed):
         assert_each_close(seen(second[k]), expected, max(1e-7, sample.tol), f"{name}, {k}", 1e-3)
 
 
+@pytest.mark.parametrize(("name", "sample"), ALL)
+def test_forward_mode(name, sample):
+    v = [weights(a.shape, 90 + k) for k, a in enumerate(sample.arrays)]
+    primals, tangents = (tuple(tg.tensor(a) for a in arrays) for arrays in (sample.arrays, v))
+    _, pushed = tg.func.jvp(lambda *t: tuple(outputs_of(sample.ours(*t))), primals, tangents)
+    plain = along(lambda arrays: outputs_of(sample.plain(*arrays)), sample.arrays, v)
+    for ours, expected in zip(pushed, plain, strict=True):
+        assert_each_close(ours.detach(), np.real(expected), max(1e-7, sample.tol), name, 1e-3)
+
+
 @pytest.mark.parametrize("dtype", [tg.float32, tg.float16], ids=str)
 @pytest.mark.parametrize(("name", "sample"), ALL)
 def test_lower_precision_is_kept(name, sample, dtype):
