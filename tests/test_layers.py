@@ -5,29 +5,13 @@ import warnings
 
 import numpy as np
 import pytest
+from made_up import filled, flat
 from support import assert_close, complex_gradient, numbers, weights
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 
 I, H, T, B = 2, 3, 4, 2  # noqa: E741 (the docs' names)
-
-
-def filled(module):
-    """In float64, every parameter a made-up number: gains, peepholes and learned states too."""
-    module.double()
-    with tg.no_grad():
-        for k, p in enumerate(module.parameters()):
-            p.copy_(numbers(p.shape, 20 + k))
-    return module
-
-
-def flat(value):
-    """The tensors of a state of any nesting, in order."""
-    if isinstance(value, tg.Tensor):
-        return [value]
-    parts = value.values() if isinstance(value, dict) else value
-    return [t for part in parts for t in flat(part)]
 
 
 def scored(*values):

@@ -3,7 +3,6 @@
 Made by ``golden/make_layers.py``; what the cases compute is in ``golden/layers_table.py``.
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -15,31 +14,24 @@ import tinygrad_rnn as tg
 
 GOLDEN = Path(__file__).parent / "golden"
 sys.path.insert(0, str(GOLDEN))
-import layers_table  # noqa: E402
+import layers_table  # noqa: E402 (found by the line above)
+import store  # noqa: E402
 
 TOLERANCE = 1e-10
 
 
-def _load():
-    with np.load(GOLDEN / "layers.npz", allow_pickle=False) as stored:
-        return stored["values"], json.loads(str(stored["index"])), json.loads(str(stored["keys"]))
-
-
-VALUES, INDEX, KEYS = _load()
+EXPECTED, KEYS = store.read("layers"), store.read_table("layers", "keys")
 
 
 def test_every_case_is_stored():
-    assert list(INDEX) == list(layers_table.CASES), "run tests/golden/make_layers.py"
+    assert list(EXPECTED) == list(layers_table.CASES), "run tests/golden/make_layers.py"
 
 
 @pytest.mark.parametrize("name", layers_table.CASES)
 def test_as_pytorch(name):
     """Each result against its own size; outputs and the input's gradient also at every step."""
     ours = layers_table.run(tg, name)
-    expected = {
-        key: VALUES[start : start + int(np.prod(shape, dtype=int))].reshape(shape)
-        for key, (start, shape) in INDEX[name].items()
-    }
+    expected = EXPECTED[name]
     assert list(ours) == list(expected)
     for key, array in expected.items():
         assert_close(ours[key], array, TOLERANCE, f"{name}: {key}")

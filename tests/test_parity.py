@@ -3,7 +3,6 @@
 Made by ``golden/make_golden.py``; what they compute is in ``golden/table.py``.
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -15,37 +14,24 @@ import tinygrad_rnn as tg
 
 GOLDEN = Path(__file__).parent / "golden"
 sys.path.insert(0, str(GOLDEN))
+import store  # noqa: E402 (found by the line above)
 import table  # noqa: E402
 
 TOLERANCE = 1e-10
 
 
-def _load():
-    with np.load(GOLDEN / "golden.npz", allow_pickle=False) as stored:
-        values, index = stored["values"], json.loads(str(stored["index"]))
-        lines = json.loads(str(stored["dtypes"]))
-    return values, index, lines
-
-
-VALUES, INDEX, DTYPES = _load()
-
-
-def _expected(name):
-    return {
-        key: VALUES[start : start + int(np.prod(shape, dtype=int))].reshape(shape)
-        for key, (start, shape) in INDEX[name].items()
-    }
+EXPECTED, DTYPES = store.read("golden"), store.read_table("golden", "dtypes")
 
 
 def test_every_case_is_stored():
-    assert list(INDEX) == list(table.CASES), "run tests/golden/make_golden.py"
+    assert list(EXPECTED) == list(table.CASES), "run tests/golden/make_golden.py"
 
 
 @pytest.mark.parametrize("name", table.CASES)
 def test_as_pytorch(name):
     with np.errstate(all="ignore"):
         ours = table.run(tg, name)
-    expected = _expected(name)
+    expected = EXPECTED[name]
     assert list(ours) == list(expected)
     for key, array in expected.items():
         assert_close(ours[key], array, TOLERANCE, f"{name}: {key}")
@@ -54,7 +40,7 @@ def test_as_pytorch(name):
 @pytest.mark.parametrize("name", [n for n, (f, _) in table.CASES.items() if f is table.recurrent])
 def test_every_step_as_pytorch(name):
     """The outputs and the gradient of the input, each time step against its own size."""
-    ours, expected = table.run(tg, name), _expected(name)
+    ours, expected = table.run(tg, name), EXPECTED[name]
     axis = 1 if "batch_first" in name else 0
     for key in ("out0", "grad in0"):
         pairs = zip(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from made_up import filled, flat
 from support import assert_close, numbers
 
 import tinygrad_rnn as tg
@@ -68,19 +69,7 @@ LAYERS = {
 
 def build(name, ways):
     """A layer in float64 whose every parameter is a made-up number, peepholes and gains included."""
-    module = LAYERS[name](ways).double()
-    with tg.no_grad():
-        for k, p in enumerate(module.parameters()):
-            p.copy_(numbers(p.shape, 20 + k))
-    return module
-
-
-def flat(value):
-    """The tensors of a state of any nesting, in order."""
-    if isinstance(value, tg.Tensor):
-        return [value]
-    parts = value.values() if isinstance(value, dict) else value
-    return [t for part in parts for t in flat(part)]
+    return filled(LAYERS[name](ways))
 
 
 def like(value, tensors):

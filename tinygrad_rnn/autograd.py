@@ -394,7 +394,7 @@ def flow(
     heap: list[int] = []
     reached: dict[int, tuple[Any, Any, bool]] = {}
     # a leaf's key is the number of its first version: older ones, which are stale, must be met too
-    stop = min(getattr(n, "key", k) for k, n in wanted.items()) if wanted else -1
+    last = -min(getattr(n, "key", k) for k, n in wanted.items()) if wanted else 0
     ndarray = np.ndarray
 
     def arrive(parent: Any, d: Any) -> None:
@@ -435,14 +435,14 @@ def flow(
 
     while heap:
         k = heappop(heap)
+        if k > last:
+            break
         node = nodes.pop(k)
         g = grads.pop(k)
         op = node.op
         if recorded and g.__class__ is list and (op is None or not op.several):
             g = _gathered(g, node)
         if op is None or node.retained is not None or (wanted is not None and -k in wanted):
-            if -k < stop:
-                break
             reached[-k] = (node, g, k in owned)
             if op is None:
                 continue

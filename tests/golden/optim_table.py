@@ -6,11 +6,10 @@ name)`` returns a dict of arrays, as in ``table.py``.
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 
 import numpy as np
+import store
 from support import numbers, weights
 from table import fill, leaf, plain, results
 
@@ -315,13 +314,6 @@ def run(lib, file, name):
 
 def stored(file):
     """The arrays of every case in a file of golden cases."""
-    with np.load(Path(__file__).parent / f"{file}.npz", allow_pickle=False) as found:
-        values, index = found["values"], json.loads(str(found["index"]))
-    assert list(index) == list(FILES[file]), "run tests/golden/make_optim.py"
-    return {
-        name: {
-            key: values[start : start + math.prod(shape)].reshape(shape)
-            for key, (start, shape) in arrays.items()
-        }
-        for name, arrays in index.items()
-    }
+    cases = store.read(file)
+    assert list(cases) == list(FILES[file]), "run tests/golden/make_optim.py"
+    return cases

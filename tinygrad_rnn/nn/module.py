@@ -337,7 +337,20 @@ def holds_tensors(x: Any) -> bool:
     )
 
 
-class Sequential(Module):
+class _Ordered(Module):
+    """Submodules in an order, named by their places."""
+
+    def __len__(self) -> int:
+        return len(self.__dict__["_modules"])
+
+    def __iter__(self) -> Iterator[Module]:
+        return self.children()
+
+    def __getitem__(self, index: int) -> Module:
+        return list(self.children())[index]
+
+
+class Sequential(_Ordered):
     """Modules called one after the other, each on what the one before returned.
 
     >>> from tinygrad_rnn import nn
@@ -359,17 +372,8 @@ class Sequential(Module):
             input = module(input)
         return input
 
-    def __len__(self) -> int:
-        return len(self.__dict__["_modules"])
 
-    def __iter__(self) -> Iterator[Module]:
-        return self.children()
-
-    def __getitem__(self, index: int) -> Module:
-        return list(self.children())[index]
-
-
-class ModuleList(Module):
+class ModuleList(_Ordered):
     """A list of modules that their owner's parameters include.
 
     >>> from tinygrad_rnn import nn
@@ -387,12 +391,3 @@ class ModuleList(Module):
         """Add a module at the end; returns the list."""
         setattr(self, str(len(self)), module)
         return self
-
-    def __len__(self) -> int:
-        return len(self.__dict__["_modules"])
-
-    def __iter__(self) -> Iterator[Module]:
-        return self.children()
-
-    def __getitem__(self, index: int) -> Module:
-        return list(self.children())[index]
