@@ -1,0 +1,56 @@
+"""The pages of the docs: their code runs and prints what stands under it, and all are linked."""
+
+import re
+from pathlib import Path
+
+import pytest
+from test_docs import load
+
+DOCS = Path(__file__).parent.parent / "docs"
+run_pages = load("run_pages")
+PAGES = run_pages.pages()
+
+
+NUMBER = re.compile(r"\d+\.\d+(?:e[-+]\d+)?")
+
+
+def same(now, then):
+    """Equal but for what another machine's arithmetic does to the decimals of a training run."""
+    figures = [[float(n) for n in NUMBER.findall(text)] for text in (now, then)]
+    words = [NUMBER.sub("#", text) for text in (now, then)]
+    return words[0] == words[1] and figures[0] == pytest.approx(figures[1], rel=0.25, abs=0.02)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+def test_what_the_page_says_was_printed(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = page.read_text(encoding="utf-8")
+    assert "```python" in text
+    assert same(run_pages.run(page), text), "run python docs/run_pages.py and read what changed"
+
+
+def test_a_page_that_prints_something_else_is_seen(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("```python\nprint(1 + 1)\n```\n\n```text\n3\n```\n", encoding="utf-8")
+    now = run_pages.run(page)
+    assert now == "```python\nprint(1 + 1)\n```\n\n```text\n2\n```\n"
+    assert not same(now, page.read_text(encoding="utf-8"))
+    assert not same("0.5 of it", "0.9 of it")
+    assert same("0.501 of it", "0.499 of it")
+
+
+def test_every_page_is_in_the_table_of_contents():
+    listed = set(re.findall(r"^((?:guides|questions)/\w+)$", (DOCS / "index.md").read_text(), re.M))
+    assert listed == {page.relative_to(DOCS).with_suffix("").as_posix() for page in PAGES}
+
+
+def test_the_engine_on_a_page_fits_in_150_lines():
+    text = (DOCS / "questions" / "this_engine_in_150_lines.md").read_text(encoding="utf-8")
+    code = "".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    assert 50 < len([line for line in code.splitlines() if line.strip()]) <= 150
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda p: p.stem)
+def test_links_lead_somewhere(page):
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / link).is_file(), link
