@@ -41,6 +41,16 @@ CALCULUS, SUMS, SHAPES = "ops/elementwise.py", "ops/reductions.py", "ops/shapes.
 OPTIM, LEDGER, UTILS = "optim/optimizers.py", "graphs/ledger.py", "nn/utils.py"
 
 MUTANTS = [
+    # ---- gradients over time
+    Mutant("projection: not divided", LEDGER, "for row in rows]) / length", "for row in rows])", "over_time"),
+    Mutant("projection: factors swapped", LEDGER, "((g @ whole) * x).sum()", "(g @ whole).sum()", "over_time"),
+    Mutant("cancellation: reversed", LEDGER, "1.0 - whole / said", "1.0 - said / whole", "over_time"),
+    Mutant("credit: a step's uses not joined", "graphs/credit.py", "sums[t] + part if t in sums else part", "part", "over_time"),
+    Mutant("memory: steps in the wrong order", "graphs/memory.py", "for jacobian in jacobians[::-1]:", "for jacobian in jacobians:", "over_time"),
+    Mutant("memory: other states count", "graphs/memory.py", "product[:, :size, :size]", "product", "over_time"),
+    Mutant("replay: later gradients overwrite", "graphs/replay.py", "return d if before is None else before + d", "return d", "over_time"),
+    Mutant("replay: a borrowed gradient written", "graphs/replay.py", "else np.array(before)", "else before", "over_time"),
+    Mutant("replay: never committed", "graphs/replay.py", "    commit(reached, root)", "    pass", "over_time"),
     # ---- rules
     Mutant("sub: sign", CALCULUS, "lambda g, _y, _a, _b: -g, promote=0)", "lambda g, _y, _a, _b: g, promote=0)", "ops"),
     Mutant("mul: operands swapped", CALCULUS, "lambda g, _y, _a, b: g * b, lambda g, _y, a, _b: g * a", "lambda g, _y, a, _b: g * a, lambda g, _y, _a, b: g * b", "ops"),
@@ -75,7 +85,7 @@ MUTANTS = [
     Mutant("borrowed in At", ENGINE, "elif k not in owned or old.__class__ is not np.ndarray:", "elif False:", "autograd"),
     Mutant("leaf gradient not owned", ENGINE, "g if is_owned and g.__class__ is np.ndarray else np.array(g, target.dtype), None", "np.asarray(g, target.dtype), None", "autograd"),
     Mutant("gradient not cast", ENGINE, "d = d.astype(parent.dtype)", "pass", "ops autograd"),
-    Mutant("stale leaf not refused", ENGINE, "    _refuse_stale(reached.values(), [node])\n", "", "autograd"),
+    Mutant("stale leaf not refused", ENGINE, "    _refuse_stale(reached, [root])\n", "", "autograd"),
     Mutant("stale leaf not refused by grad", ENGINE, 'getattr(r[0], "key", None) in keys)', "False)", "autograd"),
     Mutant("stale: no cure named", ENGINE, "call state.detach() (or tg.detach(state)) before", "wait before", "autograd"),
     Mutant("second backward replaces", ENGINE, "np.add(before._data, g, dtype=target.dtype)", "np.asarray(g, dtype=target.dtype)", "autograd"),
@@ -116,7 +126,7 @@ MUTANTS = [
     Mutant("list of tensors loses gradients", MODULE, "isinstance(x, (str, dict)) or holds_tensors(x):", "isinstance(x, (str, dict)):", "rejections"),
     Mutant("half a state loaded", MODULE, "        if faults:\n            raise", "        if False:\n            raise", "modules"),
     Mutant("ledger row lost", LEDGER, "self._entries.setdefault(parent.key, []).append(", "self._entries.setdefault(parent.key, [])[:] = (", "recurrent"),
-    Mutant("ledger in another order", LEDGER, "key=lambda r: (r.step is None, r.step or 0, r.node.number)", "key=lambda r: -r.node.number", "recurrent"),
+    Mutant("ledger in another order", LEDGER, "return row.step is None, row.step or 0, row.node.number", "return False, 0, -row.node.number", "recurrent"),
     # ---- training
     Mutant("clipping twice scales", UTILS, "    if norm > max_norm:\n", "    if norm > 0:\n", "autograd optim"),
     Mutant("clipping hides NaN", UTILS, "if error_if_nonfinite and not np.isfinite(norm):", "if False:", "modules optim training"),

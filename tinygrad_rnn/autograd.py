@@ -9,7 +9,7 @@ them from a heap in reverse, each once, hence without recursion and for graphs o
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from heapq import heappop, heappush
@@ -496,16 +496,30 @@ def backward(
 
     Gradients are committed together at the end, so that a failed backward changes nothing.
     """
-    from .tensors import Tensor
-
-    node = _differentiable(tensor, "backward()")
+    root, seed = root_and_seed(tensor, gradient, create_graph)
     if state.watch is not None:
         observer = state.watch.observing(observer)
-    seed = _seed(tensor, gradient, create_graph)
-    reached = flow([(node, seed)], observer=observer, recorded=create_graph)
-    _refuse_stale(reached.values(), [node])
+    reached = flow([(root, seed)], observer=observer, recorded=create_graph)
+    commit(reached.values(), root, create_graph)
+
+
+def root_and_seed(
+    tensor: Tensor, gradient: Any = None, create_graph: bool = False
+) -> tuple[Any, Any]:
+    """Where a backward pass of ``tensor`` starts, and the gradient that enters there, checked."""
+    root = _differentiable(tensor, "backward()")
+    return root, _seed(tensor, gradient, create_graph)
+
+
+def commit(
+    reached: Collection[tuple[Any, Any, bool]], root: Any, create_graph: bool = False
+) -> None:
+    """Add what a backward pass from ``root`` brought to each target's ``grad``, all or (if stale) nothing."""
+    from .tensors import Tensor
+
+    _refuse_stale(reached, [root])
     updates: list[tuple[Any, Tensor]] = []
-    for target, g, is_owned in reached.values():
+    for target, g, is_owned in reached:
         before = target.grad if target.op is None else target.retained[0]
         if create_graph:
             total = g if before is None else before + g

@@ -212,6 +212,23 @@ class Tensor:
         autograd.backward(self, gradient, observer=book.note, create_graph=create_graph)
         return book
 
+    def backward_steps(self, gradient: Any = None) -> Any:
+        """``backward(gradient)`` one node at a time: yields what arrived at each and what it sent on.
+
+        Nodes come in the order of the backward pass, latest first. ``grad`` is added to, with the same
+        result as ``backward``'s, when the last has been taken; a generator closed before that changes
+        nothing. Raises what ``backward`` raises.
+
+        >>> import tinygrad_rnn as tg
+        >>> w = tg.tensor(3.0, requires_grad=True)
+        >>> turns = list((w * w + w).backward_steps())
+        >>> [(turn.op, float(turn.gradient)) for turn in turns], w.grad.item()
+        ([('add', 1.0), ('mul', 1.0), ('parameter', 7.0)], 7.0)
+        """
+        from .graphs.replay import backward_steps
+
+        return backward_steps(self, gradient)
+
     def detach(self) -> Tensor:
         """The same values, cut from the graph; the time step that rides on a state stays."""
         t = Tensor._wrap(self._data, None)

@@ -191,7 +191,8 @@ def figure_svg(figure: Figure) -> str:
 
 def _matplotlib() -> Any:
     try:
-        import matplotlib
+        import matplotlib.colors
+        import matplotlib.ticker
     except ImportError as error:
         raise ImportError(
             "plots need matplotlib, which is not installed: `pip install matplotlib`"
@@ -217,13 +218,7 @@ def _figure(
 def _parts(ledger: Ledger, parameter: Tensor, measure: str) -> tuple[list[int], Any]:
     """The steps at which a Parameter was used, and the size of each one's part."""
     labels = ledger.steps(parameter)
-    if measure == "norm":
-        sizes = ledger.norms(parameter)
-    else:
-        rows = ledger[parameter].astype(np.float64).reshape(len(labels), -1)
-        whole = rows.sum(0)
-        length = float(np.linalg.norm(whole))
-        sizes = rows @ whole / length if length else np.zeros(len(rows))
+    sizes = ledger.norms(parameter) if measure == "norm" else ledger.projection(parameter)
     kept = [i for i, step in enumerate(labels) if step is not None]
     return [step for step in labels if step is not None], sizes[kept]
 

@@ -1,6 +1,19 @@
-"""What was recorded, as data: the graph, and the ledger of what each use added to a gradient."""
+"""What was recorded, as data: the graph, what each use added to a gradient, and memory over time."""
 
+from .credit import credit
 from .graph import CellCall, Graph, GraphNode, Use
 from .ledger import Ledger
+from .memory import memory_curve, spectral_radius
+from .replay import BackwardStep
 
-__all__ = ["CellCall", "Graph", "GraphNode", "Ledger", "Use"]
+__all__ = [
+    "BackwardStep",
+    "CellCall",
+    "Graph",
+    "GraphNode",
+    "Ledger",
+    "Use",
+    "credit",
+    "memory_curve",
+    "spectral_radius",
+]

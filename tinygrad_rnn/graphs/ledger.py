@@ -42,14 +42,32 @@ class Entry:
             return d.dense(parent.shape, parent.dtype)
         return np.asarray(d)
 
+    def factors(self) -> tuple[Array, Array] | None:
+        """(g, x) in float64 where the contribution is the product g^T x of a linear layer, else None."""
+        node = self.node
+        if self.delta is not None or node.op.name != "linear" or self.operand != 1:
+            return None
+        g, x = self.gradient, node.saved[0]
+        return (
+            g.reshape(-1, g.shape[-1]).astype(np.float64),
+            x.reshape(-1, x.shape[-1]).astype(np.float64),
+        )
+
     def norm(self) -> float:
         """The Euclidean norm of the contribution; of a matrix product's without forming the product."""
-        node = self.node
-        if self.delta is None and node.op.name == "linear" and self.operand == 1:
-            g = self.gradient.reshape(-1, self.gradient.shape[-1]).astype(np.float64)
-            x = node.saved[0].reshape(-1, node.saved[0].shape[-1]).astype(np.float64)
+        factors = self.factors()
+        if factors is not None:
+            g, x = factors
             return float(np.sqrt(max(((g @ g.T) * (x @ x.T)).sum(), 0.0)))
         return float(np.linalg.norm(self.contribution().astype(np.float64)))
+
+    def along(self, whole: Array) -> float:
+        """The inner product of the contribution with an array of its shape, by its factors if it has them."""
+        factors = self.factors()
+        if factors is not None:
+            g, x = factors
+            return float(((g @ whole) * x).sum())
+        return float((self.contribution() * whole).sum())
 
 
 class Ledger:
@@ -93,7 +111,7 @@ class Ledger:
                 "no gradient reached it in that backward pass"
             )
         rows = self._entries[key]
-        return sorted(rows, key=lambda r: (r.step is None, r.step or 0, r.node.number))
+        return sorted(rows, key=_by_step)
 
     def __getitem__(self, parameter: Tensor) -> Array:
         """Every use's contribution, (uses, *shape), in the order of the steps."""
@@ -121,9 +139,80 @@ class Ledger:
             total += row.contribution()
         return total
 
+    def projection(self, parameter: Tensor) -> Array:
+        """Each row's signed part along the whole gradient G, <g_t, G> / |G|: (uses,), in float64.
+
+        They add up to |G| exactly (norms do not add); zeros where G is 0. A row of a matrix product's
+        is <x_t G^T, d_t> and never formed.
+
+        >>> import tinygrad_rnn as tg
+        >>> rnn = tg.nn.RNN(2, 3)
+        >>> ledger = rnn(tg.ones(4, 1, 2))[0].sum().backward(ledger=True)
+        >>> parts, G = ledger.projection(rnn.weight_hh_l0), rnn.weight_hh_l0.grad
+        >>> bool(np.isclose(parts.sum(), np.linalg.norm(G)))
+        True
+        """
+        rows = self._rows(parameter)
+        whole = self._sum(rows)
+        length = float(np.linalg.norm(whole))
+        if not length:
+            return np.zeros(len(rows))
+        return np.array([row.along(whole) for row in rows]) / length
+
+    def cancellation(self, parameter: Tensor) -> float:
+        """The share of what the steps say that cancels in the sum: 1 - |sum g_t| / sum |g_t|, in 0 .. 1.
+
+        0 where all steps agree, near 1 where they contradict each other; 0 if all rows are 0.
+        """
+        said = float(self.norms(parameter).sum())
+        whole = float(np.linalg.norm(self._sum(self._rows(parameter))))
+        return max(0.0, 1.0 - whole / said) if said else 0.0
+
+    def to_dataframe(self) -> Any:
+        """A pandas DataFrame with a row a use: parameter, step, op, norm, projection.
+
+        ``parameter`` is the Parameter's own name (its dotted name is the graph's to know), or w1, w2 ...
+        Raises ImportError where pandas is missing.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError(
+                "to_dataframe needs pandas, which is not installed: `pip install pandas`"
+            ) from error
+        columns: dict[str, list[Any]] = {
+            name: [] for name in ("parameter", "step", "op", "norm", "projection")
+        }
+        for k, entries in enumerate(self._entries.values(), 1):
+            rows = sorted(entries, key=_by_step)
+            whole = self._sum(rows)
+            length = float(np.linalg.norm(whole))
+            for row in rows:
+                columns["parameter"].append(row.node.parents[row.operand].name or f"w{k}")
+                columns["step"].append(row.step)
+                columns["op"].append(row.node.op.name)
+                columns["norm"].append(row.norm())
+                columns["projection"].append(row.along(whole) / length if length else 0.0)
+        frame = pandas.DataFrame(columns)
+        frame["step"] = frame["step"].astype("Int64")
+        return frame
+
+    @staticmethod
+    def _sum(rows: list[Entry]) -> Array:
+        """The sum of rows in float64, one row at a time."""
+        whole = rows[0].contribution().astype(np.float64)
+        for row in rows[1:]:
+            whole += row.contribution()
+        return whole
+
     def __repr__(self) -> str:
         uses = sum(map(len, self._entries.values()))
         return f"<Ledger: {len(self)} Parameters, {uses:,} uses>"
+
+
+def _by_step(row: Entry) -> tuple[bool, int, int]:
+    """In the order of the steps, uses outside time last."""
+    return row.step is None, row.step or 0, row.node.number
 
 
 def _plain(value: Any) -> Any:

@@ -79,6 +79,10 @@ class GateRecord:
     def __contains__(self, name: str) -> bool:
         return name in self._values
 
+    def is_gate(self, name: str) -> bool:
+        """Whether a value is a sigmoid gate, between 0 and 1."""
+        return name in self._squashed
+
     def saturation(self, low: float = 0.05, high: float = 0.95) -> dict[str, float]:
         """For each sigmoid gate the share of its values outside ``low`` to ``high``.
 

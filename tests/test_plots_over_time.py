@@ -1,0 +1,61 @@
+"""The plots with time on an axis show the values that they are given."""
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn
+
+pytest.importorskip("matplotlib")
+from tinygrad_rnn.drawing.plots import figure_svg
+from tinygrad_rnn.drawing.plots_over_time import (
+    plot_credit,
+    plot_gates,
+    plot_memory,
+    plot_training_parts,
+)
+
+
+def test_memory_shows_each_curve():
+    figure = plot_memory({"RNN": [1.0, 0.1, 0.0], "LSTM": [1.0, 0.9, 0.8]})
+    (axes,) = figure.axes
+    assert [line.get_label() for line in axes.lines] == ["RNN", "LSTM"]
+    np.testing.assert_array_equal(axes.lines[1].get_ydata(), [1.0, 0.9, 0.8])
+    assert np.isnan(axes.lines[0].get_ydata()[2])  # 0 has no place on a logarithmic axis
+    assert axes.get_yscale() == "log"
+
+
+def test_credit_shows_zero_as_nothing():
+    matrix = np.tril(np.full((4, 4), 0.5))
+    figure = plot_credit(matrix)
+    shown = figure.axes[0].images[0].get_array()
+    np.testing.assert_array_equal(np.ma.getmaskarray(np.ma.masked_invalid(shown)), matrix == 0)
+    assert figure_svg(figure) == figure_svg(plot_credit(matrix))
+    with pytest.raises(ValueError, match="two axes"):
+        plot_credit([1.0])
+
+
+def test_training_has_a_column_a_step():
+    figure = plot_training_parts([[0.1, 1.0], [0.2, 1.0], [0.3, 1.0]])
+    assert figure.axes[0].images[0].get_array().shape == (2, 3)
+    assert figure.axes[0].get_xlim() == (0.5, 3.5)
+    with pytest.raises(ValueError, match="same T"):
+        plot_training_parts([[0.1], [0.1, 0.2]])
+
+
+def test_gates_have_their_scales():
+    tg.manual_seed(0)
+    lstm = nn.LSTM(2, 3)
+    with nn.record_gates(lstm) as gates:
+        lstm(tg.randn(6, 2, 2))
+    figure = plot_gates(gates, ["f", "c"], sequence=1)
+    forget, cell = (axes.images[0] for axes in figure.axes if axes.images)
+    assert forget.get_clim() == (0, 1)
+    assert cell.get_clim()[0] == -cell.get_clim()[1]
+    np.testing.assert_allclose(forget.get_array(), gates["f"][:, 1].T)
+    assert gates.is_gate("f")
+    assert not gates.is_gate("c")
+    every = [axes.get_title("left") for axes in plot_gates(gates).axes if axes.images]
+    assert every == ["i", "f", "g", "o", "c", "h"]  # not z, which has four rows a unit
+    with pytest.raises(KeyError, match="no value 'q'"):
+        plot_gates(gates, ["q"])
