@@ -8,7 +8,7 @@ what they mean in PyTorch; ``dim`` / ``axis`` and ``keepdim`` / ``keepdims`` are
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from . import autograd
 from .autograd import Array, Leaf, Node, state
 from .ops import elementwise as e
 from .ops import indexing, products, reductions, row, shapes
+
+if TYPE_CHECKING:
+    from .graphs.replay import BackwardStep
 
 Axis = int | Sequence[int] | None
 
@@ -212,7 +215,7 @@ class Tensor:
         autograd.backward(self, gradient, observer=book.note, create_graph=create_graph)
         return book
 
-    def backward_steps(self, gradient: Any = None) -> Any:
+    def backward_steps(self, gradient: Any = None) -> Iterator[BackwardStep]:
         """``backward(gradient)`` one node at a time: yields what arrived at each and what it sent on.
 
         Nodes come in the order of the backward pass, latest first. ``grad`` is added to, with the same
