@@ -14,7 +14,7 @@ from tinygrad_rnn.demo import contributions, prediction, question, run_demo
 from tinygrad_rnn.demo.forecaster import Forecaster, Trained, train
 from tinygrad_rnn.demo.page import Page, inline
 from tinygrad_rnn.demo.report import Report, as_table, sparkline, wrapped
-from tinygrad_rnn.drawing import plots, render
+from tinygrad_rnn.drawing import plot_style, plots, render
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ def book():
 
 def test_plots_are_the_same_bytes_and_need_no_background():
     def svg():
-        return plots.figure_svg(plots.plot_history({"a": [1.0, 0.1], "b": [0.5, 0.2]}))
+        return plot_style.figure_svg(plots.plot_history({"a": [1.0, 0.1], "b": [0.5, 0.2]}))
 
     first = svg()
     assert first == svg()

@@ -7,7 +7,7 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 
 pytest.importorskip("matplotlib")
-from tinygrad_rnn.drawing.plots import figure_svg
+from tinygrad_rnn.drawing.plot_style import figure_svg
 from tinygrad_rnn.drawing.plots_over_time import (
     plot_credit,
     plot_gates,

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import nn
 from ..data import sunspots
-from ..drawing import plots
+from ..drawing import plot_style, plots
 from ..graphs import Ledger
 from ..tensors import Tensor
 from .forecaster import FIRST, LAST_TESTED, LAST_TRAINED, Trained
@@ -167,7 +167,7 @@ def _figure(
         figure = plots.plot_contributions(
             ledger, shared, measure=measure, times=years, xlabel="year"
         )
-        svg = plots.figure_svg(figure)
+        svg = plot_style.figure_svg(figure)
     except ImportError as error:
         report.missing(error)
         lines = []

@@ -1,12 +1,7 @@
-"""Plots of what was trained and measured, in the house palette; matplotlib is imported when used.
-
-Backgrounds are transparent and every colour is legible on white and on black, so that one file serves
-light pages, dark pages and paper. Nothing here touches pyplot or its global state.
-"""
+"""Plots of what was trained and measured, in the house palette (``plot_style``)."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import style
+from .plot_style import GRADIENT, LOOKS, house_style, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,44 +18,7 @@ if TYPE_CHECKING:
     from ..graphs.ledger import Ledger
     from ..tensors import Tensor
 
-WIDTH = 7.2  # inches: a column of paper, and of a page
-GRADIENT = "#B0509A"
 MEASURES = ("norm", "projection")
-RULES: dict[str, Any] = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["Helvetica", "Arial", "Liberation Sans", "DejaVu Sans"],
-    "font.size": 9,
-    "text.color": style.PLAIN,
-    "axes.labelcolor": style.PLAIN,
-    "axes.edgecolor": style.PLAIN,
-    "axes.titlesize": 9.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.facecolor": "none",
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "axes.grid.axis": "y",
-    "grid.color": style.PLAIN,
-    "grid.alpha": 0.22,
-    "grid.linewidth": 0.7,
-    "xtick.color": style.PLAIN,
-    "ytick.color": style.PLAIN,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
-    "figure.facecolor": "none",
-    "savefig.facecolor": "none",
-    "legend.frameon": False,
-    "svg.hashsalt": "tinygrad_rnn",
-}
-# Lines tell themselves apart by dash as well as by colour.
-LOOKS: tuple[dict[str, Any], ...] = (
-    {"color": style.H.stroke, "linewidth": 1.9},
-    {"color": style.C.stroke, "linewidth": 1.5, "linestyle": (0, (4.5, 1.8))},
-    {"color": style.ORANGE, "linewidth": 1.4, "linestyle": (0, (1.2, 1.4))},
-    {"color": GRADIENT, "linewidth": 1.4, "linestyle": (0, (6, 1.5, 1.2, 1.5))},
-)
 
 
 def plot_forecast(
@@ -84,8 +43,8 @@ def plot_forecast(
     for name, made in forecasts.items():
         if np.shape(made) != came.shape:
             raise ValueError(f"forecast {name!r} has shape {np.shape(made)}, expected {came.shape}")
-    figure, (axes,) = _figure(1, 1, height=2.9)
-    with _rules():
+    figure, (axes,) = new_figure(1, 1, height=2.9)
+    with house_style():
         dots: dict[str, Any] = {"marker": "o", "markersize": 3.4} if len(x) <= 80 else {}
         axes.plot(x, came, color=style.PLAIN, linewidth=1.1, label="what came", **dots)
         for k, (name, made) in enumerate(forecasts.items()):
@@ -108,8 +67,8 @@ def plot_history(losses: Mapping[str, ArrayLike] | ArrayLike, *, ylabel: str = "
     1
     """
     series: Mapping[str, Any] = losses if isinstance(losses, Mapping) else {"": losses}
-    figure, (axes,) = _figure(1, 1, height=2.1)
-    with _rules():
+    figure, (axes,) = new_figure(1, 1, height=2.1)
+    with house_style():
         for k, (name, values) in enumerate(series.items()):
             count = len(np.asarray(values))
             axes.plot(range(1, count + 1), values, label=name, **LOOKS[k % len(LOOKS)])
@@ -151,8 +110,8 @@ def plot_contributions(
     parts = {name: _parts(ledger, p, measure) for name, p in parameters.items()}
     columns = 2 if len(parts) > 1 else 1
     rows = -(-len(parts) // columns)
-    figure, panels = _figure(rows, columns, height=0.35 + 1.55 * rows, sharex=True)
-    with _rules():
+    figure, panels = new_figure(rows, columns, height=0.35 + 1.55 * rows, sharex=True)
+    with house_style():
         for axes, (name, (steps, sizes)) in zip(panels, parts.items(), strict=False):
             x = [s + 1 if times is None else times[s] for s in steps]
             axes.set_title(name, color=style.ORANGE)
@@ -173,46 +132,7 @@ def plot_contributions(
     return figure
 
 
-def figure_svg(figure: Figure) -> str:
-    """A Figure as SVG text: the same bytes for the same figure.
-
-    >>> from tinygrad_rnn.drawing.plots import figure_svg, plot_history
-    >>> "<svg" in figure_svg(plot_history([1.0, 0.5]))
-    True
-    """
-    out = io.StringIO()
-    with _rules():
-        figure.savefig(out, format="svg", metadata={"Date": None})
-    return out.getvalue()
-
-
-# ---- what the plots share -----------------------------------------------------------------------
-
-
-def _matplotlib() -> Any:
-    try:
-        import matplotlib.colors
-        import matplotlib.ticker
-    except ImportError as error:
-        raise ImportError(
-            "plots need matplotlib, which is not installed: `pip install matplotlib`"
-        ) from error
-    return matplotlib
-
-
-def _rules() -> Any:
-    return _matplotlib().rc_context(RULES)
-
-
-def _figure(
-    rows: int, columns: int, height: float, sharex: bool = False
-) -> tuple[Figure, list[Axes]]:
-    with _rules():
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
-        panels = figure.subplots(rows, columns, sharex=sharex, squeeze=False)
-    return figure, list(panels.ravel())
+# ---- the parts of a panel ------------------------------------------------------------------------
 
 
 def _parts(ledger: Ledger, parameter: Tensor, measure: str) -> tuple[list[int], Any]:

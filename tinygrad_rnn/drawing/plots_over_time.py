@@ -1,6 +1,6 @@
 """Plots with time on an axis: how far back a layer remembers, who says what about which step, what gates did.
 
-The look is that of ``plots``; matplotlib is imported when used.
+The look is that of ``plot_style``; matplotlib is imported when used.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import style
-from .plots import GRADIENT, LOOKS, _figure, _matplotlib, _rules
+from .plot_style import GRADIENT, LOOKS, house_style, matplotlib_or_error, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,8 +33,8 @@ def plot_memory(curves: Mapping[str, ArrayLike] | ArrayLike) -> Figure:
     1
     """
     series: Mapping[str, Any] = curves if isinstance(curves, Mapping) else {"": curves}
-    figure, (axes,) = _figure(1, 1, height=2.6)
-    with _rules():
+    figure, (axes,) = new_figure(1, 1, height=2.6)
+    with house_style():
         for k, (name, values) in enumerate(series.items()):
             curve = np.asarray(values)
             shown = np.where(curve > 0, curve, np.nan)
@@ -58,7 +58,7 @@ def plot_credit(matrix: ArrayLike) -> Figure:
     >>> len(plot_credit([[1.0, 0.0], [0.5, 1.0]]).axes)  # the map and its ramp
     2
     """
-    figure, (axes,) = _figure(1, 1, height=3.4)
+    figure, (axes,) = new_figure(1, 1, height=3.4)
     _heat(figure, axes, matrix, "norm of the part", log=True)
     axes.set_xlabel("used at time step t")
     axes.set_ylabel("loss")
@@ -78,7 +78,7 @@ def plot_training_parts(rows: Sequence[ArrayLike]) -> Figure:
     """
     if len({np.shape(row) for row in rows}) != 1:
         raise ValueError("the rows of a heat map over training must all have the same T")
-    figure, (axes,) = _figure(1, 1, height=2.8)
+    figure, (axes,) = new_figure(1, 1, height=2.8)
     _heat(
         figure, axes, np.stack([np.asarray(row) for row in rows], 1), "norm of the part", log=True
     )
@@ -106,10 +106,10 @@ def plot_gates(record: GateRecord, names: Sequence[str] | None = None, sequence:
     if names is None:
         units = min(map(len, values.values()), default=0)
         values = {name: shown for name, shown in values.items() if len(shown) == units}
-    figure, panels = _figure(len(values), 1, height=0.5 + 1.15 * len(values), sharex=True)
+    figure, panels = new_figure(len(values), 1, height=0.5 + 1.15 * len(values), sharex=True)
     for axes, (name, shown) in zip(panels, values.items(), strict=True):
         _heat(figure, axes, shown, "", gate=record.is_gate(name))
-        with _rules():
+        with house_style():
             axes.set_title(name, color=style.PLAIN)
         axes.set_ylabel("unit")
     panels[-1].set_xlabel("time step t")
@@ -129,8 +129,8 @@ def _heat(
     shown = np.asarray(values, np.float64)
     if shown.ndim != 2:
         raise ValueError(f"a heat map needs two axes, and this has shape {shown.shape}")
-    colors = _matplotlib().colors
-    with _rules():
+    colors = matplotlib_or_error().colors
+    with house_style():
         rows, columns = shown.shape
         look: dict[str, Any]
         if log:
@@ -169,7 +169,9 @@ def _heat(
         axes.grid(False)
         for along, count in ((axes.xaxis, columns), (axes.yaxis, rows)):
             along.set_major_locator(
-                _matplotlib().ticker.MaxNLocator(nbins=min(count, 8), integer=True, min_n_ticks=1)
+                matplotlib_or_error().ticker.MaxNLocator(
+                    nbins=min(count, 8), integer=True, min_n_ticks=1
+                )
             )
         bar = figure.colorbar(image, ax=axes, pad=0.015, aspect=24)
         bar.outline.set_visible(False)
