@@ -98,14 +98,17 @@ def test_ledger_of_every_kind_of_use():
     assert "uses" in repr(ledger)
 
 
-def test_ledger_leaves_the_gradients_as_they_are():
+@pytest.mark.parametrize("compiled", [False, True])
+def test_ledger_leaves_the_gradients_as_they_are(compiled):
     layers = [nn.LSTM(2, 3) for _ in range(2)]
+    layers[0].compiled = layers[1].compiled = compiled
     layers[1].load_state_dict(layers[0].state_dict())
     x = tg.tensor(numbers((5, 2, 2)), dtype=tg.float32)
     for layer, flag in zip(layers, (False, True), strict=True):
         layer(x)[0].sum().backward(ledger=flag)
     for p, q in zip(layers[0].parameters(), layers[1].parameters(), strict=True):
-        np.testing.assert_array_equal(p.grad.numpy(), q.grad.numpy())
+        off = np.abs(p.grad.numpy() - q.grad.numpy()).max() / np.abs(q.grad.numpy()).max()
+        assert off <= (1e-6 if compiled else 0)  # op by op the same bits
 
 
 def test_ledger_rows_last_after_the_gradients_change():

@@ -106,6 +106,7 @@ class _State(threading.local):
     recording: bool = True
     place: Place = NOWHERE
     watch: Any = None  # the open detect_anomaly context
+    tracer: Any = None  # who records a cell's step in order to compile it
 
 
 state = _State()
@@ -185,7 +186,8 @@ def is_grad_enabled() -> bool:
 
 # ---- nodes ----------------------------------------------------------------------------------
 
-_next_number = count().__next__
+STRIDE = 1 << 32  # room between two numbers for the nodes that one folded node stands for
+_next_number = count(0, STRIDE).__next__
 
 
 class Node:
@@ -229,6 +231,54 @@ class Node:
         self.number = _next_number()
         self.name: str | None = None
         self.retained: list[Any] | None = None
+
+
+class Folded(Node):
+    """A result of many recorded ops that ran as one: a compiled layer's output.
+
+    ``inner`` is the short way: an item of the one node that gradients pass through. Whoever reads ``op``,
+    ``parents``, ``saved`` or ``out`` reads what was folded, recorded when first looked at.
+    """
+
+    __slots__ = ("__weakref__", "inner", "unfold")
+
+    def __init__(self, inner: Node, unfold: Callable[[], None]) -> None:
+        self.inner = inner
+        self.unfold: Callable[[], None] | None = unfold
+        self.shape, self.dtype = inner.shape, inner.dtype
+        self.number, self.place = inner.number, inner.place
+        self.name, self.retained = None, None
+
+    def become(self, node: Node) -> None:
+        """Take the place of a node that was recorded."""
+        for slot in ("op", "parents", "saved", "out", "place"):
+            getattr(Node, slot).__set__(self, getattr(node, slot))
+        self.number, self.name, self.unfold = node.number, self.name or node.name, None
+
+
+def short_way(node: Any) -> Any:
+    """The node that gradients pass through: of a folded one the short way."""
+    return node.inner if node.__class__ is Folded else node
+
+
+def _unfolding(slot: str) -> property:
+    """A node's attribute that is there once the node has been unfolded."""
+    plain = getattr(Node, slot)
+
+    def read(node: Folded) -> Any:
+        if node.unfold is not None:
+            node.unfold()
+        return plain.__get__(node)
+
+    def write(node: Folded, value: Any) -> None:
+        read(node)
+        plain.__set__(node, value)
+
+    return property(read, write)
+
+
+for _slot in ("op", "parents", "saved", "out"):
+    setattr(Folded, _slot, _unfolding(_slot))
 
 
 class _Source:
@@ -430,6 +480,9 @@ def flow(
             if not recorded:
                 owned.add(k)
 
+    unfolded = recorded or observer is not None
+    if unfolded:
+        reachable([node for node, _ in roots])  # looks at every node: none is folded from here on
     for node, g in roots:
         arrive(node, g)
 
@@ -439,11 +492,14 @@ def flow(
             break
         node = nodes.pop(k)
         g = grads.pop(k)
+        whole = node
+        if node.__class__ is Folded and not unfolded:
+            node = node.inner
         op = node.op
         if recorded and g.__class__ is list and (op is None or not op.several):
             g = _gathered(g, node)
-        if op is None or node.retained is not None or (wanted is not None and -k in wanted):
-            reached[-k] = (node, g, k in owned)
+        if op is None or whole.retained is not None or (wanted is not None and -k in wanted):
+            reached[-k] = (whole, g, k in owned)
             if op is None:
                 continue
         if op.several:

@@ -16,6 +16,7 @@ from .autograd import (
     at_place,
     enable_grad,
     flow,
+    short_way,
     state,
 )
 from .nn import naming
@@ -187,7 +188,7 @@ class _Segment:
 
 def _inside(outputs: list[Tensor], start: int) -> list[Any]:
     """The nodes made since ``start`` that the outputs were computed from."""
-    stack = [t._node for t in outputs if t._node.number > start]
+    stack = [short_way(t._node) for t in outputs if t._node.number > start]
     seen = {id(node) for node in stack}
     found = []
     while stack:
@@ -198,7 +199,7 @@ def _inside(outputs: list[Tensor], start: int) -> list[Any]:
                 "which would never arrive: make it outside"
             )
         found.append(node)
-        for parent in node.parents:
+        for parent in map(short_way, node.parents):
             if parent.needs and parent.number > start and id(parent) not in seen:
                 seen.add(id(parent))
                 stack.append(parent)

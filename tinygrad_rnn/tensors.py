@@ -242,17 +242,23 @@ class Tensor:
 
     def numpy(self) -> Array:
         """The values as a read-only view."""
+        if state.tracer is not None:
+            state.tracer.looks('numpy()')
         self._data.flags.writeable = False
         return self._data.view()
 
     def item(self) -> Any:
         """The value of a tensor of one element, as a Python number."""
+        if state.tracer is not None:
+            state.tracer.looks('item()')
         if self._data.size != 1:
             raise ValueError(f"item() needs one element, and this has shape {self.shape}")
         return self._data.item()
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
+        if state.tracer is not None:
+            state.tracer.looks('tolist()')
         return self._data.tolist()
 
     def __float__(self) -> float:
@@ -262,9 +268,13 @@ class Tensor:
         return int(self.item())
 
     def __index__(self) -> int:
+        if state.tracer is not None:
+            state.tracer.looks('int()')
         return int(self._data.__index__())
 
     def __bool__(self) -> bool:
+        if state.tracer is not None:
+            state.tracer.looks('its truth')
         if self._data.size != 1:
             raise ValueError(
                 f"the truth of a tensor of shape {self.shape} is ambiguous: use .any() or .all()"
@@ -282,12 +292,16 @@ class Tensor:
         return iter(self.unbind(0))
 
     def __contains__(self, value: Any) -> bool:
+        if state.tracer is not None:
+            state.tracer.looks('in')
         return bool((self._data == _plain(value)).any())
 
     def __hash__(self) -> int:
         return id(self)
 
     def __repr__(self) -> str:
+        if state.tracer is not None:
+            state.tracer.looks('repr')
         body = np.array2string(self._data, precision=4, separator=", ", prefix="tensor(")
         if self.dtype not in (row.default_dtype, np.dtype(np.int64), np.dtype(bool)):
             body += f", dtype={self.dtype}"
@@ -473,7 +487,10 @@ class Tensor:
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
     def __invert__(self) -> Tensor:
-        return Tensor._wrap(~self._data, None)
+        result = Tensor._wrap(~self._data, None)
+        if state.tracer is not None:
+            state.tracer.compared("invert", result, (self,))
+        return result
 
     def __getitem__(self, index: Any) -> Tensor:
         return indexing.getitem(self, _index(index))
@@ -1090,7 +1107,7 @@ def _rebuilt(kind: Any, data: Array, requires_grad: bool) -> Tensor:
 
 
 def _compared(ufunc: Any, a: Any, b: Any) -> Any:
-    b = _plain(b)
+    given, b = b, _plain(b)
     if not isinstance(b, (np.ndarray, np.generic, *row.NUMBERS)):
         try:
             b = np.asarray(b)
@@ -1098,7 +1115,10 @@ def _compared(ufunc: Any, a: Any, b: Any) -> Any:
             return NotImplemented
         if b.dtype.kind not in "fiub":
             return NotImplemented
-    return Tensor._wrap(np.asarray(ufunc(a._data, b)), None)
+    result = Tensor._wrap(np.asarray(ufunc(a._data, b)), None)
+    if state.tracer is not None:
+        state.tracer.compared(ufunc.__name__, result, (a, given))
+    return result
 
 
 def _index(index: Any) -> Any:

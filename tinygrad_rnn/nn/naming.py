@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from ..autograd import Constant, Place, state
+from ..autograd import Constant, Node, Place, state
 from ..ops.row import constant
 from ..tensors import Tensor, as_tensor
 
@@ -34,7 +34,7 @@ def name_all(**values: Tensor) -> None:
     """Name the recorded ones among some values: ``name_all(i=i, f=f)``."""
     for label, tensor in values.items():
         node = tensor._node
-        if node is not None and node.op is not None:
+        if isinstance(node, Node):
             node.name = label
         for listener in _now.listeners:
             listener(label, tensor)

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..autograd import Call, Leaf, Place, state
+from ..autograd import Call, Leaf, Node, Place, state
 from ..functions import cat, stack
 from ..ops.elementwise import where
 from ..random import generator_or_default
@@ -77,7 +77,7 @@ def apply_step(
             )
         for name, tensor in parts(result[1], names):
             node = tensor._node
-            if node is None or node.op is None:
+            if not isinstance(node, Node):
                 tensor._tag = step
             elif node.name is None:
                 node.name = name
@@ -145,6 +145,53 @@ class Loop:
     generator: Any = None
 
 
+def run_compiled(
+    layer: Any,
+    x: Tensor,
+    time_axis: int,
+    stages: list[tuple[list[tuple[Module, Any, bool]], float]],
+    lengths: Any,
+    first_step: int,
+    recorded: Callable[[], tuple[Tensor, list[Any]]],
+    constants: dict[str, Any],
+) -> tuple[Tensor, list[Any]]:
+    """What ``recorded`` returns (outputs, last state of each cell), by compiled loops where they can run.
+
+    ``stages`` are what stands on top of each other: cells with their first state and whether they run
+    backwards, and the rate of the dropout before them.
+    """
+    from ..scan import running
+
+    if not x.shape[time_axis]:
+        raise ValueError(f"{_place()}the sequence has no time steps")
+    why = running.refusal(layer)
+    if why is None:
+        built = [
+            running.Stage([running.Way(c, s, back, constants) for c, s, back in ways], p, layer.generator)
+            for ways, p in stages
+        ]
+        stack = running.Stack(x, time_axis, built, lengths, first_step, recorded)
+        try:
+            result = running.run(stack)
+        except running.Untraceable as reason:
+            why = str(reason)
+        else:
+            layer.__dict__["_ran"] = ""
+            return result
+    layer.__dict__["_ran"] = f"recorded: {why}"
+    return recorded()
+
+
+def explained(layer: Module) -> str:
+    """How a layer's last call ran."""
+    from ..scan import backends
+
+    ran = layer.__dict__.get("_ran")
+    if ran is None:
+        return "not run yet"
+    return f"recorded op by op, {ran.removeprefix('recorded: ')}" if ran else f"compiled, {backends.words()}"
+
+
 class Recurrent(Module):
     """A cell over time: ``output_t, state_t = cell(x_t, state_{t-1})``, the same cell at every step.
 
@@ -174,6 +221,8 @@ class Recurrent(Module):
     >>> y.shape, h.shape
     ((5, 3, 2), (3, 2))
     """
+
+    compiled: bool = True
 
     def __init__(
         self,
@@ -231,23 +280,52 @@ class Recurrent(Module):
             variational=self.variational if self.training else 0.0,
             generator=self.generator,
         )
-        xs = sequence(x, time_axis)
         if self.reverse is None:
-            state = _checked(self.cell, state, batch)
-            outputs, state = self.run(xs, state, loop, constants, batch=batch)
-            return stacked(outputs, time_axis), state
-        if state is not None and not (isinstance(state, (tuple, list)) and len(state) == 2):
+            starts = [state]
+        elif state is None:
+            starts = [None, None]
+        elif isinstance(state, (tuple, list)) and len(state) == 2:
+            starts = list(state)
+        else:
             raise TypeError(
                 f"{_place()}with a reverse cell the state is a pair (forward's, reverse's), "
                 f"got {type(state).__name__}"
             )
-        ahead, back = (None, None) if state is None else state
-        ahead, back = _checked(self.cell, ahead, batch), _checked(self.reverse, back, batch)
-        outputs, ahead = self.run(xs, ahead, loop, constants, batch=batch)
-        loop.label, loop.backwards = "reverse", True
-        others, back = self.run(xs, back, loop, constants, batch=batch, cell=self.reverse)
+        for k, cell in enumerate(self.cells()):
+            starts[k] = _checked(cell, starts[k], batch)
+            if starts[k] is None:
+                starts[k] = initial_state(cell, batch)
+        as_input(x)
+
+        def recorded() -> tuple[Tensor, list[Any]]:
+            return self._recorded(x, starts, time_axis, loop, constants)
+
+        ways = [(cell, s, k == 1) for k, (cell, s) in enumerate(zip(self.cells(), starts, strict=True))]
+        if loop.variational:
+            self.__dict__["_ran"] = "recorded: variational dropout is drawn anew at every call"
+            y, finals = recorded()
+        else:
+            y, finals = run_compiled(
+                self, x, time_axis, [(ways, 0.0)], loop.lengths, first_step, recorded, constants
+            )
+        return y, finals[0] if self.reverse is None else tuple(finals)
+
+    def _recorded(
+        self, x: Tensor, starts: list[Any], time_axis: int, loop: Loop, constants: dict[str, Any]
+    ) -> tuple[Tensor, list[Any]]:
+        """The loop op by op: the outputs, and the last state of each cell."""
+        xs = sequence(x, time_axis)
+        outputs, last = self.run(xs, starts[0], loop, constants)
+        if self.reverse is None:
+            return stacked(outputs, time_axis), [last]
+        back = replace(loop, label="reverse", backwards=True)
+        others, first = self.run(xs, starts[1], back, constants, cell=self.reverse)
         joined = [cat([a, b], -1) for a, b in zip(outputs, others, strict=True)]
-        return stacked(joined, time_axis), (ahead, back)
+        return stacked(joined, time_axis), [last, first]
+
+    def explain(self) -> str:
+        """How the layer's last call ran, compiled or recorded op by op, and why."""
+        return explained(self)
 
     def run(
         self,
@@ -256,7 +334,6 @@ class Recurrent(Module):
         loop: Loop,
         constants: dict[str, Any],
         *,
-        batch: int | None = None,
         cell: Module | None = None,
     ) -> tuple[list[Tensor], Any]:
         """The loop itself: the outputs of every step in the order of time, and the last state."""
@@ -264,8 +341,6 @@ class Recurrent(Module):
         steps = len(xs)
         if not steps:
             raise ValueError(f"{_place()}the sequence has no time steps")
-        if state is None:
-            state = initial_state(cell, batch)
         drop_x, drop_h = _masks(loop, xs[0], state)
         run_begins(cell, loop.first_step, steps, loop.lengths)
         outputs: list[Any] = [None] * steps
@@ -373,10 +448,14 @@ def checked_lengths(lengths: Any, batch: int | None, steps: int) -> Any:
     return given
 
 
-def sequence(x: Tensor, time_axis: int = 0) -> Sequence[Tensor]:
-    """The steps of an input; one that asks for a gradient is an input and no Parameter."""
+def as_input(x: Tensor) -> None:
+    """A leaf that enters a recurrent layer as its sequence is an input and no Parameter."""
     if isinstance(x._node, Leaf) and not isinstance(x, Parameter):
         x._node.name, x._node.role = x._node.name or "x", "input"
+
+
+def sequence(x: Tensor, time_axis: int = 0) -> Sequence[Tensor]:
+    """The steps of an input."""
     return x.unbind(time_axis)
 
 

@@ -29,10 +29,13 @@ from .recurrent import (
     Loop,
     Recurrent,
     apply_step,
+    as_input,
     check_features,
     check_floats,
     checked_lengths,
+    explained,
     initial_state,
+    run_compiled,
     sequence,
     stacked,
 )
@@ -49,6 +52,7 @@ class RecurrentLayer(Module):
     """
 
     cell_class: ClassVar[type[Cell]]
+    compiled: bool = True
 
     def __init__(
         self,
@@ -137,6 +141,24 @@ class RecurrentLayer(Module):
         x, batch, time_axis = self._input(input)
         lengths = checked_lengths(lengths, batch, x.shape[time_axis])
         starts = self._states(hx, batch, x.shape[time_axis])
+        as_input(x)
+        ways = 2 if self.bidirectional else 1
+        cells = self.cells()
+        stages = []
+        for k in range(0, len(cells), ways):
+            each = [(cells[k + way], starts[k + way], way == 1) for way in range(ways)]
+            stages.append((each, self.dropout if k and self.training else 0.0))
+
+        def recorded() -> tuple[Tensor, list[Any]]:
+            return self._recorded(x, starts, time_axis, lengths, first_step)
+
+        y, finals = run_compiled(self, x, time_axis, stages, lengths, first_step, recorded, {})
+        return y, self._last(finals)
+
+    def _recorded(
+        self, x: Tensor, starts: list[Any], time_axis: int, lengths: Any, first_step: int
+    ) -> tuple[Tensor, list[Any]]:
+        """All layers op by op: the outputs, and the last state of each cell."""
         xs: Sequence[Tensor] = sequence(x, time_axis)
         ways = 2 if self.bidirectional else 1
         finals: list[Any] = []
@@ -151,7 +173,11 @@ class RecurrentLayer(Module):
                 outputs.append(ys)
                 finals.append(final)
             xs = outputs[0] if ways == 1 else [cat(pair, -1) for pair in zip(*outputs, strict=True)]
-        return stacked(xs, time_axis), self._last(finals)
+        return stacked(xs, time_axis), finals
+
+    def explain(self) -> str:
+        """How the layer's last call ran, compiled or recorded op by op, and why."""
+        return explained(self)
 
     def step(self, x_t: Any, state: Any = None) -> tuple[Tensor, Any]:
         """One time step of all layers: ``y_t, state = layer.step(x_t, state)``, for streams.

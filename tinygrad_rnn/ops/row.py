@@ -96,9 +96,10 @@ class Op:
 
     def filled(self, node: Node, parts: list[Any]) -> list[Any]:
         """The gradients of several outputs, zeros for those that nothing came to."""
+        zeros = np.zeros if state.tracer is None else state.tracer.zeros
         for k, part in enumerate(parts):
             if part is None:
-                parts[k] = np.zeros(node.shape[k], node.dtype)
+                parts[k] = zeros(node.shape[k], node.dtype)
         return parts
 
     def delta(self, node: Node, i: int, g: Any, out: Any, saved: Any) -> Any:

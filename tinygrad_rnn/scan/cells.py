@@ -1,0 +1,190 @@
+"""From a cell to the loops that run it: traced, derived, scheduled, kept for the next call.
+
+A built-in cell is traced once for each configuration. A cell of the user's own may hold Python state,
+draw random numbers, or do something else every time: it is traced again at every call, over two steps
+that must agree, and its loops are found by what the trace says.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..nn import cells as known_cells
+from ..nn.module import Module
+from ..nn.recurrent import mapped, parts
+from ..ops.elementwise import where
+from ..tensors import Tensor
+from . import backends
+from .program import Program
+from .schedule import Schedule
+from .tracing import Shadow, Trace, Untraceable, leaf, trace, tracing
+
+BUILT_IN = frozenset(
+    cell
+    for cell in vars(known_cells).values()
+    if isinstance(cell, type) and issubclass(cell, known_cells.Cell)
+)
+_lock = threading.RLock()
+_loops: dict[Any, Compiled] = {}
+_configurations: dict[Any, Compiled] = {}
+MOST = 256  # programs that are remembered; the oldest go
+
+
+class Compiled:
+    """A cell's loops, for one trace: with derivatives made when the first call asks for them."""
+
+    def __init__(self, signature: Any, retrace: Callable[[], Trace], like: Any) -> None:
+        self.signature = signature
+        self._retrace = retrace
+        self._runners: dict[Any, Any] = {}
+        self.same = like  # for each part of the state, the first part that is the same tensor
+
+    def loops(self, derive: bool, wanted: tuple[str, ...], rows: int) -> Any:
+        """The loops of a back end; with gradients of ``wanted`` roles if ``derive``."""
+        key = (derive, wanted, rows == 1)
+        found = self._runners.get(key)
+        if found is None:
+            with _lock, tracing():
+                program = Program(self._retrace(), derive, wanted)
+            found = self._runners[key] = backends.loops(Schedule(program), rows)
+        return found
+
+
+def compiled(
+    cell: Module, x: Any, state: Any, live: Any, constants: dict[str, Any]
+) -> tuple[Compiled, list[Tensor]]:
+    """The loops of a cell on inputs like these, and the tensors that are the same at every step.
+
+    ``x`` is (time, batch, features) as an array, ``state`` a nesting of tensors, ``live`` (time, batch, 1)
+    or None. Raises Untraceable with the reason where the cell cannot be compiled.
+    """
+    shared = [t for t in constants.values() if isinstance(t, Tensor)]
+    if len(shared) != len(constants):
+        raise Untraceable("a keyword argument of the call is no tensor")
+    if type(cell) in BUILT_IN and not constants and not callable(vars(cell).get("step")):
+        key = _configuration(cell, x, state, live)
+        found = _configurations.get(key)
+        if found is None:
+            found = _trace_twice(cell, x, state, live, constants)[0]
+            _remember(_configurations, key, found)
+        return found, list(cell.parameters())
+    return _trace_twice(cell, x, state, live, constants)
+
+
+def _configuration(cell: Any, x: Any, state: Any, live: Any) -> Any:
+    """What a built-in cell's equations depend on."""
+    plain = tuple(
+        (k, v) for k, v in vars(cell).items() if isinstance(v, (bool, int, float, str)) and k != "training"
+    )
+    shapes = tuple((n, p.shape, p.dtype.char) for n, p in cell.named_parameters())
+    states = tuple((t.shape, t.dtype.char) for _, t in parts(state))
+    return (type(cell), plain, shapes, x.shape[1:], x.dtype.char, states, live is not None)
+
+
+def _trace_twice(
+    cell: Module, x: Any, state: Any, live: Any, constants: dict[str, Any]
+) -> tuple[Compiled, list[Tensor]]:
+    """Trace two steps, which must agree, and find or make the loops of what they say."""
+    with _lock, tracing() as tracer:
+        try:
+            shadow = Shadow(cell)
+            step = _Step(shadow, x, state, live, constants)
+            first = trace(step, step.inputs(), tracer)
+            if len(x) > 1:
+                step.advance(x[1], None if live is None else live[1])
+                second = trace(step, step.inputs(), tracer)
+                if first.signature != second.signature:
+                    raise Untraceable("two steps of it recorded different operations or numbers")
+            changed = shadow.changed()
+            if changed:
+                raise Untraceable(changed)
+        except Untraceable:
+            raise
+        except Exception as error:
+            raise Untraceable(f"tracing it raised {type(error).__name__}: {error}") from error
+    found = _loops.get(first.signature)
+    if found is None:
+        found = Compiled(first.signature, lambda: first, step.same)
+        _remember(_loops, first.signature, found)
+    return found, [*shadow.tensors, *constants.values()]
+
+
+def _remember(table: dict[Any, Compiled], key: Any, value: Compiled) -> None:
+    while len(table) >= MOST:
+        del table[next(iter(table))]
+    table[key] = value
+
+
+class _Step:
+    """One step of the shadow on leaves of its own; called, it gives the output and the new state."""
+
+    def __init__(
+        self, shadow: Shadow, x: Any, state: Any, live: Any, constants: dict[str, Any]
+    ) -> None:
+        self.shadow = shadow
+        self.constants = {k: leaf(t._data) for k, t in constants.items()}
+        self.state = mapped(lambda t: leaf(t._data), state)
+        self.x = leaf(x[0])
+        self.live = None if live is None else leaf(live[0])
+        self.result: Any = None
+        self.same: list[int] = []
+
+    def inputs(self) -> dict[str, Any]:
+        """The nodes of the inputs by their roles."""
+        roles = {"x": self.x._node}
+        if self.live is not None:
+            roles["live"] = self.live._node
+        for k, (_, t) in enumerate(parts(self.state)):
+            if t.dtype.kind != "f" and t.dtype.kind != "c":
+                raise Untraceable(f"its state holds {t.dtype}")
+            roles[f"s{k}"] = t._node
+        weights = [*self.shadow.leaves, *(t._node for t in self.constants.values())]
+        roles.update({f"w{k}": node for k, node in enumerate(weights)})
+        return roles
+
+    def advance(self, x: Any, live: Any) -> None:
+        """The next step: its input, and the state that the last one left."""
+        self.state = mapped(lambda t: leaf(t._data), self.result)
+        self.x = leaf(x)
+        self.live = None if live is None else leaf(live)
+
+    def __call__(self) -> list[Tensor]:
+        cell = self.shadow.cell
+        x, live = self.x, self.live
+        if live is not None:
+            for t in (x, *(t for _, t in parts(self.state))):
+                if t.ndim != live.ndim:
+                    raise Untraceable("with lengths its input and state must be (batch, features)")
+            x = where(live, x, 0.0)
+        output, new = getattr(cell, "step", cell)(x, self.state, **self.constants)
+        if not isinstance(output, Tensor):
+            raise Untraceable("its output is no tensor")
+        before, after = ([(n, t.shape) for n, t in parts(s)] for s in (self.state, new))
+        if before != after:
+            raise Untraceable("the new state has other names or shapes than the old one")
+        leaves = [t for _, t in parts(new)]
+        self.same = [next(i for i, u in enumerate(leaves) if u is t) for t in leaves]
+        if live is not None:
+            if output.ndim != live.ndim:
+                raise Untraceable("with lengths its output must be (batch, features)")
+            output = where(live, output, 0.0)
+            new = mapped(lambda a, b: where(live, a, b), new, self.state)
+        self.result = new
+        outputs = [output, *(t for _, t in parts(new))]
+        for t in outputs:
+            if t.dtype != self.x.dtype:
+                raise Untraceable(f"it computes {t.dtype} from {self.x.dtype}")
+        return outputs
+
+
+def same_floats(arrays: list[Any]) -> bool:
+    """Whether arrays are all float32 or all float64."""
+    kinds = {a.dtype.char for a in arrays}
+    return len(kinds) == 1 and kinds <= {"f", "d"}
+
+
+__all__ = ["Compiled", "Untraceable", "compiled", "np", "same_floats"]

@@ -1,0 +1,380 @@
+"""A traced step and its derivative as two straight programs over numbered values.
+
+The forward program is the trace; the backward program is what the engine itself records when it
+derives the trace with ``create_graph``, so no derivative is written down a second time. Both share one
+list of values in the order of computation. On the way in, values are put into a small normal form:
+products with weights become ``dot``, weight gradients ``outer``, parts ``slice`` and ``concat``, equal
+values are one, and what is added up is sorted so that what depends on no state stands together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Leaf, Literal, flow
+from ..tensors import Tensor
+from .tracing import Trace, constants, in_order, row_name, unhashed
+
+# What a value depends on.
+STEP, STATE, SEED = 1, 2, 4
+
+ELEMENTWISE = frozenset(
+    "add sub mul div pow maximum minimum where neg abs sign sqrt exp expm1 log log1p sin cos tanh "
+    "sigmoid relu softplus silu leaky_relu elu normal_cdf gelu gelu_by_tanh clip equal not_equal less "
+    "less_equal greater greater_equal bitwise_and bitwise_or bitwise_xor invert".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value of a step: the op that makes it, of which values, with which constants."""
+
+    op: str
+    args: tuple[int, ...]
+    consts: tuple[Any, ...]
+    shape: tuple[int, ...]
+    dtype: str
+
+
+class Program:
+    """The values of one step, what goes in, what comes out, and the gradients of what went in.
+
+    Roles: ``x``, ``live`` (which sequences still run), ``s0``, ``s1`` ... (the state), ``w0`` ... (what is
+    the same at every step); ``dy`` and ``ds0`` ... are the gradients that come in, ``gradients`` maps the
+    role of an input to the value of its gradient.
+    """
+
+    def __init__(self, trace: Trace, derive: bool, wanted: Sequence[str] = ()) -> None:
+        self.values: list[Value] = []
+        self.depends: list[int] = []
+        self._known: dict[Any, int] = {}
+        self._of: dict[int, int] = {}
+        self.inputs: dict[str, int] = {}
+        self.gradients: dict[str, int] = {}
+        for role, node in trace.inputs.items():
+            self._input(role, node)
+        for node in trace.nodes:
+            self._lower(node)
+        self.outputs = [self._of[id(node)] for node in trace.outputs]
+        self.forward = len(self.values)  # values from here on belong to backward
+        if derive:
+            self._derive(trace, wanted)
+
+    @property
+    def y(self) -> int:
+        """The output of the step."""
+        return self.outputs[0]
+
+    @property
+    def states(self) -> list[int]:
+        """The new state."""
+        return self.outputs[1:]
+
+    def _input(self, role: str, node: Any) -> None:
+        depends = {"x": STEP, "l": STEP, "s": STATE, "d": SEED}.get(role[0], 0)
+        self._of[id(node)] = self._enter(Value("input", (), (role,), node.shape, node.dtype.char), depends)
+        self.inputs[role] = self._of[id(node)]
+
+    # ---- from nodes to values
+
+    def _derive(self, trace: Trace, wanted: Sequence[str]) -> None:
+        """Run the engine's backward over the trace, recorded, and lower what it recorded."""
+        roots, seeds = [], []
+        for k, node in enumerate(trace.outputs):
+            seed = Tensor._wrap(np.zeros(node.shape, node.dtype), None)
+            seed._node = Leaf(node.shape, node.dtype)
+            seeds.append(seed)
+            self._input("dy" if not k else f"ds{k - 1}", seed._node)
+            roots.append((node, seed))
+        reached = flow(roots, recorded=True)
+        arrived = {id(node): g for node, g, _ in reached.values()}
+        found = {r: arrived[id(n)] for r, n in trace.inputs.items() if r in wanted and id(n) in arrived}
+        for g in found.values():
+            if g._node is None:
+                raise NotImplementedError("a gradient that depends on nothing")
+        for node in in_order([g._node for g in found.values()]):
+            if id(node) not in self._of:
+                self._lower(node)
+        self.gradients = {role: self._of[id(g._node)] for role, g in found.items()}
+
+    def _lower(self, node: Any) -> None:
+        """The value of one recorded node."""
+        if id(node) in self._of:
+            return
+        if isinstance(node, Literal):
+            self._of[id(node)] = self.make("literal", (), (node.value,), (), node.dtype)
+            return
+        name = row_name(node.op) if node.op is not None else ""
+        if name in ("split", "unbind"):
+            return  # its items are what is used
+        args = tuple(self._of.get(id(p), -1) for p in node.parents)
+        consts = tuple(map(unhashed, constants(node))) if node.op is not None else ()
+        if name == "item":
+            whole = node.parents[0]
+            value = self._part(whole, consts[0], node)
+        else:
+            value = self.make(name, args, consts, node.shape, node.dtype.char)
+        self._of[id(node)] = value
+
+    def _part(self, whole: Any, k: int, node: Any) -> int:
+        source = self._of[id(whole.parents[0])]
+        axis = whole.saved[-1]
+        if row_name(whole.op) == "unbind":
+            index: Any = (slice(None),) * axis + (k,)
+        else:
+            sizes = whole.saved[1]
+            low = sum(sizes[:k])
+            index = (slice(None),) * axis + (slice(low, low + sizes[k]),)
+        return self.make("getitem", (source,), (index,), node.shape, node.dtype.char)
+
+    # ---- the normal form
+
+    def make(self, op: str, args: tuple[int, ...], consts: tuple[Any, ...], shape: Any, dtype: Any) -> int:
+        """The number of a value in normal form; equal values have one number."""
+        rewrite = getattr(self, f"_make_{op}", None)
+        if rewrite is not None:
+            found: int | None = rewrite(args, consts, shape, dtype)
+            if found is not None:
+                return found
+        depends = 0
+        for a in args:
+            depends |= self.depends[a]
+        return self._enter(Value(op, args, consts, tuple(shape), dtype), depends)
+
+    def _enter(self, value: Value, depends: int) -> int:
+        key = (value.op, value.args, repr(value.consts), value.shape, value.dtype)
+        number = self._known.get(key)
+        if number is None:
+            number = self._known[key] = len(self.values)
+            self.values.append(value)
+            self.depends.append(depends)
+        return number
+
+    def literal(self, v: int) -> Any:
+        """The Python number that a value is, or None."""
+        value = self.values[v]
+        return value.consts[0] if value.op == "literal" else None
+
+    def _make_linear(self, args: Any, _consts: Any, shape: Any, dtype: Any) -> int:
+        return self._sum([self.make("dot", args[:2], (True,), shape, dtype), args[2]], shape, dtype)
+
+    def _make_linear_without_bias(self, args: Any, _consts: Any, shape: Any, dtype: Any) -> int:
+        return self.make("dot", args, (True,), shape, dtype)
+
+    def _make_dot(self, args: Any, consts: Any, _shape: Any, _dtype: Any) -> int | None:
+        """A product with a weight; of a transposed weight it is the other product."""
+        a, w = args
+        if self.depends[w] or len(self.values[w].shape) != 2:
+            shape, turned = self.values[w].shape, w
+            if consts[0]:
+                turned = self.make("permute", (w,), ((1, 0),), shape[::-1], self.values[w].dtype)
+            return self._enter(
+                Value("matmul", (a, turned), (), _shape, _dtype), self.depends[a] | self.depends[w]
+            )
+        inner = self.values[w]
+        if inner.op == "permute":
+            return self.make("dot", (a, inner.args[0]), (not consts[0],), _shape, _dtype)
+        return None
+
+    def _make_matmul(self, args: Any, _consts: Any, shape: Any, dtype: Any) -> int | None:
+        a, b = args
+        va, vb = self.values[a], self.values[b]
+        if not self.depends[b] and len(vb.shape) == 2 and len(va.shape) <= 2:
+            return self.make("dot", (a, b), (False,), shape, dtype)
+        if not self.depends[a] and len(va.shape) == 2 and len(vb.shape) == 1:
+            return self.make("dot", (b, a), (True,), shape, dtype)
+        if va.op == "permute" and len(va.shape) == 2 and len(vb.shape) == 2:
+            return self.make("outer", (self._flat(va.args[0]), self._flat(b)), (), shape, dtype)
+        return None
+
+    def _flat(self, v: int) -> int:
+        """The vector that a value of one row was made from, or the value itself."""
+        value = self.values[v]
+        if value.op == "reshape" and value.shape[0] == 1:
+            inner = value.args[0]
+            if len(self.values[inner].shape) == 1:
+                return inner
+        return v
+
+    def _make_reshape(self, args: Any, _consts: Any, shape: Any, dtype: Any) -> int | None:
+        value = self.values[args[0]]
+        if value.shape == tuple(shape):
+            return int(args[0])
+        if value.op == "reshape":
+            return self.make("reshape", value.args, (tuple(shape),), shape, dtype)
+        return None if _consts == (tuple(shape),) else self.make("reshape", args, (tuple(shape),), shape, dtype)
+
+    def _make_permute(self, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
+        value = self.values[args[0]]
+        if tuple(consts[0]) == tuple(range(len(shape))):
+            return int(args[0])
+        if value.op == "permute":
+            axes = tuple(value.consts[0][i] for i in consts[0])
+            return self.make("permute", value.args, (axes,), shape, dtype)
+        return None
+
+    def _make_cast(self, args: Any, _consts: Any, _shape: Any, dtype: Any) -> int | None:
+        return int(args[0]) if self.values[args[0]].dtype == dtype else None
+
+    def _make_square(self, args: Any, _consts: Any, shape: Any, dtype: Any) -> int:
+        return self.make("mul", (args[0], args[0]), (), shape, dtype)
+
+    def _make_mean(self, args: Any, consts: Any, shape: Any, dtype: Any) -> int:
+        axes, keep = consts
+        total = self.make("sum", args, (tuple(axes), keep), shape, dtype)
+        count = int(np.prod([self.values[args[0]].shape[i] for i in axes], dtype=int))
+        return self.make("div", (total, self.make("literal", (), (count,), (), "l")), (), shape, dtype)
+
+    def _make_sum(self, args: Any, consts: Any, shape: Any, _dtype: Any) -> int | None:
+        return int(args[0]) if not consts[0] else None
+
+    def _make_mul(self, args: Any, _consts: Any, shape: Any, _dtype: Any) -> int | None:
+        for one, other in (args, args[::-1]):
+            if self.literal(one) == 1 and self.values[other].shape == tuple(shape):
+                return int(other)
+        return None
+
+    def _make_where(self, args: Any, _consts: Any, shape: Any, _dtype: Any) -> int | None:
+        condition = self.literal(args[0])
+        if condition is not None:
+            chosen = int(args[1] if condition else args[2])
+            if self.values[chosen].shape == tuple(shape):
+                return chosen
+        return None
+
+    def _make_broadcast(self, args: Any, _consts: Any, shape: Any, dtype: Any) -> int | None:
+        return int(args[0]) if self.values[args[0]].shape == tuple(shape) else None
+
+    def _make_getitem(self, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
+        ends = last_axis_slice(consts[0], self.values[args[0]].shape)
+        return None if ends is None else self.make("slice", args, ends, shape, dtype)
+
+    def _make_slice(self, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
+        (low, high), value = consts, self.values[args[0]]
+        if low == 0 and high == value.shape[-1]:
+            return int(args[0])
+        if value.op == "slice":
+            start = value.consts[0]
+            return self.make("slice", value.args, (start + low, start + high), shape, dtype)
+        if value.op == "concat":
+            at = 0
+            for part in value.args:
+                width = self.values[part].shape[-1]
+                if at <= low and high <= at + width:
+                    return self.make("slice", (part,), (low - at, high - at), shape, dtype)
+                at += width
+        return None
+
+    def _make_cat(self, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
+        return self.make("concat", args, (), shape, dtype) if consts[0] == len(shape) - 1 else None
+
+    def _make_concat(self, args: Any, _consts: Any, shape: Any, _dtype: Any) -> int | None:
+        """All slices of one value in their order are that value."""
+        first = self.values[args[0]]
+        if len(args) == 1:
+            return int(args[0])
+        if first.op != "slice" or self.values[first.args[0]].shape != tuple(shape):
+            return None
+        at = 0
+        for a in args:
+            value = self.values[a]
+            if value.op != "slice" or value.args != first.args or value.consts[0] != at:
+                return None
+            at = value.consts[1]
+        return first.args[0]
+
+    def _make_place(self, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
+        """Gradients of slices side by side are a concat, with zeros in the gaps."""
+        indices = consts[0]
+        ends = [last_axis_slice(index, shape) for index in indices]
+        if any(e is None for e in ends):
+            return None
+        parts: list[int] = []
+        at = 0
+        for (low, high), arg in sorted(zip(ends, args, strict=True), key=lambda pair: pair[0]):  # type: ignore
+            if low < at:
+                return None
+            if low > at:
+                parts.append(self._zeros((*shape[:-1], low - at), dtype))
+            parts.append(arg)
+            at = high
+        if at < shape[-1]:
+            parts.append(self._zeros((*shape[:-1], shape[-1] - at), dtype))
+        return self.make("concat", tuple(parts), (), shape, dtype)
+
+    def _zeros(self, shape: Any, dtype: Any) -> int:
+        return self.make("zeros", (), (tuple(shape),), shape, dtype)
+
+    def _make_zeros(self, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
+        return None if consts else self._zeros(shape, dtype)
+
+    def _make_add(self, args: Any, _consts: Any, shape: Any, dtype: Any) -> int | None:
+        a, b = args
+        return self._sum([a, b], shape, dtype) if self.values[a].op == "add" or self.values[b].op == "add" else None
+
+    def _sum(self, args: list[int], shape: Any, dtype: Any) -> int:
+        """A sum, what depends on nothing first, then on the step's input, then on the state.
+
+        Only sums that hold a product are taken apart: the order in which a program adds matters to rounding.
+        """
+        terms: list[int] = []
+        waiting = list(args)
+        while waiting:
+            v = waiting.pop(0)
+            value = self.values[v]
+            if value.op == "add" and self._holds_dot(v) and value.shape == tuple(shape):
+                waiting = [*value.args, *waiting]
+            else:
+                terms.append(v)
+        if not any(self.values[v].op == "dot" for v in terms):
+            terms = args
+        terms.sort(key=lambda v: (self.depends[v], self.values[v].op != "dot"))
+        total = terms[0]
+        for v in terms[1:]:
+            wide = np.broadcast_shapes(self.values[total].shape, self.values[v].shape)
+            total = self._enter(Value("add", (total, v), (), wide, dtype), self.depends[total] | self.depends[v])
+        return total
+
+    def _holds_dot(self, v: int) -> bool:
+        value = self.values[v]
+        return value.op == "dot" or (value.op == "add" and any(self._holds_dot(a) for a in value.args))
+
+    # ---- reading
+
+    def needed(self, results: Sequence[int]) -> list[int]:
+        """The values behind some results, in the order of computation."""
+        seen: set[int] = set()
+        stack = list(results)
+        while stack:
+            v = stack.pop()
+            if v not in seen:
+                seen.add(v)
+                stack.extend(self.values[v].args)
+        return sorted(seen)
+
+    def text(self) -> str:
+        """The program to read, one value a line."""
+        lines = []
+        for v, value in enumerate(self.values):
+            words = ", ".join([*(f"v{a}" for a in value.args), *map(str, value.consts)])
+            lines.append(f"v{v} = {value.op}({words})  {value.shape}")
+        return "\n".join(lines)
+
+
+def last_axis_slice(index: Any, shape: Any) -> tuple[int, int] | None:
+    """(low, high) where an index takes a range of the last axis and all of the others, else None."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if Ellipsis in [p for p in parts if not isinstance(p, slice)]:
+        at = parts.index(Ellipsis)
+        parts = (*parts[:at], *(slice(None),) * (len(shape) - len(parts) + 1), *parts[at + 1 :])
+    if len(parts) != len(shape) or not all(isinstance(p, slice) for p in parts):
+        return None
+    for part, side in zip(parts[:-1], shape[:-1], strict=True):
+        if part.indices(side) != (0, side, 1):
+            return None
+    low, high, step = parts[-1].indices(shape[-1])
+    return (low, high) if step == 1 and high > low else None

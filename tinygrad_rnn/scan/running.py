@@ -1,0 +1,351 @@
+"""A compiled call of a recurrent layer: runs the loops, and is one node for gradients.
+
+To a reader the node is not there: the layer's outputs are :class:`~tinygrad_rnn.autograd.Folded`, and
+looking at them records the layer's steps op by op, on the values and Parameters of the call.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import ref
+
+import numpy as np
+
+from .. import autograd
+from ..autograd import STRIDE, Call, Folded, Node, enable_grad, reachable
+from ..autograd import state as now
+from ..nn import naming
+from ..nn.module import Module
+from ..nn.recurrent import mapped, parts
+from ..ops import row
+from ..ops.row import ROWS, Op
+from ..random import generator_or_default
+from ..tensors import Tensor
+from .cells import Untraceable, compiled, same_floats
+
+_lock = threading.RLock()
+
+
+@dataclass(slots=True)
+class Way:
+    """One cell over the sequence: where it starts and in which direction it runs."""
+
+    cell: Module
+    state: Any
+    backwards: bool = False
+    constants: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Stage:
+    """Cells that read the same input (one, or one a direction); ``dropout`` acts on that input."""
+
+    ways: list[Way]
+    dropout: float = 0.0
+    generator: Any = None
+
+
+@dataclass(slots=True)
+class Stack:
+    """What a layer asks for: stages on top of each other over x (time, batch, features)."""
+
+    x: Tensor
+    time_axis: int
+    stages: list[Stage]
+    lengths: Any
+    first_step: int
+    recorded: Callable[[], tuple[Tensor, list[Any]]]  # the same, op by op
+
+
+def refusal(layer: Module) -> str | None:
+    """Why a layer's calls are recorded at the moment, whatever its cells are; None if they are not."""
+    if not layer.compiled:
+        return "layer.compiled is False"
+    if now.tracer is not None:
+        return "it is part of a cell that is being traced"
+    if row.watching and now.watch is not None:
+        return "detect_anomaly looks at every op"
+    if any(record.watches(cell) for record in naming._now.records for cell in layer.cells()):
+        return "record_gates listens"
+    return None
+
+
+def run(stack: Stack) -> tuple[Tensor, list[Any]]:
+    """The outputs of the last stage and the last state of every cell. Raises Untraceable."""
+    call = _LayerCall(stack)
+    y, finals = call.forward()
+    tensors = call.tensors()
+    needing = [t for t in tensors if t._node is not None and t._node.needs]
+    flat = [y, *finals]
+    if not (now.recording and needing):
+        return call.shaped([Tensor._wrap(a, None) for a in flat])
+    call.parents = needing
+    nodes = [t._node for t in needing]
+    whole = Node(_SCAN, tuple(nodes), None, (call,), tuple([a.shape for a in flat]), y.dtype, now.place)
+    call.remember()
+    outputs = []
+    for k, array in enumerate(flat):
+        inner = Node(_ITEM, (whole,), None, (None, k), array.shape, array.dtype, whole.place)
+        outputs.append(Tensor._wrap(array, Folded(inner, call.unfold)))
+    call.folded = [ref(t._node) for t in outputs]
+    return call.shaped(outputs)
+
+
+class _Pass:
+    """One cell's run: the arrays that went in, and what its loops left for backward."""
+
+    def __init__(self, way: Way, x: Any, live: Any, keep: bool, needs_x: bool) -> None:
+        self.way = way
+        order = -1 if way.backwards else 1
+        x = np.ascontiguousarray(x[::order])
+        if live is not None:
+            live = live[::order]
+        self.states = [t for _, t in parts(way.state)]
+        self.loops_of, self.weights = compiled(way.cell, x, way.state, live, way.constants)
+        arrays = [x, *(t._data for t in (*self.states, *self.weights) if t.is_floating_point())]
+        if not same_floats(arrays):
+            raise Untraceable("input, state and Parameters are not all float32 or all float64")
+        inputs = {"x": x, "live": live}
+        inputs.update({f"s{k}": t._data for k, t in enumerate(self.states)})
+        inputs.update({f"w{k}": t._data for k, t in enumerate(self.weights)})
+        wanted = [f"s{k}" for k in range(len(self.states))]
+        wanted += [f"w{k}" for k, t in enumerate(self.weights) if t.is_floating_point()]
+        if needs_x:
+            wanted.append("x")
+        rows = x.shape[1] if x.ndim > 2 else 1
+        self.loops = self.loops_of.loops(keep, tuple(wanted) if keep else (), rows)
+        self.steps = len(x)
+        y, self.finals, self.kept = self.loops.forward(inputs, self.steps, keep)
+        self.y = y[::order]
+
+    def backward(self, dy: Any, dfinals: list[Any]) -> dict[str, Any]:
+        """The gradients by role; x's in the order of time."""
+        if self.way.backwards:
+            dy = np.ascontiguousarray(dy[::-1])
+        gradients: dict[str, Any] = self.loops.backward(self.kept, self.steps, dy, dfinals)
+        if self.way.backwards and "x" in gradients:
+            gradients["x"] = gradients["x"][::-1]
+        return gradients
+
+
+class _LayerCall:
+    """One call of a layer: forward on arrays, backward on arrays, and the way back to the recorded truth."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.parents: list[Tensor] = []
+        self.folded: list[Any] = []  # weakly: the outputs hold the call
+        self.passes: list[list[_Pass]] = []
+        self.masks: list[Any] = []
+        self.fetched: Any = None
+        generators = {id(s.generator): generator_or_default(s.generator) for s in stack.stages}
+        self.generators = [(g, g.bit_generator.state) for g in generators.values()] if self.draws() else []
+
+    def draws(self) -> bool:
+        """Whether dropout draws random numbers."""
+        return any(stage.dropout for stage in self.stack.stages)
+
+    def tensors(self) -> list[Tensor]:
+        """What gradients may be asked for, each once: the input, the first states, the weights."""
+        found = {id(self.stack.x): self.stack.x}
+        for stage in self.passes:
+            for each in stage:
+                found.update({id(t): t for t in (*each.states, *each.weights)})
+        return list(found.values())
+
+    def forward(self) -> tuple[Any, list[Any]]:
+        """The arrays of the output and of the last states, cell by cell."""
+        stack = self.stack
+        x = stack.x._data
+        if stack.time_axis:
+            x = np.moveaxis(x, stack.time_axis, 0)
+        live = None
+        if stack.lengths is not None:
+            live = (np.arange(len(x))[:, None] < stack.lengths)[..., None]
+        keep = now.recording
+        finals: list[Any] = []
+        needs_x = stack.x._node is not None and stack.x._node.needs
+        for k, stage in enumerate(stack.stages):
+            mask = None
+            if stage.dropout:
+                draw = generator_or_default(stage.generator)
+                mask = _dropout_mask(draw, x.shape, stage.dropout, x.dtype)
+                x = x * mask
+            self.masks.append(mask)
+            done = [_Pass(way, x, live, keep, needs_x or k > 0) for way in stage.ways]
+            self.passes.append(done)
+            x = done[0].y if len(done) == 1 else np.concatenate([p.y for p in done], -1)
+            for p in done:
+                finals += p.finals
+        y = np.moveaxis(x, 0, stack.time_axis) if stack.time_axis else x
+        return y, finals
+
+    def shaped(self, tensors: list[Tensor]) -> tuple[Tensor, list[Any]]:
+        """The output and the last states as tensors in their cells' nesting; they know their step."""
+        rest = iter(tensors[1:])
+        last: list[Any] = []
+        for stage in self.stack.stages:
+            for way in stage.ways:
+                at = self.stack.first_step + (0 if way.backwards else self.passes[0][0].steps - 1)
+                mine: list[Tensor] = []
+                for _ in parts(way.state):
+                    tensor = next(rest)
+                    tensor._tag = at
+                    mine.append(tensor)
+                each = iter(mine)
+                last.append(mapped(lambda _t, each=each: next(each), way.state))  # type: ignore[misc]
+        return tensors[0], last
+
+    # ---- backward
+
+    def gradient(self, i: int, g: list[Any]) -> Any:
+        """The gradient of the i-th parent; all of a pass are made when the first is asked for."""
+        if self.fetched is None or self.fetched[0] is not g:
+            self.fetched = (g, self.gradients(g))
+        found = self.fetched[1][i]
+        if i == len(self.parents) - 1:
+            self.fetched = None
+        return found
+
+    def gradients(self, g: list[Any]) -> list[Any]:
+        """From the gradients of all outputs to those of all parents."""
+        sums: dict[int, Any] = {}
+
+        def add(tensor: Tensor, d: Any) -> None:
+            key = id(tensor)
+            sums[key] = sums[key] + d if key in sums else d
+
+        dy = np.moveaxis(g[0], self.stack.time_axis, 0) if self.stack.time_axis else g[0]
+        rest = list(g[1:])
+        for k in reversed(range(len(self.passes))):
+            stage = self.passes[k]
+            dx: Any = None
+            low = dy.shape[-1]
+            for each in reversed(stage):
+                width = each.y.shape[-1]
+                mine = np.ascontiguousarray(dy[..., low - width : low])
+                low -= width
+                count = len(each.states)
+                dfinals, rest = rest[len(rest) - count :], rest[: len(rest) - count]
+                found = each.backward(mine, dfinals)
+                for role, d in found.items():
+                    if role == "x":
+                        dx = d if dx is None else dx + d
+                    else:
+                        owner = each.states if role[0] == "s" else each.weights
+                        add(owner[int(role[1:])], d)
+            if self.masks[k] is not None and dx is not None:
+                dx = dx * self.masks[k]
+            dy = dx
+        if dy is not None:
+            add(self.stack.x, np.moveaxis(dy, 0, self.stack.time_axis) if self.stack.time_axis else dy)
+        return [
+            sums[id(t)].reshape(t.shape) if id(t) in sums else np.zeros(t.shape, t.dtype)
+            for t in self.parents
+        ]
+
+    # ---- the recorded truth
+
+    def remember(self) -> None:
+        """What the recording needs later: the tensors as they are now, and where the call was made."""
+        self.place = now.place
+        self.values = [(t, t._data, t._node) for t in self.tensors()]
+
+    def unfold(self) -> None:
+        """Record the call op by op, and let the folded outputs become what was recorded."""
+        with _lock:
+            live = [(k, f()) for k, f in enumerate(self.folded)]
+            folded = {k: f for k, f in live if f is not None}
+            some = next(iter(folded.values()))
+            if some.unfold is None:
+                return
+            mark = autograd._next_number()
+            outputs = self._record()
+            made = sorted(
+                (n for n in reachable_since(outputs, mark)), key=lambda n: n.number
+            )
+            place = {id(outputs[k]._node): f for k, f in folded.items()}
+            whole = some.inner.parents[0]
+            start = whole.number - STRIDE + 1
+            whole.number = start
+            calls: set[Call] = set()
+            for k, node in enumerate(made):
+                node.number = start + 1 + k
+                if any(id(p) in place for p in node.parents):
+                    node.parents = tuple([place.get(id(p), p) for p in node.parents])
+                if node.place.call is not None:
+                    calls.add(node.place.call)
+            for call in calls:
+                call.inputs = tuple([(name, place.get(id(n), n)) for name, n in call.inputs])
+            for k, f in folded.items():
+                f.become(outputs[k]._node)
+
+    def _record(self) -> list[Tensor]:
+        """The outputs of the recorded loop on the values of the call."""
+        changed = [(t, t._data, t._node) for t, data, _ in self.values if t._data is not data]
+        nodes = [(t, t._node) for t, _, node in self.values if t._node is not node]
+        before = now.place, now.watch, now.tracer, naming._now.records, naming._now.listeners
+        random = [(g, g.bit_generator.state) for g, _ in self.generators]
+        now.place, now.watch, now.tracer = self.place, None, None
+        naming._now.records, naming._now.listeners = [], []
+        try:
+            for t, data, node in self.values:
+                t._data, t._node = data, node
+            for g, drawn in self.generators:
+                g.bit_generator.state = drawn
+            with enable_grad():
+                y, finals = self.stack.recorded()
+        finally:
+            for t, data, node in changed:
+                t._data, t._node = data, node
+            for t, node in nodes:
+                t._node = node
+            for g, drawn in random:
+                g.bit_generator.state = drawn
+            now.place, now.watch, now.tracer = before[:3]
+            naming._now.records, naming._now.listeners = before[3:]
+        return [y, *(t for final in finals for _, t in parts(final))]
+
+
+def reachable_since(outputs: Sequence[Tensor], mark: int) -> list[Any]:
+    """The ops behind some outputs that were recorded after a number was given out."""
+    stack = [t._node for t in outputs]
+    seen = {id(n) for n in stack}
+    found = []
+    while stack:
+        node = stack.pop()
+        if node.op is None or node.number < mark:
+            continue
+        found.append(node)
+        for p in node.parents:
+            if id(p) not in seen and p.number > mark:
+                seen.add(id(p))
+                stack.append(p)
+    return found
+
+
+def _dropout_mask(draw: Any, shape: Any, rate: float, dtype: Any) -> Any:
+    """What ``functional.dropout`` multiplies by, for all steps at once: the same draws in the same order."""
+    if rate == 1:
+        return np.zeros(shape, dtype)
+    return ((draw.random(shape) >= rate) / (1 - rate)).astype(dtype)
+
+
+def _rule(i: int, g: Any, _y: Any, call: Any) -> Any:
+    return call.gradient(i, g)
+
+
+_ITEM = ROWS["item"]
+_SCAN = Op(
+    "scan",
+    run,
+    (_rule,),
+    variadic=True,
+    several=True,
+    sparse=False,
+    promote=None,
+    floating=False,
+)

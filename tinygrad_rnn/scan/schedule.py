@@ -1,0 +1,194 @@
+"""What happens when: before the loop, in it, after it; and what forward keeps for backward.
+
+- What depends on the weights alone is computed once (``fixed``), what depends on the step's input but
+  on no state for all steps at once (``ahead``).
+- In the backward loop stays only what the state's gradient needs (``back``); weight gradients and
+  the input's gradient are computed after it for all steps at once (``after``), from what the loop left.
+- Forward keeps the states and those values that backward reads and cannot make again cheaply from them
+  (``kept``); an elementwise function of what is there anyway is made again (``again``).
+"""
+
+from __future__ import annotations
+
+from .program import ELEMENTWISE, SEED, STATE, Program
+
+VIEWS = frozenset(("slice", "reshape", "permute", "broadcast"))
+
+
+class Schedule:
+    """The order of a program's values; every list is in the order of computation."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = p = program
+        values, depends = p.values, p.depends
+        self.state_in = {p.inputs[r]: k for k, r in enumerate(_roles(p, "s"))}
+        self.state_out = {v: k for k, v in reversed(list(enumerate(p.states)))}
+        results = [*p.outputs, *p.gradients.values()]
+        everything = [v for v in p.needed(results) if values[v].op not in ("input", "literal")]
+        self.fixed = [v for v in everything if not depends[v]]
+
+        forward = set(p.needed(p.outputs))
+        inside = [v for v in everything if v in forward and depends[v] & STATE]
+        ahead = {v for v in everything if v in forward and depends[v] and not depends[v] & STATE}
+        late = {v for v in ahead if not self.batchable(v)}
+        while True:  # what is made of a value that must wait must wait too
+            more = {v for v in ahead - late if late & set(values[v].args)}
+            if not more:
+                break
+            late |= more
+        self.ahead = sorted(ahead - late)
+        self.loop = sorted(set(inside) | late)
+        self.handed = sorted(
+            {a for v in self.loop for a in values[v].args if a in ahead - late}
+            | {v for v in p.outputs if v in ahead - late}
+        )
+
+        self._plan_backward(everything)
+
+    def _plan_backward(self, everything: list[int]) -> None:
+        p, values, depends = self.program, self.program.values, self.program.depends
+        carried = [v for r, v in p.gradients.items() if r[0] == "s"]
+        back = {v for v in p.needed(carried) if depends[v] & SEED and values[v].op != "input"}
+        self.stored: set[int] = set()  # values of the backward loop that are read after it
+        self._wanted: set[int] = set()  # values of forward that backward reads
+        self._back = back
+        for role, v in p.gradients.items():
+            if role[0] == "x":
+                self._after(v)
+            elif role[0] == "w":
+                self._total(v)
+        self.back = sorted(back)
+        for v in self.back:
+            for a in values[v].args:
+                self._wants(a)
+        self._choose_kept()
+
+    def _wants(self, v: int) -> None:
+        """Backward reads a value of forward."""
+        if self.program.depends[v] and not self.program.depends[v] & SEED:
+            self._wanted.add(v)
+
+    def _choose_kept(self) -> None:
+        """Walk back from what backward reads: what is at hand stays, what is cheap is made again."""
+        values = self.program.values
+        kept: set[int] = set()
+        again: set[int] = set()
+        cheap: dict[int, bool] = {}
+
+        def at_hand(v: int) -> bool:
+            return (
+                not self.program.depends[v]
+                or values[v].op == "input"
+                or v in self.state_out
+                or v in self._wanted_dear
+            )
+
+        def is_cheap(v: int) -> bool:
+            if v not in cheap:
+                value = values[v]
+                ok = value.op in ELEMENTWISE or value.op in VIEWS or value.op == "concat"
+                cheap[v] = ok and all(at_hand(a) or is_cheap(a) for a in value.args)
+            return cheap[v]
+
+        self._wanted_dear: set[int] = set()
+        made_forward = {*self.loop, *self.ahead}
+        made_late: set[int] = set()  # by backward's own rules, of values of forward
+        waiting = sorted(self._wanted)
+        while waiting:
+            v = waiting.pop()
+            if not at_hand(v) and v not in made_forward and v not in made_late:
+                made_late.add(v)
+                waiting += values[v].args
+                self._wanted |= {a for a in values[v].args if self.program.depends[a]}
+        for v in sorted(self._wanted - made_late):
+            if not at_hand(v) and not is_cheap(v):
+                self._wanted_dear.add(v)
+                cheap.clear()
+
+        def make(v: int) -> None:
+            if at_hand(v):
+                if v in self._wanted_dear:
+                    kept.add(v)
+                return
+            if v not in again:
+                again.add(v)
+                for a in values[v].args:
+                    make(a)
+
+        for v in self._wanted:
+            make(v)
+        self.kept = sorted(kept)
+        self.again = sorted(again)
+
+    # ---- after the loop
+
+    def batchable(self, v: int) -> bool:
+        """Whether a value can be computed for all steps at once, by the same op with one more axis."""
+        value = self.program.values[v]
+        per_step = [a for a in value.args if self.program.depends[a]]
+        rank = len(value.shape)
+        if value.op in ELEMENTWISE or value.op == "concat":
+            ranks = {len(self.program.values[a].shape) for a in per_step}
+            return ranks <= {rank}
+        if value.op == "dot":
+            return rank in (1, 2)
+        return value.op in VIEWS or value.op == "sum"
+
+    def _at_hand_after(self, v: int) -> bool:
+        p = self.program
+        return not p.depends[v] or p.values[v].op == "input" or v in self.state_out
+
+    def _after(self, v: int) -> None:
+        """A value is wanted for all steps after the loop."""
+        p = self.program
+        if self._at_hand_after(v):
+            return
+        if not p.depends[v] & SEED:
+            self._wants(v)
+        elif v in self._back:
+            self.stored.add(v)
+        elif self.batchable(v):
+            for a in p.values[v].args:
+                self._after(a)
+        else:
+            self._into_loop(v)
+
+    def _into_loop(self, v: int) -> None:
+        """A value that cannot wait is computed in the loop, and stored."""
+        p = self.program
+        self.stored.add(v)
+        self._back |= {
+            u for u in p.needed([v]) if p.depends[u] & SEED and p.values[u].op != "input"
+        }
+
+    def _total(self, v: int) -> None:
+        """The sum of a value over all steps is wanted after the loop."""
+        p, value = self.program, self.program.values[v]
+        if self._at_hand_after(v) and value.op != "input":
+            return
+        for a in self.summands(v):
+            self._total(a)
+        if not self.summands(v):
+            if value.op == "outer":
+                for a in value.args:
+                    self._after(a)
+            else:
+                self._after(v)
+
+    def summands(self, v: int) -> tuple[int, ...]:
+        """The values whose totals give a value's total, where its op is linear; () where it is not."""
+        p, value = self.program, self.program.values[v]
+        if v in self._back or not p.depends[v]:
+            return ()
+        if value.op in ("add", "sub") and all(
+            p.depends[a] and p.values[a].shape == value.shape for a in value.args
+        ):
+            return value.args
+        if value.op in ("neg", "concat", "slice", "reshape", "permute"):
+            return value.args if all(p.depends[a] or p.values[a].op == "zeros" for a in value.args) else ()
+        return ()
+
+
+def _roles(p: Program, letter: str) -> list[str]:
+    """The roles of the inputs of one kind, in their order."""
+    return [r for r in p.inputs if r[0] == letter]

@@ -1,0 +1,261 @@
+"""Recording one step of a cell on inputs of its own: the trace that programs are made of.
+
+A trace is a recorded graph like any other. The cell is not run itself but a shadow of it: a copy that
+shares all values, with leaves of its own. So a trace leaves no mark on the cell, and a cell that
+changes itself while it runs (a counter, a list, a random draw) is found out.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..autograd import NOWHERE, Constant, Leaf, Literal, Node, enable_grad, reachable, state
+from ..nn import naming
+from ..nn.module import Module, Parameter
+from ..ops.row import ROWS
+from ..random import generator_or_default
+from ..tensors import Tensor
+
+Signature = tuple[Any, ...]
+
+
+class Untraceable(Exception):
+    """Why a cell cannot be compiled, in words for ``layer.explain()``."""
+
+
+class Unrecorded(Node):
+    """In a trace: a value that takes no gradient but depends on inputs, as a comparison does."""
+
+    __slots__ = ()
+    needs = False  # type: ignore[misc]
+
+
+class Comparison:
+    """What stands for an op's row in an unrecorded node: a numpy function and no rules."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.variadic = self.several = False
+
+
+class Tracer:
+    """What ``state.tracer`` hears while a cell is traced."""
+
+    def __init__(self) -> None:
+        self.looked: str | None = None
+
+    def looks(self, how: str) -> None:
+        """Python reads a value: what it does with it the trace cannot know."""
+        self.looked = self.looked or f"it reads values while it runs ({how})"
+
+    def compared(self, name: str, result: Tensor, operands: tuple[Any, ...]) -> None:
+        """A function without a derivative made a tensor."""
+        parents: list[Any] = []
+        for a in operands:
+            if isinstance(a, Tensor):
+                if a._node is None:
+                    a._node = Constant(a.shape, a.dtype)
+                parents.append(a._node)
+            elif isinstance(a, (bool, int, float)):
+                parents.append(Literal(a))
+            else:
+                parents.append(Constant(np.shape(a), np.asarray(a).dtype))
+        op = Comparison(name)
+        result._node = Unrecorded(op, tuple(parents), None, (), result.shape, result.dtype, NOWHERE)
+
+    def zeros(self, shape: tuple[int, ...], dtype: Any) -> Tensor:
+        """The gradient of an output that nothing came to."""
+        node = Unrecorded(Comparison("zeros"), (), None, (), shape, dtype, NOWHERE)
+        return Tensor._wrap(np.zeros(shape, dtype), node)
+
+
+@contextmanager
+def tracing() -> Iterator[Tracer]:
+    """Inside, values are recorded for a trace: nobody listens, and random draws are taken back."""
+    tracer = Tracer()
+    generator = generator_or_default(None).bit_generator
+    before = state.place, state.tracer, state.watch, naming._now.records, naming._now.listeners
+    draws = generator.state
+    state.place, state.tracer, state.watch = NOWHERE, tracer, None
+    naming._now.records, naming._now.listeners = [], []
+    try:
+        with enable_grad(), np.errstate(all="ignore"):
+            yield tracer
+    finally:
+        state.place, state.tracer, state.watch = before[:3]
+        naming._now.records, naming._now.listeners = before[3:]
+        generator.state = draws
+
+
+# ---- shadows ------------------------------------------------------------------------------------
+
+
+class Shadow:
+    """A copy of a cell with the same values and leaves of its own.
+
+    ``tensors`` are the cell's own tensors (Parameters by dotted name, then buffers and plain
+    attributes), ``leaves`` the shadow's in the same order.
+    """
+
+    def __init__(self, cell: Module) -> None:
+        self._copies: dict[int, Any] = {}
+        self._originals: list[tuple[Any, Any]] = []  # containers, to tell whether they changed
+        self.tensors: list[Tensor] = []
+        self.leaves: list[Any] = []
+        self.names: list[str] = []
+        for name, parameter in cell.named_parameters():
+            self._names(parameter, name)
+        self.cell: Any = self._copy(cell, type(cell).__name__.lower())
+
+    def _names(self, tensor: Tensor, name: str) -> Any:
+        key = id(tensor)
+        if key not in self._copies:
+            fresh = object.__new__(type(tensor))
+            fresh._data, fresh._tag = tensor._data, tensor._tag
+            kind = Leaf if tensor.is_floating_point() else Constant
+            fresh._node = kind(tensor.shape, tensor.dtype)
+            self._copies[key] = fresh
+            self.tensors.append(tensor)
+            self.leaves.append(fresh._node)
+            self.names.append(name)
+        return self._copies[key]
+
+    def _copy(self, value: Any, name: str) -> Any:
+        key = id(value)
+        if key in self._copies:
+            return self._copies[key]
+        made: Any = value
+        if isinstance(value, Tensor):
+            return self._names(value, name)
+        if isinstance(value, Module):
+            made = object.__new__(type(value))
+            self._copies[key] = made
+            inside = {k: v for k, v in vars(value).items() if k != "_known_as"}
+            made.__dict__.update({k: self._copy(v, f"{name}.{k}") for k, v in inside.items()})
+            self._originals.append((dict(made.__dict__), made.__dict__))
+        elif isinstance(value, dict):
+            made = self._copies[key] = {k: self._copy(v, f"{name}.{k}") for k, v in value.items()}
+            self._originals.append((dict(made), made))
+        elif isinstance(value, list):
+            made = self._copies[key] = [self._copy(v, f"{name}[{k}]") for k, v in enumerate(value)]
+            self._originals.append((list(made), made))
+        elif type(value) is tuple:
+            made = tuple(self._copy(v, f"{name}[{k}]") for k, v in enumerate(value))
+        elif isinstance(value, (np.random.Generator, set)):
+            made = copy.deepcopy(value)
+        self._copies[key] = made
+        return made
+
+    def changed(self) -> str | None:
+        """What the cell did to itself while it ran, in words, or None."""
+        for before, now in self._originals:
+            if isinstance(before, list):
+                if len(before) != len(now) or any(a is not b for a, b in zip(before, now, strict=True)):
+                    return "it changes a list that it keeps"
+                continue
+            for name in {**before, **now}:
+                if name != "_known_as" and before.get(name, before) is not now.get(name, now):
+                    return f"it keeps Python state that changes: .{name}"
+        return None
+
+
+# ---- traces -------------------------------------------------------------------------------------
+
+
+class Trace:
+    """One recorded step: which nodes are its inputs, which its outputs, and what tells it from others."""
+
+    def __init__(self, inputs: dict[str, Any], outputs: list[Any]) -> None:
+        self.inputs, self.outputs = inputs, outputs
+        self.nodes = in_order(outputs)
+        known = {id(node): k for k, node in enumerate(inputs.values())}
+        entries: list[Any] = [(role, n.shape, n.dtype.char) for role, n in inputs.items()]
+        for node in self.nodes:
+            if id(node) in known:
+                continue
+            entries.append(entry(node, known))
+            known[id(node)] = len(known)
+        self.signature: Signature = (*entries, tuple(known[id(node)] for node in outputs))
+
+
+def in_order(nodes: list[Any]) -> list[Any]:
+    """What some nodes were computed from, in the order in which it was made."""
+    return sorted(reachable(nodes), key=lambda node: node.number)
+
+
+def row_name(op: Any) -> str:
+    """The name of an op's row (several rows may be shown under one name)."""
+    if not _NAMES:
+        _NAMES.update({id(known): name for name, known in ROWS.items()})
+    return _NAMES.get(id(op), op.name)
+
+
+_NAMES: dict[int, str] = {}
+
+
+def entry(node: Any, known: dict[int, int]) -> Any:
+    """One node as plain data; raises Untraceable for what the trace does not explain."""
+    if isinstance(node, Literal):
+        return (type(node.value).__name__, repr(node.value))
+    if node.op is None:
+        what = "a Parameter" if isinstance(node, Leaf) else "an array"
+        raise Untraceable(
+            f"it uses {what} of shape {node.shape} from outside: keep it on the cell, or pass it "
+            "to the call as a keyword argument"
+        )
+    arguments = tuple(known[id(parent)] for parent in node.parents)
+    return (row_name(node.op), arguments, constants(node), node.shape, node.dtype.char)
+
+
+def constants(node: Any) -> tuple[Any, ...]:
+    """An op's constants, hashable."""
+    operands = 1 if node.op.variadic else len(node.parents)
+    return tuple(hashable(c) for c in node.saved[operands:])
+
+
+def hashable(value: Any) -> Any:
+    """A constant as hashable data; raises Untraceable for an array."""
+    if isinstance(value, slice):
+        return ("slice", value.start, value.stop, value.step)
+    if isinstance(value, (tuple, list)):
+        return tuple(hashable(part) for part in value)
+    if isinstance(value, np.ndarray):
+        raise Untraceable("it indexes with an array from outside")
+    return value
+
+
+def unhashed(value: Any) -> Any:
+    """The constant that ``hashable`` was given."""
+    if isinstance(value, tuple):
+        if len(value) == 4 and value[0] == "slice":
+            return slice(*value[1:])
+        return tuple(unhashed(part) for part in value)
+    return value
+
+
+def leaf(data: Any) -> Tensor:
+    """A tensor with the given values that begins a trace."""
+    t = Tensor._wrap(data, None)
+    t._node = Leaf(data.shape, data.dtype) if data.dtype.kind == "f" else Constant(data.shape, data.dtype)
+    return t
+
+
+def trace(run: Callable[[], list[Tensor]], inputs: dict[str, Any], tracer: Tracer) -> Trace:
+    """Run one step and read what it recorded; ``inputs`` are nodes by role, ``run`` gives the outputs."""
+    outputs = run()
+    if tracer.looked:
+        raise Untraceable(tracer.looked)
+    nodes = []
+    for t in outputs:
+        if not isinstance(t, Tensor) or t._node is None:
+            raise Untraceable("an output or a state depends on none of its inputs")
+        nodes.append(t._node)
+    return Trace(inputs, nodes)
+
+
+__all__ = ["Parameter", "Shadow", "Signature", "Trace", "Tracer", "Untraceable", "leaf", "trace", "tracing"]
