@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
+import os
+from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 from .numpy_loops import NumpyLoops
 from .schedule import Schedule
 
+CHOICE = "TINYGRAD_RNN_BACKEND"
 
-def loops(schedule: Schedule, rows: int) -> Any:
-    """The loops of a schedule; ``rows`` is the size of the batch."""
-    return NumpyLoops(schedule)
+
+@cache
+def choice() -> tuple[str, str]:
+    """(the back end in use, why): "numba" or "numpy"; the environment's TINYGRAD_RNN_BACKEND decides."""
+    asked = os.environ.get(CHOICE, "")
+    if asked not in ("", "numpy", "numba"):
+        raise ValueError(f"{CHOICE} must be 'numpy' or 'numba', got {asked!r}")
+    if asked == "numpy":
+        return "numpy", f"{CHOICE} asks for it"
+    missing = [name for name in ("numba", "scipy") if find_spec(name) is None]
+    if missing:
+        words = f"{' and '.join(missing)} not installed: pip install 'tinygrad_rnn[fast]' is faster"
+        if asked == "numba":
+            raise ImportError(f"{CHOICE} asks for numba: {words}")
+        return "numpy", words
+    return "numba", "numba and scipy are installed"
+
+
+def loops(schedule: Schedule) -> NumpyLoops:
+    """The loops of a schedule."""
+    if choice()[0] == "numpy":
+        return NumpyLoops(schedule)
+    from .numba_loops import NumbaLoops
+
+    return NumbaLoops(schedule)
 
 
 def words() -> str:
     """Which back end is in use, and why."""
-    return "by numpy calls: numba is not installed"
+    name, why = choice()
+    return f"run by {name} ({why})"

@@ -50,7 +50,7 @@ class Compiled:
         if found is None:
             with _lock, tracing():
                 program = Program(self._retrace(), derive, wanted)
-            found = self._runners[key] = backends.loops(Schedule(program), rows)
+            found = self._runners[key] = backends.loops(Schedule(program))
         return found
 
 

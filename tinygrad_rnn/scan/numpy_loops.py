@@ -39,8 +39,27 @@ class NumpyLoops:
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
         self.program = schedule.program
-        self._forward = _Source(schedule, backward=False)
-        self._backward: _Source | None = None
+        self._sources: dict[Any, Any] = {}  # the two functions, by which values live in slabs
+
+    def source(self, backward: bool, stored: frozenset[int]) -> tuple[Any, Any]:
+        """The function of one loop, and the layout of its arguments."""
+        return _Text(self.schedule, backward, stored).compiled()
+
+    def _run(self, backward: bool, batched: Batched, stored: Any, dstates: Any = None) -> list[Any]:
+        """Run one loop; returns the carried gradients at its end."""
+        key = backward, frozenset(stored)
+        found = self._sources.get(key)
+        if found is None:
+            found = self._sources[key] = self.source(*key)
+        function, layout = found
+        buffers = layout.buffers(batched, dstates)
+        self.call(function, buffers, batched.steps)
+        return [buffers[layout.place[name]] for name in layout.carries]
+
+    def call(self, function: Any, buffers: list[Any], steps: int) -> None:
+        """Call a loop's function."""
+        with np.errstate(all="ignore"):
+            function(*buffers)
 
     def forward(self, inputs: dict[str, Any], steps: int, keep: bool) -> tuple[Any, list[Any], Any]:
         """(outputs of all steps, last states, what backward needs) of ``steps`` steps."""
@@ -60,7 +79,7 @@ class NumpyLoops:
         for v in {*kept, p.y}:
             if v not in slabs:
                 slabs[v] = np.empty((steps, *p.values[v].shape), p.values[v].dtype)
-        self._forward.run(batched, steps, {*kept, p.y, *p.states})
+        self._run(False, batched, {*kept, p.y, *p.states})
         for v in [v for v in s.ahead if v not in kept and v != p.y]:
             slabs.pop(v, None)
         if not keep:
@@ -70,43 +89,21 @@ class NumpyLoops:
     def backward(self, batched: Batched, steps: int, dy: Any, dstates: list[Any]) -> dict[str, Any]:
         """The gradients of the inputs, by role, from those of the outputs and of the last states."""
         s, p = self.schedule, self.program
-        if self._backward is None:
-            self._backward = _Source(s, backward=True)
         batched = batched.copy()
         slabs = batched.known
         slabs[p.inputs["dy"]] = dy
         for v in s.stored:
             slabs[v] = np.empty((steps, *p.values[v].shape), p.values[v].dtype)
-        carried = self._backward.run(batched, steps, s.stored, dstates)
+        carried = self._run(True, batched, s.stored, dstates)
         gradients: dict[str, Any] = {}
         for role, v in p.gradients.items():
             if role[0] == "s":
-                gradients[role] = carried[int(role[1:])]
+                gradients[role] = carried[int(role[1:])].reshape(p.values[v].shape)
             elif role[0] == "x":
                 gradients[role] = batched[v]
             else:
                 gradients[role] = batched.total(v)
         return gradients
-
-
-class _Source:
-    """The text of one loop, and what it needs around it."""
-
-    def __init__(self, schedule: Schedule, backward: bool) -> None:
-        self.schedule, self.program, self.reverse = schedule, schedule.program, backward
-        self.code: dict[Any, Any] = {}  # compiled functions by which values live in slabs
-
-    def run(self, batched: Batched, steps: int, stored: Any, dstates: Any = None) -> list[Any]:
-        """Run the loop; returns the carried gradients at its end."""
-        stored = frozenset(stored)
-        found = self.code.get(stored)
-        if found is None:
-            found = self.code[stored] = _Text(self.schedule, self.reverse, stored).compiled()
-        function, layout = found
-        buffers = layout.buffers(batched, dstates)
-        with np.errstate(all="ignore"):
-            function(*buffers)
-        return [buffers[layout.place[name]] for name in layout.carries]
 
 
 class _Text:
@@ -174,7 +171,7 @@ class _Text:
             for k in range(len(p.states)):
                 seed = p.inputs[f"ds{k}"]
                 shape, dtype = p.values[seed].shape, p.values[seed].dtype
-                self.names[seed] = self.argument(f"c{k}", _carry(k, shape, dtype))
+                self.names[seed] = self.argument(f"c{k}", carry(k, shape, dtype))
                 self.carries.append(f"c{k}")
         for v in self.inside:
             self.place_parts(v)
@@ -309,7 +306,7 @@ class _Text:
             turned = value.consts[0]
             w = f"w{weight}t" if turned else f"w{weight}"
             if w not in self.place:
-                self.argument(w, _matrix(weight, turned))
+                self.argument(w, matrix(weight, turned))
             if v in self.stored or len(value.shape) in (1, 2):
                 self.lines.append(f"dot({names[0]}, {w}, {self.out(v)})")
         elif op == "outer":
@@ -328,7 +325,7 @@ class _Text:
         return self.p.values[v].op == "literal"
 
 
-def _carry(k: int, shape: Any, dtype: Any) -> Any:
+def carry(k: int, shape: Any, dtype: Any) -> Any:
     def make(_batched: Any, dstates: Any, _made: Any) -> Any:
         given = dstates[k]
         return np.zeros(shape, dtype) if given is None else np.array(given, dtype).reshape(shape)
@@ -336,7 +333,7 @@ def _carry(k: int, shape: Any, dtype: Any) -> Any:
     return make
 
 
-def _matrix(weight: int, turned: bool) -> Any:
+def matrix(weight: int, turned: bool) -> Any:
     def make(batched: Any, _d: Any, _m: Any) -> Any:
         w = batched[weight]
         return np.ascontiguousarray(w.T) if turned else w

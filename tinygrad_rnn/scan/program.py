@@ -206,6 +206,11 @@ class Program:
             return int(args[0])
         if value.op == "reshape":
             return self.make("reshape", value.args, (tuple(shape),), shape, dtype)
+        if value.op == "sum" and not value.consts[1]:
+            inner = self.values[value.args[0]].shape
+            open_shape = tuple(1 if i in value.consts[0] else n for i, n in enumerate(inner))
+            if open_shape == tuple(shape):
+                return self.make("sum", value.args, (value.consts[0], True), shape, dtype)
         return None if _consts == (tuple(shape),) else self.make("reshape", args, (tuple(shape),), shape, dtype)
 
     def _make_permute(self, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:

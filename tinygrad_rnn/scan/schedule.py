@@ -184,7 +184,7 @@ class Schedule:
             p.depends[a] and p.values[a].shape == value.shape for a in value.args
         ):
             return value.args
-        if value.op in ("neg", "concat", "slice", "reshape", "permute"):
+        if value.op in ("neg", "concat", "cat", "slice", "reshape", "permute"):
             return value.args if all(p.depends[a] or p.values[a].op == "zeros" for a in value.args) else ()
         return ()
 

@@ -1,0 +1,507 @@
+"""The loops as machine code: all elementwise work between two products is one loop over flat slices.
+
+The text of a loop names no sizes: one compiled function serves every length, batch and width of the same
+program. It is compiled by numba with ``error_model="numpy"`` (a test at every division would keep loops
+from vectorising) and with only those fast-math flags that leave NaN and infinity what they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .batched import Batched
+from .numpy_loops import NumpyLoops, carry, matrix
+from .program import Value
+from .schedule import Schedule
+
+FLAGS = '{"contract", "nsz", "reassoc", "arcp"}'
+TEXT = {
+    "add": "{0} + {1}",
+    "sub": "{0} - {1}",
+    "mul": "{0} * {1}",
+    "div": "{0} / {1}",
+    "neg": "-{0}",
+    "abs": "abs({0})",
+    "sqrt": "math.sqrt({0})",
+    "exp": "exp({0})",
+    "tanh": "tanh({0})",
+    "sigmoid": "sigmoid({0})",
+    "log": "math.log({0})",
+    "log1p": "math.log1p({0})",
+    "expm1": "math.expm1({0})",
+    "sin": "math.sin({0})",
+    "cos": "math.cos({0})",
+    "relu": "zero if {0} <= zero else {0}",
+    "leaky_relu": "{0} if {0} > zero else {0} * {2}",
+    "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}",
+    "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}",
+    "where": "{1} if {0} else {2}",
+    "silu": "{0} * sigmoid({0})",
+    "equal": "{0} == {1}",
+    "not_equal": "{0} != {1}",
+    "less": "{0} < {1}",
+    "less_equal": "{0} <= {1}",
+    "greater": "{0} > {1}",
+    "greater_equal": "{0} >= {1}",
+    "bitwise_and": "{0} and {1}",
+    "bitwise_or": "{0} or {1}",
+    "invert": "not {0}",
+}
+Cell = tuple[int, int, int]  # columns low to high of a value
+
+
+class Unsupported(Exception):
+    """What the machine code cannot do, in words."""
+
+
+class NumbaLoops(NumpyLoops):
+    """A schedule's two loops, compiled."""
+
+    name = "numba"
+
+    def call(self, function: Any, buffers: list[Any], steps: int) -> None:
+        """Call a loop's function."""
+        function(steps, self.rows, *buffers)
+
+    def source(self, backward: bool, stored: frozenset[int]) -> Any:
+        """The function of one loop, and the layout of its arguments."""
+        loop = _Loop(self.schedule, backward, stored)
+        self.rows = loop.rows
+        return loop.compiled()
+
+
+class _Loop:
+    """Writes one loop; a ``cell`` is a range of columns of a value, computed as one."""
+
+    def __init__(self, schedule: Schedule, reverse: bool, stored: frozenset[int]) -> None:
+        self.s, self.p, self.reverse, self.stored = schedule, schedule.program, reverse, stored
+        p = self.p
+        self.rank = len(p.values[p.inputs["x"]].shape)
+        self.rows = p.values[p.inputs["x"]].shape[0] if self.rank == 2 else 1
+        if self.rank > 2:
+            raise Unsupported(f"an input of {self.rank} axes a step")
+        self.inside = set(schedule.again) | set(schedule.back) if reverse else set(schedule.loop)
+        self.arguments: list[tuple[str, Any]] = []
+        self.sizes: dict[int, str] = {}
+        self.constants: dict[str, str] = {}
+        self.names: dict[int, str] = {}
+        self.over_time: dict[int, str] = {}  # value -> its size a step, for values in slabs
+        self.order: list[Any] = []  # what is computed, each after what it needs
+        self.known: set[Any] = set()
+        self.needs: dict[Any, list[Any]] = {}
+        self.stores: dict[Cell, list[tuple[str, str, str]]] = {}
+        self.carries: list[str] = []
+        self.place: dict[str, int] = {}
+        self.lines: list[str] = []
+
+    # ---- arguments
+
+    def argument(self, name: str, make: Any) -> str:
+        """An array that the function is given; ``make(batched, dstates)`` makes it."""
+        if name not in self.place:
+            self.place[name] = len(self.arguments)
+            self.arguments.append((name, make))
+        return name
+
+    def buffers(self, batched: Batched, dstates: Any) -> list[Any]:
+        """The arguments for one run."""
+        return [make(batched, dstates) for _, make in self.arguments]
+
+    def size(self, n: int) -> str:
+        """A number of features, as an argument."""
+        if n not in self.sizes:
+            name = f"n{len(self.sizes)}"
+            self.sizes[n] = name
+            self.argument(name, lambda _b, _d: n)
+        return self.sizes[n]
+
+    def total(self, v: int) -> str:
+        """How many numbers a value has a step."""
+        columns = self.columns(v)
+        return "B" if columns == 1 and self.rows != 1 else f"B * {self.size(columns)}"
+
+    def columns(self, v: int) -> int:
+        """The features of a value; 1 for one number a row."""
+        value = self.p.values[v]
+        rank = len(value.shape)
+        if rank == 0:
+            return 1
+        if rank > 2 or (rank == 1 and self.rank == 2 and self.p.depends[v]):
+            raise Unsupported(f"a value of shape {value.shape} at a step of shape ({self.rows}, ...)")
+        if rank == 2 and value.shape[0] != self.rows and (self.p.depends[v] or value.shape[0] != 1):
+            raise Unsupported(f"a value of shape {value.shape} at a step of {self.rows} rows")
+        return value.shape[-1]
+
+    def slab(self, v: int, make: Any = None) -> str:
+        """A value that lies in an array over time."""
+        name = f"v{v}"
+        if v not in self.over_time:
+            make = make or (lambda batched: batched.known[v])
+            self.argument(f"V{v}", lambda batched, _d: _flat(make(batched)))
+            self.over_time[v] = self.total(v)
+            self.names[v] = name
+        return name
+
+    def memory(self, v: int) -> str:
+        """The flat array in which a value lies at the running step."""
+        if v in self.names:
+            return self.names[v]
+        p = self.p
+        if not p.depends[v]:
+            self.names[v] = self.argument(f"w{v}", lambda batched, _d: _flat(np.asarray(batched[v])))
+            return self.names[v]
+        if v in self.stored or v not in self.inside:
+            return self.slab(v, None if v in self.stored else lambda batched: batched[v])
+        dtype, shape = p.values[v].dtype, p.values[v].shape
+        self.names[v] = self.argument(f"b{v}", lambda _b, _d: np.empty(shape, dtype).reshape(-1))
+        return self.names[v]
+
+    # ---- what is computed
+
+    def compiled(self) -> tuple[Any, _Loop]:
+        """The function, and this layout of its arguments."""
+        from .machine_code import function
+
+        p = self.p
+        carried = {int(r[1:]): v for r, v in p.gradients.items() if r[0] == "s"}
+        self.solid = {v for v in self.stored if p.depends[v]} | set(p.outputs) | set(carried.values())
+        for v in self.inside:
+            value = p.values[v]
+            if value.op in ("dot", "outer"):
+                self.solid.add(value.args[0])
+        for v in list(self.inside):
+            if p.values[v].op not in ("dot", "concat", "sum", "slice", "broadcast", "zeros") and p.values[v].op not in TEXT:
+                raise Unsupported(f"the op {p.values[v].op}")
+        if self.reverse:
+            for k in range(len(p.states)):
+                seed = p.inputs[f"ds{k}"]
+                shape, dtype = p.values[seed].shape, p.values[seed].dtype
+                make = carry(k, shape, dtype)
+                self.names[seed] = self.argument(f"c{k}", lambda _b, d, make=make: make(None, d, None).reshape(-1))
+                self.carries.append(f"c{k}")
+            wanted = sorted(self.stored) + [v for k, v in sorted(carried.items()) if v in self.inside]
+        else:
+            wanted = sorted(self.stored | set(p.outputs))
+        for v in wanted:
+            if v in self.inside:
+                self.solid_value(v)
+        self.copies: list[str] = []
+        if self.reverse:
+            for k in range(len(p.states)):
+                if k not in carried:
+                    self.copies.append(f"c{k}[:] = zero")
+                    continue
+                source = self.memory(carried[k])
+                if source != f"c{k}":
+                    if source in self.carries:
+                        raise Unsupported("a state's gradient that is another's")
+                    self.copies.append(f"copy(c{k}, {source}, {self.total(p.inputs[f'ds{k}'])})")
+        else:
+            for v in sorted(set(p.outputs)):
+                if v not in self.inside and v not in self.s.ahead and p.values[v].op != "input":
+                    raise Unsupported("an output that no op made")
+            for k, v in enumerate(p.states):
+                if self.s.state_out[v] != k or v in self.s.state_in:
+                    self.argument(f"N{k}", lambda b, _d, k=k: _flat(b.states[k][1:]))
+                    columns = self.total(v)
+                    self.copies.append(f"copy(N{k}[t * {columns} : (t + 1) * {columns}], {self.memory(v)}, {columns})")
+        self.schedule_groups()
+        return function(self.text()), self
+
+    def solid_value(self, v: int) -> None:
+        """A value is wanted in memory, whole."""
+        if v in self.known:
+            return
+        self.known.add(v)
+        value = self.p.values[v]
+        name = self.memory(v)
+        if value.op == "concat":
+            low = 0
+            for a in value.args:
+                width = self.columns(a)
+                self.store(self.cell(a, 0, width), name, self.size(low) if low else "0", self.size(value.shape[-1]), v)
+                low += width
+        elif value.op == "dot":
+            source = value.args[0]
+            self.solid_operand(source)
+            self.order.append(("dot", v))
+            self.needs["dot", v] = self.made_by(source)
+        else:
+            columns = self.columns(v)
+            self.store(self.cell(v, 0, columns), name, "0", self.size(columns) if columns > 1 else "1", v)
+
+    def solid_operand(self, v: int) -> None:
+        if v in self.inside:
+            self.solid_value(v)
+
+    def made_by(self, v: int) -> list[Any]:
+        """What must be done before a value can be read from memory."""
+        if v not in self.inside:
+            return []
+        value = self.p.values[v]
+        if value.op == "dot":
+            return [("dot", v)]
+        return list(self.writers.get(v, []))
+
+    writers: dict[int, list[Any]]
+
+    def store(self, cell: Any, name: str, offset: str, stride: str, owner: int) -> None:
+        if not hasattr(self, "writers"):
+            self.writers = {}
+        self.stores.setdefault(cell, []).append((name, offset, stride))
+        self.writers.setdefault(owner, []).append(cell)
+
+    def cell(self, v: int, low: int, high: int) -> Any:
+        """The columns of a value as something computed; what they need comes before."""
+        v, low, high = self.through(v, low, high)
+        key = (v, low, high)
+        if key in self.known:
+            return key
+        self.known.add(key)
+        value, p = self.p.values[v], self.p
+        needs: list[Any] = []
+        for source in self.sources(v, low, high):
+            needs += self.read(*source)
+        self.needs[key] = needs
+        self.order.append(key)
+        return key
+
+    def sources(self, v: int, low: int, high: int) -> list[Cell]:
+        """The columns of operands that a cell is computed from."""
+        value = self.p.values[v]
+        if v not in self.inside or value.op == "zeros":
+            return []
+        if value.op == "slice":
+            return [(value.args[0], low + value.consts[0], high + value.consts[0])]
+        if value.op == "sum":
+            return [(value.args[0], 0, self.columns(value.args[0]))]
+        return [(a, low, high) for a in value.args]
+
+    def read(self, a: int, low: int, high: int) -> list[Any]:
+        """Have columns of an operand at hand; what must come before."""
+        p = self.p
+        if p.values[a].op == "literal" or not p.depends[a] and p.values[a].op != "zeros":
+            return []
+        if self.columns(a) == 1:
+            low, high = 0, 1
+        v, lo, hi = self.through(a, low, high)
+        if v not in self.inside:
+            return []
+        value = p.values[v]
+        if value.op == "dot" or value.op == "concat":
+            self.solid_value(v)
+            return self.made_by(v)
+        if v in self.solid:
+            self.solid_value(v)
+            return [(v, 0, self.columns(v))]
+        return [self.cell(v, lo, hi)]
+
+    def through(self, v: int, low: int, high: int) -> Cell:
+        """The columns behind slices and stretched values."""
+        while True:
+            value = self.p.values[v]
+            if v in self.solid and v in self.inside and value.op in ("slice", "broadcast"):
+                return v, low, high
+            if value.op == "slice":
+                v, low, high = value.args[0], low + value.consts[0], high + value.consts[0]
+            elif value.op == "broadcast":
+                v = value.args[0]
+                if self.columns(v) == 1:
+                    low, high = 0, 1
+            elif value.op == "concat" and v not in self.solid:
+                at = 0
+                for a in value.args:
+                    width = self.columns(a)
+                    if at <= low and high <= at + width:
+                        v, low, high = a, low - at, high - at
+                        break
+                    at += width
+                else:
+                    return v, low, high
+            else:
+                return v, low, high
+
+    # ---- groups
+
+    def schedule_groups(self) -> None:
+        """Put what can run in one loop together: products as soon as they can, then the widest stretch."""
+        waiting = list(self.order)
+        done: set[Any] = set()
+        self.groups: list[Any] = []
+        while waiting:
+            products = [n for n in waiting if n[0] == "dot" and set(self.needs[n]) <= done]
+            if products:
+                self.groups += products
+                done |= set(products)
+                waiting = [n for n in waiting if n not in done]
+                continue
+            first = next(n for n in waiting if n[0] != "dot" and set(self.needs[n]) <= done)
+            width = self.width(first)
+            group: list[Any] = []
+            usable: set[Any] = set()
+            for n in waiting:
+                if n[0] != "dot" and self.width(n) == width and set(self.needs[n]) <= done | usable:
+                    group.append(n)
+                    if self.p.values[n[0]].op != "sum":
+                        usable.add(n)
+            self.groups.append(group)
+            done |= set(group)
+            waiting = [n for n in waiting if n not in done]
+        where = {n: k for k, g in enumerate(self.groups) if isinstance(g, list) for n in g}
+        for k, group in enumerate(self.groups):
+            for n in group if isinstance(group, list) else ():
+                for need in self.needs[n]:
+                    if need[0] != "dot" and where[need] != k and need not in self.stores:
+                        self.spill(need)
+            for n in group if isinstance(group, list) else ():
+                if self.p.values[n[0]].op == "sum" and n not in self.stores:
+                    self.spill(n)
+
+    def width(self, n: Any) -> int:
+        """The columns that a cell's loop runs over; a sum runs over its operand's."""
+        value = self.p.values[n[0]]
+        if value.op == "sum" and n[0] in self.inside:
+            if value.consts[0] != (len(self.p.values[value.args[0]].shape) - 1,):
+                raise Unsupported("a sum over the batch in the loop")
+            return self.columns(value.args[0])
+        return int(n[2] - n[1])
+
+    def spill(self, n: Any) -> None:
+        """A cell that another loop reads gets a buffer."""
+        v, low, high = n
+        width = high - low
+        name = f"t{v}_{self.size(low) if low else 0}_{self.size(width)}"
+        rows, dtype = self.rows, self.p.values[v].dtype
+        self.argument(name, lambda _b, _d: np.empty(rows * width, dtype))
+        self.stores[n] = [(name, "0", self.size(width) if width > 1 else "1")]
+
+    # ---- text
+
+    def text(self) -> str:
+        """The function."""
+        body: list[str] = []
+        for group in self.groups:
+            if not isinstance(group, list):
+                body.append(self.product(group[1]))
+                continue
+            body += self.loop(group)
+        views = [f"{self.names[v]} = V{v}[t * {n} : (t + 1) * {n}]" for v, n in self.over_time.items()]
+        turn = ["t = T - 1 - step" if self.reverse else "t = step"]
+        lines = [f"        {line}" for line in (*turn, *views, *body, *self.copies)]
+        arguments = ", ".join(["T", "B", *(name for name, _ in self.arguments)])
+        bits = 32 if self.p.values[self.p.y].dtype == "f" else 64
+        kind = f"float{bits}"
+        constants = [f"{name} = np.{kind}({value})" for value, name in self.constants.items()]
+        head = [
+            "import math",
+            "import numpy as np",
+            "from numba import njit",
+            "from tinygrad_rnn.scan.vector_math import copy, product",
+            f"from tinygrad_rnn.scan.vector_math import exp{bits} as exp, sigmoid{bits} as sigmoid, tanh{bits} as tanh",
+            f"zero = np.{kind}(0)",
+            *constants,
+            f'@njit(error_model="numpy", fastmath={FLAGS}, cache=True)',
+            f"def loop({arguments}):",
+            "    for step in range(T):",
+        ]
+        return "\n".join([*head, *lines]) + "\n"
+
+    def product(self, v: int) -> str:
+        value = self.p.values[v]
+        source, weight = value.args
+        turned = value.consts[0]
+        make = matrix(weight, turned)
+        name = self.argument(f"m{weight}{'t' if turned else ''}", lambda b, _d: np.ascontiguousarray(make(b, None, None)))
+        inner, width = self.columns(source), self.columns(v)
+        return f"product({self.memory(source)}, {name}, {self.memory(v)}, B, {self.size(inner)}, {self.size(width)})"
+
+    def loop(self, group: list[Any]) -> list[str]:
+        """One loop over rows and columns that computes a group of cells."""
+        width = self.width(group[0])
+        n = self.size(width)
+        local: dict[Any, str] = {}
+        before: dict[str, str] = {}  # row views and numbers of the row
+        inner: list[str] = []
+        start: list[str] = []
+        after: list[str] = []
+
+        def view(array: str, offset: str, stride: str) -> str:
+            key = f"{array}[b * {stride} + {offset} : b * {stride} + {offset} + {n}]"
+            return before.setdefault(key, f"r{len(before)}")
+
+        def operand(a: int, low: int, high: int) -> str:
+            value = self.p.values[a]
+            if value.op == "literal":
+                return self.constant(value.consts[0])
+            if value.op == "zeros":
+                return "zero"
+            single = self.columns(a) == 1 and width > 1
+            if single:
+                low, high = 0, 1
+            v, lo, hi = self.through(a, low, high)
+            if self.p.values[v].op == "zeros":
+                return "zero"
+            key = (v, lo, hi)
+            if key in local:
+                return local[key]
+            if v in self.solid and (v, 0, self.columns(v)) in local and lo == 0 and hi == self.columns(v):
+                return local[v, 0, self.columns(v)]
+            single = self.columns(v) == 1 and width > 1
+            spilled = self.stores.get(key)
+            if v in self.inside and not (v in self.solid or self.p.values[v].op in ("dot", "concat")):
+                array, offset, stride = spilled[0]  # type: ignore[index]
+            else:
+                array = self.memory(v)
+                offset = self.size(lo) if lo else "0"
+                columns = self.columns(v)
+                stride = self.size(columns) if columns > 1 else "1"
+                if not self.p.depends[v] and (len(self.p.values[v].shape) < 2 or self.p.values[v].shape[0] == 1):
+                    if columns == 1:
+                        return before.setdefault(f"{array}[0]", f"r{len(before)}")
+                    key2 = f"{array}[{offset} : {offset} + {n}]"
+                    return before.setdefault(key2, f"r{len(before)}") + "[j]"
+            if single:
+                return before.setdefault(f"{array}[b]", f"r{len(before)}")
+            return view(array, offset, stride) + "[j]"
+
+        for cell in group:
+            v, low, high = cell
+            value = self.p.values[v]
+            x = f"x{len(local)}"
+            if value.op == "sum" and v in self.inside:
+                start.append(f"{x} = zero")
+                inner.append(f"{x} += {operand(value.args[0], 0, width)}")
+                for array, _offset, _stride in self.stores[cell]:
+                    after.append(f"{array}[b] = {x}")
+                continue
+            args = [operand(*source) for source in self.sources(v, low, high)]
+            if value.op in TEXT and v in self.inside:
+                extra = [self.constant(c) for c in value.consts if isinstance(c, (int, float))]
+                inner.append(f"{x} = {TEXT[value.op].format(*args, *extra)}")
+            else:  # a copy to where it is wanted
+                inner.append(f"{x} = {args[0] if args else operand(v, low, high)}")
+            local[cell] = x
+            for array, offset, stride in self.stores.get(cell, ()):
+                target = f"{array}[b]" if width == 1 and stride == "1" else view(array, offset, stride) + "[j]"
+                inner.append(f"{target} = {x}")
+        rows = [f"{name} = {what}" for what, name in before.items()]
+        lines = ["for b in range(B):", *(f"    {line}" for line in (*rows, *start))]
+        lines += [f"    for j in range({n}):", *(f"        {line}" for line in inner)]
+        return [*lines, *(f"    {line}" for line in after)]
+
+    def constant(self, value: Any) -> str:
+        """A Python number as a float of the program's kind; one that is a size is an argument."""
+        if isinstance(value, bool):
+            return repr(value)
+        key = f'float("{value!r}")'
+        return self.constants.setdefault(key, f"k{len(self.constants)}")
+
+
+def _flat(array: Any) -> Any:
+    """All numbers of an array as one contiguous row: its own memory, where it is contiguous."""
+    return np.ascontiguousarray(array).reshape(-1)
+
+
+__all__ = ["NumbaLoops", "Unsupported", "Value"]
