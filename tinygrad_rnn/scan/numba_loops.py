@@ -466,10 +466,10 @@ class _Loop:
                 return before.setdefault(f"{array}[b]", f"r{len(before)}")
             return view(array, offset, stride) + "[j]"
 
-        for cell in group:
+        for k, cell in enumerate(group):
             v, low, high = cell
             value = self.p.values[v]
-            x = f"x{len(local)}"
+            x = f"x{k}"
             if value.op == "sum" and v in self.inside:
                 start.append(f"{x} = zero")
                 inner.append(f"{x} += {operand(value.args[0], 0, width)}")
