@@ -152,13 +152,14 @@ def run_compiled(
     stages: list[tuple[list[tuple[Module, Any, bool]], float]],
     lengths: Any,
     first_step: int,
-    recorded: Callable[[], tuple[Tensor, list[Any]]],
+    recorded: Callable[[], tuple[Tensor, Any]],
     constants: dict[str, Any],
-) -> tuple[Tensor, list[Any]]:
-    """What ``recorded`` returns (outputs, last state of each cell), by compiled loops where they can run.
+    joined: tuple[str, ...] = (),
+) -> tuple[Tensor, Any]:
+    """What ``recorded`` returns, outputs and last states, by compiled loops where they can run.
 
     ``stages`` are what stands on top of each other: cells with their first state and whether they run
-    backwards, and the rate of the dropout before them.
+    backwards, and the rate of the dropout before them. ``joined``: see ``scan.running.Stack``.
     """
     from ..scan import running
 
@@ -170,7 +171,7 @@ def run_compiled(
             running.Stage([running.Way(c, s, back, constants) for c, s, back in ways], p, layer.generator)
             for ways, p in stages
         ]
-        stack = running.Stack(x, time_axis, built, lengths, first_step, recorded)
+        stack = running.Stack(x, time_axis, built, lengths, first_step, recorded, joined)
         try:
             result = running.run(stack)
         except running.Untraceable as reason:

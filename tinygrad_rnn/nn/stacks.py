@@ -149,16 +149,18 @@ class RecurrentLayer(Module):
             each = [(cells[k + way], starts[k + way], way == 1) for way in range(ways)]
             stages.append((each, self.dropout if k and self.training else 0.0))
 
-        def recorded() -> tuple[Tensor, list[Any]]:
+        def recorded() -> tuple[Tensor, Any]:
             return self._recorded(x, starts, time_axis, lengths, first_step)
 
-        y, finals = run_compiled(self, x, time_axis, stages, lengths, first_step, recorded, {})
-        return y, self._last(finals)
+        names = self._first.states
+        return run_compiled(
+            self, x, time_axis, stages, lengths, first_step, recorded, {}, names
+        )
 
     def _recorded(
         self, x: Tensor, starts: list[Any], time_axis: int, lengths: Any, first_step: int
-    ) -> tuple[Tensor, list[Any]]:
-        """All layers op by op: the outputs, and the last state of each cell."""
+    ) -> tuple[Tensor, Any]:
+        """All layers op by op: the outputs, and the last states."""
         xs: Sequence[Tensor] = sequence(x, time_axis)
         ways = 2 if self.bidirectional else 1
         finals: list[Any] = []
@@ -173,7 +175,7 @@ class RecurrentLayer(Module):
                 outputs.append(ys)
                 finals.append(final)
             xs = outputs[0] if ways == 1 else [cat(pair, -1) for pair in zip(*outputs, strict=True)]
-        return stacked(xs, time_axis), finals
+        return stacked(xs, time_axis), self._last(finals)
 
     def explain(self) -> str:
         """How the layer's last call ran, compiled or recorded op by op, and why."""

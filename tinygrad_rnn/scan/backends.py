@@ -34,9 +34,14 @@ def loops(schedule: Schedule) -> NumpyLoops:
     """The loops of a schedule."""
     if choice()[0] == "numpy":
         return NumpyLoops(schedule)
-    from .numba_loops import NumbaLoops
+    from .numba_loops import NumbaLoops, Unsupported
 
-    return NumbaLoops(schedule)
+    try:
+        return NumbaLoops(schedule)
+    except Unsupported as reason:
+        loops = NumpyLoops(schedule)
+        loops.why = f"numba cannot take {reason}"
+        return loops
 
 
 def words() -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ..ops.elementwise import _sigmoid
 from ..ops.row import ROWS
+from .memory import empty
 from .program import Value
 from .schedule import Schedule
 
@@ -18,20 +20,18 @@ class Batched:
     Asking for a value that is not there computes it from others by its own op.
     """
 
-    def __init__(self, schedule: Schedule, inputs: dict[str, Any], steps: int) -> None:
+    def __init__(self, schedule: Schedule, known: dict[int, Any], steps: int) -> None:
         self.schedule, self.steps = schedule, steps
         self.program = schedule.program
-        self.known: dict[int, Any] = {}
+        self.known = known
         self.states: dict[int, Any] = {}
-        for role, v in self.program.inputs.items():
-            if role[0] in "xlw":
-                self.known[v] = inputs[role]
+        self.totals: dict[int, Any] = {}
 
     def copy(self) -> Batched:
         """The same values; what is computed from now on stays with the copy."""
         other: Batched = object.__new__(Batched)
         other.__dict__.update(self.__dict__)
-        other.known = dict(self.known)
+        other.known, other.totals = dict(self.known), {}
         return other
 
     def __getitem__(self, v: int) -> Any:
@@ -52,9 +52,10 @@ class Batched:
         op = value.op
         if op == "dot":
             a = args[0]
-            flat = a.reshape(-1, a.shape[-1])
             w = args[1].T if value.consts[0] else args[1]
-            return flat.dot(w).reshape(*a.shape[:-1], w.shape[1])
+            out = empty((self.steps, *value.shape), a.dtype)
+            np.dot(a.reshape(-1, a.shape[-1]), w, out.reshape(-1, w.shape[1]))
+            return out
         if op == "slice":
             low, high = value.consts
             return args[0][..., low:high]
@@ -71,6 +72,11 @@ class Batched:
         if op == "sum":
             axes, keep = value.consts
             return args[0].sum(axis=tuple(i + 1 for i in axes), keepdims=keep)
+        ufunc = SIMPLE.get(op)
+        if ufunc is not None:
+            eaten = self.schedule.eaten.get(v)
+            out = empty((self.steps, *value.shape), value.dtype) if eaten is None else self.known.pop(eaten)
+            return ufunc(*args, out)
         with np.errstate(all="ignore"):
             return plain(value, args)
 
@@ -82,6 +88,12 @@ class Batched:
 
     def total(self, v: int) -> Any:
         """The sum of a value over all steps."""
+        found = self.totals.get(v)
+        if found is None:
+            found = self.totals[v] = self._total(v)
+        return found
+
+    def _total(self, v: int) -> Any:
         p, value = self.program, self.program.values[v]
         if v not in self.known:
             parts = self.schedule.summands(v)
@@ -96,10 +108,21 @@ class Batched:
                 axes, keep = value.consts
                 a = self[value.args[0]]
                 if axes == tuple(range(len(axes))) and not keep:
-                    return np.add.reduce(a.reshape(-1, *value.shape), 0)
+                    rows = a.reshape(-1, *value.shape)
+                    if rows.ndim == 2 and rows.dtype.kind == "f":
+                        return _ones(len(rows), rows.dtype).dot(rows)  # as BLAS sums, in one pass
+                    return np.add.reduce(rows, 0)
         if not p.depends[v]:
             return self[v] * self.steps
         return self[v].sum(0)
+
+
+SIMPLE: dict[str, Any] = {"add": np.add, "sub": np.subtract, "mul": np.multiply}
+
+
+@lru_cache(maxsize=8)
+def _ones(count: int, dtype: Any) -> Any:
+    return np.ones(count, dtype)
 
 
 def plain(value: Value, args: list[Any]) -> Any:

@@ -11,8 +11,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ..nn import cells as known_cells
 from ..nn.module import Module
 from ..nn.recurrent import mapped, parts
@@ -37,20 +35,22 @@ MOST = 256  # programs that are remembered; the oldest go
 class Compiled:
     """A cell's loops, for one trace: with derivatives made when the first call asks for them."""
 
-    def __init__(self, signature: Any, retrace: Callable[[], Trace], like: Any) -> None:
-        self.signature = signature
-        self._retrace = retrace
-        self._runners: dict[Any, Any] = {}
-        self.same = like  # for each part of the state, the first part that is the same tensor
+    def __init__(self, first: Trace) -> None:
+        self.trace = first
+        kinds = {node.dtype.char for role, node in first.inputs.items() if role != "live"}
+        if len(kinds) != 1 or not kinds <= {"f", "d"}:
+            raise Untraceable("input, state and Parameters are not all float32 or all float64")
+        self.roles = [role for role in first.inputs if role not in ("x", "live")]
+        self._loops: dict[Any, Any] = {}
 
-    def loops(self, derive: bool, wanted: tuple[str, ...], rows: int) -> Any:
-        """The loops of a back end; with gradients of ``wanted`` roles if ``derive``."""
-        key = (derive, wanted, rows == 1)
-        found = self._runners.get(key)
+    def loops(self, derive: bool, x: bool) -> Any:
+        """The loops of the back end; with gradients if ``derive``, of the input too if ``x``."""
+        found = self._loops.get((derive, x))
         if found is None:
+            wanted = [*self.roles, "x"] if x else self.roles
             with _lock, tracing():
-                program = Program(self._retrace(), derive, wanted)
-            found = self._runners[key] = backends.loops(Schedule(program))
+                program = Program(self.trace, derive, wanted if derive else ())
+            found = self._loops[derive, x] = backends.loops(Schedule(program))
         return found
 
 
@@ -66,23 +66,33 @@ def compiled(
     if len(shared) != len(constants):
         raise Untraceable("a keyword argument of the call is no tensor")
     if type(cell) in BUILT_IN and not constants and not callable(vars(cell).get("step")):
-        key = _configuration(cell, x, state, live)
+        weights = _weights(cell)
+        key = _configuration(cell, weights, x, state, live)
         found = _configurations.get(key)
         if found is None:
             found = _trace_twice(cell, x, state, live, constants)[0]
             _remember(_configurations, key, found)
-        return found, list(cell.parameters())
+        return found, weights
     return _trace_twice(cell, x, state, live, constants)
 
 
-def _configuration(cell: Any, x: Any, state: Any, live: Any) -> Any:
+def _weights(cell: Any) -> list[Tensor]:
+    """A built-in cell's Parameters."""
+    if cell.__dict__["_modules"]:
+        return list(cell.parameters())
+    return [p for p in cell.__dict__["_parameters"].values() if p is not None]
+
+
+def _configuration(cell: Any, weights: list[Tensor], x: Any, state: Any, live: Any) -> Any:
     """What a built-in cell's equations depend on."""
-    plain = tuple(
-        (k, v) for k, v in vars(cell).items() if isinstance(v, (bool, int, float, str)) and k != "training"
-    )
-    shapes = tuple((n, p.shape, p.dtype.char) for n, p in cell.named_parameters())
-    states = tuple((t.shape, t.dtype.char) for _, t in parts(state))
-    return (type(cell), plain, shapes, x.shape[1:], x.dtype.char, states, live is not None)
+    options = [cell.__dict__.get(name) for name in _OPTIONS]
+    shapes = [(w._data.shape, w._data.dtype) for w in weights]
+    parts = (state,) if isinstance(state, Tensor) else state
+    states = [(t._data.shape, t._data.dtype) for t in parts]
+    return (type(cell), *options, *shapes, x.shape[1:], x.dtype, *states, live is not None)
+
+
+_OPTIONS = ("bias", "nonlinearity", "proj_size", "reset_after")  # what the equations ask of a cell
 
 
 def _trace_twice(
@@ -108,7 +118,7 @@ def _trace_twice(
             raise Untraceable(f"tracing it raised {type(error).__name__}: {error}") from error
     found = _loops.get(first.signature)
     if found is None:
-        found = Compiled(first.signature, lambda: first, step.same)
+        found = Compiled(first)
         _remember(_loops, first.signature, found)
     return found, [*shadow.tensors, *constants.values()]
 
@@ -131,7 +141,6 @@ class _Step:
         self.x = leaf(x[0])
         self.live = None if live is None else leaf(live[0])
         self.result: Any = None
-        self.same: list[int] = []
 
     def inputs(self) -> dict[str, Any]:
         """The nodes of the inputs by their roles."""
@@ -166,8 +175,6 @@ class _Step:
         before, after = ([(n, t.shape) for n, t in parts(s)] for s in (self.state, new))
         if before != after:
             raise Untraceable("the new state has other names or shapes than the old one")
-        leaves = [t for _, t in parts(new)]
-        self.same = [next(i for i, u in enumerate(leaves) if u is t) for t in leaves]
         if live is not None:
             if output.ndim != live.ndim:
                 raise Untraceable("with lengths its output must be (batch, features)")
@@ -179,12 +186,3 @@ class _Step:
             if t.dtype != self.x.dtype:
                 raise Untraceable(f"it computes {t.dtype} from {self.x.dtype}")
         return outputs
-
-
-def same_floats(arrays: list[Any]) -> bool:
-    """Whether arrays are all float32 or all float64."""
-    kinds = {a.dtype.char for a in arrays}
-    return len(kinds) == 1 and kinds <= {"f", "d"}
-
-
-__all__ = ["Compiled", "Untraceable", "compiled", "np", "same_floats"]

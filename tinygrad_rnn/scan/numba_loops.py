@@ -83,6 +83,8 @@ class _Loop:
         if self.rank > 2:
             raise Unsupported(f"an input of {self.rank} axes a step")
         self.inside = set(schedule.again) | set(schedule.back) if reverse else set(schedule.loop)
+        kept = {v: w for v, w in schedule.in_place.items() if reverse or v in stored}
+        self.places = kept  # values that lie in another's columns
         self.arguments: list[tuple[str, Any]] = []
         self.sizes: dict[int, str] = {}
         self.constants: dict[str, str] = {}
@@ -92,9 +94,10 @@ class _Loop:
         self.known: set[Any] = set()
         self.needs: dict[Any, list[Any]] = {}
         self.stores: dict[Cell, list[tuple[str, str, str]]] = {}
+        self.writers: dict[int, list[Any]] = {}  # of a value that lies in memory: what writes it
         self.carries: list[str] = []
         self.place: dict[str, int] = {}
-        self.lines: list[str] = []
+        self.heads: list[str] = []  # what comes before the loop: flat views, buffers
 
     # ---- arguments
 
@@ -107,7 +110,17 @@ class _Loop:
 
     def buffers(self, batched: Batched, dstates: Any) -> list[Any]:
         """The arguments for one run."""
-        return [make(batched, dstates) for _, make in self.arguments]
+        known = batched.known
+        made = []
+        for _, make in self.arguments:
+            if make.__class__ is int:
+                array = known.get(make)
+                if array is None:
+                    array = batched[make]
+                made.append(array if array.flags.c_contiguous else np.ascontiguousarray(array))
+            else:
+                made.append(make(batched, dstates))
+        return made
 
     def size(self, n: int) -> str:
         """A number of features, as an argument."""
@@ -134,13 +147,13 @@ class _Loop:
             raise Unsupported(f"a value of shape {value.shape} at a step of {self.rows} rows")
         return value.shape[-1]
 
-    def slab(self, v: int, make: Any = None) -> str:
+    def slab(self, v: int) -> str:
         """A value that lies in an array over time."""
         name = f"v{v}"
         if v not in self.over_time:
-            make = make or (lambda batched: batched.known[v])
-            self.argument(f"V{v}", lambda batched, _d: _flat(make(batched)))
+            self.argument(f"V{v}", v)
             self.over_time[v] = self.total(v)
+            self.heads.append(f"F{v} = V{v}.reshape(V{v}.size)")
             self.names[v] = name
         return name
 
@@ -150,13 +163,19 @@ class _Loop:
             return self.names[v]
         p = self.p
         if not p.depends[v]:
-            self.names[v] = self.argument(f"w{v}", lambda batched, _d: _flat(np.asarray(batched[v])))
+            self.argument(f"W{v}", v)
+            self.names[v] = f"w{v}"
+            self.heads.append(f"w{v} = W{v}.reshape(W{v}.size)")
             return self.names[v]
         if v in self.stored or v not in self.inside:
-            return self.slab(v, None if v in self.stored else lambda batched: batched[v])
-        dtype, shape = p.values[v].dtype, p.values[v].shape
-        self.names[v] = self.argument(f"b{v}", lambda _b, _d: np.empty(shape, dtype).reshape(-1))
+            return self.slab(v)
+        self.names[v] = f"b{v}"
+        self.heads.append(f"b{v} = np.empty({self.total(v)}, {self.kind(v)})")
         return self.names[v]
+
+    def kind(self, v: int) -> str:
+        """The dtype of a value, as numba's text names it."""
+        return {"f": "np.float32", "d": "np.float64", "?": "np.bool_"}[self.p.values[v].dtype]
 
     # ---- what is computed
 
@@ -216,7 +235,7 @@ class _Loop:
             return
         self.known.add(v)
         value = self.p.values[v]
-        name = self.memory(v)
+        name = "" if v in self.places else self.memory(v)
         if value.op == "concat":
             low = 0
             for a in value.args:
@@ -228,6 +247,10 @@ class _Loop:
             self.solid_operand(source)
             self.order.append(("dot", v))
             self.needs["dot", v] = self.made_by(source)
+        elif v in self.places:
+            w, low = self.places[v]
+            cell = self.cell(v, 0, self.columns(v))
+            self.store(cell, self.memory(w), self.size(low) if low else "0", self.size(self.columns(w)), v)
         else:
             columns = self.columns(v)
             self.store(self.cell(v, 0, columns), name, "0", self.size(columns) if columns > 1 else "1", v)
@@ -245,11 +268,7 @@ class _Loop:
             return [("dot", v)]
         return list(self.writers.get(v, []))
 
-    writers: dict[int, list[Any]]
-
     def store(self, cell: Any, name: str, offset: str, stride: str, owner: int) -> None:
-        if not hasattr(self, "writers"):
-            self.writers = {}
         self.stores.setdefault(cell, []).append((name, offset, stride))
         self.writers.setdefault(owner, []).append(cell)
 
@@ -299,8 +318,11 @@ class _Loop:
         return [self.cell(v, lo, hi)]
 
     def through(self, v: int, low: int, high: int) -> Cell:
-        """The columns behind slices and stretched values."""
+        """The columns behind slices, stretched values and, in backward, values in another's place."""
         while True:
+            if v in self.places and v not in self.inside:
+                w, at = self.places[v]
+                return w, low + at, high + at
             value = self.p.values[v]
             if v in self.solid and v in self.inside and value.op in ("slice", "broadcast"):
                 return v, low, high
@@ -373,8 +395,7 @@ class _Loop:
         v, low, high = n
         width = high - low
         name = f"t{v}_{self.size(low) if low else 0}_{self.size(width)}"
-        rows, dtype = self.rows, self.p.values[v].dtype
-        self.argument(name, lambda _b, _d: np.empty(rows * width, dtype))
+        self.heads.append(f"{name} = np.empty({'B' if width == 1 else f'B * {self.size(width)}'}, {self.kind(v)})")
         self.stores[n] = [(name, "0", self.size(width) if width > 1 else "1")]
 
     # ---- text
@@ -387,7 +408,7 @@ class _Loop:
                 body.append(self.product(group[1]))
                 continue
             body += self.loop(group)
-        views = [f"{self.names[v]} = V{v}[t * {n} : (t + 1) * {n}]" for v, n in self.over_time.items()]
+        views = [f"{self.names[v]} = F{v}[t * {n} : (t + 1) * {n}]" for v, n in self.over_time.items()]
         turn = ["t = T - 1 - step" if self.reverse else "t = step"]
         lines = [f"        {line}" for line in (*turn, *views, *body, *self.copies)]
         arguments = ", ".join(["T", "B", *(name for name, _ in self.arguments)])
@@ -404,6 +425,7 @@ class _Loop:
             *constants,
             f'@njit(error_model="numpy", fastmath={FLAGS}, cache=True)',
             f"def loop({arguments}):",
+            *(f"    {line}" for line in self.heads),
             "    for step in range(T):",
         ]
         return "\n".join([*head, *lines]) + "\n"
@@ -453,6 +475,9 @@ class _Loop:
             if v in self.inside and not (v in self.solid or self.p.values[v].op in ("dot", "concat")):
                 array, offset, stride = spilled[0]  # type: ignore[index]
             else:
+                if v in self.places:
+                    v, at = self.places[v]
+                    lo, hi = lo + at, hi + at
                 array = self.memory(v)
                 offset = self.size(lo) if lo else "0"
                 columns = self.columns(v)

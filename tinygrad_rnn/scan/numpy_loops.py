@@ -13,6 +13,7 @@ import numpy as np
 
 from ..ops.row import ROWS
 from .batched import Batched
+from .memory import empty
 from .program import ELEMENTWISE, Value
 from .schedule import VIEWS, Schedule
 
@@ -35,23 +36,29 @@ class NumpyLoops:
     """A schedule's two loops as compiled Python functions; see ``running.Scan`` for how they are used."""
 
     name = "numpy"
+    why = ""
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
         self.program = schedule.program
         self._sources: dict[Any, Any] = {}  # the two functions, by which values live in slabs
+        self._plans: dict[bool, _Plan] = {}
+        self._stored = frozenset(schedule.stored)
+        derived = bool(self.program.gradients)
+        plan = self._plans[derived] = _Plan(schedule, keep=derived)
+        self._sources[False, plan.stored] = self.source(False, plan.stored)
+        if derived:
+            self._sources[True, self._stored] = self.source(True, self._stored)
 
     def source(self, backward: bool, stored: frozenset[int]) -> tuple[Any, Any]:
         """The function of one loop, and the layout of its arguments."""
         return _Text(self.schedule, backward, stored).compiled()
 
-    def _run(self, backward: bool, batched: Batched, stored: Any, dstates: Any = None) -> list[Any]:
+    def _run(
+        self, backward: bool, batched: Batched, stored: frozenset[int], dstates: Any = None
+    ) -> list[Any]:
         """Run one loop; returns the carried gradients at its end."""
-        key = backward, frozenset(stored)
-        found = self._sources.get(key)
-        if found is None:
-            found = self._sources[key] = self.source(*key)
-        function, layout = found
+        function, layout = self._sources[backward, stored]
         buffers = layout.buffers(batched, dstates)
         self.call(function, buffers, batched.steps)
         return [buffers[layout.place[name]] for name in layout.carries]
@@ -61,40 +68,43 @@ class NumpyLoops:
         with np.errstate(all="ignore"):
             function(*buffers)
 
-    def forward(self, inputs: dict[str, Any], steps: int, keep: bool) -> tuple[Any, list[Any], Any]:
-        """(outputs of all steps, last states, what backward needs) of ``steps`` steps."""
-        s, p = self.schedule, self.program
-        batched = Batched(s, inputs, steps)
-        slabs: Slabs = batched.known
-        for v in s.ahead:
+    def forward(self, inputs: list[Any], steps: int, keep: bool) -> tuple[Any, list[Any], Any]:
+        """(outputs of all steps, last states, what backward needs) of ``steps`` steps.
+
+        ``inputs`` are arrays in the order of the program's: x and live over time, then states and weights.
+        """
+        plan = self._plans[keep]
+        slabs = dict(zip(plan.inputs, inputs, strict=False))
+        batched = Batched(self.schedule, slabs, steps)
+        for v in plan.ahead:
             batched[v]
-        for v, k in s.state_in.items():
-            first = np.asarray(inputs[f"s{k}"])
-            slab = np.empty((steps + 1, *p.values[p.states[k]].shape), first.dtype)
-            slab[0] = first
-            batched.states[k] = slab
+        states = batched.states
+        for k, v, out, shape, dtype in plan.states:
+            slab = states[k] = empty((steps + 1, *shape), dtype)
+            slab[0] = slabs[v]
             slabs[v] = slab[:-1]
-            slabs.setdefault(p.states[k], slab[1:])
-        kept = s.kept if keep else []
-        for v in {*kept, p.y}:
+            if out not in slabs:
+                slabs[out] = slab[1:]
+        for v, (w, low, high) in plan.in_place:
+            slabs[v] = slabs[w][..., low:high]
+        for v, shape, dtype in plan.slabs:
             if v not in slabs:
-                slabs[v] = np.empty((steps, *p.values[v].shape), p.values[v].dtype)
-        self._run(False, batched, {*kept, p.y, *p.states})
-        for v in [v for v in s.ahead if v not in kept and v != p.y]:
+                slabs[v] = empty((steps, *shape), dtype)
+        self._run(False, batched, plan.stored)
+        for v in plan.gone:
             slabs.pop(v, None)
-        if not keep:
-            return slabs[p.y], [slab[-1] for slab in batched.states.values()], None
-        return slabs[p.y], [slab[-1] for slab in batched.states.values()], batched
+        last = [slab[-1] for slab in states.values()]
+        return slabs[self.program.y], last, batched if keep else None
 
     def backward(self, batched: Batched, steps: int, dy: Any, dstates: list[Any]) -> dict[str, Any]:
         """The gradients of the inputs, by role, from those of the outputs and of the last states."""
-        s, p = self.schedule, self.program
+        p = self.program
         batched = batched.copy()
         slabs = batched.known
         slabs[p.inputs["dy"]] = dy
-        for v in s.stored:
-            slabs[v] = np.empty((steps, *p.values[v].shape), p.values[v].dtype)
-        carried = self._run(True, batched, s.stored, dstates)
+        for v in self.schedule.stored:
+            slabs[v] = empty((steps, *p.values[v].shape), p.values[v].dtype)
+        carried = self._run(True, batched, self._stored, dstates)
         gradients: dict[str, Any] = {}
         for role, v in p.gradients.items():
             if role[0] == "s":
@@ -104,6 +114,29 @@ class NumpyLoops:
             else:
                 gradients[role] = batched.total(v)
         return gradients
+
+
+class _Plan:
+    """What a forward run makes, in lists: with what backward needs (``keep``), or without."""
+
+    def __init__(self, schedule: Schedule, keep: bool) -> None:
+        s, p = schedule, schedule.program
+        values = p.values
+        self.inputs = list(p.inputs.values())
+        self.ahead = s.ahead
+        self.states = [
+            (k, v, p.states[k], values[p.states[k]].shape, values[p.states[k]].dtype)
+            for v, k in s.state_in.items()
+        ]
+        kept = s.kept if keep else []
+        alias = s.in_place if keep else {}
+        self.in_place = [
+            (v, (w, low, low + values[v].shape[-1])) for v, (w, low) in alias.items()
+        ]
+        self.slabs = [(v, values[v].shape, values[v].dtype) for v in {*kept, p.y} if v not in alias]
+        self.stored = frozenset({*kept, p.y, *p.states})
+        under = {w for w, _ in alias.values()}
+        self.gone = [v for v in s.ahead if v not in kept and v != p.y and v not in under]
 
 
 class _Text:

@@ -15,7 +15,7 @@ from weakref import ref
 import numpy as np
 
 from .. import autograd
-from ..autograd import STRIDE, Call, Folded, Node, enable_grad, reachable
+from ..autograd import STRIDE, Call, Folded, Node, enable_grad
 from ..autograd import state as now
 from ..nn import naming
 from ..nn.module import Module
@@ -24,7 +24,7 @@ from ..ops import row
 from ..ops.row import ROWS, Op
 from ..random import generator_or_default
 from ..tensors import Tensor
-from .cells import Untraceable, compiled, same_floats
+from .cells import Untraceable, compiled
 
 _lock = threading.RLock()
 
@@ -50,14 +50,20 @@ class Stage:
 
 @dataclass(slots=True)
 class Stack:
-    """What a layer asks for: stages on top of each other over x (time, batch, features)."""
+    """What a layer asks for: stages on top of each other over x (time, batch, features).
+
+    ``joined`` names the parts of the state where the last states of all cells are to be stacked, as
+    PyTorch's layers return them; without it each cell's is returned in its own nesting. ``recorded``
+    gives the same outputs, op by op.
+    """
 
     x: Tensor
     time_axis: int
     stages: list[Stage]
     lengths: Any
     first_step: int
-    recorded: Callable[[], tuple[Tensor, list[Any]]]  # the same, op by op
+    recorded: Callable[[], tuple[Tensor, Any]]
+    joined: tuple[str, ...] = ()
 
 
 def refusal(layer: Module) -> str | None:
@@ -73,22 +79,21 @@ def refusal(layer: Module) -> str | None:
     return None
 
 
-def run(stack: Stack) -> tuple[Tensor, list[Any]]:
+def run(stack: Stack) -> tuple[Tensor, Any]:
     """The outputs of the last stage and the last state of every cell. Raises Untraceable."""
     call = _LayerCall(stack)
-    y, finals = call.forward()
-    tensors = call.tensors()
-    needing = [t for t in tensors if t._node is not None and t._node.needs]
-    flat = [y, *finals]
-    if not (now.recording and needing):
+    flat = call.forward()
+    if not call.keep:
         return call.shaped([Tensor._wrap(a, None) for a in flat])
-    call.parents = needing
-    nodes = [t._node for t in needing]
-    whole = Node(_SCAN, tuple(nodes), None, (call,), tuple([a.shape for a in flat]), y.dtype, now.place)
+    needing = call.parents = [t for t in call.tensors() if t._node is not None and t._node.needs]
+    nodes = tuple([t._node for t in needing])
+    place = now.place
+    shapes: Any = tuple([a.shape for a in flat])
+    whole = Node(_SCAN, nodes, None, (call,), shapes, flat[0].dtype, place)
     call.remember()
     outputs = []
     for k, array in enumerate(flat):
-        inner = Node(_ITEM, (whole,), None, (None, k), array.shape, array.dtype, whole.place)
+        inner = Node(_ITEM, (whole,), None, (None, k), array.shape, array.dtype, place)
         outputs.append(Tensor._wrap(array, Folded(inner, call.unfold)))
     call.folded = [ref(t._node) for t in outputs]
     return call.shaped(outputs)
@@ -103,20 +108,13 @@ class _Pass:
         x = np.ascontiguousarray(x[::order])
         if live is not None:
             live = live[::order]
-        self.states = [t for _, t in parts(way.state)]
-        self.loops_of, self.weights = compiled(way.cell, x, way.state, live, way.constants)
-        arrays = [x, *(t._data for t in (*self.states, *self.weights) if t.is_floating_point())]
-        if not same_floats(arrays):
-            raise Untraceable("input, state and Parameters are not all float32 or all float64")
-        inputs = {"x": x, "live": live}
-        inputs.update({f"s{k}": t._data for k, t in enumerate(self.states)})
-        inputs.update({f"w{k}": t._data for k, t in enumerate(self.weights)})
-        wanted = [f"s{k}" for k in range(len(self.states))]
-        wanted += [f"w{k}" for k, t in enumerate(self.weights) if t.is_floating_point()]
-        if needs_x:
-            wanted.append("x")
-        rows = x.shape[1] if x.ndim > 2 else 1
-        self.loops = self.loops_of.loops(keep, tuple(wanted) if keep else (), rows)
+        state = way.state
+        self.states = [state] if isinstance(state, Tensor) else [t for _, t in parts(state)]
+        found, self.weights = compiled(way.cell, x, state, live, way.constants)
+        inputs = [x] if live is None else [x, live]
+        inputs += [t._data for t in self.states]
+        inputs += [t._data for t in self.weights]
+        self.loops = found.loops(keep, keep and needs_x)
         self.steps = len(x)
         y, self.finals, self.kept = self.loops.forward(inputs, self.steps, keep)
         self.y = y[::order]
@@ -141,12 +139,13 @@ class _LayerCall:
         self.passes: list[list[_Pass]] = []
         self.masks: list[Any] = []
         self.fetched: Any = None
-        generators = {id(s.generator): generator_or_default(s.generator) for s in stack.stages}
-        self.generators = [(g, g.bit_generator.state) for g in generators.values()] if self.draws() else []
-
-    def draws(self) -> bool:
-        """Whether dropout draws random numbers."""
-        return any(stage.dropout for stage in self.stack.stages)
+        self.generators: list[tuple[Any, Any]] = []  # what dropout draws from, as it was
+        if any(stage.dropout for stage in stack.stages):
+            drawn = {id(g): g for g in [generator_or_default(s.generator) for s in stack.stages]}
+            self.generators = [(g, g.bit_generator.state) for g in drawn.values()]
+        node = stack.x._node
+        self.needs_x = node is not None and node.needs
+        self.keep = now.recording and (self.needs_x or any(map(_needs, stack.stages)))
 
     def tensors(self) -> list[Tensor]:
         """What gradients may be asked for, each once: the input, the first states, the weights."""
@@ -156,8 +155,8 @@ class _LayerCall:
                 found.update({id(t): t for t in (*each.states, *each.weights)})
         return list(found.values())
 
-    def forward(self) -> tuple[Any, list[Any]]:
-        """The arrays of the output and of the last states, cell by cell."""
+    def forward(self) -> list[Any]:
+        """The arrays of the output and of the last states."""
         stack = self.stack
         x = stack.x._data
         if stack.time_axis:
@@ -165,9 +164,7 @@ class _LayerCall:
         live = None
         if stack.lengths is not None:
             live = (np.arange(len(x))[:, None] < stack.lengths)[..., None]
-        keep = now.recording
-        finals: list[Any] = []
-        needs_x = stack.x._node is not None and stack.x._node.needs
+        finals: list[list[Any]] = []
         for k, stage in enumerate(stack.stages):
             mask = None
             if stage.dropout:
@@ -175,29 +172,40 @@ class _LayerCall:
                 mask = _dropout_mask(draw, x.shape, stage.dropout, x.dtype)
                 x = x * mask
             self.masks.append(mask)
-            done = [_Pass(way, x, live, keep, needs_x or k > 0) for way in stage.ways]
+            done = [_Pass(way, x, live, self.keep, self.needs_x or k > 0) for way in stage.ways]
             self.passes.append(done)
             x = done[0].y if len(done) == 1 else np.concatenate([p.y for p in done], -1)
-            for p in done:
-                finals += p.finals
+            finals += [p.finals for p in done]
         y = np.moveaxis(x, 0, stack.time_axis) if stack.time_axis else x
-        return y, finals
+        if not stack.joined:
+            return [y, *(array for final in finals for array in final)]
+        if len(finals) == 1:
+            return [y, *(array[None] for array in finals[0])]
+        return [y, *(np.stack(each) for each in zip(*finals, strict=True))]
 
-    def shaped(self, tensors: list[Tensor]) -> tuple[Tensor, list[Any]]:
+    def shaped(self, tensors: list[Tensor]) -> tuple[Tensor, Any]:
         """The output and the last states as tensors in their cells' nesting; they know their step."""
+        stack = self.stack
+        end = stack.first_step + self.passes[0][0].steps - 1
+        if stack.joined:
+            last = tensors[1:]
+            for name, tensor in zip(stack.joined, last, strict=True):
+                tensor._tag = end
+                if tensor._node is not None:
+                    tensor._node.name = f"{name}_n"
+            return tensors[0], last[0] if len(last) == 1 else tuple(last)
         rest = iter(tensors[1:])
-        last: list[Any] = []
-        for stage in self.stack.stages:
+        shaped: list[Any] = []
+        for stage in stack.stages:
             for way in stage.ways:
-                at = self.stack.first_step + (0 if way.backwards else self.passes[0][0].steps - 1)
-                mine: list[Tensor] = []
+                mine = []
                 for _ in parts(way.state):
                     tensor = next(rest)
-                    tensor._tag = at
+                    tensor._tag = stack.first_step if way.backwards else end
                     mine.append(tensor)
                 each = iter(mine)
-                last.append(mapped(lambda _t, each=each: next(each), way.state))  # type: ignore[misc]
-        return tensors[0], last
+                shaped.append(mapped(lambda _t, each=each: next(each), way.state))  # type: ignore[misc]
+        return tensors[0], shaped
 
     # ---- backward
 
@@ -220,14 +228,21 @@ class _LayerCall:
 
         dy = np.moveaxis(g[0], self.stack.time_axis, 0) if self.stack.time_axis else g[0]
         rest = list(g[1:])
+        if self.stack.joined:
+            cells = range(len(rest[0]))
+            rest = [part[at] for at in cells for part in rest]
         for k in reversed(range(len(self.passes))):
             stage = self.passes[k]
             dx: Any = None
             low = dy.shape[-1]
             for each in reversed(stage):
-                width = each.y.shape[-1]
-                mine = np.ascontiguousarray(dy[..., low - width : low])
-                low -= width
+                mine = dy
+                if len(stage) > 1:
+                    width = each.y.shape[-1]
+                    mine = dy[..., low - width : low]
+                    low -= width
+                if not mine.flags.c_contiguous:
+                    mine = np.ascontiguousarray(mine)
                 count = len(each.states)
                 dfinals, rest = rest[len(rest) - count :], rest[: len(rest) - count]
                 found = each.backward(mine, dfinals)
@@ -307,7 +322,18 @@ class _LayerCall:
                 g.bit_generator.state = drawn
             now.place, now.watch, now.tracer = before[:3]
             naming._now.records, naming._now.listeners = before[3:]
+        if self.stack.joined:
+            return [y, *([finals] if isinstance(finals, Tensor) else finals)]
         return [y, *(t for final in finals for _, t in parts(final))]
+
+
+def _needs(stage: Stage) -> bool:
+    """Whether a gradient is asked for by a cell's weights or first states."""
+    for way in stage.ways:
+        for t in (*way.constants.values(), *way.cell.parameters(), *(t for _, t in parts(way.state))):
+            if t.requires_grad:
+                return True
+    return False
 
 
 def reachable_since(outputs: Sequence[Tensor], mark: int) -> list[Any]:
