@@ -459,8 +459,7 @@ class _Loop:
                 return self.constant(value.consts[0])
             if value.op == "zeros":
                 return "zero"
-            single = self.columns(a) == 1 and width > 1
-            if single:
+            if self.columns(a) == 1:
                 low, high = 0, 1
             v, lo, hi = self.through(a, low, high)
             if self.p.values[v].op == "zeros":

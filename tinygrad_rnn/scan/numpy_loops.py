@@ -25,7 +25,6 @@ UFUNCS = {
     "sub": "subtract",
     "mul": "multiply",
     "div": "true_divide",
-    "neg": "negative",
     "abs": "absolute",
     "pow": "power",
 }
@@ -322,12 +321,14 @@ class _Text:
                 low += width
             return
         names = [self.name(a) for a in args]
-        if op in UFUNCS:
+        if op == "neg":  # np.negative is wrong for float32 columns with a stride (numpy 2.4)
+            self.lines.append(f"multiply({names[0]}, -1, out={self.out(v)})")
+        elif op in UFUNCS:
             self.lines.append(f"{UFUNCS[op]}({', '.join(names)}, out={self.out(v)})")
         elif op == "sigmoid":
             o, one = self.out(v), f"k_one_{value.dtype}"
             self.functions[one] = np.array(1, value.dtype)
-            self.lines += [f"negative({names[0]}, {o})", f"exp({o}, {o})", f"add({o}, {one}, {o})"]
+            self.lines += [f"multiply({names[0]}, -1, {o})", f"exp({o}, {o})", f"add({o}, {one}, {o})"]
             self.lines.append(f"reciprocal({o}, {o})")
         elif op == "relu":
             self.lines.append(f"maximum({names[0]}, 0, out={self.out(v)})")

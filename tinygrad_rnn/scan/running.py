@@ -329,11 +329,12 @@ class _LayerCall:
 
 def _needs(stage: Stage) -> bool:
     """Whether a gradient is asked for by a cell's weights or first states."""
-    for way in stage.ways:
-        for t in (*way.constants.values(), *way.cell.parameters(), *(t for _, t in parts(way.state))):
-            if t.requires_grad:
-                return True
-    return False
+    return any(
+        isinstance(t, Tensor) and t.requires_grad
+        for way in stage.ways
+        for group in (way.cell.parameters(), way.constants.values(), (t for _, t in parts(way.state)))
+        for t in group
+    )
 
 
 def reachable_since(outputs: Sequence[Tensor], mark: int) -> list[Any]:
