@@ -243,14 +243,14 @@ class Tensor:
     def numpy(self) -> Array:
         """The values as a read-only view."""
         if state.tracer is not None:
-            state.tracer.looks('numpy()')
+            state.tracer.looks("numpy()")
         self._data.flags.writeable = False
         return self._data.view()
 
     def item(self) -> Any:
         """The value of a tensor of one element, as a Python number."""
         if state.tracer is not None:
-            state.tracer.looks('item()')
+            state.tracer.looks("item()")
         if self._data.size != 1:
             raise ValueError(f"item() needs one element, and this has shape {self.shape}")
         return self._data.item()
@@ -258,7 +258,7 @@ class Tensor:
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
         if state.tracer is not None:
-            state.tracer.looks('tolist()')
+            state.tracer.looks("tolist()")
         return self._data.tolist()
 
     def __float__(self) -> float:
@@ -269,12 +269,12 @@ class Tensor:
 
     def __index__(self) -> int:
         if state.tracer is not None:
-            state.tracer.looks('int()')
+            state.tracer.looks("int()")
         return int(self._data.__index__())
 
     def __bool__(self) -> bool:
         if state.tracer is not None:
-            state.tracer.looks('its truth')
+            state.tracer.looks("its truth")
         if self._data.size != 1:
             raise ValueError(
                 f"the truth of a tensor of shape {self.shape} is ambiguous: use .any() or .all()"
@@ -293,7 +293,7 @@ class Tensor:
 
     def __contains__(self, value: Any) -> bool:
         if state.tracer is not None:
-            state.tracer.looks('in')
+            state.tracer.looks("in")
         return bool((self._data == _plain(value)).any())
 
     def __hash__(self) -> int:
@@ -301,7 +301,7 @@ class Tensor:
 
     def __repr__(self) -> str:
         if state.tracer is not None:
-            state.tracer.looks('repr')
+            state.tracer.looks("repr")
         body = np.array2string(self._data, precision=4, separator=", ", prefix="tensor(")
         if self.dtype not in (row.default_dtype, np.dtype(np.int64), np.dtype(bool)):
             body += f", dtype={self.dtype}"

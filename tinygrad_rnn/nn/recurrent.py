@@ -162,19 +162,22 @@ def run_compiled(
     backwards, and the rate of the dropout before them. ``joined``: see ``scan.running.Stack``.
     """
     from ..scan import running
+    from ..scan.tracing import Untraceable
 
     if not x.shape[time_axis]:
         raise ValueError(f"{_place()}the sequence has no time steps")
     why = running.refusal(layer)
     if why is None:
         built = [
-            running.Stage([running.Way(c, s, back, constants) for c, s, back in ways], p, layer.generator)
+            running.Stage(
+                [running.Way(c, s, back, constants) for c, s, back in ways], p, layer.generator
+            )
             for ways, p in stages
         ]
         stack = running.Stack(x, time_axis, built, lengths, first_step, recorded, joined)
         try:
             result = running.run(stack)
-        except running.Untraceable as reason:
+        except Untraceable as reason:
             why = str(reason)
         else:
             layer.__dict__["_ran"] = ""
@@ -190,7 +193,11 @@ def explained(layer: Module) -> str:
     ran = layer.__dict__.get("_ran")
     if ran is None:
         return "not run yet"
-    return f"recorded op by op, {ran.removeprefix('recorded: ')}" if ran else f"compiled, {backends.words()}"
+    return (
+        f"recorded op by op, {ran.removeprefix('recorded: ')}"
+        if ran
+        else f"compiled, {backends.words()}"
+    )
 
 
 class Recurrent(Module):
@@ -301,7 +308,9 @@ class Recurrent(Module):
         def recorded() -> tuple[Tensor, list[Any]]:
             return self._recorded(x, starts, time_axis, loop, constants)
 
-        ways = [(cell, s, k == 1) for k, (cell, s) in enumerate(zip(self.cells(), starts, strict=True))]
+        ways = [
+            (cell, s, k == 1) for k, (cell, s) in enumerate(zip(self.cells(), starts, strict=True))
+        ]
         if loop.variational:
             self.__dict__["_ran"] = "recorded: variational dropout is drawn anew at every call"
             y, finals = recorded()

@@ -153,9 +153,7 @@ class RecurrentLayer(Module):
             return self._recorded(x, starts, time_axis, lengths, first_step)
 
         names = self._first.states
-        return run_compiled(
-            self, x, time_axis, stages, lengths, first_step, recorded, {}, names
-        )
+        return run_compiled(self, x, time_axis, stages, lengths, first_step, recorded, {}, names)
 
     def _recorded(
         self, x: Tensor, starts: list[Any], time_axis: int, lengths: Any, first_step: int

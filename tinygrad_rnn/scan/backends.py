@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from functools import cache
 from importlib.util import find_spec
-from typing import Any
 
 from .numpy_loops import NumpyLoops
 from .schedule import Schedule

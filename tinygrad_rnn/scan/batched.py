@@ -61,7 +61,9 @@ class Batched:
             return args[0][..., low:high]
         if op == "concat":
             shape = (self.steps, *value.shape)
-            return np.concatenate([self._over_time(a, x) for a, x in zip(value.args, args, strict=True)], -1).reshape(shape)
+            return np.concatenate(
+                [self._over_time(a, x) for a, x in zip(value.args, args, strict=True)], -1
+            ).reshape(shape)
         if op == "reshape":
             return args[0].reshape((self.steps, *value.shape))
         if op == "permute":
@@ -75,7 +77,11 @@ class Batched:
         ufunc = SIMPLE.get(op)
         if ufunc is not None:
             eaten = self.schedule.eaten.get(v)
-            out = empty((self.steps, *value.shape), value.dtype) if eaten is None else self.known.pop(eaten)
+            out = (
+                empty((self.steps, *value.shape), value.dtype)
+                if eaten is None
+                else self.known.pop(eaten)
+            )
             return ufunc(*args, out)
         with np.errstate(all="ignore"):
             return plain(value, args)

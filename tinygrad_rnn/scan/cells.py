@@ -8,7 +8,6 @@ that must agree, and its loops are found by what the trace says.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 from ..nn import cells as known_cells

@@ -66,7 +66,8 @@ def _load(name: str, text: str) -> Any:
             file.write(text)
         os.replace(beside, path)
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # numba's cache finds the function by its module
     spec.loader.exec_module(module)

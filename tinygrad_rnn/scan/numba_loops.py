@@ -49,10 +49,11 @@ TEXT = {
     "bitwise_or": "{0} or {1}",
     "invert": "not {0}",
 }
+CURVES = ("exp", "sigmoid", "tanh")
 Cell = tuple[int, int, int]  # columns low to high of a value
 
 
-class Unsupported(Exception):
+class Unsupported(Exception):  # noqa: N818 (an answer, not a mistake)
     """What the machine code cannot do, in words."""
 
 
@@ -142,7 +143,9 @@ class _Loop:
         if rank == 0:
             return 1
         if rank > 2 or (rank == 1 and self.rank == 2 and self.p.depends[v]):
-            raise Unsupported(f"a value of shape {value.shape} at a step of shape ({self.rows}, ...)")
+            raise Unsupported(
+                f"a value of shape {value.shape} at a step of shape ({self.rows}, ...)"
+            )
         if rank == 2 and value.shape[0] != self.rows and (self.p.depends[v] or value.shape[0] != 1):
             raise Unsupported(f"a value of shape {value.shape} at a step of {self.rows} rows")
         return value.shape[-1]
@@ -185,22 +188,31 @@ class _Loop:
 
         p = self.p
         carried = {int(r[1:]): v for r, v in p.gradients.items() if r[0] == "s"}
-        self.solid = {v for v in self.stored if p.depends[v]} | set(p.outputs) | set(carried.values())
+        self.solid = (
+            {v for v in self.stored if p.depends[v]} | set(p.outputs) | set(carried.values())
+        )
         for v in self.inside:
             value = p.values[v]
             if value.op in ("dot", "outer"):
                 self.solid.add(value.args[0])
         for v in list(self.inside):
-            if p.values[v].op not in ("dot", "concat", "sum", "slice", "broadcast", "zeros") and p.values[v].op not in TEXT:
+            if (
+                p.values[v].op not in ("dot", "concat", "sum", "slice", "broadcast", "zeros")
+                and p.values[v].op not in TEXT
+            ):
                 raise Unsupported(f"the op {p.values[v].op}")
         if self.reverse:
             for k in range(len(p.states)):
                 seed = p.inputs[f"ds{k}"]
                 shape, dtype = p.values[seed].shape, p.values[seed].dtype
                 make = carry(k, shape, dtype)
-                self.names[seed] = self.argument(f"c{k}", lambda _b, d, make=make: make(None, d, None).reshape(-1))
+                self.names[seed] = self.argument(
+                    f"c{k}", lambda _b, d, make=make: make(None, d, None).reshape(-1)
+                )
                 self.carries.append(f"c{k}")
-            wanted = sorted(self.stored) + [v for k, v in sorted(carried.items()) if v in self.inside]
+            wanted = sorted(self.stored) + [
+                v for k, v in sorted(carried.items()) if v in self.inside
+            ]
         else:
             wanted = sorted(self.stored | set(p.outputs))
         for v in wanted:
@@ -225,7 +237,9 @@ class _Loop:
                 if self.s.state_out[v] != k or v in self.s.state_in:
                     self.argument(f"N{k}", lambda b, _d, k=k: _flat(b.states[k][1:]))
                     columns = self.total(v)
-                    self.copies.append(f"copy(N{k}[t * {columns} : (t + 1) * {columns}], {self.memory(v)}, {columns})")
+                    self.copies.append(
+                        f"copy(N{k}[t * {columns} : (t + 1) * {columns}], {self.memory(v)}, {columns})"
+                    )
         self.schedule_groups()
         return function(self.text()), self
 
@@ -240,7 +254,13 @@ class _Loop:
             low = 0
             for a in value.args:
                 width = self.columns(a)
-                self.store(self.cell(a, 0, width), name, self.size(low) if low else "0", self.size(value.shape[-1]), v)
+                self.store(
+                    self.cell(a, 0, width),
+                    name,
+                    self.size(low) if low else "0",
+                    self.size(value.shape[-1]),
+                    v,
+                )
                 low += width
         elif value.op == "dot":
             source = value.args[0]
@@ -250,10 +270,14 @@ class _Loop:
         elif v in self.places:
             w, low = self.places[v]
             cell = self.cell(v, 0, self.columns(v))
-            self.store(cell, self.memory(w), self.size(low) if low else "0", self.size(self.columns(w)), v)
+            self.store(
+                cell, self.memory(w), self.size(low) if low else "0", self.size(self.columns(w)), v
+            )
         else:
             columns = self.columns(v)
-            self.store(self.cell(v, 0, columns), name, "0", self.size(columns) if columns > 1 else "1", v)
+            self.store(
+                self.cell(v, 0, columns), name, "0", self.size(columns) if columns > 1 else "1", v
+            )
 
     def solid_operand(self, v: int) -> None:
         if v in self.inside:
@@ -279,7 +303,6 @@ class _Loop:
         if key in self.known:
             return key
         self.known.add(key)
-        value, p = self.p.values[v], self.p
         needs: list[Any] = []
         for source in self.sources(v, low, high):
             needs += self.read(*source)
@@ -301,7 +324,7 @@ class _Loop:
     def read(self, a: int, low: int, high: int) -> list[Any]:
         """Have columns of an operand at hand; what must come before."""
         p = self.p
-        if p.values[a].op == "literal" or not p.depends[a] and p.values[a].op != "zeros":
+        if p.values[a].op == "literal" or (not p.depends[a] and p.values[a].op != "zeros"):
             return []
         if self.columns(a) == 1:
             low, high = 0, 1
@@ -395,7 +418,9 @@ class _Loop:
         v, low, high = n
         width = high - low
         name = f"t{v}_{self.size(low) if low else 0}_{self.size(width)}"
-        self.heads.append(f"{name} = np.empty({'B' if width == 1 else f'B * {self.size(width)}'}, {self.kind(v)})")
+        self.heads.append(
+            f"{name} = np.empty({'B' if width == 1 else f'B * {self.size(width)}'}, {self.kind(v)})"
+        )
         self.stores[n] = [(name, "0", self.size(width) if width > 1 else "1")]
 
     # ---- text
@@ -408,7 +433,9 @@ class _Loop:
                 body.append(self.product(group[1]))
                 continue
             body += self.loop(group)
-        views = [f"{self.names[v]} = F{v}[t * {n} : (t + 1) * {n}]" for v, n in self.over_time.items()]
+        views = [
+            f"{self.names[v]} = F{v}[t * {n} : (t + 1) * {n}]" for v, n in self.over_time.items()
+        ]
         turn = ["t = T - 1 - step" if self.reverse else "t = step"]
         lines = [f"        {line}" for line in (*turn, *views, *body, *self.copies)]
         arguments = ", ".join(["T", "B", *(name for name, _ in self.arguments)])
@@ -420,7 +447,7 @@ class _Loop:
             "import numpy as np",
             "from numba import njit",
             "from tinygrad_rnn.scan.vector_math import copy, product",
-            f"from tinygrad_rnn.scan.vector_math import exp{bits} as exp, sigmoid{bits} as sigmoid, tanh{bits} as tanh",
+            *(f"from tinygrad_rnn.scan.vector_math import {f}{bits} as {f}" for f in CURVES),
             f"zero = np.{kind}(0)",
             *constants,
             f'@njit(error_model="numpy", fastmath={FLAGS}, cache=True)',
@@ -435,9 +462,13 @@ class _Loop:
         source, weight = value.args
         turned = value.consts[0]
         make = matrix(weight, turned)
-        name = self.argument(f"m{weight}{'t' if turned else ''}", lambda b, _d: np.ascontiguousarray(make(b, None, None)))
+        name = self.argument(
+            f"m{weight}{'t' if turned else ''}",
+            lambda b, _d: np.ascontiguousarray(make(b, None, None)),
+        )
         inner, width = self.columns(source), self.columns(v)
-        return f"product({self.memory(source)}, {name}, {self.memory(v)}, B, {self.size(inner)}, {self.size(width)})"
+        sizes = f"B, {self.size(inner)}, {self.size(width)}"
+        return f"product({self.memory(source)}, {name}, {self.memory(v)}, {sizes})"
 
     def loop(self, group: list[Any]) -> list[str]:
         """One loop over rows and columns that computes a group of cells."""
@@ -467,11 +498,18 @@ class _Loop:
             key = (v, lo, hi)
             if key in local:
                 return local[key]
-            if v in self.solid and (v, 0, self.columns(v)) in local and lo == 0 and hi == self.columns(v):
+            if (
+                v in self.solid
+                and (v, 0, self.columns(v)) in local
+                and lo == 0
+                and hi == self.columns(v)
+            ):
                 return local[v, 0, self.columns(v)]
             single = self.columns(v) == 1 and width > 1
             spilled = self.stores.get(key)
-            if v in self.inside and not (v in self.solid or self.p.values[v].op in ("dot", "concat")):
+            if v in self.inside and not (
+                v in self.solid or self.p.values[v].op in ("dot", "concat")
+            ):
                 array, offset, stride = spilled[0]  # type: ignore[index]
             else:
                 if v in self.places:
@@ -481,7 +519,9 @@ class _Loop:
                 offset = self.size(lo) if lo else "0"
                 columns = self.columns(v)
                 stride = self.size(columns) if columns > 1 else "1"
-                if not self.p.depends[v] and (len(self.p.values[v].shape) < 2 or self.p.values[v].shape[0] == 1):
+                if not self.p.depends[v] and (
+                    len(self.p.values[v].shape) < 2 or self.p.values[v].shape[0] == 1
+                ):
                     if columns == 1:
                         return before.setdefault(f"{array}[0]", f"r{len(before)}")
                     key2 = f"{array}[{offset} : {offset} + {n}]"
@@ -508,7 +548,11 @@ class _Loop:
                 inner.append(f"{x} = {args[0] if args else operand(v, low, high)}")
             local[cell] = x
             for array, offset, stride in self.stores.get(cell, ()):
-                target = f"{array}[b]" if width == 1 and stride == "1" else view(array, offset, stride) + "[j]"
+                target = (
+                    f"{array}[b]"
+                    if width == 1 and stride == "1"
+                    else view(array, offset, stride) + "[j]"
+                )
                 inner.append(f"{target} = {x}")
         rows = [f"{name} = {what}" for what, name in before.items()]
         lines = ["for b in range(B):", *(f"    {line}" for line in (*rows, *start))]

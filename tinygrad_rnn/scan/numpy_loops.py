@@ -17,10 +17,12 @@ from .memory import empty
 from .program import ELEMENTWISE, Value
 from .schedule import VIEWS, Schedule
 
+_OWN_NAMES = (
+    "maximum minimum sqrt exp expm1 log log1p sin cos tanh equal not_equal less less_equal greater "
+    "greater_equal bitwise_and bitwise_or bitwise_xor invert"
+)
 UFUNCS = {
-    **{name: name for name in "maximum minimum sqrt exp expm1 log log1p sin cos tanh".split()},
-    **{name: name for name in "equal not_equal less less_equal greater greater_equal".split()},
-    **{name: name for name in "bitwise_and bitwise_or bitwise_xor invert".split()},
+    **{name: name for name in _OWN_NAMES.split()},
     "add": "add",
     "sub": "subtract",
     "mul": "multiply",
@@ -129,9 +131,7 @@ class _Plan:
         ]
         kept = s.kept if keep else []
         alias = s.in_place if keep else {}
-        self.in_place = [
-            (v, (w, low, low + values[v].shape[-1])) for v, (w, low) in alias.items()
-        ]
+        self.in_place = [(v, (w, low, low + values[v].shape[-1])) for v, (w, low) in alias.items()]
         self.slabs = [(v, values[v].shape, values[v].dtype) for v in {*kept, p.y} if v not in alias]
         self.stored = frozenset({*kept, p.y, *p.states})
         under = {w for w, _ in alias.values()}
@@ -236,11 +236,16 @@ class _Text:
 
     def _build(self) -> Any:
         arguments = ", ".join(name for name, _ in self.arguments)
-        slabs = [n.replace("v", "V", 1) if n[0] == "v" else n.replace("n", "N", 1) for n in self.zipped]
+        slabs = [
+            n.replace("v", "V", 1) if n[0] == "v" else n.replace("n", "N", 1) for n in self.zipped
+        ]
         head = f"for {', '.join(self.zipped)}, in zip({', '.join(slabs)}):"
         body = "\n        ".join(self.lines or ["pass"])
         text = f"def loop({arguments}):\n    {head}\n        {body}\n"
-        space = {name: getattr(np, name) for name in (*UFUNCS.values(), "copyto", "dot", "reciprocal", "sum")}
+        space = {
+            name: getattr(np, name)
+            for name in (*UFUNCS.values(), "copyto", "dot", "reciprocal", "sum")
+        }
         space.update(self.functions)
         exec(compile(text, f"<{'backward' if self.reverse else 'forward'} loop>", "exec"), space)
         return space["loop"]
@@ -310,14 +315,16 @@ class _Text:
                 self.names[v] = self.view(v, args[0], look)
             return
         if op == "concat":
-            out = self.out(v)
+            self.out(v)
             low = 0
             for a in args:
                 width = self.p.values[a].shape[-1]
                 if self.targets.get(a, (None,))[0] != v:
                     part = self.view(10**6 * (v + 1) + low, v, _window(low, low + width))
                     zero = self.p.values[a].op == "zeros"
-                    self.lines.append(f"{part}.fill(0)" if zero else f"copyto({part}, {self.name(a)})")
+                    self.lines.append(
+                        f"{part}.fill(0)" if zero else f"copyto({part}, {self.name(a)})"
+                    )
                 low += width
             return
         names = [self.name(a) for a in args]
@@ -328,7 +335,11 @@ class _Text:
         elif op == "sigmoid":
             o, one = self.out(v), f"k_one_{value.dtype}"
             self.functions[one] = np.array(1, value.dtype)
-            self.lines += [f"multiply({names[0]}, -1, {o})", f"exp({o}, {o})", f"add({o}, {one}, {o})"]
+            self.lines += [
+                f"multiply({names[0]}, -1, {o})",
+                f"exp({o}, {o})",
+                f"add({o}, {one}, {o})",
+            ]
             self.lines.append(f"reciprocal({o}, {o})")
         elif op == "relu":
             self.lines.append(f"maximum({names[0]}, 0, out={self.out(v)})")
@@ -348,7 +359,9 @@ class _Text:
             right = names[1] + ("" if len(self.p.values[args[1]].shape) == 2 else "[None]")
             self.lines.append(f"copyto({self.out(v)}, dot({left}, {right}))")
         elif op == "sum":
-            self.lines.append(f"add.reduce({names[0]}, {value.consts[0]}, None, {self.out(v)}, {value.consts[1]})")
+            self.lines.append(
+                f"add.reduce({names[0]}, {value.consts[0]}, None, {self.out(v)}, {value.consts[1]})"
+            )
         elif op == "zeros":
             self.lines.append(f"{self.out(v)}.fill(0)")
         else:
@@ -360,6 +373,8 @@ class _Text:
 
 
 def carry(k: int, shape: Any, dtype: Any) -> Any:
+    """How the gradient of a state begins: as it was given, or zeros."""
+
     def make(_batched: Any, dstates: Any, _made: Any) -> Any:
         given = dstates[k]
         return np.zeros(shape, dtype) if given is None else np.array(given, dtype).reshape(shape)
@@ -368,6 +383,8 @@ def carry(k: int, shape: Any, dtype: Any) -> Any:
 
 
 def matrix(weight: int, turned: bool) -> Any:
+    """How a weight is given to a product: as it is, or turned and copied."""
+
     def make(batched: Any, _d: Any, _m: Any) -> Any:
         w = batched[weight]
         return np.ascontiguousarray(w.T) if turned else w

@@ -22,11 +22,12 @@ from .tracing import Trace, constants, in_order, row_name, unhashed
 # What a value depends on.
 STEP, STATE, SEED = 1, 2, 4
 
-ELEMENTWISE = frozenset(
+_ELEMENTWISE = (
     "add sub mul div pow maximum minimum where neg abs sign sqrt exp expm1 log log1p sin cos tanh "
     "sigmoid relu softplus silu leaky_relu elu normal_cdf gelu gelu_by_tanh clip equal not_equal less "
-    "less_equal greater greater_equal bitwise_and bitwise_or bitwise_xor invert".split()
+    "less_equal greater greater_equal bitwise_and bitwise_or bitwise_xor invert"
 )
+ELEMENTWISE = frozenset(_ELEMENTWISE.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,9 @@ class Program:
 
     def _input(self, role: str, node: Any) -> None:
         depends = {"x": STEP, "l": STEP, "s": STATE, "d": SEED}.get(role[0], 0)
-        self._of[id(node)] = self._enter(Value("input", (), (role,), node.shape, node.dtype.char), depends)
+        self._of[id(node)] = self._enter(
+            Value("input", (), (role,), node.shape, node.dtype.char), depends
+        )
         self.inputs[role] = self._of[id(node)]
 
     # ---- from nodes to values
@@ -92,7 +95,9 @@ class Program:
             roots.append((node, seed))
         reached = flow(roots, recorded=True)
         arrived = {id(node): g for node, g, _ in reached.values()}
-        found = {r: arrived[id(n)] for r, n in trace.inputs.items() if r in wanted and id(n) in arrived}
+        found = {
+            r: arrived[id(n)] for r, n in trace.inputs.items() if r in wanted and id(n) in arrived
+        }
         for g in found.values():
             if g._node is None:
                 raise NotImplementedError("a gradient that depends on nothing")
@@ -133,7 +138,9 @@ class Program:
 
     # ---- the normal form
 
-    def make(self, op: str, args: tuple[int, ...], consts: tuple[Any, ...], shape: Any, dtype: Any) -> int:
+    def make(
+        self, op: str, args: tuple[int, ...], consts: tuple[Any, ...], shape: Any, dtype: Any
+    ) -> int:
         """The number of a value in normal form; equal values have one number."""
         rewrite = getattr(self, f"_make_{op}", None)
         if rewrite is not None:
@@ -211,7 +218,11 @@ class Program:
             open_shape = tuple(1 if i in value.consts[0] else n for i, n in enumerate(inner))
             if open_shape == tuple(shape):
                 return self.make("sum", value.args, (value.consts[0], True), shape, dtype)
-        return None if _consts == (tuple(shape),) else self.make("reshape", args, (tuple(shape),), shape, dtype)
+        return (
+            None
+            if _consts == (tuple(shape),)
+            else self.make("reshape", args, (tuple(shape),), shape, dtype)
+        )
 
     def _make_permute(self, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
         value = self.values[args[0]]
@@ -232,7 +243,9 @@ class Program:
         axes, keep = consts
         total = self.make("sum", args, (tuple(axes), keep), shape, dtype)
         count = int(np.prod([self.values[args[0]].shape[i] for i in axes], dtype=int))
-        return self.make("div", (total, self.make("literal", (), (count,), (), "l")), (), shape, dtype)
+        return self.make(
+            "div", (total, self.make("literal", (), (count,), (), "l")), (), shape, dtype
+        )
 
     def _make_sum(self, args: Any, consts: Any, shape: Any, _dtype: Any) -> int | None:
         return int(args[0]) if not consts[0] else None
@@ -290,7 +303,7 @@ class Program:
             if value.op != "slice" or value.args != first.args or value.consts[0] != at:
                 return None
             at = value.consts[1]
-        return first.args[0]
+        return int(first.args[0])
 
     def _make_place(self, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
         """Gradients of slices side by side are a concat, with zeros in the gaps."""
@@ -319,7 +332,11 @@ class Program:
 
     def _make_add(self, args: Any, _consts: Any, shape: Any, dtype: Any) -> int | None:
         a, b = args
-        return self._sum([a, b], shape, dtype) if self.values[a].op == "add" or self.values[b].op == "add" else None
+        return (
+            self._sum([a, b], shape, dtype)
+            if self.values[a].op == "add" or self.values[b].op == "add"
+            else None
+        )
 
     def _sum(self, args: list[int], shape: Any, dtype: Any) -> int:
         """A sum, what depends on nothing first, then on the step's input, then on the state.
@@ -341,12 +358,16 @@ class Program:
         total = terms[0]
         for v in terms[1:]:
             wide = np.broadcast_shapes(self.values[total].shape, self.values[v].shape)
-            total = self._enter(Value("add", (total, v), (), wide, dtype), self.depends[total] | self.depends[v])
+            total = self._enter(
+                Value("add", (total, v), (), wide, dtype), self.depends[total] | self.depends[v]
+            )
         return total
 
     def _holds_dot(self, v: int) -> bool:
         value = self.values[v]
-        return value.op == "dot" or (value.op == "add" and any(self._holds_dot(a) for a in value.args))
+        return value.op == "dot" or (
+            value.op == "add" and any(self._holds_dot(a) for a in value.args)
+        )
 
     # ---- reading
 

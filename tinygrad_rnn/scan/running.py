@@ -24,7 +24,7 @@ from ..ops import row
 from ..ops.row import ROWS, Op
 from ..random import generator_or_default
 from ..tensors import Tensor
-from .cells import Untraceable, compiled
+from .cells import compiled
 
 _lock = threading.RLock()
 
@@ -204,7 +204,7 @@ class _LayerCall:
                     tensor._tag = stack.first_step if way.backwards else end
                     mine.append(tensor)
                 each = iter(mine)
-                shaped.append(mapped(lambda _t, each=each: next(each), way.state))  # type: ignore[misc]
+                shaped.append(mapped(lambda _t, each=each: next(each), way.state))
         return tensors[0], shaped
 
     # ---- backward
@@ -256,7 +256,10 @@ class _LayerCall:
                 dx = dx * self.masks[k]
             dy = dx
         if dy is not None:
-            add(self.stack.x, np.moveaxis(dy, 0, self.stack.time_axis) if self.stack.time_axis else dy)
+            add(
+                self.stack.x,
+                np.moveaxis(dy, 0, self.stack.time_axis) if self.stack.time_axis else dy,
+            )
         return [
             sums[id(t)].reshape(t.shape) if id(t) in sums else np.zeros(t.shape, t.dtype)
             for t in self.parents
@@ -279,9 +282,7 @@ class _LayerCall:
                 return
             mark = autograd._next_number()
             outputs = self._record()
-            made = sorted(
-                (n for n in reachable_since(outputs, mark)), key=lambda n: n.number
-            )
+            made = sorted((n for n in reachable_since(outputs, mark)), key=lambda n: n.number)
             place = {id(outputs[k]._node): f for k, f in folded.items()}
             whole = some.inner.parents[0]
             start = whole.number - STRIDE + 1
@@ -332,7 +333,11 @@ def _needs(stage: Stage) -> bool:
     return any(
         isinstance(t, Tensor) and t.requires_grad
         for way in stage.ways
-        for group in (way.cell.parameters(), way.constants.values(), (t for _, t in parts(way.state)))
+        for group in (
+            way.cell.parameters(),
+            way.constants.values(),
+            (t for _, t in parts(way.state)),
+        )
         for t in group
     )
 

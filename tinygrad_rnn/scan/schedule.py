@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from .program import ELEMENTWISE, SEED, STATE, Program
 
 VIEWS = frozenset(("slice", "reshape", "permute", "broadcast"))
@@ -81,18 +83,27 @@ class Schedule:
             if w in solid or w in self.again or w in self.stored:
                 continue
             mine = users.get(w, [])
-            if len(mine) == 1 and values[mine[0]].op == "add" and values[mine[0]].shape == values[w].shape:
+            if (
+                len(mine) == 1
+                and values[mine[0]].op == "add"
+                and values[mine[0]].shape == values[w].shape
+            ):
                 if mine[0] in solid:
                     continue
                 mine = users.get(mine[0], [])
             if not mine or any(values[u].op != "slice" for u in mine):
                 continue
             ends = sorted(values[u].consts for u in mine)
-            if any(a[1] > b[0] for a, b in zip(ends, ends[1:], strict=False)):
+            if any(a[1] > b[0] for a, b in pairwise(ends)):
                 continue
             for u in mine:
                 v, low = u, values[u].consts[0]
-                while v in loop and v not in self.kept and v not in solid and len(users.get(v, [])) == 1:
+                while (
+                    v in loop
+                    and v not in self.kept
+                    and v not in solid
+                    and len(users.get(v, [])) == 1
+                ):
                     v = users[v][0]
                     if values[v].op not in ELEMENTWISE or values[v].shape != values[u].shape:
                         break
@@ -218,7 +229,7 @@ class Schedule:
 
     def _total(self, v: int) -> None:
         """The sum of a value over all steps is wanted after the loop."""
-        p, value = self.program, self.program.values[v]
+        value = self.program.values[v]
         if self._at_hand_after(v) and value.op != "input":
             return
         for a in self.summands(v):
@@ -240,7 +251,11 @@ class Schedule:
         ):
             return value.args
         if value.op in ("neg", "concat", "cat", "slice", "reshape", "permute"):
-            return value.args if all(p.depends[a] or p.values[a].op == "zeros" for a in value.args) else ()
+            return (
+                value.args
+                if all(p.depends[a] or p.values[a].op == "zeros" for a in value.args)
+                else ()
+            )
         return ()
 
 

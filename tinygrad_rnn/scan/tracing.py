@@ -24,7 +24,7 @@ from ..tensors import Tensor
 Signature = tuple[Any, ...]
 
 
-class Untraceable(Exception):
+class Untraceable(Exception):  # noqa: N818 (an answer, not a mistake)
     """Why a cell cannot be compiled, in words for ``layer.explain()``."""
 
 
@@ -32,7 +32,7 @@ class Unrecorded(Node):
     """In a trace: a value that takes no gradient but depends on inputs, as a comparison does."""
 
     __slots__ = ()
-    needs = False  # type: ignore[misc]
+    needs = False
 
 
 class Comparison:
@@ -155,7 +155,9 @@ class Shadow:
         """What the cell did to itself while it ran, in words, or None."""
         for before, now in self._originals:
             if isinstance(before, list):
-                if len(before) != len(now) or any(a is not b for a, b in zip(before, now, strict=True)):
+                if len(before) != len(now) or any(
+                    a is not b for a, b in zip(before, now, strict=True)
+                ):
                     return "it changes a list that it keeps"
                 continue
             for name in {**before, **now}:
@@ -192,7 +194,7 @@ def row_name(op: Any) -> str:
     """The name of an op's row (several rows may be shown under one name)."""
     if not _NAMES:
         _NAMES.update({id(known): name for name, known in ROWS.items()})
-    return _NAMES.get(id(op), op.name)
+    return str(_NAMES.get(id(op), op.name))
 
 
 _NAMES: dict[int, str] = {}
@@ -241,7 +243,9 @@ def unhashed(value: Any) -> Any:
 def leaf(data: Any) -> Tensor:
     """A tensor with the given values that begins a trace."""
     t = Tensor._wrap(data, None)
-    t._node = Leaf(data.shape, data.dtype) if data.dtype.kind == "f" else Constant(data.shape, data.dtype)
+    t._node = (
+        Leaf(data.shape, data.dtype) if data.dtype.kind == "f" else Constant(data.shape, data.dtype)
+    )
     return t
 
 
@@ -258,4 +262,14 @@ def trace(run: Callable[[], list[Tensor]], inputs: dict[str, Any], tracer: Trace
     return Trace(inputs, nodes)
 
 
-__all__ = ["Parameter", "Shadow", "Signature", "Trace", "Tracer", "Untraceable", "leaf", "trace", "tracing"]
+__all__ = [
+    "Parameter",
+    "Shadow",
+    "Signature",
+    "Trace",
+    "Tracer",
+    "Untraceable",
+    "leaf",
+    "trace",
+    "tracing",
+]

@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 f32 = np.float32
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _fma(_context: Any, a: Any, b: Any, c: Any) -> Any:
     """a * b + c, rounded once."""
 
@@ -31,7 +31,7 @@ def _fma(_context: Any, a: Any, b: Any, c: Any) -> Any:
     return types.float32(types.float32, types.float32, types.float32), code
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _round(_context: Any, a: Any) -> Any:
     """The nearest whole number."""
 
@@ -41,7 +41,7 @@ def _round(_context: Any, a: Any) -> Any:
     return types.float32(types.float32), code
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _whole(_context: Any, a: Any) -> Any:
     """A whole number as an integer."""
 
@@ -51,7 +51,7 @@ def _whole(_context: Any, a: Any) -> Any:
     return types.int32(types.float32), code
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _power_of_two(_context: Any, a: Any) -> Any:
     """2**n for -126 <= n <= 127, by its exponent's bits."""
 
@@ -69,7 +69,7 @@ ZERO, ONE, TWO, MINUS_TWO = f32(0), f32(1), f32(2), f32(-2)
 NO_MORE, GONE, MOST, TOO_MUCH = f32(-40), f32(-104), f32(128), f32(89)
 
 
-@njit(error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _reduced(x: Any) -> Any:
     """(n, exp(r) - 1) with x = n log(2) + r and |r| <= log(2) / 2."""
     n = _round(x * LOG2E)
@@ -78,7 +78,7 @@ def _reduced(x: Any) -> Any:
     return n, _fma(r * r, q, r)
 
 
-@njit(error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def tanh32(x: Any) -> Any:
     """The hyperbolic tangent."""
     y = MINUS_TWO * abs(x)
@@ -89,7 +89,7 @@ def tanh32(x: Any) -> Any:
     return -t if x < ZERO else t
 
 
-@njit(error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _exp_down(y: Any) -> Any:
     """exp(y) for y <= 0, through the denormal numbers to 0."""
     n, p = _reduced(GONE if y < GONE else y)
@@ -98,14 +98,14 @@ def _exp_down(y: Any) -> Any:
     return (_power_of_two(half) * (ONE + p)) * _power_of_two(k - half)
 
 
-@njit(error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def sigmoid32(x: Any) -> Any:
     """1 / (1 + exp(-x))."""
     e = _exp_down(-abs(x))
     return (e if x < ZERO else ONE) / (ONE + e)
 
 
-@njit(error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def exp32(x: Any) -> Any:
     """The exponential function."""
     y = TOO_MUCH if x > TOO_MUCH else x
@@ -115,20 +115,20 @@ def exp32(x: Any) -> Any:
     return (_power_of_two(half) * (ONE + p)) * _power_of_two(k - half)
 
 
-@njit(error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def sigmoid64(x: Any) -> Any:
     """1 / (1 + exp(-x)), by the C library's exp."""
     e = math.exp(-abs(x))
     return (e if x < 0.0 else 1.0) / (1.0 + e)
 
 
-@njit(error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def tanh64(x: Any) -> Any:
     """The C library's."""
     return math.tanh(x)
 
 
-@njit(error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def exp64(x: Any) -> Any:
     """The C library's."""
     return math.exp(x)
@@ -137,7 +137,7 @@ def exp64(x: Any) -> Any:
 SMALL = 40_000  # multiplications up to which a loop of our own beats a call of BLAS
 
 
-@njit(error_model="numpy", fastmath={"contract", "nsz", "reassoc", "arcp"})  # type: ignore[untyped-decorator]
+@njit(error_model="numpy", fastmath={"contract", "nsz", "reassoc", "arcp"})
 def product(a: Any, w: Any, out: Any, rows: int, inner: int, width: int) -> None:
     """out = a w, with a (rows, inner) and out (rows, width) flat and w (inner, width)."""
     if rows > 1 and rows * inner * width > SMALL:
@@ -160,7 +160,7 @@ def product(a: Any, w: Any, out: Any, rows: int, inner: int, width: int) -> None
                 o[j] += x0 * w0[j]
 
 
-@njit(error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def copy(to: Any, source: Any, count: int) -> None:
     """The first ``count`` numbers of an array into another."""
     for j in range(count):
