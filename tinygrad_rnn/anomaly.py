@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from .tensors import Tensor
 
 PACKAGE = str(Path(__file__).parent)
 TRAIL = 6
-_lock = threading.Lock()
 
 
 class AnomalyError(RuntimeError):
@@ -40,6 +38,7 @@ class detect_anomaly:  # noqa: N801 (PyTorch's name)
 
     def __init__(self) -> None:
         self._before: list[Any] = []
+        self._looking: list[Any] = []
         self._quiet = np.errstate(all="ignore")  # numpy's warnings would say the same, with less
         self._size: dict[
             int, float
@@ -50,15 +49,14 @@ class detect_anomaly:  # noqa: N801 (PyTorch's name)
         self._before.append(state.watch)
         state.watch = self
         self._quiet.__enter__()
-        with _lock:
-            row.watching += 1
+        self._looking.append(row.looking())
+        self._looking[-1].__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
         state.watch = self._before.pop()
         self._quiet.__exit__(None, None, None)
-        with _lock:
-            row.watching -= 1
+        self._looking.pop().__exit__(None, None, None)
 
     # ---- forward
 
@@ -124,15 +122,6 @@ class detect_anomaly:  # noqa: N801 (PyTorch's name)
             f"for operand {operand}; largest magnitude of the gradient that came in "
             f"{max(sizes):.3g}{value}{self._trail(node)}"
         )
-
-
-def _look(op: Any, result: Tensor, operands: tuple[Any, ...]) -> None:
-    """What recorders call while any thread watches: the watch of this thread looks."""
-    if state.watch is not None:
-        state.watch.look(op, result, operands)
-
-
-row.watcher = _look
 
 
 def _finite(values: Any) -> bool:

@@ -194,7 +194,7 @@ def explained(layer: Module) -> str:
     if ran is None:
         return "not run yet"
     return (
-        f"recorded op by op, {ran.removeprefix('recorded: ')}"
+        f"recorded op by op: {ran.removeprefix('recorded: ')}"
         if ran
         else f"compiled, {backends.words()}"
     )

@@ -17,7 +17,9 @@ the forward.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,14 +43,35 @@ ROWS: dict[str, Op] = {}
 tensor_class: Any = None  # set by tensors.py, which stands on this floor
 default_dtype: Any = np.dtype(np.float32)
 
-watching = 0  # how many detect_anomaly contexts are open, in any thread
-watcher: Any = None  # what they call with (op, result, operands) after each op; set by anomaly.py
+watching = 0  # how many look at ops (detect_anomaly, tracing), in any thread
+
+
+def watcher(op: Any, result: Any, operands: tuple[Any, ...]) -> None:
+    """What ops call with their result while any thread looks: the watch of this thread looks."""
+    if state.watch is not None:
+        state.watch.look(op, result, operands)
+
+
+_lock = threading.Lock()
 
 _ndarray = np.ndarray
 _new = object.__new__
 NUMBERS = (bool, int, float)
 PLAIN = frozenset((np.ndarray, *NUMBERS))
 _ITEM_SAVED = tuple((None, k) for k in range(16))  # what the first items of a split save
+
+
+@contextmanager
+def looking() -> Iterator[None]:
+    """Inside, ``state.watch`` of a thread that has one is shown every op's result."""
+    global watching
+    with _lock:
+        watching += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            watching -= 1
 
 
 class Op:
@@ -174,7 +197,7 @@ def row(
         function = _variadic(op)
     elif len(rules) == 1:
         function = _unary(op)
-    elif len(rules) == 2 and promote == 0 and not _takes_constants(forward, 2):
+    elif len(rules) == 2 and promote == 0 and not takes_constants(forward, 2):
         function = _binary(op)
     else:
         function = _general(op)
@@ -189,7 +212,7 @@ def _arguments(function: Callable[..., Any]) -> list[str]:
     return list(code.co_varnames[: code.co_argcount])
 
 
-def _takes_constants(forward: Callable[..., Any], arity: int) -> bool:
+def takes_constants(forward: Callable[..., Any], arity: int) -> bool:
     """Whether a forward has arguments beyond its operands; numpy's and operator's have none."""
     return hasattr(forward, "__code__") and len(_arguments(forward)) > arity
 

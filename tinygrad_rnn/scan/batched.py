@@ -83,8 +83,7 @@ class Batched:
                 else self.known.pop(eaten)
             )
             return ufunc(*args, out)
-        with np.errstate(all="ignore"):
-            return plain(value, args)
+        return plain(value, args)
 
     def _over_time(self, v: int, array: Any) -> Any:
         """A value of a concat, stretched over time where it is the same at every step."""

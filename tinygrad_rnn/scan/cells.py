@@ -106,6 +106,9 @@ def _trace_twice(
             if len(x) > 1:
                 step.advance(x[1], None if live is None else live[1])
                 second = trace(step, step.inputs(), tracer)
+                changed = shadow.changed()
+                if changed:
+                    raise Untraceable(changed)
                 if first.signature != second.signature:
                     raise Untraceable("two steps of it recorded different operations or numbers")
             changed = shadow.changed()
@@ -137,7 +140,7 @@ class _Step:
         self.shadow = shadow
         self.constants = {k: leaf(t._data) for k, t in constants.items()}
         self.state = mapped(lambda t: leaf(t._data), state)
-        self.x = leaf(x[0])
+        self.x, self.steps = leaf(x[0]), len(x)
         self.live = None if live is None else leaf(live[0])
         self.result: Any = None
 
@@ -174,6 +177,11 @@ class _Step:
         before, after = ([(n, t.shape) for n, t in parts(s)] for s in (self.state, new))
         if before != after:
             raise Untraceable("the new state has other names or shapes than the old one")
+        olds, news = ([t for _, t in parts(s)] for s in (self.state, new))
+        if any(t is s for t, s in zip(news, olds, strict=True)):
+            raise Untraceable("a part of its state never changes")
+        if self.steps <= len(olds) and any(t is s for t in news for s in olds):
+            raise Untraceable("too few steps for a state that only moves on")
         if live is not None:
             if output.ndim != live.ndim:
                 raise Untraceable("with lengths its output must be (batch, features)")

@@ -42,6 +42,7 @@ class NumpyLoops:
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
         self.program = schedule.program
+        self.sources = self.program.sources()
         self._sources: dict[Any, Any] = {}  # the two functions, by which values live in slabs
         self._plans: dict[bool, _Plan] = {}
         self._stored = frozenset(schedule.stored)
@@ -66,9 +67,9 @@ class NumpyLoops:
 
     def call(self, function: Any, buffers: list[Any], steps: int) -> None:
         """Call a loop's function."""
-        with np.errstate(all="ignore"):
-            function(*buffers)
+        function(*buffers)
 
+    @np.errstate(all="ignore")
     def forward(self, inputs: list[Any], steps: int, keep: bool) -> tuple[Any, list[Any], Any]:
         """(outputs of all steps, last states, what backward needs) of ``steps`` steps.
 
@@ -97,6 +98,7 @@ class NumpyLoops:
         last = [slab[-1] for slab in states.values()]
         return slabs[self.program.y], last, batched if keep else None
 
+    @np.errstate(all="ignore")
     def backward(self, batched: Batched, steps: int, dy: Any, dstates: list[Any]) -> dict[str, Any]:
         """The gradients of the inputs, by role, from those of the outputs and of the last states."""
         p = self.program

@@ -20,7 +20,6 @@ from ..autograd import state as now
 from ..nn import naming
 from ..nn.module import Module
 from ..nn.recurrent import mapped, parts
-from ..ops import row
 from ..ops.row import ROWS, Op
 from ..random import generator_or_default
 from ..tensors import Tensor
@@ -72,7 +71,7 @@ def refusal(layer: Module) -> str | None:
         return "layer.compiled is False"
     if now.tracer is not None:
         return "it is part of a cell that is being traced"
-    if row.watching and now.watch is not None:
+    if now.watch is not None:
         return "detect_anomaly looks at every op"
     if any(record.watches(cell) for record in naming._now.records for cell in layer.cells()):
         return "record_gates listens"
@@ -92,10 +91,14 @@ def run(stack: Stack) -> tuple[Tensor, Any]:
     whole = Node(_SCAN, nodes, None, (call,), shapes, flat[0].dtype, place)
     call.remember()
     outputs = []
+    needs = call.needs()
     for k, array in enumerate(flat):
+        if not needs[k]:
+            outputs.append(Tensor._wrap(array, None))
+            continue
         inner = Node(_ITEM, (whole,), None, (None, k), array.shape, array.dtype, place)
         outputs.append(Tensor._wrap(array, Folded(inner, call.unfold)))
-    call.folded = [ref(t._node) for t in outputs]
+    call.folded = [_nobody if t._node is None else ref(t._node) for t in outputs]
     return call.shaped(outputs)
 
 
@@ -118,6 +121,12 @@ class _Pass:
         self.steps = len(x)
         y, self.finals, self.kept = self.loops.forward(inputs, self.steps, keep)
         self.y = y[::order]
+        given = {f"s{k}": t for k, t in enumerate(self.states)}
+        given.update({f"w{k}": t for k, t in enumerate(self.weights)})
+        asking = {role for role, t in given.items() if t._node is not None and t._node.needs}
+        if needs_x:
+            asking.add("x")
+        self.needs = [not asking.isdisjoint(roles) for roles in self.loops.sources]
 
     def backward(self, dy: Any, dfinals: list[Any]) -> dict[str, Any]:
         """The gradients by role; x's in the order of time."""
@@ -165,14 +174,16 @@ class _LayerCall:
         if stack.lengths is not None:
             live = (np.arange(len(x))[:, None] < stack.lengths)[..., None]
         finals: list[list[Any]] = []
-        for k, stage in enumerate(stack.stages):
+        needs_x = self.needs_x
+        for stage in stack.stages:
             mask = None
             if stage.dropout:
                 draw = generator_or_default(stage.generator)
                 mask = _dropout_mask(draw, x.shape, stage.dropout, x.dtype)
                 x = x * mask
             self.masks.append(mask)
-            done = [_Pass(way, x, live, self.keep, self.needs_x or k > 0) for way in stage.ways]
+            done = [_Pass(way, x, live, self.keep, needs_x) for way in stage.ways]
+            needs_x = any(p.needs[0] for p in done)
             self.passes.append(done)
             x = done[0].y if len(done) == 1 else np.concatenate([p.y for p in done], -1)
             finals += [p.finals for p in done]
@@ -182,6 +193,14 @@ class _LayerCall:
         if len(finals) == 1:
             return [y, *(array[None] for array in finals[0])]
         return [y, *(np.stack(each) for each in zip(*finals, strict=True))]
+
+    def needs(self) -> list[bool]:
+        """Which of the outputs depend on something that asks for a gradient."""
+        done = [p for stage in self.passes for p in stage]
+        y = any(p.needs[0] for p in self.passes[-1])
+        if self.stack.joined:
+            return [y, *(any(p.needs[1 + k] for p in done) for k in range(len(self.stack.joined)))]
+        return [y, *(need for p in done for need in p.needs[1:])]
 
     def shaped(self, tensors: list[Tensor]) -> tuple[Tensor, Any]:
         """The output and the last states as tensors in their cells' nesting; they know their step."""
@@ -344,7 +363,7 @@ def _needs(stage: Stage) -> bool:
 
 def reachable_since(outputs: Sequence[Tensor], mark: int) -> list[Any]:
     """The ops behind some outputs that were recorded after a number was given out."""
-    stack = [t._node for t in outputs]
+    stack = [t._node for t in outputs if t._node is not None]
     seen = {id(n) for n in stack}
     found = []
     while stack:
@@ -357,6 +376,10 @@ def reachable_since(outputs: Sequence[Tensor], mark: int) -> list[Any]:
                 seen.add(id(p))
                 stack.append(p)
     return found
+
+
+def _nobody() -> None:
+    """In place of a weak reference to a node that was never there."""
 
 
 def _dropout_mask(draw: Any, shape: Any, rate: float, dtype: Any) -> Any:

@@ -17,7 +17,8 @@ import numpy as np
 from ..autograd import NOWHERE, Constant, Leaf, Literal, Node, enable_grad, reachable, state
 from ..nn import naming
 from ..nn.module import Module, Parameter
-from ..ops.row import ROWS
+from ..ops import row
+from ..ops.row import ROWS, takes_constants
 from ..random import generator_or_default
 from ..tensors import Tensor
 
@@ -68,6 +69,15 @@ class Tracer:
         op = Comparison(name)
         result._node = Unrecorded(op, tuple(parents), None, (), result.shape, result.dtype, NOWHERE)
 
+    def look(self, op: Any, result: Tensor, operands: tuple[Any, ...]) -> None:
+        """An op was applied: where it was not recorded, it is here (the weights that ``maximum`` shares
+        its gradient by are made of comparisons)."""
+        plain = (
+            not op.variadic and not op.several and not takes_constants(op.forward, len(op.rules))
+        )
+        if result._node is None and plain:
+            self.compared(row_name(op), result, operands)
+
     def zeros(self, shape: tuple[int, ...], dtype: Any) -> Tensor:
         """The gradient of an output that nothing came to."""
         node = Unrecorded(Comparison("zeros"), (), None, (), shape, dtype, NOWHERE)
@@ -81,10 +91,10 @@ def tracing() -> Iterator[Tracer]:
     generator = generator_or_default(None).bit_generator
     before = state.place, state.tracer, state.watch, naming._now.records, naming._now.listeners
     draws = generator.state
-    state.place, state.tracer, state.watch = NOWHERE, tracer, None
+    state.place, state.tracer, state.watch = NOWHERE, tracer, tracer  # it looks at every op
     naming._now.records, naming._now.listeners = [], []
     try:
-        with enable_grad(), np.errstate(all="ignore"):
+        with row.looking(), enable_grad(), np.errstate(all="ignore"):
             yield tracer
     finally:
         state.place, state.tracer, state.watch = before[:3]
