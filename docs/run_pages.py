@@ -16,6 +16,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from tinygrad_rnn.scan import backends
+
 HERE = Path(__file__).parent
 BLOCK = re.compile(r"```python\n(?P<code>.*?)```\n(?:\n```text\n(?P<printed>.*?)```\n)?", re.DOTALL)
 
@@ -33,7 +35,7 @@ def run(page: Path) -> str:
         line = page.read_text(encoding="utf-8")[: match.start()].count("\n") + 1
         code = "\n" * line + match["code"]
         out = io.StringIO()
-        with contextlib.redirect_stdout(out):
+        with contextlib.redirect_stdout(out), backends.using("numpy"):  # the same bits everywhere
             exec(compile(code, str(page), "exec"), scope)
         printed = f"\n```text\n{out.getvalue()}```\n" if out.getvalue() else ""
         return f"```python\n{match['code']}```\n{printed}"

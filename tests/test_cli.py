@@ -166,7 +166,7 @@ def test_ctrl_c_stops_without_a_traceback(monkeypatch, capsys):
     def stop():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "environment", stop)
+    monkeypatch.setattr("tinygrad_rnn.environment.info", stop)
     code, _, err = run("info", capsys=capsys)
     assert code == 130
     assert "stopped" in err

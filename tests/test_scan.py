@@ -13,7 +13,7 @@ from support import assert_close, numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
-from tinygrad_rnn.scan import backends, cells, memory
+from tinygrad_rnn.scan import backends, memory
 from tinygrad_rnn.scan.tracing import Shadow
 
 INSTALLED = backends.choice()[0] == "numba"
@@ -28,15 +28,9 @@ INSTALLED = backends.choice()[0] == "numba"
         ),
     ]
 )
-def backend(request, monkeypatch):
-    use(monkeypatch, request.param)
-    return request.param
-
-
-def use(monkeypatch, name):
-    monkeypatch.setattr(backends, "choice", lambda: (name, "the test asks for it"))
-    monkeypatch.setattr(cells, "_loops", {})
-    monkeypatch.setattr(cells, "_configurations", {})
+def backend(request):
+    with backends.using(request.param):
+        yield request.param
 
 
 def filled(module):
@@ -131,8 +125,7 @@ def test_every_option_of_the_layers(
         middle = () if batch is None else (batch,)
         sizes = layer._first.state_sizes().values()
         state = [0.5 * numbers((layers * (1 + both), *middle, s), 3) for s in sizes]
-    with pytest.MonkeyPatch.context() as patch:
-        use(patch, which)
+    with backends.using(which):
         same(layer, numbers(shape, 1), state, **options)
 
 

@@ -95,6 +95,7 @@ if TYPE_CHECKING:
     from .anomaly import AnomalyError, detect_anomaly
     from .checking import GradcheckError, gradcheck
     from .drawing.render import draw
+    from .environment import info
     from .graphs import Graph, Ledger
     from .recompute import checkpoint
     from .training import DataLoader, fit
@@ -127,6 +128,7 @@ def graph(*outputs: Tensor) -> Graph:
 
 
 _LATER = {
+    "info": "environment",
     "AnomalyError": "anomaly",
     "detect_anomaly": "anomaly",
     "Graph": "graphs",
@@ -213,6 +215,7 @@ __all__ = [
     "gradcheck",
     "graph",
     "half",
+    "info",
     "int",
     "int8",
     "int16",

@@ -11,18 +11,15 @@ import argparse
 import io
 import json
 import os
-import platform
 import runpy
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 PROGRAM = "tinygrad-rnn"
-LIBRARIES = ("numpy", "graphviz", "graphviz-pure", "tqdm", "matplotlib")
 
 
 class UserError(Exception):
@@ -252,40 +249,15 @@ def _info_arguments(p: argparse.ArgumentParser) -> None:
 
 
 def _info(options: argparse.Namespace) -> None:
-    facts = environment()
+    from .environment import info
+
+    facts = info()
     if options.json:
         print(json.dumps(facts, indent=2))
         return
     wide = max(map(len, facts))
     for name, value in facts.items():
         print(f"{name:<{wide}}  {value if value is not None else 'not installed'}")
-
-
-def environment() -> dict[str, str | None]:
-    """Versions of what is installed, and which back end draws; None for what is missing.
-
-    >>> from tinygrad_rnn.cli import environment
-    >>> sorted(environment())[:3]
-    ['draws with', 'graphviz', 'graphviz-pure']
-    """
-    from . import __version__
-    from .drawing.render import DrawingError, backend
-
-    facts: dict[str, str | None] = {
-        "tinygrad_rnn": __version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-    }
-    for name in LIBRARIES:
-        try:
-            facts[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            facts[name] = None
-    try:
-        facts["draws with"] = backend()
-    except DrawingError:
-        facts["draws with"] = None
-    return facts
 
 
 # ---- what the commands share ------------------------------------------------------------------------

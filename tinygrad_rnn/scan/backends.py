@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 
@@ -12,9 +14,27 @@ from .schedule import Schedule
 CHOICE = "TINYGRAD_RNN_BACKEND"
 
 
-@cache
+_asked: list[str] = []  # by ``using``, the last one counts
+
+
 def choice() -> tuple[str, str]:
-    """(the back end in use, why): "numba" or "numpy"; the environment's TINYGRAD_RNN_BACKEND decides."""
+    """(the back end in use, why): "numba" or "numpy"."""
+    return (_asked[-1], "the program asks for it") if _asked else _usual()
+
+
+@contextmanager
+def using(name: str) -> Iterator[None]:
+    """Inside, compiled layers run by the named back end: the docs and the tests fix it."""
+    _asked.append(name)
+    try:
+        yield
+    finally:
+        _asked.pop()
+
+
+@cache
+def _usual() -> tuple[str, str]:
+    """What the environment says: TINYGRAD_RNN_BACKEND, or what is installed."""
     asked = os.environ.get(CHOICE, "")
     if asked not in ("", "numpy", "numba"):
         raise ValueError(f"{CHOICE} must be 'numpy' or 'numba', got {asked!r}")

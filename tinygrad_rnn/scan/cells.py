@@ -44,12 +44,13 @@ class Compiled:
 
     def loops(self, derive: bool, x: bool) -> Any:
         """The loops of the back end; with gradients if ``derive``, of the input too if ``x``."""
-        found = self._loops.get((derive, x))
+        key = (backends.choice()[0], derive, x)
+        found = self._loops.get(key)
         if found is None:
             wanted = [*self.roles, "x"] if x else self.roles
             with _lock, tracing():
                 program = Program(self.trace, derive, wanted if derive else ())
-            found = self._loops[derive, x] = backends.loops(Schedule(program))
+            found = self._loops[key] = backends.loops(Schedule(program))
         return found
 
 
