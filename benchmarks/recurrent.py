@@ -296,11 +296,8 @@ class Report:
         ok = value <= goal if below else value >= goal
         self.missed += not ok
         self.rows.append({"section": section, "point": what, "value": value, "goal": goal})
-        sign = "<=" if below else ">="
-        print(
-            f"{section:8} {what:44} {value:8.3f}  {'pass' if ok else 'MISS'} (goal {sign} {goal:g})",
-            flush=True,
-        )
+        sign, verdict = "<=" if below else ">=", "pass" if ok else "MISS"
+        print(f"{section:8} {what:44} {value:8.3f}  {verdict} (goal {sign} {goal:g})", flush=True)
 
 
 def measure_layers(report: Report, section: str, grid: list[Any]) -> None:
@@ -398,12 +395,8 @@ def measure_length(report: Report) -> None:
             times.append(time.perf_counter() - start)
         each[steps] = statistics.median(times) / steps * 1e6
         print(f"length   T={steps:<7} {each[steps]:8.2f} us a step")
-    report.say(
-        "length",
-        "longest / shortest of T = 10^3 .. 10^5",
-        max(list(each.values())[1:]) / each[1000],
-        1.1,
-    )
+    later = list(each.values())[1:]
+    report.say("length", "largest / smallest of T = 10^3 .. 10^5", max(later) / min(later), 1.1)
 
 
 FIRST = """

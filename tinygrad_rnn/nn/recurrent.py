@@ -180,9 +180,9 @@ def run_compiled(
         except Untraceable as reason:
             why = str(reason)
         else:
-            layer.__dict__["_ran"] = ""
+            layer.__dict__["_ran"] = stack.by
             return result
-    layer.__dict__["_ran"] = f"recorded: {why}"
+    layer.__dict__["_ran"] = f"recorded op by op: {why}"
     return recorded()
 
 
@@ -190,14 +190,11 @@ def explained(layer: Module) -> str:
     """How a layer's last call ran."""
     from ..scan import backends
 
-    ran = layer.__dict__.get("_ran")
-    if ran is None:
-        return "not run yet"
-    return (
-        f"recorded op by op: {ran.removeprefix('recorded: ')}"
-        if ran
-        else f"compiled, {backends.words()}"
-    )
+    ran = layer.__dict__.get("_ran", "not run yet")
+    if isinstance(ran, str):
+        return ran
+    usual = backends.choice()[1]
+    return "compiled, " + "; ".join(f"run by {name} ({why or usual})" for name, why in sorted(ran))
 
 
 class Recurrent(Module):
@@ -312,7 +309,9 @@ class Recurrent(Module):
             (cell, s, k == 1) for k, (cell, s) in enumerate(zip(self.cells(), starts, strict=True))
         ]
         if loop.variational:
-            self.__dict__["_ran"] = "recorded: variational dropout is drawn anew at every call"
+            self.__dict__["_ran"] = (
+                "recorded op by op: variational dropout is drawn anew at every call"
+            )
             y, finals = recorded()
         else:
             y, finals = run_compiled(

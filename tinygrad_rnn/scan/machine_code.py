@@ -8,12 +8,13 @@ import os
 import sys
 import tempfile
 import threading
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 _lock = threading.RLock()
-_functions: dict[str, Any] = {}
+_functions: dict[str, Kept] = {}
 
 
 @cache
@@ -48,7 +49,25 @@ def versions() -> str:
     return f"{numba.__version__} {sys.version} {hashlib.sha256(library).hexdigest()}"
 
 
-def function(text: str) -> Any:
+class Kept:
+    """A compiled function; after its first call what numba has written is sealed with a checksum."""
+
+    def __init__(self, function: Any, name: str) -> None:
+        self.function = function
+        self._name: str | None = name
+
+    def __call__(self, *arguments: Any) -> None:
+        """Run the loop."""
+        self.function(*arguments)
+        if self._name is not None:
+            name, self._name = self._name, None
+            seal = folder() / f"{name}.seal"
+            now = _checksum(name)
+            if not seal.exists() or seal.read_text(encoding="utf-8") != now:
+                _write(seal, now)
+
+
+def function(text: str) -> Kept:
     """The function ``loop`` of a module's text, compiled when first called, or read from the cache."""
     key = hashlib.sha256(f"{versions()}\n{text}".encode()).hexdigest()[:24]
     with _lock:
@@ -58,17 +77,42 @@ def function(text: str) -> Any:
         return found
 
 
-def _load(name: str, text: str) -> Any:
+def _load(name: str, text: str) -> Kept:
     path = folder() / f"{name}.py"
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        handle, beside = tempfile.mkstemp(dir=folder(), suffix=".tmp")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(beside, path)
+    seal = folder() / f"{name}.seal"
+    if not path.exists() or path.read_bytes() != text.encode():
+        _write(path, text)
+    if not seal.exists() or seal.read_bytes() != _checksum(name).encode():
+        for old in _files(name):  # damaged, or written by a process that was stopped
+            old.unlink(missing_ok=True)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # numba's cache finds the function by its module
-    spec.loader.exec_module(module)
-    return module.loop
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        spec.loader.exec_module(module)
+    return Kept(module.loop, name)
+
+
+def _files(name: str) -> list[Path]:
+    """What numba (and Python) has written of a module."""
+    return sorted((folder() / "__pycache__").glob(f"{name}.*"))
+
+
+def _checksum(name: str) -> str:
+    """A checksum of a module's machine code."""
+    total = hashlib.sha256()
+    for path in _files(name):
+        if path.suffix in (".nbi", ".nbc"):
+            total.update(path.name.encode() + path.read_bytes())
+    return total.hexdigest()
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file beside, then put it in its place."""
+    handle, beside = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(beside, path)

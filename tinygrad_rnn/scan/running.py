@@ -63,6 +63,9 @@ class Stack:
     first_step: int
     recorded: Callable[[], tuple[Tensor, Any]]
     joined: tuple[str, ...] = ()
+    by: set[tuple[str, str]] = field(
+        default_factory=set
+    )  # which back end ran, and why if not the usual one
 
 
 def refusal(layer: Module) -> str | None:
@@ -82,6 +85,7 @@ def run(stack: Stack) -> tuple[Tensor, Any]:
     """The outputs of the last stage and the last state of every cell. Raises Untraceable."""
     call = _LayerCall(stack)
     flat = call.forward()
+    stack.by = {(p.loops.name, p.loops.why) for stage in call.passes for p in stage}
     if not call.keep:
         return call.shaped([Tensor._wrap(a, None) for a in flat])
     needing = call.parents = [t for t in call.tensors() if t._node is not None and t._node.needs]

@@ -63,6 +63,18 @@ def _power_of_two(_context: Any, a: Any) -> Any:
     return types.float32(types.int32), code
 
 
+@intrinsic
+def _signed(_context: Any, a: Any, b: Any) -> Any:
+    """The size of a with the sign of b."""
+
+    def code(_c: Any, builder: Any, _s: Any, args: Any) -> Any:
+        kind = ir.FloatType()
+        two = ir.FunctionType(kind, [kind] * 2)
+        return builder.call(builder.module.declare_intrinsic("llvm.copysign", [kind], two), args)
+
+    return types.float32(types.float32, types.float32), code
+
+
 LOG2E, HIGH, LOW = f32(1.4426950408889634), f32(-0.693359375), f32(2.12194440e-4)
 C2, C3, C4, C5, C6, C7 = (f32(1 / math.factorial(k)) for k in range(2, 8))
 ZERO, ONE, TWO, MINUS_TWO = f32(0), f32(1), f32(2), f32(-2)
@@ -85,8 +97,7 @@ def tanh32(x: Any) -> Any:
     n, p = _reduced(NO_MORE if y < NO_MORE else y)
     s = _power_of_two(_whole(n))
     e = _fma(s, p, s - ONE)  # exp(-2 |x|) - 1
-    t = (ZERO - e) / (TWO + e)
-    return -t if x < ZERO else t
+    return _signed(e / (TWO + e), x)
 
 
 @njit(error_model="numpy")

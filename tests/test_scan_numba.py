@@ -1,0 +1,188 @@
+"""Machine code for the compiled step: vectorised, right in the tails, compiled once, kept safely."""
+
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from support import numbers
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn
+from tinygrad_rnn.scan import backends, cells, machine_code
+
+pytestmark = pytest.mark.skipif(
+    backends.choice()[0] != "numba", reason="numba is not installed (extra fast)"
+)
+
+
+@pytest.fixture
+def fresh(tmp_path, monkeypatch):
+    """Nothing compiled yet, and a cache of the test's own."""
+    monkeypatch.setattr(machine_code, "folder", lambda: tmp_path)
+    monkeypatch.setattr(machine_code, "_functions", {})
+    monkeypatch.setattr(cells, "_loops", {})
+    monkeypatch.setattr(cells, "_configurations", {})
+
+
+def loops(kind, steps=4, batch=2, features=2, hidden=3):
+    """The machine code of a layer, after a forward and a backward run in float32."""
+    layer = getattr(nn, kind)(features, hidden)
+    y, _ = layer(numbers((steps, batch, features)).astype(np.float32))
+    y.sum().backward()
+    assert "run by numba" in layer.explain()
+    cell, x = layer._first, np.zeros((steps, batch, features), np.float32)
+    found, _ = cells.compiled(cell, x, cell.initial_state(batch), None, {})
+    return found.loops(True, False)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_gate_loops_are_vectorised(kind, fresh):
+    """Each loop's assembly multiplies and divides whole vectors: with every gate's division packed."""
+    for loop, _layout in loops(kind)._sources.values():
+        (assembly,) = loop.function.inspect_asm().values()
+        packed = len(re.findall(r"\bv?(?:mul|fma\w*|fnma\w*|fmadd\w*)ps\b", assembly))
+        assert packed > 20, f"{kind}: only {packed} packed products"
+    forward = next(f for (backward, _), (f, _l) in loops(kind)._sources.items() if not backward)
+    (assembly,) = forward.function.inspect_asm().values()
+    assert re.search(r"\bv?divps\b", assembly), "a division of a whole vector: the gates' sigmoids"
+
+
+def worst_ulp(function, exact, x):
+    from numba import njit
+
+    @njit
+    def over(x, out):
+        for i in range(len(x)):
+            out[i] = function(x[i])
+
+    out = np.empty_like(x)
+    over(x, out)
+    expected = exact(x.astype(np.float64))
+    spacing = np.spacing(np.abs(expected).astype(np.float32)).astype(np.float64)
+    return (np.abs(out.astype(np.float64) - expected) / spacing).max()
+
+
+def every_size():
+    """Numbers of every exponent and of every size in the range where curves bend, both signs."""
+    bends = np.linspace(-110, 110, 400_001)
+    small = np.logspace(-37, 2, 200_001)
+    return np.concatenate([bends, small, -small, [0.0, -0.0]]).astype(np.float32)
+
+
+def exact_sigmoid(x):
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+def test_curves_are_within_4_ulp_over_the_whole_range():
+    from tinygrad_rnn.scan import vector_math as v
+
+    x = every_size()
+    assert worst_ulp(v.tanh32, np.tanh, x) <= 4
+    assert worst_ulp(v.sigmoid32, exact_sigmoid, x) <= 4
+    assert worst_ulp(v.exp32, np.exp, x[(x < 88.5) & (x > -103)]) <= 4
+
+
+def test_curves_of_nan_infinity_and_zero():
+    from tinygrad_rnn.scan import vector_math as v
+
+    x = [np.float32(n) for n in (np.nan, np.inf, -np.inf, 0.0, -0.0)]
+    np.testing.assert_array_equal([v.tanh32(n) for n in x], [np.nan, 1, -1, 0, 0])
+    assert [bool(np.signbit(v.tanh32(n))) for n in x[3:]] == [False, True]
+    np.testing.assert_array_equal([v.sigmoid32(n) for n in x], [np.nan, 1, 0, 0.5, 0.5])
+    np.testing.assert_array_equal([v.exp32(n) for n in x], [np.nan, np.inf, 0, 1, 1])
+
+
+def test_small_products_and_large_ones():
+    from tinygrad_rnn.scan.vector_math import product
+
+    for rows, inner, width in ((1, 1, 1), (1, 7, 5), (3, 4, 9), (5, 130, 200)):
+        a, w = numbers((rows, inner), 1), numbers((inner, width), 2)
+        out = np.empty(rows * width)
+        product(a.reshape(-1), w, out, rows, inner, width)
+        np.testing.assert_allclose(out.reshape(rows, width), a @ w, rtol=1e-12, atol=1e-14)
+
+
+def test_one_code_for_every_length_batch_width_and_value(fresh):
+    before = len(machine_code._functions)
+    first = loops("LSTM")
+    functions = [f.function for f, _ in first._sources.values()]
+    count = len(machine_code._functions)
+    for steps, batch, features, hidden in ((9, 2, 2, 3), (4, 7, 2, 3), (4, 2, 5, 6)):
+        loops("LSTM", steps, batch, features, hidden)
+    assert len(machine_code._functions) == count >= before
+    assert all(len(f.signatures) == 1 for f in functions)
+
+
+TRAIN = """
+import sys
+import numpy as np, tinygrad_rnn as tg
+from tinygrad_rnn import nn
+tg.manual_seed(0)
+layer = nn.RNN(2, 3)
+y, _ = layer(np.ones((4, 2, 2), np.float32))
+y.sum().backward()
+assert "run by numba" in layer.explain()
+print(float(layer.weight_hh_l0.grad.numpy().sum()))
+"""
+
+
+def process(folder):
+    env = {**os.environ, "TINYGRAD_RNN_CACHE": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-c", TRAIN], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_code_is_kept_privately_and_made_anew_when_damaged(tmp_path):
+    folder = tmp_path / "cache"
+    first = process(folder)
+    assert folder.stat().st_mode & 0o077 == 0
+    kept = sorted(p for p in folder.rglob("*") if p.is_file())
+    assert any(p.suffix == ".nbc" for p in kept)
+    for path in kept:
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) // 2] + b"\0" * 7)
+    assert process(folder) == first
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        path.write_bytes(b"")
+    assert process(folder) == first
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="permissions are another system's here")
+def test_a_folder_that_others_may_write_is_not_trusted(tmp_path, monkeypatch):
+    folder = tmp_path / "open"
+    folder.mkdir()
+    folder.chmod(0o777)
+    monkeypatch.setenv("TINYGRAD_RNN_CACHE", str(folder))
+    machine_code.folder.cache_clear()
+    try:
+        assert machine_code.folder() != folder
+        assert machine_code.folder().stat().st_mode & 0o077 == 0
+    finally:
+        machine_code.folder.cache_clear()
+
+
+def test_what_numba_cannot_take_runs_on_numpy_and_says_so():
+    class Axes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.W = nn.Parameter(np.eye(2, dtype=np.float32))
+
+        def forward(self, x, h):
+            h = (x @ self.W + h).tanh()
+            return h, h
+
+        def initial_state(self, batch):
+            return tg.zeros(batch, 3, 2)
+
+    layer = nn.Recurrent(Axes())
+    y, _ = layer(numbers((4, 2, 3, 2)).astype(np.float32))
+    y.sum().backward()
+    assert "run by numpy" in layer.explain()
+    assert "numba cannot take" in layer.explain()
