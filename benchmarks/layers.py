@@ -68,8 +68,10 @@ def programs() -> dict[str, tuple[Any, Callable[[], None]]]:
 
     for row, (make, options) in ROWS.items():
         layer = make()
+        layer.compiled = False  # this page tells what recording every op costs
         found[row] = layer, training(layer, options)
     plain = nn.LSTM(I, H)
+    plain.compiled = False
 
     def recorded() -> None:
         with nn.record_gates(plain):
