@@ -1,8 +1,8 @@
 """Write docs/performance.md from what benchmarks/recurrent.py measured (benchmarks/results/*.json).
 
-    python benchmarks/recurrent.py --json benchmarks/results/fast.json --plot docs/pictures/performance.svg
-    TINYGRAD_RNN_BACKEND=numpy python benchmarks/recurrent.py --json benchmarks/results/numpy.json
-    python docs/make_performance.py
+python benchmarks/recurrent.py --json benchmarks/results/fast.json --plot docs/pictures/performance.svg
+TINYGRAD_RNN_BACKEND=numpy python benchmarks/recurrent.py --json benchmarks/results/numpy.json
+python docs/make_performance.py
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ TITLES = {
     "rnn": "Training step, `nn.RNN` against `torch.nn.RNN`",
     "loop": "Training step, `nn.LSTM` against a loop over `torch.nn.LSTMCell`",
     "jax": "Training step, `nn.LSTM` against a jitted `jax.lax.scan` of the same cell",
-    "own": "Training step, a user's own cell (peepholes, coupled gates, layer norm) against a jitted scan of it",
+    "own": "Training step, your own cell (peepholes, coupled gates, layer norm) against a jitted scan",
     "forward": "Forward alone (`no_grad`), `nn.LSTM` against `torch.nn.LSTM`",
 }
 INTRODUCTION = """# Performance: the compiled step, measured
 
-What `python benchmarks/recurrent.py` printed on one machine (one core of an AMD EPYC with AVX-512, Linux, Python 3.11, numpy 2.4,
-numba 0.68, PyTorch 2.13 on the CPU, JAX 0.10): float32, one thread, pinned, both sides taking turns in one run, the
-median of the ratios of the pairs. A ratio above 1 means that we are faster. T, B, I, H are steps, batch, input and hidden size;
-a training step is forward and backward of the sum of squares of the output. What misses its goal says so.
+What `python benchmarks/recurrent.py` printed on one machine (one core of an AMD EPYC with AVX-512, Linux,
+Python 3.11, numpy 2.4, numba 0.68, PyTorch 2.13 on the CPU, JAX 0.10): float32, one thread, pinned, both
+sides taking turns in one run, the median of the ratios of the pairs. A ratio above 1 means that we are
+faster. T, B, I, H are steps, batch, input and hidden size; a training step is forward and backward of the
+sum of squares of the output. What misses its goal says so.
 
 ```{image} pictures/performance.svg
 :alt: How many times as fast as PyTorch and JAX the compiled layers are, a bar a size
@@ -46,7 +47,10 @@ def verdict(row: dict[str, Any], value: float, below: bool = False) -> str:
 
 def table(rows: list[dict[str, Any]]) -> list[str]:
     """A section's rows."""
-    lines = ["| T, B, I, H | ours, us a step | peer's | ratio | |", "| --- | ---: | ---: | ---: | --- |"]
+    lines = [
+        "| T, B, I, H | ours, us a step | peer's | ratio | |",
+        "| --- | ---: | ---: | ---: | --- |",
+    ]
     for row in rows:
         if isinstance(row["point"], list):
             point = ", ".join(map(str, row["point"]))
@@ -55,14 +59,19 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
                 f"| {verdict(row, row['ratio'])} |"
             )
         elif "ratio" in row:
-            lines.append(f"| {row['point']} | | | {row['ratio']:.2f} | {verdict(row, row['ratio'])} |")
+            lines.append(
+                f"| {row['point']} | | | {row['ratio']:.2f} | {verdict(row, row['ratio'])} |"
+            )
     return lines
 
 
 def page() -> str:
     """The page's text."""
     lines = [INTRODUCTION]
-    for name, words in (("fast", "With `[fast]`: numba's machine code"), ("numpy", "On numpy alone")):
+    for name, words in (
+        ("fast", "With `[fast]`: numba's machine code"),
+        ("numpy", "On numpy alone"),
+    ):
         rows = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))["rows"]
         lines.append(f"## {words}\n")
         for section, title in TITLES.items():
@@ -74,7 +83,9 @@ def page() -> str:
             lines += ["### Other figures\n", "| what | value | |", "| --- | ---: | --- |"]
             for row in single:
                 below = not str(row["point"]).startswith("layer.step")
-                lines.append(f"| {row['point']} | {row['value']:.3g} | {verdict(row, row['value'], below)} |")
+                lines.append(
+                    f"| {row['point']} | {row['value']:.3g} | {verdict(row, row['value'], below)} |"
+                )
             lines.append("")
     return "\n".join(lines)
 

@@ -61,6 +61,7 @@ class NumbaLoops(NumpyLoops):
     """A schedule's two loops, compiled."""
 
     name = "numba"
+    in_place = True
 
     def call(self, function: Any, buffers: list[Any], steps: int) -> None:
         """Call a loop's function."""

@@ -37,6 +37,7 @@ class NumpyLoops:
     """A schedule's two loops as compiled Python functions; see ``running.Scan`` for how they are used."""
 
     name = "numpy"
+    in_place = False  # numpy is quicker with arrays of their own than with columns of another
     why = ""
 
     def __init__(self, schedule: Schedule) -> None:
@@ -47,7 +48,7 @@ class NumpyLoops:
         self._plans: dict[bool, _Plan] = {}
         self._stored = frozenset(schedule.stored)
         derived = bool(self.program.gradients)
-        plan = self._plans[derived] = _Plan(schedule, keep=derived)
+        plan = self._plans[derived] = _Plan(schedule, derived, self.in_place)
         self._sources[False, plan.stored] = self.source(False, plan.stored)
         if derived:
             self._sources[True, self._stored] = self.source(True, self._stored)
@@ -122,7 +123,7 @@ class NumpyLoops:
 class _Plan:
     """What a forward run makes, in lists: with what backward needs (``keep``), or without."""
 
-    def __init__(self, schedule: Schedule, keep: bool) -> None:
+    def __init__(self, schedule: Schedule, keep: bool, in_place: bool) -> None:
         s, p = schedule, schedule.program
         values = p.values
         self.inputs = list(p.inputs.values())
@@ -132,7 +133,7 @@ class _Plan:
             for v, k in s.state_in.items()
         ]
         kept = s.kept if keep else []
-        alias = s.in_place if keep else {}
+        alias = s.in_place if keep and in_place else {}
         self.in_place = [(v, (w, low, low + values[v].shape[-1])) for v, (w, low) in alias.items()]
         self.slabs = [(v, values[v].shape, values[v].dtype) for v in {*kept, p.y} if v not in alias]
         self.stored = frozenset({*kept, p.y, *p.states})
@@ -336,9 +337,11 @@ class _Text:
             self.lines.append(f"{UFUNCS[op]}({', '.join(names)}, out={self.out(v)})")
         elif op == "sigmoid":
             o, one = self.out(v), f"k_one_{value.dtype}"
+            minus = f"k_minus_{value.dtype}"
             self.functions[one] = np.array(1, value.dtype)
+            self.functions[minus] = np.array(-1, value.dtype)
             self.lines += [
-                f"multiply({names[0]}, -1, {o})",
+                f"multiply({names[0]}, {minus}, {o})",
                 f"exp({o}, {o})",
                 f"add({o}, {one}, {o})",
             ]
