@@ -41,11 +41,11 @@ def loops(kind, steps=4, batch=2, features=2, hidden=3):
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
 def test_gate_loops_are_vectorised(kind, fresh):
     """Each loop's assembly multiplies and divides whole vectors: with every gate's division packed."""
-    for loop, _layout in loops(kind)._sources.values():
+    for loop in loops(kind).loops.values():
         (assembly,) = loop.function.inspect_asm().values()
         packed = len(re.findall(r"\bv?(?:mul|fma\w*|fnma\w*|fmadd\w*)ps\b", assembly))
         assert packed > 20, f"{kind}: only {packed} packed products"
-    forward = next(f for (backward, _), (f, _l) in loops(kind)._sources.items() if not backward)
+    forward = loops(kind).loops[False]
     (assembly,) = forward.function.inspect_asm().values()
     assert re.search(r"\bv?divps\b", assembly), "a division of a whole vector: the gates' sigmoids"
 
@@ -109,7 +109,7 @@ def test_small_products_and_large_ones():
 def test_one_code_for_every_length_batch_width_and_value(fresh):
     before = len(machine_code._functions)
     first = loops("LSTM")
-    functions = [f.function for f, _ in first._sources.values()]
+    functions = [f.function for f in first.loops.values()]
     count = len(machine_code._functions)
     for steps, batch, features, hidden in ((9, 2, 2, 3), (4, 7, 2, 3), (4, 2, 5, 6)):
         loops("LSTM", steps, batch, features, hidden)

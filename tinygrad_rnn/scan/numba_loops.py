@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .batched import Batched
+from .batched import TIME, Lines
 from .numpy_loops import NumpyLoops, carry, matrix
 from .program import Value
 from .schedule import Schedule
@@ -58,27 +58,33 @@ class Unsupported(Exception):  # noqa: N818 (an answer, not a mistake)
 
 
 class NumbaLoops(NumpyLoops):
-    """A schedule's two loops, compiled."""
+    """A schedule as two functions whose loops are machine code."""
 
     name = "numba"
     in_place = True
 
-    def call(self, function: Any, buffers: list[Any], steps: int) -> None:
-        """Call a loop's function."""
-        function(steps, self.rows, *buffers)
+    def loop(self, lines: Lines, backward: bool, stored: frozenset[int]) -> None:
+        """Write the arguments of a loop, and its call."""
+        loop = _Loop(self.schedule, backward, stored, lines)
+        kept = loop.compiled()
+        self.loops[backward] = kept
 
-    def source(self, backward: bool, stored: frozenset[int]) -> Any:
-        """The function of one loop, and the layout of its arguments."""
-        loop = _Loop(self.schedule, backward, stored)
-        self.rows = loop.rows
-        return loop.compiled()
+        def first(*arguments: Any) -> None:
+            kept(*arguments)
+            lines.space["loop"] = kept.function  # from now on without a detour
+
+        lines.space["loop"] = first
+        lines.line(f"loop({', '.join([TIME, str(loop.rows), *loop.arguments.values()])})")
 
 
 class _Loop:
     """Writes one loop; a ``cell`` is a range of columns of a value, computed as one."""
 
-    def __init__(self, schedule: Schedule, reverse: bool, stored: frozenset[int]) -> None:
+    def __init__(
+        self, schedule: Schedule, reverse: bool, stored: frozenset[int], around: Lines
+    ) -> None:
         self.s, self.p, self.reverse, self.stored = schedule, schedule.program, reverse, stored
+        self.around = around
         p = self.p
         self.rank = len(p.values[p.inputs["x"]].shape)
         self.rows = p.values[p.inputs["x"]].shape[0] if self.rank == 2 else 1
@@ -87,7 +93,7 @@ class _Loop:
         self.inside = set(schedule.again) | set(schedule.back) if reverse else set(schedule.loop)
         kept = {v: w for v, w in schedule.in_place.items() if reverse or v in stored}
         self.places = kept  # values that lie in another's columns
-        self.arguments: list[tuple[str, Any]] = []
+        self.arguments: dict[str, str] = {}  # what the function calls it -> what the caller does
         self.sizes: dict[int, str] = {}
         self.constants: dict[str, str] = {}
         self.names: dict[int, str] = {}
@@ -98,38 +104,21 @@ class _Loop:
         self.stores: dict[Cell, list[tuple[str, str, str]]] = {}
         self.writers: dict[int, list[Any]] = {}  # of a value that lies in memory: what writes it
         self.carries: list[str] = []
-        self.place: dict[str, int] = {}
         self.heads: list[str] = []  # what comes before the loop: flat views, buffers
 
     # ---- arguments
 
-    def argument(self, name: str, make: Any) -> str:
-        """An array that the function is given; ``make(batched, dstates)`` makes it."""
-        if name not in self.place:
-            self.place[name] = len(self.arguments)
-            self.arguments.append((name, make))
+    def argument(self, name: str, text: str) -> str:
+        """Something that the function is given; ``text`` is what it is to the caller."""
+        self.arguments.setdefault(name, text)
         return name
-
-    def buffers(self, batched: Batched, dstates: Any) -> list[Any]:
-        """The arguments for one run."""
-        known = batched.known
-        made = []
-        for _, make in self.arguments:
-            if make.__class__ is int:
-                array = known.get(make)
-                if array is None:
-                    array = batched[make]
-                made.append(array if array.flags.c_contiguous else np.ascontiguousarray(array))
-            else:
-                made.append(make(batched, dstates))
-        return made
 
     def size(self, n: int) -> str:
         """A number of features, as an argument."""
         if n not in self.sizes:
             name = f"n{len(self.sizes)}"
             self.sizes[n] = name
-            self.argument(name, lambda _b, _d: n)
+            self.argument(name, str(n))
         return self.sizes[n]
 
     def total(self, v: int) -> str:
@@ -155,7 +144,7 @@ class _Loop:
         """A value that lies in an array over time."""
         name = f"v{v}"
         if v not in self.over_time:
-            self.argument(f"V{v}", v)
+            self.argument(f"V{v}", self.around.contiguous(v))
             self.over_time[v] = self.total(v)
             self.heads.append(f"F{v} = V{v}.reshape(V{v}.size)")
             self.names[v] = name
@@ -167,7 +156,7 @@ class _Loop:
             return self.names[v]
         p = self.p
         if not p.depends[v]:
-            self.argument(f"W{v}", v)
+            self.argument(f"W{v}", self.around.contiguous(v))
             self.names[v] = f"w{v}"
             self.heads.append(f"w{v} = W{v}.reshape(W{v}.size)")
             return self.names[v]
@@ -183,8 +172,8 @@ class _Loop:
 
     # ---- what is computed
 
-    def compiled(self) -> tuple[Any, _Loop]:
-        """The function, and this layout of its arguments."""
+    def compiled(self) -> Any:
+        """The function."""
         from .machine_code import function
 
         p = self.p
@@ -205,11 +194,8 @@ class _Loop:
         if self.reverse:
             for k in range(len(p.states)):
                 seed = p.inputs[f"ds{k}"]
-                shape, dtype = p.values[seed].shape, p.values[seed].dtype
-                make = carry(k, shape, dtype)
-                self.names[seed] = self.argument(
-                    f"c{k}", lambda _b, d, make=make: make(None, d, None).reshape(-1)
-                )
+                self.around.line(f"c{k} = {carry(self.around, k, p.values[seed])}")
+                self.names[seed] = self.argument(f"c{k}", f"c{k}.reshape(-1)")
                 self.carries.append(f"c{k}")
             wanted = sorted(self.stored) + [
                 v for k, v in sorted(carried.items()) if v in self.inside
@@ -236,13 +222,13 @@ class _Loop:
                     raise Unsupported("an output that no op made")
             for k, v in enumerate(p.states):
                 if self.s.state_out[v] != k or v in self.s.state_in:
-                    self.argument(f"N{k}", lambda b, _d, k=k: _flat(b.states[k][1:]))
+                    self.argument(f"N{k}", f"S{k}[1:].reshape(-1)")
                     columns = self.total(v)
                     self.copies.append(
                         f"copy(N{k}[t * {columns} : (t + 1) * {columns}], {self.memory(v)}, {columns})"
                     )
         self.schedule_groups()
-        return function(self.text()), self
+        return function(self.text())
 
     def solid_value(self, v: int) -> None:
         """A value is wanted in memory, whole."""
@@ -439,7 +425,7 @@ class _Loop:
         ]
         turn = ["t = T - 1 - step" if self.reverse else "t = step"]
         lines = [f"        {line}" for line in (*turn, *views, *body, *self.copies)]
-        arguments = ", ".join(["T", "B", *(name for name, _ in self.arguments)])
+        arguments = ", ".join(["T", "B", *self.arguments])
         bits = 32 if self.p.values[self.p.y].dtype == "f" else 64
         kind = f"float{bits}"
         constants = [f"{name} = np.{kind}({value})" for value, name in self.constants.items()]
@@ -462,11 +448,8 @@ class _Loop:
         value = self.p.values[v]
         source, weight = value.args
         turned = value.consts[0]
-        make = matrix(weight, turned)
-        name = self.argument(
-            f"m{weight}{'t' if turned else ''}",
-            lambda b, _d: np.ascontiguousarray(make(b, None, None)),
-        )
+        text = matrix(self.around, weight, turned) if turned else self.around.contiguous(weight)
+        name = self.argument(f"m{weight}{'t' if turned else ''}", text)
         inner, width = self.columns(source), self.columns(v)
         sizes = f"B, {self.size(inner)}, {self.size(width)}"
         return f"product({self.memory(source)}, {name}, {self.memory(v)}, {sizes})"
@@ -566,11 +549,6 @@ class _Loop:
             return repr(value)
         key = f'float("{value!r}")'
         return self.constants.setdefault(key, f"k{len(self.constants)}")
-
-
-def _flat(array: Any) -> Any:
-    """All numbers of an array as one contiguous row: its own memory, where it is contiguous."""
-    return np.ascontiguousarray(array).reshape(-1)
 
 
 __all__ = ["NumbaLoops", "Unsupported", "Value"]
