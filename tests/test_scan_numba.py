@@ -96,14 +96,29 @@ def test_curves_of_nan_infinity_and_zero():
     np.testing.assert_array_equal([v.exp32(n) for n in x], [np.nan, np.inf, 0, 1, 1])
 
 
-def test_small_products_and_large_ones():
-    from tinygrad_rnn.scan.vector_math import product
+PRODUCTS = [(1, 1, 1), (1, 7, 5), (3, 4, 9), (4, 1, 16), (5, 130, 200), (7, 3, 64), (9, 33, 65)]
 
-    for rows, inner, width in ((1, 1, 1), (1, 7, 5), (3, 4, 9), (5, 130, 200)):
-        a, w = numbers((rows, inner), 1), numbers((inner, width), 2)
-        out = np.empty(rows * width)
-        product(a.reshape(-1), w, out, rows, inner, width)
-        np.testing.assert_allclose(out.reshape(rows, width), a @ w, rtol=1e-12, atol=1e-14)
+
+def test_small_products_and_large_ones():
+    from tinygrad_rnn.scan import products as kernels
+
+    for kind, bits, tolerance in ((np.float64, 64, 1e-12), (np.float32, 32, 1e-5)):
+        machine_code.kernels(bits)
+        packed = getattr(kernels, f"packed{bits}")
+        product = getattr(kernels, f"product{bits}")
+        for rows, inner, width in PRODUCTS:
+            a = numbers((rows, inner), 1).astype(kind)
+            w = numbers((inner, width), 2).astype(kind)
+            for turned in (False, True):
+                out = np.full(rows * width + 3, 7, kind)
+                given = np.ascontiguousarray(w.T) if turned else w
+                laid_out = packed(given, turned)
+                product(a.reshape(-1), laid_out, out, rows, inner, width, 0)
+                assert (out[rows * width :] == 7).all(), "nothing is written behind the result"
+                found = out[: rows * width].reshape(rows, width)
+                np.testing.assert_allclose(found, a @ w, rtol=tolerance, atol=tolerance)
+                product(a.reshape(-1), laid_out, out, rows, inner, width, 1)
+                np.testing.assert_allclose(found, 2 * (a @ w), rtol=tolerance, atol=2 * tolerance)
 
 
 def test_one_code_for_every_length_batch_width_and_value(fresh):

@@ -17,7 +17,6 @@ from ..ops.elementwise import where
 from ..tensors import Tensor
 from . import backends
 from .program import Program
-from .schedule import Schedule
 from .tracing import Shadow, Trace, Untraceable, leaf, trace, tracing
 
 BUILT_IN = frozenset(
@@ -50,7 +49,7 @@ class Compiled:
             wanted = [*self.roles, "x"] if x else self.roles
             with _lock, tracing():
                 program = Program(self.trace, derive, wanted if derive else ())
-            found = self._loops[key] = backends.loops(Schedule(program))
+            found = self._loops[key] = backends.loops(program)
         return found
 
 

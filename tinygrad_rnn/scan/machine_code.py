@@ -45,7 +45,9 @@ def versions() -> str:
     """What else decides about compiled code, beside its text."""
     import numba
 
-    library = Path(__file__).with_name("vector_math.py").read_bytes()
+    library = b"".join(
+        Path(__file__).with_name(name).read_bytes() for name in ("vector_math.py", "products.py")
+    )
     return f"{numba.__version__} {sys.version} {hashlib.sha256(library).hexdigest()}"
 
 
@@ -61,23 +63,53 @@ class Kept:
         self.function(*arguments)
         if self._name is not None:
             name, self._name = self._name, None
-            seal = folder() / f"{name}.seal"
-            now = _checksum(name)
-            if not seal.exists() or seal.read_text(encoding="utf-8") != now:
-                _write(seal, now)
+            _seal(name)
 
 
-def function(text: str) -> Kept:
-    """The function ``loop`` of a module's text, compiled when first called, or read from the cache."""
-    key = hashlib.sha256(f"{versions()}\n{text}".encode()).hexdigest()[:24]
+def function(text: str, bits: int) -> Kept:
+    """The function ``loop`` of a module's text, compiled when first called, or read from the cache.
+
+    ``bits`` says of which kernels it is made.
+    """
     with _lock:
-        found = _functions.get(key)
+        kernels(bits)
+        name = _named(text)
+        found = _functions.get(name)
         if found is None:
-            found = _functions[key] = _load(f"loop_{key}", text)
+            found = _functions[name] = Kept(_load(name, text).loop, name)
         return found
 
 
-def _load(name: str, text: str) -> Kept:
+@cache
+def kernels(bits: int) -> Any:
+    """Compile the matrix products of a dtype, or read them, and make them symbols that loops can call."""
+    from llvmlite import binding
+
+    from .products import KERNELS, symbol
+
+    text = KERNELS.format(bits=bits)
+    name = _named(text)
+    module = _load(name, text)
+    for kernel in ("product", "pack"):
+        binding.add_symbol(symbol(kernel, bits), getattr(module, kernel).address)
+    _seal(name)
+    return module
+
+
+def _named(text: str) -> str:
+    """The name of a module: its text and the versions of all that decides about it."""
+    return "loop_" + hashlib.sha256(f"{versions()}\n{text}".encode()).hexdigest()[:24]
+
+
+def _seal(name: str) -> None:
+    """Note the checksum of what numba has written."""
+    seal, now = folder() / f"{name}.seal", _checksum(name)
+    if not seal.exists() or seal.read_text(encoding="utf-8") != now:
+        _write(seal, now)
+
+
+def _load(name: str, text: str) -> Any:
+    """The module of a text, from a file in the cache; what is damaged there is made anew."""
     path = folder() / f"{name}.py"
     seal = folder() / f"{name}.seal"
     if not path.exists() or path.read_bytes() != text.encode():
@@ -93,7 +125,7 @@ def _load(name: str, text: str) -> Kept:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         spec.loader.exec_module(module)
-    return Kept(module.loop, name)
+    return module
 
 
 def _files(name: str) -> list[Path]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .batched import TIME, Lines
-from .numpy_loops import NumpyLoops, carry, matrix
+from .numpy_loops import NumpyLoops, carry
 from .program import Value
 from .schedule import Schedule
 
@@ -49,6 +49,7 @@ TEXT = {
     "bitwise_or": "{0} or {1}",
     "invert": "not {0}",
 }
+PRODUCTS = ("packed", "product")
 CURVES = ("exp", "sigmoid", "tanh")
 Cell = tuple[int, int, int]  # columns low to high of a value
 
@@ -94,6 +95,8 @@ class _Loop:
         kept = {v: w for v, w in schedule.in_place.items() if reverse or v in stored}
         self.places = kept  # values that lie in another's columns
         self.arguments: dict[str, str] = {}  # what the function calls it -> what the caller does
+        self.absorbed: dict[int, int] = {}  # products that are added onto another's place
+        self.packed: set[str] = set()  # weights laid out for products
         self.sizes: dict[int, str] = {}
         self.constants: dict[str, str] = {}
         self.names: dict[int, str] = {}
@@ -152,6 +155,8 @@ class _Loop:
 
     def memory(self, v: int) -> str:
         """The flat array in which a value lies at the running step."""
+        if v in self.absorbed:
+            return self.memory(self.absorbed[v])
         if v in self.names:
             return self.names[v]
         p = self.p
@@ -227,8 +232,9 @@ class _Loop:
                     self.copies.append(
                         f"copy(N{k}[t * {columns} : (t + 1) * {columns}], {self.memory(v)}, {columns})"
                     )
+        self.absorb()
         self.schedule_groups()
-        return function(self.text())
+        return function(self.text(), 32 if p.values[p.y].dtype == "f" else 64)
 
     def solid_value(self, v: int) -> None:
         """A value is wanted in memory, whole."""
@@ -355,6 +361,51 @@ class _Loop:
             else:
                 return v, low, high
 
+    def absorb(self) -> None:
+        """Products that are added to another are added up where that one lies."""
+        p = self.p
+        users: dict[int, list[int]] = {}
+        for v in self.inside:
+            for a in p.values[v].args:
+                users.setdefault(a, []).append(v)
+        for v in sorted(self.inside):
+            value = p.values[v]
+            if value.op != "add" or any(
+                p.values[u].op == "add" and p.values[u].shape == value.shape
+                for u in users.get(v, ())
+            ):
+                continue  # not the end of a sum
+            dots = [
+                d
+                for d in self.terms(v, users)
+                if p.values[d].op == "dot"
+                and d in self.inside
+                and d not in self.stored
+                and d not in p.outputs
+                and p.values[d].shape == value.shape
+            ]
+            for d in dots[1:]:
+                self.absorbed[d] = dots[0]
+                self.needs["dot", d] = [*self.needs["dot", d], ("dot", dots[0])]
+                self.needs_also(dots[0], d)
+
+    def needs_also(self, d: int, other: int) -> None:
+        """Whatever reads a product waits for another, too."""
+        for key, needs in self.needs.items():
+            if ("dot", d) in needs and key != ("dot", other) and ("dot", other) not in needs:
+                needs.append(("dot", other))
+
+    def terms(self, v: int, users: dict[int, list[int]]) -> list[int]:
+        """What a sum adds up, through sums that nobody else reads."""
+        found = []
+        for a in self.p.values[v].args:
+            mine = len(users.get(a, ())) == 1 and a not in self.solid and a in self.inside
+            if self.p.values[a].op == "add" and mine:
+                found += self.terms(a, users)
+            elif len(users.get(a, ())) == 1:
+                found.append(a)
+        return found
+
     # ---- groups
 
     def schedule_groups(self) -> None:
@@ -433,7 +484,8 @@ class _Loop:
             "import math",
             "import numpy as np",
             "from numba import njit",
-            "from tinygrad_rnn.scan.vector_math import copy, product",
+            *(f"from tinygrad_rnn.scan.products import {f}{bits} as {f}" for f in PRODUCTS),
+            "from tinygrad_rnn.scan.vector_math import copy",
             *(f"from tinygrad_rnn.scan.vector_math import {f}{bits} as {f}" for f in CURVES),
             f"zero = np.{kind}(0)",
             *constants,
@@ -448,11 +500,15 @@ class _Loop:
         value = self.p.values[v]
         source, weight = value.args
         turned = value.consts[0]
-        text = matrix(self.around, weight, turned) if turned else self.around.contiguous(weight)
-        name = self.argument(f"m{weight}{'t' if turned else ''}", text)
+        name = f"m{weight}{'t' if turned else ''}"
+        if name not in self.packed:
+            self.packed.add(name)
+            self.argument(f"M{weight}", self.around.contiguous(weight))
+            self.heads.append(f"{name} = packed(M{weight}, {turned})")
         inner, width = self.columns(source), self.columns(v)
         sizes = f"B, {self.size(inner)}, {self.size(width)}"
-        return f"product({self.memory(source)}, {name}, {self.memory(v)}, {sizes})"
+        onto = int(v in self.absorbed)
+        return f"product({self.memory(source)}, {name}, {self.memory(v)}, {sizes}, {onto})"
 
     def loop(self, group: list[Any]) -> list[str]:
         """One loop over rows and columns that computes a group of cells."""
@@ -477,7 +533,7 @@ class _Loop:
             if self.columns(a) == 1:
                 low, high = 0, 1
             v, lo, hi = self.through(a, low, high)
-            if self.p.values[v].op == "zeros":
+            if self.p.values[v].op == "zeros" or v in self.absorbed:
                 return "zero"
             key = (v, lo, hi)
             if key in local:

@@ -73,7 +73,7 @@ class NumpyLoops:
         lines, arguments = self._until_the_loop_is_over(True)
         back = Lines(self.schedule, lines.names)
         back.names[p.inputs["dy"]] = "dy"
-        back.solid.add("dy")
+        back.solid |= {"dy", *lines.solid}
         for v in sorted(self.schedule.stored):
             back.slab(v)
         self.loop(back, True, frozenset(self.schedule.stored))

@@ -1,7 +1,7 @@
 """What happens when: before the loop, in it, after it; and what forward keeps for backward.
 
 - What depends on the weights alone is computed once (``fixed``), what depends on the step's input but
-  on no state for all steps at once (``ahead``).
+  on no state for all steps at once (``ahead``); without ``hoist`` its products stay in the loop.
 - In the backward loop stays only what the state's gradient needs (``back``); weight gradients and
   the input's gradient are computed after it for all steps at once (``after``), from what the loop left.
 - Forward keeps the states and those values that backward reads and cannot make again cheaply from them
@@ -20,7 +20,7 @@ VIEWS = frozenset(("slice", "reshape", "permute", "broadcast"))
 class Schedule:
     """The order of a program's values; every list is in the order of computation."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, hoist: bool = True) -> None:
         self.program = p = program
         values, depends = p.values, p.depends
         self.state_in = {p.inputs[r]: k for k, r in enumerate(_roles(p, "s"))}
@@ -32,7 +32,9 @@ class Schedule:
         forward = set(p.needed(p.outputs))
         inside = [v for v in everything if v in forward and depends[v] & STATE]
         ahead = {v for v in everything if v in forward and depends[v] and not depends[v] & STATE}
-        late = {v for v in ahead if not self.batchable(v)}
+        late = {
+            v for v in ahead if not self.batchable(v) or (values[v].op == "dot" and not hoist)
+        }
         while True:  # what is made of a value that must wait must wait too
             more = {v for v in ahead - late if late & set(values[v].args)}
             if not more:
