@@ -26,18 +26,28 @@ class Lines:
     """Lines of a function's text, and the names of the values that they have made.
 
     A value that differs between steps is an array (time, *shape), another is plain. ``before`` are the
-    names that an earlier function has left: those that are used here are in ``taken``.
+    names that an earlier function has left: those that are used here are in ``taken``. ``first`` writes
+    that earlier function, where more may be asked of it.
     """
 
-    def __init__(self, schedule: Schedule, before: dict[int, str] | None = None) -> None:
+    def __init__(
+        self,
+        schedule: Schedule,
+        before: dict[int, str] | None = None,
+        first: Lines | None = None,
+    ) -> None:
         self.schedule, self.program = schedule, schedule.program
         self.lines: list[str] = []
         self.names: dict[int, str] = {}
         self.solid: set[str] = set()  # names of arrays that are one contiguous piece
         self.before = before or {}
-        self.taken: dict[int, str] = {}
+        self.first = first
+        self.taken: dict[Any, str] = {}
         self._totals: dict[int, str] = {}
         self._made: set[str] = set()
+        self.quiet = (
+            False  # whether numpy may be led into warnings that the op by op loop would not give
+        )
         self.space: dict[str, Any] = {
             "add": np.add,
             "subtract": np.subtract,
@@ -55,9 +65,11 @@ class Lines:
 
     def compiled(self, name: str, arguments: list[str]) -> Any:
         """The function."""
-        body = "\n        ".join(self.lines)
-        text = f"def {name}({', '.join(arguments)}):\n    with quiet(all='ignore'):\n        {body}\n"
-        self.space["quiet"] = np.errstate
+        body, head = self.lines, f"def {name}({', '.join(arguments)}):"
+        if self.quiet:  # entering it costs as much as some of the lines
+            self.space["quiet"] = np.errstate
+            body = ["with quiet(all='ignore'):", *(f"    {line}" for line in body)]
+        text = "\n    ".join([head, *body]) + "\n"
         exec(compile(text, f"<{name} of a compiled layer>", "exec"), self.space)
         return self.space[name]
 
@@ -195,6 +207,7 @@ class Lines:
             return f"{args[0]}[..., {value.consts[0]}:{value.consts[1]}]"
         if value.op in SIMPLE:
             return f"{SIMPLE[value.op]}({', '.join(args)})"
+        self.quiet = True
         function = self.constant(f"f{v}", lambda *arrays: plain(value, list(arrays)))
         return f"{function}({', '.join(args)})"
 
@@ -218,9 +231,7 @@ class Lines:
             if parts:
                 return self.plainly(v, [self.total(a) for a in parts])
             if value.op == "outer":
-                g, x = (
-                    f"{self[a]}.reshape(-1, {p.values[a].shape[-1]})" for a in value.args
-                )
+                g, x = (f"{self[a]}.reshape(-1, {p.values[a].shape[-1]})" for a in value.args)
                 return f"{g}.T.dot({x})"
             if value.op == "sum" and len(value.args) == 1:
                 axes, keep = value.consts

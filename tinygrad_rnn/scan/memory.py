@@ -16,7 +16,7 @@ _total = 0
 
 
 def empty(shape: tuple[int, ...], dtype: Any, size: int) -> Any:
-    """``np.empty(shape, dtype)`` of ``size`` bytes, in memory that an earlier call of ours has done with where there is some.
+    """``np.empty(shape, dtype)``, of ``size`` bytes, where it can in memory that we have done with.
 
     An array is free when nobody but the list here refers to it: every view keeps it.
     """

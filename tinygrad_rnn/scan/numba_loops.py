@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .batched import TIME, Lines
 from .numpy_loops import NumpyLoops, carry
 from .program import Value
@@ -87,6 +85,7 @@ class _Loop:
         self.s, self.p, self.reverse, self.stored = schedule, schedule.program, reverse, stored
         self.around = around
         p = self.p
+        self.bits = 32 if p.values[p.y].dtype == "f" else 64
         self.rank = len(p.values[p.inputs["x"]].shape)
         self.rows = p.values[p.inputs["x"]].shape[0] if self.rank == 2 else 1
         if self.rank > 2:
@@ -234,7 +233,7 @@ class _Loop:
                     )
         self.absorb()
         self.schedule_groups()
-        return function(self.text(), 32 if p.values[p.y].dtype == "f" else 64)
+        return function(self.text(), self.bits)
 
     def solid_value(self, v: int) -> None:
         """A value is wanted in memory, whole."""
@@ -477,8 +476,7 @@ class _Loop:
         turn = ["t = T - 1 - step" if self.reverse else "t = step"]
         lines = [f"        {line}" for line in (*turn, *views, *body, *self.copies)]
         arguments = ", ".join(["T", "B", *self.arguments])
-        bits = 32 if self.p.values[self.p.y].dtype == "f" else 64
-        kind = f"float{bits}"
+        bits, kind = self.bits, f"float{self.bits}"
         constants = [f"{name} = np.{kind}({value})" for value, name in self.constants.items()]
         head = [
             "import math",
@@ -503,12 +501,24 @@ class _Loop:
         name = f"m{weight}{'t' if turned else ''}"
         if name not in self.packed:
             self.packed.add(name)
-            self.argument(f"M{weight}", self.around.contiguous(weight))
-            self.heads.append(f"{name} = packed(M{weight}, {turned})")
+            self.lay_out(name, weight, turned)
         inner, width = self.columns(source), self.columns(v)
         sizes = f"B, {self.size(inner)}, {self.size(width)}"
         onto = int(v in self.absorbed)
         return f"product({self.memory(source)}, {name}, {self.memory(v)}, {sizes}, {onto})"
+
+    def lay_out(self, name: str, weight: int, turned: bool) -> None:
+        """Have a weight packed, as the first thing in the loop's function or, if there is one, before it."""
+        first = self.around.first
+        if first is None:
+            self.argument(f"M{weight}", self.around.contiguous(weight))
+            self.heads.append(f"{name} = packed(M{weight}, {turned})")
+            return
+        from . import products
+
+        first.constant("packed", getattr(products, f"packed{self.bits}"))
+        first.once(name, f"packed({first.names[weight]}, {turned})")
+        self.around.taken[name] = self.argument(name, name)
 
     def loop(self, group: list[Any]) -> list[str]:
         """One loop over rows and columns that computes a group of cells."""

@@ -45,7 +45,8 @@ class NumpyLoops:
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
         self.program = schedule.program
-        self.sources = self.program.sources()
+        self._sources = self.program.sources()
+        self._needing: dict[Any, list[bool]] = {}
         self.loops: dict[bool, Any] = {}  # forward's and backward's, for whoever wants to look
         self._bare: Any = None
         if self.program.gradients:
@@ -61,9 +62,28 @@ class NumpyLoops:
             self._bare = self._write_bare()
         return self._bare(steps, *inputs)  # type: ignore[no-any-return]
 
-    def backward(self, kept: Any, steps: int, dy: Any, dstates: list[Any]) -> dict[str, Any]:
-        """The gradients of the inputs, by role, from those of the outputs and of the last states."""
+    def backward(
+        self, kept: Any, steps: int, dy: Any, dstates: list[Any]
+    ) -> tuple[Any, list[Any], list[Any]]:
+        """The gradients of x, states and weights from those of the outputs and of the last states.
+
+        None stands where none was asked for, or none arrives.
+        """
         return self._backward(steps, kept, dy, *dstates)  # type: ignore[no-any-return]
+
+    def needing(self, asking: tuple[bool, ...], x: bool) -> list[bool]:
+        """Which of output and last states depend on an input that asks for a gradient.
+
+        ``asking`` goes by states and weights in their order, ``x`` is the sequence.
+        """
+        found = self._needing.get((asking, x))
+        if found is None:
+            roles = [r for r in self.program.inputs if r[0] in "sw"]
+            who = {"x"} if x else set()
+            who |= {role for role, asks in zip(roles, asking, strict=True) if asks}
+            found = [not who.isdisjoint(roles) for roles in self._sources]
+            self._needing[asking, x] = found
+        return found
 
     # ---- the text around the loops
 
@@ -77,14 +97,14 @@ class NumpyLoops:
         for v in sorted(self.schedule.stored):
             back.slab(v)
         self.loop(back, True, frozenset(self.schedule.stored))
-        gradients = []
+        gradients: dict[str, str] = {}
         for role, v in p.gradients.items():
             if role[0] == "s":
-                text = f"c{role[1:]}.reshape({p.values[v].shape})"
+                gradients[role] = f"c{role[1:]}.reshape({p.values[v].shape})"
             else:
-                text = back[v] if role[0] == "x" else back.total(v)
-            gradients.append(f"{role!r}: {text}")
-        back.line(f"return {{{', '.join(gradients)}}}")
+                gradients[role] = back[v] if role[0] == "x" else back.total(v)
+        each = (", ".join(gradients.get(r, "None") for r in p.inputs if r[0] == k) for k in "sw")
+        back.line("return {}, [{}], [{}]".format(gradients.get("x", "None"), *each))
         kept = "".join(f"{name}, " for name in back.taken.values())
         if kept:
             back.lines.insert(0, f"{kept}= kept")
@@ -100,6 +120,41 @@ class NumpyLoops:
         lines, arguments = self._until_the_loop_is_over(False)
         lines.line(f"return {self._results()}, None")
         return lines.compiled("forward", [TIME, *arguments])
+
+    def stream(self) -> tuple[Any, Any] | None:
+        """(prepare, step): what depends on the weights alone, done once, and one step without gradients.
+
+        ``prepare(*weights)`` gives what ``step(prepared, x, *states)`` takes, with arrays of one time step;
+        it returns the output and the new states. None where a state is not one value of its own.
+        """
+        s, p = self.schedule, self.program
+        if any(s.state_out[v] != k or v in s.state_in for k, v in enumerate(p.states)):
+            return None
+        first = Lines(s)
+        weights = [v for role, v in p.inputs.items() if role[0] == "w"]
+        first.names.update({v: f"v{v}" for v in weights})
+        for v in [*weights, *s.fixed]:
+            first.names[v] = first.contiguous(v)
+        lines = Lines(s, dict(first.names), first)
+        given = [p.inputs["x"], *s.state_in]
+        lines.names.update({v: f"v{v}" for v in given})
+        lines.solid |= {*(f"v{v}" for v in given), *first.names.values()}
+        lines.line(f"{TIME} = 1")
+        for v in s.ahead:
+            lines[v]
+        for v in dict.fromkeys((p.y, *p.states)):
+            if v not in lines.names:
+                lines.slab(v)
+        self.loop(lines, False, frozenset({p.y, *p.states}))
+        lines.line(f"return {', '.join(lines[v] for v in (p.y, *p.states))}")
+        taken = "".join(f"{name}, " for name in lines.taken.values())
+        if taken:
+            lines.lines.insert(0, f"{taken}= prepared")
+        first.line(f"return ({taken})")
+        return (
+            first.compiled("prepare", [f"v{v}" for v in weights]),
+            lines.compiled("step", ["prepared", *(f"v{v}" for v in given)]),
+        )
 
     def _results(self) -> str:
         """The output and the last states, as text."""
@@ -145,6 +200,7 @@ class NumpyLoops:
 
     def loop(self, lines: Lines, backward: bool, stored: frozenset[int]) -> None:
         """Write the arguments of a loop, and its call."""
+        lines.quiet = True
         text = _Text(self.schedule, backward, stored, lines)
         loop = text.compiled()
         self.loops[backward] = loop

@@ -32,9 +32,7 @@ class Schedule:
         forward = set(p.needed(p.outputs))
         inside = [v for v in everything if v in forward and depends[v] & STATE]
         ahead = {v for v in everything if v in forward and depends[v] and not depends[v] & STATE}
-        late = {
-            v for v in ahead if not self.batchable(v) or (values[v].op == "dot" and not hoist)
-        }
+        late = {v for v in ahead if not self.batchable(v) or (values[v].op == "dot" and not hoist)}
         while True:  # what is made of a value that must wait must wait too
             more = {v for v in ahead - late if late & set(values[v].args)}
             if not more:
