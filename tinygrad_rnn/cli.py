@@ -1,4 +1,4 @@
-"""The command line: ``tinygrad-rnn demo``, ``draw``, ``info``; the same as ``python -m tinygrad_rnn``.
+"""The command line: ``tinygrad-rnn demo``, ``train``, ``draw`` ..., or ``python -m tinygrad_rnn demo``.
 
 A command is a name, its words for ``--help``, a function that adds its arguments, and one that runs it;
 :data:`COMMANDS` lists them. Exit codes: 0 done, 1 failed (one line on the standard error says why),
@@ -19,11 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import cli_tasks
+from .cli_words import UserError, count
+
 PROGRAM = "tinygrad-rnn"
-
-
-class UserError(Exception):
-    """Something that the user can put right; its text is all that they see."""
 
 
 @dataclass(frozen=True)
@@ -102,14 +101,14 @@ def _demo_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--seed",
         metavar="N",
-        type=_count(0),
+        type=count(0),
         default=0,
         help="where the weights start (default: %(default)s)",
     )
     p.add_argument(
         "--steps",
         metavar="N",
-        type=_count(1),
+        type=count(1),
         default=300,
         help="steps of training in act 2; fewer are faster and forecast worse (default: %(default)s)",
     )
@@ -139,7 +138,7 @@ def _draw_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--steps",
         metavar="N",
-        type=_count(1),
+        type=count(1),
         help="time steps to unroll a layer over (default: 4)",
     )
     for size, default, words in (
@@ -148,7 +147,7 @@ def _draw_arguments(p: argparse.ArgumentParser) -> None:
         ("--layers", 1, "how many, one on the other"),
     ):
         words = f"with --layer: {words} (default: %(default)s)"
-        p.add_argument(size, metavar="N", type=_count(1), default=default, help=words)
+        p.add_argument(size, metavar="N", type=count(1), default=default, help=words)
     p.add_argument(
         "--level",
         choices=["auto", "cell", "op"],
@@ -263,23 +262,6 @@ def _info(options: argparse.Namespace) -> None:
 # ---- what the commands share ------------------------------------------------------------------------
 
 
-def _count(least: int) -> Callable[[str], int]:
-    """A whole number of at least ``least``, as argparse reads it."""
-
-    def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if value < least:
-            raise argparse.ArgumentTypeError(
-                f"expected a whole number from {least} on, got {text!r}"
-            )
-        return value
-
-    return read
-
-
 def _survive_odd_terminals() -> None:
     """Have a user's path print as escapes where the terminal's code page lacks its letters."""
     for stream in (sys.stdout, sys.stderr):
@@ -314,6 +296,13 @@ COMMANDS = (
         _demo,
     ),
     Command(
+        "train",
+        "run one of the classic experiments, with its pictures",
+        cli_tasks.TRAIN,
+        cli_tasks.train_arguments,
+        cli_tasks.train,
+    ),
+    Command(
         "draw",
         "draw a layer, or what a script recorded",
         "Draw the unrolled graph: every Parameter once, with a tap for each use.\n\n"
@@ -321,6 +310,13 @@ COMMANDS = (
         "  tinygrad-rnn draw model.py:loss -o loss.svg",
         _draw_arguments,
         _draw,
+    ),
+    Command(
+        "bench",
+        "the classic experiments over their seeds, with verdicts",
+        cli_tasks.BENCH,
+        cli_tasks.bench_arguments,
+        cli_tasks.bench,
     ),
     Command(
         "info",
