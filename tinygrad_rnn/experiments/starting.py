@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .. import __version__
-from ..cli_words import UserError, count
+from ..commands.command import UserError, count
 from ..demo.page import Cover
 from ..demo.report import Report
 from .show import QUIET, Show
