@@ -1,4 +1,4 @@
-"""``tinygrad-rnn bench``: how fast is it on this machine?"""
+"""``tinygrad-rnn bench``: how fast is it on this machine, and what do the classic experiments reach?"""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from . import training
 from .command import Command, add_commands, count
 
 SIZES = ((100, 1, 1, 32), (100, 16, 8, 32), (100, 32, 32, 128))  # steps, batch, features, hidden
@@ -122,6 +123,7 @@ BENCHES = (
         _layers_arguments,
         _layers,
     ),
+    training.TASKS,
 )
 
 
@@ -131,8 +133,8 @@ def _arguments(p: argparse.ArgumentParser) -> None:
 
 COMMAND = Command(
     "bench",
-    "how fast the layers are on this machine",
-    "Measure on this machine.\n\n  tinygrad-rnn bench layers",
+    "how fast the layers are, and what the classic experiments reach",
+    "Measure on this machine.\n\n  tinygrad-rnn bench layers\n  tinygrad-rnn bench tasks --jobs 2",
     _arguments,
     lambda options: None,  # argparse asks for one of BENCHES, which runs instead
 )
