@@ -17,6 +17,7 @@ import numpy as np
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import distributed, nn, optim
+from tinygrad_rnn.data import adding
 
 
 class Adder(nn.Module):
@@ -33,14 +34,10 @@ class Adder(nn.Module):
         return self.head(y[:, -1])
 
 
-def adding(count, steps, seed):
-    """Inputs (count, steps, 2) and the sums of their two marked numbers (count, 1)."""
-    rng = np.random.default_rng(seed)
-    numbers, marks = rng.random((count, steps)), np.zeros((count, steps))
-    for row in marks:
-        row[rng.choice(steps, 2, replace=False)] = 1
-    x = np.stack([numbers, marks], -1).astype(np.float32)
-    return x, (numbers * marks).sum(1, keepdims=True).astype(np.float32)
+def sequences(count, steps, seed):
+    """Inputs (count, steps, 2), a row a sequence, and the sums of their two marked numbers (count, 1)."""
+    x, y = adding(steps, count, np.random.default_rng(seed))
+    return x.swapaxes(0, 1), y
 
 
 def compare(world, model, x, y):
@@ -69,7 +66,7 @@ def main():
     world = distributed.World()  # rank 0 of 1 without mpiexec
     tg.manual_seed(world.rank)  # the start is rank 0's
     model = Adder()
-    x, y = adding(2000, options.steps, seed=0)
+    x, y = sequences(2000, options.steps, seed=0)
     begin = time.perf_counter()
     history = tg.fit(
         model,
@@ -77,7 +74,7 @@ def main():
         nn.functional.mse_loss,
         optim.Adam(model.parameters(), lr=0.01),
         epochs=options.epochs,
-        validation=tg.DataLoader(adding(500, options.steps, seed=1), batch_size=100),
+        validation=tg.DataLoader(sequences(500, options.steps, seed=1), batch_size=100),
         clip=1.0,
         checkpoint="data_parallel.checkpoint",
         resume=options.resume,
