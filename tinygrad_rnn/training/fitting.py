@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from ..autograd import no_grad
 from ..nn.module import Module
@@ -21,6 +21,10 @@ from ..tensors import Tensor, as_tensor
 from . import checkpoints
 from .baseline import Seen, constant_loss
 from .history import History, measure
+
+with warnings.catch_warnings():  # a notebook without ipywidgets gets the bar of a terminal
+    warnings.simplefilter("ignore")
+    from tqdm.auto import tqdm
 
 Loss = Callable[[Any, Any], Tensor]
 Callback = Callable[[History], Any]
