@@ -197,7 +197,8 @@ class RecurrentLayer(Module):
         if not now.recording and state is not None and not self.bidirectional:
             found = scan("streaming").streamed(self, x_t, state)
             if found is not None:
-                return self._tagged(*found, state, place.step)
+                y, arrays = found
+                return self._tagged(y, arrays, state, place.step)
         name = "" if around is None else self._name_below(around.module())
         with at_place(Place(Scope(self, around, name), place.step, place.call)):
             return self._step(x_t, state, place.step)
