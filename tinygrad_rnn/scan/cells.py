@@ -48,7 +48,8 @@ class Compiled:
         if found is None:
             wanted = [*self.roles, "x"] if x else self.roles
             with _lock, tracing():
-                program = Program(self.trace, derive, wanted if derive else ())
+                wide = key[0] == "numpy"  # its price is the number of calls
+                program = Program(self.trace, derive, wanted if derive else (), wide)
             found = self._loops[key] = backends.loops(program)
         return found
 

@@ -183,7 +183,10 @@ class NumpyLoops:
                 lines.names[out] = lines.once(f"new{k}", f"S{k}[1:]")
                 lines.solid.add(f"new{k}")
         kept = s.kept if keep else []
-        places = s.in_place if keep and self.in_place else {}
+        places = (s.in_place if self.in_place else s.spare) if keep else {}
+        for w in {w for w, _ in places.values()}:
+            if w not in lines.names:
+                lines.slab(w)
         for v, (w, low) in places.items():
             lines.line(f"v{v} = {lines[w]}[..., {low}:{low + p.values[v].shape[-1]}]")
             lines.names[v] = f"v{v}"

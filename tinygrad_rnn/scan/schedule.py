@@ -47,6 +47,7 @@ class Schedule:
 
         self._plan_backward(everything)
         self.in_place = self._in_place()
+        self.spare = self._spare()
         self.eaten = self._eaten()
 
     def _eaten(self) -> dict[int, int]:
@@ -68,6 +69,38 @@ class Schedule:
             and a not in self.program.outputs
             and values[a].shape == values[v].shape
         }
+
+    def _spare(self) -> dict[int, tuple[int, int]]:
+        """Kept values that fit where nobody reads another kept value: (that one, the first column)."""
+        p, values = self.program, self.program.values
+        read: dict[int, set[tuple[int, int]]] = {}
+
+        def whole(v: int) -> set[tuple[int, int]]:
+            return {(0, values[v].shape[-1])} if values[v].shape else set()
+
+        for v in (*p.outputs, *p.gradients.values(), *self.stored):
+            read[v] = whole(v)
+        for v in reversed(range(len(values))):
+            value = values[v]
+            for a in value.args:
+                mine = read.setdefault(a, set())
+                if value.op == "slice":
+                    mine.add(value.consts)
+                elif value.op in ELEMENTWISE and values[a].shape == value.shape:
+                    mine |= read.get(v, set())
+                else:
+                    mine |= whole(a)
+        found: dict[int, tuple[int, int]] = {}
+        for v in self.kept:
+            at = 0
+            for low, high in sorted((*read.get(v, ()), (values[v].shape[-1], 0))):
+                fits = (*values[v].shape[:-1], low - at)
+                for u in self.kept if low > at and read.get(v) else ():
+                    if u > v and values[u].shape == fits and u not in (*found, *p.outputs):
+                        found[u] = (v, at)
+                        break
+                at = max(at, high)
+        return found
 
     def _in_place(self) -> dict[int, tuple[int, int]]:
         """Kept values that lie where a part of a value ``ahead`` was, which nobody else reads: LSTM's gates
