@@ -7,6 +7,7 @@ from vectorising) and with only those fast-math flags that leave NaN and infinit
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from .batched import TIME, Lines
@@ -99,6 +100,7 @@ class _Loop:
         self.sizes: dict[int, str] = {}
         self.constants: dict[str, str] = {}
         self.names: dict[int, str] = {}
+        self.flat: dict[str, str] = {}  # the name of a step's part of a slab -> of the slab
         self.over_time: dict[int, str] = {}  # value -> its size a step, for values in slabs
         self.order: list[Any] = []  # what is computed, each after what it needs
         self.known: set[Any] = set()
@@ -148,6 +150,7 @@ class _Loop:
         if v not in self.over_time:
             self.argument(f"V{v}", self.around.contiguous(v))
             self.over_time[v] = self.total(v)
+            self.flat[name] = f"F{v}"
             self.heads.append(f"F{v} = V{v}.reshape(V{v}.size)")
             self.names[v] = name
         return name
@@ -470,10 +473,13 @@ class _Loop:
                 body.append(self.product(group[1]))
                 continue
             body += self.loop(group)
+        whole = "\n".join([*body, *self.copies])
         views = [
-            f"{self.names[v]} = F{v}[t * {n} : (t + 1) * {n}]" for v, n in self.over_time.items()
+            f"{self.names[v]} = F{v}[t * {n} : (t + 1) * {n}]"
+            for v, n in self.over_time.items()
+            if re.search(rf"\b{self.names[v]}\b", whole)
         ]
-        turn = ["t = T - 1 - step" if self.reverse else "t = step"]
+        turn = ["t = T - 1 - step" if self.reverse else "t = step", "now = np.uint64(t)"]
         lines = [f"        {line}" for line in (*turn, *views, *body, *self.copies)]
         arguments = ", ".join(["T", "B", *self.arguments])
         bits, kind = self.bits, f"float{self.bits}"
@@ -489,6 +495,8 @@ class _Loop:
             *constants,
             f'@njit(error_model="numpy", fastmath={FLAGS}, cache=True)',
             f"def loop({arguments}):",
+            "    rows = np.uint64(B)",
+            *(f"    {unsigned(n)} = np.uint64({n})" for n in self.sizes.values()),
             *(f"    {line}" for line in self.heads),
             "    for step in range(T):",
         ]
@@ -525,14 +533,27 @@ class _Loop:
         width = self.width(group[0])
         n = self.size(width)
         local: dict[Any, str] = {}
-        before: dict[str, str] = {}  # row views and numbers of the row
+        before: dict[str, str] = {}  # where rows begin, and numbers of the row
         inner: list[str] = []
         start: list[str] = []
         after: list[str] = []
 
-        def view(array: str, offset: str, stride: str) -> str:
-            key = f"{array}[b * {stride} + {offset} : b * {stride} + {offset} + {n}]"
-            return before.setdefault(key, f"r{len(before)}")
+        def row(array: str) -> tuple[str, str]:
+            """A flat array, and how many rows come before the running one."""
+            over_time = self.flat.get(array)
+            return (array, "b") if over_time is None else (over_time, "(now * rows + b)")
+
+        def at(array: str, offset: str, stride: str) -> str:
+            """The running number of a row: whole numbers without a sign are not tested for being negative."""
+            flat, b = row(array)
+            first = b if stride == "1" else f"{b} * {unsigned(stride)}"
+            first += "" if offset == "0" else f" + {unsigned(offset)}"
+            return f"{flat}[{before.setdefault(first, f'r{len(before)}')} + j]"
+
+        def once(array: str) -> str:
+            """The one number that a row has."""
+            flat, b = row(array)
+            return f"{flat}[{b}]"
 
         def operand(a: int, low: int, high: int) -> str:
             value = self.p.values[a]
@@ -563,8 +584,8 @@ class _Loop:
                 array, offset, stride = spilled[0]  # type: ignore[index]
             else:
                 if v in self.places:
-                    v, at = self.places[v]
-                    lo, hi = lo + at, hi + at
+                    v, first = self.places[v]
+                    lo, hi = lo + first, hi + first
                 array = self.memory(v)
                 offset = self.size(lo) if lo else "0"
                 columns = self.columns(v)
@@ -574,11 +595,10 @@ class _Loop:
                 ):
                     if columns == 1:
                         return before.setdefault(f"{array}[0]", f"r{len(before)}")
-                    key2 = f"{array}[{offset} : {offset} + {n}]"
-                    return before.setdefault(key2, f"r{len(before)}") + "[j]"
+                    return f"{array}[j]" if not lo else f"{array}[{unsigned(offset)} + j]"
             if single:
-                return before.setdefault(f"{array}[b]", f"r{len(before)}")
-            return view(array, offset, stride) + "[j]"
+                return before.setdefault(once(array), f"r{len(before)}")
+            return at(array, offset, stride)
 
         for k, cell in enumerate(group):
             v, low, high = cell
@@ -588,7 +608,7 @@ class _Loop:
                 start.append(f"{x} = zero")
                 inner.append(f"{x} += {operand(value.args[0], 0, width)}")
                 for array, _offset, _stride in self.stores[cell]:
-                    after.append(f"{array}[b] = {x}")
+                    after.append(f"{once(array)} = {x}")
                 continue
             args = [operand(*source) for source in self.sources(v, low, high)]
             if value.op in TEXT and v in self.inside:
@@ -598,15 +618,17 @@ class _Loop:
                 inner.append(f"{x} = {args[0] if args else operand(v, low, high)}")
             local[cell] = x
             for array, offset, stride in self.stores.get(cell, ()):
-                target = (
-                    f"{array}[b]"
-                    if width == 1 and stride == "1"
-                    else view(array, offset, stride) + "[j]"
-                )
+                if width == 1 and stride == "1":
+                    target = once(array)
+                elif stride == n:
+                    target = at(array, offset, stride)
+                else:  # columns of wider rows: over all rows they would seem to overlap with others
+                    here = f"{array}[row * {stride} + {offset} : row * {stride} + {offset} + {n}]"
+                    target = before.setdefault(here, f"r{len(before)}") + "[j]"
                 inner.append(f"{target} = {x}")
-        rows = [f"{name} = {what}" for what, name in before.items()]
-        lines = ["for b in range(B):", *(f"    {line}" for line in (*rows, *start))]
-        lines += [f"    for j in range({n}):", *(f"        {line}" for line in inner)]
+        rows = ["row = int(b)", *(f"{name} = {what}" for what, name in before.items())]
+        lines = ["for b in range(rows):", *(f"    {line}" for line in (*rows, *start))]
+        lines += [f"    for j in range({unsigned(n)}):", *(f"        {line}" for line in inner)]
         return [*lines, *(f"    {line}" for line in after)]
 
     def constant(self, value: Any) -> str:
@@ -615,6 +637,11 @@ class _Loop:
             return repr(value)
         key = f'float("{value!r}")'
         return self.constants.setdefault(key, f"k{len(self.constants)}")
+
+
+def unsigned(size: str) -> str:
+    """The name of a size as a whole number without a sign."""
+    return "u" + size[1:]
 
 
 __all__ = ["NumbaLoops", "Unsupported", "Value"]

@@ -46,9 +46,9 @@ class Value:
 class Program:
     """The values of one step, what goes in, what comes out, and the gradients of what went in.
 
-    With ``wide`` ops on parts become parts of ops on wholes. Roles: ``x``, ``live`` (which sequences still run), ``s0``, ``s1`` ... (the state), ``w0`` ... (what is
+    Roles: ``x``, ``live`` (which sequences still run), ``s0``, ``s1`` ... (the state), ``w0`` ... (what is
     the same at every step); ``dy`` and ``ds0`` ... are the gradients that come in, ``gradients`` maps the
-    role of an input to the value of its gradient.
+    role of an input to the value of its gradient. With ``wide``, ops on parts become parts of ops on wholes.
     """
 
     def __init__(
