@@ -41,10 +41,11 @@ def loops(kind, steps=4, batch=2, features=2, hidden=3):
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
 def test_gate_loops_are_vectorised(kind, fresh):
     """Each loop's assembly multiplies and divides whole vectors: with every gate's division packed."""
-    for loop in loops(kind).loops.values():
+    for backward, loop in loops(kind).loops.items():
         (assembly,) = loop.function.inspect_asm().values()
         packed = len(re.findall(r"\bv?(?:mul|fma\w*|fnma\w*|fmadd\w*)ps\b", assembly))
-        assert packed >= 20, f"{kind}: only {packed} packed products"
+        least = 2 if backward else 12  # a curve alone is more than twelve
+        assert packed >= least, f"{kind}: only {packed} packed products"
     forward = loops(kind).loops[False]
     (assembly,) = forward.function.inspect_asm().values()
     assert re.search(r"\bv?divps\b", assembly), "a division of a whole vector: the gates' sigmoids"
@@ -58,6 +59,33 @@ def test_products_add_up_whole_vectors(bits):
     assert re.search(rf"@llvm\.fmuladd\.v{LANES[bits]}f{bits}", text), (
         "a vector, not a number, at a time"
     )
+
+
+PRECISIONS = """
+import sys
+import numpy as np
+from tinygrad_rnn.scan import machine_code
+for bits in map(int, sys.argv[1:]):
+    module = machine_code.kernels(bits)
+    assert machine_code._right(module, bits)
+"""
+
+
+def test_kernels_of_both_precisions_from_the_cache_are_not_taken_for_each_other(tmp_path):
+    """Made by processes that knew one of them, read by one that needs both, in either order."""
+    env = {**os.environ, "TINYGRAD_RNN_CACHE": str(tmp_path)}
+    for wanted in (["32"], ["64"], ["32", "64"], ["64", "32"]):
+        subprocess.run([sys.executable, "-c", PRECISIONS, *wanted], env=env, check=True)
+
+
+def test_wrong_kernels_are_made_anew_or_refused(fresh, monkeypatch):
+    machine_code.kernels.cache_clear()
+    answers = iter([False, True, False, False])
+    monkeypatch.setattr(machine_code, "_right", lambda _module, _bits: next(answers))
+    machine_code.kernels(32)
+    machine_code.kernels.cache_clear()
+    with pytest.raises(RuntimeError, match="TINYGRAD_RNN_BACKEND=numpy"):
+        machine_code.kernels(32)
 
 
 def worst_ulp(function, exact, x):

@@ -1,12 +1,15 @@
 """``layer.step`` without gradients runs a prepared step: equal to the ordinary one, and never out of date."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from support import numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
-from tinygrad_rnn.scan import backends
+from tinygrad_rnn.scan import backends, streaming
 
 BACKENDS = ["numpy"] + ["numba"] * (backends.choice()[0] == "numba")
 LAYERS = {
@@ -44,7 +47,7 @@ def steps(layer, xs, state=None):
 
 def prepared(layer):
     """The cells whose step has been prepared."""
-    return [cell for cell in layer.cells() if "_stream" in vars(cell)]
+    return [cell for cell in layer.cells() if cell in streaming.prepared]
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -124,3 +127,11 @@ def test_what_looks_at_every_op_still_sees_it(backend):
     with tg.no_grad():
         unbatched, _ = layer.step(tg.zeros(3), tuple(s[:, 0] for s in state))
     assert unbatched.shape == (4,)
+
+
+def test_a_streaming_layer_is_copied_and_pickled_like_any_other():
+    layer, x = nn.LSTM(3, 4), tg.zeros(1, 3)
+    _, state = steps(layer, [x, x])
+    for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        found, _ = steps(other, [x], state)
+        np.testing.assert_array_equal(found, steps(layer, [x], state)[0])

@@ -207,13 +207,27 @@ class _Tiles:
                 self.put(value, place)
 
 
+def _named(name: str) -> Any:
+    """Compile a function under a name of its own.
+
+    Code from the cache and code made now meet in one process by the names of functions and the types of
+    their arguments: two functions with both in common would be taken for each other.
+    """
+
+    def compile(function: Any) -> Any:
+        function.__name__ = function.__qualname__ = name
+        return njit(error_model="numpy")(function)
+
+    return compile
+
+
 def _packer(bits: int) -> Any:
     lanes = LANES[bits]
     width_of_panel = PANEL * lanes
     size = bits // 8
     read, write = _reader(bits), _writer_of_one(bits)
 
-    @njit(error_model="numpy")
+    @_named(f"pack{bits}")
     def pack(w: Any, out: Any, inner: int, width: int, row: int, column: int) -> None:
         low = 0
         while low < width:
@@ -271,7 +285,7 @@ def _callers(bits: int) -> tuple[Any, Any]:
     times, pack = _external("product", bits, 7), _external("pack", bits, 6)
     lanes = LANES[bits]
 
-    @njit(error_model="numpy")
+    @_named(f"packed{bits}")
     def packed(w: Any, turned: bool) -> Any:
         """A matrix (inner, width), or its transpose, in panels of columns, the last one filled up."""
         inner, width = w.shape[0], w.shape[1]
@@ -282,7 +296,7 @@ def _callers(bits: int) -> tuple[Any, Any]:
         pack(w.ctypes.data, out.ctypes.data, inner, width, row, column)
         return out
 
-    @njit(error_model="numpy")
+    @_named(f"product{bits}")
     def product(a: Any, w: Any, out: Any, rows: int, inner: int, width: int, onto: int) -> None:
         """out = a w, or with ``onto`` out += a w: a (rows, inner), out (rows, width) flat, w packed."""
         times(a.ctypes.data, w.ctypes.data, out.ctypes.data, rows, inner, width, onto)

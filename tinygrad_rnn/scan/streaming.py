@@ -1,12 +1,13 @@
 """A layer one time step at a time, without gradients: no checks that the last step has passed already.
 
-What depends on the weights alone is done once and kept with the cell, until a weight is written (values
-never change: a write installs another array).
+What depends on the weights alone is done once and kept while there is the cell, until a weight is
+written (values never change: a write installs another array).
 """
 
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -44,6 +45,9 @@ class Stream:
         return True
 
 
+prepared: WeakKeyDictionary[Module, Stream] = WeakKeyDictionary()  # the steps of cells, by cell
+
+
 def streamed(layer: Any, x: Any, state: Any) -> tuple[Tensor, list[Any]] | None:
     """(output, last states of all cells as arrays (layers, batch, features)) of one step, or None where the
     ordinary way must be gone: for what it says, for what it records, or because nothing is compiled."""
@@ -75,12 +79,12 @@ def streamed(layer: Any, x: Any, state: Any) -> tuple[Tensor, list[Any]] | None:
     last = []
     for k, cell in enumerate(cells):
         mine = arrays if len(cells) == 1 else [a[k : k + 1] for a in arrays]
-        stream = cell.__dict__.get("_stream")
+        stream = prepared.get(cell)
         if stream is None or not stream.fits(cell, batch):
             if type(cell) not in BUILT_IN or callable(cell.__dict__.get("step")):
                 return None
             try:
-                stream = cell.__dict__["_stream"] = Stream(cell, y, mine)
+                stream = prepared[cell] = Stream(cell, y, mine)
             except Untraceable:
                 return None
         y, *new = stream.step(stream.prepared, y, *mine)
