@@ -78,6 +78,12 @@ class Items:
             node = inner[0]
         return self._item_of.get(node)
 
+    @property
+    def boxes(self) -> dict[int, str]:
+        """By node, the id of the box that it is inside."""
+        drawn = {**self._item_of, **self._extra}
+        return {node: item.id for node, item in drawn.items()}
+
     def _add(self, node: int, *args: object, **kwargs: object) -> Item:
         item = Item(f"out{node}", *args, **kwargs)  # type: ignore[arg-type]
         self.all.append(item)
@@ -140,13 +146,15 @@ class Items:
         inputs = node.inputs
         if node.op in THROUGH or (node.op in ("stack", "cat") and len(inputs) == 1):
             return inputs[0]
-        index = re.match(r"\[(?::, *)?(-?\d+)\]", getattr(node, "detail", ""))
+        index = re.match(r"\[(:, *)?(-?\d+)\]", getattr(node, "detail", ""))
         if node.op != "getitem" or index is None:
             return None
-        inner = self.lattice.nodes[inputs[0]]
+        inner, time_first = self.lattice.nodes[inputs[0]], True
         while inner.op in ("transpose", "permute"):
-            inner = self.lattice.nodes[inner.inputs[0]]
-        k = int(index[1])
+            inner, time_first = self.lattice.nodes[inner.inputs[0]], not time_first
+        if time_first == bool(index[1]):  # another axis than that of time
+            return None
+        k = int(index[2])
         if inner.op != "stack" or not -len(inner.inputs) <= k < len(inner.inputs):
             return None
         return inner.inputs[k]

@@ -21,6 +21,7 @@ from .dot import to_dot
 
 if TYPE_CHECKING:
     from ..graphs.graph import Graph
+    from ..graphs.ledger import Ledger
     from ..nn.module import Module
     from ..tensors import Tensor
 
@@ -49,6 +50,8 @@ def draw(
     level: str = "auto",
     *,
     steps: int | Sequence[int] | None = None,
+    backward: Ledger | None = None,
+    backward_measure: str = "projection",
     engine: str | None = None,
     show: bool = False,
 ) -> str:
@@ -59,7 +62,14 @@ def draw(
     ``path`` ends in .svg, .png, .pdf or .dot; without it an SVG goes to a new temporary folder.
     ``level`` is ``"cell"``, ``"op"`` or ``"auto"``. For a graph, ``steps`` lists the steps (from 0) to
     draw one by one. ``engine`` is ``"system"`` or ``"pure"``, where one of the two back ends is wanted;
-    ``show`` opens the file. Raises ValueError for an ending, level or steps that cannot be,
+    ``show`` opens the file.
+
+    ``backward`` is the ledger of a backward pass of what is drawn, ``loss.backward(ledger=True)``: arrows
+    are reversed and as wide as the gradient that crosses them, a state's pill says how large its whole
+    gradient is, and the slab shows what every step adds to each Parameter's gradient, as signed
+    projections that add up to its norm or, with ``backward_measure="norm"``, as norms.
+
+    Raises ValueError for an ending, level or steps that cannot be, and for a ledger of another graph,
     DrawingError where Graphviz is missing or fails; an older file then stays whole.
 
     >>> import pathlib, tempfile, tinygrad_rnn as tg
@@ -71,7 +81,15 @@ def draw(
     graph, chosen = as_graph(outputs, steps)
     if path is None:
         path = Path(tempfile.mkdtemp(prefix="tinygrad_rnn_")) / "graph.svg"
-    written = render(graph, path, level, steps=chosen, engine=engine)
+    written = render(
+        graph,
+        path,
+        level,
+        steps=chosen,
+        backward=backward,
+        backward_measure=backward_measure,
+        engine=engine,
+    )
     if show:
         webbrowser.open(Path(written).resolve().as_uri())
     return written
@@ -83,6 +101,8 @@ def render(
     level: str = "auto",
     *,
     steps: Sequence[int] | None = None,
+    backward: Ledger | None = None,
+    backward_measure: str = "projection",
     engine: str | None = None,
 ) -> str:
     """Draw a Graph into a file whose ending says the format; return the path. See :func:`draw`."""
@@ -95,7 +115,7 @@ def render(
         )
     if not target.parent.is_dir():
         raise FileNotFoundError(f"the folder {str(target.parent)!r} does not exist")
-    text = to_dot(graph, level, steps=steps)
+    text = to_dot(graph, level, steps=steps, backward=backward, backward_measure=backward_measure)
     if kind == ".dot":
         content = text.encode()
     elif kind == ".svg":
@@ -111,10 +131,13 @@ def to_svg(
     level: str = "auto",
     *,
     steps: Sequence[int] | None = None,
+    backward: Ledger | None = None,
+    backward_measure: str = "projection",
     engine: str | None = None,
 ) -> str:
     """The picture of a Graph as SVG text; see :func:`draw`."""
-    return _svg(to_dot(graph, level, steps=steps), engine)
+    text = to_dot(graph, level, steps=steps, backward=backward, backward_measure=backward_measure)
+    return _svg(text, engine)
 
 
 def backend(engine: str | None = None) -> str:

@@ -76,8 +76,8 @@ class Ledger:
     ``ledger[p]`` is (uses, *p.shape), for a T-step layer (T, *p.shape), in the order of the steps; it
     sums over axis 0 to what the pass added to ``p.grad``. ``ledger.steps(p)`` labels the rows (None
     for a use outside time), ``ledger.norms(p)`` are the rows' Euclidean norms. Rows are made when
-    asked for. Memory: for each use the gradient of its op's output or the contribution, whichever is
-    smaller.
+    asked for. Memory (``nbytes``): for each use the gradient of its op's output or the contribution,
+    whichever is smaller; the ledger keeps the graph that it speaks of alive.
 
     >>> import tinygrad_rnn as tg
     >>> rnn = tg.nn.RNN(2, 3)
@@ -89,6 +89,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self._entries: dict[int, list[Entry]] = {}
+        self.root: tuple[Any, Any] | None = None  # where the pass began, and the gradient there
+        self.loss: float | None = None  # the value there, of a scalar
 
     def note(self, node: Node, operand: int, gradient: Any, delta: Any) -> None:
         """The engine's observer: keep the edges that end in a leaf."""
@@ -110,8 +112,11 @@ class Ledger:
                 f"this ledger has nothing for a tensor of shape {parameter.shape}: "
                 "no gradient reached it in that backward pass"
             )
-        rows = self._entries[key]
-        return sorted(rows, key=_by_step)
+        return self.entries(key)
+
+    def entries(self, key: int) -> list[Entry]:
+        """The uses of the leaf with this key, in the order of the steps."""
+        return sorted(self._entries.get(key, ()), key=_by_step)
 
     def __getitem__(self, parameter: Tensor) -> Array:
         """Every use's contribution, (uses, *shape), in the order of the steps."""
@@ -153,7 +158,7 @@ class Ledger:
         True
         """
         rows = self._rows(parameter)
-        whole = self._sum(rows)
+        whole = self.sum_of(rows)
         length = float(np.linalg.norm(whole))
         if not length:
             return np.zeros(len(rows))
@@ -165,7 +170,7 @@ class Ledger:
         0 where all steps agree, near 1 where they contradict each other; 0 if all rows are 0.
         """
         said = float(self.norms(parameter).sum())
-        whole = float(np.linalg.norm(self._sum(self._rows(parameter))))
+        whole = float(np.linalg.norm(self.sum_of(self._rows(parameter))))
         return max(0.0, 1.0 - whole / said) if said else 0.0
 
     def to_dataframe(self) -> Any:
@@ -185,7 +190,7 @@ class Ledger:
         }
         for k, entries in enumerate(self._entries.values(), 1):
             rows = sorted(entries, key=_by_step)
-            whole = self._sum(rows)
+            whole = self.sum_of(rows)
             length = float(np.linalg.norm(whole))
             for row in rows:
                 columns["parameter"].append(row.node.parents[row.operand].name or f"w{k}")
@@ -198,8 +203,8 @@ class Ledger:
         return frame
 
     @staticmethod
-    def _sum(rows: list[Entry]) -> Array:
-        """The sum of rows in float64, one row at a time."""
+    def sum_of(rows: list[Entry]) -> Array:
+        """The sum of rows in float64, made one row at a time."""
         whole = rows[0].contribution().astype(np.float64)
         for row in rows[1:]:
             whole += row.contribution()
