@@ -170,12 +170,7 @@ class Crossings:
                 self.arriving[pill] = self._entering(lane, at, state)
             if not following:
                 self.arriving[pill] = norm_of_sum(mine)
-            value = self._entry(lane, self._first(lane, following[0]), state) if following else None
-            values = self._values(lane, step, state)
-            kept = [i for i in values if self._keeps_old(i)]
-            if value not in values:
-                value = kept[0] if kept else next(iter(values), None)
-            self.pills[pill] = self._size(value)
+            self.pills[pill] = self._state_size(lane, step, state)
             for sender, d in by_sender.items():
                 if isinstance(sender, str):
                     end = f"{lane.key}.y{slot.first}" if self._route(key, sender) == "y" else pill
@@ -223,11 +218,22 @@ class Crossings:
         entering = state == self.plan.faces[lane].entering
         return f"{cell_id(lane, slot)}.{'z' if entering else state}"
 
-    def _keeps_old(self, node: int) -> bool:
-        """Whether a held value is the state itself: a masked output has 0 in place of the old one."""
-        nodes = self.plan.lattice.graph
-        here = nodes[node]
-        return here.op == "where" and nodes[here.inputs[2]].op != "literal"
+    def _state_size(self, lane: Lane, step: int, state: str) -> float | None:
+        """The norm of all that came to a state after a step, to sequences that have ended too.
+
+        Where a loop holds an old state, out = where(live, new, old): what comes to ``old`` is added to
+        what comes to the cell's own output, ``new``.
+        """
+        values = self._values(lane, step, state)
+        if not values:
+            return None
+        total, graph = self.flows.total(values[0]), self.plan.lattice.graph
+        for value in values[1:]:
+            held = self.flows.total(value)
+            if held is not None and graph[graph[value].inputs[2]].op != "literal":
+                rest = np.where(graph._raw[value].saved[0], 0, held)
+                total = rest if total is None else total + rest
+        return None if total is None else float(np.linalg.norm(total))
 
     def _size(self, value: int | None) -> float | None:
         total = None if value is None else self.flows.total(value)
@@ -317,10 +323,10 @@ class Crossings:
     def _cross_items(self) -> None:
         """Lines between the boxes outside the cells, and from the Parameters that these use."""
         sizes: dict[tuple[str, str], list[float]] = {}
-        for node, box in {**self.after.boxes, **self.before.boxes}.items():
+        for node, item in {**self.after.boxes, **self.before.boxes}.items():
             for sender, d in self.flows.arrived.get(node, {}).items():
                 if isinstance(sender, str):
-                    sizes.setdefault((box, sender), []).append(float(np.linalg.norm(d)))
+                    sizes.setdefault((item, sender), []).append(float(np.linalg.norm(d)))
         for (parameter, node), entries in self.book.outside.items():
             box = self.boxes.get(node)
             if isinstance(box, str):
