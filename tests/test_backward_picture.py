@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from made_up_cells import CELLS, Leaky, TwoStates
 from reading import Read, check_nothing_overlaps
 from support import complex_gradient, numbers
+from test_docs import load
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
@@ -541,3 +542,11 @@ def test_the_state_that_goes_on_is_y():
     read = drawn(loss)
     for t in range(1, 5):
         assert crossing(read, f"l0.y{t}", f"l0.t{t}.title") > 0
+
+
+def test_the_first_page_prints_what_it_says(tmp_path, monkeypatch):
+    run_pages = load("run_pages")
+    page = run_pages.HERE / "index.md"
+    monkeypatch.chdir(tmp_path)
+    assert run_pages.run(page) == page.read_text(encoding="utf-8")
+    assert "|G| = " in (tmp_path / "backward.svg").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from .style import Look
 from .unroll import Lattice, Row
 from .words import class_name, plural, shape_text, shorten, sub, text_width
 
-CHIP_LEFT, CHIP_HEIGHT, MIN_CHIP, MAX_CHIP = 12.0, 30.0, 118.0, 190.0
+CHIP_LEFT, CHIP_HEIGHT, MIN_CHIP, MAX_CHIP = 12.0, 30.0, 118.0, 200.0
 BAR_HEIGHT, MIN_BAR, AXIS_GAP, LABEL_GAP = 22.0, 160.0, 6.0, 8.0
 HEADING, TITLE_DROP, FIRST_ROW, PITCH, LINE, NOTE_LINE, FOOT = (
     11.5,
@@ -100,7 +100,7 @@ def _plan(book: Book, row: Row, measure: str) -> Plan:
         for p in row.params
     ]
     names = [text_width(lattice.names[p.id], style.SMALL) for p in row.params]
-    chip = min(max(MIN_CHIP, max(heads) + 18, max(names) + 10), MAX_CHIP)
+    chip = min(max(MIN_CHIP, max(heads) + 22, max(names) + 10), MAX_CHIP)
     sums = (
         max(text_width(_sum_words(p, measure), style.TITLE, True) for p in parts) + LABEL_GAP + 12
     )
@@ -118,7 +118,7 @@ def _title(row: Row, measure: str) -> str:
     who = f"same {many} Parameters get" if n > 1 else "same Parameter gets"
     end = ": how large each is" if measure == "norm" else ", and the parts add up"
     words = f"{name}{'the' if name else 'The'} {who} a part from every step{end}"
-    return words.replace("layer", "Layer", 1) if name.startswith("layer") else words
+    return words[0].upper() + words[1:] if name.startswith(("layer", "forward", "reverse")) else words
 
 
 def _notes(book: Book, row: Row, measure: str, parts: Sequence[Parts]) -> list[str]:
