@@ -72,8 +72,7 @@ def draw(
     ...     pathlib.Path(path).read_text(encoding="utf-8").splitlines()[0]
     'digraph "LSTM, 4 steps, one set of weights" {'
     """
-    page = path is not None and Path(path).suffix.lower() == ".html"
-    graph, chosen = _as_graph(outputs, steps, page)
+    graph, chosen = as_graph(outputs, steps, loss=_is_page(path))
     if path is None:
         path = Path(tempfile.mkdtemp(prefix="tinygrad_rnn_")) / "graph.svg"
     written = render(graph, path, level, steps=chosen, engine=engine)
@@ -100,7 +99,7 @@ def render(
         )
     if not target.parent.is_dir():
         raise FileNotFoundError(f"the folder {str(target.parent)!r} does not exist")
-    if kind == ".html":
+    if _is_page(target):
         from .html import to_html
 
         if steps is not None:
@@ -128,6 +127,10 @@ def to_svg(
     return svg_of(to_dot(graph, level, steps=steps), engine)
 
 
+def _is_page(path: str | os.PathLike[str] | None) -> bool:
+    return path is not None and Path(path).suffix.lower() == ".html"
+
+
 def backend(engine: str | None = None) -> str:
     """Which Graphviz draws: ``"graphviz (dot 2.43.0)"`` or ``"graphviz-pure 0.2.2"``.
 
@@ -139,10 +142,13 @@ def backend(engine: str | None = None) -> str:
 # ---- what to draw -----------------------------------------------------------------------------
 
 
-def _as_graph(
-    outputs: Any, steps: int | Sequence[int] | None, loss: bool = False
+def as_graph(
+    outputs: Any, steps: int | Sequence[int] | None, *, loss: bool = False
 ) -> tuple[Graph, Sequence[int] | None]:
-    """The graph of anything that :func:`draw` takes, and the steps to show of it; of a layer with a loss."""
+    """The graph of anything that :func:`draw` takes, and the steps to show of it.
+
+    Of a layer it is the graph of its output; with ``loss`` of a loss, so that there is a backward to see.
+    """
     from ..graphs.graph import Graph
     from ..nn.module import Module
     from ..tensors import Tensor
