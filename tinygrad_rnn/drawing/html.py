@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from ..graphs.graph import Graph
     from ..graphs.ledger import Ledger
 
-MOST_NODES = 20_000  # of a larger graph, only the values of the nodes that are drawn are in the page
+MOST_NODES = (
+    20_000  # of a larger graph, only the values of the nodes that are drawn are in the page
+)
 SCHEMA = 1
 SCRIPTS = ("model", "stage", "backward", "panel", "control")
 

@@ -122,7 +122,10 @@ def _shorts(names: list[str]) -> dict[str, str]:
     ['W_hh_l0', 'W_hh_l1', 'a.b', 'b.b']
     """
     plain = {name: short_name(name) for name in names}
-    exact = {name: re.sub("^weight", "W", re.sub("^bias", "b", name.rpartition(".")[2])) for name in names}
+    exact = {
+        name: re.sub("^weight", "W", re.sub("^bias", "b", name.rpartition(".")[2]))
+        for name in names
+    }
     shorts = {}
     for name in names:
         short = plain[name]
@@ -209,8 +212,7 @@ def _histogram(flat: Any) -> Any:
     finite = flat[np.isfinite(flat)]
     low, high = finite.min(), finite.max()
     if not np.isfinite(high - low) or high == low:
-        counts = np.zeros(BINS)
-        counts[BINS // 2] = 1
+        counts: Any = np.eye(BINS)[BINS // 2]
     else:
         place = ((finite - low) / (high - low) * BINS).astype(int).clip(0, BINS - 1)
         counts = np.bincount(place, minlength=BINS)
@@ -227,9 +229,9 @@ def _source(graph: Graph, node: int) -> str:
     """Where the equations are that made a node: ``LSTMCell.step, nn/cells.py:218``."""
     place = graph._raw[node].place
     if place.call is not None:
-        kind, names = place.call.cell, ("step", "forward")
+        kind, names = place.call.cell, ["step", "forward"]
     else:
-        kind, names = getattr(place.scope, "kind", None), ("forward",)
+        kind, names = getattr(place.scope, "kind", None), ["forward"]
     methods = (inspect.unwrap(getattr(kind, name)) for name in names if hasattr(kind, name))
     method = next((m for m in methods if hasattr(m, "__code__")), None)
     if method is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -56,10 +57,8 @@ def views_of(graph: Graph, engine: str | None = None) -> list[View]:
     """Every level that the graph has: its cells (where any ran) and its ops."""
     views = []
     if graph.calls:
-        try:
+        with suppress(NoLatticeError):
             views.append(_lattice_view(graph, "cell", engine))
-        except NoLatticeError:
-            pass
     try:
         views.append(_lattice_view(graph, "op", engine))
     except NoLatticeError:
@@ -217,4 +216,3 @@ def clean(svg: str, prefix: str) -> str:
 def _quoted(text: str) -> str:
     """Text of an element, escaped already, as an attribute."""
     return text.replace('"', "&quot;")
-

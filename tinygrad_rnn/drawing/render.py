@@ -103,7 +103,9 @@ def render(
         from .html import to_html
 
         if steps is not None:
-            raise ValueError("steps= is for pictures; in a page every step can be brought into view")
+            raise ValueError(
+                "steps= is for pictures; in a page every step can be brought into view"
+            )
         return to_html(graph, target, level=level, engine=engine)
     text = to_dot(graph, level, steps=steps)
     if kind == ".dot":
@@ -190,8 +192,9 @@ def _run_layer(layer: Any, steps: int, loss: bool = False) -> Any:
     With ``loss``, for normal numbers of a fixed seed, and of the output the sum of the last step's squares.
     """
     from ..autograd import enable_grad
-    from ..functions import name, tensor
     from ..nn.cells import Cell
+    from ..nn.naming import name
+    from ..tensors import tensor
 
     size = getattr(layer, "input_size", None) or getattr(
         getattr(layer, "cell", None), "input_size", None

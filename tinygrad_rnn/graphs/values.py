@@ -83,7 +83,7 @@ def _compute(graph: Graph, known: dict[int, Any]) -> None:
     for i, node in enumerate(graph._raw):
         if i in known or node.op is None or id(node.op) not in table:
             continue
-        operands = [known.get(graph._index[id(parent)]) for parent in node.parents]
+        operands: list[Any] = [known.get(graph._index[id(parent)]) for parent in node.parents]
         if any(value is None for value in operands):
             continue
         if node.op.item:
