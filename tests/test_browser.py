@@ -462,7 +462,9 @@ def test_drag_and_wheel_move_the_picture(visit):
     page.mouse.wheel(0, -200)
     page.keyboard.up("Control")
     page.wait_for_function(
-        f"() => Number(document.querySelector('.stage > svg').getAttribute('viewBox').split(' ')[2]) < {after[2]}"
+        "wide => Number(document.querySelector('.stage > svg').getAttribute('viewBox')"
+        ".split(' ')[2]) < wide",
+        arg=after[2],
     )
 
 
