@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..graphs.values import gradients_of, values_of
+from ..graphs.readback import gradients_of, values_of
 from .page_numbers import Timeline, node_table, parameter_table
 from .page_views import View, views_of
 from .words import plural

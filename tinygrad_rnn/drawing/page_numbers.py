@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..graphs.values import norm
+from ..graphs.readback import norm
 from .words import class_name, count_numbers, shape_text, short_name
 
 if TYPE_CHECKING:
