@@ -41,7 +41,7 @@ class Crossings:
             node.id: node.call for node in lattice.nodes if node.call is not None
         }
         self.after = Items(lattice, lattice.after, True)
-        self.before = Items(lattice, lattice.before, True)
+        self.before = Items(lattice, lattice.before, True, "in")
         self.boxes.update(self.after.boxes)
         self.boxes.update(self.before.boxes)
         self._held: dict[Key, list[int]] = {}

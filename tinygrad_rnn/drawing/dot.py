@@ -38,6 +38,7 @@ def to_dot(
     """
     if backward is not None:
         return write(_backward(graph, level, steps, backward, backward_measure))
+    from ..graphs.excerpt import excerpt
     from .auto import auto_dot
     from .cells import draw_cells
     from .lanes import NoLatticeError
@@ -46,17 +47,20 @@ def to_dot(
 
     if level not in LEVELS:
         raise ValueError(f"level={level!r}: expected one of {', '.join(map(repr, LEVELS))}")
-    cells = level == "cell" or (level == "auto" and bool(graph.calls))
-    if cells and not graph.calls:
+    short = excerpt(graph, steps)
+    cells = level == "cell" or (level == "auto" and bool(short.calls))
+    if cells and not short.calls:
         raise ValueError(
             "level='cell': no recurrent cell ran in this graph, so there are no cells to draw; "
             "use level='op' (or 'auto')"
         )
-    try:
-        lattice = unroll(graph, style.CELLS if cells else style.OP_STEPS, steps)
-        return write(draw_cells(lattice) if cells else draw_ops(lattice))
-    except NoLatticeError:
-        return auto_dot(graph, steps=steps)
+    for read in dict.fromkeys([short, graph]):
+        try:
+            lattice = unroll(read, style.CELLS if cells else style.OP_STEPS, steps)
+            return write(draw_cells(lattice) if cells else draw_ops(lattice))
+        except NoLatticeError:
+            continue
+    return auto_dot(graph, steps=steps)
 
 
 def _backward(

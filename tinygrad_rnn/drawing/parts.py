@@ -47,7 +47,7 @@ class Book:
     def __init__(self, lattice: Lattice, ledger: Ledger) -> None:
         self.lattice, self.ledger = lattice, ledger
         graph = lattice.graph
-        index = {id(node): i for i, node in enumerate(graph._raw)}
+        index = graph._index
         place = {
             call.id: (lane, slot)
             for lane in lattice.lanes

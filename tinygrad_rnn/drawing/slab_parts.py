@@ -118,7 +118,9 @@ def _title(row: Row, measure: str) -> str:
     who = f"same {many} Parameters get" if n > 1 else "same Parameter gets"
     end = ": how large each is" if measure == "norm" else ", and the parts add up"
     words = f"{name}{'the' if name else 'The'} {who} a part from every step{end}"
-    return words[0].upper() + words[1:] if name.startswith(("layer", "forward", "reverse")) else words
+    return (
+        words[0].upper() + words[1:] if name.startswith(("layer", "forward", "reverse")) else words
+    )
 
 
 def _notes(book: Book, row: Row, measure: str, parts: Sequence[Parts]) -> list[str]:

@@ -41,7 +41,7 @@ class Flows:
     ) -> None:
         self.arrived: dict[int, dict[Hashable, Array]] = {value: {} for value in values}
         self._totals: dict[int, Array] = {}
-        self._index = {id(node): i for i, node in enumerate(graph._raw)}
+        self._index = graph._index
         self._boxes, self._values, self._through = boxes, set(values), set(through) - set(values)
         self._passed: dict[int, dict[Hashable, Any]] = {}
         self._still = {*still}
