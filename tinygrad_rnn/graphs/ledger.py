@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,7 +100,7 @@ class Ledger:
             return
         gradient, delta = _plain(gradient), _plain(delta)
         small = isinstance(gradient, np.ndarray) and not node.op.variadic and not node.op.several
-        if small and delta.__class__ is not At and gradient.nbytes < delta.nbytes:
+        if small and delta.__class__ is not At and gradient.nbytes <= delta.nbytes:
             delta = None
         else:
             gradient = None
@@ -176,7 +177,8 @@ class Ledger:
     def to_dataframe(self) -> Any:
         """A pandas DataFrame with a row a use: parameter, step, op, norm, projection.
 
-        ``parameter`` is the Parameter's own name (its dotted name is the graph's to know), or w1, w2 ...
+        ``parameter`` is its dotted name, as in ``graph.parameters``; ``step`` counts from 0 and is missing
+        for a use outside time.
         Raises ImportError where pandas is missing.
         """
         try:
@@ -188,12 +190,12 @@ class Ledger:
         columns: dict[str, list[Any]] = {
             name: [] for name in ("parameter", "step", "op", "norm", "projection")
         }
-        for k, entries in enumerate(self._entries.values(), 1):
-            rows = sorted(entries, key=_by_step)
+        for key, name in self.names.items():
+            rows = self.entries(key)
             whole = self.sum_of(rows)
             length = float(np.linalg.norm(whole))
             for row in rows:
-                columns["parameter"].append(row.node.parents[row.operand].name or f"w{k}")
+                columns["parameter"].append(name)
                 columns["step"].append(row.step)
                 columns["op"].append(row.node.op.name)
                 columns["norm"].append(row.norm())
@@ -201,6 +203,38 @@ class Ledger:
         frame = pandas.DataFrame(columns)
         frame["step"] = frame["step"].astype("Int64")
         return frame
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """The dotted name of every Parameter in the ledger by its leaf's key, in the order of the modules."""
+        from .graph import Graph
+
+        if self.root is None:
+            return {}
+        graph = Graph.behind(self.root[0])
+        known = {graph._raw[node.id].key: name for name, node in graph.parameters.items()}
+        return {key: name for key, name in known.items() if key in self._entries}
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the arrays that the ledger keeps for itself, each array once.
+
+        Nearly all of it grows with the steps: of a layer's step the gradient of its products, 4 H floats a
+        sequence for an LSTM. Operands are the graph's, and counted there.
+
+        >>> import tinygrad_rnn as tg
+        >>> lstm = tg.nn.LSTM(2, 8)
+        >>> lstm(tg.ones(50, 1, 2))[0].sum().backward(ledger=True).nbytes == 50 * 4 * 8 * 4
+        True
+        """
+        kept: dict[int, int] = {}
+        for entries in self._entries.values():
+            for entry in entries:
+                array = entry.delta if entry.gradient is None else entry.gradient
+                array = array.value if array.__class__ is At else array
+                base = array if array.base is None else array.base
+                kept[id(base)] = base.nbytes
+        return sum(kept.values())
 
     @staticmethod
     def sum_of(rows: list[Entry]) -> Array:
@@ -213,6 +247,11 @@ class Ledger:
     def __repr__(self) -> str:
         uses = sum(map(len, self._entries.values()))
         return f"<Ledger: {len(self)} Parameters, {uses:,} uses>"
+
+    def _repr_html_(self) -> str:
+        from ..drawing.ledger_card import ledger_html
+
+        return ledger_html(self)
 
 
 def _by_step(row: Entry) -> tuple[bool, int, int]:
