@@ -1,7 +1,13 @@
 """The docs site: python -m sphinx -W docs site (extra `docs`)."""
 
 import os
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import building
+import gallery
 
 from tinygrad_rnn import __version__ as release
 
@@ -12,7 +18,8 @@ project = "tinygrad_rnn"
 copyright = "the tinygrad_rnn founders"
 version = release
 
-extensions = ["myst_nb"]  # Markdown pages, and notebooks, which run at every build
+# Markdown, and notebooks, which run at every build; the API from the docstrings.
+extensions = ["myst_nb", "sphinx.ext.autodoc"]
 myst_enable_extensions = ["colon_fence"]
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
@@ -22,11 +29,25 @@ myst_heading_anchors = 3
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 exclude_patterns = ["**/_build", "site"]
 nitpicky = True
+nitpick_ignore_regex = [("py:.*", ".*")]  # docstrings may name what is not public
+autodoc_typehints_format = "short"
+autodoc_member_order = "bysource"
+python_maximum_signature_line_length = 100
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = f"tinygrad_rnn {release}"
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#C65102", "color-brand-content": "#C65102"},
     "dark_css_variables": {"color-brand-primary": "#E8833A", "color-brand-content": "#E8833A"},
 }
 pygments_style = "friendly"
+
+
+def setup(app):
+    """Write the pages that are made, and give the reference its links."""
+    building.write_api(Path(app.srcdir) / "api")
+    gallery.write_gallery(Path(app.srcdir) / "examples")
+    app.connect("autodoc-process-docstring", building.plain_docstring)
+    app.connect("source-read", building.link_reference)
