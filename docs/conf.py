@@ -8,6 +8,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import building
 import gallery
+import live_page
 
 from tinygrad_rnn import __version__ as release
 
@@ -46,8 +47,15 @@ pygments_style = "friendly"
 
 
 def setup(app):
-    """Write the pages that are made, and give the reference its links."""
+    """Write the pages that are made, give the reference its links, draw the drawing guide's live page."""
     building.write_api(Path(app.srcdir) / "api")
     gallery.write_gallery(Path(app.srcdir) / "examples")
     app.connect("autodoc-process-docstring", building.plain_docstring)
     app.connect("source-read", building.link_reference)
+    app.connect("build-finished", draw_live_page)
+
+
+def draw_live_page(app, error):
+    """Draw it beside the finished pages."""
+    if error is None and app.builder.format == "html":
+        live_page.draw(Path(app.outdir) / "live.html")
