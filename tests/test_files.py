@@ -89,7 +89,27 @@ def test_what_the_library_refuses_we_refuse_and_what_we_read_it_reads_alike(rng)
     library = pytest.importorskip("safetensors.numpy", reason="safetensors is not installed")
     draw = random.Random(1)
     base = {"a": entry("F32", (2, 2), (0, 16)), "b": entry("I64", (1,), (16, 24))}
-    values = [0, 1, 2, 4, 8, 16, 17, 24, -1, 2**62, 2**64, 1.0, "F32", "F64", "I64", "X", None, [], {}]
+    values = [
+        0,
+        1,
+        2,
+        4,
+        8,
+        16,
+        17,
+        24,
+        -1,
+        2**62,
+        2**64,
+        1.0,
+        "F32",
+        "F64",
+        "I64",
+        "X",
+        None,
+        [],
+        {},
+    ]
     numbers, same = bytes(range(24)), 0
     for _ in range(3000):
         table = json.loads(json.dumps(base))
@@ -149,7 +169,9 @@ def test_any_nesting_comes_back():
 
 
 def test_a_nested_file_is_one_that_others_read_with_names_that_say_where():
-    names = tg.read_metadata(io.BytesIO(written({"model": {"w": tg.ones(2)}, "rows": [tg.ones(1)]})))
+    names = tg.read_metadata(
+        io.BytesIO(written({"model": {"w": tg.ones(2)}, "rows": [tg.ones(1)]}))
+    )
     assert names["tensors"] == {
         "model.w": {"dtype": "F32", "shape": (2,)},
         "rows.0": {"dtype": "F32", "shape": (1,)},
@@ -157,7 +179,9 @@ def test_a_nested_file_is_one_that_others_read_with_names_that_say_where():
 
 
 def test_versions_and_words_of_ones_own_are_in_the_metadata():
-    words = tg.read_metadata(io.BytesIO(written({"w": tg.ones(2)}, metadata={"by": "me"})))["metadata"]
+    words = tg.read_metadata(io.BytesIO(written({"w": tg.ones(2)}, metadata={"by": "me"})))[
+        "metadata"
+    ]
     assert words["tinygrad_rnn.version"] == tg.__version__
     assert words["tinygrad_rnn.numpy"] == np.__version__
     assert words["by"] == "me"
@@ -190,7 +214,7 @@ def test_names_and_words_that_the_format_cannot_have():
         written({"\ud800": tg.ones(1)})
     with pytest.raises(TypeError, match="texts by name"):
         written({"a": tg.ones(1)}, metadata={"n": 3})
-    with pytest.raises(TypeError, match="not beginning with 'tinygrad_rnn.'"):
+    with pytest.raises(TypeError, match="not beginning with"):
         written({"a": tg.ones(1)}, metadata={"tinygrad_rnn.x": "y"})
 
 
@@ -222,7 +246,9 @@ def test_a_module_saves_and_loads_itself(tmp_path):
 
 def test_loading_names_every_fault_at_once_and_changes_nothing(tmp_path):
     path = tmp_path / "net.safetensors"
-    tg.save({"weight_ih_l0": tg.ones(3, 2), "weight_hh_l0": tg.ones(4, 3), "more": tg.ones(1)}, path)
+    tg.save(
+        {"weight_ih_l0": tg.ones(3, 2), "weight_hh_l0": tg.ones(4, 3), "more": tg.ones(1)}, path
+    )
     rnn = nn.RNN(2, 3)
     before = rnn.state_dict()
     with pytest.raises(RuntimeError) as caught:
@@ -332,7 +358,10 @@ FAULTS = {
     "NaN": (raw(b'{"a": NaN}'), "the header is no JSON: NaN"),
     "deep": (raw(b'{"a":' + b"[" * 100_000), "the header is no JSON"),
     "a long number": (raw(b'{"a":' + b"1" * 5000 + b"}"), "the header is no JSON"),
-    "half a surrogate": (raw(b'{"\\ud800":' + json.dumps(entry()).encode() + b"}", TWO), "is no text"),
+    "half a surrogate": (
+        raw(b'{"\\ud800":' + json.dumps(entry()).encode() + b"}", TWO),
+        "is no text",
+    ),
     "overlap": (
         raw({"a": entry(), "b": entry(offsets=(4, 12))}, bytes(12)),
         "entry 'b' begins at byte 4 and overlaps",
@@ -350,7 +379,10 @@ FAULTS = {
     "three offsets": (raw({"a": entry(offsets=(0, 4, 8))}, TWO), "data_offsets"),
     "a flag as an offset": (raw({"a": entry(offsets=(False, 8))}, TWO), "data_offsets"),
     "shape not matching": (raw({"a": entry(shape=(3,))}, TWO), "takes 12 bytes"),
-    "overflowing shape": (raw({"a": entry(shape=(2**62, 4))}, TWO), "takes 73786976294838206464 bytes"),
+    "overflowing shape": (
+        raw({"a": entry(shape=(2**62, 4))}, TWO),
+        "takes 73786976294838206464 bytes",
+    ),
     "negative side": (raw({"a": entry(shape=(-2, -1))}, TWO), "not a list of at most 64 lengths"),
     "many sides": (raw({"a": entry(shape=(1,) * 65 + (2,))}, TWO), "at most 64 lengths"),
     "nothing times too much": (
@@ -362,14 +394,24 @@ FAULTS = {
     "truncated": (raw({"a": entry()}, bytes(7)), "the entries take 8 bytes, and the file has 7"),
     "too long": (raw({"a": entry()}, bytes(9)), "the entries take 8 bytes, and the file has 9"),
     "duplicate keys": (
-        raw(b'{"a":' + json.dumps(entry()).encode() + b',"a":' + json.dumps(entry()).encode() + b"}", TWO),
+        raw(
+            b'{"a":'
+            + json.dumps(entry()).encode()
+            + b',"a":'
+            + json.dumps(entry()).encode()
+            + b"}",
+            TWO,
+        ),
         "the header has 'a' twice",
     ),
     "duplicate keys inside": (
         raw(b'{"a": {"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}', TWO),
         "the header has 'dtype' twice",
     ),
-    "something missing": (raw({"a": {"dtype": "F32", "shape": [2]}}, TWO), "must have dtype, shape"),
+    "something missing": (
+        raw({"a": {"dtype": "F32", "shape": [2]}}, TWO),
+        "must have dtype, shape",
+    ),
     "something more": (raw({"a": {**entry(), "x": 1}}, TWO), "must have dtype, shape"),
     "an entry of nothing": (raw({"a": None}), "must have dtype, shape"),
     "metadata no dict": (raw({"__metadata__": [1]}), "__metadata__ must hold texts"),
@@ -433,7 +475,9 @@ def test_every_truncation_is_noticed():
 
 
 def test_files_from_elsewhere_need_no_checksum():
-    found = loaded(raw({"__metadata__": {"format": "pt"}, "a": entry()}, np.float32([1, 2]).tobytes()))
+    found = loaded(
+        raw({"__metadata__": {"format": "pt"}, "a": entry()}, np.float32([1, 2]).tobytes())
+    )
     assert found["a"].tolist() == [1, 2]
     found = loaded(raw(b'{"a":' + json.dumps(entry()).encode() + b"}   ", bytes(8)))
     assert found["a"].tolist() == [0, 0]
@@ -443,7 +487,9 @@ def flipped(count, seed):
     """Load files with one to three random bytes changed: (refused, identical)."""
     net = nn.Sequential(nn.GRU(2, 3), nn.Linear(3, 1))
     plain = written(net.state_dict())
-    nested = written({"model": net.state_dict(), "step": 3, "rate": 0.1, "flags": np.array([True, False])})
+    nested = written(
+        {"model": net.state_dict(), "step": 3, "rate": 0.1, "flags": np.array([True, False])}
+    )
     draw = random.Random(seed)
     refused = identical = 0
     for base in (plain, nested):

@@ -59,7 +59,9 @@ def load(f: Place | BinaryIO, map_location: Any = None, *, weights_only: bool = 
     {'h': tensor([1., 1.])}
     """
     if map_location is not None and str(map_location) != "cpu":
-        raise ValueError(f"load: tensors live on the CPU alone, so map_location={map_location!r} has no place")
+        raise ValueError(
+            f"load: tensors live on the CPU alone, so map_location={map_location!r} has no place"
+        )
     return _loaded(f)[1]
 
 
@@ -82,7 +84,9 @@ def read_metadata(f: Place | BinaryIO) -> dict[str, Any]:
 # ---- modules ------------------------------------------------------------------------------------
 
 
-def save_module(module: Any, f: Place | BinaryIO, metadata: Mapping[str, str] | None = None) -> None:
+def save_module(
+    module: Any, f: Place | BinaryIO, metadata: Mapping[str, str] | None = None
+) -> None:
     """The file behind ``Module.save``."""
     from .modules import configuration
 
@@ -130,7 +134,9 @@ def _loaded(f: Any) -> tuple[dict[str, str], Any]:
     try:
         return metadata, nesting.unpacked(metadata.get(STRUCTURE), arrays)
     except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
-        raise FileFormatError(f"{_name(f)}: its structure does not fit its tensors ({error})") from error
+        raise FileFormatError(
+            f"{_name(f)}: its structure does not fit its tensors ({error})"
+        ) from error
 
 
 def _opened(f: Any, read: Any) -> Any:

@@ -43,7 +43,9 @@ class FileFormatError(ValueError):
 # ---- writing ------------------------------------------------------------------------------------
 
 
-def encoded(arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> Iterator[bytes | memoryview]:
+def encoded(
+    arrays: Mapping[str, Array], metadata: Mapping[str, str]
+) -> Iterator[bytes | memoryview]:
     """The file, piece by piece. Raises TypeError for a dtype that the format does not have."""
     entries: dict[str, Any] = {}
     plain = {name: _plain(name, array) for name, array in arrays.items()}
@@ -112,7 +114,9 @@ def decoded_metadata(file: BinaryIO, size: int, who: str) -> dict[str, Any]:
     """The header alone: metadata, and dtype and shape of each entry."""
     header = _header(file, size, who)
     metadata, entries = _entries(header, size - 8 - len(header), who)
-    tensors = {name: {"dtype": code, "shape": shape} for name, (code, shape, _, _) in entries.items()}
+    tensors = {
+        name: {"dtype": code, "shape": shape} for name, (code, shape, _, _) in entries.items()
+    }
     return {"metadata": metadata, "tensors": tensors}
 
 
@@ -201,7 +205,9 @@ def _entry(name: str, given: Any, fail: Any) -> Entry:
     if not isinstance(code, str) or code not in DTYPES:
         raise fail(f"entry {name!r} has dtype {code!r}: there are {', '.join(DTYPES)}")
     if not _counts(shape) or len(shape) > 64:
-        raise fail(f"entry {name!r} has the shape {str(shape)[:80]}, not a list of at most 64 lengths")
+        raise fail(
+            f"entry {name!r} has the shape {str(shape)[:80]}, not a list of at most 64 lengths"
+        )
     if not _counts(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         raise fail(f"entry {name!r} has data_offsets {str(offsets)[:80]}, not [first, end]")
     size = math.prod(shape) * np.dtype(DTYPES[code]).itemsize

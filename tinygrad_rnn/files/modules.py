@@ -33,7 +33,9 @@ def misfits(written: str, module: Module) -> list[str]:
             for key in ("layer", *MEANING):
                 if key in old and key in new and old[key] != new[key]:
                     place = name or type(module).__name__
-                    faults.append(f"{place} was saved with {key} {old[key]!r}, and has {new[key]!r}")
+                    faults.append(
+                        f"{place} was saved with {key} {old[key]!r}, and has {new[key]!r}"
+                    )
                     break
     except (ValueError, TypeError, AttributeError, KeyError):
         return []  # another library's words under our key: nothing to compare

@@ -41,9 +41,7 @@ def _packed(value: Any, path: str, arrays: dict[str, Array]) -> Any:
         arrays[name] = np.asarray(value)
         return ["tensor" if isinstance(value, Tensor) else "array", name]
     if isinstance(value, Mapping):
-        pairs = [
-            [_key(k, path), _packed(v, _below(path, k), arrays)] for k, v in value.items()
-        ]
+        pairs = [[_key(k, path), _packed(v, _below(path, k), arrays)] for k, v in value.items()]
         return ["dict", *pairs]
     if isinstance(value, (list, tuple)):
         kind = "tuple" if isinstance(value, tuple) else "list"
@@ -58,7 +56,9 @@ def _key(key: Any, path: str) -> Any:
     """A dict's key: a number or text, or a tuple of them."""
     key = key.item() if isinstance(key, np.generic) else key
     if not (key is None or isinstance(key, (bool, int, float, str, tuple))):
-        raise TypeError(f"a file cannot hold a {type(key).__name__} as a key (at {path or 'the top'})")
+        raise TypeError(
+            f"a file cannot hold a {type(key).__name__} as a key (at {path or 'the top'})"
+        )
     return ["tuple", *(_key(k, path) for k in key)] if isinstance(key, tuple) else key
 
 
