@@ -157,7 +157,7 @@ def test_a_module_of_ones_own_crosses_by_its_state_dict(torch, rng):
 
     theirs, ours = made(torch.nn), made(nn)
     theirs.lstm.weight_hh_l0.requires_grad_(False)
-    with pytest.raises(TypeError, match="knows no Net: .* pass that as into="):
+    with pytest.raises(TypeError, match=r"knows no Net: .* pass that as into="):
         tg.interop.from_torch(theirs)
     with pytest.raises(TypeError, match="has no Net; for a Module of your own"):
         tg.interop.to_torch(ours)

@@ -13,7 +13,8 @@ MODELS = {
         nn.Embedding(7, 3, padding_idx=0), nn.LayerNorm(3), nn.Linear(3, 7)
     ),
     "activations": lambda nn: nn.Sequential(
-        nn.Linear(3, 3), nn.LayerNorm(3, elementwise_affine=False), nn.ReLU(), nn.LeakyReLU(0.2), nn.ELU(0.7), nn.GELU(), nn.SiLU(),
+        nn.Linear(3, 3), nn.LayerNorm(3, elementwise_affine=False), nn.ReLU(),
+        nn.LeakyReLU(0.2), nn.ELU(0.7), nn.GELU(), nn.SiLU(),
         nn.Sigmoid(), nn.Softplus(), nn.GELU(approximate="tanh"), nn.Identity(), nn.LogSoftmax(dim=-1),
         nn.Softmax(dim=-1), nn.Dropout(0.3), nn.Flatten(0, 1),
     ),

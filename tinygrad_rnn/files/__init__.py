@@ -78,7 +78,8 @@ def read_metadata(f: Place | BinaryIO) -> dict[str, Any]:
     >>> found["metadata"]["made"], found["tensors"]
     ('by hand', {'h': {'dtype': 'F32', 'shape': (2,)}})
     """
-    return _opened(f, layout.decoded_metadata)
+    found: dict[str, Any] = _opened(f, layout.decoded_metadata)
+    return found
 
 
 # ---- modules ------------------------------------------------------------------------------------

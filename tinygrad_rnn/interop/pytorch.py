@@ -144,8 +144,9 @@ _ONLY_HERE: dict[str, Any] = {
 
 def _ours(source: Any, torch: Any, path: str) -> Module:
     kind = type(source).__name__
-    if isinstance(source, (torch.nn.Sequential, torch.nn.ModuleList)):
-        return _ordered(source, nn, _ours, torch, path)
+    if type(source) in (torch.nn.Sequential, torch.nn.ModuleList):
+        ordered: Module = _ordered(source, nn, _ours, torch, path)
+        return ordered
     known = getattr(torch.nn, kind, None) is type(source) and kind in OPTIONS
     if not known:
         raise TypeError(
@@ -167,20 +168,21 @@ def _ours(source: Any, torch: Any, path: str) -> Module:
 
 def _theirs(source: Module, torch: Any, path: str) -> Any:
     kind = type(source).__name__
-    if isinstance(source, (nn.Sequential, nn.ModuleList)):
+    if type(source) in (nn.Sequential, nn.ModuleList):
         return _ordered(source, torch.nn, _theirs, torch, path)
     if kind not in OPTIONS or getattr(nn, kind, None) is not type(source):
         raise TypeError(
             f"to_torch: PyTorch has no {_named(kind, path)}; for a Module of your own write its forward "
             "as a torch.nn.Module and pass that as into="
         )
-    for name, only in _ONLY_HERE.items():
+    for name, value in _ONLY_HERE.items():
+        only: Any = value
         if getattr(source, name, only) != only:
             raise TypeError(
                 f"to_torch: {_named(kind, path)} has {name}={getattr(source, name)!r}, and PyTorch's has "
                 "no such option"
             )
-    if kind == "LSTMCell" and getattr(source, "proj_size", 0):
+    if kind == "LSTMCell" and source.__dict__["proj_size"]:
         raise TypeError(
             f"to_torch: {_named(kind, path)} has proj_size, and PyTorch's cell has no such option"
         )
