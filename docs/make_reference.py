@@ -25,6 +25,7 @@ ROOMS: list[tuple[str, str, ModuleType]] = [
     ("tg.optim", "Optimizers", tg.optim),
     ("tg.optim.lr_scheduler", "Schedules of the learning rate", tg.optim.lr_scheduler),
     ("tg.training", "Batches and the training loop", tg.training),
+    ("tg.interop", "To and from PyTorch, to ONNX", tg.interop),
     ("tg.data", "Series that ship, and baselines", tg.data),
 ]
 

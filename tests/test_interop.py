@@ -10,6 +10,16 @@ from golden.torch_models import MODELS, flat, input_of
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
+from tinygrad_rnn.scan import backends
+
+pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections:UserWarning")
+
+
+@pytest.fixture(autouse=True)
+def _loops_on_numpy():
+    with backends.using("numpy"):
+        yield
+
 
 STORED = Path(__file__).parent / "golden" / "torch"
 ANSWERS = tg.load(STORED / "answers.safetensors")
