@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import tinygrad_rnn as tg
+from tinygrad_rnn import experiments
 
 HERE = Path(__file__).parent
 
@@ -26,7 +27,8 @@ ROOMS: list[tuple[str, str, ModuleType]] = [
     ("tg.optim.lr_scheduler", "Schedules of the learning rate", tg.optim.lr_scheduler),
     ("tg.training", "Batches and the training loop", tg.training),
     ("tg.interop", "To and from PyTorch, to ONNX", tg.interop),
-    ("tg.data", "Series that ship, and baselines", tg.data),
+    ("tg.data", "Series that ship, tasks that are generated, baselines", tg.data),
+    ("tinygrad_rnn.experiments", "The frame of the examples", experiments),
 ]
 
 
