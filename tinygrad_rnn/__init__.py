@@ -90,7 +90,7 @@ from .tensors import (
 )
 
 if TYPE_CHECKING:
-    from . import data, interop, training
+    from . import data, distributed, interop, training
     from . import transforms as func
     from .anomaly import AnomalyError, detect_anomaly
     from .checking import GradcheckError, gradcheck
@@ -152,7 +152,13 @@ _LATER = {
     "read_metadata": "files",
     "save": "files",
 }
-_MODULES = {"data": "data", "interop": "interop", "func": "transforms", "training": "training"}
+_MODULES = {
+    "data": "data",
+    "distributed": "distributed",
+    "func": "transforms",
+    "interop": "interop",
+    "training": "training",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -197,6 +203,7 @@ __all__ = [
     "data",
     "detach",
     "detect_anomaly",
+    "distributed",
     "dot",
     "double",
     "draw",
