@@ -1,7 +1,14 @@
 """The docs site: python -m sphinx -W docs site (extra `docs`)."""
 
 import os
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import building
+import gallery
+import live_page
 
 from tinygrad_rnn import __version__ as release
 
@@ -12,7 +19,8 @@ project = "tinygrad_rnn"
 copyright = "the tinygrad_rnn founders"
 version = release
 
-extensions = ["myst_nb"]  # Markdown pages, and notebooks, which run at every build
+# Markdown, and notebooks, which run at every build; the API from the docstrings.
+extensions = ["myst_nb", "sphinx.ext.autodoc"]
 myst_enable_extensions = ["colon_fence"]
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
@@ -22,11 +30,32 @@ myst_heading_anchors = 3
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 exclude_patterns = ["**/_build", "site"]
 nitpicky = True
+nitpick_ignore_regex = [("py:.*", ".*")]  # docstrings may name what is not public
+autodoc_typehints_format = "short"
+autodoc_member_order = "bysource"
+python_maximum_signature_line_length = 100
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = f"tinygrad_rnn {release}"
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#C65102", "color-brand-content": "#C65102"},
     "dark_css_variables": {"color-brand-primary": "#E8833A", "color-brand-content": "#E8833A"},
 }
 pygments_style = "friendly"
+
+
+def setup(app):
+    """Write the pages that are made, give the reference its links, draw the drawing guide's live page."""
+    building.write_api(Path(app.srcdir) / "api")
+    gallery.write_gallery(Path(app.srcdir) / "examples")
+    app.connect("autodoc-process-docstring", building.plain_docstring)
+    app.connect("source-read", building.link_reference)
+    app.connect("build-finished", draw_live_page)
+
+
+def draw_live_page(app, error):
+    """Draw it beside the finished pages."""
+    if error is None and app.builder.format == "html":
+        live_page.draw(Path(app.outdir) / "live.html")

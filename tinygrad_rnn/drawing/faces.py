@@ -46,6 +46,7 @@ class Face:
     states: tuple[str, ...]
     room_for_fold: bool
     back: int = -1  # from a step to the one whose state it takes
+    rail_pitch: float = RAIL_PITCH  # between two rails that run straight
 
     @property
     def z_middle(self) -> float:
@@ -81,7 +82,7 @@ class Face:
         for state in reversed(self.states):
             if below:
                 straight = self.entering not in (state, below)
-                y += RAIL_PITCH if straight else BAND_PITCH
+                y += self.rail_pitch if straight else BAND_PITCH
             middles[state] = y
             below = state
         return middles
@@ -159,12 +160,12 @@ class Face:
 
 def fold_count(slot: Slot) -> str:
     """``x 96 steps``."""
-    return "x " + plural(len(slot.steps), "step")
+    return "x " + plural(slot.count, "step")
 
 
 def fold_heading(slot: Slot) -> str:
     """``t = 3 … 98``."""
-    if len(slot.steps) == 1:
+    if slot.count == 1:
         return f"t = {slot.first}"
     return f"t = {slot.first} … {slot.last}"
 

@@ -167,11 +167,30 @@ def unroll(graph: Graph, limit: int, steps: Sequence[int] | None = None) -> Latt
     count = max(lane.block for lane in lanes) + 1
     if count > MOST_BLOCKS:
         raise NoLatticeError
-    lattice.blocks = [
-        fold(sorted({s for lane in lanes if lane.block == b for s in lane.calls}), limit, steps)
-        for b in range(count)
-    ]
+    lattice.blocks = _columns(lanes, count, limit, steps)
     return lattice
+
+
+def _columns(
+    lanes: list[Lane], count: int, limit: int, shown: Sequence[int] | None
+) -> list[list[Slot]]:
+    """The columns of each block. Raises NoLatticeError where its lanes differ in what stands for what."""
+    times: list[dict[int, int]] = []
+    for b in range(count):
+        here: dict[int, set[int]] = {}
+        for lane in lanes:
+            for step, call in lane.calls.items() if lane.block == b else ():
+                here.setdefault(step, set()).add(call.times)
+        if any(len(found) > 1 for found in here.values()):
+            raise NoLatticeError
+        times.append({step: here[step].pop() for step in sorted(here)})
+    known = set().union(*times)
+    lost = [s for s in shown or () if s >= 0 and s not in known]
+    blocks = []
+    for steps in times:
+        mine = [s for s in shown or () if s < 0 or s in steps] or None
+        blocks.append(fold(list(steps), limit, lost or mine, steps))
+    return blocks
 
 
 def _outside(nodes: Sequence[GraphNode]) -> tuple[list[int], list[int], list[int]]:
@@ -211,7 +230,7 @@ def _count_uses(
                 if parameter.id in lane.calls[step].inputs.values():
                     continue  # a state that it starts from
                 used = lane.uses.setdefault(parameter.id, {})
-                used[step] = used.get(step, 0) + 1
+                used[step] = used.get(step, 0) + lane.calls[step].times
             elif use.node in barred:
                 raise NoLatticeError
 
@@ -296,6 +315,7 @@ def _mark_collected(
 ) -> None:
     """A lane whose outputs are used after the cells, at all steps or several, shows them as y."""
     tail = set(after)
+    _choose_y(made, consumers, tail)
     seen: dict[Lane, set[int]] = {lane: set() for lane in lanes}
     for node, output in made.items():
         if output.role in (output.lane.out_role, "y") and any(
@@ -305,3 +325,15 @@ def _mark_collected(
     for lane, steps in seen.items():
         several = len(steps) > 1 or (len(steps) == 1 and len(lane.calls) == 1)
         lane.collected = lane.partner is not None or (several and lane.on_top(lanes))
+
+
+def _choose_y(made: dict[int, Output], consumers: dict[int, list[int]], tail: set[int]) -> None:
+    """The y of a cell of the user's own is the state that goes on at several steps, if one alone does."""
+    going: dict[Lane, dict[str, set[int]]] = {}
+    for node, (lane, step, role) in made.items():
+        if any(user in tail for user in consumers.get(node, ())):
+            going.setdefault(lane, {}).setdefault(role, set()).add(step)
+    for lane, roles in going.items():
+        several = [role for role, steps in roles.items() if len(steps) > 1]
+        if len(several) == 1 and several[0] in lane.states:
+            lane.y_role = several[0]
