@@ -25,7 +25,21 @@ def test_who_says_the_mean_of_the_sums_errs_by_so_much(low, mean_error):
     assert np.var(y) == pytest.approx(mean_error, rel=0.01)
 
 
-GENERATED = {"adding": lambda rng: data.adding(9, 5, rng)}
+GENERATED = {
+    "adding": lambda rng: data.adding(9, 5, rng),
+    "sine_waves": lambda rng: data.sine_waves(9, 5, rng),
+}
+
+
+def test_sine_waves_are_sines_of_any_phase():
+    x, y = data.sine_waves(200, 300, np.random.default_rng(0), period=20.0)
+    assert x.dtype == y.dtype == np.float64
+    np.testing.assert_array_equal(x[1:], y[:-1])
+    np.testing.assert_allclose(y[1:], 2 * np.cos(2 * np.pi / 20) * x[1:] - x[:-1], atol=1e-12)
+    np.testing.assert_allclose(x[20:], x[:-20], atol=1e-12)
+    assert np.sqrt(np.mean(x**2)) == pytest.approx(0.5**0.5)
+    quarters = np.histogram(np.arctan2(x[0], x[5]), bins=4, range=(-np.pi, np.pi))[0]
+    assert quarters.min() > 50
 
 
 @pytest.mark.parametrize("name", GENERATED)
@@ -41,6 +55,8 @@ def test_the_same_generator_makes_the_same(name):
         (lambda: data.adding(1, 5), "at least 2 steps, got 1"),
         (lambda: data.adding(9, 0), "a batch of at least 1, got 0"),
         (lambda: data.adding(9, 1, low=1.0), "low must be below high"),
+        (lambda: data.sine_waves(0, 1), "at least 1 step"),
+        (lambda: data.sine_waves(9, 1, period=2.0), "more than 2 steps long, got 2.0"),
     ],
 )
 def test_what_cannot_be_is_refused(call, words):

@@ -15,9 +15,9 @@ from ..random import generator_or_default
 
 
 class Batch(NamedTuple):
-    """Inputs ``x`` (time, batch, features) float32 and targets ``y``."""
+    """Inputs ``x`` (time, batch, features) and targets ``y``; floats are float32 unless said otherwise."""
 
-    x: NDArray[np.float32]
+    x: NDArray[Any]
     y: NDArray[Any]
 
 
@@ -57,6 +57,30 @@ def adding(
     x[first, rows, 1] = x[second, rows, 1] = 1.0
     y = x[first, rows, 0] + x[second, rows, 0]
     return Batch(x, y[:, None])
+
+
+def sine_waves(
+    steps: int, batch: int, generator: np.random.Generator | None = None, *, period: float = 25.0
+) -> Batch:
+    """Sine waves that start anywhere: x_t = sin(2 pi t / period + phase), and y_t = x_{t+1}.
+
+    The phases are from U[0, 2 pi]; x and y (steps, batch, 1) are float64, for a forecast that is fed to
+    itself turns rounding into phase. A linear forecast is exact, x_{t+1} = 2 cos(2 pi / period) x_t -
+    x_{t-1}, and who says the mean, 0, has a root mean square error of sqrt(1/2). Raises ValueError for no
+    step, a batch of none, or a period of at most 2 steps.
+
+    >>> import numpy as np
+    >>> from tinygrad_rnn.data import sine_waves
+    >>> x, y = sine_waves(100, 3, np.random.default_rng(0))
+    >>> x.shape, bool(np.array_equal(x[1:], y[:-1])), bool(np.allclose(x[25:], x[:-25]))
+    ((100, 3, 1), True, True)
+    """
+    _sizes("sine_waves", steps, batch, least=1)
+    if not period > 2:
+        raise ValueError(f"sine_waves: a period is more than 2 steps long, got {period}")
+    phases = generator_or_default(generator).uniform(0, 2 * np.pi, batch)
+    wave = np.sin(2 * np.pi * np.arange(steps + 1)[:, None] / period + phases)[:, :, None]
+    return Batch(wave[:-1], wave[1:])
 
 
 def _sizes(who: str, steps: int, batch: int, least: int) -> None:
