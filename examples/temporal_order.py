@@ -63,7 +63,7 @@ def train(kind, bits, seed, iterations, show=QUIET):
     tg.manual_seed(seed)
     rng = np.random.default_rng([seed, 0])
     layer = kind(8, HIDDEN)
-    model = Reader(nn.init.chrono_(layer, STEPS) if kind is nn.LSTM else layer, 2**bits)
+    model = Reader(nn.init.chrono_(layer, 2 * STEPS) if kind is nn.LSTM else layer, 2**bits)
     optimizer = optim.Adam(model.parameters(), lr=0.02)
     one = temporal_order(STEPS, 1, np.random.default_rng(1), bits=bits)
     accuracy = []
