@@ -1,7 +1,15 @@
 """Real data that ships with the package, tasks that are generated, and the baselines to beat on them."""
 
 from .forecast import Autoregression, Errors, fit_autoregression, forecast_errors
-from .generated import Batch, adding, sine_waves
+from .generated import Batch, adding, copying_memory, sine_waves, temporal_order
+from .grammars import (
+    REBER,
+    counting_string,
+    embedded_reber,
+    legal_continuations,
+    one_hot,
+    symbol_numbers,
+)
 from .handwritten import sequential_digits
 from .ngrams import NGram, fit_ngram
 from .series import Series, Weekly, co2, sunspots
@@ -9,6 +17,7 @@ from .splits import Split
 from .words import first_names
 
 __all__ = [
+    "REBER",
     "Autoregression",
     "Batch",
     "Errors",
@@ -18,11 +27,18 @@ __all__ = [
     "Weekly",
     "adding",
     "co2",
+    "copying_memory",
+    "counting_string",
+    "embedded_reber",
     "first_names",
     "fit_autoregression",
     "fit_ngram",
     "forecast_errors",
+    "legal_continuations",
+    "one_hot",
     "sequential_digits",
     "sine_waves",
     "sunspots",
+    "symbol_numbers",
+    "temporal_order",
 ]

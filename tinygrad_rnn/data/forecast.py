@@ -44,9 +44,7 @@ class Autoregression:
         columns = _known(known, len(series))
         fitted = np.zeros(0) if self.known_weights is None else self.known_weights
         if columns.shape[1] != len(fitted):
-            raise ValueError(
-                f"known has {columns.shape[1]} columns, and {len(fitted)} were fitted"
-            )
+            raise ValueError(f"known has {columns.shape[1]} columns, and {len(fitted)} were fitted")
         return found + columns[self.order :] @ fitted
 
 
