@@ -18,8 +18,7 @@ from tinygrad_rnn import nn, optim
 from tinygrad_rnn.data import REBER, embedded_reber, symbol_numbers
 from tinygrad_rnn.experiments import QUIET, Task, main
 
-HIDDEN, STREAMS, CHUNK = 8, 8, 40
-ONE_HOT = np.eye(len(REBER), dtype=np.float32)
+HIDDEN, STREAMS, CHUNK, ONE_HOT = 8, 8, 40, np.eye(len(REBER), dtype=np.float32)
 TASK = Task(
     "continual_reber",
     f"LSTM({HIDDEN}), {STREAMS} streams never reset, chunks of {CHUNK}, Adam 0.01, clip 1, 2,000 iterations",
@@ -91,8 +90,8 @@ def train(layer, seed, iterations, show=QUIET, words=""):
     if show.active:
         with nn.record_gates(layer) as gates:
             scores = head(layer(ONE_HOT[one[:-1, :1]])[0])
-        text = "".join(REBER[k] for k in one[:-1, 0])
-        show.gates(gates, f"The stream {text}: f closes where a string ends.", names=["f", "c"])
+        text = "The stream " + "".join(REBER[k] for k in one[:-1, 0])
+        show.gates(gates, f"{text}: f closes where a string ends.", names=["f", "c"])
         show.graph(scores[-1], "60 steps of the stream, one set of weights; the middle is folded.")
     symbols, outer = streams(2000, np.random.default_rng([seed, 1]))
     with tg.no_grad():
@@ -114,8 +113,7 @@ def run(seed=0, quick=False, iterations=None, show=QUIET):
     show.table(["outer symbols right", "%"], rows, strong=0)
     smooth = {w: np.convolve(c, np.ones(20) / 20, "valid") for w, c in curves.items()}
     show.curves("losses", smooth, "Cross entropy of the next symbol, the mean of 20 chunks.")
-    good, old = found.values()
-    return TASK.result(good, details={"without forget gates": old})
+    return TASK.result(found["with forget gates"], details=found)
 
 
 if __name__ == "__main__":

@@ -84,23 +84,19 @@ def plot_history(
             steps = np.arange(1, len(np.asarray(values)) + 1) * every if at is None else at
             axes.plot(steps, values, label=name, **LOOKS[k % len(LOOKS)])
         for name, level in (marks or {}).items():
-            axes.axhline(level, color=style.PLAIN, linewidth=0.9, linestyle=(0, (2, 2)))
-            axes.annotate(
-                name,
-                (1, level),
-                xycoords=("axes fraction", "data"),
-                xytext=(-2, 2),
-                textcoords="offset points",
-                ha="right",
-                fontsize=8,
-            )
+            look: dict[str, Any] = {
+                "color": style.PLAIN,
+                "linewidth": 0.9,
+                "linestyle": (0, (2, 2)),
+            }
+            axes.axhline(level, label=name, **look)
         if log:
             axes.set_yscale("log")
         axes.set_xlabel(xlabel)
         axes.set_ylabel(ylabel)
         axes.margins(x=0.015)
-        if any(series):
-            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.1)
+        if any(series) or marks:
+            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=5, borderaxespad=0.1)
     return figure
 
 
