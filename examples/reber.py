@@ -23,7 +23,8 @@ from tinygrad_rnn.experiments import QUIET, Task, main
 HIDDEN, TESTED, EVERY = 8, 256, 200
 TASK = Task(
     "reber",
-    f"embedded Reber grammar, online, LSTM({HIDDEN}), Adam 0.01, clip 1; tested every {EVERY} strings",
+    f"embedded Reber grammar, online, LSTM({HIDDEN}) with forget bias 3, Adam 0.01, clip 1; "
+    f"tested every {EVERY} strings",
     f"strings until all of {TESTED} new ones are right",
     reference=8440,
     short=1,
@@ -71,7 +72,8 @@ def run(seed=0, quick=False, iterations=None, show=QUIET):
     tg.manual_seed(seed)
     rng = np.random.default_rng([seed, 0])
     test = embedded_reber(TESTED, np.random.default_rng([seed, 1]))
-    model, used, curves = Predictor(nn.LSTM(len(REBER), HIDDEN)), 0, ([], [])
+    lstm = nn.init.forget_bias_(nn.LSTM(len(REBER), HIDDEN), 3.0)
+    model, used, curves = Predictor(lstm), 0, ([], [])
     optimizer = optim.Adam(model.parameters(), lr=0.01)
     long = max(test, key=len)
     show.gradient("before training", model, loss_of(model, long))

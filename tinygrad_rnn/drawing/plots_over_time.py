@@ -114,6 +114,7 @@ def plot_parts(parts: Mapping[str, Mapping[str, ArrayLike]]) -> Figure:
             if top > 0:
                 axes.set_yscale("log")
             axes.set_xlabel("time step t")
+            axes.xaxis.set_major_locator(matplotlib_or_error().ticker.MaxNLocator(6, integer=True))
             axes.margins(x=0.015)
         for axes in panels[len(parts) :]:
             axes.set_axis_off()
