@@ -30,13 +30,12 @@ PART = re.compile(r"(<!-- figures -->\n).*(<!-- end of figures -->\n)", re.DOTAL
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows of a bench as Markdown."""
     lines = [
-        "| task | measure | reached, by seed | to reach | trivial answer | seconds a seed | verdict |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| task | measure | reached, by seed | to reach | trivial answer | verdict |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     for row in sorted(rows, key=lambda row: row["task"]):
         seeds = ", ".join(figure(seed["reached"]) for seed in row["seeds"])
         aim = figure(row["reference"]) if row["verdict"] != "not judged" else "-"
-        mean = row["seconds"] / len(row["seeds"])
         verdict = f"{row['verdict']} ({row['judged']})" if aim != "-" else row["verdict"]
         cells = [
             f"[{row['task']}](#{row['task'].replace('_', '-')})",
@@ -44,7 +43,6 @@ def table(rows: list[dict[str, Any]]) -> str:
             seeds,
             aim,
             figure(row["baseline"]),
-            f"{mean:.0f}",
             verdict.replace("(every)", "(every seed)"),
         ]
         lines.append("| " + " | ".join(cells) + " |")
