@@ -158,6 +158,7 @@ def _members(lane: Lane) -> dict[str, Any]:
         "rows": pack(table, "i4") if steps == list(range(steps[0], steps[-1] + 1)) else None,
         "title": lane.title,
         "path": lane.path,
+        "label": lane.label,
         "back": lane.backwards,
     }
 
