@@ -22,7 +22,8 @@ from tinygrad_rnn.experiments import QUIET, Task, main
 HIDDEN, BATCH, DELAYS = 32, 32, (10, 20, 40, 70, 100)
 TASK = Task(
     "copying",
-    f"delays {', '.join(map(str, DELAYS))}, LSTM({HIDDEN}), batch {BATCH}, Adam 0.01, clip 1, 600 iterations",
+    f"delays {', '.join(map(str, DELAYS))}, LSTM({HIDDEN}) with chrono initialisation, batch {BATCH}, "
+    "Adam 0.01, clip 1, 600 iterations",
     "cross entropy / memoryless baseline, mean over delays",
     baseline=1.0,
     gated=False,
@@ -58,6 +59,7 @@ def train(delay, seed, iterations, show=QUIET):
     tg.manual_seed(seed)
     rng, test = np.random.default_rng([seed, delay]), np.random.default_rng([seed, delay, 1])
     model, losses = Copier(), []
+    nn.init.chrono_(model.lstm, delay + 10)  # what is to be said came so many steps before
     optimizer = optim.Adam(model.parameters(), lr=0.01)
     one = copying_memory(delay, 1, np.random.default_rng(0))
     if delay == DELAYS[0]:
