@@ -8,6 +8,7 @@ import numpy as _np
 
 from . import nn, optim
 from .autograd import StaleGraphError, enable_grad, grad, is_grad_enabled, no_grad
+from .devices import cuda, device
 from .functions import (
     abs,
     arange,
@@ -88,9 +89,40 @@ from .tensors import (
     set_default_dtype,
     tensor,
 )
+from .torch_functions import (
+    all,
+    allclose,
+    any,
+    argmin,
+    argsort,
+    bmm,
+    ceil,
+    empty,
+    empty_like,
+    equal,
+    floor,
+    full_like,
+    index_select,
+    isfinite,
+    isinf,
+    isnan,
+    masked_fill,
+    mm,
+    multinomial,
+    normal,
+    numel,
+    rand_like,
+    randint,
+    randn_like,
+    randperm,
+    round,
+    set_grad_enabled,
+    sort,
+    topk,
+)
 
 if TYPE_CHECKING:
-    from . import data, interop, training
+    from . import data, interop, training, utils
     from . import transforms as func
     from .anomaly import AnomalyError, detect_anomaly
     from .checking import GradcheckError, gradcheck
@@ -106,6 +138,8 @@ __version__ = "0.1.0"
 float16 = half = _np.dtype(_np.float16)
 float32 = float = _np.dtype(_np.float32)
 float64 = double = _np.dtype(_np.float64)
+pi, inf, nan = _np.pi, _np.inf, _np.nan
+inference_mode = no_grad
 int8 = _np.dtype(_np.int8)
 int16 = short = _np.dtype(_np.int16)
 int32 = int = _np.dtype(_np.int32)
@@ -152,7 +186,13 @@ _LATER = {
     "read_metadata": "files",
     "save": "files",
 }
-_MODULES = {"data": "data", "interop": "interop", "func": "transforms", "training": "training"}
+_MODULES = {
+    "data": "data",
+    "interop": "interop",
+    "utils": "utils",
+    "func": "transforms",
+    "training": "training",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -180,12 +220,19 @@ __all__ = [
     "Tensor",
     "Use",
     "abs",
+    "all",
+    "allclose",
+    "any",
     "arange",
     "argmax",
+    "argmin",
+    "argsort",
     "as_tensor",
+    "bmm",
     "bool",
     "broadcast_to",
     "cat",
+    "ceil",
     "checkpoint",
     "chunk",
     "clamp",
@@ -193,15 +240,20 @@ __all__ = [
     "concat",
     "cos",
     "credit",
+    "cuda",
     "cumsum",
     "data",
     "detach",
     "detect_anomaly",
+    "device",
     "dot",
     "double",
     "draw",
     "einsum",
+    "empty",
+    "empty_like",
     "enable_grad",
+    "equal",
     "exp",
     "expm1",
     "eye",
@@ -212,8 +264,10 @@ __all__ = [
     "float16",
     "float32",
     "float64",
+    "floor",
     "from_numpy",
     "full",
+    "full_like",
     "func",
     "gather",
     "get_default_dtype",
@@ -222,6 +276,9 @@ __all__ = [
     "gradcheck",
     "graph",
     "half",
+    "index_select",
+    "inf",
+    "inference_mode",
     "info",
     "int",
     "int8",
@@ -231,6 +288,9 @@ __all__ = [
     "interop",
     "is_grad_enabled",
     "is_tensor",
+    "isfinite",
+    "isinf",
+    "isnan",
     "linspace",
     "load",
     "log",
@@ -239,6 +299,7 @@ __all__ = [
     "logsumexp",
     "long",
     "manual_seed",
+    "masked_fill",
     "matmul",
     "max",
     "maximum",
@@ -246,31 +307,44 @@ __all__ = [
     "memory_curve",
     "min",
     "minimum",
+    "mm",
+    "multinomial",
     "name",
+    "nan",
     "nn",
     "no_grad",
     "norm",
+    "normal",
+    "numel",
     "ones",
     "ones_like",
     "optim",
     "outer",
     "permute",
+    "pi",
     "pow",
     "prod",
     "rand",
+    "rand_like",
+    "randint",
     "randn",
+    "randn_like",
+    "randperm",
     "read_metadata",
     "relu",
     "reshape",
     "roll",
+    "round",
     "save",
     "set_default_dtype",
+    "set_grad_enabled",
     "set_rng_state",
     "short",
     "sigmoid",
     "sign",
     "sin",
     "softmax",
+    "sort",
     "spectral_radius",
     "split",
     "sqrt",
@@ -286,11 +360,13 @@ __all__ = [
     "tanh",
     "tensor",
     "tile",
+    "topk",
     "training",
     "transpose",
     "uint8",
     "unbind",
     "unsqueeze",
+    "utils",
     "var",
     "where",
     "zeros",

@@ -14,8 +14,10 @@ import numpy as np
 
 from . import autograd
 from .autograd import Array, Leaf, Node, state
+from .devices import check_device, is_device
 from .ops import elementwise as e
 from .ops import indexing, products, reductions, row, shapes
+from .torch_names import TorchNames
 
 if TYPE_CHECKING:
     from .graphs.replay import BackwardStep
@@ -37,7 +39,7 @@ class Extremes(NamedTuple):
     indices: Tensor
 
 
-class Tensor:
+class Tensor(TorchNames):
     """An n-dimensional array that remembers how it was computed; ``()`` is a scalar.
 
     Floats without a dtype of their own (Python numbers and lists) become the default float
@@ -595,10 +597,13 @@ class Tensor:
 
     # ---- dtypes
 
-    def to(self, dtype: Any) -> Tensor:
-        """The values in another dtype (of a Tensor: in its dtype); gradients come back in this one."""
-        if isinstance(dtype, str) and dtype == "cpu":
-            return self
+    def to(self, dtype: Any = None, *more: Any, **keywords: Any) -> Tensor:
+        """The values in another dtype (of a Tensor: in its dtype); gradients come back in this one.
+
+        PyTorch's ``to(device)`` and ``to(device, dtype)`` are taken too, where the device is the CPU.
+        """
+        if more or keywords or dtype is None or is_device(dtype):
+            return _placed(self, (dtype, *more), keywords)
         target = dtype.dtype if isinstance(dtype, Tensor) else _dtype(dtype)
         if target == self.dtype:
             return self
@@ -979,10 +984,6 @@ class Tensor:
         """Itself: PyTorch's name, kept so that its scripts run."""
         return self
 
-    def cpu(self) -> Tensor:
-        """Itself: PyTorch's name, kept so that its scripts run."""
-        return self
-
     # ---- numpy's protocols
 
     __array_priority__ = 1000
@@ -1035,6 +1036,42 @@ int_, bool_, float_ = (
     bool,
     float,
 )  # the methods of these names hide the builtins inside the class
+
+
+class _Data(Tensor):
+    """``p.data``: the values of a leaf, whose in-place methods write that leaf."""
+
+    __slots__ = ("_owner",)
+    _owner: Tensor
+
+    def _install(self, data: Array, by: str) -> Tensor:
+        self._owner._install(data, f"data.{by}")
+        self._data = data
+        return self
+
+
+def data_of(tensor: Tensor) -> Tensor:
+    """``tensor.data``."""
+    if isinstance(tensor._node, Node):
+        return tensor.detach()
+    view = object.__new__(_Data)
+    view._data, view._node, view._tag, view._owner = tensor._data, None, None, tensor
+    return view
+
+
+def _placed(tensor: Tensor, given: tuple[Any, ...], keywords: dict[str, Any]) -> Tensor:
+    """PyTorch's ``to(device)``, ``to(device, dtype)``, ``to(dtype=..., device=...)``."""
+    known = {"device": None, "dtype": None, "non_blocking": False, "copy": False}
+    if odd := keywords.keys() - known.keys():
+        raise TypeError(f"to() has no argument {', '.join(sorted(odd))}")
+    dtype = keywords.get("dtype")
+    check_device(keywords.get("device"))
+    for part in given:
+        if is_device(part):
+            check_device(part)
+        elif part is not None and not isinstance(part, bool_):
+            dtype = part
+    return tensor if dtype is None else tensor.to(dtype)
 
 
 # ---- what the methods share ---------------------------------------------------------------------
@@ -1221,17 +1258,18 @@ def _arg(function: Any, t: Tensor, dim: Any, keepdim: bool) -> Tensor:
 # ---- making tensors --------------------------------------------------------------------------
 
 
-def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor with a copy of ``data``; see :class:`Tensor` for dtypes and errors.
 
     >>> import tinygrad_rnn as tg
     >>> tg.tensor([[1.0, 2.0]]).dtype, tg.tensor(3).dtype
     (dtype('float32'), dtype('int64'))
     """
+    check_device(device)
     return Tensor(data, dtype, requires_grad)
 
 
-def as_tensor(data: Any, dtype: Any = None) -> Tensor:
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """``data`` itself where it is a Tensor (of that dtype), else a tensor with a copy of it.
 
     >>> import tinygrad_rnn as tg
