@@ -256,9 +256,9 @@ def test_auto_draws_cells_where_there_are_any_and_ops_elsewhere():
 
 
 def test_fold_keeps_both_ends():
-    assert [len(s.steps) for s in fold(range(6), 6)] == [1] * 6
-    assert [len(s.steps) for s in fold(range(7), 6)] == [1, 1, 3, 1, 1]
-    assert [len(s.steps) for s in fold(range(10_000), 4)] == [1, 1, 9996, 1, 1]
+    assert [s.count for s in fold(range(6), 6)] == [1] * 6
+    assert [s.count for s in fold(range(7), 6)] == [1, 1, 3, 1, 1]
+    assert [s.count for s in fold(range(10_000), 4)] == [1, 1, 9996, 1, 1]
     assert [(s.first, s.last, s.folded) for s in fold(range(9), 6, [0, 4, -1])] == [
         (1, 1, False),
         (2, 4, True),

@@ -122,7 +122,7 @@ from .torch_functions import (
 )
 
 if TYPE_CHECKING:
-    from . import data, interop, training, utils
+    from . import data, distributed, interop, training, utils
     from . import transforms as func
     from .anomaly import AnomalyError, detect_anomaly
     from .checking import GradcheckError, gradcheck
@@ -188,10 +188,11 @@ _LATER = {
 }
 _MODULES = {
     "data": "data",
-    "interop": "interop",
-    "utils": "utils",
+    "distributed": "distributed",
     "func": "transforms",
+    "interop": "interop",
     "training": "training",
+    "utils": "utils",
 }
 
 
@@ -246,6 +247,7 @@ __all__ = [
     "detach",
     "detect_anomaly",
     "device",
+    "distributed",
     "dot",
     "double",
     "draw",

@@ -237,14 +237,15 @@ class Folded(Node):
     """A result of many recorded ops that ran as one: a compiled layer's output.
 
     ``inner`` is the short way: an item of the one node that gradients pass through. Whoever reads ``op``,
-    ``parents``, ``saved`` or ``out`` reads what was folded, recorded when first looked at.
+    ``parents``, ``saved`` or ``out`` reads what was folded, recorded when first looked at: ``fold`` is who
+    can ``unfold()`` it, or record some of its steps alone, and None from then on.
     """
 
-    __slots__ = ("__weakref__", "inner", "unfold")
+    __slots__ = ("__weakref__", "fold", "inner")
 
-    def __init__(self, inner: Node, unfold: Callable[[], None]) -> None:
+    def __init__(self, inner: Node, fold: Any) -> None:
         self.inner = inner
-        self.unfold: Callable[[], None] | None = unfold
+        self.fold: Any = fold
         self.shape, self.dtype = inner.shape, inner.dtype
         self.number, self.place = inner.number, inner.place
         self.name, self.retained = None, None
@@ -253,7 +254,7 @@ class Folded(Node):
         """Take the place of a node that was recorded."""
         for slot in ("op", "parents", "saved", "out", "place"):
             getattr(Node, slot).__set__(self, getattr(node, slot))
-        self.number, self.name, self.unfold = node.number, self.name or node.name, None
+        self.number, self.name, self.fold = node.number, self.name or node.name, None
 
 
 def short_way(node: Any) -> Any:
@@ -266,8 +267,8 @@ def _unfolding(slot: str) -> property:
     plain = getattr(Node, slot)
 
     def read(node: Folded) -> Any:
-        if node.unfold is not None:
-            node.unfold()
+        if node.fold is not None:
+            node.fold.unfold()
         return plain.__get__(node)
 
     def write(node: Folded, value: Any) -> None:

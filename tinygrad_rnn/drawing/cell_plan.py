@@ -127,7 +127,7 @@ def make_plan(lattice: Lattice) -> Plan:
         tallest = max(faces[lane].height for lane in row.lanes)
         tallest += JOINED * any(lane.partner is not None for lane in row.lanes)
         bottoms.append(bottoms[-1] + tallest + UPPER_GAP)
-    steps = sum(len(slot.steps) for slot in slots)
+    steps = sum(slot.count for slot in slots)
     title = f"{', '.join(dict.fromkeys(f.title for f in faces.values()))}, {plural(steps, 'step')}"
     picture = Picture(f"{title}, one set of weights")
     return Plan(lattice, picture, faces, columns, bottoms, pill, gap, state_looks(states))

@@ -24,6 +24,7 @@ def to_dot(graph: Graph, level: str = "auto", *, steps: Sequence[int] | None = N
     from 0; the others are folded. Without it a long graph is folded by itself. Raises ValueError for
     another level, for steps that the graph does not have, and for ``"cell"`` where no cell ran.
     """
+    from ..graphs.excerpt import excerpt
     from .auto import auto_dot
     from .cells import draw_cells
     from .lanes import NoLatticeError
@@ -32,17 +33,20 @@ def to_dot(graph: Graph, level: str = "auto", *, steps: Sequence[int] | None = N
 
     if level not in LEVELS:
         raise ValueError(f"level={level!r}: expected one of {', '.join(map(repr, LEVELS))}")
-    cells = level == "cell" or (level == "auto" and bool(graph.calls))
-    if cells and not graph.calls:
+    short = excerpt(graph, steps)
+    cells = level == "cell" or (level == "auto" and bool(short.calls))
+    if cells and not short.calls:
         raise ValueError(
             "level='cell': no recurrent cell ran in this graph, so there are no cells to draw; "
             "use level='op' (or 'auto')"
         )
-    try:
-        lattice = unroll(graph, style.CELLS if cells else style.OP_STEPS, steps)
-        return write(draw_cells(lattice) if cells else draw_ops(lattice))
-    except NoLatticeError:
-        return auto_dot(graph, steps=steps)
+    for read in dict.fromkeys([short, graph]):
+        try:
+            lattice = unroll(read, style.CELLS if cells else style.OP_STEPS, steps)
+            return write(draw_cells(lattice) if cells else draw_ops(lattice))
+        except NoLatticeError:
+            continue
+    return auto_dot(graph, steps=steps)
 
 
 def write(picture: Picture) -> str:

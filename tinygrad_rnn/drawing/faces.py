@@ -159,12 +159,12 @@ class Face:
 
 def fold_count(slot: Slot) -> str:
     """``x 96 steps``."""
-    return "x " + plural(len(slot.steps), "step")
+    return "x " + plural(slot.count, "step")
 
 
 def fold_heading(slot: Slot) -> str:
     """``t = 3 … 98``."""
-    if len(slot.steps) == 1:
+    if slot.count == 1:
         return f"t = {slot.first}"
     return f"t = {slot.first} … {slot.last}"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -33,6 +32,7 @@ class Item:
     outputs: list[Output] = field(default_factory=list)
     params: list[int] = field(default_factory=list)
     collects: bool = False
+    node: int = -1  # the last of the nodes that it stands for
     x: float = 0.0
     y: float = 0.0
 
@@ -52,8 +52,10 @@ class Item:
 class Items:
     """The boxes of some nodes outside the cells, in the order of their making."""
 
-    def __init__(self, lattice: Lattice, nodes: Sequence[int], collapse: bool) -> None:
-        self.lattice = lattice
+    def __init__(
+        self, lattice: Lattice, nodes: Sequence[int], collapse: bool, key: str = "out"
+    ) -> None:
+        self.lattice, self.key = lattice, key
         self.all: list[Item] = []
         self._extra: dict[int, Item] = {}
         working = [i for i in nodes if lattice.nodes[i].op not in PLUMBING]
@@ -70,6 +72,9 @@ class Items:
                     if first.get(operand) != k and not literal:
                         self._link(boxes[k], operand)
             _mark_collection(boxes[k])
+            boxes[k].node = ids[-1]
+        for i, item in self._extra.items():
+            item.node = i
 
     def item_of(self, node: int) -> Item | None:
         """The box that makes a node, through plumbing."""
@@ -78,8 +83,8 @@ class Items:
             node = inner[0]
         return self._item_of.get(node)
 
-    def _add(self, node: int, *args: object, **kwargs: object) -> Item:
-        item = Item(f"out{node}", *args, **kwargs)  # type: ignore[arg-type]
+    def _add(self, *args: object, **kwargs: object) -> Item:
+        item = Item(f"{self.key}{len(self.all)}", *args, **kwargs)  # type: ignore[arg-type]
         self.all.append(item)
         return item
 
@@ -89,12 +94,12 @@ class Items:
         if last.shape == () and ids[-1] in self.lattice.graph.outputs:
             op = last.name or self._words(last)
             lines = ("loss",) if op == "loss" else ("loss", op)
-            return self._add(k, lines, style.LOSS, "loss", square=True)
+            return self._add(lines, style.LOSS, "loss", square=True)
         recurrent = any(lane.path == last.path for lane in self.lattice.lanes)
         if last.path and not recurrent and self._whole_module(ids):
-            return self._add(k, (last.path.rpartition(".")[2],), style.OP, "module")
+            return self._add((last.path.rpartition(".")[2],), style.OP, "module")
         label = last.name or self._words(last)
-        return self._add(k, (label,), style.OP, "op")
+        return self._add((label,), style.OP, "op")
 
     def _words(self, node: GraphNode) -> str:
         """An op's symbol, with a number where one of its two operands is one."""
@@ -140,21 +145,12 @@ class Items:
         inputs = node.inputs
         if node.op in THROUGH or (node.op in ("stack", "cat") and len(inputs) == 1):
             return inputs[0]
-        index = re.match(r"\[(?::, *)?(-?\d+)\]", getattr(node, "detail", ""))
-        if node.op != "getitem" or index is None:
-            return None
-        inner = self.lattice.nodes[inputs[0]]
-        while inner.op in ("transpose", "permute"):
-            inner = self.lattice.nodes[inner.inputs[0]]
-        k = int(index[1])
-        if inner.op != "stack" or not -len(inner.inputs) <= k < len(inner.inputs):
-            return None
-        return inner.inputs[k]
+        return self.lattice.graph.picked(node.id)
 
     def _source(self, node: GraphNode) -> Item:
         if node.id not in self._extra:
             lines = (node.name or "input", shape_text(node.shape))
-            self._extra[node.id] = self._add(node.id, lines, style.INPUT, "io")
+            self._extra[node.id] = self._add(lines, style.INPUT, "io")
         return self._extra[node.id]
 
     def _plumbing(self, node: GraphNode) -> Item:
@@ -166,13 +162,13 @@ class Items:
         if None not in outputs and len(lanes) == 1:
             lane, role = next(iter(lanes))
             look = style.H if role == lane.out_role else style.OP
-            item = self._add(node.id, ("y", shape_text(node.shape)), look, "io y")
+            item = self._add(("y", shape_text(node.shape)), look, "io y")
             item.outputs = [o for o in outputs if o is not None]
             _mark_collection(item)
             self._extra[node.id] = item
             return item
         label = getattr(node, "detail", "") or SYMBOLS.get(node.op, node.op)
-        item = self._add(node.id, (label,), style.OP, "op")
+        item = self._add((label,), style.OP, "op")
         self._extra[node.id] = item
         for operand in node.inputs:
             self._link(item, operand)

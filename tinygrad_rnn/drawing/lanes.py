@@ -28,6 +28,7 @@ class Call(NamedTuple):
     inputs: dict[str, int]
     outputs: dict[str, int]
     nodes: tuple[int, ...]
+    times: int = 1  # how many calls this one stands for
 
 
 class Output(NamedTuple):
@@ -144,7 +145,7 @@ def lanes_of(calls: Sequence[CellCall]) -> list[Lane]:
         lane = lanes[key]
         if call.step in lane.calls:
             raise NoLatticeError
-        lane.calls[call.step] = Call(call.id, call.inputs, call.outputs, call.nodes)
+        lane.calls[call.step] = Call(call.id, call.inputs, call.outputs, call.nodes, call.times)
     for lane in lanes.values():
         names = {s for call in lane.calls.values() for s in (*call.inputs, *call.outputs)}
         lane.states = tuple(

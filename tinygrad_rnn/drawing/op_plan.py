@@ -101,7 +101,7 @@ def make_plan(
         top += JOINED * any(lane.partner is not None for lane in row.lanes)
         bases.append(base)
         buses.append(here_buses)
-    steps = sum(len(slot.steps) for slot in slots)
+    steps = sum(slot.count for slot in slots)
     titles = ", ".join(dict.fromkeys(lane.title for lane in templates))
     picture = Picture(f"{titles} ops, {plural(steps, 'step')}")
     return Plan(lattice, picture, templates, shifts, bases, buses, pill, gap, state_looks(states))

@@ -132,6 +132,7 @@ def _draw_op(plan: Plan, lane: Lane, slot: Slot, spot: Spot, node: int | None) -
         size = (spot.width, spot.height)
         picture.box(id, spot.label, x, y, *size, spot.look, "op", dashed=True, tooltip=note)
         return
+    picture.stands[id] = node
     label = "" if spot.gate else spot.label or _words(plan, node)
     cls = "gate" if spot.gate else "op"
     picture.box(id, label, x, y, spot.width, spot.height, spot.look, cls)
@@ -241,8 +242,9 @@ def _draw_fold(plan: Plan, lane: Lane, slot: Slot) -> None:
             x = right - 10 - FOLD_TAP * (len(used) - 1 - k)
             when = f"fold t{slot.first}-t{slot.last} n{counts[bus]}"
             cls = tap_class(plan.lattice, bus.parameter, when)
-            port = picture.port(f"{step}.port.{bus.parameter}", x, edge)
-            _draw_tap(plan, lane, bus, f"{step}.tap.{bus.parameter}", port, (x, edge), cls)
+            name = plan.lattice.names[bus.parameter]
+            port = picture.port(f"{step}.port.{name}", x, edge)
+            _draw_tap(plan, lane, bus, f"{step}.tap.{name}", port, (x, edge), cls)
         if used:
             least, most = min(counts[b] for b in used), max(counts[b] for b in used)
             words = plural(most, "use") if least == most else f"{least} to {most} uses"

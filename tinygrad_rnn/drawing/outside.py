@@ -48,7 +48,7 @@ def draw_before(
 
     ``fed`` are the inputs, joined by a line at height ``y``; ``states`` the initial states.
     """
-    items = Items(lattice, lattice.before, collapse=True)
+    items = Items(lattice, lattice.before, collapse=True, key="in")
     right = picture.bounds()[0] - BESIDE
     if items.all:
         _place(items.all, 0.0, {})
@@ -156,6 +156,7 @@ def _param_spots(lattice: Lattice, items: Sequence[Item]) -> dict[int, float]:
 
 
 def _draw_item(picture: Picture, item: Item) -> None:
+    picture.stands[item.id] = item.node
     picture.box(
         item.id,
         "\n".join(item.lines),
@@ -325,7 +326,7 @@ def _feed_inputs(
     tail, before = source.id, (source.x, source.y)
     for k, anchor in enumerate(group):
         here = (anchor.x, y)
-        dot = picture.dot(f"feed{source.node}.{k}", *here, style.PLAIN, 5)
+        dot = picture.dot(f"{source.id}.feed{k}", *here, style.PLAIN, 5)
         route = [before, here] if before[1] == y else [before, (before[0] + 12, y), here]
         first = orange and k == 0
         picture.line(

@@ -52,6 +52,6 @@ def param_tokens(short: str, name: str, times: int = 1) -> str:
 
 def _lines(lattice: Lattice, parameter: int) -> tuple[str, str]:
     name = lattice.names[parameter]
-    uses = plural(len(lattice.graph.uses(name)), "use")
+    uses = plural(lattice.graph.use_count(name), "use")
     shape = lattice.nodes[parameter].shape
     return name, f"{shape_text(shape)} · {uses}" if shape else uses

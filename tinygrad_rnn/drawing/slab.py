@@ -194,7 +194,7 @@ def _notes(lattice: Lattice, row: Row) -> list[str]:
 
 def _detail(lattice: Lattice, parameter: GraphNode) -> str:
     name = lattice.names[parameter.id]
-    return detail(name, parameter, len(lattice.graph.uses(name)))
+    return detail(name, parameter, lattice.graph.use_count(name))
 
 
 def _draw_chip(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from . import style
@@ -10,39 +10,54 @@ from . import style
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A column of the picture: one step, or several that are folded into one dashed box."""
+    """A column of the picture: one step, or several that are folded into one dashed box.
+
+    ``steps`` are those that were read; ``last`` is the last step, counted from 1 as pictures do, and
+    ``count`` how many there are with those that others stand for.
+    """
 
     steps: tuple[int, ...]
     folded: bool
+    last: int
+    count: int
 
     @property
     def first(self) -> int:
-        """The first step, counted from 1 as pictures do."""
+        """The first step, counted from 1."""
         return self.steps[0] + 1
 
-    @property
-    def last(self) -> int:
-        """The last step, counted from 1."""
-        return self.steps[-1] + 1
 
-
-def fold(steps: Sequence[int], limit: int, shown: Sequence[int] | None = None) -> list[Slot]:
+def fold(
+    steps: Sequence[int],
+    limit: int,
+    shown: Sequence[int] | None = None,
+    times: Mapping[int, int] | None = None,
+) -> list[Slot]:
     """Columns for ``steps``: each its own, or the first and last two and the rest in one between.
 
-    >>> [len(slot.steps) for slot in fold(range(100), 6)]
+    ``times`` says of steps how many they stand for, themselves and those after them, where that is
+    more than one.
+
+    >>> [slot.count for slot in fold(range(100), 6)]
     [1, 1, 96, 1, 1]
     """
-    ends = style.ENDS
+    ends, times = style.ENDS, times or {}
+
+    def slot(members: Sequence[int], folded: bool) -> Slot:
+        last = members[-1] + times.get(members[-1], 1)
+        return Slot(tuple(members), folded, last, sum(times.get(s, 1) for s in members))
+
     if shown is None:
-        if len(steps) <= max(limit, 2 * ends + 1):
-            return [Slot((s,), False) for s in steps]
+        if sum(times.get(s, 1) for s in steps) <= max(limit, 2 * ends + 1):
+            return [slot([s], False) for s in steps]
         keep = {*steps[:ends], *steps[-ends:]}
     else:
-        keep = {steps[s] if -len(steps) <= s < 0 else s for s in shown}
+        end = steps[-1] + times.get(steps[-1], 1)
+        keep = {s if s >= 0 else end + s for s in shown}
         if missing := sorted(keep.difference(steps)):
             raise ValueError(
                 f"steps={list(shown)}: the graph has no step {missing[0]}; "
-                f"its steps are {steps[0]} to {steps[-1]}"
+                f"its steps are {steps[0]} to {end - 1}"
             )
     slots: list[Slot] = []
     hidden: list[int] = []
@@ -51,7 +66,7 @@ def fold(steps: Sequence[int], limit: int, shown: Sequence[int] | None = None) -
             hidden.append(step)
             continue
         if hidden:
-            slots.append(Slot(tuple(hidden), True))
+            slots.append(slot(hidden, True))
             hidden = []
-        slots.append(Slot((step,), False))
-    return [*slots, Slot(tuple(hidden), True)] if hidden else slots
+        slots.append(slot([step], False))
+    return [*slots, slot(hidden, True)] if hidden else slots

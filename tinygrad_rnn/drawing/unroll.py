@@ -167,11 +167,30 @@ def unroll(graph: Graph, limit: int, steps: Sequence[int] | None = None) -> Latt
     count = max(lane.block for lane in lanes) + 1
     if count > MOST_BLOCKS:
         raise NoLatticeError
-    lattice.blocks = [
-        fold(sorted({s for lane in lanes if lane.block == b for s in lane.calls}), limit, steps)
-        for b in range(count)
-    ]
+    lattice.blocks = _columns(lanes, count, limit, steps)
     return lattice
+
+
+def _columns(
+    lanes: list[Lane], count: int, limit: int, shown: Sequence[int] | None
+) -> list[list[Slot]]:
+    """The columns of each block. Raises NoLatticeError where its lanes differ in what stands for what."""
+    times: list[dict[int, int]] = []
+    for b in range(count):
+        here: dict[int, set[int]] = {}
+        for lane in lanes:
+            for step, call in lane.calls.items() if lane.block == b else ():
+                here.setdefault(step, set()).add(call.times)
+        if any(len(found) > 1 for found in here.values()):
+            raise NoLatticeError
+        times.append({step: here[step].pop() for step in sorted(here)})
+    known = set().union(*times)
+    lost = [s for s in shown or () if s >= 0 and s not in known]
+    blocks = []
+    for steps in times:
+        mine = [s for s in shown or () if s < 0 or s in steps] or None
+        blocks.append(fold(list(steps), limit, lost or mine, steps))
+    return blocks
 
 
 def _outside(nodes: Sequence[GraphNode]) -> tuple[list[int], list[int], list[int]]:
@@ -211,7 +230,7 @@ def _count_uses(
                 if parameter.id in lane.calls[step].inputs.values():
                     continue  # a state that it starts from
                 used = lane.uses.setdefault(parameter.id, {})
-                used[step] = used.get(step, 0) + 1
+                used[step] = used.get(step, 0) + lane.calls[step].times
             elif use.node in barred:
                 raise NoLatticeError
 

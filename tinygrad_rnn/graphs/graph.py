@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, cast
 
 from ..autograd import Call, Constant, Leaf, Literal, Scope, reachable
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from ..tensors import Tensor
+    from .ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class CellCall:
     """One application of a cell at one step: the box that a picture draws.
 
     ``inputs`` maps ``"x"`` and each state's name to the node that came in, ``outputs`` each state's
-    name to the node that left; ``run`` numbers the chains that calls form through their states.
+    name to the node that left; ``run`` numbers the chains that calls form through their states. ``times``
+    is 1 but where a picture reads one call in place of many.
     """
 
     id: int
@@ -64,6 +67,7 @@ class CellCall:
     inputs: dict[str, int]
     outputs: dict[str, int]
     nodes: tuple[int, ...]
+    times: int = 1
 
 
 class Graph:
@@ -81,12 +85,66 @@ class Graph:
     """
 
     def __init__(self, *outputs: Tensor) -> None:
-        roots = [_node_of(t) for t in outputs]
-        self._raw: list[Any] = _in_order(roots)
-        self._index = {id(node): i for i, node in enumerate(self._raw)}
-        self.outputs: tuple[int, ...] = tuple(self._index[id(node)] for node in roots)
+        self._ends: list[Any] = [_node_of(t) for t in outputs]
 
     # ---- nodes
+
+    @cached_property
+    def _raw(self) -> list[Any]:
+        """Every recorded node, read when first asked for."""
+        return self._read()
+
+    def _read(self) -> list[Any]:
+        return in_order(reachable(self._ends))
+
+    @cached_property
+    def _index(self) -> dict[int, int]:
+        return {id(node): i for i, node in enumerate(self._raw)}
+
+    def _parents(self, node: Any) -> Sequence[Any]:
+        """What a node was computed from."""
+        return cast(Sequence[Any], node.parents)
+
+    def _entered(self, call: Call) -> Sequence[tuple[str, Any]]:
+        """What came into a cell's call, by role."""
+        return call.inputs
+
+    def _weight(self, call: Call) -> int:
+        """How many calls this one stands for: one, but in an excerpt."""
+        return 1
+
+    def _place_of(self, stack: Any, k: int) -> int | None:
+        """Where the k-th of what was stacked stands among the operands."""
+        count = len(self._parents(stack))
+        return k % count if -count <= k < count else None
+
+    def picked(self, i: int) -> int | None:
+        """The one operand of a stack that an indexing node takes whole; None where it takes another thing.
+
+        >>> import tinygrad_rnn as tg
+        >>> a, b = (tg.ones(2, requires_grad=True) for _ in "ab")
+        >>> graph = tg.graph(tg.stack([a, b])[-1])
+        >>> graph[graph.picked(graph.outputs[0])].name
+        'w2'
+        """
+        node = self._raw[i]
+        if node.op is None or node.op.name != "getitem":
+            return None
+        inner = self._parents(node)[0]
+        axes = tuple(range(len(inner.shape)))
+        while inner.op is not None and inner.op.name == "permute":
+            axes = tuple(inner.saved[-1][k] for k in axes)
+            inner = self._parents(inner)[0]
+        if inner.op is None or inner.op.name != "stack":
+            return None
+        k = pick_of(node, axes.index(inner.saved[-1]))
+        place = None if k is None else self._place_of(inner, k)
+        return None if place is None else self._index[id(self._parents(inner)[place])]
+
+    @cached_property
+    def outputs(self) -> tuple[int, ...]:
+        """The ids of the tensors that the graph was made of."""
+        return tuple(self._index[id(node)] for node in self._ends)
 
     def __len__(self) -> int:
         return len(self._raw)
@@ -111,7 +169,7 @@ class Graph:
             dtype=_dtype_name(node.dtype),
             path=self._paths[place.scope] if place.scope is not None else "",
             step=place.step,
-            inputs=tuple(self._index[id(parent)] for parent in node.parents),
+            inputs=tuple(self._index[id(parent)] for parent in self._parents(node)),
             call=self._call_ids.get(place.call) if place.call is not None else None,
             detail=_detail(op, node),
         )
@@ -140,7 +198,7 @@ class Graph:
     def _uses(self) -> dict[int, list[Use]]:
         uses: dict[int, list[Use]] = {i: [] for i, n in enumerate(self._raw) if isinstance(n, Leaf)}
         for i, node in enumerate(self._raw):
-            for k, parent in enumerate(node.parents):
+            for k, parent in enumerate(self._parents(node)):
                 if isinstance(parent, Leaf):
                     uses[self._index[id(parent)]].append(Use(i, k, node.place.step))
         for rows in uses.values():
@@ -154,6 +212,11 @@ class Graph:
         takes no part in the graph.
         """
         return self._uses[self._find(parameter)]
+
+    def use_count(self, parameter: Tensor | GraphNode | str) -> int:
+        """How often a Parameter is used."""
+        made_in = (self._raw[use.node].place.call for use in self._uses[self._find(parameter)])
+        return sum(1 if call is None else self._weight(call) for call in made_in)
 
     def _find(self, parameter: Tensor | GraphNode | str) -> int:
         if isinstance(parameter, GraphNode):
@@ -217,7 +280,7 @@ class Graph:
         names: dict[int, str] = {}
         taken = set(self._parameter_names.values())
         for node in self._raw:
-            for parent in node.parents:
+            for parent in self._parents(node):
                 if isinstance(parent, Leaf) and id(parent) not in names:
                     names[id(parent)] = self._leaf_name(parent, node.place.scope, taken)
         for node in self._raw:
@@ -263,7 +326,9 @@ class Graph:
         calls: list[CellCall] = []
         for k, (call, ids) in enumerate(members.items()):
             inputs = {
-                role: self._index[id(node)] for role, node in call.inputs if id(node) in self._index
+                role: self._index[id(node)]
+                for role, node in self._entered(call)
+                if id(node) in self._index
             }
             named = {self._raw[i].name: i for i in ids}
             roles = [role for role, _ in call.inputs if role != "x"]
@@ -276,7 +341,16 @@ class Graph:
             path = self._paths.get(scope, "") if scope is not None else ""
             calls.append(
                 CellCall(
-                    k, call.cell, path, call.label, call.step, run, inputs, outputs, tuple(ids)
+                    k,
+                    call.cell,
+                    path,
+                    call.label,
+                    call.step,
+                    run,
+                    inputs,
+                    outputs,
+                    tuple(ids),
+                    self._weight(call),
                 )
             )
         return calls
@@ -307,7 +381,7 @@ class Graph:
         shapes = [str(p.shape) for p in self.parameters.values()]
         wider = max(map(len, shapes), default=0)
         for name, shape in zip(names, shapes, strict=True):
-            n = len(self.uses(name))
+            n = self.use_count(name)
             lines.append(f"  {name:<{wide}}  {shape:<{wider}}   {n:,} use{'s' * (n != 1)}")
         numbers = sum(_size(p.shape) for p in self.parameters.values())
         tail = ", the same for any number of steps" if self._shared else ""
@@ -340,18 +414,44 @@ class Graph:
 
         return render(self, path, level=level, **options)
 
+    def to_html(
+        self, path: str | PathLike[str], *, level: str = "auto", ledger: Ledger | None = None
+    ) -> str:
+        """Write one offline HTML page to explore the graph in, and return its path.
+
+        Point at a Parameter and all its uses light up; move a slider through backward and every step
+        adds its part to the shared gradient; open a cell to see its ops; search, zoom, measure. The file
+        needs no network, and without JavaScript it still shows the picture. ``level`` is where it opens
+        ("cell", "op"). The gradients are those of ``ledger``, where one is given; else, where the graph
+        is of one scalar, those of that scalar, computed by the same rules. Making a page changes no
+        ``grad``. Raises ValueError where the path does not end in .html, or for the ledger of another
+        graph, FileNotFoundError for a folder that is not there.
+
+        >>> import pathlib, tempfile, tinygrad_rnn as tg
+        >>> loss = tg.nn.LSTM(4, 3)(tg.randn(4, 1, 4))[0].square().sum()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = tg.graph(loss).to_html(f"{folder}/lstm.html")
+        ...     pathlib.Path(path).read_text(encoding="utf-8").splitlines()[0]
+        '<!DOCTYPE html>'
+        """
+        from ..drawing.html import to_html
+
+        return to_html(self, path, level=level, ledger=ledger)
+
     def _repr_svg_(self) -> str:
         from ..drawing.render import to_svg
 
         return to_svg(self)
 
 
-def _in_order(roots: list[Any]) -> list[Any]:
-    """Every node behind the roots, in an order that does not depend on when the leaves were written."""
+def in_order(
+    nodes: Sequence[Any],
+    parents: Callable[[Any], Sequence[Any]] = attrgetter("parents"),
+) -> list[Any]:
+    """Nodes in an order that does not depend on when the leaves were written."""
     order: dict[int, Any] = {}
-    nodes = reachable(roots)
-    for node in sorted((n for n in nodes if n.op is not None), key=lambda n: n.number):
-        for parent in node.parents:
+    for node in sorted((n for n in nodes if n.op is not None), key=attrgetter("number")):
+        for parent in parents(node):
             if parent.op is None:
                 order.setdefault(id(parent), parent)
         order[id(node)] = node
@@ -388,6 +488,17 @@ def _taken(node: Any) -> str:
 
     index = node.saved[-1]
     return f"[{', '.join(map(word, index if isinstance(index, tuple) else (index,)))}]"
+
+
+def pick_of(node: Any, axis: int) -> int | None:
+    """The place that an indexing takes along an axis, where it takes one of them and nothing else."""
+    index = node.saved[-1]
+    parts = index if isinstance(index, tuple) else (index,)
+    whole = all(isinstance(part, slice) and part == slice(None) for part in parts[:axis])
+    if len(parts) != axis + 1 or not whole:
+        return None
+    k = parts[axis]
+    return k if isinstance(k, int) and not isinstance(k, bool) else None
 
 
 def _is_parameter(node: Any) -> bool:

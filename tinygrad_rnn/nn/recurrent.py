@@ -135,7 +135,10 @@ def checked_state(cell: Cell, carried: Any, batch: int | None, who: str) -> list
 
 @dataclass(slots=True)
 class Loop:
-    """How to run over time: where steps are counted from, in which direction, how long each sequence is."""
+    """How to run over time: where steps are counted from, in which direction, how long each sequence is.
+
+    ``only`` are the steps to run where not all of them are wanted (for a picture of a long graph).
+    """
 
     label: str = ""
     first_step: int = 0
@@ -143,6 +146,7 @@ class Loop:
     lengths: Any = None
     variational: float = 0.0
     generator: Any = None
+    only: Sequence[int] | None = None
 
 
 def run_compiled(
@@ -152,7 +156,7 @@ def run_compiled(
     stages: list[tuple[list[tuple[Module, Any, bool]], float]],
     lengths: Any,
     first_step: int,
-    recorded: Callable[[], tuple[Tensor, Any]],
+    recorded: Callable[..., tuple[Tensor, Any]],
     constants: dict[str, Any],
     joined: tuple[str, ...] = (),
 ) -> tuple[Tensor, Any]:
@@ -302,8 +306,8 @@ class Recurrent(Module):
                 starts[k] = initial_state(cell, batch)
         as_input(x)
 
-        def recorded() -> tuple[Tensor, list[Any]]:
-            return self._recorded(x, starts, time_axis, loop, constants)
+        def recorded(only: Sequence[int] | None = None) -> tuple[Tensor, list[Any]]:
+            return self._recorded(x, starts, time_axis, replace(loop, only=only), constants)
 
         ways = [
             (cell, s, k == 1) for k, (cell, s) in enumerate(zip(self.cells(), starts, strict=True))
@@ -323,7 +327,7 @@ class Recurrent(Module):
         self, x: Tensor, starts: list[Any], time_axis: int, loop: Loop, constants: dict[str, Any]
     ) -> tuple[Tensor, list[Any]]:
         """The loop op by op: the outputs, and the last state of each cell."""
-        xs = sequence(x, time_axis)
+        xs = sequence(x, time_axis, loop.only)
         outputs, last = self.run(xs, starts[0], loop, constants)
         if self.reverse is None:
             return stacked(outputs, time_axis), [last]
@@ -353,15 +357,17 @@ class Recurrent(Module):
         drop_x, drop_h = _masks(loop, xs[0], state)
         run_begins(cell, loop.first_step, steps, loop.lengths)
         outputs: list[Any] = [None] * steps
-        for t in range(steps - 1, -1, -1) if loop.backwards else range(steps):
+        times = range(steps) if loop.only is None else loop.only
+        for k in range(steps - 1, -1, -1) if loop.backwards else range(steps):
+            t = times[k]
             live = None if loop.lengths is None else loop.lengths > t
-            x = drop_x(_only(live, xs[t]))
+            x = drop_x(_only(live, xs[k]))
             entered = drop_h(state)
             output, new = apply_step(cell, x, entered, loop.first_step + t, loop.label, constants)
             if live is not None and not live.all():
                 output = _only(live, output)
                 new = _kept(live, new, state)
-            outputs[t], state = output, new
+            outputs[k], state = output, new
         return outputs, state
 
 
@@ -463,9 +469,14 @@ def as_input(x: Tensor) -> None:
         x._node.name, x._node.role = x._node.name or "x", "input"
 
 
-def sequence(x: Tensor, time_axis: int = 0) -> Sequence[Tensor]:
-    """The steps of an input."""
-    return x.unbind(time_axis)
+def sequence(x: Tensor, time_axis: int = 0, only: Sequence[int] | None = None) -> Sequence[Tensor]:
+    """The steps of an input, all or some of them."""
+    if only is None:
+        return x.unbind(time_axis)
+    if x._node is None or not x._node.needs:  # nothing is recorded of taking them
+        return [Tensor._wrap(x._data.take(t, time_axis), None) for t in only]
+    steps = x.unbind(time_axis)
+    return [steps[t] for t in only]
 
 
 def stacked(outputs: Sequence[Tensor], axis: int) -> Tensor:

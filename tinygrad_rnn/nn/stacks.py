@@ -153,8 +153,8 @@ class RecurrentLayer(Module):
             each = [(cells[k + way], starts[k + way], way == 1) for way in range(ways)]
             stages.append((each, self.dropout if k and self.training else 0.0))
 
-        def recorded() -> tuple[Tensor, Any]:
-            return self._recorded(x, starts, time_axis, lengths, first_step)
+        def recorded(only: Sequence[int] | None = None) -> tuple[Tensor, Any]:
+            return self._recorded(x, starts, time_axis, lengths, first_step, only)
 
         names = self._first.states
         return run_compiled(self, x, time_axis, stages, lengths, first_step, recorded, {}, names)
@@ -167,10 +167,16 @@ class RecurrentLayer(Module):
         return PackedSequence(y.transpose(0, 1) if turn else y, packed.lengths), last
 
     def _recorded(
-        self, x: Tensor, starts: list[Any], time_axis: int, lengths: Any, first_step: int
+        self,
+        x: Tensor,
+        starts: list[Any],
+        time_axis: int,
+        lengths: Any,
+        first_step: int,
+        only: Sequence[int] | None,
     ) -> tuple[Tensor, Any]:
         """All layers op by op: the outputs, and the last states."""
-        xs: Sequence[Tensor] = sequence(x, time_axis)
+        xs: Sequence[Tensor] = sequence(x, time_axis, only)
         ways = 2 if self.bidirectional else 1
         finals: list[Any] = []
         for k in range(self.num_layers):
@@ -179,7 +185,7 @@ class RecurrentLayer(Module):
             outputs = []
             for way in range(ways):
                 at = k * ways + way
-                loop = Loop(self._label(at), first_step, way == 1, lengths)
+                loop = Loop(self._label(at), first_step, way == 1, lengths, only=only)
                 ys, final = self._stack[at].run(xs, starts[at], loop, {})
                 outputs.append(ys)
                 finals.append(final)

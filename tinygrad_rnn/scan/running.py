@@ -53,7 +53,7 @@ class Stack:
 
     ``joined`` names the parts of the state where the last states of all cells are to be stacked, as
     PyTorch's layers return them; without it each cell's is returned in its own nesting. ``recorded``
-    gives the same outputs, op by op.
+    gives the same outputs, op by op, of all steps or of some only.
     """
 
     x: Tensor
@@ -61,7 +61,7 @@ class Stack:
     stages: list[Stage]
     lengths: Any
     first_step: int
-    recorded: Callable[[], tuple[Tensor, Any]]
+    recorded: Callable[[Sequence[int] | None], tuple[Tensor, Any]]
     joined: tuple[str, ...] = ()
     by: set[tuple[str, str]] = field(
         default_factory=set
@@ -101,7 +101,7 @@ def run(stack: Stack) -> tuple[Tensor, Any]:
             outputs.append(Tensor._wrap(array, None))
             continue
         inner = Node(_ITEM, (whole,), None, (None, k), array.shape, array.dtype, place)
-        outputs.append(Tensor._wrap(array, Folded(inner, call.unfold)))
+        outputs.append(Tensor._wrap(array, Folded(inner, call)))
     call.folded = [_nobody if t._node is None else ref(t._node) for t in outputs]
     return call.shaped(outputs)
 
@@ -301,18 +301,15 @@ class _LayerCall:
             live = [(k, f()) for k, f in enumerate(self.folded)]
             folded = {k: f for k, f in live if f is not None}
             some = next(iter(folded.values()))
-            if some.unfold is None:
+            if some.fold is None:
                 return
             mark = autograd._next_number()
-            outputs = self._record()
-            made = sorted((n for n in reachable_since(outputs, mark)), key=lambda n: n.number)
+            outputs = self._record(None)
+            made = self._numbered(outputs, mark, some)
             place = {id(outputs[k]._node): f for k, f in folded.items()}
-            whole = some.inner.parents[0]
-            start = whole.number - STRIDE + 1
-            whole.number = start
+            some.inner.parents[0].number = made[0].number - 1
             calls: set[Call] = set()
-            for k, node in enumerate(made):
-                node.number = start + 1 + k
+            for node in made:
                 if any(id(p) in place for p in node.parents):
                     node.parents = tuple([place.get(id(p), p) for p in node.parents])
                 if node.place.call is not None:
@@ -322,8 +319,62 @@ class _LayerCall:
             for k, f in folded.items():
                 f.become(outputs[k]._node)
 
-    def _record(self) -> list[Tensor]:
-        """The outputs of the recorded loop on the values of the call."""
+    # ---- some steps of it, for who needs no more
+
+    @property
+    def steps(self) -> range:
+        """The time steps that the call ran over."""
+        first = self.stack.first_step
+        return range(first, first + self.passes[0][0].steps)
+
+    @property
+    def changes(self) -> list[int]:
+        """The steps from which on another set of sequences has ended: what is recorded differs there."""
+        lengths = self.stack.lengths
+        if lengths is None or not len(lengths):
+            return []
+        return [self.stack.first_step + int(n) for n in (lengths.min(), lengths.max())]
+
+    @property
+    def before(self) -> list[Any]:
+        """The nodes that the call takes: of its input, its first states and its weights."""
+        return [node for _, _, node in self.values if node is not None]
+
+    @property
+    def sequence(self) -> Any:
+        """The folded output over time, None where nothing holds it."""
+        return self.folded[0]()
+
+    def excerpt(self, steps: Sequence[int]) -> tuple[dict[int, Any], list[Any]]:
+        """Record only ``steps``, each on the state that the one before among them leaves.
+
+        Returns the node in place of each folded output, by the output's id, and all nodes made; the
+        fold stays as it is.
+        """
+        with _lock:
+            folded = {k: f for k, f in enumerate([f() for f in self.folded]) if f is not None}
+            mark = autograd._next_number()
+            first = self.stack.first_step
+            outputs = self._record([step - first for step in steps])
+            made = self._numbered(outputs, mark, next(iter(folded.values())))
+            result = {}
+            for k, f in folded.items():
+                node: Any = outputs[k]._node
+                node.shape, node.name = f.shape, f.name or node.name
+                result[id(f)] = node
+            return result, made
+
+    def _numbered(self, outputs: list[Tensor], mark: int, some: Folded) -> list[Any]:
+        """The ops recorded since ``mark`` in their order, now numbered as if made when the call ran."""
+        made = sorted(reachable_since(outputs, mark), key=lambda n: n.number)
+        whole = some.inner.parents[0]
+        start = whole.number - STRIDE + 1
+        for k, node in enumerate(made):
+            node.number = start + 1 + k
+        return made
+
+    def _record(self, steps: Sequence[int] | None) -> list[Tensor]:
+        """The outputs of the recorded loop on the values of the call, of all steps or some of them."""
         changed = [(t, t._data, t._node) for t, data, _ in self.values if t._data is not data]
         nodes = [(t, t._node) for t, _, node in self.values if t._node is not node]
         before = now.place, now.watch, now.tracer, naming._now.records, naming._now.listeners
@@ -336,7 +387,7 @@ class _LayerCall:
             for g, drawn in self.generators:
                 g.bit_generator.state = drawn
             with enable_grad():
-                y, finals = self.stack.recorded()
+                y, finals = self.stack.recorded(steps)
         finally:
             for t, data, node in changed:
                 t._data, t._node = data, node
