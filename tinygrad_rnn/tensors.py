@@ -1045,15 +1045,22 @@ class _Data(Tensor):
     _owner: Tensor
 
     def _install(self, data: Array, by: str) -> Tensor:
-        self._owner._install(data, f"data.{by}")
+        written(self._owner, data, f"data.{by}")
         self._data = data
         return self
 
 
+def written(tensor: Tensor, data: Array, by: str) -> None:
+    """Write a tensor's ``data``, unless it was computed."""
+    if isinstance(tensor._node, Node):
+        raise RuntimeError(
+            f"{by}: only a leaf can be written, and this tensor was computed by {tensor._node.op.name}"
+        )
+    tensor._install(data, by)
+
+
 def data_of(tensor: Tensor) -> Tensor:
     """``tensor.data``."""
-    if isinstance(tensor._node, Node):
-        return tensor.detach()
     view = object.__new__(_Data)
     view._data, view._node, view._tag, view._owner = tensor._data, None, None, tensor
     return view

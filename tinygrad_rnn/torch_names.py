@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import numpy as np
 
 from .autograd import state
-from .devices import CPU, check_device, device, no_gpu
+from .devices import CPU, device, no_gpu
 from .random import generator_or_default
 
 if TYPE_CHECKING:
@@ -56,12 +56,12 @@ class TorchNames:
 
     @data.setter
     def data(self: Any, value: Any) -> None:
-        from .tensors import as_tensor
+        from .tensors import as_tensor, written
 
         new = as_tensor(value)
         if new.shape != self.shape:
             raise ValueError(f"data has shape {new.shape}, expected {self.shape}")
-        self._install(np.array(new._data, self.dtype), ".data =")
+        written(self, np.array(new._data, self.dtype), "data =")
 
     # ---- new tensors like it
 
@@ -302,4 +302,4 @@ def _whole(function: Any, *operands: Any) -> Tensor:
     return result
 
 
-__all__ = ["Sorted", "TorchNames", "check_device"]
+__all__ = ["Sorted", "TorchNames"]
