@@ -342,3 +342,62 @@ def test_data_sets_and_loaders(rng):
         TensorDataset(x, tg.ones(3))
     with pytest.raises(NotImplementedError, match="Dataset has no __getitem__"):
         Dataset()[0]
+
+
+# ---- the docs ------------------------------------------------------------------------------------------
+
+ROOMS = {
+    "torch.*, making": tg,
+    "torch.*, computing": tg,
+    "torch.*, shapes": tg,
+    "torch.*, the rest": tg,
+    "torch.nn": tg.nn,
+    "torch.nn.utils": tg.nn.utils,
+    "torch.nn.init": tg.nn.init,
+    "torch.optim": tg.optim,
+    "torch.utils.data": tg.utils.data,
+}
+
+
+def covered():
+    """The names that the guide says are covered, room by room."""
+    page = (HERE.parent / "docs" / "guides" / "from_pytorch.md").read_text(encoding="utf-8")
+    table = page.split("## What is covered")[1].split("## What differs")[0]
+    for line in table.splitlines():
+        if line.startswith("| `"):
+            _, room, names, _ = line.split("|")
+            yield room.strip().replace("`", ""), re.findall(r"`([^`]+)`", names)
+
+
+def test_every_name_that_the_guide_lists_is_there():
+    rooms = dict(covered())
+    for room, owner in ROOMS.items():
+        for name in rooms[room][0].split():
+            assert hasattr(owner, name), f"{room}: {name}"
+    for name in rooms["Tensor"][0].split():
+        assert hasattr(tg.Tensor, name), name
+    for name in rooms["torch.nn.utils"][2].split():
+        assert hasattr(tg.nn.utils.rnn, name), name
+    for name in rooms["torch.optim"][2].split():
+        assert hasattr(tg.optim.lr_scheduler, name), name
+    assert set(rooms) == set(ROOMS) | {"Tensor"}
+
+
+@pytest.mark.peers
+def test_every_name_that_the_guide_lists_is_pytorchs():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    rooms = dict(covered())
+    theirs = {room: torch for room in ROOMS if "*" in room}
+    theirs |= {
+        "torch.nn": torch.nn,
+        "torch.nn.utils": torch.nn.utils,
+        "torch.nn.init": torch.nn.init,
+    }
+    theirs |= {
+        "torch.optim": torch.optim,
+        "torch.utils.data": torch.utils.data,
+        "Tensor": torch.Tensor,
+    }
+    for room, owner in theirs.items():
+        for name in rooms[room][0].split():
+            assert hasattr(owner, name), f"{room}: {name}"

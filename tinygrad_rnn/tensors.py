@@ -987,6 +987,9 @@ class Tensor(TorchNames):
     # ---- numpy's protocols
 
     __array_priority__ = 1000
+    __pandas_priority__ = (
+        5000  # above Series and DataFrame: series * tensor is ours, with its gradient
+    )
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
         if dtype is not None and np.dtype(dtype) != self.dtype:
@@ -1121,7 +1124,7 @@ def _new_array(data: Any, dtype: Any) -> Array:
         )
     if dtype is not None:
         return array.astype(_dtype(dtype), order="C", copy=False)
-    named = isinstance(given, (np.ndarray, np.generic)) or hasattr(given, "dtype")
+    named = hasattr(given, "dtype") or hasattr(given, "dtypes")  # a data frame has several
     if not named and array.dtype.kind == "f" and not _holds_arrays(given):
         return array.astype(row.default_dtype, order="C", copy=False)
     return array.astype(_dtype(array.dtype), order="C", copy=False)
