@@ -307,21 +307,8 @@ def test_the_docs_list_every_function_and_every_other_is_an_error_that_says_what
     known = {f.__name__ for f in (*numpy_names.UFUNCS, *numpy_names.FUNCTIONS)}
     for name in known | {f.__name__ for f in (*numpy_names._COMPARISONS, *numpy_names._PLAIN)}:
         assert re.search(rf"\b{name}\b", page), name
-    t, refused = tg.ones(2, 2, requires_grad=True), 0
-    for function in (
-        np.median,
-        np.cov,
-        np.diff,
-        np.cross,
-        np.trace,
-        np.percentile,
-        np.linalg.inv,
-        np.sinh,
-        np.arctan,
-    ):
-        with pytest.raises(
-            TypeError, match=r"has no derivative here: use the tensor's own methods"
-        ):
+    t = tg.ones(2, 2, requires_grad=True)
+    others = (np.median, np.cov, np.diff, np.trace, np.linalg.inv, np.linalg.svd, np.sinh, np.arctan)
+    for function in others:
+        with pytest.raises(TypeError, match=r"has no derivative here: use the tensor's own methods"):
             function(t)
-        refused += 1
-    assert refused == len(others)
