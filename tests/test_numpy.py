@@ -308,7 +308,18 @@ def test_the_docs_list_every_function_and_every_other_is_an_error_that_says_what
     for name in known | {f.__name__ for f in (*numpy_names._COMPARISONS, *numpy_names._PLAIN)}:
         assert re.search(rf"\b{name}\b", page), name
     t = tg.ones(2, 2, requires_grad=True)
-    others = (np.median, np.cov, np.diff, np.trace, np.linalg.inv, np.linalg.svd, np.sinh, np.arctan)
+    others = (
+        np.median,
+        np.cov,
+        np.diff,
+        np.trace,
+        np.linalg.inv,
+        np.linalg.svd,
+        np.sinh,
+        np.arctan,
+    )
     for function in others:
-        with pytest.raises(TypeError, match=r"has no derivative here: use the tensor's own methods"):
+        with pytest.raises(
+            TypeError, match=r"has no derivative here: use the tensor's own methods"
+        ):
             function(t)
