@@ -543,6 +543,11 @@ def test_a_writer_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path)
     assert tg.load(path)["a"].item() == 1
 
 
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere to write a into"):
+        nn.Linear(1, 1).save(tmp_path / "nowhere" / "a")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="links need POSIX")
 def test_a_link_stays_a_link(tmp_path):
     tg.save({"a": tg.ones(1)}, tmp_path / "real")
