@@ -213,6 +213,8 @@ class Tensor:
 
         book = Ledger()
         autograd.backward(self, gradient, observer=book.note, create_graph=create_graph)
+        book.root = autograd.root_and_seed(self, gradient)
+        book.loss = self.item() if self._data.size == 1 else None
         return book
 
     def backward_steps(self, gradient: Any = None) -> Iterator[BackwardStep]:

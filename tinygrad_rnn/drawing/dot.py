@@ -12,18 +12,32 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..graphs.graph import Graph
+    from ..graphs.ledger import Ledger
 
 LEVELS = ("auto", "cell", "op")
 
 
-def to_dot(graph: Graph, level: str = "auto", *, steps: Sequence[int] | None = None) -> str:
+def to_dot(
+    graph: Graph,
+    level: str = "auto",
+    *,
+    steps: Sequence[int] | None = None,
+    backward: Ledger | None = None,
+    backward_measure: str = "projection",
+) -> str:
     """The picture of ``graph`` as DOT text.
 
     ``level`` is ``"cell"`` (a box for every application of a recurrent cell), ``"op"`` (every op) or
     ``"auto"`` (cells where the graph has any). ``steps`` are the steps to draw one by one, counted
     from 0; the others are folded. Without it a long graph is folded by itself. Raises ValueError for
     another level, for steps that the graph does not have, and for ``"cell"`` where no cell ran.
+
+    ``backward`` is the ledger of a backward pass of this graph: then its gradients are drawn, at cell
+    level. ``backward_measure`` says how the slab shows what each step adds to a Parameter's gradient:
+    ``"projection"`` (signed parts along the whole, which add up) or ``"norm"``.
     """
+    if backward is not None:
+        return write(_backward(graph, level, steps, backward, backward_measure))
     from ..graphs.excerpt import excerpt
     from .auto import auto_dot
     from .cells import draw_cells
@@ -47,6 +61,25 @@ def to_dot(graph: Graph, level: str = "auto", *, steps: Sequence[int] | None = N
         except NoLatticeError:
             continue
     return auto_dot(graph, steps=steps)
+
+
+def _backward(
+    graph: Graph, level: str, steps: Sequence[int] | None, ledger: Ledger, measure: str
+) -> Picture:
+    """The picture of a backward pass. Raises ValueError where the graph has no cells on a grid."""
+    from .backward import draw_backward
+    from .lanes import NoLatticeError
+    from .unroll import unroll
+
+    if level not in ("auto", "cell"):
+        raise ValueError(f"level={level!r}: a backward pass is drawn at level='cell' (or 'auto')")
+    try:
+        return draw_backward(unroll(graph, style.CELLS, steps), ledger, measure)
+    except NoLatticeError:
+        raise ValueError(
+            "backward=: this graph cannot be laid out as cells over time steps, and only these have a "
+            "picture of their backward pass; loss.backward_steps() and the ledger have the numbers"
+        ) from None
 
 
 def write(picture: Picture) -> str:
