@@ -51,7 +51,12 @@ def test_the_engine_on_a_page_fits_in_150_lines():
     assert 50 < len([line for line in code.splitlines() if line.strip()]) <= 150
 
 
+MADE = ("api/", "examples/")  # when the site is built; docs/check_links.py checks them there
+
+
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda p: p.stem)
 def test_links_lead_somewhere(page):
     for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
+        if link.startswith(MADE) and page.parent == DOCS:
+            continue
         assert (page.parent / link).is_file(), link
