@@ -112,7 +112,7 @@ MUTANTS = [
     Mutant("forget bias on another gate", "nn/init.py", "at = list(cell.gates).index(gate) * cell.hidden_size", "at = 0", "recurrent layers"),
     Mutant("peephole of the old state", CELLS, "o = sigmoid(o + p_o * c)", "o = sigmoid(o + p_o * state[1])", "layers"),
     Mutant("backward direction runs forward", LOOP, "if loop.backwards else range(steps)", "if False else range(steps)", "layers_parity layers"),
-    Mutant("outputs of the way back reversed", LOOP, "outputs[t], state = output, new", "outputs[t if not loop.backwards else steps - 1 - t], state = output, new", "scan"),
+    Mutant("outputs of the way back reversed", LOOP, "outputs[k], state = output, new", "outputs[k if not loop.backwards else steps - 1 - k], state = output, new", "scan"),
     Mutant("length off by one", LOOP, "else loop.lengths > t", "else loop.lengths >= t", "ragged"),
     Mutant("state runs on beyond the end", LOOP, "                new = _kept(live, new, state)\n", "", "ragged"),
     Mutant("padding is shown", LOOP, "                output = _only(live, output)\n", "", "ragged"),
