@@ -38,7 +38,7 @@ class Mutant(NamedTuple):
 ENGINE, TENSORS, CELLS = "autograd.py", "tensors.py", "nn/cells.py"
 LOOP, STACKS, MODULE = "nn/recurrent.py", "nn/stacks.py", "nn/module.py"
 CALCULUS, SUMS, SHAPES = "ops/elementwise.py", "ops/reductions.py", "ops/shapes.py"
-OPTIM, LEDGER, UTILS = "optim/optimizers.py", "graphs/ledger.py", "nn/utils.py"
+OPTIM, LEDGER, UTILS = "optim/optimizers.py", "graphs/ledger.py", "nn/utils/__init__.py"
 
 MUTANTS = [
     # ---- gradients over time
@@ -134,7 +134,7 @@ MUTANTS = [
     Mutant("Adam: bias of m", OPTIM, "(lr / (1 - b1**t))", "lr", "optim optim_extra"),
     Mutant("AdamW: decay in the gradient", OPTIM, "    decoupled = True", "    decoupled = False", "optim optim_extra"),
     Mutant("optimizer writes without a trace", OPTIM, 'p._install(value.astype(p.dtype, copy=False), f"{type(self).__name__}.step()")', "p._data = value.astype(p.dtype, copy=False)", "autograd"),
-    Mutant("mask: one step too many", UTILS, "np.arange(steps) < given[:, None]", "np.arange(steps) <= given[:, None]", "losses"),
+    Mutant("mask: one step too many", "nn/utils/rnn.py", "np.arange(steps) < given[:, None]", "np.arange(steps) <= given[:, None]", "losses"),
     Mutant("loss broadcasts", "nn/loss_functions.py", "    if x.shape != y.shape:\n        raise", "    if False:\n        raise", "losses modules"),
     Mutant("tbptt: state not cut", "nn/truncated.py", "yield Chunk(whole, detach(after),", "yield Chunk(whole, after,", "tbptt"),
 ]  # fmt: skip
