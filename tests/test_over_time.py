@@ -248,9 +248,9 @@ def test_memory_needs_one_direction_and_two_steps():
 @pytest.mark.parametrize("kind", LAYERS)
 def test_backward_steps_is_backward(kind, compiled):
     tg.manual_seed(5)
-    layer = LAYERS[kind]()
+    layer = LAYERS[kind]().double()
     layer.compiled = compiled
-    x = tg.randn(5, 3, 2, requires_grad=True)
+    x = tg.randn(5, 3, 2, dtype=np.float64, requires_grad=True)
     if kind == "variational":
         layer.eval()
     y = layer(x)[0]
@@ -265,7 +265,7 @@ def test_backward_steps_is_backward(kind, compiled):
         assert x.grad is None
     for leaf, gradient in zip(leaves, expected, strict=True):
         off = np.abs(np.array(leaf.grad) - gradient).max() / np.abs(gradient).max()
-        assert off <= (1e-6 if compiled else 0)  # op by op the same bits
+        assert off <= (1e-14 if compiled else 0)  # op by op the same bits
 
 
 def test_backward_steps_says_what_flowed_where():
