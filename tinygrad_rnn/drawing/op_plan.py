@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from . import style
 from .faces import fold_count, fold_heading
 from .lanes import Lane, NoLatticeError
+from .notes import LINE
 from .params import HEIGHT as PARAM_HEIGHT
 from .rails import BESIDE, Rails, is_joined
 from .shapes import Picture, Point
@@ -43,6 +44,7 @@ class Plan(Rails):
     pill: float
     gap: float
     looks: dict[str, Look]
+    pill_height: float = PILL_HEIGHT
     taps: dict[tuple[int, int], list[float]] = field(default_factory=dict)
 
     def left(self, lane: Lane, slot: Slot) -> float:
@@ -63,6 +65,33 @@ class Plan(Rails):
         template = self.templates[lane]
         return self.left(lane, slot) + point[0] - template.frame[0], point[1] + self.bases[lane.row]
 
+    def noted(
+        self,
+        id: str,
+        label: str,
+        node: int | None,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        look: Look,
+        cls: str,
+        *,
+        size: float = style.OP_SIZE,
+        bold: bool = False,
+        dashed: bool = False,
+    ) -> str:
+        """A box whose label stands over what there is to say of a node's values."""
+        notes = self.lattice.notes
+        if node not in notes.nodes:
+            return self.picture.box(
+                id, label, x, y, width, height, look, cls, size=size, bold=bold, dashed=dashed
+            )
+        self.picture.box(id, "", x, y, width, height, look, cls, dashed=dashed)
+        self.picture.text(f"{id}.label", label, x, y + 8, size, look.text, bold=bold)
+        notes.draw(self.picture, id, node, x, y - 8)
+        return id
+
     def frame(self, lane: Lane) -> tuple[float, float]:
         """Bottom and top of the lane's frames."""
         _, bottom, _, top = self.templates[lane].frame
@@ -79,7 +108,8 @@ def make_plan(
     last = max(slot.last for slot in slots)
     states = tuple(dict.fromkeys(s for lane in lattice.lanes for s in lane.states))
     names = [text_width(sub(s, last), style.STATE, True) + 10 for s in (*states, "x")]
-    pill = max([PILL, *names])
+    notes = lattice.notes
+    pill = max([PILL, *names, notes.width + 12 if notes else 0.0])
     gap = pill + SPACE + 1 + BESIDE * is_joined(lattice)
     shifts: dict[tuple[int, Slot], tuple[float, float]] = {}
     x = 1.0
@@ -104,7 +134,8 @@ def make_plan(
     steps = sum(slot.count for slot in slots)
     titles = ", ".join(dict.fromkeys(lane.title for lane in templates))
     picture = Picture(f"{titles} ops, {plural(steps, 'step')}")
-    return Plan(lattice, picture, templates, shifts, bases, buses, pill, gap, state_looks(states))
+    looks, tall = state_looks(states), PILL_HEIGHT + LINE * bool(notes)
+    return Plan(lattice, picture, templates, shifts, bases, buses, pill, gap, looks, tall)
 
 
 def _sides(

@@ -8,7 +8,7 @@ from . import style
 from .anchors import Anchor
 from .lanes import Lane, NoLatticeError, Output
 from .op_joined import draw_from_joined, joined_anchors, leave_point, row_top
-from .op_plan import CHANNEL, JOINED, PILL_HEIGHT, RISE, Plan, entry_height, step_id
+from .op_plan import CHANNEL, JOINED, RISE, Plan, entry_height, step_id
 from .own_output import own_anchors
 from .params import HEIGHT as PARAM_HEIGHT
 from .plumbing import PLUMBING
@@ -25,7 +25,8 @@ def draw_states_out(plan: Plan, lane: Lane, slot: Slot) -> None:
     slots = plan.slots_run(lane)
     following = slots[slots.index(slot) + 1 :][:1]
     for state in lane.states:
-        pill, y = _pill(plan, lane, state, step, x)
+        node = None if slot.folded else lane.calls[slot.steps[0]].outputs.get(state)
+        pill, y = _pill(plan, lane, state, step, x, node)
         end = (x - sign * plan.pill / 2, y)
         tail, route = _way_out(plan, lane, slot, state, end)
         plan.picture.line(
@@ -45,7 +46,8 @@ def draw_states_in(plan: Plan, lane: Lane) -> None:
     """The initial states and their rails, and the name of the row where there are several."""
     slot, (step, x), sign = plan.slots_run(lane)[0], plan.pill_before(lane), plan.sign(lane)
     for state in lane.states:
-        pill, y = _pill(plan, lane, state, step, x)
+        node = lane.start.inputs.get(state)
+        pill, y = _pill(plan, lane, state, step, x, node)
         _draw_rail_in(plan, lane, slot, state, pill, (x + sign * plan.pill / 2, y))
         start = lane.start.inputs.get(state)
         output = None if start is None else plan.lattice.origin(start).output
@@ -91,16 +93,19 @@ def draw_rail_through(plan: Plan, lane: Lane, slot: Slot, state: str) -> None:
     )
 
 
-def _pill(plan: Plan, lane: Lane, state: str, step: int, x: float) -> tuple[str, float]:
+def _pill(
+    plan: Plan, lane: Lane, state: str, step: int, x: float, node: int | None
+) -> tuple[str, float]:
     """A state between two steps, at the height at which it enters; its id and y."""
     y = entry_height(plan, lane, state)
-    id = plan.picture.box(
+    id = plan.noted(
         f"{lane.key}.{state}{step}",
         sub(state, step),
+        node,
         x,
         y,
         plan.pill,
-        PILL_HEIGHT,
+        plan.pill_height,
         plan.looks[state],
         f"state {class_name(state)} t{step}",
         size=style.STATE,
@@ -160,13 +165,14 @@ def draw_inputs(plan: Plan, lane: Lane) -> Iterator[Anchor]:
             x = plan.enters(lane, slot) - plan.sign(lane) * plan.gap / 2
         if slot.folded:
             x, y = plan.left(lane, slot) + width / 2 + 2, plan.frame(lane)[0] - 18
-        pill = plan.picture.box(
+        pill = plan.noted(
             f"{lane.key}.x{slot.first}",
             name,
+            None if slot.folded else node,
             x,
             y,
             width,
-            PILL_HEIGHT,
+            plan.pill_height,
             Look(look.stroke, look.fill, look.text),
             f"io x t{slot.first}",
             size=style.STATE,
@@ -183,7 +189,7 @@ def draw_inputs(plan: Plan, lane: Lane) -> Iterator[Anchor]:
                 continue
             _draw_from_below(plan, lane, slot, source.lane, pill, (x, y))
         elif node is not None and plan.lattice.nodes[origin.node].op not in ("input", "literal"):
-            yield Anchor(pill, x, y - PILL_HEIGHT / 2, origin.node)
+            yield Anchor(pill, x, y - plan.pill_height / 2, origin.node)
 
 
 def _draw_input_line(
@@ -200,7 +206,7 @@ def _draw_input_line(
     ways: list[tuple[str, list[Point]]] = []
     if slot.folded:
         end = (x, plan.frame(lane)[0])
-        ways.append((plan.picture.port(f"{step}.in.x", *end), [(x, y + PILL_HEIGHT / 2), end]))
+        ways.append((plan.picture.port(f"{step}.in.x", *end), [(x, y + plan.pill_height / 2), end]))
     else:
         for spot in template.takers("x"):
             route = [plan.at(lane, slot, point) for point in template.way_in("x", spot)]
@@ -226,7 +232,7 @@ def _draw_from_below(plan: Plan, lane: Lane, slot: Slot, lower: Lane, pill: str,
         tail = plan.picture.port(f"{step}.up", *start)
     else:
         start, tail = leave_point(plan, lower, slot), f"{step}.{template.states['h']}"
-    end = (at[0], at[1] - PILL_HEIGHT / 2)
+    end = (at[0], at[1] - plan.pill_height / 2)
     plan.picture.line(
         tail,
         pill,

@@ -49,6 +49,8 @@ def draw(
     level: str = "auto",
     *,
     steps: int | Sequence[int] | None = None,
+    shapes: bool = False,
+    values: bool = False,
     engine: str | None = None,
     show: bool = False,
 ) -> str:
@@ -57,9 +59,11 @@ def draw(
     ``outputs`` is a Tensor, a tuple of them, a Graph, or a recurrent layer or cell together with
     ``steps=4``: the layer then runs on zeros of batch 1, in evaluation mode, and stays as it is.
     ``path`` ends in .svg, .png, .pdf or .dot; without it an SVG goes to a new temporary folder.
-    ``level`` is ``"cell"``, ``"op"`` or ``"auto"``. For a graph, ``steps`` lists the steps (from 0) to
-    draw one by one. ``engine`` is ``"system"`` or ``"pure"``, where one of the two back ends is wanted;
-    ``show`` opens the file. Raises ValueError for an ending, level or steps that cannot be,
+    ``level`` is ``"layer"``, ``"cell"``, ``"op"``, ``"scalar"`` or ``"auto"`` (see ``to_dot``). For a graph,
+    ``steps`` lists the steps (from 0) to draw one by one. ``shapes`` and ``values`` say at the level of ops
+    what stands in each box: shape and dtype; the value of a number and its gradient, of an array its mean
+    and standard deviation. ``engine`` is ``"system"`` or ``"pure"``, where one of the two back ends is
+    wanted; ``show`` opens the file. Raises ValueError for an ending, level or steps that cannot be,
     DrawingError where Graphviz is missing or fails; an older file then stays whole.
 
     >>> import pathlib, tempfile, tinygrad_rnn as tg
@@ -71,7 +75,7 @@ def draw(
     graph, chosen = _as_graph(outputs, steps)
     if path is None:
         path = Path(tempfile.mkdtemp(prefix="tinygrad_rnn_")) / "graph.svg"
-    written = render(graph, path, level, steps=chosen, engine=engine)
+    written = render(graph, path, level, steps=chosen, shapes=shapes, values=values, engine=engine)
     if show:
         webbrowser.open(Path(written).resolve().as_uri())
     return written
@@ -83,6 +87,8 @@ def render(
     level: str = "auto",
     *,
     steps: Sequence[int] | None = None,
+    shapes: bool = False,
+    values: bool = False,
     engine: str | None = None,
 ) -> str:
     """Draw a Graph into a file whose ending says the format; return the path. See :func:`draw`."""
@@ -95,7 +101,7 @@ def render(
         )
     if not target.parent.is_dir():
         raise FileNotFoundError(f"the folder {str(target.parent)!r} does not exist")
-    text = to_dot(graph, level, steps=steps)
+    text = to_dot(graph, level, steps=steps, shapes=shapes, values=values)
     if kind == ".dot":
         content = text.encode()
     elif kind == ".svg":
@@ -111,10 +117,12 @@ def to_svg(
     level: str = "auto",
     *,
     steps: Sequence[int] | None = None,
+    shapes: bool = False,
+    values: bool = False,
     engine: str | None = None,
 ) -> str:
     """The picture of a Graph as SVG text; see :func:`draw`."""
-    return _svg(to_dot(graph, level, steps=steps), engine)
+    return _svg(to_dot(graph, level, steps=steps, shapes=shapes, values=values), engine)
 
 
 def backend(engine: str | None = None) -> str:

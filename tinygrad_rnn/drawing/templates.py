@@ -43,11 +43,12 @@ class Spot:
     side: str = ""
     label: str = ""  # what the box says, where it is more than the op's symbol
     params: tuple[int, ...] = ()  # where a box stands for several ops: the Parameters of all
+    more: float = 0.0  # room for another line
 
     @property
     def height(self) -> float:
         """Gates have two lines."""
-        return 32.0 if self.gate else 24.0
+        return (32.0 if self.gate else 24.0) + self.more
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +21,7 @@ from .lanes import (
     module_lanes,
     outputs_of,
 )
+from .notes import Notes
 from .perstep import regroup
 from .plumbing import PLUMBING, SOURCES, ironed
 from .slots import Slot, fold
@@ -61,6 +62,7 @@ class Lattice:
     consumers: dict[int, list[int]]
     before: list[int]
     after: list[int]
+    notes: Notes = field(default_factory=Notes)
 
     @property
     def lanes(self) -> Iterator[Lane]:
