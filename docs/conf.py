@@ -1,15 +1,25 @@
 """The docs site: python -m sphinx -W docs site (extra `docs`)."""
 
+import os
+from pathlib import Path
+
 from tinygrad_rnn import __version__ as release
+
+os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])  # the notebooks run this very checkout
+os.environ["TINYGRAD_RNN_BACKEND"] = "numpy"  # and print the same everywhere
 
 project = "tinygrad_rnn"
 copyright = "the tinygrad_rnn founders"
 version = release
 
-extensions = ["myst_parser"]
+extensions = ["myst_nb"]  # Markdown pages, and notebooks, which run at every build
 myst_enable_extensions = ["colon_fence"]
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_merge_streams = True
 myst_heading_anchors = 3
-source_suffix = {".md": "markdown"}
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 exclude_patterns = ["**/_build", "site"]
 nitpicky = True
 

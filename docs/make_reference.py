@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import tinygrad_rnn as tg
+from tinygrad_rnn import experiments
 
 HERE = Path(__file__).parent
 
@@ -25,7 +26,9 @@ ROOMS: list[tuple[str, str, ModuleType]] = [
     ("tg.optim", "Optimizers", tg.optim),
     ("tg.optim.lr_scheduler", "Schedules of the learning rate", tg.optim.lr_scheduler),
     ("tg.training", "Batches and the training loop", tg.training),
-    ("tg.data", "Series that ship, and baselines", tg.data),
+    ("tg.distributed", "Several processes or machines (extra `mpi`)", tg.distributed),
+    ("tg.data", "Series that ship, tasks that are generated, baselines", tg.data),
+    ("tinygrad_rnn.experiments", "The frame of the examples", experiments),
 ]
 
 

@@ -24,7 +24,12 @@ def rng():
 
 
 # In CI a skipped test is a failure unless its reason is listed here.
-SKIPS_ALLOWED_IN_CI = ("no system Graphviz here", "numba is not installed (extra fast)")
+SKIPS_ALLOWED_IN_CI = (
+    "no system Graphviz here",
+    "numba is not installed (extra fast)",
+    "mpi4py is not installed (extra mpi)",
+    "nbclient is not installed (extra docs)",
+)
 
 
 def _unlisted_skips(config):

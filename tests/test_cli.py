@@ -10,6 +10,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import cli
+from tinygrad_rnn.commands import benching
 from tinygrad_rnn.drawing import render
 
 SCRIPT = """
@@ -42,12 +43,12 @@ def script(tmp_path, monkeypatch):
     sys.modules.pop("beside", None)
 
 
-def run(*argv, capsys):
+def run(*argv, capsys, traceback=False):
     code = cli.main([str(a) for a in argv])
     out, err = capsys.readouterr()
     assert out.isascii()
     assert err.isascii()
-    assert "Traceback" not in err
+    assert ("Traceback" in err) is traceback
     return code, out, err
 
 
@@ -77,6 +78,9 @@ def test_version(capsys):
         ["demo", "--steps", "0"],
         ["demo", "--seed", "-1"],
         ["info", "--yaml"],
+        ["bench"],
+        ["bench", "pages"],
+        ["bench", "layers", "--repeats", "0"],
     ],
 )
 def test_what_is_not_understood_is_2(argv, capsys):
@@ -129,7 +133,6 @@ def test_draw_from_a_script(name, script, capsys):
         ("model.py", [], "expected SCRIPT.py:NAME"),
         ("nowhere.py:loss", [], "there is no script 'nowhere.py'"),
         ("{}:losss", [], "has no 'losss'; it has: tg, nn, SIZE, lstm"),
-        ("{}:bad", [], "failed in line 12: ZeroDivisionError: division by zero"),
         ("{}:number", [], "not int"),
         ("{}:y", ["--steps", "4"], "y is no layer"),
         ("{}:y", ["-o", "y.jpeg"], "the ending says the format"),
@@ -149,6 +152,42 @@ def test_a_script_that_does_not_parse(tmp_path, capsys):
     code, _, err = run("draw", f"{path}:x", capsys=capsys)
     assert code == 1
     assert "broken.py failed in line 1: SyntaxError" in err
+    assert "    x = (\n        ^" in err
+
+
+def test_a_scripts_own_error_shows_its_own_part_of_the_traceback(script, capsys):
+    code, _, err = run("draw", f"{script}:bad", capsys=capsys, traceback=True)
+    assert code == 1
+    assert "line 12, in bad\n    return 1 / 0" in err
+    assert "failed in line 12: ZeroDivisionError: division by zero" in err.splitlines()[-1]
+    assert "runpy" not in err
+    assert "tinygrad_rnn" not in err.replace(str(script), "")
+
+
+def test_draw_says_as_json_what_it_drew(tmp_path, capsys):
+    path = tmp_path / "layer.dot"
+    code, out, _ = run(
+        "draw", "--layer", "lstm", "--steps", 300, "-o", path, "--json", capsys=capsys
+    )
+    facts = json.loads(out)
+    assert (code, facts["file"], facts["steps"]) == (0, str(path), 300)
+    assert facts["parameters"]["lstm.weight_hh_l0"] == {"shape": [12, 3], "uses": 300}
+
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setattr(benching, "SIZES", ((3, 1, 2, 4),))
+
+
+def test_bench_layers_as_text_and_as_json(small, capsys):
+    code, out, _ = run("bench", "layers", "--repeats", 1, capsys=capsys)
+    assert code == 0
+    assert [line.split()[:5] for line in out.splitlines()[2:5]] == [
+        [kind, "3", "1", "2", "4"] for kind in ("RNN", "LSTM", "GRU")
+    ]
+    found = json.loads(run("bench", "layers", "--repeats", 1, "--json", capsys=capsys)[1])
+    assert found["backend"] in ("numpy", "numba")
+    assert all(row[k] > 0 for row in found["rows"] for k in ("compiled", "recorded", "products"))
 
 
 def test_demo_into_a_file_is_a_mistake(tmp_path, capsys):

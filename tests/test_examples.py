@@ -63,6 +63,14 @@ def test_sunspots(tmp_path):
     assert (tmp_path / "sunspots.svg").is_file()
 
 
+def test_data_parallel_alone(tmp_path):
+    pytest.importorskip("mpi4py", reason="mpi4py is not installed (extra mpi)")
+    text = run("data_parallel.py", "--epochs", "2", cwd=tmp_path)
+    assert "ranks: 1, 4641 numbers in a gradient" in text
+    assert "gradient of 1 ranks against one process: 0e+00 apart" in text
+    assert "History(3 epochs" in run("data_parallel.py", "--epochs", "3", "--resume", cwd=tmp_path)
+
+
 def test_the_example_trains_exactly_what_the_demo_trains():
     values = sunspots().between(1700, 1760).values
     x = tg.tensor(values / values.max()).reshape(-1, 1, 1)

@@ -90,7 +90,7 @@ from .tensors import (
 )
 
 if TYPE_CHECKING:
-    from . import data, training
+    from . import data, distributed, training
     from . import transforms as func
     from .anomaly import AnomalyError, detect_anomaly
     from .checking import GradcheckError, gradcheck
@@ -147,7 +147,12 @@ _LATER = {
     "DataLoader": "training",
     "fit": "training",
 }
-_MODULES = {"data": "data", "func": "transforms", "training": "training"}
+_MODULES = {
+    "data": "data",
+    "distributed": "distributed",
+    "func": "transforms",
+    "training": "training",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -191,6 +196,7 @@ __all__ = [
     "data",
     "detach",
     "detect_anomaly",
+    "distributed",
     "dot",
     "double",
     "draw",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 SCALE, LEAST = 1.3, 1.0  # pixels for a point of a picture, at most and at least
@@ -66,10 +67,32 @@ body{font-size:10.5pt}header{padding-top:0}}
 """
 
 
+@dataclass(frozen=True)
+class Cover:
+    """What stands around the blocks: the demo's own words unless given.
+
+    In ``heading`` the words between asterisks are in colour; ``{seconds}`` in ``footer`` and
+    ``{version}`` are filled in.
+    """
+
+    title: str = "One set of weights, every time step: the tinygrad_rnn demo"
+    heading: str = "One set of weights, *every time step*"
+    lead: str = (
+        "A question about LSTMs, answered by running one, training it on three centuries of sunspots, "
+        "and taking its gradient apart."
+    )
+    footer: str = (
+        "Made by `python -m tinygrad_rnn demo`, tinygrad_rnn {version}, in {seconds:.0f} seconds. "
+        "Everything on this page was computed in that run. Sunspot numbers: NOAA National Geophysical "
+        "Data Center, public domain."
+    )
+
+
 class Page:
     """Collects blocks in the order in which they come; ``html`` sets them."""
 
-    def __init__(self) -> None:
+    def __init__(self, cover: Cover | None = None) -> None:
+        self.cover = cover or Cover()
         self.results: list[tuple[str, str]] = []
         self._sections: list[list[str]] = []
 
@@ -123,29 +146,29 @@ class Page:
             f"<li><b>{inline(figure)}</b><span>{inline(words)}</span></li>"
             for figure, words in self.results
         )
+        cover = self.cover
+        heading = re.sub(r"\*(.+?)\*", r"<em>\1</em>", inline(cover.heading))
+        footer = cover.footer.format(version=version, seconds=seconds)
         body = "\n".join("\n".join([*blocks, "</section>"]) for blocks in self._sections)
         return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>One set of weights, every time step: the tinygrad_rnn demo</title>
+<title>{escape(cover.title)}</title>
 <style>{CSS}</style>
 </head>
 <body>
 <header>
 <p class="label">tinygrad_rnn</p>
-<h1>One set of weights, <em>every time step</em></h1>
-<p class="lead">A question about LSTMs, answered by running one, training it on three centuries of
-sunspots, and taking its gradient apart.</p>
+<h1>{heading}</h1>
+<p class="lead">{inline(cover.lead)}</p>
 <ul class="results">{cards}</ul>
 </header>
 <main>
 {body}
 </main>
-<footer><p>Made by <code>python -m tinygrad_rnn demo</code>, tinygrad_rnn {escape(version)},
-in {seconds:.0f} seconds. Everything on this page was computed in that run. Sunspot numbers: NOAA
-National Geophysical Data Center, public domain.</p></footer>
+<footer><p>{inline(footer)}</p></footer>
 </body>
 </html>
 """

@@ -28,10 +28,12 @@ class Report:
     Pictures are files in ``folder`` and part of the page too. Text may hold `code` in backticks.
     """
 
-    def __init__(self, folder: Path, stream: TextIO | None = None) -> None:
+    def __init__(
+        self, folder: Path, stream: TextIO | None = None, cover: page.Cover | None = None
+    ) -> None:
         self.folder = folder
         self.stream = stream
-        self._page = page.Page()
+        self._page = page.Page(cover)
         self._said_missing = False
         self._lists_pictures = False
 
@@ -47,6 +49,13 @@ class Report:
         self._print(f"ACT {number}  {title}")
         self._print("-" * WIDTH)
         self._page.section(f"act-{number}", f"Act {number}", title)
+
+    def section(self, anchor: str, title: str, label: str = "") -> None:
+        """Begin a section without a number."""
+        self._print()
+        self._print(title)
+        self._print("-" * WIDTH)
+        self._page.section(anchor, label, title)
 
     def say(self, text: str) -> None:
         """A paragraph."""

@@ -57,10 +57,19 @@ def plot_forecast(
     return figure
 
 
-def plot_history(losses: Mapping[str, ArrayLike] | ArrayLike, *, ylabel: str = "loss") -> Figure:
-    """Losses by training step, on a logarithmic axis: one series, or several by name.
+def plot_history(
+    losses: Mapping[str, ArrayLike] | ArrayLike,
+    *,
+    ylabel: str = "loss",
+    xlabel: str = "training step",
+    marks: Mapping[str, float] | None = None,
+    log: bool = True,
+    every: int = 1,
+) -> Figure:
+    """Losses by training step, on a logarithmic axis unless ``log=False``: one series, or several by name.
 
-    Returns a matplotlib Figure. Raises ImportError where matplotlib is missing.
+    ``marks`` are levels to hold them against, such as a baseline, by name; ``every`` says how many steps
+    lie between two values. Returns a matplotlib Figure. Raises ImportError where matplotlib is missing.
 
     >>> from tinygrad_rnn.drawing.plots import plot_history
     >>> len(plot_history([1.0, 0.5, 0.25]).axes)
@@ -71,13 +80,26 @@ def plot_history(losses: Mapping[str, ArrayLike] | ArrayLike, *, ylabel: str = "
     with house_style():
         for k, (name, values) in enumerate(series.items()):
             count = len(np.asarray(values))
-            axes.plot(range(1, count + 1), values, label=name, **LOOKS[k % len(LOOKS)])
-        axes.set_yscale("log")
-        axes.set_xlabel("training step")
+            steps = np.arange(1, count + 1) * every
+            axes.plot(steps, values, label=name, **LOOKS[k % len(LOOKS)])
+        for name, level in (marks or {}).items():
+            axes.axhline(level, color=style.PLAIN, linewidth=0.9, linestyle=(0, (2, 2)))
+            axes.annotate(
+                name,
+                (1, level),
+                xycoords=("axes fraction", "data"),
+                xytext=(-2, 2),
+                textcoords="offset points",
+                ha="right",
+                fontsize=8,
+            )
+        if log:
+            axes.set_yscale("log")
+        axes.set_xlabel(xlabel)
         axes.set_ylabel(ylabel)
         axes.margins(x=0.015)
         if any(series):
-            axes.legend(loc="upper right")
+            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.1)
     return figure
 
 

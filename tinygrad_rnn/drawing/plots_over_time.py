@@ -87,6 +87,41 @@ def plot_training_parts(rows: Sequence[ArrayLike]) -> Figure:
     return figure
 
 
+def plot_parts(parts: Mapping[str, Mapping[str, ArrayLike]]) -> Figure:
+    """What each time step added to a gradient, at several moments of training: a panel a Parameter.
+
+    ``parts[parameter][moment]`` is (T,), norms by time step (``ledger.norms``), drawn on a logarithmic axis
+    without what is more than twelve orders below the largest. Returns a matplotlib Figure. Raises
+    ImportError where matplotlib is missing.
+
+    >>> from tinygrad_rnn.drawing.plots_over_time import plot_parts
+    >>> norms = {"before training": [0.1, 0.2], "after training": [0.3, 0.1]}
+    >>> len(plot_parts({"W_hh": norms}).axes)
+    1
+    """
+    columns = min(2, len(parts))
+    rows = -(-len(parts) // columns)
+    figure, panels = new_figure(rows, columns, height=0.75 + 1.55 * rows)
+    with house_style():
+        for axes, (name, lines) in zip(panels, parts.items(), strict=False):
+            axes.set_title(name, color=style.ORANGE)
+            top = max(float(np.max(values, initial=0.0)) for values in lines.values())
+            for k, (moment, values) in enumerate(lines.items()):
+                norms = np.asarray(values)
+                shown = np.where(norms > top * 1e-12, norms, np.nan)
+                axes.plot(range(1, len(norms) + 1), shown, label=moment, **LOOKS[1 - k % 2])
+            if top > 0:
+                axes.set_yscale("log")
+            axes.set_xlabel("time step t")
+            axes.margins(x=0.015)
+        for axes in panels[len(parts) :]:
+            axes.set_axis_off()
+        panels[0].set_ylabel("norm of the step's part")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper left", ncols=4, borderaxespad=0.1)
+    return figure
+
+
 def plot_gates(record: GateRecord, names: Sequence[str] | None = None, sequence: int = 0) -> Figure:
     """What gates and states did over time, for one sequence of the batch: a panel a name, a row a unit.
 

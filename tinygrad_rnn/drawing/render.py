@@ -72,7 +72,7 @@ def draw(
     ...     pathlib.Path(path).read_text(encoding="utf-8").splitlines()[0]
     'digraph "LSTM, 4 steps, one set of weights" {'
     """
-    graph, chosen = _as_graph(outputs, steps)
+    graph, chosen = as_graph(outputs, steps)
     if path is None:
         path = Path(tempfile.mkdtemp(prefix="tinygrad_rnn_")) / "graph.svg"
     written = render(graph, path, level, steps=chosen, shapes=shapes, values=values, engine=engine)
@@ -136,9 +136,7 @@ def backend(engine: str | None = None) -> str:
 # ---- what to draw -----------------------------------------------------------------------------
 
 
-def _as_graph(
-    outputs: Any, steps: int | Sequence[int] | None
-) -> tuple[Graph, Sequence[int] | None]:
+def as_graph(outputs: Any, steps: int | Sequence[int] | None) -> tuple[Graph, Sequence[int] | None]:
     """The graph of anything that :func:`draw` takes, and the steps to show of it."""
     from ..graphs.graph import Graph
     from ..nn.module import Module

@@ -315,6 +315,11 @@ class Module:
             lines += [f"  ({name}): {child!r}".replace("\n", "\n  ")]
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        from ..drawing.cards import module_html
+
+        return module_html(self)
+
     def _cast(self, x: Any, like: Tensor) -> Tensor:
         """Input as a Tensor in the precision of the parameters; integers stay what they are.
 

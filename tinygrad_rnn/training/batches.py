@@ -101,22 +101,35 @@ class DataLoader:
         return whole + bool(rest and not self.drop_last)
 
     def __iter__(self) -> Iterator[Any]:
-        for rows in self._order():
-            batch: list[Tensor] = []
-            for column in self.columns:
-                if isinstance(column, list):
-                    batch.append(pad_sequence([column[i] for i in rows], self.batch_first))
-                else:
-                    batch.append(Tensor(column[rows]))
-            if self.lengths is not None:
-                own = self.lengths[rows]
-                batch.append(Tensor(own))
-                if any(isinstance(column, list) for column in self.columns[1:]):
-                    batch.append(sequence_mask(own, batch_first=self.batch_first))
-            yield tuple(batch) if len(batch) > 1 else batch[0]
+        return (self.batch(rows) for rows in self.order())
 
-    def _order(self) -> list[Array]:
-        """The rows of each batch, in the order of a new pass."""
+    def batch(self, rows: Any) -> Any:
+        """The batch of the examples with these numbers, as the loop gets it.
+
+        >>> import numpy as np, tinygrad_rnn as tg
+        >>> tg.DataLoader(np.arange(5)).batch([4, 0])
+        tensor([4, 0])
+        """
+        batch: list[Tensor] = []
+        for column in self.columns:
+            if isinstance(column, list):
+                batch.append(pad_sequence([column[i] for i in rows], self.batch_first))
+            else:
+                batch.append(Tensor(column[rows]))
+        if self.lengths is not None:
+            own = self.lengths[rows]
+            batch.append(Tensor(own))
+            if any(isinstance(column, list) for column in self.columns[1:]):
+                batch.append(sequence_mask(own, batch_first=self.batch_first))
+        return tuple(batch) if len(batch) > 1 else batch[0]
+
+    def order(self) -> list[Array]:
+        """The examples of each batch of a new pass, by their numbers; shuffled where the loader shuffles.
+
+        >>> import numpy as np, tinygrad_rnn as tg
+        >>> tg.DataLoader(np.arange(3.0), batch_size=2).order()
+        [array([0, 1]), array([2])]
+        """
         generator = generator_or_default(self.generator) if self.shuffle else None
         count, size = len(self.columns[0]), self.batch_size
         order = np.arange(count) if generator is None else generator.permutation(count)

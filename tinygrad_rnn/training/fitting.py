@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from ..autograd import no_grad
 from ..nn.module import Module
@@ -21,6 +21,10 @@ from ..tensors import Tensor, as_tensor
 from . import checkpoints
 from .baseline import Seen, constant_loss
 from .history import History, measure
+
+with warnings.catch_warnings():  # a notebook without ipywidgets gets the bar of a terminal
+    warnings.simplefilter("ignore")
+    from tqdm.auto import tqdm
 
 Loss = Callable[[Any, Any], Tensor]
 Callback = Callable[[History], Any]
@@ -41,6 +45,7 @@ def fit(
     checkpoint: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
+    world: Alone | None = None,
 ) -> History:
     """Train ``model`` for ``epochs`` passes over ``data``, and return the :class:`History`.
 
@@ -59,6 +64,9 @@ def fit(
     - ``checkpoint``: a file that is written after every epoch. With ``resume=True`` training goes on
       from it, if it is there, to the same bits that an unbroken run has: model, optimizer, schedule,
       random generators and history are restored. Nothing is pickled.
+    - ``world``: a ``tg.distributed.World()``, where ``mpiexec`` runs this on several ranks: each takes its
+      rows of every batch of ``data`` and of ``validation``, which must be DataLoaders, and gradients are
+      summed; rank 0 shows the bar and writes checkpoints. The history is the same on every rank.
     - ``progress=False`` shows no bar. The bar shows the losses beside the baseline: that of the best
       constant forecast, which is the mean of the targets for squared error and the shares of the
       classes (so that the majority class is predicted) for cross entropy.
@@ -88,21 +96,29 @@ def fit(
                 f"fit: {name} can be gone through only once: pass a list or a DataLoader"
             )
     calls = [callbacks] if callable(callbacks) else list(callbacks)
-    run = _Run(model, data, loss, optimizer, validation, clip, scheduler, patience)
+    world = Alone() if world is None else world
+    run = _Run(model, data, loss, optimizer, validation, clip, scheduler, patience, world)
     path = None if checkpoint is None else Path(checkpoint)
-    if resume and path is not None and path.exists():
-        run.restore(checkpoints.read(path), path)
+    if resume and path is not None:
+        first = world.rank == 0 and path.exists()
+        saved = world.share(checkpoints.read(path) if first else None)
+        if saved is not None:
+            run.restore(saved, path)
+    world.broadcast(model)
     mode = model.training
-    bar = _bar(data, epochs, len(run.history.rows), progress)
+    bar = _bar(data, epochs, len(run.history.rows), progress and world.rank == 0)
     try:
         while len(run.history.rows) < epochs and not run.out_of_patience:
             bar.set_description(f"epoch {len(run.history.rows) + 1}/{epochs}")
             run.epoch(bar.update)
             bar.set_postfix_str(run.history.words())
-            ended = [call(run.history) for call in calls]
+            ended = [call(run.history) is True for call in calls]
             if path is not None:
-                checkpoints.write(path, run.state())
-            if any(end is True for end in ended):
+                state = run.state()
+                if world.rank == 0:
+                    checkpoints.write(path, state)
+            world.check(model)
+            if world.share(any(ended)):
                 break
     finally:
         bar.close()
@@ -110,6 +126,40 @@ def fit(
     if run.best is not None:
         model.load_state_dict(run.best)
     return run.history
+
+
+class Alone:
+    """One process, which shares with nobody: what ``distributed.World`` is for several."""
+
+    rank, size = 0, 1
+
+    def broadcast(self, model: Module) -> None:
+        """Give every rank rank 0's values."""
+
+    def check(self, model: Module) -> None:
+        """Raise RuntimeError where ranks hold different values."""
+
+    def shard(self, loader: Any) -> Any:
+        """This rank's part of each batch."""
+        return loader
+
+    def sum_gradients(
+        self, parameters: Iterable[Tensor], loss: Any = 0.0, weight: int | None = None
+    ) -> float:
+        """Gradients and loss of the whole batch."""
+        return float(loss)
+
+    def weigh(self, weight: int) -> int:
+        """How much this rank's part of a batch counts."""
+        return weight
+
+    def share(self, value: Any) -> Any:
+        """Rank 0's value."""
+        return value
+
+    def gather(self, value: Any) -> list[Any]:
+        """Every rank's value."""
+        return [value]
 
 
 class _Run:
@@ -125,9 +175,12 @@ class _Run:
         clip: float | None,
         scheduler: LRScheduler | None,
         patience: int | None,
+        world: Alone,
     ) -> None:
-        self.model, self.data, self.loss, self.optimizer = model, data, loss, optimizer
-        self.validation, self.clip = validation, clip
+        self.model, self.loss, self.optimizer, self.world = model, loss, optimizer, world
+        self.data = world.shard(data)
+        self.validation = None if validation is None else world.shard(validation)
+        self.clip = clip
         self.scheduler, self.patience = scheduler, patience
         self.history = History()
         self.best: dict[str, Any] | None = None  # with patience: the model's state at its best
@@ -152,9 +205,12 @@ class _Run:
             if self.scheduler is not None and self.scheduler.per_batch:
                 self.scheduler.step()
             tick()
-        loss = trained.value("data")
+        loss = trained.value("data", self.world)
         validated = None if self.validation is None else self.validate(judged)
         if number == 1:
+            seen, judged = (
+                [pair for part in self.world.gather(own) for pair in part] for own in (seen, judged)
+            )
             self.history.baseline = constant_loss(self.loss, seen, judged or seen)
         row = {"epoch": number, "loss": loss, "validation": validated, "lr": lr}
         if isinstance(self.scheduler, ReduceLROnPlateau):
@@ -172,22 +228,28 @@ class _Run:
         def closure() -> Tensor:
             self.optimizer.zero_grad()
             prediction, y = self.predict(batch)
-            value = self.loss(prediction, y)
-            if not asked and not self.history.rows:
+            value, weight = self.loss(prediction, y), self.world.weigh(y.numel())
+            if not asked and not self.history.rows and weight:
                 seen.append((prediction.shape, y))
-            asked.append((float(value), y.numel()))
+            asked.append((float(value), weight))
             if not math.isfinite(float(value)) and not isinstance(self.optimizer, LBFGS):
                 raise FloatingPointError(
                     f"{where}: the loss is {float(value)}: lower the learning rate, clip gradients "
                     "(clip=1.0), or look for values in the data that are not finite"
                 )
             value.backward()
+            whole = self.world.sum_gradients(self.trained(), value, weight)
             if self.clip is not None:
                 clip_grad_norm_(self.model.parameters(), self.clip)
-            return value
+            return value if self.world.size == 1 else Tensor(whole, value.dtype)
 
         self.optimizer.step(closure)
         return asked[0]
+
+    def trained(self) -> list[Tensor]:
+        """All whose gradients count: the model's Parameters, and what else the optimizer has."""
+        groups = (p for group in self.optimizer.param_groups for p in group["params"])
+        return list({id(p): p for p in (*self.model.parameters(), *groups)}.values())
 
     def predict(self, batch: Any) -> tuple[Tensor, Tensor]:
         """The model's output and the target, without the padding where the batch has a mask."""
@@ -213,10 +275,11 @@ class _Run:
         self.model.eval()
         for batch in _batches(self.validation):
             prediction, y = self.predict(batch)
-            mean.add(float(self.loss(prediction, y)), y.numel())
-            if not self.history.rows:
+            weight = self.world.weigh(y.numel())
+            mean.add(float(self.loss(prediction, y)), weight)
+            if not self.history.rows and weight:
                 judged.append((prediction.shape, y))
-        return mean.value("validation")
+        return mean.value("validation", self.world)
 
     # ---- checkpoints
 
@@ -227,7 +290,7 @@ class _Run:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
-            "random": [g.bit_generator.state for g in self.generators()],
+            "random": self.world.gather([g.bit_generator.state for g in self.generators()]),
             "rows": self.history.rows,
             "baseline": self.history.baseline,
             "best": self.best,
@@ -244,8 +307,11 @@ class _Run:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
-        for generator, saved in zip(self.generators(), state["random"], strict=True):
-            generator.bit_generator.state = saved
+        for mine in state["random"][
+            self.world.rank : self.world.rank + 1
+        ]:  # a new rank has its own
+            for generator, saved in zip(self.generators(), mine, strict=True):
+                generator.bit_generator.state = saved
         self.history.rows, self.history.baseline = state["rows"], state["baseline"]
         self.best = state["best"]
 
@@ -276,10 +342,12 @@ class _Mean:
         self.sum += value * size
         self.size += size
 
-    def value(self, name: str) -> float:
-        if not self.size:
+    def value(self, name: str, world: Alone) -> float:
+        parts = world.gather((self.sum, self.size))
+        total, size = (sum(part) for part in zip(*parts, strict=True))
+        if not size:
             raise ValueError(f"fit: {name} has no batches, or no targets in them")
-        return self.sum / self.size
+        return float(total / size)
 
 
 def _batches(data: Any) -> Any:

@@ -59,6 +59,11 @@ class History:
         count = len(self.rows)
         return f"History({count} epoch{'s' * (count != 1)}: {self.words()})"
 
+    def _repr_html_(self) -> str:
+        from ..drawing.cards import history_html
+
+        return history_html(self)
+
 
 def measure(row: dict[str, Any]) -> float:
     """What a row is judged by: its validation loss, its loss without validation; NaN is the worst."""

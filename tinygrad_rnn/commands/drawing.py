@@ -1,0 +1,160 @@
+"""``tinygrad-rnn draw``: a layer by its name, or what a script recorded."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import runpy
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .command import Command, UserError, count, plain
+
+if TYPE_CHECKING:
+    from ..graphs import Graph
+
+
+def _arguments(p: argparse.ArgumentParser) -> None:
+    what = p.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "source",
+        nargs="?",
+        metavar="SCRIPT.py:NAME",
+        help="draw what NAME in a script is: a Tensor, a Graph, a layer (with --steps), or a function "
+        "without arguments that returns one",
+    )
+    what.add_argument("--layer", choices=sorted(_layers()), help="draw a layer of this kind")
+    p.add_argument(
+        "--steps",
+        metavar="N",
+        type=count(1),
+        help="time steps to unroll a layer over (default: 4)",
+    )
+    for size, default, words in (
+        ("--input", 4, "features of its input"),
+        ("--hidden", 3, "features of its state"),
+        ("--layers", 1, "how many, one on the other"),
+    ):
+        words = f"with --layer: {words} (default: %(default)s)"
+        p.add_argument(size, metavar="N", type=count(1), default=default, help=words)
+    p.add_argument(
+        "--level",
+        choices=["auto", "cell", "op"],
+        default="auto",
+        help="a box a cell or a box an op (default: %(default)s)",
+    )
+    p.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="where to; the ending .svg, .png, .pdf or .dot says the format (default: NAME.svg)",
+    )
+    p.add_argument(
+        "--json",
+        action="store_true",
+        help="print as JSON what was drawn: the file, the time steps, each Parameter and its uses",
+    )
+
+
+def _run(options: argparse.Namespace) -> None:
+    from ..drawing.render import DrawingError, as_graph, draw
+
+    steps = options.steps
+    if options.layer is not None:
+        kind = _layers()[options.layer]
+        subject: Any = kind(options.input, options.hidden, num_layers=options.layers)
+        name, steps = options.layer, steps or 4
+    else:
+        subject, name = _from_script(options.source)
+        steps = (steps or 4) if _is_module(subject) else None
+        if steps is None and options.steps is not None:
+            raise UserError(
+                f"--steps {options.steps}: {name} is no layer, its steps are recorded already"
+            )
+    try:
+        graph, _ = as_graph(subject, steps)
+        written = draw(graph, options.output or Path(f"{name}.svg"), options.level)
+    except (DrawingError, ValueError, TypeError) as error:
+        raise UserError(str(error)) from error
+    print(json.dumps(_facts(graph, written), indent=2) if options.json else Path(written))
+
+
+def _facts(graph: Graph, path: str) -> dict[str, Any]:
+    """What a program may want to know of a picture."""
+    return {
+        "file": str(Path(path)),
+        "nodes": len(graph),
+        "steps": len(graph.steps),
+        "parameters": {
+            name: {"shape": list(node.shape), "uses": len(graph.uses(name))}
+            for name, node in graph.parameters.items()
+        },
+    }
+
+
+def _layers() -> dict[str, Any]:
+    """Every recurrent layer that ``nn`` has, by the name that users type."""
+    from .. import nn
+    from ..nn.stacks import RecurrentLayer
+
+    found = [v for v in vars(nn).values() if isinstance(v, type) and issubclass(v, RecurrentLayer)]
+    return {kind.__name__.lower(): kind for kind in found if kind is not RecurrentLayer}
+
+
+def _is_module(subject: Any) -> bool:
+    from ..nn import Module
+
+    return isinstance(subject, Module)
+
+
+def _from_script(source: str) -> tuple[Any, str]:
+    """Run a script and take the value of a name in it; a function is called."""
+    script, colon, name = source.rpartition(":")
+    if not colon or not name.isidentifier():
+        raise UserError(f"{source!r}: expected SCRIPT.py:NAME, for example model.py:loss")
+    path = Path(script)
+    if not path.is_file():
+        raise UserError(f"there is no script {script!r}")
+    before = sys.path[:]
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        values = runpy.run_path(str(path))
+        if name not in values:
+            known = ", ".join(k for k in values if not k.startswith("_")) or "nothing"
+            raise UserError(f"{script} has no {name!r}; it has: {known}")
+        value = values[name]
+        if callable(value) and not _is_module(value):
+            value = value()
+    except (UserError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise _blame(error, path) from error
+    finally:
+        sys.path[:] = before
+    return value, name
+
+
+def _blame(error: BaseException, path: Path) -> UserError:
+    """A script's own error: its traceback from the script on, and the line in one sentence."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename != str(path):
+        trace = trace.tb_next
+    lines = [error.lineno] if isinstance(error, SyntaxError) else []
+    lines += [f.lineno for f in traceback.extract_tb(trace) if f.filename == str(path)]
+    where = f" in line {lines[-1]}" if lines else ""
+    shown = "".join(traceback.format_exception(type(error), error, trace, chain=False)).rstrip()
+    return UserError(f"{path} failed{where}: {plain(error)}", shown)
+
+
+COMMAND = Command(
+    "draw",
+    "draw a layer, or what a script recorded",
+    "Draw the unrolled graph: every Parameter once, with a tap for each use.\n\n"
+    "  tinygrad-rnn draw --layer lstm --steps 4 -o lstm.svg\n"
+    "  tinygrad-rnn draw model.py:loss -o loss.svg",
+    _arguments,
+    _run,
+)
