@@ -9,7 +9,7 @@ from .faces import fold_count, fold_heading
 from .lanes import Lane, NoLatticeError
 from .notes import LINE
 from .params import HEIGHT as PARAM_HEIGHT
-from .rails import BESIDE, Rails, is_joined
+from .rails import BESIDE, HANDOVER, Rails, handovers, is_joined
 from .shapes import Picture, Point
 from .slots import Slot
 from .style import Look, state_looks
@@ -65,6 +65,10 @@ class Plan(Rails):
         template = self.templates[lane]
         return self.left(lane, slot) + point[0] - template.frame[0], point[1] + self.bases[lane.row]
 
+    def entry(self, lane: Lane, state: str) -> float:
+        """The height at which a state comes in."""
+        return entry_height(self, lane, state)
+
     def noted(
         self,
         id: str,
@@ -116,8 +120,9 @@ def make_plan(
     for b, block in enumerate(lattice.blocks):
         here = [lane for lane in templates if lane.block == b]
         wide = max(templates[lane].frame[2] - templates[lane].frame[0] for lane in here)
+        x += HANDOVER * max(handovers(lattice, b) - 1, 0)
         for slot in block:
-            width = _fold_width(lattice, here, slot) if slot.folded else wide
+            width = _fold_width(lattice, here, templates, slot) if slot.folded else wide
             shifts[b, slot] = (x, width)
             x += width + gap
         x += gap
@@ -191,13 +196,19 @@ def _stack(
     return base, buses, base + high + height
 
 
-def _fold_width(lattice: Lattice, lanes: list[Lane], slot: Slot) -> float:
+def _fold_width(
+    lattice: Lattice, lanes: list[Lane], templates: dict[Lane, Template], slot: Slot
+) -> float:
     """Room for the words and, below the frame, the inputs beside the dashed taps."""
     taps = max(len(lattice.rows[lane.row].params) for lane in lanes)
-    inputs = text_width(span("x", slot.first, slot.last), style.STATE, True) + 10
+    more = max((templates[lane].inputs for lane in lanes), key=len)
+    named = ["x", *(role.removeprefix("x_") for role in more)]
+    inputs = sum(
+        text_width(span(name, slot.first, slot.last), style.STATE, True) + 14 for name in named
+    )
     words = text_width(fold_count(slot), style.NAME, True) + 16
     heading = text_width(fold_heading(slot), style.TITLE) + 24
-    return max(110.0, words, heading, inputs + 18 + FOLD_TAP * taps + 6)
+    return max(110.0, words, heading, inputs + 14 + FOLD_TAP * taps + 6)
 
 
 def step_id(lane: Lane, slot: Slot) -> str:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from . import style
 from .anchors import fed_states
 from .faces import fold_count, fold_heading
+from .handover import is_cut
 from .lanes import Lane, NoLatticeError
 from .legend import Item, draw_legend
 from .notes import GRADIENT
@@ -119,7 +120,7 @@ def _draw_step(plan: Plan, lane: Lane, slot: Slot, roles: dict[str, int]) -> Non
     draw_own_output(plan, lane, slot)
     for spot in template.spots:
         for tail in dict.fromkeys(spot.takes):
-            if not tail.endswith("'") and tail != "x":
+            if not tail.endswith("'") and tail != "x" and tail not in template.inputs:
                 _draw_edge(plan, lane, slot, tail, spot.role)
         params = operand_params(plan.lattice, lane, roles, spot)
         _draw_taps(plan, lane, slot, spot, roles.get(spot.role), params)
@@ -347,6 +348,8 @@ def _draw_legend(plan: Plan) -> None:
     items += [Item(state, "line", look.stroke) for state, look in plan.looks.items()]
     if any(slot.folded for slot in (s for block in plan.lattice.blocks for s in block)):
         items.append(Item("dashed: steps not drawn one by one", "dashed"))
+    if is_cut(plan):
+        items.append(Item("// cut: the state goes on, no gradient comes back", "text"))
     boxes = plan.picture.nodes
     if any("constant in this step" in str(box.attrs.get("tooltip", "")) for box in boxes):
         items.append(Item("dashed op: constant in this step, not recorded", "dashed"))

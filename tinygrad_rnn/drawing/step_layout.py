@@ -75,6 +75,7 @@ def lay_out(step: Step, gates: tuple[tuple[str, str], ...], note: float = 0.0) -
         dots=dots,
         entries={state: grid.y[f"{state}'"] for state in step.order},
         output=step.output,
+        inputs={role: grid.y[role] for role in step.inputs[1:]},
         curved=True,
     )
 

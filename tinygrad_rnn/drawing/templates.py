@@ -72,6 +72,7 @@ class Template:
         default_factory=dict
     )  # heights of states, where not their op's
     output: str = ""  # the role that makes the output, where that is no state
+    inputs: dict[str, float] = field(default_factory=dict)  # heights of inputs beside x
     curved: bool = False  # the routes run in S-curves from column to column
     backwards: bool = False  # laid out from the right to the left
 
