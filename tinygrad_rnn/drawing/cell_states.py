@@ -9,7 +9,7 @@ from .anchors import Anchor
 from .cell_plan import COLLECT_RISE, PILL_HEIGHT, Plan, cell_id
 from .handover import draw_handover
 from .lanes import Lane
-from .rails import is_joined
+from .rails import handovers, is_joined
 from .slots import Slot
 from .words import class_name, sub, text_width
 
@@ -53,7 +53,11 @@ def draw_states_in(plan: Plan, lane: Lane) -> None:
         right = plan.column(lane, plan.lattice.slots(lane)[0]).left - 6
         if is_joined(plan.lattice):
             right -= (plan.gap - plan.pill) / 2
-        x = right - text_width(row.name, style.NOTE) / 2
+        wide = text_width(row.name, style.NOTE)
+        x = right - wide / 2
+        if handovers(plan.lattice, lane.block):  # there is no room beside the cell
+            x = plan.column(lane, slot).input - 8 - wide / 2
+            top = plan.height(lane, plan.faces[lane].height + 8)
         plan.picture.text(f"{lane.key}.row", row.name, x, top, style.NOTE, style.PLAIN)
 
 

@@ -13,6 +13,7 @@ from .op_plan import CHANNEL, JOINED, RISE, Plan, entry_height, step_id
 from .own_output import own_anchors
 from .params import HEIGHT as PARAM_HEIGHT
 from .plumbing import PLUMBING
+from .rails import handovers
 from .shapes import Point
 from .slots import Slot
 from .style import Look
@@ -57,6 +58,8 @@ def draw_states_in(plan: Plan, lane: Lane) -> None:
         right = (
             plan.left(lane, plan.lattice.slots(lane)[0]) - 6 - text_width(row.name, style.NOTE) / 2
         )
+        if handovers(plan.lattice, lane.block):  # there is no room beside the step
+            right, y = right + 8 + text_width(row.name, style.NOTE), y + 20
         plan.picture.text(f"{lane.key}.row", row.name, right, y, style.NOTE, style.PLAIN)
 
 

@@ -74,6 +74,7 @@ def _templates(
     """
     templates: dict[Lane, Template] = {}
     roles: dict[tuple[Lane, Slot], dict[str, int]] = {}
+    states = tuple(dict.fromkeys(s for lane in lattice.lanes for s in lane.states))
     for lane in lattice.lanes:
         later: Step | None = None
         for slot in sorted(lattice.slots(lane), key=lambda s: s.steps[0] == lane.runs[0]):
@@ -88,7 +89,7 @@ def _templates(
                 out = own_output(lattice, lane, slot.steps[0])
                 later, found = read_step(lattice.nodes, call, lane.states, out)
                 gates = tuple(lane.gates.items())
-                matched = lay_out(later, gates, lattice.notes.width), found
+                matched = lay_out(later, gates, states, lattice.notes.width), found
             if templates.setdefault(lane, matched[0]) is not matched[0]:
                 raise NoLatticeError
             roles[lane, slot] = matched[1]
@@ -240,7 +241,8 @@ def _draw_taps(
         cls = tap_class(plan.lattice, parameter, f"t{slot.first}")
         dot = f"{step_id(lane, slot)}.tap.{spot.role}{k}"
         _draw_tap(plan, lane, bus, dot, f"{step_id(lane, slot)}.{spot.role}", (x, end), cls)
-        at = None if node is None else (node, inputs.index(parameter))
+        alone = node is not None and parameter in inputs
+        at = (node or 0, inputs.index(parameter)) if alone else None
         said = None if at is None else plan.lattice.notes.uses.get(at)
         if said is not None:
             wide = text_width(said, style.NOTE, True)

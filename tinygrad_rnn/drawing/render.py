@@ -105,7 +105,7 @@ def render(
     if kind == ".dot":
         content = text.encode()
     elif kind == ".svg":
-        content = _svg(text, engine).encode()
+        content = dot_to_svg(text, engine).encode()
     else:
         content = _run(text, kind[1:], engine)
     _replace(target, content)
@@ -122,7 +122,7 @@ def to_svg(
     engine: str | None = None,
 ) -> str:
     """The picture of a Graph as SVG text; see :func:`draw`."""
-    return _svg(to_dot(graph, level, steps=steps, shapes=shapes, values=values), engine)
+    return dot_to_svg(to_dot(graph, level, steps=steps, shapes=shapes, values=values), engine)
 
 
 def backend(engine: str | None = None) -> str:
@@ -290,8 +290,8 @@ def _run(text: str, kind: str, engine: str | None) -> bytes:
     raise DrawingError(f"{found.name} failed: {said.decode(errors='replace').strip()}") from failure
 
 
-def _svg(text: str, engine: str | None) -> str:
-    """SVG that every browser shows alike: bold as a weight, no background, no comments."""
+def dot_to_svg(text: str, engine: str | None = None) -> str:
+    """DOT text as SVG that every browser shows alike: bold as a weight, no background, no comments."""
     svg = _run(text, "svg", engine).decode()
     svg = re.sub(r'font-family="([^"]*?),? bold"', r'font-family="\1" font-weight="bold"', svg)
     svg = svg.replace('"transparent"', '"none"')

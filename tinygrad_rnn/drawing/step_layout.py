@@ -35,10 +35,13 @@ class Grid:
 
 
 @lru_cache(maxsize=64)
-def lay_out(step: Step, gates: tuple[tuple[str, str], ...], note: float = 0.0) -> Template:
+def lay_out(
+    step: Step, gates: tuple[tuple[str, str], ...], states: tuple[str, ...], note: float = 0.0
+) -> Template:
     """The Template of a step that has none; the same for every step that was recorded alike.
 
-    ``note`` is the width of the line that every box has room for beside its words.
+    ``states`` are those of the whole picture, which gives each its colour; ``note`` is the width of the
+    line that every box has room for beside its words.
     """
     words = dict(gates)
     columns = in_columns(step)
@@ -49,7 +52,7 @@ def lay_out(step: Step, gates: tuple[tuple[str, str], ...], note: float = 0.0) -
     grid = Grid(columns, ops, row, _heights(columns, row, ops, words, more), {}, {}, note)
     side = _sides(grid)
     _set_columns(grid, side, words)
-    looks = state_looks(step.order)
+    looks = state_looks(states)
     spots = tuple(_spot(grid, op, side, words, looks, step) for op in step.ops)
     top = max(grid.y[s.role] + s.height / 2 for s in spots)
     half = (HEIGHT + more) / 2

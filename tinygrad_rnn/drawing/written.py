@@ -16,7 +16,7 @@ def write(picture: Picture) -> str:
         "bb": _numbers(left, bottom, right, top),
         "bgcolor": "transparent",
         "pad": 0.08,
-        "outputorder": "edgesfirst",
+        "outputorder": picture.order,
         "tooltip": picture.title,
     }
     out = head(picture.title, graph)
