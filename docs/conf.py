@@ -1,9 +1,12 @@
 """The docs site: python -m sphinx -W docs site (extra `docs`)."""
 
 import os
+import sys
 from pathlib import Path
 
 from tinygrad_rnn import __version__ as release
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])  # the notebooks run this very checkout
 os.environ["TINYGRAD_RNN_BACKEND"] = "numpy"  # and print the same everywhere
@@ -30,3 +33,15 @@ html_theme_options = {
     "dark_css_variables": {"color-brand-primary": "#E8833A", "color-brand-content": "#E8833A"},
 }
 pygments_style = "friendly"
+
+
+def setup(app):
+    """The live page of the drawing guide, made by the project itself."""
+    app.connect("build-finished", _live_page)
+
+
+def _live_page(app, error):
+    if error is None and app.builder.format == "html":
+        from live_page import draw
+
+        draw(Path(app.outdir) / "live.html")

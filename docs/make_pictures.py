@@ -13,7 +13,7 @@ from pathlib import Path
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.drawing.misconception import misconception
-from tinygrad_rnn.drawing.render import dot_to_svg
+from tinygrad_rnn.drawing.render import svg_of
 
 Draw = Callable[[], tg.Tensor | list[tg.Tensor]]
 State = tuple[tg.Tensor, tg.Tensor]
@@ -209,7 +209,7 @@ def main() -> None:
     HERE.mkdir(exist_ok=True)
     page = ["# The pictures", "", "Recorded graphs, drawn by `python docs/make_pictures.py`.", ""]
     text = misconception(tg.graph(separate()), tg.graph(SHARED(tg.randn(4, 1, 4))[0]))
-    (HERE / "misconception.svg").write_text(dot_to_svg(text), encoding="utf-8")
+    (HERE / "misconception.svg").write_text(svg_of(text), encoding="utf-8")
     page += ["## The misconception beside the truth", ""]
     page += [
         "![A weight for each step, crossed out; one weight for all steps](misconception.svg)",

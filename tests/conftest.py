@@ -27,6 +27,7 @@ def rng():
 SKIPS_ALLOWED_IN_CI = (
     "no system Graphviz here",
     "numba is not installed (extra fast)",
+    "onnx and onnxruntime are not installed (extra onnx)",
     "mpi4py is not installed (extra mpi)",
     "nbclient is not installed (extra docs)",
 )

@@ -135,7 +135,7 @@ MUTANTS = [
     Mutant("AdamW: decay in the gradient", OPTIM, "    decoupled = True", "    decoupled = False", "optim optim_extra"),
     Mutant("optimizer writes without a trace", OPTIM, 'p._install(value.astype(p.dtype, copy=False), f"{type(self).__name__}.step()")', "p._data = value.astype(p.dtype, copy=False)", "autograd"),
     Mutant("mask: one step too many", UTILS, "np.arange(steps) < given[:, None]", "np.arange(steps) <= given[:, None]", "losses"),
-    Mutant("loss broadcasts", "nn/functional.py", "    if x.shape != y.shape:\n        raise", "    if False:\n        raise", "losses modules"),
+    Mutant("loss broadcasts", "nn/loss_functions.py", "    if x.shape != y.shape:\n        raise", "    if False:\n        raise", "losses modules"),
     Mutant("tbptt: state not cut", "nn/truncated.py", "yield Chunk(whole, detach(after),", "yield Chunk(whole, after,", "tbptt"),
 ]  # fmt: skip
 

@@ -79,7 +79,7 @@ from .functions import (
     zeros_like,
 )
 from .nn.naming import name, steps
-from .random import manual_seed
+from .random import get_rng_state, manual_seed, set_rng_state
 from .tensors import (
     Tensor,
     as_tensor,
@@ -90,12 +90,13 @@ from .tensors import (
 )
 
 if TYPE_CHECKING:
-    from . import data, distributed, training
+    from . import data, distributed, interop, training
     from . import transforms as func
     from .anomaly import AnomalyError, detect_anomaly
     from .checking import GradcheckError, gradcheck
     from .drawing.render import draw
     from .environment import info
+    from .files import FileFormatError, load, read_metadata, save
     from .graphs import Graph, Ledger
     from .recompute import checkpoint
     from .training import DataLoader, fit
@@ -146,11 +147,16 @@ _LATER = {
     "checkpoint": "recompute",
     "DataLoader": "training",
     "fit": "training",
+    "FileFormatError": "files",
+    "load": "files",
+    "read_metadata": "files",
+    "save": "files",
 }
 _MODULES = {
     "data": "data",
     "distributed": "distributed",
     "func": "transforms",
+    "interop": "interop",
     "training": "training",
 }
 
@@ -171,6 +177,7 @@ __all__ = [
     "BackwardStep",
     "CellCall",
     "DataLoader",
+    "FileFormatError",
     "GradcheckError",
     "Graph",
     "GraphNode",
@@ -217,6 +224,7 @@ __all__ = [
     "func",
     "gather",
     "get_default_dtype",
+    "get_rng_state",
     "grad",
     "gradcheck",
     "graph",
@@ -227,9 +235,11 @@ __all__ = [
     "int16",
     "int32",
     "int64",
+    "interop",
     "is_grad_enabled",
     "is_tensor",
     "linspace",
+    "load",
     "log",
     "log1p",
     "log_softmax",
@@ -256,10 +266,13 @@ __all__ = [
     "prod",
     "rand",
     "randn",
+    "read_metadata",
     "relu",
     "reshape",
     "roll",
+    "save",
     "set_default_dtype",
+    "set_rng_state",
     "short",
     "sigmoid",
     "sign",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 _default: np.random.Generator | None = None  # made when first drawn from: importing stays cheap
@@ -18,6 +20,29 @@ def manual_seed(seed: int) -> np.random.Generator:
     global _default
     _default = np.random.default_rng(seed)
     return _default
+
+
+def get_rng_state() -> dict[str, Any]:
+    """The state of the library's generator, as plain data that ``tg.save`` can hold.
+
+    >>> import tinygrad_rnn as tg
+    >>> state = tg.get_rng_state(); a = tg.randn(3)
+    >>> tg.set_rng_state(state); bool((a == tg.randn(3)).all())
+    True
+    """
+    return dict(generator_or_default(None).bit_generator.state)
+
+
+def set_rng_state(state: dict[str, Any]) -> None:
+    """Go on drawing from where ``get_rng_state`` was called. Raises ValueError for anything else.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.set_rng_state(tg.get_rng_state())
+    """
+    try:
+        generator_or_default(None).bit_generator.state = state
+    except (TypeError, ValueError, KeyError) as error:
+        raise ValueError(f"set_rng_state takes what get_rng_state returned: {error}") from None
 
 
 def generator_or_default(generator: np.random.Generator | None) -> np.random.Generator:

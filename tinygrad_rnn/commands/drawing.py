@@ -50,7 +50,8 @@ def _arguments(p: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="FILE",
-        help="where to; the ending .svg, .png, .pdf or .dot says the format (default: NAME.svg)",
+        help="where to; the ending .svg, .png, .pdf, .dot or .html (a page to explore) says the format "
+        "(default: NAME.svg)",
     )
     p.add_argument(
         "--json",
@@ -74,9 +75,10 @@ def _run(options: argparse.Namespace) -> None:
             raise UserError(
                 f"--steps {options.steps}: {name} is no layer, its steps are recorded already"
             )
+    path = options.output or Path(f"{name}.svg")
     try:
-        graph, _ = as_graph(subject, steps)
-        written = draw(graph, options.output or Path(f"{name}.svg"), options.level)
+        graph, _ = as_graph(subject, steps, loss=path.suffix.lower() == ".html")
+        written = draw(graph, path, options.level)
     except (DrawingError, ValueError, TypeError) as error:
         raise UserError(str(error)) from error
     print(json.dumps(_facts(graph, written), indent=2) if options.json else Path(written))
@@ -154,6 +156,7 @@ COMMAND = Command(
     "draw a layer, or what a script recorded",
     "Draw the unrolled graph: every Parameter once, with a tap for each use.\n\n"
     "  tinygrad-rnn draw --layer lstm --steps 4 -o lstm.svg\n"
+    "  tinygrad-rnn draw --layer lstm --steps 4 -o page.html\n"
     "  tinygrad-rnn draw model.py:loss -o loss.svg",
     _arguments,
     _run,

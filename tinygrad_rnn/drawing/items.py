@@ -32,6 +32,7 @@ class Item:
     outputs: list[Output] = field(default_factory=list)
     params: list[int] = field(default_factory=list)
     collects: bool = False
+    node: int = -1  # the last of the nodes that it stands for
     x: float = 0.0
     y: float = 0.0
 
@@ -71,6 +72,9 @@ class Items:
                     if first.get(operand) != k and not literal:
                         self._link(boxes[k], operand)
             _mark_collection(boxes[k])
+            boxes[k].node = ids[-1]
+        for i, item in self._extra.items():
+            item.node = i
 
     def item_of(self, node: int) -> Item | None:
         """The box that makes a node, through plumbing."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..graphs.elements import Elements
-from ..graphs.values import gradients_of, values_of
+from ..graphs.readback import flows_of, raw_values
 from . import style
 from .shapes import Picture
 from .words import shape_text, text_width
@@ -69,15 +69,15 @@ def notes_of(graph: Graph, shapes: bool, values: bool) -> Notes:
     if isinstance(graph, Elements):
         found, gradients, edges = graph.numbers, graph.gradients, graph.crossing
     elif values:
-        found = values_of(graph)
-        gradients, edges = gradients_of(graph)
+        found = raw_values(graph)
+        gradients, edges = flows_of(graph)
     scalar = values and all(_is_one(node.shape) for node in graph if node.op != "literal")
     lines: dict[int, tuple[str, ...]] = {}
     for node in graph:
         if node.op == "literal" or (node.shape and isinstance(node.shape[0], tuple)):
             continue
         if scalar:
-            lines[node.id] = (number(found[node.id]), number(gradients.get(node.id)))[
+            lines[node.id] = (number(found.get(node.id)), number(gradients.get(node.id)))[
                 : 2 if gradients else 1
             ]
             continue
@@ -85,7 +85,7 @@ def notes_of(graph: Graph, shapes: bool, values: bool) -> Notes:
         if shapes:
             words.append(f"{shape_text(node.shape)} {SHORT.get(node.dtype, node.dtype)}")
         if values:
-            words.append(statistics(found[node.id]))
+            words.append(statistics(found.get(node.id)))
         lines[node.id] = ("  ".join(words),)
     uses = {use: f"{_one(d):+.3f}".replace("-", "−") for use, d in edges.items()} if scalar else {}
     return Notes(lines, uses, _legend(graph, scalar, values, gradients, edges))

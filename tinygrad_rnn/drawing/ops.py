@@ -137,6 +137,7 @@ def _draw_op(plan: Plan, lane: Lane, slot: Slot, spot: Spot, node: int | None) -
         size = (spot.width, spot.height)
         picture.box(id, spot.label, x, y, *size, spot.look, "op", dashed=True, tooltip=note)
         return
+    picture.stands[id] = node
     label = "" if spot.gate else spot.label or _words(plan, node)
     cls = "gate" if spot.gate else "op"
     notes = plan.lattice.notes

@@ -156,6 +156,7 @@ def _param_spots(lattice: Lattice, items: Sequence[Item]) -> dict[int, float]:
 
 
 def _draw_item(picture: Picture, item: Item) -> None:
+    picture.stands[item.id] = item.node
     picture.box(
         item.id,
         "\n".join(item.lines),

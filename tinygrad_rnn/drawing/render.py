@@ -16,6 +16,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from . import style
 from .dot import to_dot
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from ..nn.module import Module
     from ..tensors import Tensor
 
-FORMATS = (".svg", ".png", ".pdf", ".dot")
+FORMATS = (".svg", ".png", ".pdf", ".dot", ".html")
 TIMEOUT = 60.0
 PNG_DPI = 144
 PURE = "graphviz-pure"
@@ -58,7 +60,9 @@ def draw(
 
     ``outputs`` is a Tensor, a tuple of them, a Graph, or a recurrent layer or cell together with
     ``steps=4``: the layer then runs on zeros of batch 1, in evaluation mode, and stays as it is.
-    ``path`` ends in .svg, .png, .pdf or .dot; without it an SVG goes to a new temporary folder.
+    ``path`` ends in .svg, .png, .pdf, .dot or .html (the page to explore, see
+    :meth:`tinygrad_rnn.Graph.to_html`; a layer then runs on normal numbers of a fixed seed, and the loss is
+    the sum of squares of its last output); without it an SVG goes to a new temporary folder.
     ``level`` is ``"layer"``, ``"cell"``, ``"op"``, ``"scalar"`` or ``"auto"`` (see ``to_dot``). For a graph,
     ``steps`` lists the steps (from 0) to draw one by one. ``shapes`` and ``values`` say at the level of ops
     what stands in each box: shape and dtype; the value of a number and its gradient, of an array its mean
@@ -72,7 +76,7 @@ def draw(
     ...     pathlib.Path(path).read_text(encoding="utf-8").splitlines()[0]
     'digraph "LSTM, 4 steps, one set of weights" {'
     """
-    graph, chosen = as_graph(outputs, steps)
+    graph, chosen = as_graph(outputs, steps, loss=_is_page(path))
     if path is None:
         path = Path(tempfile.mkdtemp(prefix="tinygrad_rnn_")) / "graph.svg"
     written = render(graph, path, level, steps=chosen, shapes=shapes, values=values, engine=engine)
@@ -101,14 +105,22 @@ def render(
         )
     if not target.parent.is_dir():
         raise FileNotFoundError(f"the folder {str(target.parent)!r} does not exist")
+    if _is_page(target):
+        from .html import to_html
+
+        if steps is not None:
+            raise ValueError(
+                "steps= is for pictures; in a page every step can be brought into view"
+            )
+        return to_html(graph, target, level=level, engine=engine)
     text = to_dot(graph, level, steps=steps, shapes=shapes, values=values)
     if kind == ".dot":
         content = text.encode()
     elif kind == ".svg":
-        content = dot_to_svg(text, engine).encode()
+        content = svg_of(text, engine).encode()
     else:
         content = _run(text, kind[1:], engine)
-    _replace(target, content)
+    replace_file(target, content)
     return str(target)
 
 
@@ -122,7 +134,11 @@ def to_svg(
     engine: str | None = None,
 ) -> str:
     """The picture of a Graph as SVG text; see :func:`draw`."""
-    return dot_to_svg(to_dot(graph, level, steps=steps, shapes=shapes, values=values), engine)
+    return svg_of(to_dot(graph, level, steps=steps, shapes=shapes, values=values), engine)
+
+
+def _is_page(path: str | os.PathLike[str] | None) -> bool:
+    return path is not None and Path(path).suffix.lower() == ".html"
 
 
 def backend(engine: str | None = None) -> str:
@@ -136,8 +152,13 @@ def backend(engine: str | None = None) -> str:
 # ---- what to draw -----------------------------------------------------------------------------
 
 
-def as_graph(outputs: Any, steps: int | Sequence[int] | None) -> tuple[Graph, Sequence[int] | None]:
-    """The graph of anything that :func:`draw` takes, and the steps to show of it."""
+def as_graph(
+    outputs: Any, steps: int | Sequence[int] | None, *, loss: bool = False
+) -> tuple[Graph, Sequence[int] | None]:
+    """The graph of anything that :func:`draw` takes, and the steps to show of it.
+
+    Of a layer it is the graph of its output; with ``loss`` of a loss, so that there is a backward to see.
+    """
     from ..graphs.graph import Graph
     from ..nn.module import Module
     from ..tensors import Tensor
@@ -148,7 +169,7 @@ def as_graph(outputs: Any, steps: int | Sequence[int] | None) -> tuple[Graph, Se
                 f"draw({type(outputs).__name__}(...)): say how many time steps to draw, "
                 f"e.g. steps=4 (got steps={steps!r})"
             )
-        return Graph(*_tensors(_run_layer(outputs, steps))), None
+        return Graph(*_tensors(_run_layer(outputs, steps, loss))), None
     if isinstance(steps, int):
         raise ValueError(
             f"steps={steps}: a recorded graph has its steps already; "
@@ -173,11 +194,15 @@ def _tensors(outputs: Any) -> Iterator[Any]:
         yield outputs
 
 
-def _run_layer(layer: Any, steps: int) -> Any:
-    """What a layer or cell gives for zeros of batch 1; its training state and all else stay."""
+def _run_layer(layer: Any, steps: int, loss: bool = False) -> Any:
+    """What a layer or cell gives for zeros of batch 1; its training state and all else stay.
+
+    With ``loss``, for normal numbers of a fixed seed, and of the output the sum of the last step's squares.
+    """
     from ..autograd import enable_grad
-    from ..functions import zeros
     from ..nn.cells import Cell
+    from ..nn.naming import name
+    from ..tensors import tensor
 
     size = getattr(layer, "input_size", None) or getattr(
         getattr(layer, "cell", None), "input_size", None
@@ -189,15 +214,21 @@ def _run_layer(layer: Any, steps: int) -> Any:
         )
     modes = [(module, module.training) for module in layer.modules()]
     layer.eval()
+    draw = np.random.default_rng(0).standard_normal if loss else np.zeros
+    dtype = next((p.dtype for p in layer.parameters()), None)
+    x = tensor(draw((steps, 1, size)), dtype=dtype)
     try:
         with enable_grad():
             if isinstance(layer, Cell):
                 state = None
-                for _ in range(steps):
-                    state = layer(zeros(1, size), state)
-                return state
+                for t in range(steps):
+                    state = layer(x[t], state)
+                last = next(_tensors(state))
+                return name(last.square().sum(), "loss") if loss else state
             first = getattr(layer, "batch_first", False)
-            return layer(zeros(1, steps, size) if first else zeros(steps, 1, size))[0]
+            y = layer(x.transpose(0, 1) if first else x)[0]
+            last = y[:, -1] if first else y[-1]
+            return name(last.square().sum(), "loss") if loss else y
     finally:
         for module, training in modes:
             module.training = training
@@ -290,15 +321,15 @@ def _run(text: str, kind: str, engine: str | None) -> bytes:
     raise DrawingError(f"{found.name} failed: {said.decode(errors='replace').strip()}") from failure
 
 
-def dot_to_svg(text: str, engine: str | None = None) -> str:
-    """DOT text as SVG that every browser shows alike: bold as a weight, no background, no comments."""
+def svg_of(text: str, engine: str | None = None) -> str:
+    """SVG that every browser shows alike: bold as a weight, no background, no comments."""
     svg = _run(text, "svg", engine).decode()
     svg = re.sub(r'font-family="([^"]*?),? bold"', r'font-family="\1" font-weight="bold"', svg)
     svg = svg.replace('"transparent"', '"none"')
     return re.sub(r"<!--.*?-->\n?", "", svg, flags=re.DOTALL)
 
 
-def _replace(target: Path, content: bytes) -> None:
+def replace_file(target: Path, content: bytes) -> None:
     """Write beside the target, then put it in place, so that a failure leaves an old file whole."""
     beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:

@@ -62,6 +62,7 @@ class Picture:
     frames: list[Frame] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
+    stands: dict[str, int] = field(default_factory=dict)  # the graph's node that a box stands for
 
     def frame(
         self,

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Leaf
+from ..autograd import Leaf, Literal
 from .graph import CellCall, Graph, GraphNode, Use
-from .values import apply, gradients_of, values_of
+from .readback import apply, flows_of, raw_values
 
 MOVES = frozenset(
     "broadcast cast cat chunk expand flip getitem item permute reshape split stack unbind".split()  # noqa: SIM905
@@ -38,8 +38,8 @@ class Elements(Graph):
     def __init__(self, graph: Graph) -> None:
         self._all: list[GraphNode] = []
         self._named: dict[str, GraphNode] = {}
-        known = values_of(graph)
-        grads, edges = gradients_of(graph)
+        known = raw_values(graph)
+        grads, edges = flows_of(graph)
         self.numbers: dict[int, Any] = {}
         self.gradients: dict[int, float] = {}
         self.crossing: dict[tuple[int, int], float] = {}  # where an element has one use in an op
@@ -51,12 +51,14 @@ class Elements(Graph):
             if node.op is not None and node.op.name in MOVES:
                 places[i] = _moved(node, [places[k] for k in parents])
                 continue
-            value = None if node.op is not None and node.op.several else known[i]
+            value = None if node.op is not None and node.op.several else known.get(i)
             ids = np.arange(len(self._all), len(self._all) + int(np.prod(shown.shape, dtype=int)))
             places[i] = ids.reshape(shown.shape)
             below: list[tuple[int, ...]] = [()] * len(ids)
             if node.op is not None:
-                below = _depends(node, [known[k] for k in parents], [places[k] for k in parents])
+                below = _depends(
+                    node, [known.get(k) for k in parents], [places[k] for k in parents]
+                )
             names = _names(dotted.get(i, shown.name), shown.shape)
             for k, (at, name) in enumerate(zip(ids.tolist(), names, strict=True)):
                 self._all.append(
@@ -142,14 +144,14 @@ def _moved(node: Any, places: list[Any]) -> Any:
 
 def _depends(node: Any, values: list[Any], places: list[Any]) -> list[tuple[int, ...]]:
     """For each element of a result the elements that it depends on: those whose NaN makes it NaN."""
-    operands = []
-    for value, ids in zip(values, places, strict=True):
-        number = isinstance(value, (bool, int, float))
-        operands.append(value if number else np.full(ids.shape, 0.5) if value is None else value)
+    operands = [
+        np.full(ids.shape, 0.5) if value is None else value
+        for value, ids in zip(values, places, strict=True)
+    ]
     size = int(np.prod(node.shape, dtype=int))
     below: list[list[int]] = [[] for _ in range(size)]
     for k, (value, ids) in enumerate(zip(operands, places, strict=True)):
-        if not isinstance(value, np.ndarray):
+        if isinstance(node.parents[k], Literal):
             for element in below:
                 element.append(int(np.ravel(ids)[0]))
             continue

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from ..tensors import Tensor
+    from .ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,6 +413,30 @@ class Graph:
         from ..drawing.render import render
 
         return render(self, path, level=level, **options)
+
+    def to_html(
+        self, path: str | PathLike[str], *, level: str = "auto", ledger: Ledger | None = None
+    ) -> str:
+        """Write one offline HTML page to explore the graph in, and return its path.
+
+        Point at a Parameter and all its uses light up; move a slider through backward and every step
+        adds its part to the shared gradient; open a cell to see its ops; search, zoom, measure. The file
+        needs no network, and without JavaScript it still shows the picture. ``level`` is where it opens
+        ("cell", "op"). The gradients are those of ``ledger``, where one is given; else, where the graph
+        is of one scalar, those of that scalar, computed by the same rules. Making a page changes no
+        ``grad``. Raises ValueError where the path does not end in .html, or for the ledger of another
+        graph, FileNotFoundError for a folder that is not there.
+
+        >>> import pathlib, tempfile, tinygrad_rnn as tg
+        >>> loss = tg.nn.LSTM(4, 3)(tg.randn(4, 1, 4))[0].square().sum()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = tg.graph(loss).to_html(f"{folder}/lstm.html")
+        ...     pathlib.Path(path).read_text(encoding="utf-8").splitlines()[0]
+        '<!DOCTYPE html>'
+        """
+        from ..drawing.html import to_html
+
+        return to_html(self, path, level=level, ledger=ledger)
 
     def _repr_svg_(self) -> str:
         from ..drawing.render import to_svg

@@ -1,6 +1,18 @@
 """Modules: layers, cells, the loop over time, losses, and how parameters start."""
 
 from . import functional, init, utils
+from .activations import (
+    ELU,
+    GELU,
+    LeakyReLU,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from .cells import (
     CoupledLSTMCell,
     GRUCell,
@@ -10,23 +22,16 @@ from .cells import (
     RNNCell,
 )
 from .gates import GateRecord, record_gates
-from .layers import (
-    ELU,
-    GELU,
+from .layers import Dropout, Embedding, Flatten, Identity, LayerNorm, Linear
+from .losses import (
+    BCELoss,
     BCEWithLogitsLoss,
     CrossEntropyLoss,
-    Dropout,
-    Embedding,
+    HuberLoss,
     L1Loss,
-    LayerNorm,
-    LeakyReLU,
-    Linear,
     MSELoss,
     NLLLoss,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Tanh,
+    SmoothL1Loss,
 )
 from .module import Module, ModuleList, Parameter, Sequential
 from .recurrent import Recurrent
@@ -39,20 +44,25 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "BCELoss",
     "BCEWithLogitsLoss",
     "Chunk",
     "CoupledLSTMCell",
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
+    "Flatten",
     "GRUCell",
     "GateRecord",
+    "HuberLoss",
+    "Identity",
     "L1Loss",
     "LSTMCell",
     "LayerNorm",
     "LayerNormLSTMCell",
     "LeakyReLU",
     "Linear",
+    "LogSoftmax",
     "MSELoss",
     "Module",
     "ModuleList",
@@ -65,6 +75,9 @@ __all__ = [
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SmoothL1Loss",
+    "Softmax",
+    "Softplus",
     "Tanh",
     "functional",
     "init",

@@ -8,19 +8,31 @@ from typing import Any
 import numpy as np
 
 from ..autograd import state
-from ..functions import log_softmax, relu, sigmoid, softmax, tanh, where
+from ..functions import log_softmax, relu, sigmoid, softmax, tanh
 from ..ops import elementwise as e
 from ..ops import indexing, products, shapes
 from ..random import generator_or_default
 from ..tensors import Tensor, as_tensor
+from .loss_functions import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    huber_loss,
+    l1_loss,
+    mse_loss,
+    nll_loss,
+    smooth_l1_loss,
+)
 
 __all__ = [
+    "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
     "dropout",
     "elu",
     "embedding",
     "gelu",
+    "huber_loss",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
@@ -28,10 +40,12 @@ __all__ = [
     "log_softmax",
     "mse_loss",
     "nll_loss",
+    "one_hot",
     "pad",
     "relu",
     "sigmoid",
     "silu",
+    "smooth_l1_loss",
     "softmax",
     "softplus",
     "tanh",
@@ -199,201 +213,24 @@ def layer_norm(
     return y if bias is None else y + bias
 
 
-# ---- losses ------------------------------------------------------------------------------------
+def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
+    """Integers (...) as rows (..., num_classes) of int64, 1 at the integer and 0 elsewhere.
 
-
-def _pair(who: str, input: Any, target: Any) -> tuple[Tensor, Tensor]:
-    """Prediction and target of one shape: losses never broadcast."""
-    x = as_tensor(input)
-    y = as_tensor(target)
-    if x.shape != y.shape:
-        raise ValueError(
-            f"{who}: input has shape {x.shape} and target {y.shape}; they must be equal, since "
-            "broadcasting would compare every value with every other"
-        )
-    return x, y.to(x.dtype)
-
-
-def _reduced(loss: Tensor, reduction: str) -> Tensor:
-    if reduction == "mean":
-        return loss.mean()
-    if reduction == "sum":
-        return loss.sum()
-    if reduction == "none":
-        return loss
-    raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
-
-
-def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
-    """``(x - y)**2``, reduced. Raises ValueError where the shapes differ.
+    ``num_classes=-1`` is one more than the largest. Raises TypeError for floats, ValueError for an
+    integer outside 0 to num_classes - 1.
 
     >>> import tinygrad_rnn as tg
-    >>> tg.nn.functional.mse_loss(tg.tensor([1.0, 3.0]), tg.tensor([1.0, 1.0])).item()
-    2.0
+    >>> tg.nn.functional.one_hot(tg.tensor([0, 2]))
+    tensor([[1, 0, 0],
+            [0, 0, 1]])
     """
-    x, y = _pair("mse_loss", input, target)
-    return _reduced((x - y).square(), reduction)
-
-
-def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
-    """``|x - y|``, reduced. Raises ValueError where the shapes differ.
-
-    >>> import tinygrad_rnn as tg
-    >>> tg.nn.functional.l1_loss(tg.tensor([1.0, 3.0]), tg.tensor([1.0, 1.0])).item()
-    1.0
-    """
-    x, y = _pair("l1_loss", input, target)
-    return _reduced((x - y).abs(), reduction)
-
-
-def binary_cross_entropy_with_logits(
-    input: Any,
-    target: Any,
-    weight: Any = None,
-    *,
-    reduction: str = "mean",
-    pos_weight: Any = None,
-) -> Tensor:
-    """``w (p y log(1 + exp(-x)) + (1 - y) log(1 + exp(x)))``: x are logits, y in 0 to 1.
-
-    ``weight`` w and ``pos_weight`` p, 1 unless given, broadcast to x; p > 1 makes positives count
-    more. Raises ValueError where the shapes do not fit.
-
-    >>> import tinygrad_rnn as tg
-    >>> loss = tg.nn.functional.binary_cross_entropy_with_logits(tg.zeros(2), tg.ones(2))
-    >>> round(loss.item(), 4)
-    0.6931
-    """
-    who = "binary_cross_entropy_with_logits"
-    x, y = _pair(who, input, target)
-    if pos_weight is None:
-        loss = softplus(x) - x * y
-    else:
-        loss = (1 - y) * softplus(x) + y * softplus(-x) * _factor(who, "pos_weight", pos_weight, x)
-    return _reduced(loss if weight is None else loss * _factor(who, "weight", weight, x), reduction)
-
-
-def nll_loss(
-    input: Any,
-    target: Any,
-    weight: Any = None,
-    *,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-) -> Tensor:
-    """``-w[y] x[y]``: log-probabilities (batch, classes, ...) and classes y (batch, ...), reduced.
-
-    ``weight`` w (classes,) is 1 unless given. A target that is ``ignore_index`` counts nothing; the
-    mean is over the others, ``sum(-w[y] x[y]) / sum(w[y])``. Raises ValueError where the shapes do not
-    fit or a mean is left without any target, IndexError for a class out of range.
-
-    >>> import tinygrad_rnn as tg
-    >>> tg.nn.functional.nll_loss(tg.tensor([[-1.0, -2.0]]), tg.tensor([1])).item()
-    2.0
-    """
-    return _class_loss(
-        "nll_loss", as_tensor(input), as_tensor(target), weight, ignore_index, reduction, 0.0
-    )
-
-
-def cross_entropy(
-    input: Any,
-    target: Any,
-    weight: Any = None,
-    *,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
-) -> Tensor:
-    """``-w[y] log softmax(x)[y]``: logits (batch, classes, ...) and classes y (batch, ...), reduced.
-
-    A floating target of the logits' shape is a distribution q over the classes, and the loss
-    ``-sum(w q log softmax(x))``. ``label_smoothing`` s mixes the target with the uniform distribution,
-    ``(1 - s) q + s / classes`` (Szegedy et al. 2016). ``weight``, ``ignore_index`` (of classes alone)
-    and the mean are those of ``nll_loss``, and so is what is raised; the mean over distributions
-    divides by their number.
-
-    >>> import tinygrad_rnn as tg
-    >>> loss = tg.nn.functional.cross_entropy(tg.zeros(1, 2), tg.tensor([0]))
-    >>> round(loss.item(), 4)
-    0.6931
-    """
-    x, y = as_tensor(input), as_tensor(target)
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"label_smoothing must be between 0 and 1, got {label_smoothing}")
-    axis = 1 if x.ndim > 1 else 0
-    logs = log_softmax(x, axis)
-    if not y.is_floating_point():
-        return _class_loss(
-            "cross_entropy", logs, y, weight, ignore_index, reduction, label_smoothing
-        )
-    if ignore_index >= 0:
-        raise ValueError("cross_entropy: ignore_index needs classes, and target is a distribution")
-    _, y = _pair("cross_entropy", x, y)
-    if label_smoothing:
-        y = y * (1 - label_smoothing) + label_smoothing / x.shape[axis]
-    if weight is not None:
-        y = y * _class_weights("cross_entropy", weight, x, axis)
-    return _reduced(-(logs * y).sum(axis), reduction)
-
-
-def _class_loss(
-    who: str,
-    logs: Tensor,
-    y: Tensor,
-    weight: Any,
-    ignore_index: int,
-    reduction: str,
-    smoothing: float,
-) -> Tensor:
-    """``nll_loss``, its target mixed with the uniform distribution."""
-    if y.dtype.kind not in "iu":
-        raise TypeError(f"{who}: target holds classes as integers, not {y.dtype}")
-    axis = 1 if logs.ndim > 1 else 0
-    wanted = logs.shape[:axis] + logs.shape[axis + 1 :]
-    if not logs.ndim or wanted != y.shape:
-        raise ValueError(
-            f"{who}: input has shape {logs.shape} = (batch, classes, ...), "
-            f"so target must have {wanted}, and has {y.shape}"
-        )
-    classes, kept = logs.shape[axis], y._data != ignore_index
-    found = y._data[kept]
-    if found.size and not (found.min() >= 0 and found.max() < classes):
-        raise IndexError(f"{who}: a target class is outside 0 ... {classes - 1}")
-    at = Tensor(np.where(kept, y._data, 0))
-    loss = -logs.gather(axis, at.unsqueeze(axis)).squeeze(axis)
-    spread = logs
-    counts = Tensor(kept, logs.dtype)
-    if weight is not None:
-        w = _class_weights(who, weight, logs, axis)
-        counts, spread = w.flatten()[at] * counts, logs * w
-        loss = loss * counts
-    if smoothing:
-        loss = (1 - smoothing) * loss - (smoothing / classes) * spread.sum(axis)
-    if not kept.all():
-        loss = where(kept, loss, 0.0)
-    elif weight is None:
-        return _reduced(loss, reduction)
-    if reduction != "mean":
-        return _reduced(loss, reduction)
-    total = counts.sum()
-    if not total.item():
-        raise ValueError(f"{who}: no target is left to take the mean of, or none with a weight")
-    return loss.sum() / total
-
-
-def _class_weights(who: str, weight: Any, x: Tensor, axis: int) -> Tensor:
-    """One weight a class, in the shape that multiplies logits."""
-    w, classes = as_tensor(weight), x.shape[axis]
-    if w.shape != (classes,):
-        raise ValueError(f"{who}: weight has shape {w.shape}, expected ({classes},), one a class")
-    return w.to(x.dtype).reshape((classes,) + (1,) * (x.ndim - axis - 1))
-
-
-def _factor(who: str, name: str, given: Any, x: Tensor) -> Tensor:
-    """A weight of elements, which must broadcast to the input's shape."""
-    w = as_tensor(given)
-    sides = zip(reversed(w.shape), reversed(x.shape), strict=False)
-    if w.ndim > x.ndim or any(a not in (1, b) for a, b in sides):
-        raise ValueError(f"{who}: {name} has shape {w.shape}, which does not stretch to {x.shape}")
-    return w.to(x.dtype)
+    index = as_tensor(tensor)._data
+    if index.dtype.kind not in "iu":
+        raise TypeError(f"one_hot takes integers, not {index.dtype}")
+    if num_classes == -1:
+        if not index.size:
+            raise ValueError("one_hot: of no integers, num_classes must be given")
+        num_classes = int(index.max()) + 1
+    if index.size and not (index.min() >= 0 and index.max() < num_classes):
+        raise ValueError(f"one_hot: a class is outside 0 ... {num_classes - 1}")
+    return Tensor((index[..., None] == np.arange(num_classes)).astype(np.int64))

@@ -1,4 +1,4 @@
-"""Layers without time, and losses and activations as modules."""
+"""Layers without time."""
 
 from __future__ import annotations
 
@@ -165,240 +165,35 @@ class LayerNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}"
 
 
-class Tanh(Module):
-    """``tanh(x)``.
+class Identity(Module):
+    """``x``: what stands where a layer is left out.
 
     >>> import tinygrad_rnn as tg
-    >>> tg.nn.Tanh()(tg.zeros(1))
-    tensor([0.])
+    >>> tg.nn.Identity()(tg.ones(2))
+    tensor([1., 1.])
     """
 
     def forward(self, input: Any) -> Tensor:
-        """Any shape in, the same out."""
-        return f.tanh(input)
+        """Anything in, the same out."""
+        return as_tensor(input)
 
 
-class Sigmoid(Module):
-    """``1 / (1 + exp(-x))``.
-
-    >>> import tinygrad_rnn as tg
-    >>> tg.nn.Sigmoid()(tg.zeros(1))
-    tensor([0.5])
-    """
-
-    def forward(self, input: Any) -> Tensor:
-        """Any shape in, the same out."""
-        return f.sigmoid(input)
-
-
-class ReLU(Module):
-    """``max(x, 0)``.
+class Flatten(Module):
+    """The axes from ``start_dim`` to ``end_dim`` as one; see ``Tensor.flatten``.
 
     >>> import tinygrad_rnn as tg
-    >>> tg.nn.ReLU()(tg.tensor([-1.0, 2.0]))
-    tensor([0., 2.])
+    >>> tg.nn.Flatten()(tg.ones(2, 3, 4)).shape
+    (2, 12)
     """
 
-    def forward(self, input: Any) -> Tensor:
-        """Any shape in, the same out."""
-        return f.relu(input)
-
-
-class LeakyReLU(Module):
-    """``x`` where x > 0, ``negative_slope x`` elsewhere; see ``nn.functional.leaky_relu``.
-
-    >>> import tinygrad_rnn as tg
-    >>> tg.nn.LeakyReLU(0.5)(tg.tensor([-1.0, 2.0]))
-    tensor([-0.5,  2. ])
-    """
-
-    def __init__(self, negative_slope: float = 0.01) -> None:
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
-        self.negative_slope = negative_slope
+        self.start_dim, self.end_dim = start_dim, end_dim
 
     def forward(self, input: Any) -> Tensor:
-        """Any shape in, the same out."""
-        return f.leaky_relu(input, self.negative_slope)
+        """(batch, ...) in, (batch, features) out, unless told otherwise."""
+        return as_tensor(input).flatten(self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
-        """The slope."""
-        return f"negative_slope={self.negative_slope}"
-
-
-class ELU(Module):
-    """``x`` where x > 0, ``alpha (exp(x) - 1)`` elsewhere; see ``nn.functional.elu``.
-
-    >>> import tinygrad_rnn as tg
-    >>> tg.nn.ELU()(tg.tensor([0.0, 2.0]))
-    tensor([0., 2.])
-    """
-
-    def __init__(self, alpha: float = 1.0) -> None:
-        super().__init__()
-        self.alpha = alpha
-
-    def forward(self, input: Any) -> Tensor:
-        """Any shape in, the same out."""
-        return f.elu(input, self.alpha)
-
-    def extra_repr(self) -> str:
-        """The scale."""
-        return f"alpha={self.alpha}"
-
-
-class GELU(Module):
-    """``x P(Z < x)`` for Z of N(0, 1), exact or by tanh; see ``nn.functional.gelu``.
-
-    >>> import tinygrad_rnn as tg
-    >>> tg.nn.GELU()(tg.tensor([-1.0, 1.0]))
-    tensor([-0.1587,  0.8413])
-    """
-
-    def __init__(self, approximate: str = "none") -> None:
-        super().__init__()
-        if approximate not in ("none", "tanh"):
-            raise ValueError(f"GELU: approximate must be 'none' or 'tanh', got {approximate!r}")
-        self.approximate = approximate
-
-    def forward(self, input: Any) -> Tensor:
-        """Any shape in, the same out."""
-        return f.gelu(input, self.approximate)
-
-    def extra_repr(self) -> str:
-        """The way it is computed."""
-        return f"approximate={self.approximate!r}"
-
-
-class SiLU(Module):
-    """``x sigmoid(x)``; see ``nn.functional.silu``.
-
-    >>> import tinygrad_rnn as tg
-    >>> tg.nn.SiLU()(tg.tensor([0.0, 1.0]))
-    tensor([0.    , 0.7311])
-    """
-
-    def forward(self, input: Any) -> Tensor:
-        """Any shape in, the same out."""
-        return f.silu(input)
-
-
-class _Loss(Module):
-    """A loss of an input and a target, reduced by "mean", "sum" or "none"."""
-
-    def __init__(self, reduction: str = "mean") -> None:
-        super().__init__()
-        if reduction not in ("mean", "sum", "none"):
-            raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
-        self.reduction = reduction
-
-
-class MSELoss(_Loss):
-    """``mean((x - y)**2)``; see ``nn.functional.mse_loss``.
-
-    >>> import tinygrad_rnn as tg
-    >>> tg.nn.MSELoss()(tg.zeros(2), tg.ones(2)).item()
-    1.0
-    """
-
-    def forward(self, input: Any, target: Any) -> Tensor:
-        """Two tensors of one shape in, the loss out."""
-        return f.mse_loss(input, target, self.reduction)
-
-
-class L1Loss(_Loss):
-    """``mean(|x - y|)``; see ``nn.functional.l1_loss``.
-
-    >>> import tinygrad_rnn as tg
-    >>> tg.nn.L1Loss()(tg.zeros(2), tg.ones(2)).item()
-    1.0
-    """
-
-    def forward(self, input: Any, target: Any) -> Tensor:
-        """Two tensors of one shape in, the loss out."""
-        return f.l1_loss(input, target, self.reduction)
-
-
-class _ClassLoss(_Loss):
-    """A loss of classes, each with a weight, one of them perhaps ignored."""
-
-    weight: Tensor | None
-
-    def __init__(
-        self, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean"
-    ) -> None:
-        super().__init__(reduction)
-        self.register_buffer("weight", None if weight is None else as_tensor(weight))
-        self.ignore_index = ignore_index
-
-
-class CrossEntropyLoss(_ClassLoss):
-    """``-w[y] log softmax(x)[y]``; see ``nn.functional.cross_entropy``.
-
-    >>> import tinygrad_rnn as tg
-    >>> round(tg.nn.CrossEntropyLoss()(tg.zeros(1, 2), tg.tensor([0])).item(), 4)
-    0.6931
-    """
-
-    def __init__(
-        self,
-        weight: Any = None,
-        *,
-        ignore_index: int = -100,
-        reduction: str = "mean",
-        label_smoothing: float = 0.0,
-    ) -> None:
-        super().__init__(weight, ignore_index=ignore_index, reduction=reduction)
-        if not 0 <= label_smoothing <= 1:
-            raise ValueError(f"label_smoothing must be between 0 and 1, got {label_smoothing}")
-        self.label_smoothing = label_smoothing
-
-    def forward(self, input: Any, target: Any) -> Tensor:
-        """Logits and classes in, the loss out."""
-        return f.cross_entropy(
-            input,
-            target,
-            self.weight,
-            ignore_index=self.ignore_index,
-            reduction=self.reduction,
-            label_smoothing=self.label_smoothing,
-        )
-
-
-class NLLLoss(_ClassLoss):
-    """``-w[y] x[y]``; see ``nn.functional.nll_loss``.
-
-    >>> import tinygrad_rnn as tg
-    >>> tg.nn.NLLLoss()(tg.tensor([[-1.0, -2.0]]), tg.tensor([0])).item()
-    1.0
-    """
-
-    def forward(self, input: Any, target: Any) -> Tensor:
-        """Log-probabilities and classes in, the loss out."""
-        return f.nll_loss(
-            input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction
-        )
-
-
-class BCEWithLogitsLoss(_Loss):
-    """``log(1 + exp(x)) - x y``; see ``nn.functional.binary_cross_entropy_with_logits``.
-
-    >>> import tinygrad_rnn as tg
-    >>> round(tg.nn.BCEWithLogitsLoss()(tg.zeros(1), tg.ones(1)).item(), 4)
-    0.6931
-    """
-
-    weight: Tensor | None
-    pos_weight: Tensor | None
-
-    def __init__(
-        self, weight: Any = None, *, reduction: str = "mean", pos_weight: Any = None
-    ) -> None:
-        super().__init__(reduction)
-        for name, value in (("weight", weight), ("pos_weight", pos_weight)):
-            self.register_buffer(name, None if value is None else as_tensor(value))
-
-    def forward(self, input: Any, target: Any) -> Tensor:
-        """Logits and targets of one shape in, the loss out."""
-        return f.binary_cross_entropy_with_logits(
-            input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
-        )
+        """The axes."""
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"

@@ -283,11 +283,17 @@ class Module:
         Raises RuntimeError, before anything is changed, that names every missing, unexpected and
         misshapen entry at once; ``strict=False`` lets the first two pass and returns them.
         """
+        return self._take(state_dict, strict, f"load_state_dict of {type(self).__name__}", [])
+
+    def _take(
+        self, state_dict: Mapping[str, Any], strict: bool, what: str, faults: list[str]
+    ) -> IncompatibleKeys:
+        """Take values by name unless there are faults; ``what`` begins the message that lists them."""
         own = {**dict(self._named("_parameters", True)), **dict(self._named("_buffers", True))}
         missing = [name for name in own if name not in state_dict]
         unexpected = [name for name in state_dict if name not in own]
         values = {n: as_tensor(state_dict[n]).detach() for n in own if n in state_dict}
-        faults = [
+        faults = faults + [
             f"{name} has shape {value.shape}, expected {own[name].shape}"
             for name, value in values.items()
             if value.shape != own[name].shape
@@ -296,10 +302,44 @@ class Module:
             faults += [f"{name} is missing" for name in missing]
             faults += [f"{name} is not known here" for name in unexpected]
         if faults:
-            raise RuntimeError(f"load_state_dict of {type(self).__name__}: " + "; ".join(faults))
+            raise RuntimeError(f"{what}: " + "; ".join(faults))
         for name, value in values.items():
             own[name]._install(value._data.astype(own[name].dtype, copy=True), "load_state_dict")
         return IncompatibleKeys(missing, unexpected)
+
+    def save(self, f: Any, metadata: Mapping[str, str] | None = None) -> None:
+        """Write the state dict to a safetensors file, with every submodule's class and options beside it.
+
+        PyTorch and every other reader of the format can load it; see ``tg.save`` for what is promised.
+
+        >>> import io, tinygrad_rnn as tg
+        >>> file = io.BytesIO()  # or a path: "head.safetensors"
+        >>> tg.nn.Linear(2, 1).save(file)
+        >>> sorted(tg.load(io.BytesIO(file.getvalue())))
+        ['bias', 'weight']
+        """
+        from ..files import save_module
+
+        save_module(self, f, metadata)
+
+    def load(self, f: Any, strict: bool = True) -> IncompatibleKeys:
+        """Take the values of a safetensors file, ours or PyTorch's, by name.
+
+        Raises RuntimeError, before anything is changed, that names every missing, extra and misshapen
+        entry at once, and every layer that the file says means something else (another nonlinearity,
+        say); ``strict=False`` lets missing and extra entries and other meanings pass and returns the
+        names. Raises ``tg.FileFormatError`` for a file that is malformed or damaged.
+
+        >>> import io, tinygrad_rnn as tg
+        >>> file = io.BytesIO()  # or a path: "head.safetensors"
+        >>> tg.nn.Linear(2, 1).save(file)
+        >>> tg.nn.Linear(2, 1).load(io.BytesIO(file.getvalue()))
+        IncompatibleKeys(missing_keys=[], unexpected_keys=[])
+        """
+        from ..files import load_module
+
+        loaded: IncompatibleKeys = load_module(self, f, strict)
+        return loaded
 
     # ---- words
 

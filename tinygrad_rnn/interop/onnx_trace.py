@@ -1,0 +1,260 @@
+"""What a forward does with its inputs, noted while it runs: ops, comparisons, and whole layers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Leaf, enable_grad, no_grad, state
+from ..nn.module import Module
+from ..nn.recurrent import Recurrent
+from ..nn.stacks import RecurrentLayer
+from ..ops import row
+from ..tensors import Tensor, as_tensor
+from . import onnx_layers
+from .onnx_graph import ExportError
+
+Axes = Mapping[str, Mapping[int, str]]
+
+
+# ---- inputs ----------------------------------------------------------------------------------------
+
+
+class Inputs:
+    """The example: tensors by name, and where they stand in the call."""
+
+    def __init__(
+        self, module: Module, example: Any, keywords: Any, names: Any, dynamic: Axes | None
+    ) -> None:
+        try:
+            bound = inspect.signature(module.forward).bind(*example, **keywords)
+        except TypeError as error:
+            raise TypeError(
+                f"to_onnx: the example does not fit {type(module).__name__}: {error}"
+            ) from None
+        labels: list[str] = []
+        for label, value in bound.arguments.items():
+            several = isinstance(value, (tuple, dict)) and label in ("args", "kwargs")
+            kind = inspect.signature(module.forward).parameters[label].kind
+            if several and kind is inspect.Parameter.VAR_POSITIONAL:
+                labels += [f"{label}_{k}" for k in range(len(value))]
+            elif kind is inspect.Parameter.VAR_KEYWORD:
+                labels += list(value)
+            else:
+                labels.append(label)
+        self.positional, self.keywords = example, keywords
+        self.names: list[str] = []
+        self.tensors: list[Tensor] = []
+        for label, value in zip(labels, [*example, *keywords.values()], strict=False):
+            self._collect(label, value)
+        if not self.tensors:
+            raise ValueError("to_onnx needs an example input")
+        if names is not None:
+            if len(names) != len(self.names):
+                raise ValueError(
+                    f"to_onnx: {len(names)} input_names for the inputs {', '.join(self.names)}"
+                )
+            self.names = list(names)
+        self.dynamic: dict[str, dict[int, str]] = {
+            n: dict(axes) for n, axes in (dynamic or {}).items()
+        }
+        for name, axes in self.dynamic.items():
+            if name not in self.names:
+                raise ValueError(
+                    f"dynamic_axes names {name!r}, and the inputs are {', '.join(self.names)}"
+                )
+            ndim = self.tensors[self.names.index(name)].ndim
+            if any(not 0 <= axis < ndim for axis in axes):
+                raise ValueError(
+                    f"dynamic_axes: {name} has the axes 0 to {ndim - 1}, not {list(axes)}"
+                )
+        self.sizes: dict[str, int] = {}
+        for name, tensor in zip(self.names, self.tensors, strict=True):
+            for axis, word in self.dynamic.get(name, {}).items():
+                if self.sizes.setdefault(word, tensor.shape[axis]) != tensor.shape[axis]:
+                    raise ValueError(
+                        f"dynamic_axes: {word!r} is {self.sizes[word]} and {tensor.shape[axis]} in the "
+                        "example"
+                    )
+
+    def _collect(self, label: str, value: Any) -> None:
+        if isinstance(value, (tuple, list)) and any(
+            is_array(v) or isinstance(v, tuple) for v in value
+        ):
+            for k, part in enumerate(value):
+                self._collect(f"{label}_{k}", part)
+        elif is_array(value) or (isinstance(value, list) and value):
+            self.names.append(label)
+            self.tensors.append(as_tensor(value))
+
+    def call(self, module: Module, twin: bool) -> tuple[Any, list[Tensor]]:
+        """Run the module on leaves of its own: the output, and the leaves."""
+        leaves: list[Tensor] = []
+
+        def fresh(value: Any) -> Any:
+            if isinstance(value, (tuple, list)) and any(
+                is_array(v) or isinstance(v, tuple) for v in value
+            ):
+                return tuple(fresh(v) for v in value)
+            if not (is_array(value) or (isinstance(value, list) and value)):
+                return value
+            k = len(leaves)
+            data = self.tensors[k]._data
+            leaf = Tensor._wrap(self._twin(k, data) if twin else np.array(data), None)
+            leaf._node = Leaf(
+                leaf.shape, leaf.dtype
+            )  # also for integers: all that is done is recorded
+            leaves.append(leaf)
+            return leaf
+
+        args = [fresh(value) for value in self.positional]
+        return module(*args, **{key: fresh(value) for key, value in self.keywords.items()}), leaves
+
+    def more(self, word: str) -> int:
+        """By how much a dynamic length is longer in the other example, each by its own number."""
+        return list(self.sizes).index(word) + 1
+
+    def word(self, one: int, two: int) -> str | None:
+        """The dynamic length that is ``one`` in the example and ``two`` in the other."""
+        words = {(size, size + self.more(word)): word for word, size in self.sizes.items()}
+        return words.get((one, two))
+
+    def _twin(self, k: int, data: Any) -> Any:
+        """Other values within the same bounds, and more along each dynamic axis: 1 of the first, 2 ..."""
+        for axis, word in self.dynamic.get(self.names[k], {}).items():
+            longer = data.shape[axis] + self.more(word)
+            data = np.take(data, np.arange(longer) % data.shape[axis], axis)
+        if data.dtype.kind == "b":
+            return ~data
+        if data.dtype.kind in "iu" and data.size:
+            return data.max() - data + data.min()
+        return (data[::-1] if data.ndim else data) * data.dtype.type(0.75) + data.dtype.type(0.125)
+
+
+def is_array(value: Any) -> bool:
+    """Whether a value is a Tensor or an array."""
+    return isinstance(value, (Tensor, np.ndarray))
+
+
+# ---- tracing ---------------------------------------------------------------------------------------
+
+
+class Event:
+    """Something that was done: an op, a comparison, or a whole layer."""
+
+    def __init__(
+        self, kind: str, what: Any, results: list[Tensor], operands: Any, place: str
+    ) -> None:
+        self.kind, self.what, self.results = kind, what, results
+        self.operands, self.place = operands, place
+
+
+class Trace:
+    """One run of the forward: its events in order, and its output."""
+
+    def __init__(self, module: Module, inputs: Inputs, twin: bool, unroll: bool) -> None:
+        self.events: list[Event] = []
+        with self._listening(module, unroll):
+            self.output, self.leaves = inputs.call(module, twin)
+
+    @contextmanager
+    def _listening(self, module: Module, unroll: bool) -> Iterator[None]:
+        before = state.tracer, state.watch
+        changed: list[tuple[Module, dict[str, Any]]] = []
+        for path, part in module.named_modules():
+            own = part.__dict__
+            if onnx_layers.writer(part) is not None and not self._unrolled(path, part, unroll):
+                changed.append((part, {"forward": own.get("forward")}))
+                own["forward"] = self._layer(path, part, part.forward)
+            elif isinstance(part, (RecurrentLayer, Recurrent)):
+                changed.append((part, {"compiled": own.get("compiled")}))
+                own["compiled"] = False
+        state.tracer = state.watch = self
+        try:
+            with row.looking(), enable_grad(), np.errstate(all="ignore"):
+                yield
+        finally:
+            state.tracer, state.watch = before
+            for part, attributes in changed:
+                for name, value in attributes.items():
+                    if value is None:
+                        del part.__dict__[name]
+                    else:
+                        part.__dict__[name] = value
+
+    def _unrolled(self, path: str, part: Module, unroll: bool) -> bool:
+        """Whether a layer is to be written step by step."""
+        if not isinstance(part, (RecurrentLayer, Recurrent)):
+            return False
+        why = onnx_layers.refusal(part)
+        if why is not None and not unroll:
+            where = f"{path}: " if path else ""
+            raise ExportError(
+                f"{where}{type(part).__name__} cannot be exported: {why}; unroll=True writes it step by "
+                "step, for the example's number of time steps alone"
+            )
+        return why is not None
+
+    def _layer(self, path: str, part: Module, forward: Any) -> Any:
+        """What stands for a layer's forward: runs it unseen, and notes the call."""
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            before = state.tracer, state.watch
+            state.tracer = state.watch = None
+            try:
+                with no_grad():
+                    output = forward(*args, **kwargs)
+            finally:
+                state.tracer, state.watch = before
+            results: list[Tensor] = []
+
+            def leaf(value: Any) -> Any:
+                if isinstance(value, (tuple, list)):
+                    return tuple(leaf(v) for v in value)
+                fresh = Tensor._wrap(value._data.copy(), None)
+                fresh._node = Leaf(fresh.shape, fresh.dtype)
+                results.append(fresh)
+                return fresh
+
+            made = leaf(output)
+            self.events.append(Event("layer", (path, part), results, (args, kwargs), ""))
+            return made
+
+        return call
+
+    # ---- what ``state.tracer`` and ``state.watch`` are asked
+
+    def looks(self, how: str) -> None:
+        """Python reads a value."""
+        raise ExportError(
+            f"{state.place}forward reads a value while it runs ({how}): what it does with it cannot be "
+            "exported"
+        )
+
+    def compared(self, name: str, result: Tensor, operands: tuple[Any, ...]) -> None:
+        """A comparison was made."""
+        result._node = Leaf(result.shape, result.dtype)
+        given = tuple(as_tensor(a) if not isinstance(a, row.NUMBERS) else a for a in operands)
+        self.events.append(Event("compare", name, [result], given, str(state.place)))
+
+    def look(self, op: Any, result: Tensor, operands: tuple[Any, ...]) -> None:
+        """An op was applied."""
+        if result.__class__ is Tensor:
+            self.events.append(Event("op", op, [result], operands, str(state.place)))
+
+
+def flat(output: Any) -> list[Any]:
+    """The tensors (or the names) of an output of any nesting, in order."""
+    if isinstance(output, (tuple, list)):
+        return [part for value in output for part in flat(value)]
+    if isinstance(output, dict):
+        return [part for value in output.values() for part in flat(value)]
+    if not isinstance(output, (Tensor, str)):
+        raise ExportError(
+            f"forward returned a {type(output).__name__}, and a graph's outputs are tensors"
+        )
+    return [output]

@@ -1,0 +1,269 @@
+"""Losses as functions: PyTorch's names, re-exported by ``nn.functional``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..functions import log_softmax, where
+from ..ops import elementwise as e
+from ..tensors import Tensor, as_tensor
+
+
+def _pair(who: str, input: Any, target: Any) -> tuple[Tensor, Tensor]:
+    """Prediction and target of one shape: losses never broadcast."""
+    x = as_tensor(input)
+    y = as_tensor(target)
+    if x.shape != y.shape:
+        raise ValueError(
+            f"{who}: input has shape {x.shape} and target {y.shape}; they must be equal, since "
+            "broadcasting would compare every value with every other"
+        )
+    return x, y.to(x.dtype)
+
+
+def _reduced(loss: Tensor, reduction: str) -> Tensor:
+    if reduction == "mean":
+        return loss.mean()
+    if reduction == "sum":
+        return loss.sum()
+    if reduction == "none":
+        return loss
+    raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+
+
+def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
+    """``(x - y)**2``, reduced. Raises ValueError where the shapes differ.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.mse_loss(tg.tensor([1.0, 3.0]), tg.tensor([1.0, 1.0])).item()
+    2.0
+    """
+    x, y = _pair("mse_loss", input, target)
+    return _reduced((x - y).square(), reduction)
+
+
+def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
+    """``|x - y|``, reduced. Raises ValueError where the shapes differ.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.l1_loss(tg.tensor([1.0, 3.0]), tg.tensor([1.0, 1.0])).item()
+    1.0
+    """
+    x, y = _pair("l1_loss", input, target)
+    return _reduced((x - y).abs(), reduction)
+
+
+def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Tensor:
+    """``d**2 / (2 beta)`` where d = |x - y| < beta, ``d - beta / 2`` elsewhere, reduced.
+
+    Raises ValueError where the shapes differ or beta is negative.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.smooth_l1_loss(tg.zeros(2), tg.tensor([1.0, 3.0]), "none").tolist()
+    [0.5, 2.5]
+    """
+    x, y = _pair("smooth_l1_loss", input, target)
+    if not beta >= 0:
+        raise ValueError(f"smooth_l1_loss: beta must not be negative, got {beta}")
+    d = (x - y).abs()
+    near = d < beta
+    bent = where(near, d, 0.0).square() * (0.5 / beta) if beta else 0.0
+    return _reduced(where(near, bent, d - 0.5 * beta), reduction)
+
+
+def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+    """``d**2 / 2`` where d = |x - y| < delta, ``delta (d - delta / 2)`` elsewhere, reduced (Huber 1964).
+
+    Raises ValueError where the shapes differ or delta is not positive.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.huber_loss(tg.zeros(2), tg.tensor([1.0, 3.0]), "none", 2.0).tolist()
+    [0.5, 4.0]
+    """
+    if not delta > 0:
+        raise ValueError(f"huber_loss: delta must be positive, got {delta}")
+    return smooth_l1_loss(input, target, reduction, delta) * delta
+
+
+def binary_cross_entropy(
+    input: Any, target: Any, weight: Any = None, *, reduction: str = "mean"
+) -> Tensor:
+    """``-w (y log p + (1 - y) log(1 - p))`` of probabilities p, reduced; a log is at least -100.
+
+    ``binary_cross_entropy_with_logits`` is exact where this rounds. Raises ValueError where the shapes
+    do not fit or p is outside 0 to 1.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.binary_cross_entropy(tg.tensor([1.0, 0.0]), tg.tensor([1.0, 1.0])).item()
+    50.0
+    """
+    p, y = _pair("binary_cross_entropy", input, target)
+    if p._data.size and not (p._data.min() >= 0 and p._data.max() <= 1):
+        raise ValueError("binary_cross_entropy: input must hold probabilities, 0 to 1")
+    loss = -(y * _floored_log(p) + (1 - y) * _floored_log(1 - p))
+    if weight is not None:
+        loss = loss * _factor("binary_cross_entropy", "weight", weight, p)
+    return _reduced(loss, reduction)
+
+
+def _floored_log(p: Tensor) -> Tensor:
+    """log p, but at least -100, with no slope there (PyTorch's rule for probabilities of 0)."""
+    tiny = p._data < np.exp(-100.0)
+    return where(tiny, -100.0, where(tiny, 1.0, p).log())
+
+
+def binary_cross_entropy_with_logits(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    *,
+    reduction: str = "mean",
+    pos_weight: Any = None,
+) -> Tensor:
+    """``w (p y log(1 + exp(-x)) + (1 - y) log(1 + exp(x)))``: x are logits, y in 0 to 1.
+
+    ``weight`` w and ``pos_weight`` p, 1 unless given, broadcast to x; p > 1 makes positives count
+    more. Raises ValueError where the shapes do not fit.
+
+    >>> import tinygrad_rnn as tg
+    >>> loss = tg.nn.functional.binary_cross_entropy_with_logits(tg.zeros(2), tg.ones(2))
+    >>> round(loss.item(), 4)
+    0.6931
+    """
+    who = "binary_cross_entropy_with_logits"
+    x, y = _pair(who, input, target)
+    if pos_weight is None:
+        loss = e.softplus(x) - x * y
+    else:
+        loss = (1 - y) * e.softplus(x) + y * e.softplus(-x) * _factor(
+            who, "pos_weight", pos_weight, x
+        )
+    return _reduced(loss if weight is None else loss * _factor(who, "weight", weight, x), reduction)
+
+
+def nll_loss(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """``-w[y] x[y]``: log-probabilities (batch, classes, ...) and classes y (batch, ...), reduced.
+
+    ``weight`` w (classes,) is 1 unless given. A target that is ``ignore_index`` counts nothing; the
+    mean is over the others, ``sum(-w[y] x[y]) / sum(w[y])``. Raises ValueError where the shapes do not
+    fit or a mean is left without any target, IndexError for a class out of range.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.nll_loss(tg.tensor([[-1.0, -2.0]]), tg.tensor([1])).item()
+    2.0
+    """
+    return _class_loss(
+        "nll_loss", as_tensor(input), as_tensor(target), weight, ignore_index, reduction, 0.0
+    )
+
+
+def cross_entropy(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """``-w[y] log softmax(x)[y]``: logits (batch, classes, ...) and classes y (batch, ...), reduced.
+
+    A floating target of the logits' shape is a distribution q over the classes, and the loss
+    ``-sum(w q log softmax(x))``. ``label_smoothing`` s mixes the target with the uniform distribution,
+    ``(1 - s) q + s / classes`` (Szegedy et al. 2016). ``weight``, ``ignore_index`` (of classes alone)
+    and the mean are those of ``nll_loss``, and so is what is raised; the mean over distributions
+    divides by their number.
+
+    >>> import tinygrad_rnn as tg
+    >>> loss = tg.nn.functional.cross_entropy(tg.zeros(1, 2), tg.tensor([0]))
+    >>> round(loss.item(), 4)
+    0.6931
+    """
+    x, y = as_tensor(input), as_tensor(target)
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"label_smoothing must be between 0 and 1, got {label_smoothing}")
+    axis = 1 if x.ndim > 1 else 0
+    logs = log_softmax(x, axis)
+    if not y.is_floating_point():
+        return _class_loss(
+            "cross_entropy", logs, y, weight, ignore_index, reduction, label_smoothing
+        )
+    if ignore_index >= 0:
+        raise ValueError("cross_entropy: ignore_index needs classes, and target is a distribution")
+    _, y = _pair("cross_entropy", x, y)
+    if label_smoothing:
+        y = y * (1 - label_smoothing) + label_smoothing / x.shape[axis]
+    if weight is not None:
+        y = y * _class_weights("cross_entropy", weight, x, axis)
+    return _reduced(-(logs * y).sum(axis), reduction)
+
+
+def _class_loss(
+    who: str,
+    logs: Tensor,
+    y: Tensor,
+    weight: Any,
+    ignore_index: int,
+    reduction: str,
+    smoothing: float,
+) -> Tensor:
+    """``nll_loss``, its target mixed with the uniform distribution."""
+    if y.dtype.kind not in "iu":
+        raise TypeError(f"{who}: target holds classes as integers, not {y.dtype}")
+    axis = 1 if logs.ndim > 1 else 0
+    wanted = logs.shape[:axis] + logs.shape[axis + 1 :]
+    if not logs.ndim or wanted != y.shape:
+        raise ValueError(
+            f"{who}: input has shape {logs.shape} = (batch, classes, ...), "
+            f"so target must have {wanted}, and has {y.shape}"
+        )
+    classes, kept = logs.shape[axis], y._data != ignore_index
+    found = y._data[kept]
+    if found.size and not (found.min() >= 0 and found.max() < classes):
+        raise IndexError(f"{who}: a target class is outside 0 ... {classes - 1}")
+    at = Tensor(np.where(kept, y._data, 0))
+    loss = -logs.gather(axis, at.unsqueeze(axis)).squeeze(axis)
+    spread = logs
+    counts = Tensor(kept, logs.dtype)
+    if weight is not None:
+        w = _class_weights(who, weight, logs, axis)
+        counts, spread = w.flatten()[at] * counts, logs * w
+        loss = loss * counts
+    if smoothing:
+        loss = (1 - smoothing) * loss - (smoothing / classes) * spread.sum(axis)
+    if not kept.all():
+        loss = where(kept, loss, 0.0)
+    elif weight is None:
+        return _reduced(loss, reduction)
+    if reduction != "mean":
+        return _reduced(loss, reduction)
+    total = counts.sum()
+    if not total.item():
+        raise ValueError(f"{who}: no target is left to take the mean of, or none with a weight")
+    return loss.sum() / total
+
+
+def _class_weights(who: str, weight: Any, x: Tensor, axis: int) -> Tensor:
+    """One weight a class, in the shape that multiplies logits."""
+    w, classes = as_tensor(weight), x.shape[axis]
+    if w.shape != (classes,):
+        raise ValueError(f"{who}: weight has shape {w.shape}, expected ({classes},), one a class")
+    return w.to(x.dtype).reshape((classes,) + (1,) * (x.ndim - axis - 1))
+
+
+def _factor(who: str, name: str, given: Any, x: Tensor) -> Tensor:
+    """A weight of elements, which must broadcast to the input's shape."""
+    w = as_tensor(given)
+    sides = zip(reversed(w.shape), reversed(x.shape), strict=False)
+    if w.ndim > x.ndim or any(a not in (1, b) for a, b in sides):
+        raise ValueError(f"{who}: {name} has shape {w.shape}, which does not stretch to {x.shape}")
+    return w.to(x.dtype)
