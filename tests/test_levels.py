@@ -186,3 +186,87 @@ def test_cells_have_no_room_for_values():
     graph = tg.graph(nn.RNN(2, 3)(tg.zeros(2, 1, 2))[0])
     with pytest.raises(ValueError, match="level='op', not 'cell'"):
         to_dot(graph, "cell", values=True)
+
+
+def test_auto_draws_many_layers_as_layers():
+    y, _ = nn.RNN(4, 3, num_layers=7)(tg.zeros(3, 1, 4))
+    graph = tg.graph(y)
+    assert to_dot(graph) == to_dot(graph, "layer")
+    few = tg.graph(nn.RNN(4, 3, num_layers=6)(tg.zeros(3, 1, 4))[0])
+    assert to_dot(few) == to_dot(few, "cell")
+
+
+# ---- subjects ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("level", ["cell", "op"])
+def test_truncated_chunks_are_joined_by_cuts(level):
+    rnn = nn.LSTM(2, 3)
+    chunks = [chunk.output for chunk in nn.tbptt(rnn, tg.randn(6, 1, 2), k1=2)]
+    read = Read(to_dot(tg.graph(*chunks), level))
+    check_nothing_overlaps(read)
+    cuts = [(a, b) for a, b, attrs in read.edges if attrs.get("class", "").startswith("cut ")]
+    assert {("l0.h2", "l1.h2"), ("l0.c2", "l1.c2"), ("l1.h4", "l2.h4"), ("l1.c4", "l2.c4")} == {
+        *cuts
+    }
+    assert any("no gradient comes back" in a["label"] for a in read.nodes.values())
+    whole = Read(to_dot(tg.graph(rnn(tg.randn(6, 1, 2))[0]), level))
+    assert not any("cut" in attrs.get("class", "") for _, _, attrs in whole.edges)
+
+
+@pytest.mark.parametrize("level", ["cell", "op"])
+def test_a_decoder_goes_on_from_each_layers_own_state(level):
+    encoder, decoder = nn.LSTM(4, 3, num_layers=2), nn.LSTM(2, 3, num_layers=2)
+    _, state = encoder(tg.randn(3, 1, 4))
+    graph = tg.graph(decoder(tg.randn(2, 1, 2), state)[0])
+    read = Read(to_dot(graph, level))
+    assert 'layout="nop2"' in read.text
+    check_nothing_overlaps(read)
+    handed = {
+        (a, b)
+        for a, b, _ in read.edges
+        if re.fullmatch(r"l[01]\.[hc]3", a) and b[:2] in ("l2", "l3")
+    }
+    assert handed == {(f"l{k}.{s}3", f"l{k + 2}.{s}0") for k in (0, 1) for s in "hc"}
+    bends = [
+        attrs["pos"].split()[len(attrs["pos"].split()) // 2].split(",")[0]
+        for a, b, attrs in read.edges
+        if (a, b) in handed
+    ]
+    assert len(set(bends)) == 4  # each on a line of its own
+
+
+def test_two_loops_and_two_inputs_are_laid_out():
+    w, u, v = (tg.name(tg.ones(3, 3, requires_grad=True), name) for name in "WUV")
+    h, wind = tg.name(tg.zeros(3), "h"), tg.ones(40, 3)
+    for x in tg.steps(tg.ones(3, 3)):
+        h = tg.name(tg.tanh(w @ h + x), "h")
+    s = h
+    for t, x in enumerate(tg.steps(tg.ones(40, 3))):
+        s = tg.name(tg.tanh(u @ s + x + v @ tg.name(wind[t], "wind")), "s")
+    read = Read(to_dot(tg.graph(s)))
+    assert 'layout="nop2"' in read.text
+    check_nothing_overlaps(read)
+    assert read.taps() == {"W": 3, "U": 40, "V": 40}
+    labels = {a["label"] for a in read.nodes.values()}
+    assert {"h₃", "s₀", "x₁", "wind₁", "wind₃ … wind₃₈", "loop 1", "loop 2"} <= labels
+    assert ("l0.h3", "l1.s0") in {(a, b) for a, b, _ in read.edges}
+
+
+def test_the_misconception_counts_both_sides():
+    from tinygrad_rnn.drawing.misconception import misconception
+
+    cells, shared = [nn.LSTMCell(4, 3) for _ in range(3)], nn.LSTM(4, 3)
+    state = None
+    for cell in cells:
+        state = cell(tg.zeros(1, 4), state)
+    one = tg.graph(shared(tg.zeros(4, 1, 4))[0])
+    read = Read(misconception(tg.graph(*state), one))
+    check_nothing_overlaps(read)
+    labels = {a["label"] for a in read.nodes.values()}
+    assert {"3 x 108 numbers, none left for t = 4", "108 numbers, any T"} <= labels
+    assert {"[w1, c1, h0]", "[w?, c3, h2]", "[W, c3, h3]"} <= labels
+    with pytest.raises(ValueError, match="three cells, each with weights of its own"):
+        misconception(one, one)
+    with pytest.raises(ValueError, match="four steps that share"):
+        misconception(tg.graph(*state), tg.graph(*state))

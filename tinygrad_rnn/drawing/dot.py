@@ -20,6 +20,7 @@ from .written import write
 
 LEVELS = ("auto", "layer", "cell", "op", "scalar")
 SCALARS = 300  # more than these numbers are no picture
+LAYERS = 6  # more than these rows of cells are no picture that is looked at first
 
 
 def to_dot(
@@ -34,12 +35,12 @@ def to_dot(
 
     ``level`` is ``"layer"`` (a box for every recurrent layer), ``"cell"`` (a box for every application
     of a recurrent cell), ``"op"`` (every op), ``"scalar"`` (every number, with its value and its gradient)
-    or ``"auto"`` (the first of cells and ops that there are). ``steps`` are the steps to draw one by one,
-    counted from 0; the others are folded. Without it a long graph is folded by itself. ``shapes`` writes
-    shape and dtype into every box of the level of ops, ``values`` what the values were. Raises ValueError
-    for another level, for steps that the graph does not have, for ``"cell"`` or ``"layer"`` where no cell
-    ran, for ``"scalar"`` where there are too many numbers, and for shapes or values at a level without
-    boxes for them.
+    or ``"auto"`` (cells where there are any, of more than six layers one box each, else ops). ``steps`` are
+    the steps to draw one by one, counted from 0; the others are folded. Without it a long graph is folded
+    by itself. ``shapes`` writes shape and dtype into every box of the level of ops, ``values`` what the
+    values were. Raises ValueError for another level, for steps that the graph does not have, for
+    ``"cell"`` or ``"layer"`` where no cell ran, for ``"scalar"`` where there are too many numbers, and for
+    shapes or values at a level without boxes for them.
     """
     if level not in LEVELS:
         raise ValueError(f"level={level!r}: expected one of {', '.join(map(repr, LEVELS))}")
@@ -54,7 +55,8 @@ def to_dot(
             f"level={level!r}: no recurrent cell ran in this graph, so there are no {level}s to draw; "
             "use level='op' (or 'auto')"
         )
-    if level == "layer":
+    layers = {(call.path, call.label) for call in short.calls}
+    if level == "layer" or (level == "auto" and len(layers) > LAYERS and not noted):
         return draw_layers(short)
     read = [graph] if values else list(dict.fromkeys([short, graph]))
     if level == "cell" or (level == "auto" and short.calls and not noted):
