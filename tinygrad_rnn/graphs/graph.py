@@ -202,7 +202,7 @@ class Graph:
                 if isinstance(parent, Leaf):
                     uses[self._index[id(parent)]].append(Use(i, k, node.place.step))
         for rows in uses.values():
-            rows.sort(key=_by_step)
+            rows.sort(key=by_step)
         return uses
 
     def uses(self, parameter: Tensor | GraphNode | str) -> list[Use]:
@@ -211,10 +211,27 @@ class Graph:
         ``parameter`` is the Parameter itself, its node or its dotted name. Raises KeyError where it
         takes no part in the graph.
         """
-        return self._uses[self._find(parameter)]
+        spread = None
+        if "_raw" not in self.__dict__ and not isinstance(parameter, GraphNode):
+            spread = self._short.spread_uses(parameter)
+        return self._uses[self._find(parameter)] if spread is None else spread
+
+    def spread_uses(self, parameter: Tensor | str) -> list[Use] | None:
+        """What ``uses`` returns, where it can be told without reading every step."""
+        return None
+
+    @cached_property
+    def _short(self) -> Graph:
+        """The graph without the steps that are like others, where that may be."""
+        from .excerpt import excerpt
+
+        return excerpt(self)
 
     def use_count(self, parameter: Tensor | GraphNode | str) -> int:
         """How often a Parameter is used."""
+        known = "_raw" in self.__dict__ or isinstance(parameter, GraphNode)
+        if not known and self._short is not self:
+            return self._short.use_count(parameter)
         made_in = (self._raw[use.node].place.call for use in self._uses[self._find(parameter)])
         return sum(1 if call is None else self._weight(call) for call in made_in)
 
@@ -516,7 +533,8 @@ def _size(shape: tuple[int, ...]) -> int:
     return n
 
 
-def _by_step(use: Use) -> tuple[bool, int, int]:
+def by_step(use: Use) -> tuple[bool, int, int]:
+    """The order of uses: by their step, those outside every step last."""
     return (use.step is None, use.step or 0, use.node)
 
 
