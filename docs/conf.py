@@ -4,9 +4,13 @@ import os
 import sys
 from pathlib import Path
 
-from tinygrad_rnn import __version__ as release
-
 sys.path.insert(0, str(Path(__file__).parent))
+
+import building
+import gallery
+import live_page
+
+from tinygrad_rnn import __version__ as release
 
 os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])  # the notebooks run this very checkout
 os.environ["TINYGRAD_RNN_BACKEND"] = "numpy"  # and print the same everywhere
@@ -15,7 +19,8 @@ project = "tinygrad_rnn"
 copyright = "the tinygrad_rnn founders"
 version = release
 
-extensions = ["myst_nb"]  # Markdown pages, and notebooks, which run at every build
+# Markdown, and notebooks, which run at every build; the API from the docstrings.
+extensions = ["myst_nb", "sphinx.ext.autodoc"]
 myst_enable_extensions = ["colon_fence"]
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
@@ -25,8 +30,14 @@ myst_heading_anchors = 3
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 exclude_patterns = ["**/_build", "site"]
 nitpicky = True
+nitpick_ignore_regex = [("py:.*", ".*")]  # docstrings may name what is not public
+autodoc_typehints_format = "short"
+autodoc_member_order = "bysource"
+python_maximum_signature_line_length = 100
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = f"tinygrad_rnn {release}"
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#C65102", "color-brand-content": "#C65102"},
@@ -36,12 +47,15 @@ pygments_style = "friendly"
 
 
 def setup(app):
-    """The live page of the drawing guide, made by the project itself."""
-    app.connect("build-finished", _live_page)
+    """Write the pages that are made, give the reference its links, draw the drawing guide's live page."""
+    building.write_api(Path(app.srcdir) / "api")
+    gallery.write_gallery(Path(app.srcdir) / "examples")
+    app.connect("autodoc-process-docstring", building.plain_docstring)
+    app.connect("source-read", building.link_reference)
+    app.connect("build-finished", draw_live_page)
 
 
-def _live_page(app, error):
+def draw_live_page(app, error):
+    """Draw it beside the finished pages."""
     if error is None and app.builder.format == "html":
-        from live_page import draw
-
-        draw(Path(app.outdir) / "live.html")
+        live_page.draw(Path(app.outdir) / "live.html")

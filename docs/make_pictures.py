@@ -204,6 +204,35 @@ PICTURES: list[tuple[str, Draw, str]] = [
 ]
 
 
+def last_output(layer: nn.Module, steps: int) -> Draw:
+    """The loss that the backward pictures are of: the square of the last output alone."""
+
+    def make() -> tg.Tensor:
+        y: tg.Tensor = layer(tg.randn(steps, 1, 4))[0]
+        return y[-1].square().sum()
+
+    return make
+
+
+def every_output() -> tg.Tensor:
+    """A layer in both directions, with a loss on every output."""
+    return nn.LSTM(4, 3, bidirectional=True)(tg.randn(3, 1, 4))[0].square().sum()
+
+
+BACKWARD: list[tuple[str, Draw, str]] = [
+    ("backward_lstm", last_output(nn.LSTM(4, 3), 4), "projection"),
+    ("backward_lstm_norms", last_output(nn.LSTM(4, 3), 4), "norm"),
+    ("backward_rnn", last_output(nn.RNN(4, 3), 4), "projection"),
+    ("backward_gru", last_output(nn.GRU(4, 3), 4), "projection"),
+    ("backward_two_layers", last_output(nn.LSTM(4, 3, num_layers=2), 3), "projection"),
+    ("backward_lstm_100_steps", last_output(nn.LSTM(4, 3, forget_bias=3.0), 100), "projection"),
+    ("backward_rnn_100_steps", last_output(nn.RNN(4, 3), 100), "projection"),
+    ("backward_both_ways", every_output, "projection"),
+    ("backward_head_and_loss", head_and_loss, "projection"),
+    ("backward_own_cell", last_output(nn.Recurrent(OwnLSTM()), 4), "projection"),
+]
+
+
 def main() -> None:
     """Draw all of them, and write the page that shows them."""
     HERE.mkdir(exist_ok=True)
@@ -220,6 +249,13 @@ def main() -> None:
         print(tg.draw(make(), HERE / f"{name}.svg", level=level))
         title = name.replace("_", " ").capitalize()
         page += [f"## {title}", "", f"![{title}, {level} level]({name}.svg)", ""]
+    for name, make, measure in BACKWARD:
+        tg.manual_seed(0)
+        loss = make()
+        ledger = loss.backward(ledger=True)
+        print(tg.draw(loss, HERE / f"{name}.svg", backward=ledger, backward_measure=measure))
+        title = name.replace("_", " ").capitalize()
+        page += [f"## {title}", "", f"![{title}]({name}.svg)", ""]
     (HERE / "README.md").write_text("\n".join(page), encoding="utf-8")
 
 

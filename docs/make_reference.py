@@ -23,6 +23,7 @@ ROOMS: list[tuple[str, str, ModuleType]] = [
     ("tg.nn.functional", "Layers and losses as functions", tg.nn.functional),
     ("tg.nn.init", "How parameters start", tg.nn.init),
     ("tg.nn.utils", "Gradients clipped, sequences padded and masked", tg.nn.utils),
+    ("tg.utils.data", "Data sets, and the loader", tg.utils.data),
     ("tg.optim", "Optimizers", tg.optim),
     ("tg.optim.lr_scheduler", "Schedules of the learning rate", tg.optim.lr_scheduler),
     ("tg.training", "Batches and the training loop", tg.training),

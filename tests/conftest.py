@@ -8,6 +8,7 @@ import pytest
 import tinygrad_rnn as tg
 
 collect_ignore = ["golden/make_golden.py"]
+collect_ignore_glob = ["scripts/*"]  # PyTorch's: test_scripts.py runs them
 
 
 @pytest.fixture(autouse=True)

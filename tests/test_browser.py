@@ -585,6 +585,40 @@ def test_names_are_only_text(visit):
     assert EVIL in panel(page)
 
 
+def test_numbers_that_are_none(visit):
+    """A page is what one opens when the loss has become NaN."""
+    lstm = nn.LSTM(2, 3)
+    KEPT.append(lstm)
+    x = np.ones((4, 1, 2), np.float32)
+    x[2] = np.nan
+    y, _ = lstm(tg.tensor(x))
+    page = visit(tg.graph(y[-1].square().sum()))
+    for said in range(5):
+        slide(page, said)
+    for measure in ("norms", "log", "along"):
+        page.select_option("#measure", measure)
+    page.dispatch_event(part("l0.h3"), "click")
+    assert re.search(r"NaN / Inf / zero\s+3 / 0 / 0", panel(page))
+    page.dispatch_event(part("param.lstm.weight_hh_l0"), "click")
+    assert page.inner_text("#rows .row .of") == "of –"
+
+
+def test_a_long_encoder_and_decoder(visit):
+    """Two blocks of columns, which have no common window: their folds stay."""
+    encoder, decoder = nn.LSTM(2, 3), nn.LSTM(2, 3)
+    KEPT.append((encoder, decoder))
+    _, state = encoder(tg.randn(15, 1, 2))
+    y, _ = decoder(tg.randn(12, 1, 2), state)
+    page = visit(tg.graph(y.square().sum()))
+    assert not page.is_visible("#window")
+    folds = page.eval_on_selector_all(
+        "g.cluster[role=button]", "l => l.map(g => g.getAttribute('aria-label'))"
+    )
+    assert [f for f in folds if "…" in f] == ["t = 3 … 13", "t = 3 … 10"]
+    slide(page, 5)
+    page.click("#levels button[value=op]")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 360])
 def test_axe_finds_nothing_serious(visit, scheme, width):

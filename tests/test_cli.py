@@ -12,6 +12,7 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import cli
 from tinygrad_rnn.commands import benching
 from tinygrad_rnn.drawing import render
+from tinygrad_rnn.experiments import bench
 
 SCRIPT = """
 import tinygrad_rnn as tg
@@ -177,6 +178,8 @@ def test_draw_says_as_json_what_it_drew(tmp_path, capsys):
 @pytest.fixture
 def small(monkeypatch):
     monkeypatch.setattr(benching, "SIZES", ((3, 1, 2, 4),))
+    for name in bench.THREADS:
+        monkeypatch.setenv(name, "1")
 
 
 def test_bench_layers_as_text_and_as_json(small, capsys):
@@ -249,3 +252,17 @@ def test_a_reader_that_has_seen_enough_makes_no_noise():
     err = process.stderr.read()
     assert (process.wait(), err) == (0, "")
     process.stderr.close()
+
+
+def test_bench_layers_is_measured_on_one_thread(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    seen = []
+
+    def run(command, env, check):
+        seen.append((command[-3:], {env[name] for name in bench.THREADS}))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(benching.subprocess, "run", run)
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["bench", "layers", "--repeats", "3", "--json"])
+    assert (stop.value.code, seen) == (0, [(["--repeats", "3", "--json"], {"1"})])

@@ -1,10 +1,15 @@
 """numpy's functions called on Tensors mean what they mean in numpy, and are recorded."""
 
+import operator
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from support import assert_each_close, complex_gradient, numbers, weights
 
 import tinygrad_rnn as tg
+from tinygrad_rnn import numpy_names
 
 A, B, V = numbers((3, 4), 1), numbers((3, 4), 2) + 1.5, numbers((4,), 3)
 
@@ -243,3 +248,78 @@ def test_arrays_of_tensors_and_conversions():
 def test_saving_tensors_with_numpy(tmp_path):
     np.save(tmp_path / "t.npy", tg.tensor(A))
     np.testing.assert_array_equal(np.load(tmp_path / "t.npy", allow_pickle=False), A)
+
+
+# ---- pandas and lists where arrays are ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "operation", [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
+)
+def test_pandas_on_the_left_keeps_the_gradient(operation):
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    series, frame = pandas.Series([1.0, 2.0]), pandas.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
+    for left in (series, frame):
+        w = tg.full(left.shape, 0.5, dtype=tg.float64, requires_grad=True)
+        y = operation(left, w)
+        assert isinstance(y, tg.Tensor)
+        y.sum().backward()
+        same = tg.full(left.shape, 0.5, dtype=tg.float64, requires_grad=True)
+        operation(tg.tensor(left.to_numpy()), same).sum().backward()
+        assert w.grad.tolist() == same.grad.tolist()
+
+
+def test_pandas_and_lists_are_accepted_where_arrays_are():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    frame = pandas.DataFrame({"a": [1.0, 2.0, 3.0], "b": [0.0, 1.0, 0.5]})
+    series, labels = frame["a"], pandas.Series([0, 1, 1])
+    assert tg.tensor(frame).dtype == tg.tensor(series).dtype == np.float64
+    assert tg.tensor(labels).dtype == np.int64
+    for x in (frame, frame.to_numpy(), frame.to_numpy().tolist()):
+        assert tg.nn.LSTM(2, 4)(x)[0].shape == (3, 4)
+        assert tg.nn.Linear(2, 1)(x).shape == (3, 1)
+        assert tg.nn.functional.cross_entropy(x, labels).shape == ()
+        assert tg.cat([x, x]).shape == (6, 2)
+        assert next(iter(tg.DataLoader((np.asarray(x), labels), 2)))[0].shape == (2, 2)
+    assert tg.nn.functional.mse_loss(series, series).item() == 0
+    assert tg.nn.GRU(2, 3)(np.ones((4, 3, 2)), lengths=labels)[0].shape == (4, 3, 3)
+    assert tg.nn.Embedding(2, 3)(labels).shape == (3, 3)
+    assert tg.arange(3)[series > 1].tolist() == [1, 2]
+    assert tg.utils.data.TensorDataset(frame, labels)[2][1].item() == 1
+    for odd in (pandas.Series(["x", "y"]), pandas.Series(["x"], dtype="category")):
+        with pytest.raises(TypeError, match="cannot make a tensor of Series"):
+            tg.tensor(odd)
+
+
+def test_asarray_is_a_view_that_cannot_be_written():
+    t = tg.ones(3)
+    view = np.asarray(t)
+    assert np.shares_memory(view, t.numpy())
+    assert not view.flags.writeable
+    with pytest.raises(ValueError, match="read-only"):
+        view[0] = 2
+
+
+def test_the_docs_list_every_function_and_every_other_is_an_error_that_says_what_to_call():
+    page = (Path(__file__).parent.parent / "docs" / "guides" / "names.md").read_text(
+        encoding="utf-8"
+    )
+    known = {f.__name__ for f in (*numpy_names.UFUNCS, *numpy_names.FUNCTIONS)}
+    for name in known | {f.__name__ for f in (*numpy_names._COMPARISONS, *numpy_names._PLAIN)}:
+        assert re.search(rf"\b{name}\b", page), name
+    t = tg.ones(2, 2, requires_grad=True)
+    others = (
+        np.median,
+        np.cov,
+        np.diff,
+        np.trace,
+        np.linalg.inv,
+        np.linalg.svd,
+        np.sinh,
+        np.arctan,
+    )
+    for function in others:
+        with pytest.raises(
+            TypeError, match=r"has no derivative here: use the tensor's own methods"
+        ):
+            function(t)

@@ -88,7 +88,7 @@ def test_dataframe():
     frame = ledger.to_dataframe()
     assert isinstance(frame, pandas.DataFrame)
     assert len(frame) == 4 * 4 + 2
-    rows = frame[(frame.parameter == "weight_hh_l0")]
+    rows = frame[frame.parameter == "lstm.weight_hh_l0"]
     assert rows.step.tolist() == [0, 1, 2, 3]
     np.testing.assert_allclose(rows.norm, ledger.norms(lstm.weight_hh_l0))
     np.testing.assert_allclose(rows.projection, ledger.projection(lstm.weight_hh_l0), atol=1e-12)
@@ -311,3 +311,78 @@ def test_backward_steps_never_writes_into_a_borrowed_gradient():
         pass
     assert w.grad.tolist() == [10, 14]
     assert v.grad.tolist() == [10, 12]
+
+
+# ---- a ledger as a whole -------------------------------------------------------------------------
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    make=st.sampled_from([nn.RNN, nn.LSTM, nn.GRU]),
+    layers=st.integers(1, 3),
+    both=st.booleans(),
+    batch=st.integers(1, 3),
+    steps=st.integers(1, 6),
+    ragged=st.booleans(),
+    compiled=st.booleans(),
+    double=st.booleans(),
+    seed=st.integers(0, 999),
+)
+def test_rows_sum_to_grad_whatever_the_layer(
+    make, layers, both, batch, steps, ragged, compiled, double, seed
+):
+    tg.manual_seed(seed)
+    layer = make(2, 3, num_layers=layers, bidirectional=both)
+    layer = layer.double() if double else layer
+    layer.compiled = compiled
+    dtype = tg.float64 if double else tg.float32
+    draw = np.random.default_rng(seed)
+    more = {"lengths": [steps, *draw.integers(0, steps + 1, batch - 1)]} if ragged else {}
+    y, _ = layer(tg.randn(steps, batch, 2, dtype=dtype), **more)
+    for p in layer.parameters():
+        p.grad = tg.ones(*p.shape, dtype=dtype)  # what was there before stays apart
+    ledger = (y * tg.randn(*y.shape, dtype=dtype)).sum().backward(ledger=True)
+    tol = 1e-12 if double else 2e-5
+    for name, p in layer.named_parameters():
+        added = np.asarray(p.grad, np.float64) - 1
+        size = max(np.abs(added).max(), 1.0)
+        assert np.abs(ledger[p].sum(0, np.float64) - added).max() <= tol * size, name
+        assert np.abs(ledger.total(p) - added).max() <= tol * size, name
+        assert ledger.projection(p).sum() == pytest.approx(
+            np.linalg.norm(added), abs=30 * tol * size
+        )
+        assert ledger.norms(p).sum() + 1e-6 >= np.linalg.norm(added) - 30 * tol * size
+        assert 0 <= ledger.cancellation(p) <= 1
+
+
+def test_what_a_ledger_keeps_grows_with_the_steps_alone():
+    tg.manual_seed(0)
+    sizes = {}
+    for steps in (10, 20):
+        for wide in (4, 9):
+            lstm = nn.LSTM(wide, 8, num_layers=2)
+            y, _ = lstm(tg.randn(steps, 3, wide))
+            sizes[steps, wide] = y.sum().backward(ledger=True).nbytes
+    assert sizes[20, 4] == 2 * sizes[10, 4]
+    assert sizes[10, 9] == sizes[10, 4]  # inputs are the graph's, and counted there
+    per_step = sizes[10, 4] / 10
+    assert per_step == 2 * 4 * (
+        3 * 4 * 8 + 2 * 4 * 8
+    )  # two layers: of the sums (B, 4H), two biases (4H,)
+
+
+def test_a_ledger_names_its_parameters_and_shows_itself():
+    tg.manual_seed(0)
+    first, second = nn.GRU(2, 3), nn.GRU(3, 3)
+    w = tg.tensor(2.0, requires_grad=True)
+    loss = second(first(tg.randn(200, 1, 2))[0])[0].sum() * tg.name(w, "<b>w")
+    ledger = loss.backward(ledger=True)
+    assert set(ledger.names.values()) == set(tg.graph(loss).parameters)
+    html = ledger._repr_html_()
+    assert ">gru_1.weight_hh_l0</td>" in html
+    assert "&lt;b&gt;w" in html
+    assert "<b>w" not in html
+    assert html.count("<rect") <= 130 * len(ledger)
+    size = np.linalg.norm(first.weight_hh_l0.grad)
+    assert f">{size:.2f}</td>" in html or f">{size:.1f}</td>" in html
+    assert "svg" in tg.graph(loss)._repr_svg_()

@@ -41,7 +41,8 @@ def test_a_page_that_prints_something_else_is_seen(tmp_path):
 
 def test_every_page_is_in_the_table_of_contents():
     listed = set(re.findall(r"^((?:guides|questions)/\w+)$", (DOCS / "index.md").read_text(), re.M))
-    assert listed == {page.relative_to(DOCS).with_suffix("").as_posix() for page in PAGES}
+    pages = {page.relative_to(DOCS).with_suffix("").as_posix() for page in PAGES}
+    assert listed == pages - {"index"}
 
 
 def test_the_engine_on_a_page_fits_in_150_lines():
@@ -50,7 +51,12 @@ def test_the_engine_on_a_page_fits_in_150_lines():
     assert 50 < len([line for line in code.splitlines() if line.strip()]) <= 150
 
 
+MADE = ("api/", "examples/")  # when the site is built; docs/check_links.py checks them there
+
+
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda p: p.stem)
 def test_links_lead_somewhere(page):
     for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
+        if link.startswith(MADE) and page.parent == DOCS:
+            continue
         assert (page.parent / link).is_file(), link

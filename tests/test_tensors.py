@@ -402,7 +402,7 @@ WRONG = {
     "stack dim": (lambda t: tg.stack([t], 7), IndexError, "stack: dim 7 is out of range"),
     "cat dim": (lambda t: tg.cat([t], 7), IndexError, "dim 7 is out of range"),
     "index": (lambda t: t[5], IndexError, "out of bounds"),
-    "int division": (lambda t: t // 2, TypeError, "unsupported operand"),
+    "division with rest": (lambda t: divmod(t, 2), TypeError, "unsupported operand"),
 }
 
 

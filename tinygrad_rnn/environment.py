@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 
-LIBRARIES = ("numpy", "graphviz", "graphviz-pure", "tqdm", "matplotlib", "numba", "scipy")
+LIBRARIES = ("numpy", "graphviz", "graphviz-pure", "tqdm", "matplotlib", "numba", "scipy", "mpi4py")
 
 
 def info() -> dict[str, str | None]:

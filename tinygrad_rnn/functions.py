@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .devices import check_device
 from .ops import elementwise as e
 from .ops import products, row, shapes
 from .random import generator_or_default
@@ -23,38 +24,63 @@ def _made(data: Any, dtype: Any, requires_grad: bool) -> Tensor:
     return Tensor(data, row.default_dtype if dtype is None else dtype, requires_grad)
 
 
-def zeros(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros(
+    *size: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """A tensor of zeros: ``zeros(2, 3)`` or ``zeros((2, 3))``.
 
     >>> import tinygrad_rnn as tg
     >>> tg.zeros(2)
     tensor([0., 0.])
     """
+    check_device(device)
     return _made(np.zeros(_sizes(size)), dtype, requires_grad)
 
 
-def ones(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def ones(
+    *size: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """A tensor of ones: ``ones(2, 3)`` or ``ones((2, 3))``.
 
     >>> import tinygrad_rnn as tg
     >>> tg.ones(2)
     tensor([1., 1.])
     """
+    check_device(device)
     return _made(np.ones(_sizes(size)), dtype, requires_grad)
 
 
-def full(size: Any, fill_value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def full(
+    size: Any,
+    fill_value: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """A tensor filled with one value, in the dtype that ``tensor(fill_value)`` would have.
 
     >>> import tinygrad_rnn as tg
     >>> tg.full((2,), 7.0)
     tensor([7., 7.])
     """
+    check_device(device)
     value = Tensor(fill_value, dtype)
     return Tensor(np.full(_sizes((size,)), value._data), None, requires_grad)
 
 
-def eye(n: int, m: int | None = None, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def eye(
+    n: int,
+    m: int | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """The identity matrix of n rows (and m columns).
 
     >>> import tinygrad_rnn as tg
@@ -62,11 +88,17 @@ def eye(n: int, m: int | None = None, dtype: Any = None, requires_grad: bool = F
     tensor([[1., 0.],
             [0., 1.]])
     """
+    check_device(device)
     return _made(np.eye(n, m), dtype, requires_grad)
 
 
 def arange(
-    start: Any, end: Any = None, step: Any = 1, dtype: Any = None, requires_grad: bool = False
+    start: Any,
+    end: Any = None,
+    step: Any = 1,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """start, start + step, ... below ``end``; integers give int64, floats the default dtype.
 
@@ -74,6 +106,7 @@ def arange(
     >>> tg.arange(3)
     tensor([0, 1, 2])
     """
+    check_device(device)
     bounds = (0, start, step) if end is None else (start, end, step)
     values = np.arange(*(b.item() if isinstance(b, Tensor) else b for b in bounds))
     if dtype is None:
@@ -82,7 +115,12 @@ def arange(
 
 
 def linspace(
-    start: float, end: float, steps: int, dtype: Any = None, requires_grad: bool = False
+    start: float,
+    end: float,
+    steps: int,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """``steps`` evenly spaced values from ``start`` to ``end``, both included.
 
@@ -90,33 +128,50 @@ def linspace(
     >>> tg.linspace(0, 1, 3)
     tensor([0. , 0.5, 1. ])
     """
+    check_device(device)
     return _made(np.linspace(start, end, steps), dtype, requires_grad)
 
 
-def zeros_like(input: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros_like(
+    input: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Zeros of the shape and dtype of another tensor.
 
     >>> import tinygrad_rnn as tg
     >>> tg.zeros_like(tg.ones(2, dtype=tg.float64)).dtype
     dtype('float64')
     """
+    check_device(device)
     t = as_tensor(input)
     return _made(np.zeros(t.shape), dtype or t.dtype, requires_grad)
 
 
-def ones_like(input: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def ones_like(
+    input: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Ones of the shape and dtype of another tensor.
 
     >>> import tinygrad_rnn as tg
     >>> tg.ones_like(tg.zeros(2))
     tensor([1., 1.])
     """
+    check_device(device)
     t = as_tensor(input)
     return _made(np.ones(t.shape), dtype or t.dtype, requires_grad)
 
 
 def randn(
-    *size: Any, generator: Generator | None = None, dtype: Any = None, requires_grad: bool = False
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Values from N(0, 1), drawn from ``generator`` or the one that ``manual_seed`` sets.
 
@@ -124,11 +179,16 @@ def randn(
     >>> tg.randn(2, 3).shape
     (2, 3)
     """
+    check_device(device)
     return _made(generator_or_default(generator).normal(size=_sizes(size)), dtype, requires_grad)
 
 
 def rand(
-    *size: Any, generator: Generator | None = None, dtype: Any = None, requires_grad: bool = False
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Values from U(0, 1), drawn from ``generator`` or the one that ``manual_seed`` sets.
 
@@ -136,6 +196,7 @@ def rand(
     >>> tg.rand(2, 3).shape
     (2, 3)
     """
+    check_device(device)
     return _made(generator_or_default(generator).random(_sizes(size)), dtype, requires_grad)
 
 

@@ -14,8 +14,10 @@ import numpy as np
 
 from . import autograd
 from .autograd import Array, Leaf, Node, state
+from .devices import check_device, is_device
 from .ops import elementwise as e
 from .ops import indexing, products, reductions, row, shapes
+from .torch_names import TorchNames
 
 if TYPE_CHECKING:
     from .graphs.replay import BackwardStep
@@ -37,7 +39,7 @@ class Extremes(NamedTuple):
     indices: Tensor
 
 
-class Tensor:
+class Tensor(TorchNames):
     """An n-dimensional array that remembers how it was computed; ``()`` is a scalar.
 
     Floats without a dtype of their own (Python numbers and lists) become the default float
@@ -213,6 +215,8 @@ class Tensor:
 
         book = Ledger()
         autograd.backward(self, gradient, observer=book.note, create_graph=create_graph)
+        book.root = autograd.root_and_seed(self, gradient)
+        book.loss = self.item() if self._data.size == 1 else None
         return book
 
     def backward_steps(self, gradient: Any = None) -> Iterator[BackwardStep]:
@@ -597,10 +601,13 @@ class Tensor:
 
     # ---- dtypes
 
-    def to(self, dtype: Any) -> Tensor:
-        """The values in another dtype (of a Tensor: in its dtype); gradients come back in this one."""
-        if isinstance(dtype, str) and dtype == "cpu":
-            return self
+    def to(self, dtype: Any = None, *more: Any, **keywords: Any) -> Tensor:
+        """The values in another dtype (of a Tensor: in its dtype); gradients come back in this one.
+
+        PyTorch's ``to(device)`` and ``to(device, dtype)`` are taken too, where the device is the CPU.
+        """
+        if more or keywords or dtype is None or is_device(dtype):
+            return _placed(self, (dtype, *more), keywords)
         target = dtype.dtype if isinstance(dtype, Tensor) else _dtype(dtype)
         if target == self.dtype:
             return self
@@ -981,13 +988,12 @@ class Tensor:
         """Itself: PyTorch's name, kept so that its scripts run."""
         return self
 
-    def cpu(self) -> Tensor:
-        """Itself: PyTorch's name, kept so that its scripts run."""
-        return self
-
     # ---- numpy's protocols
 
     __array_priority__ = 1000
+    __pandas_priority__ = (
+        5000  # above Series and DataFrame: series * tensor is ours, with its gradient
+    )
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
         if dtype is not None and np.dtype(dtype) != self.dtype:
@@ -1039,6 +1045,49 @@ int_, bool_, float_ = (
 )  # the methods of these names hide the builtins inside the class
 
 
+class _Data(Tensor):
+    """``p.data``: the values of a leaf, whose in-place methods write that leaf."""
+
+    __slots__ = ("_owner",)
+    _owner: Tensor
+
+    def _install(self, data: Array, by: str) -> Tensor:
+        written(self._owner, data, f"data.{by}")
+        self._data = data
+        return self
+
+
+def written(tensor: Tensor, data: Array, by: str) -> None:
+    """Write a tensor's ``data``, unless it was computed."""
+    if isinstance(tensor._node, Node):
+        raise RuntimeError(
+            f"{by}: only a leaf can be written, and this tensor was computed by {tensor._node.op.name}"
+        )
+    tensor._install(data, by)
+
+
+def data_of(tensor: Tensor) -> Tensor:
+    """``tensor.data``."""
+    view = object.__new__(_Data)
+    view._data, view._node, view._tag, view._owner = tensor._data, None, None, tensor
+    return view
+
+
+def _placed(tensor: Tensor, given: tuple[Any, ...], keywords: dict[str, Any]) -> Tensor:
+    """PyTorch's ``to(device)``, ``to(device, dtype)``, ``to(dtype=..., device=...)``."""
+    known = {"device": None, "dtype": None, "non_blocking": False, "copy": False}
+    if odd := keywords.keys() - known.keys():
+        raise TypeError(f"to() has no argument {', '.join(sorted(odd))}")
+    dtype = keywords.get("dtype")
+    check_device(keywords.get("device"))
+    for part in given:
+        if is_device(part):
+            check_device(part)
+        elif part is not None and not isinstance(part, bool_):
+            dtype = part
+    return tensor if dtype is None else tensor.to(dtype)
+
+
 # ---- what the methods share ---------------------------------------------------------------------
 
 
@@ -1079,7 +1128,7 @@ def _new_array(data: Any, dtype: Any) -> Array:
         )
     if dtype is not None:
         return array.astype(_dtype(dtype), order="C", copy=False)
-    named = isinstance(given, (np.ndarray, np.generic)) or hasattr(given, "dtype")
+    named = hasattr(given, "dtype") or hasattr(given, "dtypes")  # a data frame has several
     if not named and array.dtype.kind == "f" and not _holds_arrays(given):
         return array.astype(row.default_dtype, order="C", copy=False)
     return array.astype(_dtype(array.dtype), order="C", copy=False)
@@ -1223,17 +1272,18 @@ def _arg(function: Any, t: Tensor, dim: Any, keepdim: bool) -> Tensor:
 # ---- making tensors --------------------------------------------------------------------------
 
 
-def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor with a copy of ``data``; see :class:`Tensor` for dtypes and errors.
 
     >>> import tinygrad_rnn as tg
     >>> tg.tensor([[1.0, 2.0]]).dtype, tg.tensor(3).dtype
     (dtype('float32'), dtype('int64'))
     """
+    check_device(device)
     return Tensor(data, dtype, requires_grad)
 
 
-def as_tensor(data: Any, dtype: Any = None) -> Tensor:
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """``data`` itself where it is a Tensor (of that dtype), else a tensor with a copy of it.
 
     >>> import tinygrad_rnn as tg

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +33,17 @@ def _layers_arguments(p: argparse.ArgumentParser) -> None:
 def _layers(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
+    from ..experiments.bench import THREADS
     from ..scan import backends
+
+    if any(os.environ.get(name) != "1" for name in THREADS):  # they are read when numpy is imported
+        command = [sys.executable, "-m", "tinygrad_rnn", "bench", "layers"]
+        command += ["--repeats", str(options.repeats), *(["--json"] if options.json else [])]
+        sys.stdout.flush()
+        done = subprocess.run(
+            command, env={**os.environ, **dict.fromkeys(THREADS, "1")}, check=False
+        )
+        sys.exit(done.returncode)
 
     cases = [(kind, size) for kind in KINDS for size in SIZES]
     bar = tqdm(cases, unit="layer", leave=False, disable=True if options.json else None)
@@ -39,7 +52,9 @@ def _layers(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps({"backend": backend, "why": why, "rows": rows}, indent=2))
         return
-    print(f"A training step, forward and backward, float32; layers are {backends.words()}")
+    print(
+        f"A training step, forward and backward, float32, one thread; layers are {backends.words()}"
+    )
     print("             T    B    I    H   us a time step   recorded op by op   bare products")
     for row in rows:
         shape = "".join(f"{row[k]:>5}" for k in ("steps", "batch", "features", "hidden"))
@@ -119,7 +134,7 @@ BENCHES = (
         "layers",
         "a training step of RNN, LSTM and GRU, in about ten seconds",
         "Measure a training step of RNN, LSTM and GRU at three sizes: as it runs, recorded op by op,\n"
-        "and the bare matrix products, side by side.",
+        "and the bare matrix products, side by side, on one thread.",
         _layers_arguments,
         _layers,
     ),

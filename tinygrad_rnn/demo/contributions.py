@@ -9,7 +9,8 @@ import numpy as np
 from .. import nn
 from ..data import sunspots
 from ..drawing import plot_style, plots
-from ..graphs import Ledger
+from ..drawing.render import DrawingError
+from ..graphs import Graph, Ledger
 from ..tensors import Tensor
 from .forecaster import FIRST, LAST_TESTED, LAST_TRAINED, Trained
 from .question import short_name
@@ -78,7 +79,21 @@ def _single(report: Report, trained: Trained) -> float:
         f"years, two cycles of the sun, make {_percent(min(recent))} of it or more, and what is older "
         "fades by orders of magnitude. Both biases enter the same sum, so their gradients are equal.",
     )
+    _explore(report, loss, ledger)
     return _check(ledger, trained)
+
+
+def _explore(report: Report, loss: Tensor, ledger: Ledger) -> None:
+    """The same gradient as a page of its own."""
+    try:
+        Graph(loss).to_html(report.folder / "explore.html", ledger=ledger)
+    except DrawingError:
+        return  # act 1 has said that there are no pictures
+    report.link(
+        "explore.html",
+        "Explore this very graph: every use of a Parameter lit, a slider that runs backward through "
+        "the years, every value.",
+    )
 
 
 def _training(report: Report, trained: Trained) -> float:

@@ -34,6 +34,7 @@ h1 em{font-style:normal;color:var(--accent)}
 letter-spacing:.09em;text-transform:uppercase}
 h2{font-size:clamp(1.375rem,4vw,1.75rem);line-height:1.2;letter-spacing:-.01em;margin:0 0 1.1rem;
 text-wrap:balance}
+a{color:var(--accent)}
 blockquote{margin:0 0 1.25rem;padding:.1rem 0 .1rem 1.1rem;border-left:4px solid var(--accent);
 font-size:1.1875rem;line-height:1.5}
 code{font:.9em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;background:var(--wash);
@@ -135,6 +136,10 @@ class Page:
         size = f"max-width:{points * SCALE:.0f}px;min-width:{points * LEAST:.0f}px"
         image = f'<img style="{size}" src="data:image/svg+xml;base64,{data}" alt="{escape(alt)}">'
         self._figure(image, caption)
+
+    def link(self, name: str, words: str) -> None:
+        """A way to another page in the same folder."""
+        self._add(f'<p><a href="{escape(name)}">{inline(words)}</a></p>')
 
     def block(self, lines: Sequence[str], caption: str) -> None:
         """Lines that stand as they are."""

@@ -98,6 +98,11 @@ class Report:
         self._print()
         self._page.block(lines, caption)
 
+    def link(self, name: str, words: str) -> None:
+        """Another page in the folder, beside this one."""
+        self._print(f"  page: {self.folder / name}", picture=True)
+        self._page.link(name, words)
+
     def remark(self, text: str) -> None:
         """A line for the terminal alone."""
         self._print(f"  {text}", picture=True)

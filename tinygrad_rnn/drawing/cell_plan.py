@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import style
-from .faces import INPUT_AT, TAP_AT, Face, face_of
+from .faces import INPUT_AT, RAIL_PITCH, TAP_AT, Face, face_of
 from .lanes import Lane
 from .rails import BESIDE, HANDOVER, Rails, handovers, is_joined
 from .shapes import Picture
@@ -93,7 +93,7 @@ class Plan(Rails):
         return self.bottoms[row] - UPPER_GAP + UPPER_BAR
 
 
-def make_plan(lattice: Lattice) -> Plan:
+def make_plan(lattice: Lattice, rail_pitch: float = RAIL_PITCH) -> Plan:
     """Measure everything that is written, and set columns and rows accordingly."""
     slots = [slot for block in lattice.blocks for slot in block]
     folded = any(slot.folded for slot in slots)
@@ -106,6 +106,7 @@ def make_plan(lattice: Lattice) -> Plan:
         )
         for lane in lattice.lanes
     }
+    faces = {lane: replace(face, rail_pitch=rail_pitch) for lane, face in faces.items()}
     roomy = len(slots) <= 4
     width = max(face.width(slots, roomy) for face in faces.values())
     if len(lattice.rows) > 1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from . import style
 from .anchors import fed_states
 from .cell_inputs import draw_inputs, row_of_inputs
@@ -19,10 +21,23 @@ from .style import Look
 from .unroll import Lattice
 from .words import class_name, plural, span, sub, text_width
 
+Foundation = Callable[[Picture, list[list[Tap]], list[float], float], None]
+
 
 def draw_cells(lattice: Lattice) -> Picture:
     """Lay out the unrolled cells, the slab below them and what comes before and after."""
-    plan = make_plan(lattice)
+
+    def slabs(picture: Picture, taps: list[list[Tap]], bars: list[float], right: float) -> None:
+        draw_slabs(picture, lattice, taps, bars, right)
+
+    plan = lay_cells(make_plan(lattice), slabs)
+    _draw_legend(plan)
+    return plan.picture
+
+
+def lay_cells(plan: Plan, slabs: Foundation) -> Plan:
+    """Draw everything but the legend; ``slabs`` draws the foundation, given taps, bars and the right edge."""
+    lattice = plan.lattice
     taps: list[list[Tap]] = [[] for _ in lattice.rows]
     for lane in lattice.lanes:
         for slot in lattice.slots(lane):
@@ -40,10 +55,9 @@ def draw_cells(lattice: Lattice) -> Picture:
         row_of_inputs(plan),
     )
     bars = [plan.bar(i) for i in range(len(lattice.rows))]
-    draw_slabs(plan.picture, lattice, taps, bars, plan.right)
+    slabs(plan.picture, taps, bars, plan.right)
     draw_after(plan.picture, lattice, output_anchors(plan), bar_ends(plan), collapse=True)
-    _draw_legend(plan)
-    return plan.picture
+    return plan
 
 
 def _draw_cell(plan: Plan, lane: Lane, slot: Slot) -> None:

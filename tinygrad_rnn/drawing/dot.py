@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from ..graphs.elements import Elements, count_numbers
 from ..graphs.excerpt import excerpt
 from ..graphs.graph import Graph
+from ..graphs.ledger import Ledger
 from . import style
 from .auto import auto_dot
+from .backward import draw_backward
 from .cells import draw_cells
 from .lanes import NoLatticeError
 from .layers import draw_layers
@@ -30,6 +32,8 @@ def to_dot(
     steps: Sequence[int] | None = None,
     shapes: bool = False,
     values: bool = False,
+    backward: Ledger | None = None,
+    backward_measure: str = "projection",
 ) -> str:
     """The picture of ``graph`` as DOT text.
 
@@ -41,7 +45,13 @@ def to_dot(
     values were. Raises ValueError for another level, for steps that the graph does not have, for
     ``"cell"`` or ``"layer"`` where no cell ran, for ``"scalar"`` where there are too many numbers, and for
     shapes or values at a level without boxes for them.
+
+    ``backward`` is the ledger of a backward pass of this graph: then its gradients are drawn, at cell
+    level. ``backward_measure`` says how the slab shows what each step adds to a Parameter's gradient:
+    ``"projection"`` (signed parts along the whole, which add up) or ``"norm"``.
     """
+    if backward is not None:
+        return write(_backward(graph, level, steps, backward, backward_measure))
     if level not in LEVELS:
         raise ValueError(f"level={level!r}: expected one of {', '.join(map(repr, LEVELS))}")
     noted = shapes or values
@@ -94,3 +104,19 @@ def _scalars(graph: Graph) -> Graph:
     arrays = (node for node in graph._raw if node.op is None or not node.op.several)
     single = all(side == 1 for node in arrays for side in node.shape)
     return graph if single else Elements(graph)
+
+
+def _backward(
+    graph: Graph, level: str, steps: Sequence[int] | None, ledger: Ledger, measure: str
+) -> Picture:
+    """The picture of a backward pass. Raises ValueError where the graph has no cells on a grid."""
+
+    if level not in ("auto", "cell"):
+        raise ValueError(f"level={level!r}: a backward pass is drawn at level='cell' (or 'auto')")
+    try:
+        return draw_backward(unroll(graph, style.CELLS, steps), ledger, measure)
+    except NoLatticeError:
+        raise ValueError(
+            "backward=: this graph cannot be laid out as cells over time steps, and only these have a "
+            "picture of their backward pass; loss.backward_steps() and the ledger have the numbers"
+        ) from None

@@ -46,6 +46,7 @@ class Face:
     states: tuple[str, ...]
     room_for_fold: bool
     back: int = -1  # from a step to the one whose state it takes
+    rail_pitch: float = RAIL_PITCH  # between two rails that run straight
 
     @property
     def z_middle(self) -> float:
@@ -81,7 +82,7 @@ class Face:
         for state in reversed(self.states):
             if below:
                 straight = self.entering not in (state, below)
-                y += RAIL_PITCH if straight else BAND_PITCH
+                y += self.rail_pitch if straight else BAND_PITCH
             middles[state] = y
             below = state
         return middles

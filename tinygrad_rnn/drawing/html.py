@@ -56,7 +56,9 @@ def page_of(
     known = [view.level for view in views]
     if level != "auto" and level not in known:
         raise ValueError(f"level={level!r}: this graph's page has {', '.join(map(repr, known))}")
-    first = views[0] if level == "auto" else views[known.index(level)]
+    if level == "auto":
+        level = "cell" if "cell" in known else "op"
+    first = views[known.index(level)]
     data = _data(graph, views, ledger)
     data["level"] = first.level
     return _filled(views, first, data)
@@ -82,7 +84,7 @@ def _data(graph: Graph, views: list[View], ledger: Ledger | None) -> dict[str, A
     shared = sum(p["numbers"] for p in parameters if p["stepped"])
     return {
         "schema": SCHEMA,
-        "title": views[0].title,
+        "title": next((v.title for v in views if v.level == "cell"), views[-1].title),
         "steps": len(graph.steps),
         "positions": timeline.positions,
         "shared": shared,

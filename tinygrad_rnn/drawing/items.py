@@ -83,6 +83,12 @@ class Items:
             node = inner[0]
         return self._item_of.get(node)
 
+    @property
+    def boxes(self) -> dict[int, str]:
+        """By node, the id of the box that it is inside."""
+        drawn = {**self._item_of, **self._extra}
+        return {node: item.id for node, item in drawn.items()}
+
     def _add(self, *args: object, **kwargs: object) -> Item:
         item = Item(f"{self.key}{len(self.all)}", *args, **kwargs)  # type: ignore[arg-type]
         self.all.append(item)

@@ -62,6 +62,7 @@ class Lane:
     block: int = 0
     uses: dict[int, dict[int, int]] = field(default_factory=dict)
     collected: bool = False
+    y_role: str = ""  # which state goes on as y, where that is another than usual
 
     @property
     def steps(self) -> list[int]:
@@ -80,7 +81,9 @@ class Lane:
 
     @property
     def out_role(self) -> str:
-        """Which output is the layer's y: h, or the cell's last state."""
+        """Which output is the layer's y: h, the cell's last state, or another that goes on at every step."""
+        if self.y_role:
+            return self.y_role
         return "h" if "h" in self.states or not self.states else self.states[-1]
 
     def on_top(self, lanes: Sequence[Lane]) -> bool:

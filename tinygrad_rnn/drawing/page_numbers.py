@@ -121,20 +121,22 @@ def _shorts(names: list[str]) -> dict[str, str]:
     >>> list(_shorts(["a.weight_hh_l0", "a.weight_hh_l1", "a.bias", "b.bias"]).values())
     ['W_hh_l0', 'W_hh_l1', 'a.b', 'b.b']
     """
-    plain = {name: short_name(name) for name in names}
-    exact = {
-        name: re.sub("^weight", "W", re.sub("^bias", "b", name.rpartition(".")[2]))
-        for name in names
-    }
+    ways = (short_name, _last_name, lambda name: _below(name, short_name(name)))
     shorts = {}
     for name in names:
-        short = plain[name]
-        if list(plain.values()).count(short) > 1:
-            short = exact[name]
-        if list(exact.values()).count(short) > 1:
-            short = ".".join([*name.split(".")[:-1], exact[name]])
-        shorts[name] = short
+        rivals = [other for other in names if short_name(other) == short_name(name)]
+        fitting = (way for way in ways if len({way(rival) for rival in rivals}) == len(rivals))
+        shorts[name] = next(fitting, lambda name: _below(name, _last_name(name)))(name)
     return shorts
+
+
+def _last_name(name: str) -> str:
+    """``W_hh_l0`` of ``lstm.weight_hh_l0``."""
+    return re.sub("^weight", "W", re.sub("^bias", "b", name.rpartition(".")[2]))
+
+
+def _below(name: str, short: str) -> str:
+    return ".".join(filter(None, [name.rpartition(".")[0], short]))
 
 
 class Timeline:

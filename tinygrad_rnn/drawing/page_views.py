@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import style
 from .auto import auto_dot
@@ -15,7 +15,7 @@ from .lanes import Lane, NoLatticeError
 from .ops import draw_ops
 from .page_numbers import pack
 from .render import svg_of
-from .slots import Slot
+from .slots import Slot, fold
 from .unroll import Lattice, unroll
 from .words import plural
 from .written import write
@@ -56,22 +56,33 @@ class View:
 def views_of(graph: Graph, engine: str | None = None) -> list[View]:
     """Every level that the graph has: its cells (where any ran) and its ops."""
     views = []
+    try:
+        lattice = unroll(graph, ALL)
+    except NoLatticeError:
+        return [_auto_view(graph, engine)]
+    window = _window(lattice)
+    if window is not None:
+        lattice.blocks = [fold(_steps(lattice), ALL, window.shown)]
     if graph.calls:
         with suppress(NoLatticeError):
-            views.append(_lattice_view(graph, "cell", engine))
+            views.append(_view(lattice, "cell", draw_cells(lattice), window, engine))
     try:
-        views.append(_lattice_view(graph, "op", engine))
+        views.append(_view(lattice, "op", draw_ops(lattice), window, engine))
     except NoLatticeError:
         views.append(_auto_view(graph, engine))
     return views
 
 
-def _lattice_view(graph: Graph, level: str, engine: str | None) -> View:
-    lattice = unroll(graph, ALL)
-    found = _window(lattice)
-    if found is not None:
-        lattice = unroll(graph, ALL, found[0])
-    picture = draw_cells(lattice) if level == "cell" else draw_ops(lattice)
+class Window(NamedTuple):
+    """The steps to draw of a long graph, and between which steps (from 1) the window can be moved."""
+
+    shown: list[int]
+    span: tuple[int, int]
+
+
+def _view(
+    lattice: Lattice, level: str, picture: Picture, window: Window | None, engine: str | None
+) -> View:
     alone = lattice.blocks[0] if len(lattice.blocks) == 1 else []
     return View(
         level,
@@ -79,21 +90,25 @@ def _lattice_view(graph: Graph, level: str, engine: str | None) -> View:
         clean(svg_of(write(picture), engine), level),
         dict(_boxes(lattice, picture)),
         [(slot.first, slot.last, slot.folded) for slot in alone],
-        None if found is None else (3, 4),
-        None if found is None else found[1],
+        None if window is None else (3, 4),
+        None if window is None else window.span,
         {lane.key: _members(lane) for lane in lattice.lanes},
     )
 
 
-def _window(lattice: Lattice) -> tuple[list[int], tuple[int, int]] | None:
-    """The steps to draw of a long graph, and between which steps (from 1) the window can be moved.
+def _steps(lattice: Lattice) -> list[int]:
+    return sorted(s for slot in lattice.blocks[0] for s in slot.steps)
+
+
+def _window(lattice: Lattice) -> Window | None:
+    """What to draw of a long graph.
 
     Drawn are the first and the last, and the window: two in the middle. It goes as far as steps are like
     those. None where all are drawn, or where lanes of several blocks have steps of their own.
     """
     if len(lattice.blocks) > 1:
         return None
-    steps = sorted(s for slot in lattice.blocks[0] for s in slot.steps)
+    steps = _steps(lattice)
     n, ends = len(steps), style.ENDS
     if n <= ALL:
         return None
@@ -108,7 +123,7 @@ def _window(lattice: Lattice) -> tuple[list[int], tuple[int, int]] | None:
     while high < len(inner) - 1 and kinds[high + 1] == kinds[middle]:
         high += 1
     shown = [*steps[:ends], inner[middle], inner[middle + 1], *steps[-ends:]]
-    return shown, (inner[low] + 1, inner[high] + 1)
+    return Window(shown, (inner[low] + 1, inner[high] + 1))
 
 
 def _kind(lattice: Lattice, step: int) -> list[Any]:
@@ -143,6 +158,7 @@ def _members(lane: Lane) -> dict[str, Any]:
         "rows": pack(table, "i4") if steps == list(range(steps[0], steps[-1] + 1)) else None,
         "title": lane.title,
         "path": lane.path,
+        "label": lane.label,
         "back": lane.backwards,
     }
 

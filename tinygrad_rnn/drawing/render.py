@@ -23,6 +23,7 @@ from .dot import to_dot
 
 if TYPE_CHECKING:
     from ..graphs.graph import Graph
+    from ..graphs.ledger import Ledger
     from ..nn.module import Module
     from ..tensors import Tensor
 
@@ -53,6 +54,8 @@ def draw(
     steps: int | Sequence[int] | None = None,
     shapes: bool = False,
     values: bool = False,
+    backward: Ledger | None = None,
+    backward_measure: str = "projection",
     engine: str | None = None,
     show: bool = False,
 ) -> str:
@@ -67,7 +70,14 @@ def draw(
     ``steps`` lists the steps (from 0) to draw one by one. ``shapes`` and ``values`` say at the level of ops
     what stands in each box: shape and dtype; the value of a number and its gradient, of an array its mean
     and standard deviation. ``engine`` is ``"system"`` or ``"pure"``, where one of the two back ends is
-    wanted; ``show`` opens the file. Raises ValueError for an ending, level or steps that cannot be,
+    wanted; ``show`` opens the file.
+
+    ``backward`` is the ledger of a backward pass of what is drawn, ``loss.backward(ledger=True)``: arrows
+    are reversed and as wide as the gradient that crosses them, a state's pill says how large its whole
+    gradient is, and the slab shows what every step adds to each Parameter's gradient, as signed
+    projections that add up to its norm or, with ``backward_measure="norm"``, as norms.
+
+    Raises ValueError for an ending, level or steps that cannot be, and for a ledger of another graph,
     DrawingError where Graphviz is missing or fails; an older file then stays whole.
 
     >>> import pathlib, tempfile, tinygrad_rnn as tg
@@ -79,7 +89,17 @@ def draw(
     graph, chosen = as_graph(outputs, steps, loss=_is_page(path))
     if path is None:
         path = Path(tempfile.mkdtemp(prefix="tinygrad_rnn_")) / "graph.svg"
-    written = render(graph, path, level, steps=chosen, shapes=shapes, values=values, engine=engine)
+    written = render(
+        graph,
+        path,
+        level,
+        steps=chosen,
+        shapes=shapes,
+        values=values,
+        backward=backward,
+        backward_measure=backward_measure,
+        engine=engine,
+    )
     if show:
         webbrowser.open(Path(written).resolve().as_uri())
     return written
@@ -93,6 +113,8 @@ def render(
     steps: Sequence[int] | None = None,
     shapes: bool = False,
     values: bool = False,
+    backward: Ledger | None = None,
+    backward_measure: str = "projection",
     engine: str | None = None,
 ) -> str:
     """Draw a Graph into a file whose ending says the format; return the path. See :func:`draw`."""
@@ -112,8 +134,16 @@ def render(
             raise ValueError(
                 "steps= is for pictures; in a page every step can be brought into view"
             )
-        return to_html(graph, target, level=level, engine=engine)
-    text = to_dot(graph, level, steps=steps, shapes=shapes, values=values)
+        return to_html(graph, target, level=level, ledger=backward, engine=engine)
+    text = to_dot(
+        graph,
+        level,
+        steps=steps,
+        shapes=shapes,
+        values=values,
+        backward=backward,
+        backward_measure=backward_measure,
+    )
     if kind == ".dot":
         content = text.encode()
     elif kind == ".svg":
@@ -131,10 +161,21 @@ def to_svg(
     steps: Sequence[int] | None = None,
     shapes: bool = False,
     values: bool = False,
+    backward: Ledger | None = None,
+    backward_measure: str = "projection",
     engine: str | None = None,
 ) -> str:
     """The picture of a Graph as SVG text; see :func:`draw`."""
-    return svg_of(to_dot(graph, level, steps=steps, shapes=shapes, values=values), engine)
+    text = to_dot(
+        graph,
+        level,
+        steps=steps,
+        shapes=shapes,
+        values=values,
+        backward=backward,
+        backward_measure=backward_measure,
+    )
+    return svg_of(text, engine)
 
 
 def _is_page(path: str | os.PathLike[str] | None) -> bool:

@@ -42,6 +42,8 @@ class Line:
     points: tuple[Point, ...]
     tip: Point | None
     attrs: dict[str, object]
+    route: tuple[Point, ...] = ()  # as it was given, to be drawn again the other way round
+    bend: tuple[float, str] = (10.0, "")  # its radius and swing
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,7 @@ class Picture:
             attrs["class"] = cls
         if tooltip:
             attrs["tooltip"] = tooltip
-        self.lines.append(Line(tail, head, tuple(curve), tip, attrs))
+        self.lines.append(Line(tail, head, tuple(curve), tip, attrs, tuple(route), (radius, swing)))
 
     def bounds(self) -> tuple[float, float, float, float]:
         """Left, bottom, right, top of everything drawn."""

@@ -114,7 +114,7 @@ def draw_slabs(
         _draw_slab(picture, lattice, row, i, plan, (left, top, width), taps[i])
         if i:
             x = outer - FEEDER * i
-            _draw_upper_bar(picture, i, bars[i], x, top - BAR_DROP, left, right)
+            draw_upper_bar(picture, i, bars[i], x, top - BAR_DROP, left, right)
         for tap in taps[i]:
             picture.dot(tap.id, tap.x, bars[i], style.ORANGE, style.SLAB_DOT)
         top -= plan.height + SLAB_GAP
@@ -133,7 +133,7 @@ def _draw_slab(
     id, bar = f"row{i}", top - BAR_DROP
     slab = Look(style.PARAM.stroke, style.PARAM.fill, style.PARAM.text, 2.5)
     picture.frame(f"{id}.slab", (left, top - plan.height, left + width, top), slab)
-    _draw_bar(picture, f"{id}.bar" if i == 0 else f"{id}.slabbar", left, left + width, bar)
+    draw_bar(picture, f"{id}.bar" if i == 0 else f"{id}.slabbar", left, left + width, bar)
     end = left + width - INSET
     begin = end - (plan.columns * (plan.chip + COLUMN_GAP) - COLUMN_GAP + 2 * FRAME_PAD + 2)
     frame_top = top - FRAME_DROP
@@ -210,17 +210,18 @@ def _draw_chip(
     picture.text(f"{id}.detail", small, x, y - 7.5, style.SMALL, look.text)
 
 
-def _draw_bar(picture: Picture, id: str, left: float, right: float, y: float) -> None:
+def draw_bar(picture: Picture, id: str, left: float, right: float, y: float) -> None:
+    """The bar that taps leave, within two sides of a slab."""
     x, width = (left + right) / 2, right - left - 2 * INSET
     look = Look(style.ORANGE, style.ORANGE, style.ORANGE, 0)
     picture.box(id, "", x, y, width, BAR, look, "bar", square=True)
 
 
-def _draw_upper_bar(
+def draw_upper_bar(
     picture: Picture, i: int, y: float, feeder: float, start: float, left: float, right: float
 ) -> None:
     """The bar under an upper row and the thick line that joins it to its slab."""
-    _draw_bar(picture, f"row{i}.bar", 0.0, right, y)
+    draw_bar(picture, f"row{i}.bar", 0.0, right, y)
     route = [(left + INSET, start), (feeder, start), (feeder, y), (INSET, y)]
     picture.line(
         f"row{i}.slabbar",

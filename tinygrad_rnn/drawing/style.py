@@ -33,6 +33,12 @@ GATE_CHIP = Look("#C9CFD6", "#FFFFFF", INK)
 INPUT = Look("#8C959F", "#FFFFFF", INK)
 FAINT = Look("#B7BEC6", "#F1F3F5", "#7D8690")
 LOSS = Look(INK, "#FFFFFF", INK, 1.5)
+GRADIENT = Look("#B0509A", "#F8EAF4", "#6B2160")
+RAMP = ("#C98ABD", "#BD78AF", "#B266A1", "#A65493", "#9A3384")
+PART = Look(GRADIENT.stroke, "#E3B9DA", GRADIENT.text, 0)
+PART_MOST = Look(GRADIENT.stroke, RAMP[-1], "#FFFFFF", 0)
+PART_AGAINST = Look(GRADIENT.stroke, GRADIENT.stroke, "#FFFFFF", 0)
+QUIET = "#C9CFD6"  # lines that no gradient crosses
 
 # Line widths and arrow sizes.
 PLAIN_PEN, INPUT_PEN, RAIL_PEN, BUS_PEN, TAP_PEN, RISER_PEN = 1.2, 1.6, 3.0, 3.0, 4.0, 6.0

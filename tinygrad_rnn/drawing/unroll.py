@@ -319,6 +319,7 @@ def _mark_collected(
 ) -> None:
     """A lane whose outputs are used after the cells, at all steps or several, shows them as y."""
     tail = set(after)
+    _choose_y(made, consumers, tail)
     seen: dict[Lane, set[int]] = {lane: set() for lane in lanes}
     for node, output in made.items():
         if output.role in (output.lane.out_role, "y") and any(
@@ -328,3 +329,15 @@ def _mark_collected(
     for lane, steps in seen.items():
         several = len(steps) > 1 or (len(steps) == 1 and len(lane.calls) == 1)
         lane.collected = lane.partner is not None or (several and lane.on_top(lanes))
+
+
+def _choose_y(made: dict[int, Output], consumers: dict[int, list[int]], tail: set[int]) -> None:
+    """The y of a cell of the user's own is the state that goes on at several steps, if one alone does."""
+    going: dict[Lane, dict[str, set[int]]] = {}
+    for node, (lane, step, role) in made.items():
+        if any(user in tail for user in consumers.get(node, ())):
+            going.setdefault(lane, {}).setdefault(role, set()).add(step)
+    for lane, roles in going.items():
+        several = [role for role, steps in roles.items() if len(steps) > 1]
+        if len(several) == 1 and several[0] in lane.states:
+            lane.y_role = several[0]

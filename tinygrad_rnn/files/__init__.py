@@ -60,7 +60,7 @@ def load(f: Place | BinaryIO, map_location: Any = None, *, weights_only: bool = 
     """
     if map_location is not None and str(map_location) != "cpu":
         raise ValueError(
-            f"load: tensors live on the CPU alone, so map_location={map_location!r} has no place"
+            f"load: tensors live on the CPU alone, and map_location is {str(map_location)!r}"
         )
     return _loaded(f)[1]
 

@@ -14,9 +14,12 @@ from pathlib import Path
 def write(path: str | Path, pieces: Iterable[bytes | memoryview]) -> None:
     """Put the pieces into a file. Whatever happens, ``path`` is the old file or the new one, whole.
 
-    What a killed process of this machine left beside it is cleared away.
+    What a killed process of this machine left beside it is cleared away. Raises FileNotFoundError where
+    there is no folder for it.
     """
     path = Path(os.path.realpath(path))  # a link stays a link
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into")
     _clear(path)
     beside = path.with_name(f".{path.name}.{_here()}-{os.getpid()}-{threading.get_ident()}.part")
     try:

@@ -87,6 +87,13 @@ class Graph:
     def __init__(self, *outputs: Tensor) -> None:
         self._ends: list[Any] = [_node_of(t) for t in outputs]
 
+    @classmethod
+    def behind(cls, node: Any) -> Graph:
+        """The graph behind a recorded node, where the tensor itself is gone."""
+        graph = cls()
+        graph._ends = [node]
+        return graph
+
     # ---- nodes
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,8 +77,8 @@ class Ledger:
     ``ledger[p]`` is (uses, *p.shape), for a T-step layer (T, *p.shape), in the order of the steps; it
     sums over axis 0 to what the pass added to ``p.grad``. ``ledger.steps(p)`` labels the rows (None
     for a use outside time), ``ledger.norms(p)`` are the rows' Euclidean norms. Rows are made when
-    asked for. Memory: for each use the gradient of its op's output or the contribution, whichever is
-    smaller.
+    asked for. Memory (``nbytes``): for each use the gradient of its op's output or the contribution,
+    whichever is smaller; the ledger keeps the graph that it speaks of alive.
 
     >>> import tinygrad_rnn as tg
     >>> rnn = tg.nn.RNN(2, 3)
@@ -89,6 +90,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self._entries: dict[int, list[Entry]] = {}
+        self.root: tuple[Any, Any] | None = None  # where the pass began, and the gradient there
+        self.loss: float | None = None  # the value there, of a scalar
 
     def note(self, node: Node, operand: int, gradient: Any, delta: Any) -> None:
         """The engine's observer: keep the edges that end in a leaf."""
@@ -97,7 +100,7 @@ class Ledger:
             return
         gradient, delta = _plain(gradient), _plain(delta)
         small = isinstance(gradient, np.ndarray) and not node.op.variadic and not node.op.several
-        if small and delta.__class__ is not At and gradient.nbytes < delta.nbytes:
+        if small and delta.__class__ is not At and gradient.nbytes <= delta.nbytes:
             delta = None
         else:
             gradient = None
@@ -110,8 +113,11 @@ class Ledger:
                 f"this ledger has nothing for a tensor of shape {parameter.shape}: "
                 "no gradient reached it in that backward pass"
             )
-        rows = self._entries[key]
-        return sorted(rows, key=_by_step)
+        return self.entries(key)
+
+    def entries(self, key: int) -> list[Entry]:
+        """The uses of the leaf with this key, in the order of the steps."""
+        return sorted(self._entries.get(key, ()), key=_by_step)
 
     def __getitem__(self, parameter: Tensor) -> Array:
         """Every use's contribution, (uses, *shape), in the order of the steps."""
@@ -153,7 +159,7 @@ class Ledger:
         True
         """
         rows = self._rows(parameter)
-        whole = self._sum(rows)
+        whole = self.sum_of(rows)
         length = float(np.linalg.norm(whole))
         if not length:
             return np.zeros(len(rows))
@@ -165,13 +171,14 @@ class Ledger:
         0 where all steps agree, near 1 where they contradict each other; 0 if all rows are 0.
         """
         said = float(self.norms(parameter).sum())
-        whole = float(np.linalg.norm(self._sum(self._rows(parameter))))
+        whole = float(np.linalg.norm(self.sum_of(self._rows(parameter))))
         return max(0.0, 1.0 - whole / said) if said else 0.0
 
     def to_dataframe(self) -> Any:
         """A pandas DataFrame with a row a use: parameter, step, op, norm, projection.
 
-        ``parameter`` is the Parameter's own name (its dotted name is the graph's to know), or w1, w2 ...
+        ``parameter`` is its dotted name, as in ``graph.parameters``; ``step`` counts from 0 and is missing
+        for a use outside time.
         Raises ImportError where pandas is missing.
         """
         try:
@@ -183,12 +190,12 @@ class Ledger:
         columns: dict[str, list[Any]] = {
             name: [] for name in ("parameter", "step", "op", "norm", "projection")
         }
-        for k, entries in enumerate(self._entries.values(), 1):
-            rows = sorted(entries, key=_by_step)
-            whole = self._sum(rows)
+        for key, name in self.names.items():
+            rows = self.entries(key)
+            whole = self.sum_of(rows)
             length = float(np.linalg.norm(whole))
             for row in rows:
-                columns["parameter"].append(row.node.parents[row.operand].name or f"w{k}")
+                columns["parameter"].append(name)
                 columns["step"].append(row.step)
                 columns["op"].append(row.node.op.name)
                 columns["norm"].append(row.norm())
@@ -197,9 +204,41 @@ class Ledger:
         frame["step"] = frame["step"].astype("Int64")
         return frame
 
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """The dotted name of every Parameter in the ledger by its leaf's key, in the order of the modules."""
+        from .graph import Graph
+
+        if self.root is None:
+            return {}
+        graph = Graph.behind(self.root[0])
+        known = {graph._raw[node.id].key: name for name, node in graph.parameters.items()}
+        return {key: name for key, name in known.items() if key in self._entries}
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the arrays that the ledger keeps for itself, each array once.
+
+        Nearly all of it grows with the steps: of a layer's step the gradient of its products, 4 H floats a
+        sequence for an LSTM. Operands are the graph's, and counted there.
+
+        >>> import tinygrad_rnn as tg
+        >>> lstm = tg.nn.LSTM(2, 8)
+        >>> lstm(tg.ones(50, 1, 2))[0].sum().backward(ledger=True).nbytes == 50 * 4 * 8 * 4
+        True
+        """
+        kept: dict[int, int] = {}
+        for entries in self._entries.values():
+            for entry in entries:
+                array = entry.delta if entry.gradient is None else entry.gradient
+                array = array.value if array.__class__ is At else array
+                base = array if array.base is None else array.base
+                kept[id(base)] = base.nbytes
+        return sum(kept.values())
+
     @staticmethod
-    def _sum(rows: list[Entry]) -> Array:
-        """The sum of rows in float64, one row at a time."""
+    def sum_of(rows: list[Entry]) -> Array:
+        """The sum of rows in float64, made one row at a time."""
         whole = rows[0].contribution().astype(np.float64)
         for row in rows[1:]:
             whole += row.contribution()
@@ -208,6 +247,11 @@ class Ledger:
     def __repr__(self) -> str:
         uses = sum(map(len, self._entries.values()))
         return f"<Ledger: {len(self)} Parameters, {uses:,} uses>"
+
+    def _repr_html_(self) -> str:
+        from ..drawing.ledger_card import ledger_html
+
+        return ledger_html(self)
 
 
 def _by_step(row: Entry) -> tuple[bool, int, int]:

@@ -145,6 +145,8 @@ def _axis_of(kind: str) -> Emit:
 
 
 def _linear(b: GraphBuilder, a: Applied) -> str:
+    if len(a.shapes[0][0]) == 2:
+        return str(b.op("Gemm", *a.inputs, transB=1))
     turned = b.op("Transpose", a.inputs[1], perm=[1, 0])
     y = b.op("MatMul", a.inputs[0], turned)
     return str(b.op("Add", y, a.inputs[2])) if len(a.inputs) == 3 else y

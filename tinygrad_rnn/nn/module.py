@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 from weakref import ref
 
 import numpy as np
 
 from ..autograd import Leaf, Place, Scope, state
+from ..devices import check_device, is_device, no_gpu
 from ..tensors import Tensor, as_tensor
 
 M = TypeVar("M", bound="Module")
@@ -239,9 +240,11 @@ class Module:
             if parameter.grad is not None:
                 parameter.grad = None if set_to_none else Tensor(np.zeros_like(parameter._data))
 
-    def to(self: M, dtype: Any) -> M:
-        """Every float Parameter and buffer in another dtype; returns the module."""
-        if isinstance(dtype, str) and dtype == "cpu":
+    def to(self: M, dtype: Any = None, *, device: Any = None) -> M:
+        """Every float Parameter and buffer in another dtype (``to("cpu")``: as it is); returns the module."""
+        check_device(device)
+        if dtype is None or is_device(dtype):
+            check_device(dtype)
             return self
         if np.dtype(dtype).kind != "f":
             raise TypeError(f"to(): Parameters hold floats, not {np.dtype(dtype)}")
@@ -255,6 +258,14 @@ class Module:
                 if value is not None and value.is_floating_point():
                     module._own("_buffers", name, value.to(dtype))
         return self
+
+    def cpu(self: M) -> M:
+        """Itself: Parameters live on the CPU."""
+        return self
+
+    def cuda(self, device: Any = None) -> NoReturn:
+        """Raises RuntimeError: there is no GPU here."""
+        no_gpu("cuda()")
 
     def double(self: M) -> M:
         """Everything in float64; returns the module."""

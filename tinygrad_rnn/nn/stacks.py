@@ -39,6 +39,7 @@ from .recurrent import (
     sequence,
     stacked,
 )
+from .utils.rnn import PackedSequence
 
 
 class RecurrentLayer(Module):
@@ -132,12 +133,15 @@ class RecurrentLayer(Module):
 
     def forward(
         self, input: Any, hx: Any = None, *, lengths: Any = None, first_step: int = 0
-    ) -> tuple[Tensor, Any]:
+    ) -> tuple[Any, Any]:
         """(outputs of the last layer at every step, last state of every layer and direction).
 
         ``lengths`` (batch,) says how many steps of each sequence count (see ``Recurrent``);
-        ``first_step`` is the number of the input's first time step, for pictures and ledgers.
+        ``first_step`` is the number of the input's first time step, for pictures and ledgers. A
+        ``PackedSequence`` brings its lengths, and one comes back.
         """
+        if isinstance(input, PackedSequence):
+            return self._packed(input, hx, first_step)
         x, batch, time_axis = self._input(input)
         lengths = checked_lengths(lengths, batch, x.shape[time_axis])
         starts = self._states(hx, batch, x.shape[time_axis])
@@ -154,6 +158,13 @@ class RecurrentLayer(Module):
 
         names = self._first.states
         return run_compiled(self, x, time_axis, stages, lengths, first_step, recorded, {}, names)
+
+    def _packed(self, packed: PackedSequence, hx: Any, first_step: int) -> tuple[Any, Any]:
+        """``forward`` of a packed batch, which lies (time, batch, features) whatever ``batch_first`` says."""
+        turn = self.batch_first
+        x = packed.padded.transpose(0, 1) if turn else packed.padded
+        y, last = self.forward(x, hx, lengths=packed.lengths, first_step=first_step)
+        return PackedSequence(y.transpose(0, 1) if turn else y, packed.lengths), last
 
     def _recorded(
         self,

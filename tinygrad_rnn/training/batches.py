@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from ..autograd import Array
 from ..nn.utils import pad_sequence, sequence_mask
 from ..random import generator_or_default
 from ..tensors import Tensor, as_tensor
+from .datasets import Dataset, collate
 
 POOL = 50  # batches among which sequences of like length are sought
 
@@ -31,7 +32,9 @@ class DataLoader:
     ``shuffle`` draws a new order each time from ``generator``, or the library's; ``drop_last`` leaves
     out a last batch that is smaller. ``bucket`` puts sequences of like length together (among 50
     batches where shuffled, else among all), so that there is less padding; shuffling then also
-    shuffles the batches. Raises ValueError where columns differ in number or lengths, or there is
+    shuffles the batches. A ``Dataset`` (see ``tg.utils.data``) is asked for one example after the other,
+    which ``collate_fn`` joins; PyTorch's ``num_workers`` and ``pin_memory`` have no effect. Raises
+    ValueError where columns differ in number or lengths, or there is
     nothing to go through.
 
     >>> import numpy as np, tinygrad_rnn as tg
@@ -53,9 +56,16 @@ class DataLoader:
         bucket: bool = False,
         batch_first: bool = False,
         generator: np.random.Generator | None = None,
+        collate_fn: Callable[[list[Any]], Any] | None = None,
+        num_workers: int = 0,
+        pin_memory: bool = False,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"DataLoader: batch_size must be at least 1, got {batch_size}")
+        self.dataset, self.collate = dataset, collate_fn or collate
+        self.one_by_one = isinstance(dataset, Dataset) or collate_fn is not None
+        if self.one_by_one:
+            dataset = (np.arange(len(dataset)),)  # its places, until a batch is asked for
         if isinstance(dataset, list) and dataset and isinstance(dataset[0], tuple):
             dataset = tuple(list(column) for column in zip(*dataset, strict=True))
         given = dataset if isinstance(dataset, tuple) else (dataset,)
@@ -110,6 +120,8 @@ class DataLoader:
         >>> tg.DataLoader(np.arange(5)).batch([4, 0])
         tensor([4, 0])
         """
+        if self.one_by_one:
+            return self.collate([self.dataset[int(i)] for i in rows])
         batch: list[Tensor] = []
         for column in self.columns:
             if isinstance(column, list):

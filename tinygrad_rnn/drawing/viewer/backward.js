@@ -13,6 +13,7 @@ function said(k) { // what columns from state.time on add along the whole gradie
   return sum;
 }
 
+const finite = (v) => (Number.isFinite(v) ? v : 0); // what can be drawn
 const running = (k) => (state.time < columns ? params[k].gradient.running[state.time] : 0);
 
 function bars(k) { // the heights of a chart's bars: [first column, last column, value]
@@ -23,8 +24,8 @@ function bars(k) { // the heights of a chart's bars: [first column, last column,
     const end = Math.min(c + size, columns);
     let value = 0;
     for (let i = c; i < end; i++) {
-      if (state.measure === "along") value += along[i];
-      else value = Math.max(value, norms[i]);
+      if (state.measure === "along") value += finite(along[i]);
+      else value = Math.max(value, finite(norms[i]));
     }
     result.push([c, end - 1, value]);
   }
@@ -38,8 +39,8 @@ function drawChart(k) {
   if (state.measure === "log") {
     const logs = list.map(([, , v]) => (v > 0 ? Math.log10(v) : NaN));
     const known = logs.filter(Number.isFinite);
-    const low = Math.floor(Math.min(...known) - 0.001);
-    const high = Math.ceil(Math.max(...known) + 0.001);
+    const low = Math.floor((known.length ? Math.min(...known) : 0) - 0.001);
+    const high = Math.ceil((known.length ? Math.max(...known) : 0) + 0.001);
     list = list.map(([a, b], i) => [a, b, Number.isFinite(logs[i]) ? (logs[i] - low) / (high - low) : 0]);
     svg.setAttribute("aria-label", `${params[k].short}: log10 of each step's norm, from ${low} to ${high}`);
   } else {
@@ -142,7 +143,7 @@ function drawTimes() {
     row.dataset.said = said(k);
     row.dataset.running = running(k);
     row.querySelector(".sum").replaceChildren(element("b", {}, number(shown)), " ", element("span", { class: "of" }, `of ${number(g.whole)}`),
-      element("progress", { max: 1, value: g.whole ? Math.max(0, Math.min(1, shown / g.whole)) : 0, "aria-label": `${params[k].short}, so far` }));
+      element("progress", { max: 1, value: g.whole ? Math.max(0, Math.min(1, finite(shown) / g.whole)) : 0, "aria-label": `${params[k].short}, so far` }));
     row.querySelector("button").setAttribute("aria-pressed", String(state.pinned === k));
   });
   markSteps();
@@ -162,8 +163,8 @@ function weight(item) { // how much of the most the tap's steps add, 0 to 1
     const g = params[k].gradient;
     if (!g) continue;
     let most = 0;
-    for (const v of g.norms) most = Math.max(most, v);
-    const norms = usesOf(item, k).map((n) => g.norms[params[k].uses[n - 1]]);
+    for (const v of g.norms) most = Math.max(most, finite(v));
+    const norms = usesOf(item, k).map((n) => finite(g.norms[params[k].uses[n - 1]]));
     if (most) part = Math.max(part, Math.max(0, ...norms) / most);
   }
   return part;

@@ -11,7 +11,7 @@ function setLevel(level, item = null) {
   if (!next || next === state.view) return;
   const before = state.view;
   const old = item && before && item.lane ? before.cell(item.lane, item.first) ?? item : null;
-  const screen = old ? { x: (middle(boxOf(old)).x - camera.x) * camera.scale, y: 0 } : null;
+  const screen = old ? (middle(boxOf(old)).x - camera.x) * camera.scale : 0;
   before?.svg.classList.remove("dim");
   before?.svg.remove();
   stage.prepend(next.svg);
@@ -20,23 +20,35 @@ function setLevel(level, item = null) {
   for (const button of $("levels").children) button.setAttribute("aria-pressed", String(button.value === level));
   next.renumber();
   const target = old ? next.cell(old.lane, old.first) : null;
+  const kin = item ? kinOf(item, next) : null;
   if (target) {
     const box = boxOf(target);
     const scale = Math.max(0.3, Math.min(1.5, (stage.clientWidth - 40) / (box.w * 1.5), Math.max(fitting(next.box), (stage.clientHeight - 24) / next.box.h)));
     const limit = Math.max(0, stage.clientWidth / 2 - (box.w * scale) / 2 - 8);
-    const x = Math.max(-limit, Math.min(limit, screen.x));
+    const x = Math.max(-limit, Math.min(limit, screen));
     fly({ x: middle(box).x - x / scale, y: middle(next.box).y, scale }, true);
     focusOn(target);
   } else {
     state.at = null;
     home(true);
-    focusOn(next.targets.find((each) => each.kind === "param") ?? next.targets[0], false);
+    if (kin) focusOn(kin);
+    else focusOn(next.targets.find((each) => each.kind === "param") ?? next.targets[0], false);
   }
   ownWeights();
   light();
   markSteps();
   showWindow();
   if ($("search").value) search();
+}
+
+// The layer of a cell, or the first cell of a layer.
+function kinOf(item, view) {
+  const name = ({ path, title, label: words }) => `layer ${[path || title, words].filter(Boolean).join(" ")}`;
+  if (item.kind === "layer") {
+    const key = Object.keys(data.lanes).find((lane) => name(data.lanes[lane]) === item.id);
+    return key ? view.list.find((other) => other.kind === "cell" && other.lane === key) : null;
+  }
+  return item.lane && data.lanes[item.lane] ? view.items.get(name(data.lanes[item.lane])) : null;
 }
 
 function enter(item) {
@@ -47,7 +59,7 @@ function enter(item) {
   }
   const order = [...views.keys()];
   const deeper = order[order.indexOf(item.view.level) + 1];
-  if (deeper && item.lane) setLevel(deeper, item);
+  if (deeper && (item.lane || item.kind === "layer")) setLevel(deeper, item);
   else panel(item);
 }
 
@@ -279,8 +291,9 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   const onButton = event.target.matches?.("button, summary");
-  if (event.key.startsWith("Arrow") && !event.target.closest?.(".panel")) move(event.key);
-  else if (event.key === " " && !onButton && learned.length) play();
+  const reading = event.target.closest?.(".panel"); // where arrows and the space bar scroll
+  if (event.key.startsWith("Arrow") && !reading) move(event.key);
+  else if (event.key === " " && !onButton && !reading && learned.length) play();
   else if (KEYS[event.key] && !(onButton && event.key === "Enter")) KEYS[event.key]();
   else return;
   event.preventDefault();

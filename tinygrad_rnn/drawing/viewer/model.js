@@ -117,7 +117,8 @@ class View {
     if (item.kind === "cell" || item.kind === "fold") item.role = "";
     if (item.kind === "use") item.role = `use ${item.id.replace(/\d+/g, "")}`;
     item.slot = this.slots.find((s) => s.first === item.first && item.lane);
-    if (item.kind === "cell" && item.slot?.folded) item.kind = "fold";
+    const dashed = g.querySelector("path")?.hasAttribute("stroke-dasharray");
+    if (item.kind === "cell" && (item.slot?.folded || dashed)) item.kind = "fold";
     if (!item.edge || !this.items.has(item.id)) this.items.set(item.id, item);
     this.list.push(item);
   }
@@ -198,7 +199,7 @@ function kindOf(item) {
   const has = (name) => item.classes.includes(name);
   if (item.edge) return has("use") ? "use" : null;
   if (has("cluster")) return /^l\d+\.t\d+$/.test(item.id) ? "cell" : null;
-  return ["param", "state", "io", "band", "gate", "z", "op", "module", "loss", "fold"].find(has) ?? null;
+  return ["param", "layer", "state", "io", "band", "gate", "z", "op", "module", "loss", "fold"].find(has) ?? null;
 }
 
 // The node that a part stands for, also when its column shows another step.
@@ -248,7 +249,8 @@ function label(item) {
     return p ? `Parameter ${p.short}, ${p.name}, ${p.shape}, ${plural(p.uses.length, "use")} of one object` : item.id;
   }
   if (item.kind === "use") return item.params.map((k) => `${params[k].short}: ${sayUse(item, k)}`).join("; ");
-  if (item.kind === "fold") return `${foldWords(item)}: Enter brings them into view`;
+  if (item.kind === "fold") return foldWords(item) + (item.view.movable && item.slot ? ": Enter brings them into view" : "");
+  if (item.kind === "layer") return `${texts(item)}: Enter opens its cells`;
   if (item.kind === "cell") return `${data.lanes[item.lane]?.title ?? "step"}, t = ${step}`;
   const said = texts(item) || item.id;
   return item.lane && !/[₀-₉]/.test(said) ? `${said}, t = ${step}` : said;
@@ -256,7 +258,7 @@ function label(item) {
 
 function foldWords(item) {
   const slot = item.slot;
-  if (!slot) return texts(item);
+  if (!slot) return [".title", ".heading"].map((end) => item.view.items.get(item.id + end)).filter(Boolean).map(texts)[0] ?? texts(item);
   const count = slot.last - slot.first + 1;
   return count < 1 ? "no steps folded" : `t = ${slot.first} … ${slot.last}, ${plural(count, "step")} folded`;
 }

@@ -8,7 +8,7 @@ function panel(item = opened) {
   if (!item) return where.replaceChildren(...welcome());
   if (item.param !== undefined) return panelOf(item.param);
   if (item.kind === "param" && item.params.length) return panelOf(item.params[0]);
-  const parts = item.kind === "use" ? ofUse(item) : item.kind === "fold" ? ofFold(item) : item.kind === "cell" ? ofCell(item) : ofValue(item);
+  const parts = item.kind === "use" ? ofUse(item) : item.kind === "fold" ? ofFold(item) : item.kind === "cell" ? ofCell(item) : item.kind === "layer" ? ofLayer(item) : ofValue(item);
   where.replaceChildren(...parts);
   where.scrollTop = 0;
 }
@@ -186,6 +186,21 @@ function ofCell(item) {
       element("td", {}, element("button", { type: "button", class: "name", onclick: () => { pin(k); panelOf(k); } }, params[k].short)),
       element("td", {}, `use ${n} of ${params[k].uses.length.toLocaleString("en")}, same object`))))),
     ...(views.has(other) ? [element("div", { class: "do" }, element("button", { type: "button", onclick: () => setLevel(other, item) }, words))] : []),
+  ];
+}
+
+function ofLayer(item) {
+  const taps = item.view.list.filter((other) => other.kind === "use" && other.head === item);
+  const uses = [...new Set(taps.flatMap((tap) => tap.params))];
+  return [
+    element("h2", {}, texts(item)),
+    element("p", { class: "path" }, item.id.replace(/^layer /, "")),
+    element("p", { class: "same" }, "One set of weights for all of its steps"),
+    element("h3", {}, "Uses here"),
+    element("table", {}, element("tbody", {}, ...uses.map((k) => element("tr", {},
+      element("td", {}, element("button", { type: "button", class: "name", onclick: () => { pin(k); panelOf(k); } }, params[k].short)),
+      element("td", {}, `${plural(params[k].uses.length, "use")}, one object`))))),
+    element("div", { class: "do" }, element("button", { type: "button", onclick: () => enter(item) }, "Open into cells (Enter)")),
   ];
 }
 

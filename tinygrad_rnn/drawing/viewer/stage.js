@@ -179,7 +179,7 @@ function sayAt(item, event) {
       ? [params[item.params.includes(state.pinned) ? state.pinned : item.params[0]]?.name ?? "", sayUse(item, item.params.includes(state.pinned) ? state.pinned : item.params[0])]
       : item.kind === "param"
         ? [params[item.params[0]]?.name ?? item.id, `one object, ${plural(params[item.params[0]]?.uses.length ?? 0, "use")}`]
-        : [label(item), item.kind === "fold" ? "" : summary(item)];
+        : [item.kind === "layer" ? texts(item) : label(item), item.kind === "fold" ? "" : summary(item)];
   tip.replaceChildren(element("b", {}, lines[0]), lines[1]);
   tip.hidden = false;
   const frame = stage.getBoundingClientRect();
@@ -193,7 +193,7 @@ function sayAt(item, event) {
 function summary(item) {
   const node = nodeOf(item);
   const facts = node === null ? null : nodeFacts(node);
-  if (!facts) return item.kind !== "cell" ? "" : item.view.level === "op" ? "Backspace closes it" : "Enter opens its ops";
+  if (!facts) return item.kind === "layer" ? "Enter opens its cells" : item.kind !== "cell" ? "" : item.view.level === "op" ? "Backspace closes it" : "Enter opens its ops";
   return [facts.op, facts.shape, Number.isNaN(facts.norm) ? "" : `norm ${number(facts.norm)}`].filter(Boolean).join(" · ");
 }
 

@@ -1,0 +1,166 @@
+"""Sequences of several lengths: padded, masked, and packed in PyTorch's words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...ops import indexing
+from ...ops.elementwise import where
+from ...tensors import Tensor, as_tensor
+
+
+def pad_sequence(
+    sequences: Sequence[Any], batch_first: bool = False, padding_value: float = 0.0
+) -> Tensor:
+    """Sequences of several lengths as one tensor, the short ones filled up with ``padding_value``.
+
+    ``sequences`` are tensors or arrays (length, ...), alike but for their lengths (0 is allowed); the
+    result is (longest, count, ...), with ``batch_first`` (count, longest, ...). Each sequence gets the
+    gradient of its own steps. Raises ValueError where there are none or their shapes do not fit.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.utils.pad_sequence([tg.ones(2), tg.ones(1)], batch_first=True)
+    tensor([[1., 1.],
+            [1., 0.]])
+    """
+    parts = [as_tensor(s) for s in sequences]
+    if not parts:
+        raise ValueError("pad_sequence needs at least one sequence")
+    for k, part in enumerate(parts):
+        if not part.ndim or part.shape[1:] != parts[0].shape[1:]:
+            raise ValueError(
+                f"pad_sequence: sequence {k} has shape {part.shape}, and the first "
+                f"{parts[0].shape}: they may differ in their length alone"
+            )
+    count, steps = len(parts), max(len(part) for part in parts)
+    lead = (count, steps) if batch_first else (steps, count)
+    shape, dtype = lead + parts[0].shape[1:], np.result_type(*[part.dtype for part in parts])
+    own = [slice(len(part)) for part in parts]
+    where = tuple((k, s) if batch_first else (s, k) for k, s in enumerate(own))
+    padded = indexing.place(*parts, where, shape, dtype)
+    if not padding_value:
+        return padded
+    fill = np.full(shape, padding_value, dtype)
+    for index in where:
+        fill[index] = 0
+    return padded + Tensor(fill)
+
+
+def sequence_mask(lengths: Any, steps: int | None = None, batch_first: bool = False) -> Tensor:
+    """Which steps of padded sequences are their own: (steps, batch) of bools, or (batch, steps).
+
+    ``lengths`` (batch,) are integers, ``steps`` is the longest of them unless given. A mask picks what
+    counts before a loss sees it, so that the padding has no part in the value, its mean or any
+    gradient: ``loss(y[mask], target[mask])``, for every loss. Raises ValueError for lengths outside 0
+    to ``steps``.
+
+    >>> import tinygrad_rnn as tg
+    >>> mask = tg.nn.utils.sequence_mask([1, 2])
+    >>> mask
+    tensor([[ True,  True],
+            [False,  True]])
+    >>> y, target = tg.tensor([[1.0, 2.0], [99.0, 3.0]]), tg.zeros(2, 2)
+    >>> tg.nn.functional.l1_loss(y[mask], target[mask]).item()
+    2.0
+    """
+    given = np.asarray(as_tensor(lengths)._data)
+    if given.dtype.kind not in "iu" or given.ndim != 1 or not given.size:
+        raise ValueError(
+            f"sequence_mask: lengths must be integers (batch,), got {given.dtype} {given.shape}"
+        )
+    longest = int(given.max())
+    steps = longest if steps is None else steps
+    if given.min() < 0 or longest > steps:
+        raise ValueError(f"sequence_mask: lengths must be 0 to {steps}, got {given.tolist()}")
+    mask = np.arange(steps) < given[:, None]
+    return Tensor(mask if batch_first else mask.T)
+
+
+class PackedSequence:
+    """Padded sequences and their lengths in one value, as recurrent layers take and return them.
+
+    ``padded`` is (time, batch, ...), up to the longest; ``lengths`` (batch,). (PyTorch's lies step by
+    step without the padding; ``layer(x, lengths=lengths)`` does the same as packing here.)
+    """
+
+    def __init__(self, padded: Tensor, lengths: Tensor) -> None:
+        self.padded, self.lengths = padded, lengths
+
+    def __repr__(self) -> str:
+        return f"PackedSequence(padded {self.padded.shape}, lengths {self.lengths.tolist()})"
+
+
+def pack_padded_sequence(
+    input: Any, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True
+) -> PackedSequence:
+    """Padded sequences (time, batch, ...), or with ``batch_first`` (batch, time, ...), and their lengths.
+
+    Raises ValueError for lengths that do not fit, or where ``enforce_sorted`` and they do not descend.
+
+    >>> import tinygrad_rnn as tg
+    >>> rnn = tg.nn.utils.rnn
+    >>> packed = rnn.pack_padded_sequence(tg.ones(3, 2, 4), [3, 1])
+    >>> y, h = tg.nn.GRU(4, 5)(packed)
+    >>> rnn.pad_packed_sequence(y)[0].shape
+    (3, 2, 5)
+    """
+    x, own = as_tensor(input), as_tensor(lengths)
+    x = x.transpose(0, 1) if batch_first else x
+    steps = own._data
+    if own.dtype.kind not in "iu" or own.shape != (x.shape[1],) or not steps.size:
+        raise ValueError(
+            f"pack_padded_sequence: lengths must be {x.shape[1]} integers, got {own.dtype} {own.shape}"
+        )
+    if steps.min() < 1 or steps.max() > x.shape[0]:
+        raise ValueError(
+            f"pack_padded_sequence: lengths must be 1 to {x.shape[0]}, got {steps.tolist()}"
+        )
+    if enforce_sorted and (np.diff(steps) > 0).any():
+        raise ValueError(
+            f"pack_padded_sequence: lengths {steps.tolist()} do not descend: enforce_sorted=False"
+        )
+    return PackedSequence(x[: int(steps.max())], own)
+
+
+def pack_sequence(sequences: Sequence[Any], enforce_sorted: bool = True) -> PackedSequence:
+    """Sequences (length, ...) padded and packed.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.utils.rnn.pack_sequence([tg.ones(3, 2), tg.ones(1, 2)])
+    PackedSequence(padded (3, 2, 2), lengths [3, 1])
+    """
+    lengths = np.array([len(s) for s in sequences])
+    return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
+
+
+def pad_packed_sequence(
+    sequence: PackedSequence,
+    batch_first: bool = False,
+    padding_value: float = 0.0,
+    total_length: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    """What was packed, padded with ``padding_value`` up to the longest or ``total_length``; and the lengths.
+
+    >>> import tinygrad_rnn as tg
+    >>> rnn = tg.nn.utils.rnn
+    >>> rnn.pad_packed_sequence(rnn.pack_padded_sequence(tg.ones(2, 2), [2, 1]), padding_value=7)[0]
+    tensor([[1., 1.],
+            [1., 7.]])
+    """
+    x, lengths = sequence.padded, sequence.lengths
+    steps = x.shape[0] if total_length is None else total_length
+    if steps < x.shape[0]:
+        raise ValueError(
+            f"pad_packed_sequence: total_length {steps} is less than the longest, {x.shape[0]}"
+        )
+    if steps > x.shape[0]:
+        more = Tensor(np.zeros((steps - x.shape[0], *x.shape[1:])), x.dtype)
+        from ...functions import cat
+
+        x = cat([x, more])
+    mask = sequence_mask(lengths, steps)
+    x = where(mask.reshape(*mask.shape, *(1,) * (x.ndim - 2)), x, padding_value)
+    return (x.transpose(0, 1) if batch_first else x), lengths
