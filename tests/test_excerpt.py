@@ -94,7 +94,7 @@ def test_a_compiled_layer_stays_folded_when_it_is_drawn():
     dot.to_dot(tg.graph(y))
     assert y._node.fold is not None
     before = dot.to_dot(tg.graph(y), "op")
-    assert len(tg.graph(y).uses(layer.weight_hh_l0)) == 500  # which reads all of it
+    assert len(tg.graph(y).nodes) > 500 * 12  # which reads all of it
     assert y._node.fold is None
     assert dot.to_dot(tg.graph(y), "op") == before
 
