@@ -3,8 +3,9 @@
     python benchmarks/recurrent.py [--against torch,jax] [--only lstm,gru,...] [--repeats 15] [--quick]
                                    [--json FILE] [--plot FILE] [--threads 1]
 
-One thread, pinned to one core where the system allows; both sides take turns inside one run and the ratio
-is the median of the ratios of the pairs (theirs / ours: above 1 we are faster). A training step is forward
+One thread, pinned to one core where the system allows; both sides take turns of 20 ms or, where it is
+longer, one call inside one run, and the ratio is the median of the ratios of the pairs (theirs / ours: above
+1 we are faster). A training step is forward
 and backward of the sum of squares of the output, float32. Peers that are not installed are left out.
 ``TINYGRAD_RNN_BACKEND=numpy`` measures the back end that needs no compiler. Sections:
 
@@ -75,18 +76,28 @@ def goals(numpy_only: bool) -> dict[str, tuple[float, float, float]]:
     }
 
 
+TURN = 0.02  # seconds that a side runs at the least before the other's turn, as in a training loop
+
+
+def turn(run: Run) -> int:
+    """How many calls make a turn."""
+    start = time.perf_counter()
+    run()
+    return max(1, round(TURN / (time.perf_counter() - start)))
+
+
 def paired(ours: Run, theirs: Run, repeats: int) -> tuple[float, float, float]:
     """(seconds of ours, seconds of theirs, median of the ratios of the pairs)."""
     for _ in range(2):
         ours(), theirs()
+    calls = [turn(ours), turn(theirs)]
     mine, others = [], []
     for _ in range(repeats):
-        start = time.perf_counter()
-        ours()
-        middle = time.perf_counter()
-        theirs()
-        mine.append(middle - start)
-        others.append(time.perf_counter() - middle)
+        for run, count, times in ((ours, calls[0], mine), (theirs, calls[1], others)):
+            start = time.perf_counter()
+            for _ in range(count):
+                run()
+            times.append((time.perf_counter() - start) / count)
     ratio = statistics.median(b / a for a, b in zip(mine, others, strict=True))
     return statistics.median(mine), statistics.median(others), ratio
 

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-INPUT, HIDDEN, LIMIT = 4, 3, 60
+INPUT, HIDDEN, LIMIT = 4, 3, 20
 LENGTHS = (3, 20, 100)
 
 
@@ -63,6 +63,15 @@ def torchview_loop(steps: int, path: Path) -> None:
 
     model, x = torch_loop(steps)
     picture = torchview.draw_graph(model, input_data=x, depth=3)
+    picture.visual_graph.render(path.with_suffix(""), format="svg", cleanup=True)
+
+
+def torchview_rolled(steps: int, path: Path) -> None:
+    """torchview of the loop with roll=True, which draws a module that recurs once."""
+    import torchview
+
+    model, x = torch_loop(steps)
+    picture = torchview.draw_graph(model, input_data=x, depth=3, roll=True)
     picture.visual_graph.render(path.with_suffix(""), format="svg", cleanup=True)
 
 
@@ -106,6 +115,7 @@ def ours(level: str) -> Callable[[int, Path], None]:
 TOOLS: dict[str, Callable[[int, Path], None]] = {
     "torchview, nn.LSTM": torchview_layer,
     "torchview, LSTMCell loop": torchview_loop,
+    "torchview, LSTMCell loop, roll=True": torchview_rolled,
     "torchviz, LSTMCell loop": torchviz_loop,
     "TorchLens, LSTMCell loop": torchlens_loop,
     "tinygrad_rnn, cells": ours("cell"),

@@ -92,8 +92,9 @@ def run(script: Path, folder: Path) -> tuple[str, str, list[str]]:
         if done.returncode:
             raise RuntimeError(f"{shown} failed:\n{done.stderr}")
         (folder / "pictures").mkdir(exist_ok=True)
-        pictures = sorted(Path(empty).glob("*.svg"))
+        pictures = sorted(Path(empty).rglob("*.svg"))
         for picture in pictures:
             name = f"{script.stem}_{picture.name}"
             write_if_new(folder / "pictures" / name, picture.read_text(encoding="utf-8"))
-    return shown, done.stdout, [f"{script.stem}_{picture.name}" for picture in pictures]
+        out = done.stdout.replace(f"{Path(empty).resolve()}{os.sep}", "")
+    return shown, out, [f"{script.stem}_{picture.name}" for picture in pictures]

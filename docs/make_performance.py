@@ -26,9 +26,11 @@ INTRODUCTION = """# Performance: the compiled step, measured
 
 What `python benchmarks/recurrent.py` printed on one machine (one core of an AMD EPYC with AVX-512, Linux,
 Python 3.11, numpy 2.4, numba 0.68, PyTorch 2.13 on the CPU, JAX 0.10): float32, one thread, pinned, both
-sides taking turns in one run, the median of the ratios of the pairs. A ratio above 1 means that we are
-faster. T, B, I, H are steps, batch, input and hidden size; a training step is forward and backward of the
-sum of squares of the output. What misses its goal says so.
+sides taking turns (20 ms, or one call where that is longer) in one run, the median of the ratios of the
+pairs. Where a call is short, that is the speed inside a training loop: taking turns call by call, each side
+finds the processor's caches full of the other's, and at B = 1 our ratio falls by about a third. A ratio
+above 1 means that we are faster. T, B, I, H are steps, batch, input and hidden size; a training step is
+forward and backward of the sum of squares of the output. What misses its goal says so.
 
 ```{image} pictures/performance.svg
 :alt: How many times as fast as PyTorch and JAX the compiled layers are, a bar a size

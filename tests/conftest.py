@@ -28,6 +28,7 @@ def rng():
 SKIPS_ALLOWED_IN_CI = (
     "no system Graphviz here",
     "numba is not installed (extra fast)",
+    "scikit-learn is not installed (extra examples)",
     "onnx and onnxruntime are not installed (extra onnx)",
     "mpi4py is not installed (extra mpi)",
     "nbclient is not installed (extra docs)",

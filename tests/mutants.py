@@ -38,7 +38,7 @@ class Mutant(NamedTuple):
 ENGINE, TENSORS, CELLS = "autograd.py", "tensors.py", "nn/cells.py"
 LOOP, STACKS, MODULE = "nn/recurrent.py", "nn/stacks.py", "nn/module.py"
 CALCULUS, SUMS, SHAPES = "ops/elementwise.py", "ops/reductions.py", "ops/shapes.py"
-OPTIM, LEDGER, UTILS = "optim/optimizers.py", "graphs/ledger.py", "nn/utils.py"
+OPTIM, LEDGER, UTILS = "optim/optimizers.py", "graphs/ledger.py", "nn/utils/__init__.py"
 
 MUTANTS = [
     # ---- gradients over time
@@ -112,7 +112,7 @@ MUTANTS = [
     Mutant("forget bias on another gate", "nn/init.py", "at = list(cell.gates).index(gate) * cell.hidden_size", "at = 0", "recurrent layers"),
     Mutant("peephole of the old state", CELLS, "o = sigmoid(o + p_o * c)", "o = sigmoid(o + p_o * state[1])", "layers"),
     Mutant("backward direction runs forward", LOOP, "if loop.backwards else range(steps)", "if False else range(steps)", "layers_parity layers"),
-    Mutant("outputs of the way back reversed", LOOP, "outputs[t], state = output, new", "outputs[t if not loop.backwards else steps - 1 - t], state = output, new", "scan"),
+    Mutant("outputs of the way back reversed", LOOP, "outputs[k], state = output, new", "outputs[k if not loop.backwards else steps - 1 - k], state = output, new", "scan"),
     Mutant("length off by one", LOOP, "else loop.lengths > t", "else loop.lengths >= t", "ragged"),
     Mutant("state runs on beyond the end", LOOP, "                new = _kept(live, new, state)\n", "", "ragged"),
     Mutant("padding is shown", LOOP, "                output = _only(live, output)\n", "", "ragged"),
@@ -134,7 +134,7 @@ MUTANTS = [
     Mutant("Adam: bias of m", OPTIM, "(lr / (1 - b1**t))", "lr", "optim optim_extra"),
     Mutant("AdamW: decay in the gradient", OPTIM, "    decoupled = True", "    decoupled = False", "optim optim_extra"),
     Mutant("optimizer writes without a trace", OPTIM, 'p._install(value.astype(p.dtype, copy=False), f"{type(self).__name__}.step()")', "p._data = value.astype(p.dtype, copy=False)", "autograd"),
-    Mutant("mask: one step too many", UTILS, "np.arange(steps) < given[:, None]", "np.arange(steps) <= given[:, None]", "losses"),
+    Mutant("mask: one step too many", "nn/utils/rnn.py", "np.arange(steps) < given[:, None]", "np.arange(steps) <= given[:, None]", "losses"),
     Mutant("loss broadcasts", "nn/loss_functions.py", "    if x.shape != y.shape:\n        raise", "    if False:\n        raise", "losses modules"),
     Mutant("tbptt: state not cut", "nn/truncated.py", "yield Chunk(whole, detach(after),", "yield Chunk(whole, after,", "tbptt"),
 ]  # fmt: skip

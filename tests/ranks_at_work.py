@@ -179,11 +179,34 @@ def out_of_step(world, folder):
     world.sum_gradients(model.parameters())
 
 
+def classes(world, folder):
+    """A mean over classes passes; class weights, an ignored class and a sum are refused."""
+    x, y = columns(40)[0], np.arange(40) % 2
+    for loss, fits in (
+        (nn.CrossEntropyLoss(), True),
+        (lambda p, t: nn.functional.cross_entropy(p, t, [1.0, 3.0]), False),
+        (nn.CrossEntropyLoss(ignore_index=1), False),
+        (nn.CrossEntropyLoss(reduction="sum"), False),
+    ):
+        model = Net()
+        adam = optim.Adam(model.parameters())
+        loader = tg.DataLoader((x, y), batch_size=10)
+        words = ""
+        try:
+            tg.fit(model, loader, loss, adam, epochs=1, progress=False, world=world)
+        except ValueError as error:
+            words = str(error)
+        assert ("the loss is no mean over all targets" in words) is not fits, (loss, words)
+    if world.rank == 0:
+        print("all four")
+
+
 SCENARIOS = {
     "gradient": gradient,
     "fit": fit,
     "interrupted": interrupted,
     "apart": apart,
+    "classes": classes,
     "uneven": uneven,
     "out_of_step": out_of_step,
     **{how: dies(how) for how in ("raise", "exit", "vanish", "kill")},

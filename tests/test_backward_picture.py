@@ -498,6 +498,8 @@ def test_what_cannot_be_drawn_is_said():
         tg.graph(one).to_dot("op", backward=ledger)
     with pytest.raises(ValueError, match="backward_measure='size'"):
         tg.graph(one).to_dot(backward=ledger, backward_measure="size")
+    with pytest.raises(TypeError, match="not bool"):
+        tg.graph(one).to_dot(backward=True)
     w = tg.tensor([1.0, 2.0], requires_grad=True)
     loss = (w * w).sum()
     with pytest.raises(ValueError, match="cells over time steps"):
@@ -550,3 +552,16 @@ def test_the_first_page_prints_what_it_says(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run_pages.run(page) == page.read_text(encoding="utf-8")
     assert "|G| = " in (tmp_path / "backward.svg").read_text(encoding="utf-8")
+
+
+def test_a_part_of_the_graph_may_be_drawn():
+    """Of what the loss was made of, the outputs alone: what comes from outside comes all the same."""
+    tg.manual_seed(19)
+    lstm, head = nn.LSTM(2, 3), nn.Linear(3, 1)
+    y, _ = lstm(tg.randn(3, 1, 2))
+    loss = head(y[-1]).square().sum()
+    ledger = loss.backward(ledger=True)
+    whole, part = drawn(loss, ledger), Read(tg.graph(y).to_dot(backward=ledger))
+    for pill in ("l0.h1", "l0.c2", "l0.h3"):
+        assert total(part, pill) == total(whole, pill)
+    assert rows_of(part) == rows_of(whole)

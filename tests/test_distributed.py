@@ -159,6 +159,12 @@ def test_ranks_that_do_not_do_the_same_are_told(scenario, words, tmp_path):
 
 
 @needs_mpi
+def test_a_loss_that_is_no_mean_over_targets_is_refused(tmp_path):
+    code, out, err = at_work(2, "classes", tmp_path)
+    assert (code, out) == (0, "all four\n"), err
+
+
+@needs_mpi
 def test_alone_without_mpiexec():
     code = """
 import tinygrad_rnn as tg

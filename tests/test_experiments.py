@@ -3,17 +3,19 @@
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from test_docs import load
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import cli, nn
 from tinygrad_rnn.experiments import QUIET, Show, Task, bench, shelf, starting
-from tinygrad_rnn.experiments.task import Result
+from tinygrad_rnn.experiments.task import Result, figure
 
 ROOT = Path(tg.__file__).parents[1]
 LOWER = Task("low", "a setting", "error", reference=1.0, baseline=9.0)
@@ -148,12 +150,15 @@ def child(argv, cwd):
 
 
 @pytest.mark.parametrize("name", shelf.names())
-def test_a_taste_of_each_writes_its_page(name, tmp_path):
+def test_a_taste_of_each_writes_its_page(name, tmp_path, monkeypatch, capsys):
     """By the command and as a script: the same figures, and nothing outside the folder."""
-    done = child(["-m", "tinygrad_rnn", "train", name, "--quick", "--json"], tmp_path)
-    assert done.returncode == 0, done.stderr
+    if name == "digits":
+        pytest.importorskip("sklearn", reason="scikit-learn is not installed (extra examples)")
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run("train", name, "--quick", "--json", capsys=capsys)
+    assert (code, err) == (0, "")
     assert not list(tmp_path.iterdir())
-    found = json.loads(done.stdout)
+    found = json.loads(out)
     assert (found["task"], found["passed"], found["seed"]) == (name, None, 0)
     script = child([str(shelf.folder() / f"{name}.py"), "--quick", "--out", "here"], tmp_path)
     assert script.returncode == 0, script.stderr
@@ -161,7 +166,7 @@ def test_a_taste_of_each_writes_its_page(name, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["here"]
     pictures = {p.name for p in (tmp_path / "here").iterdir()}
     assert {"index.html", "gates.svg", "gradient.svg", "graph.svg", "losses.svg"} <= pictures
-    text = bench.figure(found["reached"])
+    text = figure(found["reached"])
     assert text in script.stdout
     assert text in (tmp_path / "here" / "index.html").read_text(encoding="utf-8")
 
@@ -222,3 +227,26 @@ def test_a_run_that_breaks_is_a_failure_with_its_last_words(monkeypatch, capsys)
 def test_a_process_of_its_own_that_breaks():
     with pytest.raises(RuntimeError, match=r"seed 0: .*there is no experiment 'nothing'"):
         bench.one("nothing", 0)
+
+
+# ---- the page of the docs ---------------------------------------------------------------------------
+
+DOCS = ROOT / "docs"
+
+
+def test_the_page_shows_every_task_as_it_is_set_now():
+    page = (DOCS / "classic_tasks.md").read_text(encoding="utf-8")
+    rows = json.loads((ROOT / "benchmarks" / "results" / "tasks.json").read_text())
+    assert load("make_tasks").table(rows) in page, "run python docs/make_tasks.py figures"
+    assert {"adding", "temporal_order", "reber"} <= {row["task"] for row in rows}
+    for row in rows:
+        task = shelf.load(row["task"]).TASK
+        assert (row["setting"], row["measure"]) == (task.setting, task.measure)
+        assert len(row["seeds"]) == task.seeds
+        assert f"## {task.name.replace('_', ' ')}\n" in page
+        assert f"`examples/{task.name}.py`" in page
+    shown = set(re.findall(r"\]\((pictures/tasks/\S+)\)", page))
+    kept = {
+        str(p.relative_to(DOCS).as_posix()) for p in (DOCS / "pictures" / "tasks").rglob("*.svg")
+    }
+    assert shown == kept

@@ -129,11 +129,20 @@ class TestNumbers:
     def test_without_a_loss_or_ledger_there_is_no_backward(self):
         data = data_of(page_of(tg.graph(forecast()[1])))
         assert all("gradient" not in p for p in data["parameters"])
+        assert "does not end in one number" in data["silent"]
+        layer, _, loss = forecast()
+        with tg.no_grad():
+            layer.weight_hh_l0 -= 0.1
+        data = data_of(page_of(tg.graph(loss)))
+        assert all("gradient" not in p for p in data["parameters"])
+        assert data["silent"] == "a Parameter was written after this graph had used it"
 
     def test_another_graphs_ledger_is_refused(self):
         graph, other = tg.graph(forecast()[2]), forecast()[2]
         with pytest.raises(ValueError, match="knows none of this graph's Parameters"):
             page_of(graph, ledger=other.backward(ledger=True))
+        with pytest.raises(TypeError, match=r"what loss.backward\(ledger=True\) returns, got bool"):
+            page_of(graph, ledger=True)
 
     def test_statistics_and_counts(self):
         x = tg.tensor([0.0, 3.0, -4.0, np.nan, np.inf], requires_grad=True)

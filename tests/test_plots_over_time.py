@@ -8,10 +8,12 @@ from tinygrad_rnn import nn
 
 pytest.importorskip("matplotlib")
 from tinygrad_rnn.drawing.plot_style import figure_svg
+from tinygrad_rnn.drawing.plots import plot_history
 from tinygrad_rnn.drawing.plots_over_time import (
     plot_credit,
     plot_gates,
     plot_memory,
+    plot_parts,
     plot_training_parts,
 )
 
@@ -41,6 +43,32 @@ def test_training_has_a_column_a_step():
     assert figure.axes[0].get_xlim() == (0.5, 3.5)
     with pytest.raises(ValueError, match="same T"):
         plot_training_parts([[0.1], [0.1, 0.2]])
+
+
+def test_parts_before_and_after_training():
+    parts = {"W_ih": {"before": [1.0, 1e-20], "after": [2.0, 0.5]}, "W_hh": {"before": [0.0, 0.0]}}
+    figure = plot_parts(parts)
+    first, second = figure.axes
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["W_ih", "W_hh"]
+    before, after = first.lines
+    np.testing.assert_array_equal(before.get_ydata(), [1.0, np.nan])  # too small to tell from 0
+    np.testing.assert_array_equal(after.get_ydata(), [2.0, 0.5])
+    assert list(after.get_xdata()) == [1, 2]
+    assert (first.get_yscale(), second.get_yscale()) == ("log", "linear")
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert words == ["before", "after"]
+
+
+def test_curves_with_a_mark_at_other_places():
+    figure = plot_history({"a": [3.0, 2.0]}, marks={"chance": 2.5}, log=False, at=[10, 100])
+    (axes,) = figure.axes
+    curve, mark = axes.lines
+    assert list(curve.get_xdata()) == [10, 100]
+    assert list(mark.get_ydata()) == [2.5, 2.5]
+    assert axes.get_yscale() == "linear"
+    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["a", "chance"]
+    (axes,) = plot_history([3.0, 2.0], every=20).axes
+    assert list(axes.lines[0].get_xdata()) == [20, 40]
 
 
 def test_gates_have_their_scales():

@@ -41,13 +41,51 @@ def loops(kind, steps=4, batch=2, features=2, hidden=3):
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
 def test_gate_loops_are_vectorised(kind, fresh):
     """Each loop's assembly multiplies and divides whole vectors: with every gate's division packed."""
-    for loop, _layout in loops(kind)._sources.values():
+    for backward, loop in loops(kind).loops.items():
         (assembly,) = loop.function.inspect_asm().values()
         packed = len(re.findall(r"\bv?(?:mul|fma\w*|fnma\w*|fmadd\w*)ps\b", assembly))
-        assert packed > 20, f"{kind}: only {packed} packed products"
-    forward = next(f for (backward, _), (f, _l) in loops(kind)._sources.items() if not backward)
+        least = 2 if backward else 12  # a curve alone is more than twelve
+        assert packed >= least, f"{kind}: only {packed} packed products"
+    forward = loops(kind).loops[False]
     (assembly,) = forward.function.inspect_asm().values()
     assert re.search(r"\bv?divps\b", assembly), "a division of a whole vector: the gates' sigmoids"
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_products_add_up_whole_vectors(bits):
+    from tinygrad_rnn.scan.products import LANES
+
+    text = machine_code.kernels(bits).product.inspect_llvm()
+    assert re.search(rf"@llvm\.fmuladd\.v{LANES[bits]}f{bits}", text), (
+        "a vector, not a number, at a time"
+    )
+
+
+PRECISIONS = """
+import sys
+import numpy as np
+from tinygrad_rnn.scan import machine_code
+for bits in map(int, sys.argv[1:]):
+    module = machine_code.kernels(bits)
+    assert machine_code._right(module, bits)
+"""
+
+
+def test_kernels_of_both_precisions_from_the_cache_are_not_taken_for_each_other(tmp_path):
+    """Made by processes that knew one of them, read by one that needs both, in either order."""
+    env = {**os.environ, "TINYGRAD_RNN_CACHE": str(tmp_path)}
+    for wanted in (["32"], ["64"], ["32", "64"], ["64", "32"]):
+        subprocess.run([sys.executable, "-c", PRECISIONS, *wanted], env=env, check=True)
+
+
+def test_wrong_kernels_are_made_anew_or_refused(fresh, monkeypatch):
+    machine_code.kernels.cache_clear()
+    answers = iter([False, True, False, False])
+    monkeypatch.setattr(machine_code, "_right", lambda _module, _bits: next(answers))
+    machine_code.kernels(32)
+    machine_code.kernels.cache_clear()
+    with pytest.raises(RuntimeError, match="TINYGRAD_RNN_BACKEND=numpy"):
+        machine_code.kernels(32)
 
 
 def worst_ulp(function, exact, x):
@@ -96,20 +134,35 @@ def test_curves_of_nan_infinity_and_zero():
     np.testing.assert_array_equal([v.exp32(n) for n in x], [np.nan, np.inf, 0, 1, 1])
 
 
-def test_small_products_and_large_ones():
-    from tinygrad_rnn.scan.vector_math import product
+PRODUCTS = [(1, 1, 1), (1, 7, 5), (3, 4, 9), (4, 1, 16), (5, 130, 200), (7, 3, 64), (9, 33, 65)]
 
-    for rows, inner, width in ((1, 1, 1), (1, 7, 5), (3, 4, 9), (5, 130, 200)):
-        a, w = numbers((rows, inner), 1), numbers((inner, width), 2)
-        out = np.empty(rows * width)
-        product(a.reshape(-1), w, out, rows, inner, width)
-        np.testing.assert_allclose(out.reshape(rows, width), a @ w, rtol=1e-12, atol=1e-14)
+
+def test_small_products_and_large_ones():
+    from tinygrad_rnn.scan import products as kernels
+
+    for kind, bits, tolerance in ((np.float64, 64, 1e-12), (np.float32, 32, 1e-5)):
+        machine_code.kernels(bits)
+        packed = getattr(kernels, f"packed{bits}")
+        product = getattr(kernels, f"product{bits}")
+        for rows, inner, width in PRODUCTS:
+            a = numbers((rows, inner), 1).astype(kind)
+            w = numbers((inner, width), 2).astype(kind)
+            for turned in (False, True):
+                out = np.full(rows * width + 3, 7, kind)
+                given = np.ascontiguousarray(w.T) if turned else w
+                laid_out = packed(given, turned)
+                product(a.reshape(-1), laid_out, out, rows, inner, width, 0)
+                assert (out[rows * width :] == 7).all(), "nothing is written behind the result"
+                found = out[: rows * width].reshape(rows, width)
+                np.testing.assert_allclose(found, a @ w, rtol=tolerance, atol=tolerance)
+                product(a.reshape(-1), laid_out, out, rows, inner, width, 1)
+                np.testing.assert_allclose(found, 2 * (a @ w), rtol=tolerance, atol=2 * tolerance)
 
 
 def test_one_code_for_every_length_batch_width_and_value(fresh):
     before = len(machine_code._functions)
     first = loops("LSTM")
-    functions = [f.function for f, _ in first._sources.values()]
+    functions = [f.function for f in first.loops.values()]
     count = len(machine_code._functions)
     for steps, batch, features, hidden in ((9, 2, 2, 3), (4, 7, 2, 3), (4, 2, 5, 6)):
         loops("LSTM", steps, batch, features, hidden)

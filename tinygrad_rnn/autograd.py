@@ -677,12 +677,12 @@ def _seed(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
     from .tensors import Tensor
 
     if gradient is None:
-        if tensor.numel() != 1:
+        if tensor._data.size != 1:
             raise RuntimeError(
                 f"backward() without a gradient needs a scalar, and this has shape {tensor.shape}: "
                 "reduce it (loss.sum()), or pass gradient= of that shape"
             )
-        data: Array = np.ones(tensor.shape, tensor.dtype)
+        data: Array = np.array(1, tensor.dtype).reshape(tensor.shape)
     else:
         if isinstance(gradient, Tensor) and create_graph and gradient.shape == tensor.shape:
             return gradient

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from .autograd import no_grad
 from .nn.module import Module
 from .tensors import Tensor
 from .training.batches import DataLoader
@@ -138,6 +139,26 @@ class World(Alone):
                     f"the ranks have come apart: {name} is not the same on all; was it changed on one "
                     "alone, or a random number drawn where only some ranks pass?"
                 )
+
+    @no_grad()
+    def check_mean(self, loss: Any, prediction: Tensor, y: Tensor, value: float) -> None:
+        """Raise ValueError where ``loss`` is no mean over targets: ``tg.fit`` asks for every batch of its
+        first epoch, whether the loss of two halves, weighed by their targets, is the loss of both."""
+        half = len(y) // 2 if y.ndim else 0
+        if self.size == 1 or not half or len(prediction) != len(y):
+            return
+        parts = [(prediction[:half], y[:half]), (prediction[half:], y[half:])]
+        try:
+            means = [float(loss(p, t)) * t.numel() / y.numel() for p, t in parts]
+        except ValueError:  # nothing counts in one of the halves
+            means = [np.inf]
+        bound = float(np.finfo(prediction.dtype).eps) ** 0.6 * sum(map(abs, means))
+        if not abs(sum(means) - value) <= bound < np.inf:
+            raise ValueError(
+                "fit on several ranks: the loss is no mean over all targets (class weights, ignore_index or "
+                "reduction='sum' make it another), so the ranks' gradients cannot be weighed by them: write "
+                "the loop, and tell world.sum_gradients(weight=) what this rank's loss was divided by"
+            )
 
     # ---- any object, to all or from all
 

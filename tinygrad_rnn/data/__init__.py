@@ -1,16 +1,44 @@
-"""Real series that ship with the package, tasks that are generated, and the baselines to beat on them."""
+"""Real data that ships with the package, tasks that are generated, and the baselines to beat on them."""
 
 from .forecast import Autoregression, Errors, fit_autoregression, forecast_errors
-from .generated import Batch, adding
-from .series import Series, sunspots
+from .generated import Batch, adding, copying_memory, sine_waves, temporal_order
+from .grammars import (
+    REBER,
+    counting_string,
+    embedded_reber,
+    legal_continuations,
+    one_hot,
+    symbol_numbers,
+)
+from .handwritten import sequential_digits
+from .ngrams import NGram, fit_ngram
+from .series import Series, Weekly, co2, sunspots
+from .splits import Split
+from .words import first_names
 
 __all__ = [
+    "REBER",
     "Autoregression",
     "Batch",
     "Errors",
+    "NGram",
     "Series",
+    "Split",
+    "Weekly",
     "adding",
+    "co2",
+    "copying_memory",
+    "counting_string",
+    "embedded_reber",
+    "first_names",
     "fit_autoregression",
+    "fit_ngram",
     "forecast_errors",
+    "legal_continuations",
+    "one_hot",
+    "sequential_digits",
+    "sine_waves",
     "sunspots",
+    "symbol_numbers",
+    "temporal_order",
 ]

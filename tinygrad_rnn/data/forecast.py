@@ -15,36 +15,48 @@ Values = NDArray[np.float64]
 class Autoregression:
     """A linear forecast from the last p values; made by :func:`fit_autoregression`.
 
-    ``x_t = intercept + weights[0] x_{t-1} + ... + weights[p-1] x_{t-p}``
+    ``x_t = intercept + weights[0] x_{t-1} + ... + weights[p-1] x_{t-p} + known_t @ known_weights``,
+    where ``known_t`` is what is known of step t beforehand (the time of the year); by default nothing.
     """
 
     intercept: float
     weights: Values
+    known_weights: Values | None = None
 
     @property
     def order(self) -> int:
         """p, how many values back it looks."""
         return len(self.weights)
 
-    def forecast(self, values: ArrayLike) -> Values:
+    def forecast(self, values: ArrayLike, known: ArrayLike | None = None) -> Values:
         """One-step forecasts: n values in, n - p out, the first of them of ``values[p]``.
 
-        Each uses the p values before it alone. Raises ValueError where there are no more than p.
+        Each uses the p values before it, and its own row of ``known`` (n, k). Raises ValueError where
+        there are no more than p values, or ``known`` is not what was fitted.
 
         >>> import numpy as np
         >>> from tinygrad_rnn.data import Autoregression
         >>> Autoregression(1.0, np.array([2.0])).forecast([3.0, 4.0])
         array([7.])
         """
-        found: Values = _lagged(_series(values), self.order) @ self.weights + self.intercept
-        return found
+        series = _series(values)
+        found: Values = _lagged(series, self.order) @ self.weights + self.intercept
+        columns = _known(known, len(series))
+        fitted = np.zeros(0) if self.known_weights is None else self.known_weights
+        if columns.shape[1] != len(fitted):
+            raise ValueError(f"known has {columns.shape[1]} columns, and {len(fitted)} were fitted")
+        return found + columns[self.order :] @ fitted
 
 
-def fit_autoregression(values: ArrayLike, order: int) -> Autoregression:
+def fit_autoregression(
+    values: ArrayLike, order: int, known: ArrayLike | None = None
+) -> Autoregression:
     """The AR(p) with intercept that fits ``values`` (n,) best in squared error (Yule 1927).
 
-    Returns the fitted :class:`Autoregression`. Raises ValueError where ``order`` is no positive
-    integer or the series has too few values to determine its ``order + 1`` numbers.
+    ``known`` (n, k) may hold what is known of each step beforehand, such as sine and cosine of the time of
+    the year. Returns the fitted :class:`Autoregression`. Raises ValueError where ``order`` is no positive
+    integer, the series has too few values to determine its ``order + k + 1`` numbers, or ``known`` has
+    another number of rows.
 
     >>> from tinygrad_rnn.data import fit_autoregression
     >>> doubling = fit_autoregression([1.0, 2.0, 4.0, 8.0, 16.0], order=1)
@@ -54,12 +66,15 @@ def fit_autoregression(values: ArrayLike, order: int) -> Autoregression:
     series = _series(values)
     if order < 1:
         raise ValueError(f"an autoregression looks back at least 1 step, got order={order}")
-    if len(series) < 2 * order + 1:
-        raise ValueError(f"AR({order}) needs at least {2 * order + 1} values, got {len(series)}")
+    beside = _known(known, len(series))
+    least = 2 * order + 1 + beside.shape[1]
+    if len(series) < least:
+        raise ValueError(f"AR({order}) needs at least {least} values, got {len(series)}")
     lagged = _lagged(series, order)
-    columns = np.column_stack([np.ones(len(lagged)), lagged])
+    columns = np.column_stack([np.ones(len(lagged)), lagged, beside[order:]])
     found, *_ = np.linalg.lstsq(columns, series[order:], rcond=None)
-    return Autoregression(float(found[0]), found[1:])
+    weights, rest = found[1 : order + 1], found[order + 1 :]
+    return Autoregression(float(found[0]), weights, rest if known is not None else None)
 
 
 class Errors(NamedTuple):
@@ -103,6 +118,14 @@ def _series(values: ArrayLike) -> Values:
     found = np.asarray(values, dtype=np.float64)
     if found.ndim != 1:
         raise ValueError(f"a series is one value after another, (n,), and this has {found.shape}")
+    return found
+
+
+def _known(known: ArrayLike | None, steps: int) -> Values:
+    """What is known beforehand, a row a step; no columns for None."""
+    found = np.zeros((steps, 0)) if known is None else np.asarray(known, dtype=np.float64)
+    if found.ndim != 2 or len(found) != steps:
+        raise ValueError(f"known must be ({steps}, k), a row a value; it has shape {found.shape}")
     return found
 
 

@@ -110,7 +110,11 @@ def _backward(
     graph: Graph, level: str, steps: Sequence[int] | None, ledger: Ledger, measure: str
 ) -> Picture:
     """The picture of a backward pass. Raises ValueError where the graph has no cells on a grid."""
-
+    if not isinstance(ledger, Ledger):
+        raise TypeError(
+            "backward= takes the ledger that loss.backward(ledger=True) returned, "
+            f"not {type(ledger).__name__}"
+        )
     if level not in ("auto", "cell"):
         raise ValueError(f"level={level!r}: a backward pass is drawn at level='cell' (or 'auto')")
     try:

@@ -12,6 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..graphs.ledger import Ledger
 from ..graphs.readback import gradients_of, values_of
 from .page_numbers import Timeline, node_table, parameter_table
 from .page_views import View, views_of
@@ -19,7 +20,6 @@ from .words import plural
 
 if TYPE_CHECKING:
     from ..graphs.graph import Graph
-    from ..graphs.ledger import Ledger
 
 MOST_NODES = (
     20_000  # of a larger graph, only the values of the nodes that are drawn are in the page
@@ -67,6 +67,11 @@ def page_of(
 def _data(graph: Graph, views: list[View], ledger: Ledger | None) -> dict[str, Any]:
     """Everything that the viewer knows, ready for JSON."""
     if ledger is not None:
+        if not isinstance(ledger, Ledger):
+            raise TypeError(
+                "ledger: expected what loss.backward(ledger=True) returns, "
+                f"got {type(ledger).__name__}"
+            )
         keys = {graph._raw[node.id].key for node in graph.parameters.values()}
         if ledger._entries and keys.isdisjoint(ledger._entries):
             raise ValueError(
@@ -88,6 +93,7 @@ def _data(graph: Graph, views: list[View], ledger: Ledger | None) -> dict[str, A
         "steps": len(graph.steps),
         "positions": timeline.positions,
         "shared": shared,
+        "silent": "" if ledger is not None else _silence(graph),
         "any": graph._shared,
         "numbers": sum(p["numbers"] for p in parameters),
         "parameters": parameters,
@@ -95,6 +101,13 @@ def _data(graph: Graph, views: list[View], ledger: Ledger | None) -> dict[str, A
         "lanes": {key: lane for view in views for key, lane in view.lanes.items()},
         "views": [view.data() for view in views],
     }
+
+
+def _silence(graph: Graph) -> str:
+    """Why there is no backward to see."""
+    if any(getattr(graph._raw[p.id], "stale", None) for p in graph.parameters.values()):
+        return "a Parameter was written after this graph had used it"
+    return "the graph does not end in one number that needs a gradient, and no ledger was given"
 
 
 def _filled(views: list[View], first: View, data: dict[str, Any]) -> str:

@@ -65,11 +65,13 @@ def plot_history(
     marks: Mapping[str, float] | None = None,
     log: bool = True,
     every: int = 1,
+    at: Sequence[float] | None = None,
 ) -> Figure:
     """Losses by training step, on a logarithmic axis unless ``log=False``: one series, or several by name.
 
     ``marks`` are levels to hold them against, such as a baseline, by name; ``every`` says how many steps
-    lie between two values. Returns a matplotlib Figure. Raises ImportError where matplotlib is missing.
+    lie between two values, ``at`` where else they stand.
+    Returns a matplotlib Figure. Raises ImportError where matplotlib is missing.
 
     >>> from tinygrad_rnn.drawing.plots import plot_history
     >>> len(plot_history([1.0, 0.5, 0.25]).axes)
@@ -79,27 +81,22 @@ def plot_history(
     figure, (axes,) = new_figure(1, 1, height=2.1)
     with house_style():
         for k, (name, values) in enumerate(series.items()):
-            count = len(np.asarray(values))
-            steps = np.arange(1, count + 1) * every
+            steps = np.arange(1, len(np.asarray(values)) + 1) * every if at is None else at
             axes.plot(steps, values, label=name, **LOOKS[k % len(LOOKS)])
         for name, level in (marks or {}).items():
-            axes.axhline(level, color=style.PLAIN, linewidth=0.9, linestyle=(0, (2, 2)))
-            axes.annotate(
-                name,
-                (1, level),
-                xycoords=("axes fraction", "data"),
-                xytext=(-2, 2),
-                textcoords="offset points",
-                ha="right",
-                fontsize=8,
-            )
+            look: dict[str, Any] = {
+                "color": style.PLAIN,
+                "linewidth": 0.9,
+                "linestyle": (0, (2, 2)),
+            }
+            axes.axhline(level, label=name, **look)
         if log:
             axes.set_yscale("log")
         axes.set_xlabel(xlabel)
         axes.set_ylabel(ylabel)
         axes.margins(x=0.015)
-        if any(series):
-            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.1)
+        if any(series) or marks:
+            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=5, borderaxespad=0.1)
     return figure
 
 

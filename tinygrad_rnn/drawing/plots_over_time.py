@@ -106,13 +106,15 @@ def plot_parts(parts: Mapping[str, Mapping[str, ArrayLike]]) -> Figure:
         for axes, (name, lines) in zip(panels, parts.items(), strict=False):
             axes.set_title(name, color=style.ORANGE)
             top = max(float(np.max(values, initial=0.0)) for values in lines.values())
+            order = (1, 0, 2, 3)  # of two lines the later one is drawn solid
             for k, (moment, values) in enumerate(lines.items()):
                 norms = np.asarray(values)
                 shown = np.where(norms > top * 1e-12, norms, np.nan)
-                axes.plot(range(1, len(norms) + 1), shown, label=moment, **LOOKS[1 - k % 2])
+                axes.plot(range(1, len(norms) + 1), shown, label=moment, **LOOKS[order[k]])
             if top > 0:
                 axes.set_yscale("log")
             axes.set_xlabel("time step t")
+            axes.xaxis.set_major_locator(matplotlib_or_error().ticker.MaxNLocator(6, integer=True))
             axes.margins(x=0.015)
         for axes in panels[len(parts) :]:
             axes.set_axis_off()

@@ -157,6 +157,7 @@ class Show:
             caption = "What each time step adds to the gradient of the one shared W, by its norm."
             parts = self._parts
             self.figure("gradient", lambda: plots_over_time.plot_parts(parts), caption)
+        self.report.section("outcome", "The outcome")
         self.report.table(
             [result.measure, "reached", "to reach", "trivial answer", "verdict"],
             [
@@ -171,11 +172,9 @@ class Show:
             f"Setting: {result.setting}.",
             strong=0,
         )
-        self.report.result(
-            figure(result.reached),
-            f"{result.measure}; to reach: {figure(result.reference)}; "
-            f"the trivial answer: {figure(result.baseline)} ({result.verdict}).",
-        )
+        beside = {"to reach": result.reference, "the trivial answer": result.baseline}
+        words = "".join(f"; {k}: {figure(v)}" for k, v in beside.items() if v is not None)
+        self.report.result(figure(result.reached), f"{result.measure}{words} ({result.verdict}).")
 
 
 def _short(name: str) -> str:

@@ -100,7 +100,8 @@ def _shown(run: Run, task: Task, options: argparse.Namespace, folder: Path) -> R
     report = Report(folder, stream, cover)
     begin = time.perf_counter()
     report.title(f"tinygrad_rnn {__version__}: {name}")
-    report.section(name, title)
+    report.remark(f"{title}\n")
+    report.section(name, "The task, and the question")
     for paragraph in filter(None, rest.split("\n\n")):
         report.say(" ".join(paragraph.split()))
     show = Show(report)

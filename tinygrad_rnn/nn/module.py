@@ -182,6 +182,8 @@ class Module:
                 continue
             seen.add(id(module))
             yield path, module
+            if not module.__dict__["_modules"]:
+                continue
             below = [(f"{path}.{n}" if path else n, m) for n, m in module.named_children()]
             stack.extend(reversed(below))
 
@@ -236,9 +238,11 @@ class Module:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget every Parameter's gradient (or set it to zeros)."""
-        for parameter in self.parameters():
-            if parameter.grad is not None:
-                parameter.grad = None if set_to_none else Tensor(np.zeros_like(parameter._data))
+        for module in self.modules():
+            for parameter in module.__dict__["_parameters"].values():
+                if parameter is not None and parameter._node.grad is not None:
+                    zeros = None if set_to_none else Tensor(np.zeros_like(parameter._data))
+                    parameter._node.grad = zeros
 
     def to(self: M, dtype: Any = None, *, device: Any = None) -> M:
         """Every float Parameter and buffer in another dtype (``to("cpu")``: as it is); returns the module."""
@@ -383,7 +387,9 @@ class Module:
             raise TypeError(f"{state.place}expected a tensor, got {type(x).__name__}{of}")
         else:
             t = as_tensor(x)
-        return t.to(like.dtype) if t.is_floating_point() and t.dtype != like.dtype else t
+        return (
+            t.to(like.dtype) if t._data.dtype != like._data.dtype and t.is_floating_point() else t
+        )
 
 
 def holds_tensors(x: Any) -> bool:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -149,6 +151,12 @@ class Loop:
     only: Sequence[int] | None = None
 
 
+@cache
+def scan(room: str) -> Any:
+    """A room of the compiler, imported when the first layer runs."""
+    return import_module(f"{__package__.rpartition('.')[0]}.scan.{room}")
+
+
 def run_compiled(
     layer: Any,
     x: Tensor,
@@ -165,11 +173,9 @@ def run_compiled(
     ``stages`` are what stands on top of each other: cells with their first state and whether they run
     backwards, and the rate of the dropout before them. ``joined``: see ``scan.running.Stack``.
     """
-    from ..scan import running
-    from ..scan.tracing import Untraceable
-
-    if not x.shape[time_axis]:
+    if not x._data.shape[time_axis]:
         raise ValueError(f"{_place()}the sequence has no time steps")
+    running = scan("running")
     why = running.refusal(layer)
     if why is None:
         built = [
@@ -180,8 +186,8 @@ def run_compiled(
         ]
         stack = running.Stack(x, time_axis, built, lengths, first_step, recorded, joined)
         try:
-            result = running.run(stack)
-        except Untraceable as reason:
+            result: tuple[Tensor, Any] = running.run(stack)
+        except running.Untraceable as reason:
             why = str(reason)
         else:
             layer.__dict__["_ran"] = stack.by

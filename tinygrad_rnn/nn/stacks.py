@@ -36,6 +36,7 @@ from .recurrent import (
     explained,
     initial_state,
     run_compiled,
+    scan,
     sequence,
     stacked,
 )
@@ -210,9 +211,26 @@ class RecurrentLayer(Module):
         (5, 3)
         """
         place, around = now.place, now.place.scope
+        if not now.recording and state is not None and not self.bidirectional:
+            found = scan("streaming").streamed(self, x_t, state)
+            if found is not None:
+                y, arrays = found
+                return self._tagged(y, arrays, state, place.step)
         name = "" if around is None else self._name_below(around.module())
         with at_place(Place(Scope(self, around, name), place.step, place.call)):
             return self._step(x_t, state, place.step)
+
+    def _tagged(
+        self, y: Tensor, arrays: list[Any], before: Any, turn: int | None
+    ) -> tuple[Tensor, Any]:
+        """What ``step`` returns, from arrays: the new state knows its time step."""
+        if turn is None:
+            tags = [p._step for p in ((before,) if isinstance(before, Tensor) else before)]
+            turn = max([t for t in tags if t is not None], default=-1) + 1
+        last = [Tensor._wrap(array, None) for array in arrays]
+        for tensor in last:
+            tensor._tag = turn
+        return y, last[0] if len(last) == 1 else tuple(last)
 
     def _step(self, x_t: Any, hx: Any, turn: int | None) -> tuple[Tensor, Any]:
         """``step`` inside the layer's scope; a loop's own time (``turn``) wins over the state's."""

@@ -31,6 +31,8 @@ def _count(shape: tuple[int, ...], axes: Axes) -> int:
 
 def _spread(g: Any, shape: tuple[int, ...], axes: Axes) -> Any:
     """The gradient of a sum: the same value for every element that went in."""
+    if len(axes) == len(shape):
+        return broadcast(g, shape)
     return broadcast(_open(g, shape, axes), shape)
 
 

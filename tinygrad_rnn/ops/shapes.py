@@ -64,6 +64,13 @@ def _pad(a: Any, widths: tuple[tuple[int, int], ...], value: float) -> Any:
     return out
 
 
+def _everywhere(a: Any, to: Shape) -> Any:
+    """One number as an array of a shape, without its memory: what ``np.broadcast_to`` gives, sooner."""
+    view: Any = np.ndarray(to, a.dtype, a, 0, (0,) * len(to))
+    view.flags.writeable = False
+    return view
+
+
 def _untiled(g: Any, shape: Shape, times: Shape) -> Any:
     """The sum over the copies of each element; there are as many ``times`` as axes of g."""
     sides = (1,) * (len(times) - len(shape)) + shape
@@ -83,7 +90,7 @@ permute: Row = row(
 )
 broadcast = row(
     "broadcast",
-    lambda a, to: np.broadcast_to(a, to),
+    lambda a, to: _everywhere(a, to) if a.size == 1 else np.broadcast_to(a, to),
     lambda g, _y, _a, to: g,  # the engine sums it back to the operand's shape
 )
 flip: Row = row("flip", lambda a, axes: np.flip(a, axes), lambda g, _y, _a, axes: flip(g, axes))

@@ -9,6 +9,7 @@ from functools import cache
 from importlib.util import find_spec
 
 from .numpy_loops import NumpyLoops
+from .program import Program
 from .schedule import Schedule
 
 CHOICE = "TINYGRAD_RNN_BACKEND"
@@ -49,16 +50,16 @@ def _usual() -> tuple[str, str]:
     return "numba", "numba and scipy are installed"
 
 
-def loops(schedule: Schedule) -> NumpyLoops:
-    """The loops of a schedule."""
+def loops(program: Program) -> NumpyLoops:
+    """The loops of a program."""
     if choice()[0] == "numpy":
-        return NumpyLoops(schedule)
+        return NumpyLoops(Schedule(program))
     from .numba_loops import NumbaLoops, Unsupported
 
     try:
-        return NumbaLoops(schedule)
+        return NumbaLoops(Schedule(program, hoist=False))
     except Unsupported as reason:
-        loops = NumpyLoops(schedule)
+        loops = NumpyLoops(Schedule(program))
         loops.why = f"numba cannot take {reason}"
         return loops
 

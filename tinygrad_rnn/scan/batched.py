@@ -1,7 +1,12 @@
-"""Values of all steps at once: what is computed before and after the loop."""
+"""Values of all steps at once: the straight lines of Python before and after the loop.
+
+A program's values that need no loop are written as one line each, when first asked for; the text is
+compiled once for a program, so that a call does nothing but the numpy functions themselves.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -13,121 +18,244 @@ from .memory import empty
 from .program import Value
 from .schedule import Schedule
 
+SIMPLE = {"add": "add", "sub": "subtract", "mul": "multiply"}
+TIME = "T"
 
-class Batched:
-    """Arrays of values by number: (time, *shape) for what differs between steps, plain for what does not.
 
-    Asking for a value that is not there computes it from others by its own op.
+class Lines:
+    """Lines of a function's text, and the names of the values that they have made.
+
+    A value that differs between steps is an array (time, *shape), another is plain. ``before`` are the
+    names that an earlier function has left: those that are used here are in ``taken``. ``first`` writes
+    that earlier function, where more may be asked of it.
     """
 
-    def __init__(self, schedule: Schedule, known: dict[int, Any], steps: int) -> None:
-        self.schedule, self.steps = schedule, steps
-        self.program = schedule.program
-        self.known = known
-        self.states: dict[int, Any] = {}
-        self.totals: dict[int, Any] = {}
+    def __init__(
+        self,
+        schedule: Schedule,
+        before: dict[int, str] | None = None,
+        first: Lines | None = None,
+    ) -> None:
+        self.schedule, self.program = schedule, schedule.program
+        self.lines: list[str] = []
+        self.names: dict[int, str] = {}
+        self.solid: set[str] = set()  # names of arrays that are one contiguous piece
+        self.before = before or {}
+        self.first = first
+        self.taken: dict[Any, str] = {}
+        self._totals: dict[int, str] = {}
+        self._made: set[str] = set()
+        self.quiet = (
+            False  # whether numpy may be led into warnings that the op by op loop would not give
+        )
+        self.space: dict[str, Any] = {
+            "add": np.add,
+            "subtract": np.subtract,
+            "multiply": np.multiply,
+            "dot": np.dot,
+            "zeros": np.zeros,
+            "concatenate": np.concatenate,
+            "broadcast_to": np.broadcast_to,
+            "whole": np.ascontiguousarray,
+            "empty": empty,
+            "fresh": np.empty,
+            "ones": _ones,
+            "begun": _begun,
+        }
 
-    def copy(self) -> Batched:
-        """The same values; what is computed from now on stays with the copy."""
-        other: Batched = object.__new__(Batched)
-        other.__dict__.update(self.__dict__)
-        other.known, other.totals = dict(self.known), {}
-        return other
+    def compiled(self, name: str, arguments: list[str]) -> Any:
+        """The function."""
+        body, head = self.lines, f"def {name}({', '.join(arguments)}):"
+        if self.quiet:  # entering it costs as much as some of the lines
+            self.space["quiet"] = np.errstate
+            body = ["with quiet(all='ignore'):", *(f"    {line}" for line in body)]
+        text = "\n    ".join([head, *body]) + "\n"
+        exec(compile(text, f"<{name} of a compiled layer>", "exec"), self.space)
+        return self.space[name]
 
-    def __getitem__(self, v: int) -> Any:
-        found = self.known.get(v)
+    def line(self, text: str) -> None:
+        """One more line."""
+        self.lines.append(text)
+
+    def once(self, name: str, text: str) -> str:
+        """A name that is given a value by the first who asks for it."""
+        if name not in self._made:
+            self._made.add(name)
+            self.line(f"{name} = {text}")
+        return name
+
+    def constant(self, name: str, thing: Any) -> str:
+        """A name for something that is the same at every call."""
+        self.space[name] = thing
+        return name
+
+    def shape(self, shape: tuple[int, ...]) -> str:
+        """The shape over time of a value, as text."""
+        return f"({', '.join(map(str, (TIME, *shape)))},)"
+
+    def kind(self, dtype: str) -> str:
+        """A name for a dtype."""
+        return self.constant(np.dtype(dtype).name, np.dtype(dtype))
+
+    def memory(self, shape: tuple[int, ...], dtype: str, steps: str = TIME) -> str:
+        """Fresh memory for a value of all steps, as text."""
+        size = int(np.prod(shape, dtype=int)) * np.dtype(dtype).itemsize
+        sides = ", ".join(map(str, (steps, *shape)))
+        return f"empty(({sides},), {self.kind(dtype)}, ({steps}) * {size})"
+
+    def slab(self, v: int) -> str:
+        """A value whose array is there but not yet filled: the loop writes it."""
+        value = self.program.values[v]
+        self.names[v] = f"v{v}"
+        self.solid.add(f"v{v}")
+        self.line(f"v{v} = {self.memory(value.shape, value.dtype)}")
+        return f"v{v}"
+
+    def contiguous(self, v: int) -> str:
+        """The name of a value's array, made one piece where it may not be."""
+        name = self[v]
+        return name if name in self.solid else self.once(f"{name}_whole", f"whole({name})")
+
+    # ---- values
+
+    def __getitem__(self, v: int) -> str:
+        """The name of a value; the lines that make it are written when it is first asked for."""
+        found = self.names.get(v)
+        if found is None and v in self.before:
+            found = self.names[v] = self.taken[v] = self.before[v]
         if found is None:
-            found = self.known[v] = self._compute(v)
+            found = self._make(v)
+            self.names[v] = found
         return found
 
-    def _compute(self, v: int) -> Any:
-        value, p = self.program.values[v], self.program
+    def _make(self, v: int) -> str:
+        value, p, name = self.program.values[v], self.program, f"v{v}"
         if value.op == "literal":
-            return value.consts[0]
-        if value.op == "zeros":
-            return np.zeros((self.steps, *value.shape), value.dtype)
+            return self.constant(f"k{v}", value.consts[0])
         args = [self[a] for a in value.args]
-        if not p.depends[v]:
-            return plain(value, args)
-        op = value.op
-        if op == "dot":
-            a = args[0]
-            w = args[1].T if value.consts[0] else args[1]
-            out = empty((self.steps, *value.shape), a.dtype)
-            np.dot(a.reshape(-1, a.shape[-1]), w, out.reshape(-1, w.shape[1]))
-            return out
-        if op == "slice":
-            low, high = value.consts
-            return args[0][..., low:high]
-        if op == "concat":
-            shape = (self.steps, *value.shape)
-            return np.concatenate(
-                [self._over_time(a, x) for a, x in zip(value.args, args, strict=True)], -1
-            ).reshape(shape)
-        if op == "reshape":
-            return args[0].reshape((self.steps, *value.shape))
-        if op == "permute":
-            return args[0].transpose((0, *(i + 1 for i in value.consts[0])))
-        if op == "broadcast":
-            grown = (None,) * (len(value.shape) - len(p.values[value.args[0]].shape))
-            return np.broadcast_to(args[0][(slice(None), *grown)], (self.steps, *value.shape))
-        if op == "sum":
-            axes, keep = value.consts
-            return args[0].sum(axis=tuple(i + 1 for i in axes), keepdims=keep)
-        ufunc = SIMPLE.get(op)
-        if ufunc is not None:
-            eaten = self.schedule.eaten.get(v)
-            out = (
-                empty((self.steps, *value.shape), value.dtype)
-                if eaten is None
-                else self.known.pop(eaten)
-            )
-            return ufunc(*args, out)
-        return plain(value, args)
+        if value.op == "zeros":
+            shape = self.shape(value.shape) if p.depends[v] else value.shape
+            self.line(f"{name} = zeros({shape}, {self.kind(value.dtype)})")
+        elif not p.depends[v]:
+            self.line(f"{name} = {self.plainly(v, args)}")
+        else:
+            special: Callable[[int, list[str]], str] | None
+            special = getattr(self, f"_{value.op}", None)
+            if special is not None:
+                text = special(v, args)
+                if text != name:
+                    self.line(f"{name} = {text}")
+            elif value.op in SIMPLE:
+                eaten = self.schedule.eaten.get(v)
+                if eaten is not None and self.names.get(eaten) == f"v{eaten}":
+                    del self.names[eaten]
+                    out = f"v{eaten}"
+                else:
+                    out = self.memory(value.shape, value.dtype)
+                self.line(f"{name} = {SIMPLE[value.op]}({', '.join(args)}, {out})")
+                self.solid.add(name)
+            else:
+                self.line(f"{name} = {self.plainly(v, args)}")
+        return name
 
-    def _over_time(self, v: int, array: Any) -> Any:
-        """A value of a concat, stretched over time where it is the same at every step."""
-        if self.program.depends[v] or self.program.values[v].op == "zeros":
-            return array
-        return np.broadcast_to(array, (self.steps, *array.shape))
+    def _dot(self, v: int, args: list[str]) -> str:
+        value = self.program.values[v]
+        weight = f"{args[1]}.T" if value.consts[0] else args[1]
+        rows = f"{args[0]}.reshape(-1, {self.program.values[value.args[0]].shape[-1]})"
+        self.line(f"v{v} = {self.memory(value.shape, value.dtype)}")
+        self.line(f"dot({rows}, {weight}, v{v}.reshape(-1, {value.shape[-1]}))")
+        self.solid.add(f"v{v}")
+        return f"v{v}"
 
-    def total(self, v: int) -> Any:
-        """The sum of a value over all steps."""
-        found = self.totals.get(v)
+    def _slice(self, v: int, args: list[str]) -> str:
+        low, high = self.program.values[v].consts
+        return f"{args[0]}[..., {low}:{high}]"
+
+    def _concat(self, v: int, args: list[str]) -> str:
+        value, p = self.program.values[v], self.program
+        parts = []
+        for a, text in zip(value.args, args, strict=True):
+            stays = not p.depends[a] and p.values[a].op != "zeros"
+            shape = self.shape(p.values[a].shape)
+            if p.values[a].op == "zeros":
+                text = f"broadcast_to({text}, {shape})"
+            parts.append(f"broadcast_to({text}, {shape})" if stays else text)
+        return f"concatenate(({', '.join(parts)},), -1).reshape({self.shape(value.shape)})"
+
+    def _reshape(self, v: int, args: list[str]) -> str:
+        return f"{args[0]}.reshape({self.shape(self.program.values[v].shape)})"
+
+    def _permute(self, v: int, args: list[str]) -> str:
+        axes = (0, *(i + 1 for i in self.program.values[v].consts[0]))
+        return f"{args[0]}.transpose({axes})"
+
+    def _broadcast(self, v: int, args: list[str]) -> str:
+        value = self.program.values[v]
+        grown = len(value.shape) - len(self.program.values[value.args[0]].shape)
+        return f"broadcast_to({args[0]}[{', '.join([':', *['None'] * grown])}], {self.shape(value.shape)})"
+
+    def _sum(self, v: int, args: list[str]) -> str:
+        axes, keep = self.program.values[v].consts
+        return f"{args[0]}.sum({tuple(i + 1 for i in axes)}, keepdims={keep})"
+
+    def plainly(self, v: int, args: list[str]) -> str:
+        """A value by its op's own forward, as text."""
+        value = self.program.values[v]
+        if value.op == "dot":
+            return f"{args[0]}.dot({args[1]}{'.T' if value.consts[0] else ''})"
+        if value.op == "slice":
+            return f"{args[0]}[..., {value.consts[0]}:{value.consts[1]}]"
+        if value.op in SIMPLE:
+            return f"{SIMPLE[value.op]}({', '.join(args)})"
+        self.quiet = True
+        function = self.constant(f"f{v}", lambda *arrays: plain(value, list(arrays)))
+        return f"{function}({', '.join(args)})"
+
+    # ---- sums over all steps
+
+    def total(self, v: int) -> str:
+        """The name of the sum of a value over all steps."""
+        found = self._totals.get(v)
         if found is None:
-            found = self.totals[v] = self._total(v)
+            text = self._total(v)
+            found = self._totals[v] = f"sum{v}"
+            self.line(f"sum{v} = {text}")
         return found
 
-    def _total(self, v: int) -> Any:
+    def _total(self, v: int) -> str:
         p, value = self.program, self.program.values[v]
-        if v not in self.known:
+        if v not in self.names and v not in self.before:
             parts = self.schedule.summands(v)
             if value.op == "zeros":
-                return np.zeros(value.shape, value.dtype)
+                return f"zeros({value.shape}, {self.kind(value.dtype)})"
             if parts:
-                return plain(value, [self.total(a) for a in parts])
+                return self.plainly(v, [self.total(a) for a in parts])
             if value.op == "outer":
-                g, x = (self[a] for a in value.args)
-                return g.reshape(-1, g.shape[-1]).T.dot(x.reshape(-1, x.shape[-1]))
+                g, x = (f"{self[a]}.reshape(-1, {p.values[a].shape[-1]})" for a in value.args)
+                return f"{g}.T.dot({x})"
             if value.op == "sum" and len(value.args) == 1:
                 axes, keep = value.consts
-                a = self[value.args[0]]
                 if axes == tuple(range(len(axes))) and not keep:
-                    rows = a.reshape(-1, *value.shape)
-                    if rows.ndim == 2 and rows.dtype.kind == "f":
-                        return _ones(len(rows), rows.dtype).dot(rows)  # as BLAS sums, in one pass
-                    return np.add.reduce(rows, 0)
+                    a = self[value.args[0]]
+                    rows = f"{a}.reshape({', '.join(map(str, (-1, *value.shape)))})"
+                    if len(value.shape) == 1 and value.dtype in "fd":  # as BLAS sums, in one pass
+                        per_step = int(np.prod(p.values[value.args[0]].shape, dtype=int))
+                        count = f"{TIME} * {per_step // max(value.shape[0], 1)}"
+                        return f"ones({count}, {self.kind(value.dtype)}).dot({rows})"
+                    return f"add.reduce({rows}, 0)"
         if not p.depends[v]:
-            return self[v] * self.steps
-        return self[v].sum(0)
-
-
-SIMPLE: dict[str, Any] = {"add": np.add, "sub": np.subtract, "mul": np.multiply}
+            return f"{self[v]} * {TIME}"
+        return f"{self[v]}.sum(0)"
 
 
 @lru_cache(maxsize=8)
 def _ones(count: int, dtype: Any) -> Any:
     return np.ones(count, dtype)
+
+
+def _begun(given: Any, shape: Any, dtype: Any) -> Any:
+    """How the gradient of a state begins: as it was given, or zeros."""
+    return np.zeros(shape, dtype) if given is None else np.array(given, dtype).reshape(shape)
 
 
 def plain(value: Value, args: list[Any]) -> Any:

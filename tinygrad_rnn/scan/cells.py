@@ -17,7 +17,6 @@ from ..ops.elementwise import where
 from ..tensors import Tensor
 from . import backends
 from .program import Program
-from .schedule import Schedule
 from .tracing import Shadow, Trace, Untraceable, leaf, trace, tracing
 
 BUILT_IN = frozenset(
@@ -49,9 +48,17 @@ class Compiled:
         if found is None:
             wanted = [*self.roles, "x"] if x else self.roles
             with _lock, tracing():
-                program = Program(self.trace, derive, wanted if derive else ())
-            found = self._loops[key] = backends.loops(Schedule(program))
+                wide = key[0] == "numpy"  # its price is the number of calls
+                program = Program(self.trace, derive, wanted if derive else (), wide)
+            found = self._loops[key] = backends.loops(program)
         return found
+
+    def stream(self) -> Any:
+        """(prepare, step) for one step at a time; None where there is none."""
+        key = (backends.choice()[0], "stream")
+        if key not in self._loops:
+            self._loops[key] = self.loops(False, False).stream()
+        return self._loops[key]
 
 
 def compiled(
@@ -66,7 +73,7 @@ def compiled(
     if len(shared) != len(constants):
         raise Untraceable("a keyword argument of the call is no tensor")
     if type(cell) in BUILT_IN and not constants and not callable(vars(cell).get("step")):
-        weights = _weights(cell)
+        weights = weights_of(cell)
         key = _configuration(cell, weights, x, state, live)
         found = _configurations.get(key)
         if found is None:
@@ -76,7 +83,7 @@ def compiled(
     return _trace_twice(cell, x, state, live, constants)
 
 
-def _weights(cell: Any) -> list[Tensor]:
+def weights_of(cell: Any) -> list[Tensor]:
     """A built-in cell's Parameters."""
     if cell.__dict__["_modules"]:
         return list(cell.parameters())
@@ -85,14 +92,14 @@ def _weights(cell: Any) -> list[Tensor]:
 
 def _configuration(cell: Any, weights: list[Tensor], x: Any, state: Any, live: Any) -> Any:
     """What a built-in cell's equations depend on."""
-    options = [cell.__dict__.get(name) for name in _OPTIONS]
+    options = [cell.__dict__.get(name) for name in OPTIONS]
     shapes = [(w._data.shape, w._data.dtype) for w in weights]
     parts = (state,) if isinstance(state, Tensor) else state
     states = [(t._data.shape, t._data.dtype) for t in parts]
     return (type(cell), *options, *shapes, x.shape[1:], x.dtype, *states, live is not None)
 
 
-_OPTIONS = ("bias", "nonlinearity", "proj_size", "reset_after")  # what the equations ask of a cell
+OPTIONS = ("bias", "nonlinearity", "proj_size", "reset_after")  # what the equations ask of a cell
 
 
 def _trace_twice(

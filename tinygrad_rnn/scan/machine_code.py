@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import importlib.util
 import os
@@ -12,6 +13,8 @@ import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 _lock = threading.RLock()
 _functions: dict[str, Kept] = {}
@@ -45,7 +48,9 @@ def versions() -> str:
     """What else decides about compiled code, beside its text."""
     import numba
 
-    library = Path(__file__).with_name("vector_math.py").read_bytes()
+    library = b"".join(
+        Path(__file__).with_name(name).read_bytes() for name in ("vector_math.py", "products.py")
+    )
     return f"{numba.__version__} {sys.version} {hashlib.sha256(library).hexdigest()}"
 
 
@@ -61,28 +66,86 @@ class Kept:
         self.function(*arguments)
         if self._name is not None:
             name, self._name = self._name, None
-            seal = folder() / f"{name}.seal"
-            now = _checksum(name)
-            if not seal.exists() or seal.read_text(encoding="utf-8") != now:
-                _write(seal, now)
+            _seal(name)
 
 
-def function(text: str) -> Kept:
-    """The function ``loop`` of a module's text, compiled when first called, or read from the cache."""
-    key = hashlib.sha256(f"{versions()}\n{text}".encode()).hexdigest()[:24]
+def function(text: str, bits: int) -> Kept:
+    """The function ``loop`` of a module's text, compiled when first called, or read from the cache.
+
+    ``bits`` says of which kernels it is made.
+    """
     with _lock:
-        found = _functions.get(key)
+        kernels(bits)
+        name = _named(text)
+        found = _functions.get(name)
         if found is None:
-            found = _functions[key] = _load(f"loop_{key}", text)
+            found = _functions[name] = Kept(_load(name, text).loop, name)
         return found
 
 
-def _load(name: str, text: str) -> Kept:
+@cache
+def kernels(bits: int) -> Any:
+    """Compile the matrix products of a dtype, or read them, and make them symbols that loops can call."""
+    from llvmlite import binding
+
+    from .products import KERNELS, symbol
+
+    text = KERNELS.format(bits=bits)
+    name = _named(text)
+    for trust in (True, False):
+        module = _load(name, text, trust)
+        if _right(module, bits):
+            break
+    else:
+        raise RuntimeError(
+            "compiled products are wrong on this machine: set TINYGRAD_RNN_BACKEND=numpy"
+        )
+    for kernel in ("product", "pack"):
+        binding.add_symbol(symbol(kernel, bits), getattr(module, kernel).address)
+    _seal(name)
+    return module
+
+
+def _right(module: Any, bits: int) -> bool:
+    """Whether the products of a module are right, on an example with all kinds of tiles and rests."""
+    from .products import LANES, PANEL
+
+    rows, inner, width = 7, 5, (PANEL + 1) * LANES[bits] + 3
+    kind = np.dtype(f"f{bits // 8}")
+    a = np.arange(rows * inner, dtype=kind).reshape(rows, inner) % 7 - 3
+    w = np.arange(inner * width, dtype=kind).reshape(inner, width) % 11 - 5
+    laid_out = np.zeros(inner * (width + LANES[bits]), kind)
+    out = np.zeros((rows, width), kind)
+    _c(module.pack, 6)(w.ctypes.data, laid_out.ctypes.data, inner, width, width, 1)
+    places = (a.ctypes.data, laid_out.ctypes.data, out.ctypes.data)
+    _c(module.product, 7)(*places, rows, inner, width, 0)
+    return bool((out == a @ w).all())
+
+
+def _c(kernel: Any, count: int) -> Any:
+    """A kernel as a function that Python can call."""
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_ssize_t] * count)(kernel.address)
+
+
+def _named(text: str) -> str:
+    """The name of a module: its text and the versions of all that decides about it."""
+    return "loop_" + hashlib.sha256(f"{versions()}\n{text}".encode()).hexdigest()[:24]
+
+
+def _seal(name: str) -> None:
+    """Note the checksum of what numba has written."""
+    seal, now = folder() / f"{name}.seal", _checksum(name)
+    if not seal.exists() or seal.read_text(encoding="utf-8") != now:
+        _write(seal, now)
+
+
+def _load(name: str, text: str, trust: bool = True) -> Any:
+    """The module of a text, from a file in the cache; what is damaged (or not trusted) is made anew."""
     path = folder() / f"{name}.py"
     seal = folder() / f"{name}.seal"
     if not path.exists() or path.read_bytes() != text.encode():
         _write(path, text)
-    if not seal.exists() or seal.read_bytes() != _checksum(name).encode():
+    if not trust or not seal.exists() or seal.read_bytes() != _checksum(name).encode():
         for old in _files(name):  # damaged, or written by a process that was stopped
             old.unlink(missing_ok=True)
     spec = importlib.util.spec_from_file_location(name, path)
@@ -93,7 +156,7 @@ def _load(name: str, text: str) -> Kept:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         spec.loader.exec_module(module)
-    return Kept(module.loop, name)
+    return module
 
 
 def _files(name: str) -> list[Path]:

@@ -15,17 +15,12 @@ _held: dict[int, list[Any]] = {}
 _total = 0
 
 
-def empty(shape: tuple[int, ...], dtype: Any) -> Any:
-    """``np.empty(shape, dtype)``, in memory that an earlier call of ours has done with where there is some.
+def empty(shape: tuple[int, ...], dtype: Any, size: int) -> Any:
+    """``np.empty(shape, dtype)``, of ``size`` bytes, where it can in memory that we have done with.
 
     An array is free when nobody but the list here refers to it: every view keeps it.
     """
     global _total
-    dtype = np.dtype(dtype)
-    count = 1
-    for side in shape:
-        count *= side
-    size = count * dtype.itemsize
     if size < LEAST or size > MOST // 4:
         return np.empty(shape, dtype)
     with _lock:

@@ -7,12 +7,11 @@ from vectorising) and with only those fast-math flags that leave NaN and infinit
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-import numpy as np
-
-from .batched import Batched
-from .numpy_loops import NumpyLoops, carry, matrix
+from .batched import TIME, Lines
+from .numpy_loops import NumpyLoops, carry
 from .program import Value
 from .schedule import Schedule
 
@@ -49,6 +48,7 @@ TEXT = {
     "bitwise_or": "{0} or {1}",
     "invert": "not {0}",
 }
+PRODUCTS = ("packed", "product")
 CURVES = ("exp", "sigmoid", "tanh")
 Cell = tuple[int, int, int]  # columns low to high of a value
 
@@ -58,28 +58,35 @@ class Unsupported(Exception):  # noqa: N818 (an answer, not a mistake)
 
 
 class NumbaLoops(NumpyLoops):
-    """A schedule's two loops, compiled."""
+    """A schedule as two functions whose loops are machine code."""
 
     name = "numba"
     in_place = True
 
-    def call(self, function: Any, buffers: list[Any], steps: int) -> None:
-        """Call a loop's function."""
-        function(steps, self.rows, *buffers)
+    def loop(self, lines: Lines, backward: bool, stored: frozenset[int]) -> None:
+        """Write the arguments of a loop, and its call."""
+        loop = _Loop(self.schedule, backward, stored, lines)
+        kept = loop.compiled()
+        self.loops[backward] = kept
 
-    def source(self, backward: bool, stored: frozenset[int]) -> Any:
-        """The function of one loop, and the layout of its arguments."""
-        loop = _Loop(self.schedule, backward, stored)
-        self.rows = loop.rows
-        return loop.compiled()
+        def first(*arguments: Any) -> None:
+            kept(*arguments)
+            lines.space["loop"] = kept.function  # from now on without a detour
+
+        lines.space["loop"] = first
+        lines.line(f"loop({', '.join([TIME, str(loop.rows), *loop.arguments.values()])})")
 
 
 class _Loop:
     """Writes one loop; a ``cell`` is a range of columns of a value, computed as one."""
 
-    def __init__(self, schedule: Schedule, reverse: bool, stored: frozenset[int]) -> None:
+    def __init__(
+        self, schedule: Schedule, reverse: bool, stored: frozenset[int], around: Lines
+    ) -> None:
         self.s, self.p, self.reverse, self.stored = schedule, schedule.program, reverse, stored
+        self.around = around
         p = self.p
+        self.bits = 32 if p.values[p.y].dtype == "f" else 64
         self.rank = len(p.values[p.inputs["x"]].shape)
         self.rows = p.values[p.inputs["x"]].shape[0] if self.rank == 2 else 1
         if self.rank > 2:
@@ -87,10 +94,13 @@ class _Loop:
         self.inside = set(schedule.again) | set(schedule.back) if reverse else set(schedule.loop)
         kept = {v: w for v, w in schedule.in_place.items() if reverse or v in stored}
         self.places = kept  # values that lie in another's columns
-        self.arguments: list[tuple[str, Any]] = []
+        self.arguments: dict[str, str] = {}  # what the function calls it -> what the caller does
+        self.absorbed: dict[int, int] = {}  # products that are added onto another's place
+        self.packed: set[str] = set()  # weights laid out for products
         self.sizes: dict[int, str] = {}
         self.constants: dict[str, str] = {}
         self.names: dict[int, str] = {}
+        self.flat: dict[str, str] = {}  # the name of a step's part of a slab -> of the slab
         self.over_time: dict[int, str] = {}  # value -> its size a step, for values in slabs
         self.order: list[Any] = []  # what is computed, each after what it needs
         self.known: set[Any] = set()
@@ -98,38 +108,21 @@ class _Loop:
         self.stores: dict[Cell, list[tuple[str, str, str]]] = {}
         self.writers: dict[int, list[Any]] = {}  # of a value that lies in memory: what writes it
         self.carries: list[str] = []
-        self.place: dict[str, int] = {}
         self.heads: list[str] = []  # what comes before the loop: flat views, buffers
 
     # ---- arguments
 
-    def argument(self, name: str, make: Any) -> str:
-        """An array that the function is given; ``make(batched, dstates)`` makes it."""
-        if name not in self.place:
-            self.place[name] = len(self.arguments)
-            self.arguments.append((name, make))
+    def argument(self, name: str, text: str) -> str:
+        """Something that the function is given; ``text`` is what it is to the caller."""
+        self.arguments.setdefault(name, text)
         return name
-
-    def buffers(self, batched: Batched, dstates: Any) -> list[Any]:
-        """The arguments for one run."""
-        known = batched.known
-        made = []
-        for _, make in self.arguments:
-            if make.__class__ is int:
-                array = known.get(make)
-                if array is None:
-                    array = batched[make]
-                made.append(array if array.flags.c_contiguous else np.ascontiguousarray(array))
-            else:
-                made.append(make(batched, dstates))
-        return made
 
     def size(self, n: int) -> str:
         """A number of features, as an argument."""
         if n not in self.sizes:
             name = f"n{len(self.sizes)}"
             self.sizes[n] = name
-            self.argument(name, lambda _b, _d: n)
+            self.argument(name, str(n))
         return self.sizes[n]
 
     def total(self, v: int) -> str:
@@ -155,19 +148,22 @@ class _Loop:
         """A value that lies in an array over time."""
         name = f"v{v}"
         if v not in self.over_time:
-            self.argument(f"V{v}", v)
+            self.argument(f"V{v}", self.around.contiguous(v))
             self.over_time[v] = self.total(v)
+            self.flat[name] = f"F{v}"
             self.heads.append(f"F{v} = V{v}.reshape(V{v}.size)")
             self.names[v] = name
         return name
 
     def memory(self, v: int) -> str:
         """The flat array in which a value lies at the running step."""
+        if v in self.absorbed:
+            return self.memory(self.absorbed[v])
         if v in self.names:
             return self.names[v]
         p = self.p
         if not p.depends[v]:
-            self.argument(f"W{v}", v)
+            self.argument(f"W{v}", self.around.contiguous(v))
             self.names[v] = f"w{v}"
             self.heads.append(f"w{v} = W{v}.reshape(W{v}.size)")
             return self.names[v]
@@ -183,8 +179,8 @@ class _Loop:
 
     # ---- what is computed
 
-    def compiled(self) -> tuple[Any, _Loop]:
-        """The function, and this layout of its arguments."""
+    def compiled(self) -> Any:
+        """The function."""
         from .machine_code import function
 
         p = self.p
@@ -205,11 +201,8 @@ class _Loop:
         if self.reverse:
             for k in range(len(p.states)):
                 seed = p.inputs[f"ds{k}"]
-                shape, dtype = p.values[seed].shape, p.values[seed].dtype
-                make = carry(k, shape, dtype)
-                self.names[seed] = self.argument(
-                    f"c{k}", lambda _b, d, make=make: make(None, d, None).reshape(-1)
-                )
+                self.around.line(f"c{k} = {carry(self.around, k, p.values[seed])}")
+                self.names[seed] = self.argument(f"c{k}", f"c{k}.reshape(-1)")
                 self.carries.append(f"c{k}")
             wanted = sorted(self.stored) + [
                 v for k, v in sorted(carried.items()) if v in self.inside
@@ -236,13 +229,14 @@ class _Loop:
                     raise Unsupported("an output that no op made")
             for k, v in enumerate(p.states):
                 if self.s.state_out[v] != k or v in self.s.state_in:
-                    self.argument(f"N{k}", lambda b, _d, k=k: _flat(b.states[k][1:]))
+                    self.argument(f"N{k}", f"S{k}[1:].reshape(-1)")
                     columns = self.total(v)
                     self.copies.append(
                         f"copy(N{k}[t * {columns} : (t + 1) * {columns}], {self.memory(v)}, {columns})"
                     )
+        self.absorb()
         self.schedule_groups()
-        return function(self.text()), self
+        return function(self.text(), self.bits)
 
     def solid_value(self, v: int) -> None:
         """A value is wanted in memory, whole."""
@@ -369,6 +363,51 @@ class _Loop:
             else:
                 return v, low, high
 
+    def absorb(self) -> None:
+        """Products that are added to another are added up where that one lies."""
+        p = self.p
+        users: dict[int, list[int]] = {}
+        for v in self.inside:
+            for a in p.values[v].args:
+                users.setdefault(a, []).append(v)
+        for v in sorted(self.inside):
+            value = p.values[v]
+            if value.op != "add" or any(
+                p.values[u].op == "add" and p.values[u].shape == value.shape
+                for u in users.get(v, ())
+            ):
+                continue  # not the end of a sum
+            dots = [
+                d
+                for d in self.terms(v, users)
+                if p.values[d].op == "dot"
+                and d in self.inside
+                and d not in self.stored
+                and d not in p.outputs
+                and p.values[d].shape == value.shape
+            ]
+            for d in dots[1:]:
+                self.absorbed[d] = dots[0]
+                self.needs["dot", d] = [*self.needs["dot", d], ("dot", dots[0])]
+                self.needs_also(dots[0], d)
+
+    def needs_also(self, d: int, other: int) -> None:
+        """Whatever reads a product waits for another, too."""
+        for key, needs in self.needs.items():
+            if ("dot", d) in needs and key != ("dot", other) and ("dot", other) not in needs:
+                needs.append(("dot", other))
+
+    def terms(self, v: int, users: dict[int, list[int]]) -> list[int]:
+        """What a sum adds up, through sums that nobody else reads."""
+        found = []
+        for a in self.p.values[v].args:
+            mine = len(users.get(a, ())) == 1 and a not in self.solid and a in self.inside
+            if self.p.values[a].op == "add" and mine:
+                found += self.terms(a, users)
+            elif len(users.get(a, ())) == 1:
+                found.append(a)
+        return found
+
     # ---- groups
 
     def schedule_groups(self) -> None:
@@ -434,25 +473,30 @@ class _Loop:
                 body.append(self.product(group[1]))
                 continue
             body += self.loop(group)
+        whole = "\n".join([*body, *self.copies])
         views = [
-            f"{self.names[v]} = F{v}[t * {n} : (t + 1) * {n}]" for v, n in self.over_time.items()
+            f"{self.names[v]} = F{v}[t * {n} : (t + 1) * {n}]"
+            for v, n in self.over_time.items()
+            if re.search(rf"\b{self.names[v]}\b", whole)
         ]
-        turn = ["t = T - 1 - step" if self.reverse else "t = step"]
+        turn = ["t = T - 1 - step" if self.reverse else "t = step", "now = np.uint64(t)"]
         lines = [f"        {line}" for line in (*turn, *views, *body, *self.copies)]
-        arguments = ", ".join(["T", "B", *(name for name, _ in self.arguments)])
-        bits = 32 if self.p.values[self.p.y].dtype == "f" else 64
-        kind = f"float{bits}"
+        arguments = ", ".join(["T", "B", *self.arguments])
+        bits, kind = self.bits, f"float{self.bits}"
         constants = [f"{name} = np.{kind}({value})" for value, name in self.constants.items()]
         head = [
             "import math",
             "import numpy as np",
             "from numba import njit",
-            "from tinygrad_rnn.scan.vector_math import copy, product",
+            *(f"from tinygrad_rnn.scan.products import {f}{bits} as {f}" for f in PRODUCTS),
+            "from tinygrad_rnn.scan.vector_math import copy",
             *(f"from tinygrad_rnn.scan.vector_math import {f}{bits} as {f}" for f in CURVES),
             f"zero = np.{kind}(0)",
             *constants,
             f'@njit(error_model="numpy", fastmath={FLAGS}, cache=True)',
             f"def loop({arguments}):",
+            "    rows = np.uint64(B)",
+            *(f"    {unsigned(n)} = np.uint64({n})" for n in self.sizes.values()),
             *(f"    {line}" for line in self.heads),
             "    for step in range(T):",
         ]
@@ -462,28 +506,54 @@ class _Loop:
         value = self.p.values[v]
         source, weight = value.args
         turned = value.consts[0]
-        make = matrix(weight, turned)
-        name = self.argument(
-            f"m{weight}{'t' if turned else ''}",
-            lambda b, _d: np.ascontiguousarray(make(b, None, None)),
-        )
+        name = f"m{weight}{'t' if turned else ''}"
+        if name not in self.packed:
+            self.packed.add(name)
+            self.lay_out(name, weight, turned)
         inner, width = self.columns(source), self.columns(v)
         sizes = f"B, {self.size(inner)}, {self.size(width)}"
-        return f"product({self.memory(source)}, {name}, {self.memory(v)}, {sizes})"
+        onto = int(v in self.absorbed)
+        return f"product({self.memory(source)}, {name}, {self.memory(v)}, {sizes}, {onto})"
+
+    def lay_out(self, name: str, weight: int, turned: bool) -> None:
+        """Have a weight packed, as the first thing in the loop's function or, if there is one, before it."""
+        first = self.around.first
+        if first is None:
+            self.argument(f"M{weight}", self.around.contiguous(weight))
+            self.heads.append(f"{name} = packed(M{weight}, {turned})")
+            return
+        from . import products
+
+        first.constant("packed", getattr(products, f"packed{self.bits}"))
+        first.once(name, f"packed({first.names[weight]}, {turned})")
+        self.around.taken[name] = self.argument(name, name)
 
     def loop(self, group: list[Any]) -> list[str]:
         """One loop over rows and columns that computes a group of cells."""
         width = self.width(group[0])
         n = self.size(width)
         local: dict[Any, str] = {}
-        before: dict[str, str] = {}  # row views and numbers of the row
+        before: dict[str, str] = {}  # where rows begin, and numbers of the row
         inner: list[str] = []
         start: list[str] = []
         after: list[str] = []
 
-        def view(array: str, offset: str, stride: str) -> str:
-            key = f"{array}[b * {stride} + {offset} : b * {stride} + {offset} + {n}]"
-            return before.setdefault(key, f"r{len(before)}")
+        def row(array: str) -> tuple[str, str]:
+            """A flat array, and how many rows come before the running one."""
+            over_time = self.flat.get(array)
+            return (array, "b") if over_time is None else (over_time, "(now * rows + b)")
+
+        def at(array: str, offset: str, stride: str) -> str:
+            """The running number of a row: whole numbers without a sign are not tested for being negative."""
+            flat, b = row(array)
+            first = b if stride == "1" else f"{b} * {unsigned(stride)}"
+            first += "" if offset == "0" else f" + {unsigned(offset)}"
+            return f"{flat}[{before.setdefault(first, f'r{len(before)}')} + j]"
+
+        def once(array: str) -> str:
+            """The one number that a row has."""
+            flat, b = row(array)
+            return f"{flat}[{b}]"
 
         def operand(a: int, low: int, high: int) -> str:
             value = self.p.values[a]
@@ -494,7 +564,7 @@ class _Loop:
             if self.columns(a) == 1:
                 low, high = 0, 1
             v, lo, hi = self.through(a, low, high)
-            if self.p.values[v].op == "zeros":
+            if self.p.values[v].op == "zeros" or v in self.absorbed:
                 return "zero"
             key = (v, lo, hi)
             if key in local:
@@ -514,8 +584,8 @@ class _Loop:
                 array, offset, stride = spilled[0]  # type: ignore[index]
             else:
                 if v in self.places:
-                    v, at = self.places[v]
-                    lo, hi = lo + at, hi + at
+                    v, first = self.places[v]
+                    lo, hi = lo + first, hi + first
                 array = self.memory(v)
                 offset = self.size(lo) if lo else "0"
                 columns = self.columns(v)
@@ -525,11 +595,10 @@ class _Loop:
                 ):
                     if columns == 1:
                         return before.setdefault(f"{array}[0]", f"r{len(before)}")
-                    key2 = f"{array}[{offset} : {offset} + {n}]"
-                    return before.setdefault(key2, f"r{len(before)}") + "[j]"
+                    return f"{array}[j]" if not lo else f"{array}[{unsigned(offset)} + j]"
             if single:
-                return before.setdefault(f"{array}[b]", f"r{len(before)}")
-            return view(array, offset, stride) + "[j]"
+                return before.setdefault(once(array), f"r{len(before)}")
+            return at(array, offset, stride)
 
         for k, cell in enumerate(group):
             v, low, high = cell
@@ -539,7 +608,7 @@ class _Loop:
                 start.append(f"{x} = zero")
                 inner.append(f"{x} += {operand(value.args[0], 0, width)}")
                 for array, _offset, _stride in self.stores[cell]:
-                    after.append(f"{array}[b] = {x}")
+                    after.append(f"{once(array)} = {x}")
                 continue
             args = [operand(*source) for source in self.sources(v, low, high)]
             if value.op in TEXT and v in self.inside:
@@ -549,15 +618,17 @@ class _Loop:
                 inner.append(f"{x} = {args[0] if args else operand(v, low, high)}")
             local[cell] = x
             for array, offset, stride in self.stores.get(cell, ()):
-                target = (
-                    f"{array}[b]"
-                    if width == 1 and stride == "1"
-                    else view(array, offset, stride) + "[j]"
-                )
+                if width == 1 and stride == "1":
+                    target = once(array)
+                elif stride == n:
+                    target = at(array, offset, stride)
+                else:  # columns of wider rows: over all rows they would seem to overlap with others
+                    here = f"{array}[row * {stride} + {offset} : row * {stride} + {offset} + {n}]"
+                    target = before.setdefault(here, f"r{len(before)}") + "[j]"
                 inner.append(f"{target} = {x}")
-        rows = [f"{name} = {what}" for what, name in before.items()]
-        lines = ["for b in range(B):", *(f"    {line}" for line in (*rows, *start))]
-        lines += [f"    for j in range({n}):", *(f"        {line}" for line in inner)]
+        rows = ["row = int(b)", *(f"{name} = {what}" for what, name in before.items())]
+        lines = ["for b in range(rows):", *(f"    {line}" for line in (*rows, *start))]
+        lines += [f"    for j in range({unsigned(n)}):", *(f"        {line}" for line in inner)]
         return [*lines, *(f"    {line}" for line in after)]
 
     def constant(self, value: Any) -> str:
@@ -568,9 +639,9 @@ class _Loop:
         return self.constants.setdefault(key, f"k{len(self.constants)}")
 
 
-def _flat(array: Any) -> Any:
-    """All numbers of an array as one contiguous row: its own memory, where it is contiguous."""
-    return np.ascontiguousarray(array).reshape(-1)
+def unsigned(size: str) -> str:
+    """The name of a size as a whole number without a sign."""
+    return "u" + size[1:]
 
 
 __all__ = ["NumbaLoops", "Unsupported", "Value"]

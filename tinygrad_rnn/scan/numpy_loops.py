@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..ops.row import ROWS
-from .batched import Batched
-from .memory import empty
+from .batched import TIME, Lines
 from .program import ELEMENTWISE, Value
 from .schedule import VIEWS, Schedule
 
@@ -30,11 +29,14 @@ UFUNCS = {
     "abs": "absolute",
     "pow": "power",
 }
-Slabs = dict[int, Any]
 
 
 class NumpyLoops:
-    """A schedule's two loops as compiled Python functions; see ``running.Scan`` for how they are used."""
+    """A schedule as two functions, forward and backward: lines, a loop over time, lines.
+
+    ``forward(T, *inputs)`` takes arrays in the order of the program's inputs: x and live over time, then
+    states and weights. Its kept arrays go to ``backward(T, kept, dy, *dstates)`` as they are.
+    """
 
     name = "numpy"
     in_place = False  # numpy is quicker with arrays of their own than with columns of another
@@ -43,115 +45,184 @@ class NumpyLoops:
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
         self.program = schedule.program
-        self.sources = self.program.sources()
-        self._sources: dict[Any, Any] = {}  # the two functions, by which values live in slabs
-        self._plans: dict[bool, _Plan] = {}
-        self._stored = frozenset(schedule.stored)
-        derived = bool(self.program.gradients)
-        plan = self._plans[derived] = _Plan(schedule, derived, self.in_place)
-        self._sources[False, plan.stored] = self.source(False, plan.stored)
-        if derived:
-            self._sources[True, self._stored] = self.source(True, self._stored)
+        self._sources = self.program.sources()
+        self._needing: dict[Any, list[bool]] = {}
+        self.loops: dict[bool, Any] = {}  # forward's and backward's, for whoever wants to look
+        self._bare: Any = None
+        if self.program.gradients:
+            self._forward, self._backward = self._write()
+        else:
+            self._bare = self._write_bare()
 
-    def source(self, backward: bool, stored: frozenset[int]) -> tuple[Any, Any]:
-        """The function of one loop, and the layout of its arguments."""
-        return _Text(self.schedule, backward, stored).compiled()
-
-    def _run(
-        self, backward: bool, batched: Batched, stored: frozenset[int], dstates: Any = None
-    ) -> list[Any]:
-        """Run one loop; returns the carried gradients at its end."""
-        function, layout = self._sources[backward, stored]
-        buffers = layout.buffers(batched, dstates)
-        self.call(function, buffers, batched.steps)
-        return [buffers[layout.place[name]] for name in layout.carries]
-
-    def call(self, function: Any, buffers: list[Any], steps: int) -> None:
-        """Call a loop's function."""
-        function(*buffers)
-
-    @np.errstate(all="ignore")
     def forward(self, inputs: list[Any], steps: int, keep: bool) -> tuple[Any, list[Any], Any]:
-        """(outputs of all steps, last states, what backward needs) of ``steps`` steps.
+        """(outputs of all steps, last states, what backward needs or None) of ``steps`` steps."""
+        if keep:
+            return self._forward(steps, *inputs)  # type: ignore[no-any-return]
+        if self._bare is None:
+            self._bare = self._write_bare()
+        return self._bare(steps, *inputs)  # type: ignore[no-any-return]
 
-        ``inputs`` are arrays in the order of the program's: x and live over time, then states and weights.
+    def backward(
+        self, kept: Any, steps: int, dy: Any, dstates: list[Any]
+    ) -> tuple[Any, list[Any], list[Any]]:
+        """The gradients of x, states and weights from those of the outputs and of the last states.
+
+        None stands where none was asked for, or none arrives.
         """
-        plan = self._plans[keep]
-        slabs = dict(zip(plan.inputs, inputs, strict=False))
-        batched = Batched(self.schedule, slabs, steps)
-        for v in plan.ahead:
-            batched[v]
-        states = batched.states
-        for k, v, out, shape, dtype in plan.states:
-            slab = states[k] = empty((steps + 1, *shape), dtype)
-            slab[0] = slabs[v]
-            slabs[v] = slab[:-1]
-            if out not in slabs:
-                slabs[out] = slab[1:]
-        for v, (w, low, high) in plan.in_place:
-            slabs[v] = slabs[w][..., low:high]
-        for v, shape, dtype in plan.slabs:
-            if v not in slabs:
-                slabs[v] = empty((steps, *shape), dtype)
-        self._run(False, batched, plan.stored)
-        for v in plan.gone:
-            slabs.pop(v, None)
-        last = [slab[-1] for slab in states.values()]
-        return slabs[self.program.y], last, batched if keep else None
+        return self._backward(steps, kept, dy, *dstates)  # type: ignore[no-any-return]
 
-    @np.errstate(all="ignore")
-    def backward(self, batched: Batched, steps: int, dy: Any, dstates: list[Any]) -> dict[str, Any]:
-        """The gradients of the inputs, by role, from those of the outputs and of the last states."""
+    def needing(self, asking: tuple[bool, ...], x: bool) -> list[bool]:
+        """Which of output and last states depend on an input that asks for a gradient.
+
+        ``asking`` goes by states and weights in their order, ``x`` is the sequence.
+        """
+        found = self._needing.get((asking, x))
+        if found is None:
+            roles = [r for r in self.program.inputs if r[0] in "sw"]
+            who = {"x"} if x else set()
+            who |= {role for role, asks in zip(roles, asking, strict=True) if asks}
+            found = [not who.isdisjoint(roles) for roles in self._sources]
+            self._needing[asking, x] = found
+        return found
+
+    # ---- the text around the loops
+
+    def _write(self) -> tuple[Any, Any]:
+        """The two functions of training."""
         p = self.program
-        batched = batched.copy()
-        slabs = batched.known
-        slabs[p.inputs["dy"]] = dy
-        for v in self.schedule.stored:
-            slabs[v] = empty((steps, *p.values[v].shape), p.values[v].dtype)
-        carried = self._run(True, batched, self._stored, dstates)
-        gradients: dict[str, Any] = {}
+        lines, arguments = self._until_the_loop_is_over(True)
+        back = Lines(self.schedule, lines.names)
+        back.names[p.inputs["dy"]] = "dy"
+        back.solid |= {"dy", *lines.solid}
+        for v in sorted(self.schedule.stored):
+            back.slab(v)
+        self.loop(back, True, frozenset(self.schedule.stored))
+        gradients: dict[str, str] = {}
         for role, v in p.gradients.items():
             if role[0] == "s":
-                gradients[role] = carried[int(role[1:])].reshape(p.values[v].shape)
-            elif role[0] == "x":
-                gradients[role] = batched[v]
+                gradients[role] = f"c{role[1:]}.reshape({p.values[v].shape})"
             else:
-                gradients[role] = batched.total(v)
-        return gradients
+                gradients[role] = back[v] if role[0] == "x" else back.total(v)
+        each = (", ".join(gradients.get(r, "None") for r in p.inputs if r[0] == k) for k in "sw")
+        back.line("return {}, [{}], [{}]".format(gradients.get("x", "None"), *each))
+        kept = "".join(f"{name}, " for name in back.taken.values())
+        if kept:
+            back.lines.insert(0, f"{kept}= kept")
+        lines.line(f"return {self._results()}, ({kept})")
+        seeds = [f"d{k}" for k in range(len(p.states))]
+        return (
+            lines.compiled("forward", [TIME, *arguments]),
+            back.compiled("backward", [TIME, "kept", "dy", *seeds]),
+        )
 
+    def _write_bare(self) -> Any:
+        """Forward without derivatives."""
+        lines, arguments = self._until_the_loop_is_over(False)
+        lines.line(f"return {self._results()}, None")
+        return lines.compiled("forward", [TIME, *arguments])
 
-class _Plan:
-    """What a forward run makes, in lists: with what backward needs (``keep``), or without."""
+    def stream(self) -> tuple[Any, Any] | None:
+        """(prepare, step): what depends on the weights alone, done once, and one step without gradients.
 
-    def __init__(self, schedule: Schedule, keep: bool, in_place: bool) -> None:
-        s, p = schedule, schedule.program
-        values = p.values
-        self.inputs = list(p.inputs.values())
-        self.ahead = s.ahead
-        self.states = [
-            (k, v, p.states[k], values[p.states[k]].shape, values[p.states[k]].dtype)
-            for v, k in s.state_in.items()
-        ]
+        ``prepare(*weights)`` gives what ``step(prepared, x, *states)`` takes, with arrays of one time step;
+        it returns the output and the new states. None where a state is not one value of its own.
+        """
+        s, p = self.schedule, self.program
+        if any(s.state_out[v] != k or v in s.state_in for k, v in enumerate(p.states)):
+            return None
+        first = Lines(s)
+        weights = [v for role, v in p.inputs.items() if role[0] == "w"]
+        first.names.update({v: f"v{v}" for v in weights})
+        for v in [*weights, *s.fixed]:
+            first.names[v] = first.contiguous(v)
+        lines = Lines(s, dict(first.names), first)
+        given = [p.inputs["x"], *s.state_in]
+        lines.names.update({v: f"v{v}" for v in given})
+        lines.solid |= {*(f"v{v}" for v in given), *first.names.values()}
+        lines.line(f"{TIME} = 1")
+        for v in s.ahead:
+            lines[v]
+        for v in dict.fromkeys((p.y, *p.states)):
+            if v not in lines.names:
+                lines.slab(v)
+        self.loop(lines, False, frozenset({p.y, *p.states}))
+        lines.line(f"return {', '.join(lines[v] for v in (p.y, *p.states))}")
+        taken = "".join(f"{name}, " for name in lines.taken.values())
+        if taken:
+            lines.lines.insert(0, f"{taken}= prepared")
+        first.line(f"return ({taken})")
+        return (
+            first.compiled("prepare", [f"v{v}" for v in weights]),
+            lines.compiled("step", ["prepared", *(f"v{v}" for v in given)]),
+        )
+
+    def _results(self) -> str:
+        """The output and the last states, as text."""
+        last = ", ".join(f"S{k}[-1]" for k in self.schedule.state_in.values())
+        return f"{self.y}, [{last}]"
+
+    def _until_the_loop_is_over(self, keep: bool) -> tuple[Lines, list[str]]:
+        """Forward's lines with its loop; what it leaves for backward if ``keep``."""
+        s, p, lines = self.schedule, self.program, Lines(self.schedule)
+        arguments = []
+        for role, v in p.inputs.items():
+            if role[0] != "d":
+                lines.names[v] = f"v{v}"
+                arguments.append(f"v{v}")
+                if role[0] == "x":
+                    lines.solid.add(f"v{v}")
+        for v in s.ahead:
+            lines[v]
+        for v, k in s.state_in.items():
+            out, value = p.states[k], p.values[p.states[k]]
+            lines.line(f"S{k} = {lines.memory(value.shape, value.dtype, TIME + ' + 1')}")
+            lines.line(f"S{k}[0] = {lines[v]}")
+            lines.names[v] = lines.once(f"old{k}", f"S{k}[:-1]")
+            lines.solid.add(f"old{k}")
+            if out not in lines.names:
+                lines.names[out] = lines.once(f"new{k}", f"S{k}[1:]")
+                lines.solid.add(f"new{k}")
         kept = s.kept if keep else []
-        alias = s.in_place if keep and in_place else {}
-        self.in_place = [(v, (w, low, low + values[v].shape[-1])) for v, (w, low) in alias.items()]
-        self.slabs = [(v, values[v].shape, values[v].dtype) for v in {*kept, p.y} if v not in alias]
-        self.stored = frozenset({*kept, p.y, *p.states})
-        under = {w for w, _ in alias.values()}
-        self.gone = [v for v in s.ahead if v not in kept and v != p.y and v not in under]
+        places = (s.in_place if self.in_place else s.spare) if keep else {}
+        for w in {w for w, _ in places.values()}:
+            if w not in lines.names:
+                lines.slab(w)
+        for v, (w, low) in places.items():
+            lines.line(f"v{v} = {lines[w]}[..., {low}:{low + p.values[v].shape[-1]}]")
+            lines.names[v] = f"v{v}"
+        for v in sorted({*kept, p.y}):
+            if v not in lines.names:
+                lines.slab(v)
+        self.loop(lines, False, frozenset({*kept, p.y, *p.states}))
+        self.y = lines[p.y]
+        under = {w for w, _ in places.values()}
+        for v in s.ahead:
+            if v not in kept and v != p.y and v not in under:
+                lines.names.pop(v, None)
+        return lines, arguments
+
+    def loop(self, lines: Lines, backward: bool, stored: frozenset[int]) -> None:
+        """Write the arguments of a loop, and its call."""
+        lines.quiet = True
+        text = _Text(self.schedule, backward, stored, lines)
+        loop = text.compiled()
+        self.loops[backward] = loop
+        lines.space["loop"] = loop
+        lines.line(f"loop({', '.join(text.arguments)})")
 
 
 class _Text:
     """Writes the loop. Names: ``b`` are buffers used at every step, ``v`` values of the running step."""
 
-    def __init__(self, schedule: Schedule, reverse: bool, stored: frozenset[int]) -> None:
+    def __init__(
+        self, schedule: Schedule, reverse: bool, stored: frozenset[int], around: Lines
+    ) -> None:
         self.s, self.p, self.reverse, self.stored = schedule, schedule.program, reverse, stored
+        self.around = around
         self.lines: list[str] = []
         self.names: dict[int, str] = {}
-        self.arguments: list[tuple[str, Any]] = []  # (name, how its array is made)
+        self.arguments: list[str] = []
         self.zipped: list[str] = []
-        self.place: dict[str, int] = {}
-        self.carries: list[str] = []
         self.inside = [*schedule.again, *schedule.back] if reverse else list(schedule.loop)
         self.inside.sort()
         self.targets: dict[int, tuple[int, int, int]] = {}  # a part of a concat: (whole, low, high)
@@ -159,24 +230,16 @@ class _Text:
 
     # ---- what the loop is given
 
-    def argument(self, name: str, make: Any) -> str:
-        """An array that the function is given; ``make(batched, dstates)`` makes it for a run."""
-        self.place[name] = len(self.arguments)
-        self.arguments.append((name, make))
+    def argument(self, name: str, text: str) -> str:
+        """An array that the loop is given, made by a line before it."""
+        self.around.line(f"{name} = {text}")
+        self.arguments.append(name)
         return name
 
-    def buffers(self, batched: Batched, dstates: Any) -> list[Any]:
-        """The arrays for one run."""
-        made: dict[str, Any] = {}
-        for name, make in self.arguments:
-            made[name] = make(batched, dstates, made)
-        return list(made.values())
-
-    def slab(self, v: int, make: Any) -> str:
+    def slab(self, v: int, source: str) -> str:
         """A value that lies in an array over time."""
         name = f"v{v}"
-        order = -1 if self.reverse else 1
-        self.argument(f"V{v}", lambda batched, _d, _m: make(batched)[::order])
+        self.argument(f"V{v}", f"{source}[::-1]" if self.reverse else source)
         self.zipped.append(name)
         self.names[v] = name
         return name
@@ -192,22 +255,20 @@ class _Text:
             self.names[v] = name
             return name
         if not p.depends[v]:
-            self.names[v] = self.argument(f"w{v}", lambda batched, _d, _m: batched[v])
+            self.names[v] = self.argument(f"w{v}", self.around[v])
             return self.names[v]
-        return self.slab(v, lambda batched: batched[v])
+        return self.slab(v, self.around[v])
 
     # ---- the text
 
-    def compiled(self) -> tuple[Any, _Text]:
-        """The function, and this layout of its arguments."""
+    def compiled(self) -> Any:
+        """The function."""
         p, s = self.p, self.s
         if self.reverse:
             self.carried = {int(r[1:]): v for r, v in p.gradients.items() if r[0] == "s"}
             for k in range(len(p.states)):
                 seed = p.inputs[f"ds{k}"]
-                shape, dtype = p.values[seed].shape, p.values[seed].dtype
-                self.names[seed] = self.argument(f"c{k}", carry(k, shape, dtype))
-                self.carries.append(f"c{k}")
+                self.names[seed] = self.argument(f"c{k}", carry(self.around, k, p.values[seed]))
         for v in self.inside:
             self.place_parts(v)
         for v in self.inside:
@@ -228,17 +289,17 @@ class _Text:
             for k, v in enumerate(p.states):
                 if s.state_out[v] != k or v in s.state_in:  # one value is two states, or stays
                     name = f"n{k}"
-                    self.argument(f"N{k}", lambda b, _d, _m, k=k: b.states[k][1:])
+                    self.argument(f"N{k}", f"S{k}[1:]")
                     self.zipped.append(name)
                     self.lines.append(f"copyto({name}, {self.name(v)})")
-        return self._build(), self
+        return self._build()
 
     def _filled(self, v: int) -> bool:
         """Whether a stored value is there before the loop, or is written as a state."""
         return v in self.s.ahead or self.p.values[v].op == "input"
 
     def _build(self) -> Any:
-        arguments = ", ".join(name for name, _ in self.arguments)
+        arguments = ", ".join(self.arguments)
         slabs = [
             n.replace("v", "V", 1) if n[0] == "v" else n.replace("n", "N", 1) for n in self.zipped
         ]
@@ -276,7 +337,7 @@ class _Text:
         """The place of a stored value at the running step."""
         if v in self.names and self.names[v] == f"v{v}":
             return self.names[v]
-        return self.slab(v, lambda batched: batched.known[v])
+        return self.slab(v, self.around[v])
 
     def out(self, v: int) -> str:
         """Where a value is written: its slab, its part of a concat, or a buffer of its own."""
@@ -290,19 +351,19 @@ class _Text:
             self.out(whole)
             self.names[v] = self.view(v, whole, lambda a: a[..., low:high])
             return self.names[v]
-        shape, dtype = value.shape, value.dtype
-        self.names[v] = self.argument(f"b{v}", lambda _b, _d, _m: np.empty(shape, dtype))
+        kind = self.around.kind(value.dtype)
+        self.names[v] = self.argument(f"b{v}", f"fresh({value.shape}, {kind})")
         return self.names[v]
 
     def view(self, v: int, base: int, look: Any) -> str:
         """A view of another value, made before the loop; ``look`` works on one more axis, too."""
         source = self.name(base)
+        function = self.around.constant(f"look{v}", look)
         if source[0] == "v":
-            name = f"v{v}"
-            self.argument(f"V{v}", lambda _b, _d, made: look(made["V" + source[1:]]))
-            self.zipped.append(name)
-            return name
-        return self.argument(f"b{v}", lambda _b, _d, made: look(made[source]))
+            self.argument(f"V{v}", f"{function}(V{source[1:]})")
+            self.zipped.append(f"v{v}")
+            return f"v{v}"
+        return self.argument(f"b{v}", f"{function}({source})")
 
     def emit(self, v: int) -> None:
         """The lines that compute one value."""
@@ -355,8 +416,8 @@ class _Text:
             weight = args[1]
             turned = value.consts[0]
             w = f"w{weight}t" if turned else f"w{weight}"
-            if w not in self.place:
-                self.argument(w, matrix(weight, turned))
+            if w not in self.arguments:
+                self.argument(w, matrix(self.around, weight, turned))
             if v in self.stored or len(value.shape) in (1, 2):
                 self.lines.append(f"dot({names[0]}, {w}, {self.out(v)})")
         elif op == "outer":
@@ -377,24 +438,14 @@ class _Text:
         return self.p.values[v].op == "literal"
 
 
-def carry(k: int, shape: Any, dtype: Any) -> Any:
-    """How the gradient of a state begins: as it was given, or zeros."""
-
-    def make(_batched: Any, dstates: Any, _made: Any) -> Any:
-        given = dstates[k]
-        return np.zeros(shape, dtype) if given is None else np.array(given, dtype).reshape(shape)
-
-    return make
+def carry(lines: Lines, k: int, seed: Value) -> str:
+    """How the gradient of a state begins, as text."""
+    return f"begun(d{k}, {seed.shape}, {lines.kind(seed.dtype)})"
 
 
-def matrix(weight: int, turned: bool) -> Any:
-    """How a weight is given to a product: as it is, or turned and copied."""
-
-    def make(batched: Any, _d: Any, _m: Any) -> Any:
-        w = batched[weight]
-        return np.ascontiguousarray(w.T) if turned else w
-
-    return make
+def matrix(lines: Lines, weight: int, turned: bool) -> str:
+    """A weight as a product takes it, as text: as it is, or turned and copied."""
+    return f"whole({lines[weight]}.T)" if turned else lines[weight]
 
 
 def _window(low: int, high: int) -> Any:

@@ -24,6 +24,7 @@ from ..ops.row import ROWS, Op
 from ..random import generator_or_default
 from ..tensors import Tensor
 from .cells import compiled
+from .tracing import Untraceable
 
 _lock = threading.RLock()
 
@@ -76,7 +77,8 @@ def refusal(layer: Module) -> str | None:
         return "it is part of a cell that is being traced"
     if now.watch is not None:
         return "detect_anomaly looks at every op"
-    if any(record.watches(cell) for record in naming._now.records for cell in layer.cells()):
+    listening = naming._now.records
+    if listening and any(record.watches(cell) for record in listening for cell in layer.cells()):
         return "record_gates listens"
     return None
 
@@ -86,60 +88,67 @@ def run(stack: Stack) -> tuple[Tensor, Any]:
     call = _LayerCall(stack)
     flat = call.forward()
     stack.by = {(p.loops.name, p.loops.why) for stage in call.passes for p in stage}
-    if not call.keep:
+    if not any(p.keep for stage in call.passes for p in stage):
         return call.shaped([Tensor._wrap(a, None) for a in flat])
-    needing = call.parents = [t for t in call.tensors() if t._node is not None and t._node.needs]
-    nodes = tuple([t._node for t in needing])
-    place = now.place
-    shapes: Any = tuple([a.shape for a in flat])
-    whole = Node(_SCAN, nodes, None, (call,), shapes, flat[0].dtype, place)
     call.remember()
+    call.parents = [t for t, _, node in call.values if node is not None and node.needs]
+    nodes = tuple([t._node for t in call.parents])
+    place, dtype = call.place, flat[0].dtype
+    whole = Node(_SCAN, nodes, None, (call,), tuple([a.shape for a in flat]), dtype, place)
     outputs = []
-    needs = call.needs()
-    for k, array in enumerate(flat):
-        if not needs[k]:
-            outputs.append(Tensor._wrap(array, None))
-            continue
-        inner = Node(_ITEM, (whole,), None, (None, k), array.shape, array.dtype, place)
-        outputs.append(Tensor._wrap(array, Folded(inner, call)))
-    call.folded = [_nobody if t._node is None else ref(t._node) for t in outputs]
+    for k, (array, needed) in enumerate(zip(flat, call.needs(), strict=True)):
+        node = None
+        if needed:
+            inner = Node(_ITEM, (whole,), None, (None, k), array.shape, dtype, place)
+            node = Folded(inner, call)
+            call.folded.append((k, ref(node)))
+        outputs.append(Tensor._wrap(array, node))
     return call.shaped(outputs)
 
 
 class _Pass:
-    """One cell's run: the arrays that went in, and what its loops left for backward."""
+    """One cell's run: the tensors that went in, and what its loops left for backward."""
 
-    def __init__(self, way: Way, x: Any, live: Any, keep: bool, needs_x: bool) -> None:
+    __slots__ = (
+        "finals",
+        "keep",
+        "kept",
+        "loops",
+        "needs",
+        "states",
+        "steps",
+        "way",
+        "weights",
+        "y",
+    )
+
+    def __init__(self, way: Way, x: Any, live: Any, needs_x: bool) -> None:
         self.way = way
-        order = -1 if way.backwards else 1
-        x = np.ascontiguousarray(x[::order])
-        if live is not None:
-            live = live[::order]
+        if way.backwards:
+            x = x[::-1]
+            live = live if live is None else live[::-1]
+        x = np.ascontiguousarray(x)
         state = way.state
         self.states = [state] if isinstance(state, Tensor) else [t for _, t in parts(state)]
         found, self.weights = compiled(way.cell, x, state, live, way.constants)
-        inputs = [x] if live is None else [x, live]
-        inputs += [t._data for t in self.states]
-        inputs += [t._data for t in self.weights]
-        self.loops = found.loops(keep, keep and needs_x)
+        given = [*self.states, *self.weights]
+        asking = tuple([t._node is not None and t._node.needs for t in given])
+        self.keep = now.recording and (needs_x or True in asking)
+        self.loops = found.loops(self.keep, self.keep and needs_x)
+        self.needs = self.loops.needing(asking, needs_x)
         self.steps = len(x)
-        y, self.finals, self.kept = self.loops.forward(inputs, self.steps, keep)
-        self.y = y[::order]
-        given = {f"s{k}": t for k, t in enumerate(self.states)}
-        given.update({f"w{k}": t for k, t in enumerate(self.weights)})
-        asking = {role for role, t in given.items() if t._node is not None and t._node.needs}
-        if needs_x:
-            asking.add("x")
-        self.needs = [not asking.isdisjoint(roles) for roles in self.loops.sources]
+        arrays = [x] if live is None else [x, live]
+        arrays += [t._data for t in given]
+        y, self.finals, self.kept = self.loops.forward(arrays, self.steps, self.keep)
+        self.y = y[::-1] if way.backwards else y
 
-    def backward(self, dy: Any, dfinals: list[Any]) -> dict[str, Any]:
-        """The gradients by role; x's in the order of time."""
+    def backward(self, dy: Any, dfinals: list[Any]) -> tuple[Any, list[Any], list[Any]]:
+        """The gradients of x (in the order of time) or None, of the states, of the weights."""
         if self.way.backwards:
-            dy = np.ascontiguousarray(dy[::-1])
-        gradients: dict[str, Any] = self.loops.backward(self.kept, self.steps, dy, dfinals)
-        if self.way.backwards and "x" in gradients:
-            gradients["x"] = gradients["x"][::-1]
-        return gradients
+            dy = dy[::-1]
+        dy = np.ascontiguousarray(dy)
+        dx, dstates, dweights = self.loops.backward(self.kept, self.steps, dy, dfinals)
+        return dx[::-1] if self.way.backwards and dx is not None else dx, dstates, dweights
 
 
 class _LayerCall:
@@ -148,7 +157,7 @@ class _LayerCall:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.parents: list[Tensor] = []
-        self.folded: list[Any] = []  # weakly: the outputs hold the call
+        self.folded: list[tuple[int, Any]] = []  # weakly: the outputs hold the call
         self.passes: list[list[_Pass]] = []
         self.masks: list[Any] = []
         self.fetched: Any = None
@@ -156,29 +165,18 @@ class _LayerCall:
         if any(stage.dropout for stage in stack.stages):
             drawn = {id(g): g for g in [generator_or_default(s.generator) for s in stack.stages]}
             self.generators = [(g, g.bit_generator.state) for g in drawn.values()]
-        node = stack.x._node
-        self.needs_x = node is not None and node.needs
-        self.keep = now.recording and (self.needs_x or any(map(_needs, stack.stages)))
-
-    def tensors(self) -> list[Tensor]:
-        """What gradients may be asked for, each once: the input, the first states, the weights."""
-        found = {id(self.stack.x): self.stack.x}
-        for stage in self.passes:
-            for each in stage:
-                found.update({id(t): t for t in (*each.states, *each.weights)})
-        return list(found.values())
 
     def forward(self) -> list[Any]:
         """The arrays of the output and of the last states."""
         stack = self.stack
-        x = stack.x._data
+        x, node = stack.x._data, stack.x._node
         if stack.time_axis:
             x = np.moveaxis(x, stack.time_axis, 0)
         live = None
         if stack.lengths is not None:
             live = (np.arange(len(x))[:, None] < stack.lengths)[..., None]
         finals: list[list[Any]] = []
-        needs_x = self.needs_x
+        needs_x = node is not None and node.needs
         for stage in stack.stages:
             mask = None
             if stage.dropout:
@@ -186,7 +184,7 @@ class _LayerCall:
                 mask = _dropout_mask(draw, x.shape, stage.dropout, x.dtype)
                 x = x * mask
             self.masks.append(mask)
-            done = [_Pass(way, x, live, self.keep, needs_x) for way in stage.ways]
+            done = [_Pass(way, x, live, needs_x) for way in stage.ways]
             needs_x = any(p.needs[0] for p in done)
             self.passes.append(done)
             x = done[0].y if len(done) == 1 else np.concatenate([p.y for p in done], -1)
@@ -195,7 +193,7 @@ class _LayerCall:
         if not stack.joined:
             return [y, *(array for final in finals for array in final)]
         if len(finals) == 1:
-            return [y, *(array[None] for array in finals[0])]
+            return [y, *[array[None] for array in finals[0]]]
         return [y, *(np.stack(each) for each in zip(*finals, strict=True))]
 
     def needs(self) -> list[bool]:
@@ -203,7 +201,7 @@ class _LayerCall:
         done = [p for stage in self.passes for p in stage]
         y = any(p.needs[0] for p in self.passes[-1])
         if self.stack.joined:
-            return [y, *(any(p.needs[1 + k] for p in done) for k in range(len(self.stack.joined)))]
+            return [y, *[any(each) for each in zip(*(p.needs[1:] for p in done), strict=True)]]
         return [y, *(need for p in done for need in p.needs[1:])]
 
     def shaped(self, tensors: list[Tensor]) -> tuple[Tensor, Any]:
@@ -246,8 +244,9 @@ class _LayerCall:
         sums: dict[int, Any] = {}
 
         def add(tensor: Tensor, d: Any) -> None:
-            key = id(tensor)
-            sums[key] = sums[key] + d if key in sums else d
+            if d is not None:
+                key = id(tensor)
+                sums[key] = sums[key] + d if key in sums else d
 
         dy = np.moveaxis(g[0], self.stack.time_axis, 0) if self.stack.time_axis else g[0]
         rest = list(g[1:])
@@ -264,17 +263,15 @@ class _LayerCall:
                     width = each.y.shape[-1]
                     mine = dy[..., low - width : low]
                     low -= width
-                if not mine.flags.c_contiguous:
-                    mine = np.ascontiguousarray(mine)
                 count = len(each.states)
                 dfinals, rest = rest[len(rest) - count :], rest[: len(rest) - count]
-                found = each.backward(mine, dfinals)
-                for role, d in found.items():
-                    if role == "x":
-                        dx = d if dx is None else dx + d
-                    else:
-                        owner = each.states if role[0] == "s" else each.weights
-                        add(owner[int(role[1:])], d)
+                d, dstates, dweights = each.backward(mine, dfinals)
+                if d is not None:
+                    dx = d if dx is None else dx + d
+                for tensor, d in zip(each.states, dstates, strict=True):
+                    add(tensor, d)
+                for tensor, d in zip(each.weights, dweights, strict=True):
+                    add(tensor, d)
             if self.masks[k] is not None and dx is not None:
                 dx = dx * self.masks[k]
             dy = dx
@@ -291,14 +288,19 @@ class _LayerCall:
     # ---- the recorded truth
 
     def remember(self) -> None:
-        """What the recording needs later: the tensors as they are now, and where the call was made."""
+        """What the recording needs later: each tensor that went in once, as it is now, and the place."""
         self.place = now.place
-        self.values = [(t, t._data, t._node) for t in self.tensors()]
+        found = {id(self.stack.x): self.stack.x}
+        for stage in self.passes:
+            for each in stage:
+                found.update([(id(t), t) for t in each.states])
+                found.update([(id(t), t) for t in each.weights])
+        self.values = [(t, t._data, t._node) for t in found.values()]
 
     def unfold(self) -> None:
         """Record the call op by op, and let the folded outputs become what was recorded."""
         with _lock:
-            live = [(k, f()) for k, f in enumerate(self.folded)]
+            live = [(k, f()) for k, f in self.folded]
             folded = {k: f for k, f in live if f is not None}
             some = next(iter(folded.values()))
             if some.fold is None:
@@ -343,7 +345,7 @@ class _LayerCall:
     @property
     def sequence(self) -> Any:
         """The folded output over time, None where nothing holds it."""
-        return self.folded[0]()
+        return next((f() for k, f in self.folded if k == 0), None)
 
     def excerpt(self, steps: Sequence[int]) -> tuple[dict[int, Any], list[Any]]:
         """Record only ``steps``, each on the state that the one before among them leaves.
@@ -352,7 +354,7 @@ class _LayerCall:
         fold stays as it is.
         """
         with _lock:
-            folded = {k: f for k, f in enumerate([f() for f in self.folded]) if f is not None}
+            folded = {k: f for k, f in [(k, f()) for k, f in self.folded] if f is not None}
             mark = autograd._next_number()
             first = self.stack.first_step
             outputs = self._record([step - first for step in steps])
@@ -402,20 +404,6 @@ class _LayerCall:
         return [y, *(t for final in finals for _, t in parts(final))]
 
 
-def _needs(stage: Stage) -> bool:
-    """Whether a gradient is asked for by a cell's weights or first states."""
-    return any(
-        isinstance(t, Tensor) and t.requires_grad
-        for way in stage.ways
-        for group in (
-            way.cell.parameters(),
-            way.constants.values(),
-            (t for _, t in parts(way.state)),
-        )
-        for t in group
-    )
-
-
 def reachable_since(outputs: Sequence[Tensor], mark: int) -> list[Any]:
     """The ops behind some outputs that were recorded after a number was given out."""
     stack = [t._node for t in outputs if t._node is not None]
@@ -431,10 +419,6 @@ def reachable_since(outputs: Sequence[Tensor], mark: int) -> list[Any]:
                 seen.add(id(p))
                 stack.append(p)
     return found
-
-
-def _nobody() -> None:
-    """In place of a weak reference to a node that was never there."""
 
 
 def _dropout_mask(draw: Any, shape: Any, rate: float, dtype: Any) -> Any:
@@ -459,3 +443,5 @@ _SCAN = Op(
     promote=None,
     floating=False,
 )
+
+__all__ = ["Stack", "Stage", "Untraceable", "Way", "refusal", "run"]

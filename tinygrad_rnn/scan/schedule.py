@@ -1,7 +1,7 @@
 """What happens when: before the loop, in it, after it; and what forward keeps for backward.
 
 - What depends on the weights alone is computed once (``fixed``), what depends on the step's input but
-  on no state for all steps at once (``ahead``).
+  on no state for all steps at once (``ahead``); without ``hoist`` its products stay in the loop.
 - In the backward loop stays only what the state's gradient needs (``back``); weight gradients and
   the input's gradient are computed after it for all steps at once (``after``), from what the loop left.
 - Forward keeps the states and those values that backward reads and cannot make again cheaply from them
@@ -20,7 +20,7 @@ VIEWS = frozenset(("slice", "reshape", "permute", "broadcast"))
 class Schedule:
     """The order of a program's values; every list is in the order of computation."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, hoist: bool = True) -> None:
         self.program = p = program
         values, depends = p.values, p.depends
         self.state_in = {p.inputs[r]: k for k, r in enumerate(_roles(p, "s"))}
@@ -32,7 +32,7 @@ class Schedule:
         forward = set(p.needed(p.outputs))
         inside = [v for v in everything if v in forward and depends[v] & STATE]
         ahead = {v for v in everything if v in forward and depends[v] and not depends[v] & STATE}
-        late = {v for v in ahead if not self.batchable(v)}
+        late = {v for v in ahead if not self.batchable(v) or (values[v].op == "dot" and not hoist)}
         while True:  # what is made of a value that must wait must wait too
             more = {v for v in ahead - late if late & set(values[v].args)}
             if not more:
@@ -47,6 +47,7 @@ class Schedule:
 
         self._plan_backward(everything)
         self.in_place = self._in_place()
+        self.spare = self._spare()
         self.eaten = self._eaten()
 
     def _eaten(self) -> dict[int, int]:
@@ -68,6 +69,38 @@ class Schedule:
             and a not in self.program.outputs
             and values[a].shape == values[v].shape
         }
+
+    def _spare(self) -> dict[int, tuple[int, int]]:
+        """Kept values that fit where nobody reads another kept value: (that one, the first column)."""
+        p, values = self.program, self.program.values
+        read: dict[int, set[tuple[int, int]]] = {}
+
+        def whole(v: int) -> set[tuple[int, int]]:
+            return {(0, values[v].shape[-1])} if values[v].shape else set()
+
+        for v in (*p.outputs, *p.gradients.values(), *self.stored):
+            read[v] = whole(v)
+        for v in reversed(range(len(values))):
+            value = values[v]
+            for a in value.args:
+                mine = read.setdefault(a, set())
+                if value.op == "slice":
+                    mine.add(value.consts)
+                elif value.op in ELEMENTWISE and values[a].shape == value.shape:
+                    mine |= read.get(v, set())
+                else:
+                    mine |= whole(a)
+        found: dict[int, tuple[int, int]] = {}
+        for v in self.kept:
+            at = 0
+            for low, high in sorted((*read.get(v, ()), (values[v].shape[-1], 0))):
+                fits = (*values[v].shape[:-1], low - at)
+                for u in self.kept if low > at and read.get(v) else ():
+                    if u > v and values[u].shape == fits and u not in (*found, *p.outputs):
+                        found[u] = (v, at)
+                        break
+                at = max(at, high)
+        return found
 
     def _in_place(self) -> dict[int, tuple[int, int]]:
         """Kept values that lie where a part of a value ``ahead`` was, which nobody else reads: LSTM's gates

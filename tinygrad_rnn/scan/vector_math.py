@@ -1,4 +1,4 @@
-"""What numba loops call: tanh, sigmoid and exp that vectorise, and small matrix products.
+"""What numba loops call: tanh, sigmoid and exp that vectorise.
 
 In float32 the three are polynomials after exact range reduction, at most 4 ulp off over the whole range
 (measured in ``tests/test_scan_numba.py``: 2.5 for tanh, 2.4 for sigmoid), right in the tails down to
@@ -143,32 +143,6 @@ def tanh64(x: Any) -> Any:
 def exp64(x: Any) -> Any:
     """The C library's."""
     return math.exp(x)
-
-
-SMALL = 40_000  # multiplications up to which a loop of our own beats a call of BLAS
-
-
-@njit(error_model="numpy", fastmath={"contract", "nsz", "reassoc", "arcp"})
-def product(a: Any, w: Any, out: Any, rows: int, inner: int, width: int) -> None:
-    """out = a w, with a (rows, inner) and out (rows, width) flat and w (inner, width)."""
-    if rows > 1 and rows * inner * width > SMALL:
-        np.dot(a.reshape((rows, inner)), w, out.reshape((rows, width)))
-        return
-    whole = inner - inner % 4
-    for b in range(rows):
-        o = out[b * width : (b + 1) * width]
-        x = a[b * inner : (b + 1) * inner]
-        for j in range(width):
-            o[j] = 0
-        for k in range(0, whole, 4):
-            x0, x1, x2, x3 = x[k], x[k + 1], x[k + 2], x[k + 3]
-            w0, w1, w2, w3 = w[k], w[k + 1], w[k + 2], w[k + 3]
-            for j in range(width):
-                o[j] += (x0 * w0[j] + x1 * w1[j]) + (x2 * w2[j] + x3 * w3[j])
-        for k in range(whole, inner):
-            x0, w0 = x[k], w[k]
-            for j in range(width):
-                o[j] += x0 * w0[j]
 
 
 @njit(error_model="numpy")

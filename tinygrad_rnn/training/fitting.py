@@ -139,6 +139,9 @@ class Alone:
     def check(self, model: Module) -> None:
         """Raise RuntimeError where ranks hold different values."""
 
+    def check_mean(self, loss: Loss, prediction: Tensor, y: Tensor, value: float) -> None:
+        """Raise ValueError where a loss is no mean over targets, so that ranks could not share it."""
+
     def shard(self, loader: Any) -> Any:
         """This rank's part of each batch."""
         return loader
@@ -231,6 +234,8 @@ class _Run:
             value, weight = self.loss(prediction, y), self.world.weigh(y.numel())
             if not asked and not self.history.rows and weight:
                 seen.append((prediction.shape, y))
+            if not asked and not self.history.rows:
+                self.world.check_mean(self.loss, prediction, y, float(value))
             asked.append((float(value), weight))
             if not math.isfinite(float(value)) and not isinstance(self.optimizer, LBFGS):
                 raise FloatingPointError(

@@ -49,7 +49,7 @@ function welcome() {
       ...(views.size > 1 ? [element("li", {}, "Enter on a cell opens its ops, Backspace closes them")] : []),
       ...($("question").hidden ? [] : [element("li", {}, "ask what if each step had its own weights")]),
       element("li", {}, "search with / , all keys with ?")),
-    ...(learned.length ? [] : [element("p", { class: "path" }, "No backward here: the graph is not of one scalar, and no ledger was given.")]),
+    ...(learned.length ? [] : [element("p", { class: "path" }, `No backward here: ${data.silent || "no gradient reached a Parameter"}.`)]),
   ];
 }
 
