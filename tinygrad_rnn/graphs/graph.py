@@ -445,8 +445,8 @@ class Graph:
 
         Point at a Parameter and all its uses light up; move a slider through backward and every step
         adds its part to the shared gradient; open a cell to see its ops; search, zoom, measure. The file
-        needs no network, and without JavaScript it still shows the picture. ``level`` is where it opens
-        ("cell", "op"). The gradients are those of ``ledger``, where one is given; else, where the graph
+        needs no network, and without JavaScript it still shows the picture. ``level`` is where it opens:
+        "layer", "cell" or "op". The gradients are those of ``ledger``, if one is given; else, where the graph
         is of one scalar, those of that scalar, computed by the same rules. Making a page changes no
         ``grad``. Raises ValueError where the path does not end in .html, or for the ledger of another
         graph, FileNotFoundError for a folder that is not there.
