@@ -12,8 +12,10 @@ from pathlib import Path
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
+from tinygrad_rnn.drawing.misconception import misconception
+from tinygrad_rnn.drawing.render import svg_of
 
-Draw = Callable[[], tg.Tensor]
+Draw = Callable[[], tg.Tensor | list[tg.Tensor]]
 State = tuple[tg.Tensor, tg.Tensor]
 HERE = Path(__file__).parent / "pictures"
 
@@ -102,6 +104,57 @@ def bare_parameters_long() -> tg.Tensor:
     return bare_parameters(40)
 
 
+def scalars() -> tg.Tensor:
+    """h = tanh(w h + u x + b) on single numbers."""
+    w, u, b = (tg.tensor(v, requires_grad=True) for v in (0.8, 0.5, 0.1))
+    for name, parameter in zip("wub", (w, u, b), strict=True):
+        tg.name(parameter, name)
+    h = tg.name(tg.tensor(0.5), "h")
+    for x in tg.steps(tg.tensor([1.0, -0.5, 2.0])):
+        h = tg.name(tg.tanh(w * h + u * x + b), "h")
+    return h
+
+
+def two_loops() -> tg.Tensor:
+    """One loop after another, the second with an input beside x."""
+    parameters = [tg.name(tg.randn(3, 3, requires_grad=True), name) for name in "WUV"]
+    w, u, v = parameters
+    h = tg.name(tg.zeros(3), "h")
+    for x in tg.steps(tg.randn(2, 3)):
+        h = tg.name(tg.tanh(w @ h + x), "h")
+    s, wind = h, tg.randn(3, 3)
+    for t, x in enumerate(tg.steps(tg.randn(3, 3))):
+        s = tg.name(tg.tanh(u @ s + x + v @ tg.name(wind[t], "u")), "s")
+    return s
+
+
+ENCODER, DECODER = nn.LSTM(4, 3, num_layers=2), nn.LSTM(2, 3, num_layers=2)
+CHUNKED = nn.RNN(2, 3)
+
+
+def encoder_decoder() -> tg.Tensor:
+    """Two layers that read, two that go on from their states."""
+    _, state = ENCODER(tg.randn(3, 1, 4))
+    return DECODER(tg.randn(2, 1, 2), state)[0]
+
+
+def truncated() -> list[tg.Tensor]:
+    """Three chunks of truncated backpropagation."""
+    return [chunk.output for chunk in nn.tbptt(CHUNKED, tg.randn(6, 1, 2), k1=2)]
+
+
+CELLS = [nn.LSTMCell(4, 3) for _ in range(3)]
+SHARED = nn.LSTM(4, 3)
+
+
+def separate() -> tg.Tensor:
+    """The misconception: three steps, each with weights of its own."""
+    state = None
+    for cell in CELLS:
+        state = cell(tg.randn(1, 4), state)
+    return state[0]
+
+
 def run(layer: nn.Module, steps: int = 3, **call: object) -> Draw:
     """A layer over a few steps of noise; it stays alive, so that its Parameters keep their names."""
 
@@ -137,6 +190,12 @@ PICTURES: list[tuple[str, Draw, str]] = [
     ("lstm_100_steps", long_lstm, "cell"),
     ("lstm_two_layers", two_layers, "cell"),
     ("lstm_head_and_loss", head_and_loss, "cell"),
+    ("lstm_two_layers_as_layers", run(nn.LSTM(4, 3, num_layers=2), 100), "layer"),
+    ("encoder_decoder", encoder_decoder, "cell"),
+    ("tbptt", truncated, "cell"),
+    ("scalars", scalars, "scalar"),
+    ("two_loops", two_loops, "op"),
+    ("separate_weights", separate, "cell"),
     ("bare_parameters", bare_parameters, "op"),
     ("bare_parameters_40_steps", bare_parameters_long, "op"),
     ("own_loop", my_own_loop, "op"),
@@ -178,6 +237,13 @@ def main() -> None:
     """Draw all of them, and write the page that shows them."""
     HERE.mkdir(exist_ok=True)
     page = ["# The pictures", "", "Recorded graphs, drawn by `python docs/make_pictures.py`.", ""]
+    text = misconception(tg.graph(separate()), tg.graph(SHARED(tg.randn(4, 1, 4))[0]))
+    (HERE / "misconception.svg").write_text(svg_of(text), encoding="utf-8")
+    page += ["## The misconception beside the truth", ""]
+    page += [
+        "![A weight for each step, crossed out; one weight for all steps](misconception.svg)",
+        "",
+    ]
     for name, make, level in PICTURES:
         tg.manual_seed(0)
         print(tg.draw(make(), HERE / f"{name}.svg", level=level))

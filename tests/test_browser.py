@@ -260,6 +260,24 @@ def test_a_cell_opens_into_its_ops_where_it_stands(visit):
     assert middle() == pytest.approx(opened, abs=2)
 
 
+def test_a_layer_opens_into_its_cells(visit):
+    page = visit(tg.graph(forecast(num_layers=2)[2]))
+    page.click("#levels button[value=layer]")
+    layers = page.eval_on_selector_all("g.layer", "l => l.map(g => g.dataset.id)")
+    assert len(layers) == 2
+    page.hover(part("param.lstm.weight_hh_l1"))
+    lit = page.eval_on_selector_all("g.use.lit", "l => l.map(g => g.dataset.id)")
+    assert lit == [f"param.lstm.weight_hh_l1->{layers[1]}"]
+    page.keyboard.press("Tab")
+    page.focus(part(layers[1]))
+    page.keyboard.press("Enter")
+    assert page.get_attribute("#levels [value=cell]", "aria-pressed") == "true"
+    assert focused(page) == "cluster_l1.t1"
+    page.keyboard.press("Backspace")
+    assert page.get_attribute("#levels [value=layer]", "aria-pressed") == "true"
+    assert focused(page) == layers[1]
+
+
 MANY = {
     "lstm": lambda: nn.LSTM(2, 3),
     "gru": lambda: nn.GRU(2, 3),

@@ -473,7 +473,7 @@ def test_a_slow_graphviz_is_given_up(tmp_path, monkeypatch):
     [
         (("a.gif",), ValueError, r"\.svg, \.png, \.pdf, \.dot"),
         (("no/folder/a.svg",), FileNotFoundError, "does not exist"),
-        (("a.dot", "gate"), ValueError, "expected one of 'auto', 'cell', 'op'"),
+        (("a.dot", "gate"), ValueError, "expected one of 'auto', 'layer', 'cell', 'op', 'scalar'"),
     ],
 )
 def test_errors_say_what_is_possible(tmp_path, arguments, error, says):

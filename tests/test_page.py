@@ -200,8 +200,8 @@ class TestBoxes:
         y, _ = layer(tg.randn(4, 1, 2))
         loss = tg.name(y.square().sum(), "loss")
         graph = tg.graph(loss)
-        cell, op = views_of(graph)
-        assert (cell.level, op.level) == ("cell", "op")
+        layers, cell, op = views_of(graph)
+        assert [v.level for v in (layers, cell, op)] == ["layer", "cell", "op"]
         calls = {(c.label, c.path, c.step): c for c in graph.calls}
         for view in (cell, op):
             for key, lane in view.lanes.items():
@@ -226,7 +226,7 @@ class TestBoxes:
         lstm = nn.LSTM(2, 3)
         KEPT.append(lstm)
         y, _ = lstm(tg.randn(20, 2, 2), lengths=[14, 9])
-        view = views_of(tg.graph(y))[0]
+        view = views_of(tg.graph(y))[1]
         assert view.slots[0][:2] == (1, 1)
         assert view.slots[-1][:2] == (20, 20)
         assert view.span == (3, 14)  # beyond, states hold still and are drawn grey
@@ -308,7 +308,7 @@ class TestFile:
             graph.to_html(tmp_path / "page.svg")
         with pytest.raises(FileNotFoundError, match="does not exist"):
             graph.to_html(tmp_path / "no" / "page.html")
-        with pytest.raises(ValueError, match=r"level='scalar!'.*'cell', 'op'"):
+        with pytest.raises(ValueError, match=r"level='scalar!'.*'layer', 'cell', 'op'"):
             graph.to_html(tmp_path / "page.html", level="scalar!")
         with pytest.raises(ValueError, match="every step can be brought into view"):
             tg.draw(graph, tmp_path / "page.html", steps=[0])

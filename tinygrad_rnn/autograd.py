@@ -283,9 +283,12 @@ for _slot in ("op", "parents", "saved", "out"):
 
 
 class _Source:
-    """What no op made: the common part of leaves, constants and literals."""
+    """What no op made: the common part of leaves, constants and literals.
 
-    __slots__ = ("dtype", "name", "number", "place", "shape")
+    ``held`` is what pictures learn the value from: a number, or a weak reference to the tensor's array.
+    """
+
+    __slots__ = ("dtype", "held", "name", "number", "place", "shape")
     op: ClassVar[None] = None
     parents: ClassVar[tuple[Any, ...]] = ()
     retained: ClassVar[None] = None
@@ -296,10 +299,16 @@ class _Source:
         self.name = name
         self.place = NOWHERE
         self.number = _next_number()
+        self.held: Any = None
+
+    def hold(self, data: Array) -> Any:
+        """Remember whose value this is, without keeping more than a number alive; returns itself."""
+        self.held = data.item() if data.size == 1 else ref(data)
+        return self
 
 
 class Constant(_Source):
-    """A value that takes no gradient. It holds no data: only what a picture says of it."""
+    """A value that takes no gradient. It keeps no array alive: only what a picture says of it."""
 
     __slots__ = ()
     needs: ClassVar[bool] = False

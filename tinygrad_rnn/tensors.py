@@ -129,10 +129,10 @@ class Tensor(TorchNames):
         if isinstance(node, Leaf):
             if node.needs != on:
                 self._node = node.replaced(node.shape, node.dtype, f"requires_grad = {on}")
-                self._node.needs = on
+                self._node.hold(self._data).needs = on
         elif on:
             name = None if node is None else node.name
-            self._node = Leaf(self.shape, self.dtype, True, name)
+            self._node = Leaf(self.shape, self.dtype, True, name).hold(self._data)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set ``requires_grad`` and return the tensor itself."""
@@ -331,6 +331,7 @@ class Tensor(TorchNames):
         t._data, t._node, t._tag = self._data, None, self._tag
         if isinstance(self._node, Leaf):
             t._node = Leaf(self.shape, self.dtype, self._node.needs, self._node.name)
+            t._node.hold(self._data)
             t._node.grad = self._node.grad
         memo[id(self)] = t
         return t
@@ -365,7 +366,8 @@ class Tensor(TorchNames):
         """Take a new array that nobody else holds; the old leaf becomes stale."""
         self._data = data
         node = self._node
-        self._node = node.replaced(data.shape, data.dtype, by) if isinstance(node, Leaf) else None
+        fresh = node.replaced(data.shape, data.dtype, by) if isinstance(node, Leaf) else None
+        self._node = None if fresh is None else fresh.hold(data)
         return self
 
     def zero_(self) -> Tensor:
@@ -1151,7 +1153,7 @@ def _rebuilt(kind: Any, data: Array, requires_grad: bool) -> Tensor:
     t: Tensor = object.__new__(kind)
     t._data, t._tag, t._node = data, None, None
     if requires_grad:
-        t._node = Leaf(t.shape, t.dtype)
+        t._node = Leaf(t.shape, t.dtype).hold(data)
     return t
 
 

@@ -41,7 +41,7 @@ def _arguments(p: argparse.ArgumentParser) -> None:
         p.add_argument(size, metavar="N", type=count(1), default=default, help=words)
     p.add_argument(
         "--level",
-        choices=["auto", "cell", "op"],
+        choices=["auto", "layer", "cell", "op", "scalar"],
         default="auto",
         help="a box a cell or a box an op (default: %(default)s)",
     )

@@ -7,19 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from . import style
-from .dot import Label, attributes, head, quote
 from .faces import fold_count, fold_heading
+from .notes import Notes
 from .params import param_tokens
 from .plumbing import PLUMBING, SOURCES
 from .slots import Slot, fold
 from .style import Look
-from .words import (
-    op_words,
-    plural,
-    shape_text,
-    short_name,
-    sub,
-)
+from .words import op_words, plural, shape_text, short_name, sub
+from .written import Label, attributes, head, quote
 
 if TYPE_CHECKING:
     from ..graphs.graph import Graph, GraphNode
@@ -50,6 +45,7 @@ class View:
     nodes: Sequence[GraphNode]
     steps: list[int | None]
     chains: dict[int, int]  # the chain of cells that each call belongs to
+    notes: Notes = field(default_factory=Notes)
     box: dict[int, str] = field(default_factory=dict)
     folds: dict[str, str] = field(default_factory=dict)
     slots: list[Slot] = field(default_factory=list)
@@ -59,6 +55,11 @@ class View:
         """The nodes that have a box of their own."""
         return [i for i, box in self.box.items() if box == f"n{i}"]
 
+    def note(self, node: int) -> str:
+        """The second line of a node's box, where there is one."""
+        parts = self.notes.nodes.get(node)
+        return "\n" + " | ".join(parts) if parts else ""
+
     def frame(self, node: int) -> tuple[int, int] | None:
         """The frame that a node stands in: its step, and its chain of cells where it has one."""
         step, here = self.steps[node], self.nodes[node]
@@ -67,16 +68,20 @@ class View:
         return step, -1 if here.call is None else self.chains[here.call]
 
 
-def auto_dot(graph: Graph, *, steps: Sequence[int] | None = None) -> str:
+def auto_dot(
+    graph: Graph, *, steps: Sequence[int] | None = None, notes: Notes | None = None
+) -> str:
     """DOT text that ``dot`` lays out itself: time to the right, a frame for each step.
 
     A Parameter with several uses is a chain of junctions, one at each use; steps beyond the first and
     last few, and ops beyond the first and last hundred, are folded into one dashed box.
     """
     view = _view(graph, steps)
+    view.notes = notes or Notes()
     words = "a dot connects: the same Parameter (orange); a crossing without one does not"
+    words = "\n".join([words, *view.notes.legend])
     title = f"Graph, {plural(len(graph.parameters), 'Parameter')}"
-    ground = {**GROUND, "tooltip": title, "label": words if graph.parameters else ""}
+    ground = {**GROUND, "tooltip": title, "label": Label(words if graph.parameters else "", "\\l")}
     out = head(title, ground)
     out += _frames(view)
     out += _edges(view)
@@ -171,7 +176,7 @@ def _frames(view: View) -> Iterator[str]:
         yield from (f"    {line}" for line in lines)
         yield "  }"
     for box, words in view.folds.items():
-        yield "  " + _node(box, words, style.OP, "fold", dashed=True)
+        yield "  " + node_line(box, words, style.OP, "fold", dashed=True)
 
 
 def _box(view: View, node: GraphNode) -> str:
@@ -180,23 +185,28 @@ def _box(view: View, node: GraphNode) -> str:
     if node.op == "input":
         name = _named(node, step) or "input"
         words = name if node.name and step is not None else f"{name}\n{shape_text(node.shape)}"
+        words = f"{name}{view.note(node.id)}" if node.id in view.notes.nodes else words
         look = {"h": style.H, "c": style.C}.get(node.name, style.INPUT)
-        return _node(f"n{node.id}", words, look, "io")
+        return node_line(f"n{node.id}", words, look, "io")
     words, look = _op_words(view, node), style.OP
     if node.name in ("h", "c"):
         look = style.H if node.name == "h" else style.C
     reduces = node.shape == () and any(view.nodes[i].shape != () for i in node.inputs)
     if reduces and node.id in view.graph.outputs:
-        return _node(f"n{node.id}", f"loss\n{words}", style.LOSS, "loss", square=True)
+        return node_line(
+            f"n{node.id}", f"loss\n{words}{view.note(node.id)}", style.LOSS, "loss", square=True
+        )
     if name := _named(node, step):
         words = f"{name} = {words}"
-    return _node(f"n{node.id}", words, look, "op", tooltip=node.path)
+    return node_line(f"n{node.id}", words + view.note(node.id), look, "op", tooltip=node.path)
 
 
 def _named(node: GraphNode, step: int | None) -> str:
     if not node.name or step is None:
         return node.name
-    state = node.op == "input" and node.name != "x"  # one that comes from the step before
+    state = (
+        node.op == "input" and node.name.partition("[")[0] != "x"
+    )  # one that comes from the step before
     return sub(node.name, step if state else step + 1)
 
 
@@ -208,7 +218,7 @@ def _op_words(view: View, node: GraphNode) -> str:
     return getattr(node, "detail", "") or op_words(node.op)
 
 
-def _node(
+def node_line(
     id: str,
     words: str,
     look: Look,
@@ -218,6 +228,7 @@ def _node(
     dashed: bool = False,
     tooltip: str = "",
 ) -> str:
+    """The DOT line of a box."""
     attrs: dict[str, object] = {
         "label": Label(words),
         "class": cls,
@@ -290,10 +301,11 @@ def _parameters(view: View) -> Iterator[str]:
         uses = view.graph.uses(name)
         short, box = short_name(name), f"param.{name}"
         shape = f"{shape_text(parameter.shape)} · " if parameter.shape else ""
-        detail = shape + plural(len(uses), "use")
-        words = "\n".join([short, *([name] if name != short else []), detail])
+        detail = shape + plural(view.graph.use_count(name), "use")
+        lines = [short, *([name] if name != short else []), detail]
+        words = "\n".join(lines) + view.note(parameter.id)
         classes = param_tokens(short, name)
-        line = _node(box, words, style.PARAM, f"param {classes}", square=True)
+        line = node_line(box, words, style.PARAM, f"param {classes}", square=True)
         yield f"  {line}"
         ends: dict[str, list[int | None]] = {}
         for n, use in enumerate(uses):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from . import style
 from .faces import INPUT_AT, RAIL_PITCH, TAP_AT, Face, face_of
 from .lanes import Lane
-from .rails import BESIDE, Rails, is_joined
+from .rails import BESIDE, HANDOVER, Rails, handovers, is_joined
 from .shapes import Picture
 from .slots import Slot
 from .style import Look, state_looks
@@ -73,6 +73,10 @@ class Plan(Rails):
         top = max(self.height(lane, self.faces[lane].height) for lane in lanes)
         return top + JOINED * any(lane.partner is not None for lane in lanes)
 
+    def entry(self, lane: Lane, state: str) -> float:
+        """The height at which a state comes in."""
+        return self.height(lane, self.faces[lane].enters_at(state))
+
     def height(self, lane: Lane, above: float) -> float:
         """A height above the bottom of the lane's cells, as y."""
         return self.bottoms[lane.row] + above
@@ -117,6 +121,7 @@ def make_plan(lattice: Lattice, rail_pitch: float = RAIL_PITCH) -> Plan:
     columns: dict[tuple[int, Slot], Column] = {}
     x = 0.0
     for b, block in enumerate(lattice.blocks):
+        x += HANDOVER * max(handovers(lattice, b) - 1, 0)
         for slot in block:
             folds = max(f.fold_width(slot) for f in faces.values()) + 2 * BESIDE * joined
             wide = folds if slot.folded else width

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from . import style
 from .anchors import Anchor
 from .cell_plan import COLLECT_RISE, PILL_HEIGHT, Plan, cell_id
-from .lanes import Lane, Output
-from .rails import is_joined
+from .handover import draw_handover
+from .lanes import Lane
+from .rails import handovers, is_joined
 from .slots import Slot
 from .words import class_name, sub, text_width
 
@@ -44,17 +45,19 @@ def draw_states_in(plan: Plan, lane: Lane) -> None:
     for state in lane.states:
         pill = _pill(plan, lane, state, step, x)
         _draw_rail_in(plan, lane, state, pill, x, slot)
-        start = lane.start.inputs.get(state)
-        output = None if start is None else plan.lattice.origin(start).output
-        if output is not None and output.role != "y":
-            _draw_handover(plan, output, pill, (x, plan.height(lane, 0)), state, lane)
+        y = plan.height(lane, plan.faces[lane].enters_at(state))
+        draw_handover(plan, lane, state, pill, (x - plan.sign(lane) * plan.pill / 2, y))
     row = plan.lattice.rows[lane.row]
     if row.name and lane is row.lanes[0]:
         top = plan.height(lane, plan.faces[lane].title_middle)
         right = plan.column(lane, plan.lattice.slots(lane)[0]).left - 6
         if is_joined(plan.lattice):
             right -= (plan.gap - plan.pill) / 2
-        x = right - text_width(row.name, style.NOTE) / 2
+        wide = text_width(row.name, style.NOTE)
+        x = right - wide / 2
+        if handovers(plan.lattice, lane.block):  # there is no room beside the cell
+            x = plan.column(lane, slot).input - 8 - wide / 2
+            top = plan.height(lane, plan.faces[lane].height + 8)
         plan.picture.text(f"{lane.key}.row", row.name, x, top, style.NOTE, style.PLAIN)
 
 
@@ -85,25 +88,6 @@ def _draw_rail_in(plan: Plan, lane: Lane, state: str, pill: str, x: float, slot:
         color=plan.looks[state].stroke,
         pen=style.RAIL_PEN,
         arrow=style.ARROW,
-        cls=f"rail {class_name(state)}",
-    )
-
-
-def _draw_handover(
-    plan: Plan, output: Output, pill: str, at: tuple[float, float], state: str, lane: Lane
-) -> None:
-    """A rail from the last state of one lane to the first of another: they are the same value."""
-    step, x = plan.pill_after(output.lane, plan.slots_run(output.lane)[-1])
-    x0 = x + plan.sign(output.lane) * plan.pill / 2
-    y0 = plan.height(output.lane, plan.faces[output.lane].enters_at(output.role))
-    y1 = plan.height(lane, plan.faces[lane].enters_at(state))
-    plan.picture.line(
-        f"{output.lane.key}.{output.role}{step}",
-        pill,
-        [(x0, y0), (at[0] - plan.sign(lane) * plan.pill / 2, y1)],
-        color=plan.looks[state].stroke,
-        pen=style.RAIL_PEN,
-        swing="" if y0 == y1 else "h",
         cls=f"rail {class_name(state)}",
     )
 

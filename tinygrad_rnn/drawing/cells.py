@@ -10,6 +10,7 @@ from .cell_inputs import draw_inputs, row_of_inputs
 from .cell_plan import INPUT_HEIGHT, OUTPUT_RISE, Plan, cell_id, make_plan
 from .cell_states import bar_ends, draw_states_in, draw_states_out, output_anchors
 from .faces import BAND, CHIP_GAP, CHIP_HEIGHT, Z_HEIGHT, fold_count, fold_heading
+from .handover import is_cut
 from .lanes import Lane
 from .legend import Item, draw_legend
 from .outside import draw_after, draw_before
@@ -264,6 +265,8 @@ def _draw_legend(plan: Plan) -> None:
     items.append(Item("input", "thin"))
     if any(slot.folded for slot in (s for block in plan.lattice.blocks for s in block)):
         items.append(Item("dashed: steps not drawn one by one", "dashed"))
+    if is_cut(plan):
+        items.append(Item("// cut: the state goes on, no gradient comes back", "text"))
     formulas = [f for face in plan.faces.values() for f in (*face.formulas.values(), face.z)]
     if any(lane.ended for lane in plan.lattice.lanes):
         items.append(Item("grey: beyond the length of every sequence, states hold still", "text"))

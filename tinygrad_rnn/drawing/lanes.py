@@ -101,7 +101,7 @@ class Lane:
 
 
 def cells_of(graph: Graph) -> tuple[list[GraphNode], list[CellCall]]:
-    """The nodes and the calls of cells; of a graph without any, the turns of its one loop."""
+    """The nodes and the calls of cells; of a graph without any, the turns of its loops."""
     from ..graphs.graph import CellCall
 
     nodes = list(graph)
@@ -112,7 +112,17 @@ def cells_of(graph: Graph) -> tuple[list[GraphNode], list[CellCall]]:
         raise NoLatticeError
     inside, turns = loop
     calls = [
-        CellCall(k, Loop, "", "", turn.step, 0, turn.inputs, turn.outputs, turn.nodes)
+        CellCall(
+            k,
+            Loop,
+            "",
+            f"loop {turn.loop}",
+            turn.step,
+            turn.loop,
+            turn.inputs,
+            turn.outputs,
+            turn.nodes,
+        )
         for k, turn in enumerate(turns)
     ]
     return inside, calls

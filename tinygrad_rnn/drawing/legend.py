@@ -33,7 +33,8 @@ def draw_legend(picture: Picture, items: Sequence[Item], left: float) -> None:
             x, y = left, y - LINE_HEIGHT
         _sample(picture, f"legend{i}", item, x, y, sample)
         at = x + sample + SPACE * bool(sample)
-        picture.text(f"legend{i}.text", item.words, at, y, style.NOTE, style.PLAIN, left=True)
+        color = item.color if item.kind == "text" and item.color != style.ORANGE else style.PLAIN
+        picture.text(f"legend{i}.text", item.words, at, y, style.NOTE, color, left=True)
         x += width + GAP
 
 

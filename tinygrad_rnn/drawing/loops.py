@@ -1,9 +1,9 @@
-"""A loop over bare Parameters under ``tg.steps`` read as a cell: what it carries is its state."""
+"""Loops over bare Parameters under ``tg.steps`` read as cells: what a loop carries is its state."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,25 +21,46 @@ class Loop:
 
 
 class Turn(NamedTuple):
-    """One turn of the loop: what came in and went out by role, and its nodes."""
+    """One turn of a loop: what came in and went out by role, its nodes, and which loop it is of."""
 
     step: int
     inputs: dict[str, int]
     outputs: dict[str, int]
     nodes: tuple[int, ...]
+    loop: int
 
 
 def loop_calls(
     nodes: Sequence[GraphNode],
 ) -> tuple[list[GraphNode], list[Turn]] | None:
-    """The turns of the one loop of a graph without cells; their nodes now have them as calls.
+    """The turns of the loops of a graph without cells; their nodes now have them as calls.
 
-    None where the turns differ from one another or take values that are not of the turn before.
+    A loop ends where the next begins: where time goes back. None where the turns of a loop differ from
+    one another or take values that are not of the turn before.
     """
-    turns: dict[int, list[int]] = {}
+    loops: list[dict[int, list[int]]] = [{}]
+    last = -1
     for node in nodes:
-        if node.step is not None and node.op not in SOURCES:
-            turns.setdefault(node.step, []).append(node.id)
+        if node.step is None or node.op in SOURCES:
+            continue
+        if node.step < last:
+            loops.append({})
+        last = node.step
+        loops[-1].setdefault(last, []).append(node.id)
+    found: list[Turn] = []
+    for k, turns in enumerate(loops):
+        mine = _turns(nodes, turns, k)
+        if mine is None:
+            return None
+        found += mine
+    calls = {i: n for n, turn in enumerate(found) for i in turn.nodes}
+    return [replace(n, call=calls[n.id]) if n.id in calls else n for n in nodes], found
+
+
+def _turns(
+    nodes: Sequence[GraphNode], turns: Mapping[int, Sequence[int]], loop: int
+) -> list[Turn] | None:
+    """The turns of one loop."""
     steps = sorted(turns)
     alike = {tuple(nodes[i].op for i in turns[s]) for s in steps}
     if len(steps) < 2 or len(alike) != 1 or steps != list(range(steps[0], steps[-1] + 1)):
@@ -50,14 +71,14 @@ def loop_calls(
         return None
     written, taken = roles
     found: list[Turn] = []
+    inputs: dict[Place, str] = {}
     for step in steps:
-        came = _came(nodes, turns[step], taken, step, at)
+        came = _came(nodes, turns[step], taken, inputs, step, at)
         if came is None:
             return None
         out = {role: turns[step][k] for k, role in written.items()}
-        found.append(Turn(step, came, out, tuple(turns[step])))
-    inside = [replace(n, call=at[n.id][0] - steps[0]) if n.id in at else n for n in nodes]
-    return inside, found
+        found.append(Turn(step, came, out, tuple(turns[step]), loop))
+    return found
 
 
 def _roles(
@@ -88,19 +109,36 @@ def _came(
     nodes: Sequence[GraphNode],
     turn: Sequence[int],
     taken: Mapping[Place, str],
+    inputs: dict[Place, str],
     step: int,
     at: Mapping[int, Place],
 ) -> dict[str, int] | None:
-    """What came into a turn: each state by its operands' places, and one other value, x."""
+    """What came into a turn: each state by its operands' places, and the other values, x and more.
+
+    The first turn says in ``inputs`` which operand is which value.
+    """
     came: dict[str, int] = {}
+    first = not inputs
+    known: dict[int, str] = {}
     for k, node in enumerate(turn):
         for n, i in enumerate(nodes[node].inputs):
-            state = taken.get((k, n))
+            if role := taken.get((k, n)):
+                if came.setdefault(role, i) != i:
+                    return None
+                continue
             outside = at.get(i, (step - 1, 0))[0] != step
-            other = nodes[i].op not in ("parameter", "literal")
-            role = state or ("x" if outside and other else "")
-            if role and came.setdefault(role, i) != i:
-                return None
-            if role == "x" and i in at:
+            if not outside or nodes[i].op in ("parameter", "literal"):
+                continue
+            if first:
+                known.setdefault(i, _input_role(nodes[i], len(known), known.values()))
+                inputs[k, n] = known[i]
+            role = inputs.get((k, n), "")
+            if i in at or not role or came.setdefault(role, i) != i:
                 return None
     return came
+
+
+def _input_role(node: GraphNode, count: int, known: Collection[str]) -> str:
+    """``x`` for the first value that comes into a turn, else ``x_`` and its name."""
+    role = f"x_{node.name or count + 1}" if count else "x"
+    return role if role not in known else f"x_{count + 1}"

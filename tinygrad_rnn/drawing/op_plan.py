@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from . import style
 from .faces import fold_count, fold_heading
 from .lanes import Lane, NoLatticeError
+from .notes import LINE
 from .params import HEIGHT as PARAM_HEIGHT
-from .rails import BESIDE, Rails, is_joined
+from .rails import BESIDE, HANDOVER, Rails, handovers, is_joined
 from .shapes import Picture, Point
 from .slots import Slot
 from .style import Look, state_looks
@@ -43,6 +44,7 @@ class Plan(Rails):
     pill: float
     gap: float
     looks: dict[str, Look]
+    pill_height: float = PILL_HEIGHT
     taps: dict[tuple[int, int], list[float]] = field(default_factory=dict)
 
     def left(self, lane: Lane, slot: Slot) -> float:
@@ -63,6 +65,37 @@ class Plan(Rails):
         template = self.templates[lane]
         return self.left(lane, slot) + point[0] - template.frame[0], point[1] + self.bases[lane.row]
 
+    def entry(self, lane: Lane, state: str) -> float:
+        """The height at which a state comes in."""
+        return entry_height(self, lane, state)
+
+    def noted(
+        self,
+        id: str,
+        label: str,
+        node: int | None,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        look: Look,
+        cls: str,
+        *,
+        size: float = style.OP_SIZE,
+        bold: bool = False,
+        dashed: bool = False,
+    ) -> str:
+        """A box whose label stands over what there is to say of a node's values."""
+        notes = self.lattice.notes
+        if node not in notes.nodes:
+            return self.picture.box(
+                id, label, x, y, width, height, look, cls, size=size, bold=bold, dashed=dashed
+            )
+        self.picture.box(id, "", x, y, width, height, look, cls, dashed=dashed)
+        self.picture.text(f"{id}.label", label, x, y + 8, size, look.text, bold=bold)
+        notes.draw(self.picture, id, node, x, y - 8)
+        return id
+
     def frame(self, lane: Lane) -> tuple[float, float]:
         """Bottom and top of the lane's frames."""
         _, bottom, _, top = self.templates[lane].frame
@@ -79,15 +112,17 @@ def make_plan(
     last = max(slot.last for slot in slots)
     states = tuple(dict.fromkeys(s for lane in lattice.lanes for s in lane.states))
     names = [text_width(sub(s, last), style.STATE, True) + 10 for s in (*states, "x")]
-    pill = max([PILL, *names])
+    notes = lattice.notes
+    pill = max([PILL, *names, notes.width + 12 if notes else 0.0])
     gap = pill + SPACE + 1 + BESIDE * is_joined(lattice)
     shifts: dict[tuple[int, Slot], tuple[float, float]] = {}
     x = 1.0
     for b, block in enumerate(lattice.blocks):
         here = [lane for lane in templates if lane.block == b]
         wide = max(templates[lane].frame[2] - templates[lane].frame[0] for lane in here)
+        x += HANDOVER * max(handovers(lattice, b) - 1, 0)
         for slot in block:
-            width = _fold_width(lattice, here, slot) if slot.folded else wide
+            width = _fold_width(lattice, here, templates, slot) if slot.folded else wide
             shifts[b, slot] = (x, width)
             x += width + gap
         x += gap
@@ -104,7 +139,8 @@ def make_plan(
     steps = sum(slot.count for slot in slots)
     titles = ", ".join(dict.fromkeys(lane.title for lane in templates))
     picture = Picture(f"{titles} ops, {plural(steps, 'step')}")
-    return Plan(lattice, picture, templates, shifts, bases, buses, pill, gap, state_looks(states))
+    looks, tall = state_looks(states), PILL_HEIGHT + LINE * bool(notes)
+    return Plan(lattice, picture, templates, shifts, bases, buses, pill, gap, looks, tall)
 
 
 def _sides(
@@ -160,13 +196,19 @@ def _stack(
     return base, buses, base + high + height
 
 
-def _fold_width(lattice: Lattice, lanes: list[Lane], slot: Slot) -> float:
+def _fold_width(
+    lattice: Lattice, lanes: list[Lane], templates: dict[Lane, Template], slot: Slot
+) -> float:
     """Room for the words and, below the frame, the inputs beside the dashed taps."""
     taps = max(len(lattice.rows[lane.row].params) for lane in lanes)
-    inputs = text_width(span("x", slot.first, slot.last), style.STATE, True) + 10
+    more = max((templates[lane].inputs for lane in lanes), key=len)
+    named = ["x", *(role.removeprefix("x_") for role in more)]
+    inputs = sum(
+        text_width(span(name, slot.first, slot.last), style.STATE, True) + 14 for name in named
+    )
     words = text_width(fold_count(slot), style.NAME, True) + 16
     heading = text_width(fold_heading(slot), style.TITLE) + 24
-    return max(110.0, words, heading, inputs + 18 + FOLD_TAP * taps + 6)
+    return max(110.0, words, heading, inputs + 14 + FOLD_TAP * taps + 6)
 
 
 def step_id(lane: Lane, slot: Slot) -> str:

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 from . import style
 from .anchors import Anchor
-from .lanes import Lane, NoLatticeError, Output
+from .handover import draw_handover
+from .lanes import Lane, NoLatticeError
 from .op_joined import draw_from_joined, joined_anchors, leave_point, row_top
-from .op_plan import CHANNEL, JOINED, PILL_HEIGHT, RISE, Plan, entry_height, step_id
+from .op_plan import CHANNEL, JOINED, RISE, Plan, entry_height, step_id
 from .own_output import own_anchors
 from .params import HEIGHT as PARAM_HEIGHT
 from .plumbing import PLUMBING
+from .rails import handovers
 from .shapes import Point
 from .slots import Slot
 from .style import Look
@@ -25,7 +27,8 @@ def draw_states_out(plan: Plan, lane: Lane, slot: Slot) -> None:
     slots = plan.slots_run(lane)
     following = slots[slots.index(slot) + 1 :][:1]
     for state in lane.states:
-        pill, y = _pill(plan, lane, state, step, x)
+        node = None if slot.folded else lane.calls[slot.steps[0]].outputs.get(state)
+        pill, y = _pill(plan, lane, state, step, x, node)
         end = (x - sign * plan.pill / 2, y)
         tail, route = _way_out(plan, lane, slot, state, end)
         plan.picture.line(
@@ -45,35 +48,19 @@ def draw_states_in(plan: Plan, lane: Lane) -> None:
     """The initial states and their rails, and the name of the row where there are several."""
     slot, (step, x), sign = plan.slots_run(lane)[0], plan.pill_before(lane), plan.sign(lane)
     for state in lane.states:
-        pill, y = _pill(plan, lane, state, step, x)
+        node = lane.start.inputs.get(state)
+        pill, y = _pill(plan, lane, state, step, x, node)
         _draw_rail_in(plan, lane, slot, state, pill, (x + sign * plan.pill / 2, y))
-        start = lane.start.inputs.get(state)
-        output = None if start is None else plan.lattice.origin(start).output
-        if output is not None and output.role != "y":
-            _draw_handover(plan, output, pill, (x - sign * plan.pill / 2, y))
+        draw_handover(plan, lane, state, pill, (x - sign * plan.pill / 2, y))
     row = plan.lattice.rows[lane.row]
     if row.name and lane is row.lanes[0]:
         y = plan.frame(lane)[1] - 12
         right = (
             plan.left(lane, plan.lattice.slots(lane)[0]) - 6 - text_width(row.name, style.NOTE) / 2
         )
+        if handovers(plan.lattice, lane.block):  # there is no room beside the step
+            right, y = right + 8 + text_width(row.name, style.NOTE), y + 20
         plan.picture.text(f"{lane.key}.row", row.name, right, y, style.NOTE, style.PLAIN)
-
-
-def _draw_handover(plan: Plan, output: Output, pill: str, end: Point) -> None:
-    """A rail from the last state of one lane to the first of another: they are the same value."""
-    step, x = plan.pill_after(output.lane, plan.slots_run(output.lane)[-1])
-    x += plan.sign(output.lane) * plan.pill / 2
-    start = (x, entry_height(plan, output.lane, output.role))
-    plan.picture.line(
-        f"{output.lane.key}.{output.role}{step}",
-        pill,
-        [start, end],
-        color=plan.looks[output.role].stroke,
-        pen=style.RAIL_PEN,
-        swing="" if start[1] == end[1] else "h",
-        cls=f"rail {class_name(output.role)}",
-    )
 
 
 def draw_rail_through(plan: Plan, lane: Lane, slot: Slot, state: str) -> None:
@@ -91,16 +78,19 @@ def draw_rail_through(plan: Plan, lane: Lane, slot: Slot, state: str) -> None:
     )
 
 
-def _pill(plan: Plan, lane: Lane, state: str, step: int, x: float) -> tuple[str, float]:
+def _pill(
+    plan: Plan, lane: Lane, state: str, step: int, x: float, node: int | None
+) -> tuple[str, float]:
     """A state between two steps, at the height at which it enters; its id and y."""
     y = entry_height(plan, lane, state)
-    id = plan.picture.box(
+    id = plan.noted(
         f"{lane.key}.{state}{step}",
         sub(state, step),
+        node,
         x,
         y,
         plan.pill,
-        PILL_HEIGHT,
+        plan.pill_height,
         plan.looks[state],
         f"state {class_name(state)} t{step}",
         size=style.STATE,
@@ -144,52 +134,68 @@ def _draw_rail_in(plan: Plan, lane: Lane, slot: Slot, state: str, pill: str, sta
 
 
 def draw_inputs(plan: Plan, lane: Lane) -> Iterator[Anchor]:
-    """The x of every step, or the h that comes from the layer below; yields those fed from before."""
-    template = plan.templates[lane]
+    """The inputs of every step, or the h that comes from the layer below; yields those fed from before."""
     for slot in plan.lattice.slots(lane):
-        node = lane.calls[lane.here(slot)[0]].inputs.get("x")
-        origin = Origin(None, -1, ()) if node is None else plan.lattice.origin(node)
-        source = origin.output
-        look = style.INPUT if source is None else plan.looks.get(source.role, style.INPUT)
-        name = span("x" if source is None else source.role, slot.first, slot.last)
-        if source is not None and source.lane.partner is not None:
-            look = plan.looks[source.lane.out_role]
-        width = max(plan.pill, text_width(name, style.STATE, True) + 10)
-        x, y = plan.at(lane, slot, template.input)
-        if not plan.edges(lane, slot)[0] < x < plan.edges(lane, slot)[1]:
-            x = plan.enters(lane, slot) - plan.sign(lane) * plan.gap / 2
-        if slot.folded:
-            x, y = plan.left(lane, slot) + width / 2 + 2, plan.frame(lane)[0] - 18
-        pill = plan.picture.box(
-            f"{lane.key}.x{slot.first}",
-            name,
-            x,
-            y,
-            width,
-            PILL_HEIGHT,
-            Look(look.stroke, look.fill, look.text),
-            f"io x t{slot.first}",
-            size=style.STATE,
-            bold=True,
-            dashed=slot.folded,
-        )
-        color = style.PLAIN if source is None else look.stroke
-        _draw_input_line(plan, lane, slot, pill, (x, y, width), color)
-        if source is not None:
-            if source.lane.row >= lane.row or origin.via:
-                raise NoLatticeError
-            if source.lane.partner is not None:
-                draw_from_joined(plan, lane, slot, source.lane)
-                continue
+        aside = 0.0
+        for role in ("x", *plan.templates[lane].inputs):
+            _, width, anchor = _draw_input(plan, lane, slot, role, aside)
+            aside += width + 4
+            if anchor is not None:
+                yield anchor
+
+
+def _draw_input(
+    plan: Plan, lane: Lane, slot: Slot, role: str, aside: float
+) -> tuple[str, float, Anchor | None]:
+    """One input of a step: its pill, how wide that is, and where it is to be fed if it must be."""
+    template = plan.templates[lane]
+    node = lane.calls[lane.here(slot)[0]].inputs.get(role)
+    origin = Origin(None, -1, ()) if node is None else plan.lattice.origin(node)
+    source = origin.output
+    look = style.INPUT if source is None else plan.looks.get(source.role, style.INPUT)
+    word = role if role == "x" else role.removeprefix("x_")
+    name = span(word if source is None else source.role, slot.first, slot.last)
+    if source is not None and source.lane.partner is not None:
+        look = plan.looks[source.lane.out_role]
+    width = max(plan.pill, text_width(name, style.STATE, True) + 10)
+    x, y = plan.at(lane, slot, (template.input[0], template.inputs.get(role, template.input[1])))
+    if not plan.edges(lane, slot)[0] < x < plan.edges(lane, slot)[1]:
+        x = plan.enters(lane, slot) - plan.sign(lane) * plan.gap / 2
+    if slot.folded:
+        x, y = plan.left(lane, slot) + width / 2 + 2 + aside, plan.frame(lane)[0] - 18
+    pill = plan.noted(
+        f"{lane.key}.{class_name(role)}{slot.first}",
+        name,
+        None if slot.folded else node,
+        x,
+        y,
+        width,
+        plan.pill_height,
+        Look(look.stroke, look.fill, look.text),
+        f"io x t{slot.first}",
+        size=style.STATE,
+        bold=True,
+        dashed=slot.folded,
+    )
+    color = style.PLAIN if source is None else look.stroke
+    _draw_input_line(plan, lane, slot, role, pill, (x, y, width), color)
+    if source is not None:
+        if source.lane.row >= lane.row or origin.via:
+            raise NoLatticeError
+        if source.lane.partner is not None:
+            draw_from_joined(plan, lane, slot, source.lane)
+        else:
             _draw_from_below(plan, lane, slot, source.lane, pill, (x, y))
-        elif node is not None and plan.lattice.nodes[origin.node].op not in ("input", "literal"):
-            yield Anchor(pill, x, y - PILL_HEIGHT / 2, origin.node)
+    elif node is not None and plan.lattice.nodes[origin.node].op not in ("input", "literal"):
+        return pill, width, Anchor(pill, x, y - plan.pill_height / 2, origin.node)
+    return pill, width, None
 
 
 def _draw_input_line(
     plan: Plan,
     lane: Lane,
     slot: Slot,
+    role: str,
     pill: str,
     box: tuple[float, float, float],
     color: str,
@@ -200,10 +206,11 @@ def _draw_input_line(
     ways: list[tuple[str, list[Point]]] = []
     if slot.folded:
         end = (x, plan.frame(lane)[0])
-        ways.append((plan.picture.port(f"{step}.in.x", *end), [(x, y + PILL_HEIGHT / 2), end]))
+        port = plan.picture.port(f"{step}.in.{class_name(role)}", *end)
+        ways.append((port, [(x, y + plan.pill_height / 2), end]))
     else:
-        for spot in template.takers("x"):
-            route = [plan.at(lane, slot, point) for point in template.way_in("x", spot)]
+        for spot in template.takers(role):
+            route = [plan.at(lane, slot, point) for point in template.way_in(role, spot)]
             if route[0][1] == y:
                 route[0] = (x + plan.sign(lane) * width / 2, y)
             ways.append((f"{step}.{spot.role}", route))
@@ -226,7 +233,7 @@ def _draw_from_below(plan: Plan, lane: Lane, slot: Slot, lower: Lane, pill: str,
         tail = plan.picture.port(f"{step}.up", *start)
     else:
         start, tail = leave_point(plan, lower, slot), f"{step}.{template.states['h']}"
-    end = (at[0], at[1] - PILL_HEIGHT / 2)
+    end = (at[0], at[1] - plan.pill_height / 2)
     plan.picture.line(
         tail,
         pill,

@@ -7,8 +7,10 @@ from itertools import pairwise
 from . import style
 from .anchors import fed_states
 from .faces import fold_count, fold_heading
+from .handover import is_cut
 from .lanes import Lane, NoLatticeError
 from .legend import Item, draw_legend
+from .notes import GRADIENT
 from .op_joined import draw_joined
 from .op_plan import (
     FOLD_TAP,
@@ -36,7 +38,7 @@ from .step_graph import Step, first_step, read_step
 from .step_layout import lay_out
 from .templates import Spot, Template, match, mirrored, tap_offsets
 from .unroll import Lattice
-from .words import SYMBOLS, op_words, plural, text_width
+from .words import OPERATORS, SYMBOLS, op_words, plural, text_width
 
 
 def draw_ops(lattice: Lattice) -> Picture:
@@ -72,6 +74,7 @@ def _templates(
     """
     templates: dict[Lane, Template] = {}
     roles: dict[tuple[Lane, Slot], dict[str, int]] = {}
+    states = tuple(dict.fromkeys(s for lane in lattice.lanes for s in lane.states))
     for lane in lattice.lanes:
         later: Step | None = None
         for slot in sorted(lattice.slots(lane), key=lambda s: s.steps[0] == lane.runs[0]):
@@ -81,11 +84,12 @@ def _templates(
             if later is not None and (first := first_step(lattice.nodes, call, later)) is not None:
                 roles[lane, slot] = first
                 continue
-            matched = match(lattice.nodes, call)
+            matched = None if lattice.notes else match(lattice.nodes, call)
             if matched is None:
                 out = own_output(lattice, lane, slot.steps[0])
                 later, found = read_step(lattice.nodes, call, lane.states, out)
-                matched = lay_out(later, tuple(lane.gates.items())), found
+                gates = tuple(lane.gates.items())
+                matched = lay_out(later, gates, states, lattice.notes.width), found
             if templates.setdefault(lane, matched[0]) is not matched[0]:
                 raise NoLatticeError
             roles[lane, slot] = matched[1]
@@ -117,9 +121,10 @@ def _draw_step(plan: Plan, lane: Lane, slot: Slot, roles: dict[str, int]) -> Non
     draw_own_output(plan, lane, slot)
     for spot in template.spots:
         for tail in dict.fromkeys(spot.takes):
-            if not tail.endswith("'") and tail != "x":
+            if not tail.endswith("'") and tail != "x" and tail not in template.inputs:
                 _draw_edge(plan, lane, slot, tail, spot.role)
-        _draw_taps(plan, lane, slot, spot, operand_params(plan.lattice, lane, roles, spot))
+        params = operand_params(plan.lattice, lane, roles, spot)
+        _draw_taps(plan, lane, slot, spot, roles.get(spot.role), params)
 
 
 def _draw_op(plan: Plan, lane: Lane, slot: Slot, spot: Spot, node: int | None) -> None:
@@ -135,7 +140,16 @@ def _draw_op(plan: Plan, lane: Lane, slot: Slot, spot: Spot, node: int | None) -
     picture.stands[id] = node
     label = "" if spot.gate else spot.label or _words(plan, node)
     cls = "gate" if spot.gate else "op"
+    notes = plan.lattice.notes
+    if notes and not spot.gate:
+        label = _spelled(plan, node) or label
+        size = (spot.width, spot.height)
+        plan.noted(id, label, node, x, y, *size, spot.look, cls, bold=node in notes.nodes)
+        return
     picture.box(id, label, x, y, spot.width, spot.height, spot.look, cls)
+    if spot.gate and notes:
+        y += 7
+        notes.draw(picture, id, node, x, y - 21)
     if spot.gate:
         made = plan.lattice.nodes[node]
         word = lane.gates.get(made.name, spot.role)
@@ -149,6 +163,28 @@ def _words(plan: Plan, node: int) -> str:
     nodes = plan.lattice.nodes
     numbers = [nodes[k].name if nodes[k].op == "literal" else "" for k in nodes[node].inputs]
     return op_words(nodes[node].op, *(numbers if len(numbers) == 2 else ()))
+
+
+def _spelled(plan: Plan, node: int) -> str:
+    """An op with the names of what it takes, where one of them is a Parameter: ``w * h``."""
+    nodes, lattice = plan.lattice.nodes, plan.lattice
+    here = nodes[node]
+    if len(here.inputs) != 2 or SYMBOLS.get(here.op) not in OPERATORS:
+        return ""
+    names = []
+    for i in here.inputs:
+        short = nodes[i].op == "parameter"
+        named = lattice.short(i) if short else nodes[i].name if _comes_in(plan, i, node) else ""
+        names.append(named)
+    if not any(nodes[i].op == "parameter" for i in here.inputs):
+        return ""
+    return op_words(here.op, *names)
+
+
+def _comes_in(plan: Plan, i: int, node: int) -> bool:
+    """Whether a value comes into the step that takes it, from outside or from the step before."""
+    nodes = plan.lattice.nodes
+    return i in plan.lattice.made or nodes[i].call != nodes[node].call or nodes[i].op == "literal"
 
 
 def _draw_edge(plan: Plan, lane: Lane, slot: Slot, tail: str, head: str) -> None:
@@ -192,9 +228,12 @@ def _straight(a: Spot, b: Spot) -> tuple[Point, Point]:
     return (b.x, a.y + up * a.height / 2), (b.x, b.y - up * b.height / 2)
 
 
-def _draw_taps(plan: Plan, lane: Lane, slot: Slot, spot: Spot, params: list[int]) -> None:
+def _draw_taps(
+    plan: Plan, lane: Lane, slot: Slot, spot: Spot, node: int | None, params: list[int]
+) -> None:
     """One tap for each Parameter of an op, from the dot on its bus."""
     buses = {bus.parameter: bus for bus in plan.buses[lane.row]}
+    inputs = plan.lattice.nodes[node].inputs if node is not None else ()
     offsets = tap_offsets(len(params))
     for k, (parameter, offset) in enumerate(zip(params, offsets, strict=True)):
         bus = buses[parameter]
@@ -203,6 +242,17 @@ def _draw_taps(plan: Plan, lane: Lane, slot: Slot, spot: Spot, params: list[int]
         cls = tap_class(plan.lattice, parameter, f"t{slot.first}")
         dot = f"{step_id(lane, slot)}.tap.{spot.role}{k}"
         _draw_tap(plan, lane, bus, dot, f"{step_id(lane, slot)}.{spot.role}", (x, end), cls)
+        alone = node is not None and parameter in inputs
+        at = (node or 0, inputs.index(parameter)) if alone else None
+        said = None if at is None else plan.lattice.notes.uses.get(at)
+        if said is not None:
+            wide = text_width(said, style.NOTE, True)
+            aside = x + 6 if k == len(params) - 1 else x - 6 - wide
+            rise, size = (9 if bus.side == "above" else -10), style.NOTE
+            picture = plan.picture
+            picture.text(
+                f"{dot}.adds", said, aside, bus.y + rise, size, GRADIENT, bold=True, left=True
+            )
 
 
 def _draw_tap(plan: Plan, lane: Lane, bus: Bus, dot: str, head: str, end: Point, cls: str) -> None:
@@ -301,10 +351,13 @@ def _draw_legend(plan: Plan) -> None:
     items += [Item(state, "line", look.stroke) for state, look in plan.looks.items()]
     if any(slot.folded for slot in (s for block in plan.lattice.blocks for s in block)):
         items.append(Item("dashed: steps not drawn one by one", "dashed"))
+    if is_cut(plan):
+        items.append(Item("// cut: the state goes on, no gradient comes back", "text"))
     boxes = plan.picture.nodes
     if any("constant in this step" in str(box.attrs.get("tooltip", "")) for box in boxes):
         items.append(Item("dashed op: constant in this step, not recorded", "dashed"))
     star = any(spot.ops == "mul" for t in plan.templates.values() for spot in t.spots)
     items.append(Item("other values" + ";  * elementwise" * star, "thin"))
+    items += [Item(words, "text", GRADIENT) for words in plan.lattice.notes.legend]
     left = min(left for left, _ in plan.shifts.values())
     draw_legend(plan.picture, items, left + 7)

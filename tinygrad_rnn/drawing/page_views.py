@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from . import style
 from .auto import auto_dot
 from .cells import draw_cells
-from .dot import write
 from .lanes import Lane, NoLatticeError
+from .layers import draw_layers
 from .ops import draw_ops
 from .page_numbers import pack
 from .render import svg_of
 from .slots import Slot, fold
 from .unroll import Lattice, unroll
 from .words import plural
+from .written import write
 
 if TYPE_CHECKING:
     from ..graphs.graph import Graph
@@ -54,12 +55,12 @@ class View:
 
 
 def views_of(graph: Graph, engine: str | None = None) -> list[View]:
-    """Every level that the graph has: its cells (where any ran) and its ops."""
-    views = []
+    """Every level that the graph has: its layers and cells (where any ran) and its ops."""
+    views = [_drawn_view(graph, "layer", draw_layers(graph), engine)] if graph.calls else []
     try:
         lattice = unroll(graph, ALL)
     except NoLatticeError:
-        return [_auto_view(graph, engine)]
+        return [*views, _drawn_view(graph, "op", auto_dot(graph), engine)]
     window = _window(lattice)
     if window is not None:
         lattice.blocks = [fold(_steps(lattice), ALL, window.shown)]
@@ -69,7 +70,7 @@ def views_of(graph: Graph, engine: str | None = None) -> list[View]:
     try:
         views.append(_view(lattice, "op", draw_ops(lattice), window, engine))
     except NoLatticeError:
-        views.append(_auto_view(graph, engine))
+        views.append(_drawn_view(graph, "op", auto_dot(graph), engine))
     return views
 
 
@@ -136,11 +137,12 @@ def _kind(lattice: Lattice, step: int) -> list[Any]:
     ]
 
 
-def _auto_view(graph: Graph, engine: str | None) -> View:
-    svg = clean(svg_of(auto_dot(graph), engine), "op")
+def _drawn_view(graph: Graph, level: str, text: str, engine: str | None) -> View:
+    """A picture that Graphviz lays out: boxes of nodes are called ``n17``."""
+    svg = clean(svg_of(text, engine), level)
     boxes = {f"param.{name}": node.id for name, node in graph.parameters.items()}
-    boxes.update({f"n{node.id}": node.id for node in graph if f'data-id="n{node.id}"' in svg})
-    return View("op", f"Graph, {plural(len(graph.parameters), 'Parameter')}", svg, boxes)
+    boxes.update({box: int(box[1:]) for box in re.findall(r'data-id="(n\d+)"', svg)})
+    return View(level, f"Graph, {plural(len(graph.parameters), 'Parameter')}", svg, boxes)
 
 
 # ---- which node a box stands for --------------------------------------------------------------

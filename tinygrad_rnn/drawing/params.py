@@ -14,6 +14,10 @@ def param_width(lattice: Lattice, parameter: int) -> float:
     """How wide the box of a Parameter is."""
     name, size = _lines(lattice, parameter)
     widest = max(text_width(name, style.SMALL), text_width(size, style.SMALL))
+    if lattice.notes:
+        count = plural(lattice.graph.use_count(name), "use")
+        heading = text_width(f"{lattice.short(parameter)} · {count}", style.OP_SIZE, True)
+        widest = max(lattice.notes.width, heading)
     return min(max(MIN_WIDTH, widest + 10), MAX_WIDTH)
 
 
@@ -29,6 +33,10 @@ def draw_param(picture: Picture, lattice: Lattice, parameter: int, x: float, y: 
     if name == short:
         lines = [("name", short, 6.0, style.NAME, True)]
     lines.append(("size", size, -13.5 if len(lines) > 1 else -9.0, style.SMALL, False))
+    if parameter in lattice.notes.nodes:  # its values stand where the rest of its name was
+        count = plural(lattice.graph.use_count(name), "use")
+        lines = [("name", f"{short} · {count}", 8.0, style.OP_SIZE, True)]
+        lattice.notes.draw(picture, id, parameter, x, y - 9)
     for part, text, rise, type_size, bold in lines:
         words = shorten(text, type_size, room, bold)
         picture.text(f"{id}.{part}", words, x, y + rise, type_size, look.text, bold=bold)

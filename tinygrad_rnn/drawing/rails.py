@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from .lanes import Lane
+from .lanes import Lane, Output
+from .shapes import Picture
 from .slots import Slot
+from .style import Look
 from .unroll import Lattice
 
 BESIDE, ASIDE = (
@@ -12,12 +14,21 @@ BESIDE, ASIDE = (
 )  # joined outputs: more room in a gap, and how far from a pill a line goes up
 
 
+HANDOVER = 8.0  # between two lines that hand states on to another lane
+
+
 class Rails:
     """What the plans of both levels share."""
 
     lattice: Lattice
     gap: float
     pill: float
+    looks: dict[str, Look]
+    picture: Picture
+
+    def entry(self, lane: Lane, state: str) -> float:
+        """The height at which a state comes in, and its pill stands."""
+        raise NotImplementedError
 
     def edges(self, lane: Lane, slot: Slot) -> tuple[float, float]:
         """The left and the right side of a slot's box."""
@@ -58,6 +69,23 @@ class Rails:
     def beside_right(self, lane: Lane, slot: Slot) -> float:
         """The x of a line that goes up in the gap right of a slot, between the box and the pill."""
         return self.edges(lane, slot)[1] + (self.gap - self.pill) / 2 - ASIDE
+
+
+def given(lattice: Lattice, lane: Lane, state: str) -> Output | None:
+    """The state of another lane that a lane goes on from."""
+    start = lane.start.inputs.get(state)
+    output = None if start is None else lattice.origin(start).output
+    return None if output is None or output.role == "y" else output
+
+
+def handovers(lattice: Lattice, block: int) -> int:
+    """How many states the lanes of a block take from other lanes."""
+    return sum(
+        given(lattice, lane, state) is not None
+        for lane in lattice.lanes
+        if lane.block == block
+        for state in lane.states
+    )
 
 
 def is_joined(lattice: Lattice) -> bool:

@@ -52,6 +52,8 @@ def draw(
     level: str = "auto",
     *,
     steps: int | Sequence[int] | None = None,
+    shapes: bool = False,
+    values: bool = False,
     backward: Ledger | None = None,
     backward_measure: str = "projection",
     engine: str | None = None,
@@ -64,9 +66,11 @@ def draw(
     ``path`` ends in .svg, .png, .pdf, .dot or .html (the page to explore, see
     :meth:`tinygrad_rnn.Graph.to_html`; a layer then runs on normal numbers of a fixed seed, and the loss is
     the sum of squares of its last output); without it an SVG goes to a new temporary folder.
-    ``level`` is ``"cell"``, ``"op"`` or ``"auto"``. For a graph, ``steps`` lists the steps (from 0) to
-    draw one by one. ``engine`` is ``"system"`` or ``"pure"``, where one of the two back ends is wanted;
-    ``show`` opens the file.
+    ``level`` is ``"layer"``, ``"cell"``, ``"op"``, ``"scalar"`` or ``"auto"`` (see ``to_dot``). For a graph,
+    ``steps`` lists the steps (from 0) to draw one by one. ``shapes`` and ``values`` say at the level of ops
+    what stands in each box: shape and dtype; the value of a number and its gradient, of an array its mean
+    and standard deviation. ``engine`` is ``"system"`` or ``"pure"``, where one of the two back ends is
+    wanted; ``show`` opens the file.
 
     ``backward`` is the ledger of a backward pass of what is drawn, ``loss.backward(ledger=True)``: arrows
     are reversed and as wide as the gradient that crosses them, a state's pill says how large its whole
@@ -90,6 +94,8 @@ def draw(
         path,
         level,
         steps=chosen,
+        shapes=shapes,
+        values=values,
         backward=backward,
         backward_measure=backward_measure,
         engine=engine,
@@ -105,6 +111,8 @@ def render(
     level: str = "auto",
     *,
     steps: Sequence[int] | None = None,
+    shapes: bool = False,
+    values: bool = False,
     backward: Ledger | None = None,
     backward_measure: str = "projection",
     engine: str | None = None,
@@ -127,7 +135,15 @@ def render(
                 "steps= is for pictures; in a page every step can be brought into view"
             )
         return to_html(graph, target, level=level, ledger=backward, engine=engine)
-    text = to_dot(graph, level, steps=steps, backward=backward, backward_measure=backward_measure)
+    text = to_dot(
+        graph,
+        level,
+        steps=steps,
+        shapes=shapes,
+        values=values,
+        backward=backward,
+        backward_measure=backward_measure,
+    )
     if kind == ".dot":
         content = text.encode()
     elif kind == ".svg":
@@ -143,12 +159,22 @@ def to_svg(
     level: str = "auto",
     *,
     steps: Sequence[int] | None = None,
+    shapes: bool = False,
+    values: bool = False,
     backward: Ledger | None = None,
     backward_measure: str = "projection",
     engine: str | None = None,
 ) -> str:
     """The picture of a Graph as SVG text; see :func:`draw`."""
-    text = to_dot(graph, level, steps=steps, backward=backward, backward_measure=backward_measure)
+    text = to_dot(
+        graph,
+        level,
+        steps=steps,
+        shapes=shapes,
+        values=values,
+        backward=backward,
+        backward_measure=backward_measure,
+    )
     return svg_of(text, engine)
 
 
@@ -336,7 +362,7 @@ def _run(text: str, kind: str, engine: str | None) -> bytes:
     raise DrawingError(f"{found.name} failed: {said.decode(errors='replace').strip()}") from failure
 
 
-def svg_of(text: str, engine: str | None) -> str:
+def svg_of(text: str, engine: str | None = None) -> str:
     """SVG that every browser shows alike: bold as a weight, no background, no comments."""
     svg = _run(text, "svg", engine).decode()
     svg = re.sub(r'font-family="([^"]*?),? bold"', r'font-family="\1" font-weight="bold"', svg)

@@ -60,6 +60,7 @@ class Picture:
     """Everything that is drawn, in the order of drawing; the methods add one thing each."""
 
     title: str
+    order: str = "edgesfirst"  # what is drawn first; the other is drawn over it
     frames: list[Frame] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from math import dist
 
 from . import style
+from .notes import LINE
 from .shapes import Point
 from .step_graph import Columns, Op, Step, chains_of, in_columns
 from .style import Look, state_looks
@@ -29,25 +31,34 @@ class Grid:
     y: dict[str, float]
     x: dict[str, float]
     sides: dict[int, tuple[float, float]]  # the left and right edge of each rank's column
+    note: float = 0.0  # the width of a second line in every box
 
 
 @lru_cache(maxsize=64)
-def lay_out(step: Step, gates: tuple[tuple[str, str], ...]) -> Template:
-    """The Template of a step that has none; the same for every step that was recorded alike."""
+def lay_out(
+    step: Step, gates: tuple[tuple[str, str], ...], states: tuple[str, ...], note: float = 0.0
+) -> Template:
+    """The Template of a step that has none; the same for every step that was recorded alike.
+
+    ``states`` are those of the whole picture, which gives each its colour; ``note`` is the width of the
+    line that every box has room for beside its words.
+    """
     words = dict(gates)
     columns = in_columns(step)
     chains = _ordered(columns, chains_of(columns))
     ops = {op.role: op for op in step.ops}
     row = _rows(columns, chains)
-    grid = Grid(columns, ops, row, _heights(columns, row, ops, words), {}, {})
+    more = LINE if note else 0.0
+    grid = Grid(columns, ops, row, _heights(columns, row, ops, words, more), {}, {}, note)
     side = _sides(grid)
     _set_columns(grid, side, words)
-    looks = state_looks(step.order)
+    looks = state_looks(states)
     spots = tuple(_spot(grid, op, side, words, looks, step) for op in step.ops)
     top = max(grid.y[s.role] + s.height / 2 for s in spots)
-    top = max([top, *(grid.y[s] + 12 for s in step.sources), *grid.y.values()]) + HEADING
+    half = (HEIGHT + more) / 2
+    top = max([top, *(grid.y[s] + half for s in step.sources), *grid.y.values()]) + HEADING
     bottom = min(grid.y[s.role] - s.height / 2 for s in spots)
-    bottom = min([bottom - AIR, *(grid.y[s] - 12 - AIR for s in step.sources)])
+    bottom = min([bottom - AIR, *(grid.y[s] - half - AIR for s in step.sources)])
     bottom = min(bottom, min(grid.y.values()) - LINE_AIR)
     right = grid.sides[columns.last][1]
     writer = dict(step.states)
@@ -67,6 +78,7 @@ def lay_out(step: Step, gates: tuple[tuple[str, str], ...]) -> Template:
         dots=dots,
         entries={state: grid.y[f"{state}'"] for state in step.order},
         output=step.output,
+        inputs={role: grid.y[role] for role in step.inputs[1:]},
         curved=True,
     )
 
@@ -133,14 +145,18 @@ def _rows(columns: Columns, chains: Sequence[Sequence[str]]) -> dict[str, int]:
 
 
 def _heights(
-    columns: Columns, row: Mapping[str, int], ops: Mapping[str, Op], words: Mapping[str, str]
+    columns: Columns,
+    row: Mapping[str, int],
+    ops: Mapping[str, Op],
+    words: Mapping[str, str],
+    more: float,
 ) -> dict[str, float]:
     """The y of each place: rows of boxes stand further apart than rows of lines."""
     tall: dict[int, float] = {}
     for place, k in row.items():
-        size = 0.0 if "|" in place else HEIGHT
+        size = 0.0 if "|" in place else HEIGHT + more
         if place in ops:
-            size = TWO_LINES if ops[place].name in words else HEIGHT
+            size = (TWO_LINES if ops[place].name in words else HEIGHT) + more
         tall[k] = max(tall.get(k, 0.0), size)
     y, middle = 0.0, {0: 0.0}
     for k in range(1, max(tall) + 1):
@@ -188,7 +204,7 @@ def _set_columns(grid: Grid, side: Mapping[str, str], words: Mapping[str, str]) 
         x += GAP + min(0.12 * max(steep, default=0.0), 18.0) - (8 if rank == columns.last else 0)
         left = x
         for k, together in enumerate(_subcolumns(grid, here, side)):
-            wide = max(op_width(grid.ops[role], words) for role in together)
+            wide = max(op_width(grid.ops[role], words, grid.note) for role in together)
             x += SUB_GAP * (k > 0)
             grid.x.update(dict.fromkeys(together, x + wide / 2))
             x += wide
@@ -226,9 +242,9 @@ def _rule(op: Op) -> str:
     return f"{op.name} = {SYMBOLS.get(op.op, op.op)}(…)"
 
 
-def op_width(op: Op, words: Mapping[str, str]) -> float:
-    """How wide an op's box is for its words and its taps."""
-    taps = 24.0 * len(op.params) + 8
+def op_width(op: Op, words: Mapping[str, str], note: float) -> float:
+    """How wide an op's box is for its words, its note and its taps."""
+    taps = max(24.0 * len(op.params) + 8, note + 12 if note else 0.0)
     if op.name in words:
         word = text_width(words[op.name], style.OP_SIZE, True)
         return max(taps, word + 14, text_width(_rule(op), style.SMALL) + 12)
@@ -257,12 +273,13 @@ def _spot(
         op.takes,
         grid.x[op.role],
         grid.y[op.role],
-        op_width(named, words),
+        op_width(named, words, grid.note),
         look,
         gate=gate,
         side=side.get(op.role, ""),
         label=_rule(op) if gate else op_label(named),
         params=op.params,
+        more=LINE if grid.note else 0.0,
     )
 
 
@@ -298,7 +315,10 @@ def _routes(
                 (end, grid.y[f"{state}'"]),
                 (grid.sides[columns.last][1], grid.y[f"{state}'"]),
             ]
-        routes[tail, head] = (*tuple(a for a, b in pairwise(points) if a != b), points[-1])
+        routes[tail, head] = (
+            *tuple(a for a, b in pairwise(points) if dist(a, b) > 0.01),
+            points[-1],
+        )
     dots = tuple(
         (place.partition("|")[0], (grid.sides[columns.rank[place]][1], grid.y[place]))
         for place, ends in columns.after.items()

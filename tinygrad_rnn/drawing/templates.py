@@ -43,11 +43,12 @@ class Spot:
     side: str = ""
     label: str = ""  # what the box says, where it is more than the op's symbol
     params: tuple[int, ...] = ()  # where a box stands for several ops: the Parameters of all
+    more: float = 0.0  # room for another line
 
     @property
     def height(self) -> float:
         """Gates have two lines."""
-        return 32.0 if self.gate else 24.0
+        return (32.0 if self.gate else 24.0) + self.more
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Template:
         default_factory=dict
     )  # heights of states, where not their op's
     output: str = ""  # the role that makes the output, where that is no state
+    inputs: dict[str, float] = field(default_factory=dict)  # heights of inputs beside x
     curved: bool = False  # the routes run in S-curves from column to column
     backwards: bool = False  # laid out from the right to the left
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,10 +21,12 @@ from .lanes import (
     module_lanes,
     outputs_of,
 )
+from .loops import Loop
+from .notes import Notes
 from .perstep import regroup
 from .plumbing import PLUMBING, SOURCES, ironed
 from .slots import Slot, fold
-from .words import short_name
+from .words import short_name, title_of
 
 if TYPE_CHECKING:
     from ..graphs.graph import Graph, GraphNode
@@ -61,6 +63,7 @@ class Lattice:
     consumers: dict[int, list[int]]
     before: list[int]
     after: list[int]
+    notes: Notes = field(default_factory=Notes)
 
     @property
     def lanes(self) -> Iterator[Lane]:
@@ -258,7 +261,8 @@ def _rows(graph: Graph, lanes: list[Lane]) -> list[Row]:
         row.params = [node for node in graph.parameters.values() if node.id in used]
         if len(rows) > 1:
             nth = names[: i + 1].count(names[i])
-            layer = f"layer {nth}" if names.count(names[i]) > 1 else ""
+            word = "loop" if names[i] == title_of(Loop) else "layer"
+            layer = f"{word} {nth}" if names.count(names[i]) > 1 else ""
             if both and row.lanes[0].states:
                 layer = _layer_words(row.lanes[0])
             row.name = layer if len(set(names)) == 1 else f"{names[i]} {layer}".rstrip()

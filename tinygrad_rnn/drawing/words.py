@@ -101,12 +101,14 @@ _PARAMETER = re.compile(r"(weight|bias)(?:_(.+?))??(?:_l\d+)?(_reverse)?")
 
 def short_name(dotted: str) -> str:
     """The bold name of a Parameter: ``W_hh`` of ``lstm.weight_hh_l0``, ``b`` of ``head.bias``."""
-    last = dotted.rpartition(".")[2]
+    name, bracket, element = dotted.partition("[")
+    last = name.rpartition(".")[2]
     match = _PARAMETER.fullmatch(last)
     if match is None:
-        return last
+        return last + bracket + element
     kind, role, reverse = match.groups()
-    return ("W" if kind == "weight" else "b") + (f"_{role}" if role else "") + (reverse or "")
+    letter = "W" if kind == "weight" else "b"
+    return letter + (f"_{role}" if role else "") + (reverse or "") + bracket + element
 
 
 def class_name(text: str) -> str:

@@ -9,17 +9,34 @@ holds, the graph is read whole.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import pairwise
 from operator import attrgetter, itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..autograd import Call, Constant, Leaf
 from .columns import Column, Unlike, columns_of, is_folded, maker
-from .graph import Graph, in_order, pick_of
+from .graph import Graph, GraphNode, Use, by_step, in_order, pick_of
+
+if TYPE_CHECKING:
+    from ..tensors import Tensor
 
 ENDS = 2  # steps that pictures draw at both ends
 LEAD = 4  # steps that are read as they are at both ends of what is hidden
 _number = attrgetter("number")
+
+
+class Gap(NamedTuple):
+    """After which node something was left out, how many calls one stands for, and how far apart they are."""
+
+    end: int
+    times: int
+    stride: int
+
+    @property
+    def left_out(self) -> int:
+        """How many nodes."""
+        return self.stride * (self.times - 1)
 
 
 class Excerpt(Graph):
@@ -51,6 +68,65 @@ class Excerpt(Graph):
 
     def _weight(self, call: Call) -> int:
         return self._reader.weights.get(call, 1)
+
+    def use_count(self, parameter: Tensor | GraphNode | str) -> int:
+        """How often a Parameter is used, those uses included that others stand for."""
+        made_in = (self._raw[use.node].place.call for use in self._uses[self._find(parameter)])
+        return sum(1 if call is None else self._weight(call) for call in made_in)
+
+    def uses(self, parameter: Tensor | GraphNode | str) -> list[Use]:
+        """The uses that were read."""
+        return self._uses[self._find(parameter)]
+
+    def spread_uses(self, parameter: Tensor | str) -> list[Use] | None:
+        """Every use in the whole graph: its steps follow one another there by the same distance."""
+        gaps = self._gaps
+        if gaps is None:
+            return None
+        found: list[Use] = []
+        for use in self.uses(parameter):
+            call = self._raw[use.node].place.call
+            shift = sum(gap.left_out for gap in gaps.values() if gap.end < use.node)
+            at, gap = use.node + shift, None if call is None else gaps.get(call)
+            count, stride = (1, 0) if gap is None or use.step is None else (gap.times, gap.stride)
+            found += [
+                Use(at + k * stride, use.operand, None if use.step is None else use.step + k)
+                for k in range(count)
+            ]
+        return sorted(found, key=by_step)
+
+    @cached_property
+    def _gaps(self) -> dict[Call, Gap] | None:
+        """What was left out after each call that stands for others; None where that is not so simple."""
+        places: dict[Call, list[int]] = {}
+        for i, node in enumerate(self._raw):
+            if node.op is None:
+                continue
+            if (call := node.place.call) is not None:
+                places.setdefault(call, []).append(i)
+            elif node.op.name == "item" and node.parents[0].op.name == "unbind":
+                return None
+            elif node.op.name != "stack":
+                makers = [maker(parent) for parent in self._parents(node)]
+                if any(made_in in self._reader.weights for made_in in makers):
+                    return None
+        gaps: dict[Call, Gap] = {}
+        order = list(places)
+        for call, count in self._reader.weights.items():
+            if call not in places:
+                continue
+            here, k = places[call], order.index(call) + 1
+            following = order[k] if k < len(order) else None
+            if (
+                following is None
+                or following.step != call.step + count
+                or here[-1] >= places[following][0]
+            ):
+                return None
+            if not _same_cell(call, following):
+                return None
+            gaps[call] = Gap(here[-1], count, places[following][0] - here[0])
+        return gaps
 
     def _place_of(self, stack: Any, k: int) -> int | None:
         kept, count = self._reader.positions.get(id(stack), (None, len(stack.parents)))

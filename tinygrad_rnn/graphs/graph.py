@@ -209,7 +209,7 @@ class Graph:
                 if isinstance(parent, Leaf):
                     uses[self._index[id(parent)]].append(Use(i, k, node.place.step))
         for rows in uses.values():
-            rows.sort(key=_by_step)
+            rows.sort(key=by_step)
         return uses
 
     def uses(self, parameter: Tensor | GraphNode | str) -> list[Use]:
@@ -218,10 +218,27 @@ class Graph:
         ``parameter`` is the Parameter itself, its node or its dotted name. Raises KeyError where it
         takes no part in the graph.
         """
-        return self._uses[self._find(parameter)]
+        spread = None
+        if "_raw" not in self.__dict__ and not isinstance(parameter, GraphNode):
+            spread = self._short.spread_uses(parameter)
+        return self._uses[self._find(parameter)] if spread is None else spread
+
+    def spread_uses(self, parameter: Tensor | str) -> list[Use] | None:
+        """What ``uses`` returns, where it can be told without reading every step."""
+        return None
+
+    @cached_property
+    def _short(self) -> Graph:
+        """The graph without the steps that are like others, where that may be."""
+        from .excerpt import excerpt
+
+        return excerpt(self)
 
     def use_count(self, parameter: Tensor | GraphNode | str) -> int:
         """How often a Parameter is used."""
+        known = "_raw" in self.__dict__ or isinstance(parameter, GraphNode)
+        if not known and self._short is not self:
+            return self._short.use_count(parameter)
         made_in = (self._raw[use.node].place.call for use in self._uses[self._find(parameter)])
         return sum(1 if call is None else self._weight(call) for call in made_in)
 
@@ -428,8 +445,8 @@ class Graph:
 
         Point at a Parameter and all its uses light up; move a slider through backward and every step
         adds its part to the shared gradient; open a cell to see its ops; search, zoom, measure. The file
-        needs no network, and without JavaScript it still shows the picture. ``level`` is where it opens
-        ("cell", "op"). The gradients are those of ``ledger``, where one is given; else, where the graph
+        needs no network, and without JavaScript it still shows the picture. ``level`` is where it opens:
+        "layer", "cell" or "op". The gradients are those of ``ledger``, if one is given; else, where the graph
         is of one scalar, those of that scalar, computed by the same rules. Making a page changes no
         ``grad``. Raises ValueError where the path does not end in .html, or for the ledger of another
         graph, FileNotFoundError for a folder that is not there.
@@ -523,7 +540,8 @@ def _size(shape: tuple[int, ...]) -> int:
     return n
 
 
-def _by_step(use: Use) -> tuple[bool, int, int]:
+def by_step(use: Use) -> tuple[bool, int, int]:
+    """The order of uses: by their step, those outside every step last."""
     return (use.step is None, use.step or 0, use.node)
 
 

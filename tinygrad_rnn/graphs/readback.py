@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd import Array, Leaf, Literal, flow
+from ..autograd import Array, At, Constant, Leaf, Literal, Part, flow
 from ..ops.row import ROWS
 from .ledger import Ledger
 
@@ -17,11 +17,16 @@ MOST = 50_000  # nodes; of a larger graph only those values are known that its r
 
 
 def values_of(graph: Graph) -> dict[int, Array]:
-    """The value of each node, by id, where it can be known.
+    """The value of each node, by id, where it can be known; of an op with several outputs all in one row."""
+    return {i: _joined(value) for i, value in raw_values(graph).items()}
+
+
+def raw_values(graph: Graph) -> dict[int, Any]:
+    """The value of each node, by id, where it can be known; of an op with several outputs a list.
 
     A graph keeps what its rules need: operands, outputs. The rest is computed again by the same forwards,
-    without recording; Parameters are read where their module lives and they were not written since. Of an
-    op with several outputs all are in one row.
+    without recording; Parameters are read where their module lives and they were not written since, other
+    leaves and constants where the tensor lives or is a single number.
     """
     raw = graph._raw
     known: dict[int, Any] = {}
@@ -33,6 +38,8 @@ def values_of(graph: Graph) -> dict[int, Array]:
     for i, node in enumerate(raw):
         if isinstance(node, Literal):
             known[i] = np.asarray(node.value)
+        elif node.op is None and i not in known and (held := _held(node)) is not None:
+            known[i] = held
         elif node.op is not None:
             if isinstance(node.out, np.ndarray):
                 known[i] = node.out
@@ -42,7 +49,72 @@ def values_of(graph: Graph) -> dict[int, Array]:
     if len(raw) <= MOST:
         with np.errstate(all="ignore"):
             _compute(graph, known)
-    return {i: _joined(value) for i, value in known.items()}
+    return known
+
+
+def flows_of(graph: Graph) -> tuple[dict[int, Array], dict[tuple[int, int], Array]]:
+    """The gradient of the graph's one number by each node, and what crosses each edge (node, operand).
+
+    Those by constants, which take no gradient in training, are there too. Empty where the graph has
+    another end than one number.
+    """
+    nodes: dict[int, Array] = {}
+    edges: dict[tuple[int, int], Array] = {}
+    end = graph._ends[0]
+    if len(graph._ends) != 1 or any(side != 1 for side in end.shape) or not end.needs:
+        return nodes, edges
+
+    def seen(node: Any, k: int, g: Any, d: Any) -> None:
+        i = graph._index[id(node)]
+        if not isinstance(g, list):
+            nodes[i] = np.asarray(g)
+        edges[i, k] = _dense(node.parents[k], d)
+        for other, constant in enumerate(node.parents):
+            if (
+                isinstance(constant, Constant)
+                and constant.dtype.kind == "f"
+                and not node.op.several
+            ):
+                rule = node.op.rules[0 if node.op.variadic else other]
+                if rule is not None and (i, other) not in edges:
+                    delta = node.op.delta(node, other, g, node.out, node.saved)
+                    edges[i, other] = _dense(constant, delta)
+
+    with np.errstate(all="ignore"):
+        flow([(end, np.ones(end.shape, end.dtype))], observer=seen)
+    nodes[graph._index[id(end)]] = np.ones(end.shape, end.dtype)
+    for (i, k), d in edges.items():
+        parent = graph._raw[i].parents[k]
+        if parent.op is None:
+            at = graph._index[id(parent)]
+            nodes[at] = nodes[at] + d if at in nodes else d
+    return nodes, edges
+
+
+def _dense(parent: Any, d: Any) -> Array:
+    if isinstance(d, Part):
+        return np.asarray(d.value)
+    return np.asarray(d.dense(parent.shape, parent.dtype) if isinstance(d, At) else d)
+
+
+def _held(node: Any) -> Any:
+    """The value of a leaf or a constant, from the number or the array that it remembers."""
+    held = node.held
+    if isinstance(held, (bool, int, float)):
+        return np.full(node.shape, held, node.dtype)
+    return None if held is None else held()
+
+
+def apply(node: Any, operands: list[Any]) -> Any:
+    """What a node's op gives for these operands, a number for each that was written as one."""
+    if node.op.item:
+        return operands[0][node.saved[1]]
+    if node.op.variadic:
+        return np.asarray(node.op.forward(tuple(operands), *node.saved[1:]))
+    numbers = [p.value if isinstance(p, Literal) else None for p in node.parents]
+    given = [v if n is None else n for n, v in zip(numbers, operands, strict=True)]
+    made = node.op.forward(*given, *node.saved[len(given) :])
+    return list(made) if node.op.several else np.asarray(made)
 
 
 def gradients_of(graph: Graph) -> tuple[Ledger, dict[int, float]] | None:
@@ -86,15 +158,7 @@ def _compute(graph: Graph, known: dict[int, Any]) -> None:
         operands: list[Any] = [known.get(graph._index[id(parent)]) for parent in node.parents]
         if any(value is None for value in operands):
             continue
-        if node.op.item:
-            known[i] = operands[0][node.saved[1]]
-        elif node.op.variadic:
-            known[i] = np.asarray(node.op.forward(tuple(operands), *node.saved[1:]))
-        else:
-            numbers = [p.value if isinstance(p, Literal) else None for p in node.parents]
-            given = [v if n is None else n for n, v in zip(numbers, operands, strict=True)]
-            made = node.op.forward(*given, *node.saved[len(given) :])
-            known[i] = list(made) if node.op.several else np.asarray(made)
+        known[i] = apply(node, operands)
 
 
 def _joined(value: Any) -> Array:

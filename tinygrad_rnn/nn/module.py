@@ -33,7 +33,7 @@ class Parameter(Tensor):
         super().__init__(data, dtype)
         if not self.is_floating_point():
             raise TypeError(f"a Parameter holds floats, not {self.dtype}")
-        self._node = Leaf(self.shape, self.dtype, requires_grad)
+        self._node = Leaf(self.shape, self.dtype, requires_grad).hold(self._data)
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()

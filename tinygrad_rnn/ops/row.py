@@ -476,7 +476,8 @@ def wants_node(operands: tuple[Any, ...]) -> bool:
 
 def constant(tensor: Any, name: str | None = None, step: int | None = None) -> Constant:
     """The node of a tensor that takes no gradient, made when an op first records it."""
-    node = Constant(tensor._data.shape, tensor._data.dtype, name)
+    data = tensor._data
+    node: Constant = Constant(data.shape, data.dtype, name).hold(data)
     if step is not None:
         node.place = Place(None, step, None)
     tensor._node = node
