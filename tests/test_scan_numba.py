@@ -52,9 +52,10 @@ def test_gate_loops_are_vectorised(kind, fresh):
 
 
 @pytest.mark.parametrize("bits", [32, 64])
-def test_products_add_up_whole_vectors(bits):
+def test_products_add_up_whole_vectors(bits, fresh):
     from tinygrad_rnn.scan.products import LANES
 
+    machine_code.kernels.cache_clear()  # numba shows no code that it has read from its cache
     text = machine_code.kernels(bits).product.inspect_llvm()
     assert re.search(rf"@llvm\.fmuladd\.v{LANES[bits]}f{bits}", text), (
         "a vector, not a number, at a time"

@@ -532,6 +532,8 @@ class _Loop:
         """One loop over rows and columns that computes a group of cells."""
         width = self.width(group[0])
         n = self.size(width)
+        signed = f"row{self.groups.index(group)}"
+        more = "" if width == 1 else " + j"  # one number a row needs no loop within the row
         local: dict[Any, str] = {}
         before: dict[str, str] = {}  # where rows begin, and numbers of the row
         inner: list[str] = []
@@ -548,7 +550,7 @@ class _Loop:
             flat, b = row(array)
             first = b if stride == "1" else f"{b} * {unsigned(stride)}"
             first += "" if offset == "0" else f" + {unsigned(offset)}"
-            return f"{flat}[{before.setdefault(first, f'r{len(before)}')} + j]"
+            return f"{flat}[{before.setdefault(first, f'r{len(before)}')}{more}]"
 
         def once(array: str) -> str:
             """The one number that a row has."""
@@ -595,7 +597,8 @@ class _Loop:
                 ):
                     if columns == 1:
                         return before.setdefault(f"{array}[0]", f"r{len(before)}")
-                    return f"{array}[j]" if not lo else f"{array}[{unsigned(offset)} + j]"
+                    first_of_it = unsigned(offset) + more if lo else more[3:] or "0"
+                    return f"{array}[{first_of_it}]"
             if single:
                 return before.setdefault(once(array), f"r{len(before)}")
             return at(array, offset, stride)
@@ -623,12 +626,20 @@ class _Loop:
                 elif stride == n:
                     target = at(array, offset, stride)
                 else:  # columns of wider rows: over all rows they would seem to overlap with others
-                    here = f"{array}[row * {stride} + {offset} : row * {stride} + {offset} + {n}]"
-                    target = before.setdefault(here, f"r{len(before)}") + "[j]"
+                    here = f"{signed} * {stride} + {offset}"
+                    here = f"{array}[{here} : {here} + {n}]"
+                    target = before.setdefault(here, f"r{len(before)}") + f"[{more[3:] or 0}]"
                 inner.append(f"{target} = {x}")
-        rows = ["row = int(b)", *(f"{name} = {what}" for what, name in before.items())]
+        rows = [f"{name} = {what}" for what, name in before.items()]
+        if any(
+            f"{signed} *" in what for what in before
+        ):  # what nobody reads, or two loops write, keeps
+            rows.insert(0, f"{signed} = int(b)")  # a loop from vectorising
         lines = ["for b in range(rows):", *(f"    {line}" for line in (*rows, *start))]
-        lines += [f"    for j in range({unsigned(n)}):", *(f"        {line}" for line in inner)]
+        if width == 1:
+            lines += [f"    {line}" for line in inner]
+        else:
+            lines += [f"    for j in range({unsigned(n)}):", *(f"        {line}" for line in inner)]
         return [*lines, *(f"    {line}" for line in after)]
 
     def constant(self, value: Any) -> str:

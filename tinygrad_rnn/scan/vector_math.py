@@ -81,7 +81,7 @@ ZERO, ONE, TWO, MINUS_TWO = f32(0), f32(1), f32(2), f32(-2)
 NO_MORE, GONE, MOST, TOO_MUCH = f32(-40), f32(-104), f32(128), f32(89)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", forceinline=True)
 def _reduced(x: Any) -> Any:
     """(n, exp(r) - 1) with x = n log(2) + r and |r| <= log(2) / 2."""
     n = _round(x * LOG2E)
@@ -90,7 +90,7 @@ def _reduced(x: Any) -> Any:
     return n, _fma(r * r, q, r)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", forceinline=True)
 def tanh32(x: Any) -> Any:
     """The hyperbolic tangent."""
     y = MINUS_TWO * abs(x)
@@ -100,7 +100,7 @@ def tanh32(x: Any) -> Any:
     return _signed(e / (TWO + e), x)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", forceinline=True)
 def _exp_down(y: Any) -> Any:
     """exp(y) for y <= 0, through the denormal numbers to 0."""
     n, p = _reduced(GONE if y < GONE else y)
@@ -109,14 +109,14 @@ def _exp_down(y: Any) -> Any:
     return (_power_of_two(half) * (ONE + p)) * _power_of_two(k - half)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", forceinline=True)
 def sigmoid32(x: Any) -> Any:
     """1 / (1 + exp(-x))."""
     e = _exp_down(-abs(x))
     return (e if x < ZERO else ONE) / (ONE + e)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", forceinline=True)
 def exp32(x: Any) -> Any:
     """The exponential function."""
     y = TOO_MUCH if x > TOO_MUCH else x
@@ -126,26 +126,26 @@ def exp32(x: Any) -> Any:
     return (_power_of_two(half) * (ONE + p)) * _power_of_two(k - half)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", forceinline=True)
 def sigmoid64(x: Any) -> Any:
     """1 / (1 + exp(-x)), by the C library's exp."""
     e = math.exp(-abs(x))
     return (e if x < 0.0 else 1.0) / (1.0 + e)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", forceinline=True)
 def tanh64(x: Any) -> Any:
     """The C library's."""
     return math.tanh(x)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", forceinline=True)
 def exp64(x: Any) -> Any:
     """The C library's."""
     return math.exp(x)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", forceinline=True)
 def copy(to: Any, source: Any, count: int) -> None:
     """The first ``count`` numbers of an array into another."""
     for j in range(count):
