@@ -91,7 +91,7 @@ def train(layer, seed, iterations, show=QUIET, words=""):
         with nn.record_gates(layer) as gates:
             scores = head(layer(ONE_HOT[one[:-1, :1]])[0])
         text = "The stream " + "".join(REBER[k] for k in one[:-1, 0])
-        show.gates(gates, f"{text}: f closes where a string ends.", names=["f", "c"])
+        show.gates(gates, f"{text}: most cells are emptied again and again.", names=["f", "c"])
         show.graph(scores[-1], "60 steps of the stream, one set of weights; the middle is folded.")
     symbols, outer = streams(2000, np.random.default_rng([seed, 1]))
     with tg.no_grad():

@@ -96,7 +96,7 @@ def plot_history(
         axes.set_ylabel(ylabel)
         axes.margins(x=0.015)
         if any(series) or marks:
-            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=5, borderaxespad=0.1)
+            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.1)
     return figure
 
 
