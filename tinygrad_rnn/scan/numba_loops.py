@@ -61,7 +61,7 @@ class NumbaLoops(NumpyLoops):
     """A schedule as two functions whose loops are machine code."""
 
     name = "numba"
-    in_place = True
+    spare = False
 
     def loop(self, lines: Lines, backward: bool, stored: frozenset[int]) -> None:
         """Write the arguments of a loop, and its call."""
@@ -92,8 +92,6 @@ class _Loop:
         if self.rank > 2:
             raise Unsupported(f"an input of {self.rank} axes a step")
         self.inside = set(schedule.again) | set(schedule.back) if reverse else set(schedule.loop)
-        kept = {v: w for v, w in schedule.in_place.items() if reverse or v in stored}
-        self.places = kept  # values that lie in another's columns
         self.arguments: dict[str, str] = {}  # what the function calls it -> what the caller does
         self.absorbed: dict[int, int] = {}  # products that are added onto another's place
         self.packed: set[str] = set()  # weights laid out for products
@@ -244,7 +242,7 @@ class _Loop:
             return
         self.known.add(v)
         value = self.p.values[v]
-        name = "" if v in self.places else self.memory(v)
+        name = self.memory(v)
         if value.op == "concat":
             low = 0
             for a in value.args:
@@ -262,12 +260,6 @@ class _Loop:
             self.solid_operand(source)
             self.order.append(("dot", v))
             self.needs["dot", v] = self.made_by(source)
-        elif v in self.places:
-            w, low = self.places[v]
-            cell = self.cell(v, 0, self.columns(v))
-            self.store(
-                cell, self.memory(w), self.size(low) if low else "0", self.size(self.columns(w)), v
-            )
         else:
             columns = self.columns(v)
             self.store(
@@ -336,11 +328,8 @@ class _Loop:
         return [self.cell(v, lo, hi)]
 
     def through(self, v: int, low: int, high: int) -> Cell:
-        """The columns behind slices, stretched values and, in backward, values in another's place."""
+        """The columns behind slices and stretched values."""
         while True:
-            if v in self.places and v not in self.inside:
-                w, at = self.places[v]
-                return w, low + at, high + at
             value = self.p.values[v]
             if v in self.solid and v in self.inside and value.op in ("slice", "broadcast"):
                 return v, low, high
@@ -585,9 +574,6 @@ class _Loop:
             ):
                 array, offset, stride = spilled[0]  # type: ignore[index]
             else:
-                if v in self.places:
-                    v, first = self.places[v]
-                    lo, hi = lo + first, hi + first
                 array = self.memory(v)
                 offset = self.size(lo) if lo else "0"
                 columns = self.columns(v)

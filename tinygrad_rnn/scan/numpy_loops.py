@@ -39,7 +39,7 @@ class NumpyLoops:
     """
 
     name = "numpy"
-    in_place = False  # numpy is quicker with arrays of their own than with columns of another
+    spare = True  # whether a value may lie in columns of another that nobody reads
     why = ""
 
     def __init__(self, schedule: Schedule) -> None:
@@ -183,7 +183,7 @@ class NumpyLoops:
                 lines.names[out] = lines.once(f"new{k}", f"S{k}[1:]")
                 lines.solid.add(f"new{k}")
         kept = s.kept if keep else []
-        places = (s.in_place if self.in_place else s.spare) if keep else {}
+        places = s.spare if keep and self.spare else {}
         for w in {w for w, _ in places.values()}:
             if w not in lines.names:
                 lines.slab(w)
@@ -195,9 +195,8 @@ class NumpyLoops:
                 lines.slab(v)
         self.loop(lines, False, frozenset({*kept, p.y, *p.states}))
         self.y = lines[p.y]
-        under = {w for w, _ in places.values()}
         for v in s.ahead:
-            if v not in kept and v != p.y and v not in under:
+            if v not in kept and v != p.y:
                 lines.names.pop(v, None)
         return lines, arguments
 

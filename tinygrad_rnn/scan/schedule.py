@@ -10,8 +10,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from .program import ELEMENTWISE, SEED, STATE, Program
 
 VIEWS = frozenset(("slice", "reshape", "permute", "broadcast"))
@@ -46,7 +44,6 @@ class Schedule:
         )
 
         self._plan_backward(everything)
-        self.in_place = self._in_place()
         self.spare = self._spare()
         self.eaten = self._eaten()
 
@@ -100,48 +97,6 @@ class Schedule:
                         found[u] = (v, at)
                         break
                 at = max(at, high)
-        return found
-
-    def _in_place(self) -> dict[int, tuple[int, int]]:
-        """Kept values that lie where a part of a value ``ahead`` was, which nobody else reads: LSTM's gates
-        take the place of W_ih x."""
-        p, values = self.program, self.program.values
-        users: dict[int, list[int]] = {}
-        for v in self.loop:
-            for a in set(values[v].args):
-                users.setdefault(a, []).append(v)
-        loop, solid = set(self.loop), {*self.kept, *p.outputs}
-        found: dict[int, tuple[int, int]] = {}
-        for w in self.handed:
-            if w in solid or w in self.again or w in self.stored:
-                continue
-            mine = users.get(w, [])
-            if (
-                len(mine) == 1
-                and values[mine[0]].op == "add"
-                and values[mine[0]].shape == values[w].shape
-            ):
-                if mine[0] in solid:
-                    continue
-                mine = users.get(mine[0], [])
-            if not mine or any(values[u].op != "slice" for u in mine):
-                continue
-            ends = sorted(values[u].consts for u in mine)
-            if any(a[1] > b[0] for a, b in pairwise(ends)):
-                continue
-            for u in mine:
-                v, low = u, values[u].consts[0]
-                while (
-                    v in loop
-                    and v not in self.kept
-                    and v not in solid
-                    and len(users.get(v, [])) == 1
-                ):
-                    v = users[v][0]
-                    if values[v].op not in ELEMENTWISE or values[v].shape != values[u].shape:
-                        break
-                    if v in self.kept:
-                        found[v] = (w, low)
         return found
 
     def _plan_backward(self, everything: list[int]) -> None:
