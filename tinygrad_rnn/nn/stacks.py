@@ -210,12 +210,12 @@ class RecurrentLayer(Module):
         >>> y.shape
         (5, 3)
         """
-        place, around = now.place, now.place.scope
         if not now.recording and state is not None and not self.bidirectional:
             found = scan("streaming").streamed(self, x_t, state)
             if found is not None:
                 y, arrays = found
-                return self._tagged(y, arrays, state, place.step)
+                return self._tagged(y, arrays, state, now.place.step)
+        place, around = now.place, now.place.scope
         name = "" if around is None else self._name_below(around.module())
         with at_place(Place(Scope(self, around, name), place.step, place.call)):
             return self._step(x_t, state, place.step)
@@ -225,12 +225,17 @@ class RecurrentLayer(Module):
     ) -> tuple[Tensor, Any]:
         """What ``step`` returns, from arrays: the new state knows its time step."""
         if turn is None:
-            tags = [p._step for p in ((before,) if isinstance(before, Tensor) else before)]
-            turn = max([t for t in tags if t is not None], default=-1) + 1
+            parts = (before,) if isinstance(before, Tensor) else before
+            tags = [p._step if p._tag is None else p._tag for p in parts]
+            turn = self._after(tags)
         last = [Tensor._wrap(array, None) for array in arrays]
         for tensor in last:
             tensor._tag = turn
         return y, last[0] if len(last) == 1 else tuple(last)
+
+    def _after(self, tags: list[int | None]) -> int:
+        """The step after the latest that parts of a state know of; 0 where none does."""
+        return max([t for t in tags if t is not None], default=-1) + 1
 
     def _step(self, x_t: Any, hx: Any, turn: int | None) -> tuple[Tensor, Any]:
         """``step`` inside the layer's scope; a loop's own time (``turn``) wins over the state's."""
@@ -246,8 +251,7 @@ class RecurrentLayer(Module):
         finals = []
         for at, (cell, start) in enumerate(zip(self.cells(), starts, strict=True)):
             parts = (start,) if isinstance(start, Tensor) else start
-            tags = [p._step for p in parts if p._step is not None]
-            t = turn if turn is not None else max(tags) + 1 if tags else 0
+            t = turn if turn is not None else self._after([p._step for p in parts])
             x, final = apply_step(cell, x, start, t, self._label(at), {})
             finals.append(final)
         return x, self._last(finals)

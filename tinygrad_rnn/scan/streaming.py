@@ -13,82 +13,105 @@ import numpy as np
 
 from ..nn.module import Module
 from ..tensors import Tensor
-from .cells import BUILT_IN, OPTIONS, compiled, weights_of
+from .cells import BUILT_IN, OPTIONS, compiled
 from .running import refusal
 from .tracing import Untraceable
 
 
 class Stream:
-    """One built-in cell's step on arrays (1, batch, features), for the weights as they are."""
+    """A layer's step on inputs and states of one shape, for the weights as they are."""
 
-    __slots__ = ("arrays", "batch", "options", "prepared", "step", "weights")
+    __slots__ = ("cells", "dtype", "options", "states", "weights", "x")
 
-    def __init__(self, cell: Any, x: Any, states: list[Any]) -> None:
-        given = [Tensor._wrap(s[0], None) for s in states]
-        state = given[0] if len(given) == 1 else tuple(given)
-        found, self.weights = compiled(cell, x, state, None, {})
-        made = found.stream()
-        if made is None:
-            raise Untraceable("two parts of its state are one value")
-        prepare, self.step = made
-        self.arrays = [w._data for w in self.weights]
-        self.prepared = prepare(*self.arrays)
-        self.batch, self.options = x.shape[1], [cell.__dict__.get(name) for name in OPTIONS]
+    def __init__(self, layer: Any, x: Any, states: list[Any]) -> None:
+        self.x, self.states = x.shape, [s.shape for s in states]
+        self.dtype = x.dtype
+        self.cells: list[
+            tuple[Any, Any]
+        ] = []  # of each cell the step, and what it was prepared from
+        self.weights: list[tuple[dict[str, Any], str, Tensor, Any]] = []
+        self.options: list[tuple[dict[str, Any], list[Any]]] = []
+        shape = x.shape[1]
+        for cell in layer.cells():
+            if type(cell) not in BUILT_IN or callable(cell.__dict__.get("step")):
+                raise Untraceable("its equations are not a built-in cell's")
+            mine = [Tensor._wrap(np.zeros(s.shape[1:], s.dtype), None) for s in states]
+            given = np.zeros((1, x.shape[0], shape), x.dtype)
+            found, weights = compiled(
+                cell, given, mine[0] if len(mine) == 1 else tuple(mine), None, {}
+            )
+            made = found.stream()
+            if made is None:
+                raise Untraceable("two parts of its state are one value")
+            prepare, step = made
+            self.cells.append((step, prepare(*[w._data for w in weights])))
+            self._note(cell)
+            shape = cell.output_size
 
-    def fits(self, cell: Any, batch: int) -> bool:
-        """Whether nothing has changed since it was made."""
-        if batch != self.batch or [cell.__dict__.get(name) for name in OPTIONS] != self.options:
+    def _note(self, cell: Any) -> None:
+        """What a cell's step was prepared from."""
+        for module in cell.modules():
+            table = module.__dict__["_parameters"]
+            self.weights += [(table, n, t, t._data) for n, t in table.items() if t is not None]
+        attributes = cell.__dict__
+        self.options.append((attributes, [attributes.get(name) for name in OPTIONS]))
+
+    def fits(self, x: Any, states: list[Any]) -> bool:
+        """Whether input and states have the shapes, and nothing has changed since it was made."""
+        if x.shape != self.x or x.dtype != self.dtype:
             return False
-        for w, known, array in zip(weights_of(cell), self.weights, self.arrays, strict=True):
-            if w is not known or w._data is not array:
+        for state, shape in zip(states, self.states, strict=True):
+            if state.shape != shape or state.dtype != self.dtype:
                 return False
-        return True
+        for table, name, tensor, array in self.weights:
+            if table[name] is not tensor or tensor._data is not array:
+                return False
+        return all([a.get(name) for name in OPTIONS] == known for a, known in self.options)
 
 
-prepared: WeakKeyDictionary[Module, Stream] = WeakKeyDictionary()  # the steps of cells, by cell
+prepared: WeakKeyDictionary[Module, Stream] = WeakKeyDictionary()  # the steps of layers, by layer
 
 
 def streamed(layer: Any, x: Any, state: Any) -> tuple[Tensor, list[Any]] | None:
-    """(output, last states of all cells as arrays (layers, batch, features)) of one step, or None where the
-    ordinary way must be gone: for what it says, for what it records, or because nothing is compiled."""
-    if not isinstance(x, Tensor):
+    """(output, last states of all cells as arrays (layers, batch, features)) of one step.
+
+    None where the ordinary way must be gone: for what it says, for what it records, or because nothing
+    is compiled.
+    """
+    parts = (state,) if isinstance(state, Tensor) else state
+    if x.__class__ is not Tensor or parts.__class__ is not tuple or refusal(layer) is not None:
         return None
-    cells: list[Module] = layer.cells()
-    names = layer._first.states
-    parts = (state,) if len(names) == 1 else state
-    data, like = x._data, layer._first.weight_ih._data
-    if (
-        data.ndim != 2
-        or data.dtype != like.dtype
-        or data.shape[1] != layer.input_size
-        or parts.__class__ is not tuple
-        or len(parts) != len(names)
-        or refusal(layer) is not None
-    ):
+    data = x._data
+    try:
+        states = [part._data for part in parts]
+    except AttributeError:
         return None
-    batch = data.shape[0]
-    for size, part in zip(layer._first.state_sizes().values(), parts, strict=True):
-        if (
-            not isinstance(part, Tensor)
-            or part._data.shape != (len(cells), batch, size)
-            or part._data.dtype != like.dtype
-        ):
+    stream = prepared.get(layer)
+    if stream is None or not stream.fits(data, states):
+        if not _right(layer, data, states):
+            return None
+        try:
+            stream = prepared[layer] = Stream(layer, data, states)
+        except Untraceable:
             return None
     y = np.ascontiguousarray(data[None])
-    arrays = [np.ascontiguousarray(part._data) for part in parts]
-    last = []
-    for k, cell in enumerate(cells):
-        mine = arrays if len(cells) == 1 else [a[k : k + 1] for a in arrays]
-        stream = prepared.get(cell)
-        if stream is None or not stream.fits(cell, batch):
-            if type(cell) not in BUILT_IN or callable(cell.__dict__.get("step")):
-                return None
-            try:
-                stream = prepared[cell] = Stream(cell, y, mine)
-            except Untraceable:
-                return None
-        y, *new = stream.step(stream.prepared, y, *mine)
-        last.append(new)
-    if len(cells) == 1:
-        return Tensor._wrap(y[0], None), last[0]
-    return Tensor._wrap(y[0], None), [np.concatenate(each) for each in zip(*last, strict=True)]
+    states = [np.ascontiguousarray(s) for s in states]
+    if len(stream.cells) == 1:
+        step, ready = stream.cells[0]
+        y, *last = step(ready, y, *states)
+        return Tensor._wrap(y[0], None), last
+    each = []
+    for k, (step, ready) in enumerate(stream.cells):
+        y, *new = step(ready, y, *[s[k : k + 1] for s in states])
+        each.append(new)
+    return Tensor._wrap(y[0], None), [np.concatenate(new) for new in zip(*each, strict=True)]
+
+
+def _right(layer: Any, x: Any, states: list[Any]) -> bool:
+    """Whether input and states are what the layer takes, in its own precision."""
+    dtype, sizes = layer._first.weight_ih.dtype, layer._first.state_sizes().values()
+    if x.ndim != 2 or x.shape[1] != layer.input_size or len(states) != len(sizes):
+        return False
+    count = len(layer.cells())
+    shapes = [(count, x.shape[0], size) for size in sizes]
+    return [s.shape for s in states] == shapes and all(a.dtype == dtype for a in (x, *states))
