@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
@@ -91,6 +91,11 @@ def apply_step(
     return result
 
 
+def step_after(state: Iterable[Tensor]) -> int:
+    """The time step after the latest that the parts of a state know of; 0 where none does."""
+    return max([step for part in state if (step := part._step) is not None], default=-1) + 1
+
+
 def bare_step(cell: Cell, input: Any, carried: Any) -> Any:
     """A built-in cell called by itself: check, find the time step on the state, apply, return the state."""
     x = cell._cast(input, cell.weight_ih)
@@ -104,8 +109,7 @@ def bare_step(cell: Cell, input: Any, carried: Any) -> Any:
     checked = checked_state(cell, carried, batch, who)
     step = state.place.step
     if step is None:
-        tags = [part._step for part in checked if part._step is not None]
-        step = max(tags) + 1 if tags else 0
+        step = step_after(checked)
     new = tuple(checked) if len(checked) > 1 else checked[0]
     return apply_step(cell, x, new, step, "", {})[1]
 

@@ -39,6 +39,7 @@ from .recurrent import (
     scan,
     sequence,
     stacked,
+    step_after,
 )
 from .utils.rnn import PackedSequence
 
@@ -226,16 +227,11 @@ class RecurrentLayer(Module):
         """What ``step`` returns, from arrays: the new state knows its time step."""
         if turn is None:
             parts = (before,) if isinstance(before, Tensor) else before
-            tags = [p._step if p._tag is None else p._tag for p in parts]
-            turn = self._after(tags)
+            turn = step_after(parts)
         last = [Tensor._wrap(array, None) for array in arrays]
         for tensor in last:
             tensor._tag = turn
         return y, last[0] if len(last) == 1 else tuple(last)
-
-    def _after(self, tags: list[int | None]) -> int:
-        """The step after the latest that parts of a state know of; 0 where none does."""
-        return max([t for t in tags if t is not None], default=-1) + 1
 
     def _step(self, x_t: Any, hx: Any, turn: int | None) -> tuple[Tensor, Any]:
         """``step`` inside the layer's scope; a loop's own time (``turn``) wins over the state's."""
@@ -251,7 +247,7 @@ class RecurrentLayer(Module):
         finals = []
         for at, (cell, start) in enumerate(zip(self.cells(), starts, strict=True)):
             parts = (start,) if isinstance(start, Tensor) else start
-            t = turn if turn is not None else self._after([p._step for p in parts])
+            t = turn if turn is not None else step_after(parts)
             x, final = apply_step(cell, x, start, t, self._label(at), {})
             finals.append(final)
         return x, self._last(finals)

@@ -45,9 +45,7 @@ class Lines:
         self.taken: dict[Any, str] = {}
         self._totals: dict[int, str] = {}
         self._made: set[str] = set()
-        self.quiet = (
-            False  # whether numpy may be led into warnings that the op by op loop would not give
-        )
+        self.quiet = False  # whether numpy may warn where the loop op by op would not
         self.space: dict[str, Any] = {
             "add": np.add,
             "subtract": np.subtract,

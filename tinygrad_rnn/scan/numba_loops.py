@@ -12,7 +12,6 @@ from typing import Any
 
 from .batched import TIME, Lines
 from .numpy_loops import NumpyLoops, carry
-from .program import Value
 from .schedule import Schedule
 
 FLAGS = '{"contract", "nsz", "reassoc", "arcp"}'
@@ -641,4 +640,4 @@ def unsigned(size: str) -> str:
     return "u" + size[1:]
 
 
-__all__ = ["NumbaLoops", "Unsupported", "Value"]
+__all__ = ["NumbaLoops", "Unsupported"]

@@ -38,10 +38,6 @@ class Schedule:
             late |= more
         self.ahead = sorted(ahead - late)
         self.loop = sorted(set(inside) | late)
-        self.handed = sorted(
-            {a for v in self.loop for a in values[v].args if a in ahead - late}
-            | {v for v in p.outputs if v in ahead - late}
-        )
 
         self._plan_backward(everything)
         self.spare = self._spare()
