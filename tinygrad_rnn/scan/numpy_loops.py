@@ -29,6 +29,7 @@ UFUNCS = {
     "abs": "absolute",
     "pow": "power",
 }
+PIECE = 1 << 20  # numbers that are made at a time
 
 
 class NumpyLoops:
@@ -210,20 +211,43 @@ class NumpyLoops:
         lines.line(f"loop({', '.join(text.arguments)})")
 
 
+class _Piece(Lines):
+    """Lines for some steps at a time, ``at``, of what lines around them have for all steps."""
+
+    def __init__(self, around: Lines) -> None:
+        super().__init__(around.schedule)
+        self.around = around
+
+    def __getitem__(self, v: int) -> str:
+        """As ever; what is there for all steps is given, and cut."""
+        if v not in self.names and self.program.values[v].op != "literal":
+            over_time = self.program.depends[v]
+            if not over_time or v in self.around.names or v in self.around.before:
+                self.names[v] = self.taken[v] = self.around[v]
+                if over_time:
+                    self.names[v] = self.once(f"p{v}", f"{self.taken[v]}[at]")
+        return super().__getitem__(v)
+
+
 class _Text:
-    """Writes the loop. Names: ``b`` are buffers used at every step, ``v`` values of the running step."""
+    """Writes the loop. Names: ``b`` are buffers used at every step, ``t`` values of the running step.
+
+    Backward goes by pieces of time: what is ``early`` is made for a piece, of a size that stays in the
+    processor's cache, before its steps run.
+    """
 
     def __init__(
         self, schedule: Schedule, reverse: bool, stored: frozenset[int], around: Lines
     ) -> None:
         self.s, self.p, self.reverse, self.stored = schedule, schedule.program, reverse, stored
         self.around = around
+        self.near = _Piece(around) if reverse else around
         self.lines: list[str] = []
         self.names: dict[int, str] = {}
         self.arguments: list[str] = []
         self.zipped: list[str] = []
-        self.inside = [*schedule.again, *schedule.back] if reverse else list(schedule.loop)
-        self.inside.sort()
+        again = set(schedule.again) - schedule.early
+        self.inside = sorted({*again, *schedule.back}) if reverse else list(schedule.loop)
         self.targets: dict[int, tuple[int, int, int]] = {}  # a part of a concat: (whole, low, high)
         self.functions: dict[str, Any] = {}
 
@@ -237,10 +261,17 @@ class _Text:
 
     def slab(self, v: int, source: str) -> str:
         """A value that lies in an array over time."""
-        name = f"v{v}"
-        self.argument(f"V{v}", f"{source}[::-1]" if self.reverse else source)
+        self.names[v] = self.over_time(f"t{v}", f"{source}[::-1]" if self.reverse else source)
+        return self.names[v]
+
+    def over_time(self, name: str, text: str) -> str:
+        """A name that goes through an array over time."""
+        slab = name.upper()
+        if self.reverse:
+            self.near.line(f"{slab} = {text}")
+        else:
+            self.argument(slab, text)
         self.zipped.append(name)
-        self.names[v] = name
         return name
 
     def name(self, v: int) -> str:
@@ -256,7 +287,7 @@ class _Text:
         if not p.depends[v]:
             self.names[v] = self.argument(f"w{v}", self.around[v])
             return self.names[v]
-        return self.slab(v, self.around[v])
+        return self.slab(v, self.near[v])
 
     # ---- the text
 
@@ -268,6 +299,7 @@ class _Text:
             for k in range(len(p.states)):
                 seed = p.inputs[f"ds{k}"]
                 self.names[seed] = self.argument(f"c{k}", carry(self.around, k, p.values[seed]))
+                self.carry_in_place(k, seed)
         for v in self.inside:
             self.place_parts(v)
         for v in self.inside:
@@ -288,8 +320,7 @@ class _Text:
             for k, v in enumerate(p.states):
                 if s.state_out[v] != k or v in s.state_in:  # one value is two states, or stays
                     name = f"n{k}"
-                    self.argument(f"N{k}", f"S{k}[1:]")
-                    self.zipped.append(name)
+                    self.over_time(name, f"S{k}[1:]")
                     self.lines.append(f"copyto({name}, {self.name(v)})")
         return self._build()
 
@@ -298,18 +329,30 @@ class _Text:
         return v in self.s.ahead or self.p.values[v].op == "input"
 
     def _build(self) -> Any:
-        arguments = ", ".join(self.arguments)
-        slabs = [
-            n.replace("v", "V", 1) if n[0] == "v" else n.replace("n", "N", 1) for n in self.zipped
-        ]
-        head = f"for {', '.join(self.zipped)}, in zip({', '.join(slabs)}):"
-        body = "\n        ".join(self.lines or ["pass"])
-        text = f"def loop({arguments}):\n    {head}\n        {body}\n"
+        slabs = ", ".join(name.upper() for name in self.zipped)
+        lines = [f"for {', '.join(self.zipped)}, in zip({slabs}):"]
+        lines += [f"    {line}" for line in self.lines or ["pass"]]
+        if self.reverse:
+            lines = [*self.near.lines, *lines]
+            early = [v for v in map(self.p.values.__getitem__, self.s.early) if v.op not in VIEWS]
+            size = sum(int(np.prod(v.shape, dtype=int)) for v in early)
+            count = max(1, PIECE // max(size, 1))
+            lines = [
+                f"for high in range(steps, 0, -{count}):",
+                f"    {TIME} = min(high, {count})",
+                f"    at = slice(high - {TIME}, high)",
+                *(f"    {line}" for line in lines),
+            ]
+            self.arguments += ["steps", *dict.fromkeys(self.near.taken.values())]
+            self.around.line(f"steps = {TIME}")
+        text = "\n    ".join([f"def loop({', '.join(self.arguments)}):", *lines]) + "\n"
         space = {
             name: getattr(np, name)
             for name in (*UFUNCS.values(), "copyto", "dot", "reciprocal", "sum")
         }
         space.update(self.functions)
+        if self.reverse:
+            space.update(self.near.space)
         exec(compile(text, f"<{'backward' if self.reverse else 'forward'} loop>", "exec"), space)
         return space["loop"]
 
@@ -334,9 +377,21 @@ class _Text:
 
     def out_slab(self, v: int) -> str:
         """The place of a stored value at the running step."""
-        if v in self.names and self.names[v] == f"v{v}":
+        if v in self.names and self.names[v] == f"t{v}":
             return self.names[v]
-        return self.slab(v, self.around[v])
+        return self.slab(v, self.near[v])
+
+    def carry_in_place(self, k: int, seed: int) -> None:
+        """The gradient of a state is written over the one that came in, if that is read no more by then."""
+        made, values = self.carried.get(k, -1), self.p.values
+        if made not in self.inside or made in self.stored or values[made].op in {*VIEWS, "concat"}:
+            return
+        readers = [v for v in self.inside if seed in values[v].args]
+        over = max(readers, default=-1) < made + (values[made].op in UFUNCS)
+        views = any(values[v].op in VIEWS for v in readers)
+        carried = list(self.carried.values())
+        if over and not views and carried.count(made) == 1 and seed not in carried:
+            self.names[made] = f"c{k}"
 
     def out(self, v: int) -> str:
         """Where a value is written: its slab, its part of a concat, or a buffer of its own."""
@@ -357,11 +412,10 @@ class _Text:
     def view(self, v: int, base: int, look: Any) -> str:
         """A view of another value, made before the loop; ``look`` works on one more axis, too."""
         source = self.name(base)
+        if source[0] == "t":
+            function = self.near.constant(f"look{v}", look)
+            return self.over_time(f"t{v}", f"{function}({source.upper()})")
         function = self.around.constant(f"look{v}", look)
-        if source[0] == "v":
-            self.argument(f"V{v}", f"{function}(V{source[1:]})")
-            self.zipped.append(f"v{v}")
-            return f"v{v}"
         return self.argument(f"b{v}", f"{function}({source})")
 
     def emit(self, v: int) -> None:
@@ -369,7 +423,7 @@ class _Text:
         value = self.p.values[v]
         op, args = value.op, value.args
         if op in VIEWS and not self._of_literal(args[0]):
-            over_time = self.name(args[0])[0] == "v"
+            over_time = self.name(args[0])[0] == "t"
             look = _look(value, over_time, self.p.values[args[0]])
             if v in self.stored:
                 part = self.view(10**9 + v, args[0], look)

@@ -29,6 +29,7 @@ _ELEMENTWISE = (
 )
 ELEMENTWISE = frozenset(_ELEMENTWISE.split())
 WIDENED = frozenset(("sigmoid", "mul", "sub", "add"))
+LINEAR = frozenset(("mul", "div", "add", "sub", "neg"))
 SMALL = 4096  # numbers of a step up to which a call costs more than they do
 
 
@@ -151,6 +152,10 @@ class Program:
             widened = self._widened(op, args, consts, shape, dtype)
             if widened is not None:
                 return widened
+        if self.wide and op in LINEAR:
+            gathered = self._gathered(op, args, shape, dtype)
+            if gathered is not None:
+                return gathered
         rewrite = getattr(self, f"_make_{op}", None)
         if rewrite is not None:
             found: int | None = rewrite(args, consts, shape, dtype)
@@ -176,6 +181,40 @@ class Program:
             return None
         inner = self.make(op, tuple(v.args[0] for v in parts), consts, side, dtype)
         return self.make("slice", (inner,), ends, shape, dtype)
+
+    def _gathered(self, op: str, args: Any, shape: Any, dtype: Any) -> int | None:
+        """What comes down from a loss is multiplied once, by all that does not depend on it: (g a) b is
+        g (a b), and g a + g b is g (a + b). The factor can be made for all steps at once."""
+        if not any(self.depends[a] & SEED for a in args):
+            return None
+        if any(self.values[a].shape != tuple(shape) for a in args if self.depends[a] & SEED):
+            return None
+        if op in ("mul", "div"):
+            g, other = args if op == "div" or self.depends[args[0]] & SEED else args[::-1]
+            g, factor = self._factor(g)
+            if factor is None or self.depends[other] & SEED:
+                return None
+            factors = [factor, other]
+        else:
+            parts = [self._factor(a) for a in args]
+            g = parts[0][0]
+            if any(p[0] != g for p in parts) or all(p[1] is None for p in parts):
+                return None
+            one = self.make("literal", (), (1,), (), "l")
+            factors = [one if factor is None else factor for _, factor in parts]
+        if all(self.literal(f) is not None for f in factors):
+            return None
+        sides = np.broadcast_shapes(*(self.values[f].shape for f in factors))
+        return self.make("mul", (g, self.make(op, tuple(factors), (), sides, dtype)), (), shape, dtype)
+
+    def _factor(self, v: int) -> tuple[int, int | None]:
+        """A value that comes down from a loss as (g, a), where it is g a and a does not."""
+        value = self.values[v]
+        if value.op == "mul":
+            for g, a in (value.args, value.args[::-1]):
+                if not self.depends[a] & SEED and self.values[g].shape == value.shape:
+                    return g, a
+        return v, None
 
     def _enter(self, value: Value, depends: int) -> int:
         key = (value.op, value.args, repr(value.consts), value.shape, value.dtype)

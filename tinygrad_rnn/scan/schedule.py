@@ -4,6 +4,7 @@
   on no state for all steps at once (``ahead``); without ``hoist`` its products stay in the loop.
 - In the backward loop stays only what the state's gradient needs (``back``); weight gradients and
   the input's gradient are computed after it for all steps at once (``after``), from what the loop left.
+- What backward needs of forward's values alone can be made for many steps at once (``early``).
 - Forward keeps the states and those values that backward reads and cannot make again cheaply from them
   (``kept``); an elementwise function of what is there anyway is made again (``again``).
 """
@@ -169,6 +170,11 @@ class Schedule:
             make(v)
         self.kept = sorted(kept)
         self.again = sorted(again)
+        self.early: set[int] = set()
+        for v in self.again:
+            waits = set(values[v].args) & again - self.early
+            if self.batchable(v) and not waits:
+                self.early.add(v)
 
     # ---- after the loop
 
