@@ -18,7 +18,19 @@ from .memory import empty
 from .program import Value
 from .schedule import Schedule
 
-SIMPLE = {"add": "add", "sub": "subtract", "mul": "multiply"}
+_OWN_NAMES = (
+    "maximum minimum sqrt exp expm1 log log1p sin cos tanh equal not_equal less less_equal greater "
+    "greater_equal bitwise_and bitwise_or bitwise_xor invert"
+)
+UFUNCS = {
+    **{name: name for name in _OWN_NAMES.split()},
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "div": "true_divide",
+    "abs": "absolute",
+    "pow": "power",
+}
 TIME = "T"
 
 
@@ -47,9 +59,7 @@ class Lines:
         self._made: set[str] = set()
         self.quiet = False  # whether numpy may warn where the loop op by op would not
         self.space: dict[str, Any] = {
-            "add": np.add,
-            "subtract": np.subtract,
-            "multiply": np.multiply,
+            **{name: getattr(np, name) for name in UFUNCS.values()},
             "dot": np.dot,
             "zeros": np.zeros,
             "concatenate": np.concatenate,
@@ -143,14 +153,15 @@ class Lines:
                 text = special(v, args)
                 if text != name:
                     self.line(f"{name} = {text}")
-            elif value.op in SIMPLE:
+            elif value.op in UFUNCS:
+                self.quiet = self.quiet or value.op not in ("add", "sub", "mul")
                 eaten = self.schedule.eaten.get(v)
                 if eaten is not None and self.names.get(eaten) == f"v{eaten}":
                     del self.names[eaten]
                     out = f"v{eaten}"
                 else:
                     out = self.memory(value.shape, value.dtype)
-                self.line(f"{name} = {SIMPLE[value.op]}({', '.join(args)}, {out})")
+                self.line(f"{name} = {UFUNCS[value.op]}({', '.join(args)}, out={out})")
                 self.solid.add(name)
             else:
                 self.line(f"{name} = {self.plainly(v, args)}")
@@ -203,8 +214,8 @@ class Lines:
             return f"{args[0]}.dot({args[1]}{'.T' if value.consts[0] else ''})"
         if value.op == "slice":
             return f"{args[0]}[..., {value.consts[0]}:{value.consts[1]}]"
-        if value.op in SIMPLE:
-            return f"{SIMPLE[value.op]}({', '.join(args)})"
+        if value.op in ("add", "sub", "mul"):
+            return f"{UFUNCS[value.op]}({', '.join(args)})"
         self.quiet = True
         function = self.constant(f"f{v}", lambda *arrays: plain(value, list(arrays)))
         return f"{function}({', '.join(args)})"

@@ -12,24 +12,11 @@ from typing import Any
 import numpy as np
 
 from ..ops.row import ROWS
-from .batched import TIME, Lines
+from .batched import TIME, UFUNCS, Lines
 from .program import ELEMENTWISE, Value
 from .schedule import VIEWS, Schedule
 
-_OWN_NAMES = (
-    "maximum minimum sqrt exp expm1 log log1p sin cos tanh equal not_equal less less_equal greater "
-    "greater_equal bitwise_and bitwise_or bitwise_xor invert"
-)
-UFUNCS = {
-    **{name: name for name in _OWN_NAMES.split()},
-    "add": "add",
-    "sub": "subtract",
-    "mul": "multiply",
-    "div": "true_divide",
-    "abs": "absolute",
-    "pow": "power",
-}
-PIECE = 1 << 20  # numbers that are made at a time
+PIECE = 1 << 17  # numbers that are made at a time
 
 
 class NumpyLoops:
@@ -246,8 +233,13 @@ class _Text:
         self.names: dict[int, str] = {}
         self.arguments: list[str] = []
         self.zipped: list[str] = []
-        again = set(schedule.again) - schedule.early
-        self.inside = sorted({*again, *schedule.back}) if reverse else list(schedule.loop)
+        self.inside = sorted({*schedule.again, *schedule.back}) if reverse else list(schedule.loop)
+        made = [v for v in map(self.p.values.__getitem__, schedule.early) if v.op not in VIEWS]
+        self.steps = PIECE // max(1, sum(int(np.prod(v.shape, dtype=int)) for v in made))
+        if reverse and self.steps >= 4:
+            self.inside = sorted({*self.inside} - schedule.early)
+        else:
+            self.steps = 4
         self.targets: dict[int, tuple[int, int, int]] = {}  # a part of a concat: (whole, low, high)
         self.functions: dict[str, Any] = {}
 
@@ -334,12 +326,9 @@ class _Text:
         lines += [f"    {line}" for line in self.lines or ["pass"]]
         if self.reverse:
             lines = [*self.near.lines, *lines]
-            early = [v for v in map(self.p.values.__getitem__, self.s.early) if v.op not in VIEWS]
-            size = sum(int(np.prod(v.shape, dtype=int)) for v in early)
-            count = max(1, PIECE // max(size, 1))
             lines = [
-                f"for high in range(steps, 0, -{count}):",
-                f"    {TIME} = min(high, {count})",
+                f"for high in range(steps, 0, -{self.steps}):",
+                f"    {TIME} = min(high, {self.steps})",
                 f"    at = slice(high - {TIME}, high)",
                 *(f"    {line}" for line in lines),
             ]

@@ -55,7 +55,7 @@ class Program:
     def __init__(
         self, trace: Trace, derive: bool, wanted: Sequence[str] = (), wide: bool = False
     ) -> None:
-        self.wide = wide
+        self.wide, self._gathers = wide, False
         self.values: list[Value] = []
         self.depends: list[int] = []
         self._known: dict[Any, int] = {}
@@ -111,6 +111,25 @@ class Program:
             if id(node) not in self._of:
                 self._lower(node)
         self.gradients = {role: self._of[id(g._node)] for role, g in found.items()}
+        if self.wide:
+            self._gather()
+
+    def _gather(self) -> None:
+        """Make backward's values again, those that lead to a state's gradient by ``_gathered``."""
+        inside = set(self.needed([v for role, v in self.gradients.items() if role[0] == "s"]))
+        made = {v: v for v in (*range(self.forward), *self.inputs.values())}
+        for v in range(self.forward, len(self.values)):
+            if v not in made:
+                value = self.values[v]
+                self._gathers = v in inside
+                made[v] = self.make(
+                    value.op,
+                    tuple(made[a] for a in value.args),
+                    value.consts,
+                    value.shape,
+                    value.dtype,
+                )
+        self.gradients = {role: made[v] for role, v in self.gradients.items()}
 
     def _lower(self, node: Any) -> None:
         """The value of one recorded node."""
@@ -152,7 +171,7 @@ class Program:
             widened = self._widened(op, args, consts, shape, dtype)
             if widened is not None:
                 return widened
-        if self.wide and op in LINEAR:
+        if self._gathers and op in LINEAR:
             gathered = self._gathered(op, args, shape, dtype)
             if gathered is not None:
                 return gathered
@@ -184,8 +203,8 @@ class Program:
 
     def _gathered(self, op: str, args: Any, shape: Any, dtype: Any) -> int | None:
         """What comes down from a loss is multiplied once, by all that does not depend on it: (g a) b is
-        g (a b), and g a + g b is g (a + b). The factor can be made for all steps at once."""
-        if not any(self.depends[a] & SEED for a in args):
+        g (a b), and g a + g b is g (a + b). The factor can be made for many steps at once; for small values."""
+        if not any(self.depends[a] & SEED for a in args) or np.prod(shape, dtype=int) > SMALL:
             return None
         if any(self.values[a].shape != tuple(shape) for a in args if self.depends[a] & SEED):
             return None

@@ -11,6 +11,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from .program import ELEMENTWISE, SEED, STATE, Program
 
 VIEWS = frozenset(("slice", "reshape", "permute", "broadcast"))
@@ -41,30 +43,25 @@ class Schedule:
         self.loop = sorted(set(inside) | late)
 
         self._plan_backward(everything)
-        self.spare = self._spare()
-        self.eaten = self._eaten()
+        self.spare = self._spare(everything)
+        self.eaten = self._eaten(everything)
 
-    def _eaten(self) -> dict[int, int]:
-        """Values ``ahead`` that may be computed in their operand's memory: nobody else reads it."""
+    def _eaten(self, everything: list[int]) -> dict[int, int]:
+        """Values made for many steps that may be computed in an operand's memory: nobody else reads it."""
         values = self.program.values
-        readers: dict[int, int] = {}
-        for value in values:
-            for a in value.args:
-                readers[a] = readers.get(a, 0) + 1
-        ahead = set(self.ahead)
+        read = [a for v in everything for a in set(values[v].args)]
+        once = {a for a, count in Counter(read).items() if count == 1} - {*self.program.outputs}
+        made = {a for a in self.ahead if values[a].op == "dot"} | self.early
         return {
             v: a
-            for v in self.ahead
+            for v in (*self.ahead, *self.early)
             for a in values[v].args
-            if values[v].op in ("add", "sub", "mul")
-            and a in ahead
-            and values[a].op == "dot"
-            and readers[a] == 1
-            and a not in self.program.outputs
-            and values[a].shape == values[v].shape
+            if a in made & once
+            and values[a].op in {"dot", *ELEMENTWISE}
+            and (values[a].shape, values[a].dtype) == (values[v].shape, values[v].dtype)
         }
 
-    def _spare(self) -> dict[int, tuple[int, int]]:
+    def _spare(self, everything: list[int]) -> dict[int, tuple[int, int]]:
         """Kept values that fit where nobody reads another kept value: (that one, the first column)."""
         p, values = self.program, self.program.values
         read: dict[int, set[tuple[int, int]]] = {}
@@ -74,7 +71,7 @@ class Schedule:
 
         for v in (*p.outputs, *p.gradients.values(), *self.stored):
             read[v] = whole(v)
-        for v in reversed(range(len(values))):
+        for v in reversed(everything):
             value = values[v]
             for a in value.args:
                 mine = read.setdefault(a, set())
