@@ -7,6 +7,7 @@ one numpy function with ``out=``; where a value is kept for backward, or is a pa
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ class NumpyLoops:
 
     name = "numpy"
     spare = True  # whether a value may lie in columns of another that nobody reads
+    turns = True  # whether small values may lie with their features first
     why = ""
 
     def __init__(self, schedule: Schedule) -> None:
@@ -79,7 +81,7 @@ class NumpyLoops:
         """The two functions of training."""
         p = self.program
         lines, arguments = self._until_the_loop_is_over(True)
-        back = Lines(self.schedule, lines.names)
+        back = Lines(self.schedule, lines.names, turned=lines.turned)
         back.names[p.inputs["dy"]] = "dy"
         back.solid |= {"dy", *lines.solid}
         for v in sorted(self.schedule.stored):
@@ -146,12 +148,13 @@ class NumpyLoops:
 
     def _results(self) -> str:
         """The output and the last states, as text."""
-        last = ", ".join(f"S{k}[-1]" for k in self.schedule.state_in.values())
+        last = ", ".join(f"whole(S{k}[-1])" for k in self.schedule.state_in.values())
         return f"{self.y}, [{last}]"
 
     def _until_the_loop_is_over(self, keep: bool) -> tuple[Lines, list[str]]:
         """Forward's lines with its loop; what it leaves for backward if ``keep``."""
-        s, p, lines = self.schedule, self.program, Lines(self.schedule)
+        s, p = self.schedule, self.program
+        lines = Lines(s, turned=self.turns and s.turns)
         arguments = []
         for role, v in p.inputs.items():
             if role[0] != "d":
@@ -162,14 +165,12 @@ class NumpyLoops:
         for v in s.ahead:
             lines[v]
         for v, k in s.state_in.items():
-            out, value = p.states[k], p.values[p.states[k]]
-            lines.line(f"S{k} = {lines.memory(value.shape, value.dtype, TIME + ' + 1')}")
+            out = p.states[k]
+            lines.line(f"S{k} = {lines.memory(out, TIME + ' + 1')}")
             lines.line(f"S{k}[0] = {lines[v]}")
-            lines.names[v] = lines.once(f"old{k}", f"S{k}[:-1]")
-            lines.solid.add(f"old{k}")
+            lines.names[v] = lines.made(v, lines.once(f"old{k}", f"S{k}[:-1]"))
             if out not in lines.names:
-                lines.names[out] = lines.once(f"new{k}", f"S{k}[1:]")
-                lines.solid.add(f"new{k}")
+                lines.names[out] = lines.made(out, lines.once(f"new{k}", f"S{k}[1:]"))
         kept = s.kept if keep else []
         places = s.spare if keep and self.spare else {}
         for w in {w for w, _ in places.values()}:
@@ -183,6 +184,15 @@ class NumpyLoops:
                 lines.slab(v)
         self.loop(lines, False, frozenset({*kept, p.y, *p.states}))
         self.y = lines[p.y]
+        if self.y not in lines.solid:  # to others the output is as they know it
+            k = s.state_out.get(p.y)
+            names = [f"old{k}", f"new{k}"] if self.y == f"new{k}" else [self.y]
+            if len(names) == 1:
+                lines.line(f"{self.y} = whole({self.y})")
+            else:
+                lines.line(f"S{k} = whole(S{k})")
+                lines.line(f"old{k}, new{k} = S{k}[:-1], S{k}[1:]")
+            lines.solid.update(names)
         for v in s.ahead:
             if v not in kept and v != p.y:
                 lines.names.pop(v, None)
@@ -202,7 +212,7 @@ class _Piece(Lines):
     """Lines for some steps at a time, ``at``, of what lines around them have for all steps."""
 
     def __init__(self, around: Lines) -> None:
-        super().__init__(around.schedule)
+        super().__init__(around.schedule, turned=around.turned)
         self.around = around
 
     def __getitem__(self, v: int) -> str:
@@ -212,7 +222,9 @@ class _Piece(Lines):
             if not over_time or v in self.around.names or v in self.around.before:
                 self.names[v] = self.taken[v] = self.around[v]
                 if over_time:
-                    self.names[v] = self.once(f"p{v}", f"{self.taken[v]}[at]")
+                    part, plain = f"{self.taken[v]}[at]", self.taken[v] in self.around.solid
+                    part = f"turn({part})" if plain and self.turns(v) else part
+                    self.names[v] = self.once(f"p{v}", part)
         return super().__getitem__(v)
 
 
@@ -253,6 +265,8 @@ class _Text:
 
     def slab(self, v: int, source: str) -> str:
         """A value that lies in an array over time."""
+        if self.near.turns(v) and source in self.near.solid:
+            source = f"turn({source})"
         self.names[v] = self.over_time(f"t{v}", f"{source}[::-1]" if self.reverse else source)
         return self.names[v]
 
@@ -321,6 +335,8 @@ class _Text:
         return v in self.s.ahead or self.p.values[v].op == "input"
 
     def _build(self) -> Any:
+        read = set(re.findall(r"\w+", " ".join(self.lines)))
+        self.zipped = [name for name in self.zipped if name in read] or self.zipped
         slabs = ", ".join(name.upper() for name in self.zipped)
         lines = [f"for {', '.join(self.zipped)}, in zip({slabs}):"]
         lines += [f"    {line}" for line in self.lines or ["pass"]]
@@ -395,7 +411,8 @@ class _Text:
             self.names[v] = self.view(v, whole, lambda a: a[..., low:high])
             return self.names[v]
         kind = self.around.kind(value.dtype)
-        self.names[v] = self.argument(f"b{v}", f"fresh({value.shape}, {kind})")
+        order = ", 'F'" if self.around.turns(v) else ""
+        self.names[v] = self.argument(f"b{v}", f"fresh({value.shape}, {kind}{order})")
         return self.names[v]
 
     def view(self, v: int, base: int, look: Any) -> str:
@@ -406,6 +423,13 @@ class _Text:
             return self.over_time(f"t{v}", f"{function}({source.upper()})")
         function = self.around.constant(f"look{v}", look)
         return self.argument(f"b{v}", f"{function}({source})")
+
+    def flipped(self, v: int) -> str:
+        """The transpose of a matrix that lies with its features first: in memory as usual."""
+        name = self.names[v]
+        if name[0] == "t":
+            return self.over_time(f"{name}t", f"{name.upper()}.transpose(0, 2, 1)")
+        return f"{name}t" if f"{name}t" in self.arguments else self.argument(f"{name}t", f"{name}.T")
 
     def emit(self, v: int) -> None:
         """The lines that compute one value."""
@@ -455,12 +479,17 @@ class _Text:
             o = self.out(v)
             self.lines += [f"copyto({o}, {names[2]})", f"copyto({o}, {names[1]}, where={names[0]})"]
         elif op == "dot" and v not in self.targets:
-            weight = args[1]
-            turned = value.consts[0]
-            w = f"w{weight}t" if turned else f"w{weight}"
-            if w not in self.arguments:
-                self.argument(w, matrix(self.around, weight, turned))
-            if v in self.stored or len(value.shape) in (1, 2):
+            weight, turned, w = args[1], value.consts[0], f"w{args[1]}"
+            if self.around.turned and len(value.shape) == 2:
+                if not turned:
+                    self.names[-v] = self.argument(f"{w}t", f"{self.around[weight]}.T")
+                self.out(v)
+                product = (f"{w}t" if not turned else self.name(weight), *map(self.flipped, (args[0], v)))
+                self.lines.append(f"dot({', '.join(product)})")
+            else:
+                w = f"{w}t" if turned else w
+                if w not in self.arguments:
+                    self.argument(w, matrix(self.around, weight, turned))
                 self.lines.append(f"dot({names[0]}, {w}, {self.out(v)})")
         elif op == "outer":
             left = names[0] + (".T" if len(self.p.values[args[0]].shape) == 2 else "[:, None]")
@@ -482,7 +511,8 @@ class _Text:
 
 def carry(lines: Lines, k: int, seed: Value) -> str:
     """How the gradient of a state begins, as text."""
-    return f"begun(d{k}, {seed.shape}, {lines.kind(seed.dtype)})"
+    order = ", 'F'" if lines.turned else ""
+    return f"begun(d{k}, {seed.shape}, {lines.kind(seed.dtype)}{order})"
 
 
 def matrix(lines: Lines, weight: int, turned: bool) -> str:

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from .program import ELEMENTWISE, SEED, STATE, Program
+import numpy as np
+
+from .program import ELEMENTWISE, SEED, SMALL, STATE, Program
 
 VIEWS = frozenset(("slice", "reshape", "permute", "broadcast"))
 
@@ -45,6 +47,20 @@ class Schedule:
         self._plan_backward(everything)
         self.spare = self._spare(everything)
         self.eaten = self._eaten(everything)
+        self.turns = self._turns()
+
+    def _turns(self) -> bool:
+        """Whether small values of a batch are better laid out with the features first: where some are parts
+        of others, and none is of another shape that its numbers have in their order."""
+        values = [self.program.values[v] for v in (*self.loop, *self.again, *self.back)]
+        matrices = [v for v in values if len(v.shape) == 2]
+        return (
+            len(self.program.values[self.program.y].shape) == 2
+            and self.program.values[self.program.y].shape[0] > 1
+            and max(np.prod(v.shape, dtype=int) for v in matrices) <= SMALL
+            and any(v.op == "slice" for v in matrices)
+            and not any(v.op == "reshape" for v in values)
+        )
 
     def _eaten(self, everything: list[int]) -> dict[int, int]:
         """Values made for many steps that may be computed in an operand's memory: nobody else reads it."""
