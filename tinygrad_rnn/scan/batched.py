@@ -72,6 +72,7 @@ class Lines:
             "ones": _ones,
             "begun": _begun,
             "turn": _turn,
+            "full": _full,
         }
 
     def compiled(self, name: str, arguments: list[str]) -> Any:
@@ -168,7 +169,7 @@ class Lines:
                 text = special(v, args)
                 if text != name:
                     self.line(f"{name} = {text}")
-            elif value.op in UFUNCS:
+            elif value.op in UFUNCS and value.op != "pow":
                 self.quiet = self.quiet or value.op not in ("add", "sub", "mul")
                 eaten = self.schedule.eaten.get(v, -1)
                 out = f"v{eaten}"
@@ -285,6 +286,11 @@ def _begun(given: Any, shape: Any, dtype: Any, order: Any = "C") -> Any:
     if given is None:
         return np.zeros(shape, dtype, order)
     return np.array(given.reshape(shape), dtype, order=order)
+
+
+def _full(a: Any, shape: tuple[int, ...], order: Any) -> Any:
+    """An array broadcast to a shape, with memory for all of it."""
+    return np.array(np.broadcast_to(a, shape), order=order)
 
 
 def _whole(a: Any) -> Any:

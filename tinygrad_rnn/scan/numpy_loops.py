@@ -14,7 +14,7 @@ import numpy as np
 
 from ..ops.row import ROWS
 from .batched import TIME, UFUNCS, Lines
-from .program import ELEMENTWISE, Value
+from .program import ELEMENTWISE, SMALL, Value
 from .schedule import VIEWS, Schedule
 
 PIECE = 1 << 17  # numbers that are made at a time
@@ -184,15 +184,14 @@ class NumpyLoops:
                 lines.slab(v)
         self.loop(lines, False, frozenset({*kept, p.y, *p.states}))
         self.y = lines[p.y]
-        if self.y not in lines.solid:  # to others the output is as they know it
-            k = s.state_out.get(p.y)
-            names = [f"old{k}", f"new{k}"] if self.y == f"new{k}" else [self.y]
-            if len(names) == 1:
-                lines.line(f"{self.y} = whole({self.y})")
-            else:
-                lines.line(f"S{k} = whole(S{k})")
-                lines.line(f"old{k}, new{k} = S{k}[:-1], S{k}[1:]")
-            lines.solid.update(names)
+        if self.y not in lines.solid:  # others get the output in the order of its axes
+            base = self.y.replace("new", "S")
+            lines.line(f"{base} = whole({base})")
+            lines.solid.add(self.y)
+            if base != self.y:
+                old = base.replace("S", "old")
+                lines.line(f"{old}, {self.y} = {base}[:-1], {base}[1:]")
+                lines.solid.add(old)
         for v in s.ahead:
             if v not in kept and v != p.y:
                 lines.names.pop(v, None)
@@ -259,8 +258,9 @@ class _Text:
 
     def argument(self, name: str, text: str) -> str:
         """An array that the loop is given, made by a line before it."""
-        self.around.line(f"{name} = {text}")
-        self.arguments.append(name)
+        if name not in self.arguments:
+            self.around.line(f"{name} = {text}")
+            self.arguments.append(name)
         return name
 
     def slab(self, v: int, source: str) -> str:
@@ -305,9 +305,10 @@ class _Text:
             for k in range(len(p.states)):
                 seed = p.inputs[f"ds{k}"]
                 self.names[seed] = self.argument(f"c{k}", carry(self.around, k, p.values[seed]))
-                self.carry_in_place(k, seed)
         for v in self.inside:
             self.place_parts(v)
+        if self.reverse:
+            self.carry_in_place()
         for v in self.inside:
             self.emit(v)
         if self.reverse:
@@ -386,17 +387,18 @@ class _Text:
             return self.names[v]
         return self.slab(v, self.near[v])
 
-    def carry_in_place(self, k: int, seed: int) -> None:
+    def carry_in_place(self) -> None:
         """The gradient of a state is written over the one that came in, if that is read no more by then."""
-        made, values = self.carried.get(k, -1), self.p.values
-        if made not in self.inside or made in self.stored or values[made].op in {*VIEWS, "concat"}:
-            return
-        readers = [v for v in self.inside if seed in values[v].args]
-        over = max(readers, default=-1) < made + (values[made].op in UFUNCS)
-        views = any(values[v].op in VIEWS for v in readers)
-        carried = list(self.carried.values())
-        if over and not views and carried.count(made) == 1 and seed not in carried:
-            self.names[made] = f"c{k}"
+        values, carried = self.p.values, list(self.carried.values())
+        elsewhere = {*self.stored, *self.targets, *(v for v in carried if carried.count(v) > 1)}
+        for k, made in self.carried.items():
+            seed = self.p.inputs[f"ds{k}"]
+            readers = [v for v in self.inside if seed in values[v].args]
+            views = any(values[v].op in VIEWS for v in readers)
+            free = max(readers, default=-1) < made + (values[made].op in UFUNCS) and not views
+            own = made in self.inside and values[made].op not in {*VIEWS, "concat"}
+            if free and own and made not in elsewhere and seed not in carried:
+                self.names[made] = f"c{k}"
 
     def out(self, v: int) -> str:
         """Where a value is written: its slab, its part of a concat, or a buffer of its own."""
@@ -424,12 +426,20 @@ class _Text:
         function = self.around.constant(f"look{v}", look)
         return self.argument(f"b{v}", f"{function}({source})")
 
+    def spread(self, v: int, over: Value) -> str:
+        """An operand of an op on small values; numbers for each feature are written out for each sequence."""
+        shape, size = self.p.values[v].shape, int(np.prod(over.shape, dtype=int))
+        if self.p.depends[v] or not shape or shape == over.shape or not 1 < size <= SMALL:
+            return self.name(v)
+        name, order = f"w{v}_{'_'.join(map(str, over.shape))}", "F" if self.around.turned else "C"
+        return self.argument(name, f"full({self.around[v]}, {over.shape}, '{order}')")
+
     def flipped(self, v: int) -> str:
         """The transpose of a matrix that lies with its features first: in memory as usual."""
         name = self.names[v]
         if name[0] == "t":
             return self.over_time(f"{name}t", f"{name.upper()}.transpose(0, 2, 1)")
-        return f"{name}t" if f"{name}t" in self.arguments else self.argument(f"{name}t", f"{name}.T")
+        return self.argument(f"{name}t", f"{name}.T")
 
     def emit(self, v: int) -> None:
         """The lines that compute one value."""
@@ -457,7 +467,7 @@ class _Text:
                     )
                 low += width
             return
-        names = [self.name(a) for a in args]
+        names = [self.spread(a, value) if op in UFUNCS else self.name(a) for a in args]
         if op == "neg":  # np.negative is wrong for float32 columns with a stride (numpy 2.4)
             self.lines.append(f"multiply({names[0]}, -1, out={self.out(v)})")
         elif op in UFUNCS:
@@ -479,18 +489,15 @@ class _Text:
             o = self.out(v)
             self.lines += [f"copyto({o}, {names[2]})", f"copyto({o}, {names[1]}, where={names[0]})"]
         elif op == "dot" and v not in self.targets:
-            weight, turned, w = args[1], value.consts[0], f"w{args[1]}"
-            if self.around.turned and len(value.shape) == 2:
-                if not turned:
-                    self.names[-v] = self.argument(f"{w}t", f"{self.around[weight]}.T")
-                self.out(v)
-                product = (f"{w}t" if not turned else self.name(weight), *map(self.flipped, (args[0], v)))
-                self.lines.append(f"dot({', '.join(product)})")
+            weight, turned, out = args[1], value.consts[0], self.out(v)
+            if self.around.turned:
+                w = self.around[weight] if turned else f"{self.around[weight]}.T"
+                w = self.argument(f"w{weight}{'' if turned else 't'}", w)
+                self.lines.append(f"dot({w}, {self.flipped(args[0])}, {self.flipped(v)})")
             else:
-                w = f"{w}t" if turned else w
-                if w not in self.arguments:
-                    self.argument(w, matrix(self.around, weight, turned))
-                self.lines.append(f"dot({names[0]}, {w}, {self.out(v)})")
+                w = f"w{weight}{'t' if turned else ''}"
+                w = self.argument(w, matrix(self.around, weight, turned))
+                self.lines.append(f"dot({names[0]}, {w}, {out})")
         elif op == "outer":
             left = names[0] + (".T" if len(self.p.values[args[0]].shape) == 2 else "[:, None]")
             right = names[1] + ("" if len(self.p.values[args[1]].shape) == 2 else "[None]")

@@ -202,8 +202,8 @@ class Program:
         return self.make("slice", (inner,), ends, shape, dtype)
 
     def _gathered(self, op: str, args: Any, shape: Any, dtype: Any) -> int | None:
-        """What comes down from a loss is multiplied once, by all that does not depend on it: (g a) b is
-        g (a b), and g a + g b is g (a + b). The factor can be made for many steps at once; for small values."""
+        """What comes down from a loss is multiplied once, by all that does not depend on it, which can be
+        made for many steps at once: (g a) b is g (a b), and g a + g b is g (a + b). For small values."""
         if not any(self.depends[a] & SEED for a in args) or np.prod(shape, dtype=int) > SMALL:
             return None
         if any(self.values[a].shape != tuple(shape) for a in args if self.depends[a] & SEED):
@@ -224,7 +224,9 @@ class Program:
         if all(self.literal(f) is not None for f in factors):
             return None
         sides = np.broadcast_shapes(*(self.values[f].shape for f in factors))
-        return self.make("mul", (g, self.make(op, tuple(factors), (), sides, dtype)), (), shape, dtype)
+        return self.make(
+            "mul", (g, self.make(op, tuple(factors), (), sides, dtype)), (), shape, dtype
+        )
 
     def _factor(self, v: int) -> tuple[int, int | None]:
         """A value that comes down from a loss as (g, a), where it is g a and a does not."""

@@ -51,15 +51,13 @@ class Schedule:
 
     def _turns(self) -> bool:
         """Whether small values of a batch are better laid out with the features first: where some are parts
-        of others, and none is of another shape that its numbers have in their order."""
+        of others, and nothing runs along the features of one sequence."""
         values = [self.program.values[v] for v in (*self.loop, *self.again, *self.back)]
-        matrices = [v for v in values if len(v.shape) == 2]
         return (
-            len(self.program.values[self.program.y].shape) == 2
-            and self.program.values[self.program.y].shape[0] > 1
-            and max(np.prod(v.shape, dtype=int) for v in matrices) <= SMALL
-            and any(v.op == "slice" for v in matrices)
-            and not any(v.op == "reshape" for v in values)
+            any(v.op == "slice" for v in values)
+            and all(v.op not in ("reshape", "sum") for v in values)
+            and all(len(v.shape) == 2 and min(v.shape) > 1 for v in values if v.op != "literal")
+            and all(np.prod(v.shape, dtype=int) <= SMALL for v in values)
         )
 
     def _eaten(self, everything: list[int]) -> dict[int, int]:
