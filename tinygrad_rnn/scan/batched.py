@@ -19,8 +19,8 @@ from .program import Value
 from .schedule import Schedule
 
 _OWN_NAMES = (
-    "maximum minimum sqrt exp expm1 log log1p sin cos tanh equal not_equal less less_equal greater "
-    "greater_equal bitwise_and bitwise_or bitwise_xor invert"
+    "maximum minimum reciprocal sqrt exp expm1 log log1p sin cos tanh equal not_equal less less_equal "
+    "greater greater_equal bitwise_and bitwise_or bitwise_xor invert"
 )
 UFUNCS = {
     **{name: name for name in _OWN_NAMES.split()},

@@ -14,7 +14,8 @@ import numpy as np
 
 from ..ops.row import ROWS
 from .batched import TIME, UFUNCS, Lines
-from .program import ELEMENTWISE, SMALL, Value
+from .few_calls import small
+from .program import ELEMENTWISE, Value
 from .schedule import VIEWS, Schedule
 
 PIECE = 1 << 17  # numbers that are made at a time
@@ -426,10 +427,15 @@ class _Text:
         function = self.around.constant(f"look{v}", look)
         return self.argument(f"b{v}", f"{function}({source})")
 
-    def spread(self, v: int, over: Value) -> str:
-        """An operand of an op on small values; numbers for each feature are written out for each sequence."""
-        shape, size = self.p.values[v].shape, int(np.prod(over.shape, dtype=int))
-        if self.p.depends[v] or not shape or shape == over.shape or not 1 < size <= SMALL:
+    def operand(self, v: int, over: Value) -> str:
+        """An operand of a numpy function as it is quickest: a number is an array; numbers for each feature
+        are written out for each sequence, where that is little."""
+        if self._of_literal(v) and over.dtype in "fd":
+            name = f"{self.name(v)}_{over.dtype}"
+            self.functions[name] = np.array(self.functions[self.name(v)], over.dtype)
+            return name
+        shape = self.p.values[v].shape
+        if self.p.depends[v] or shape in ((), over.shape) or not small(over.shape):
             return self.name(v)
         name, order = f"w{v}_{'_'.join(map(str, over.shape))}", "F" if self.around.turned else "C"
         return self.argument(name, f"full({self.around[v]}, {over.shape}, '{order}')")
@@ -467,11 +473,14 @@ class _Text:
                     )
                 low += width
             return
-        names = [self.spread(a, value) if op in UFUNCS else self.name(a) for a in args]
+        names = [self.operand(a, value) if op in UFUNCS else self.name(a) for a in args]
         if op == "neg":  # np.negative is wrong for float32 columns with a stride (numpy 2.4)
-            self.lines.append(f"multiply({names[0]}, -1, out={self.out(v)})")
+            minus = f"k_minus_{value.dtype}"
+            self.functions[minus] = np.array(-1, value.dtype)
+            self.lines.append(f"multiply({names[0]}, {minus}, {self.out(v)})")
         elif op in UFUNCS:
-            self.lines.append(f"{UFUNCS[op]}({', '.join(names)}, out={self.out(v)})")
+            out = "out=" if op in ("maximum", "minimum") else ""  # quicker without the name
+            self.lines.append(f"{UFUNCS[op]}({', '.join(names)}, {out}{self.out(v)})")
         elif op == "sigmoid":
             o, one = self.out(v), f"k_one_{value.dtype}"
             minus = f"k_minus_{value.dtype}"
@@ -492,12 +501,12 @@ class _Text:
             weight, turned, out = args[1], value.consts[0], self.out(v)
             if self.around.turned:
                 w = self.around[weight] if turned else f"{self.around[weight]}.T"
-                w = self.argument(f"w{weight}{'' if turned else 't'}", w)
-                self.lines.append(f"dot({w}, {self.flipped(args[0])}, {self.flipped(v)})")
+                times = self.argument(f"times{v}", f"{w}.dot")
+                self.lines.append(f"{times}({self.flipped(args[0])}, {self.flipped(v)})")
             else:
                 w = f"w{weight}{'t' if turned else ''}"
                 w = self.argument(w, matrix(self.around, weight, turned))
-                self.lines.append(f"dot({names[0]}, {w}, {out})")
+                self.lines.append(f"{names[0]}.dot({w}, {out})")
         elif op == "outer":
             left = names[0] + (".T" if len(self.p.values[args[0]].shape) == 2 else "[:, None]")
             right = names[1] + ("" if len(self.p.values[args[1]].shape) == 2 else "[None]")

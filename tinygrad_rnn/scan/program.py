@@ -23,14 +23,11 @@ from .tracing import Trace, constants, in_order, row_name, unhashed
 STEP, STATE, SEED = 1, 2, 4
 
 _ELEMENTWISE = (
-    "add sub mul div pow maximum minimum where neg abs sign sqrt exp expm1 log log1p sin cos tanh "
+    "add sub mul div pow reciprocal maximum minimum where neg abs sign sqrt exp expm1 log log1p sin cos tanh "
     "sigmoid relu softplus silu leaky_relu elu normal_cdf gelu gelu_by_tanh clip equal not_equal less "
     "less_equal greater greater_equal bitwise_and bitwise_or bitwise_xor invert"
 )
 ELEMENTWISE = frozenset(_ELEMENTWISE.split())
-WIDENED = frozenset(("sigmoid", "mul", "sub", "add"))
-LINEAR = frozenset(("mul", "div", "add", "sub", "neg"))
-SMALL = 4096  # numbers of a step up to which a call costs more than they do
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +46,10 @@ class Program:
 
     Roles: ``x``, ``live`` (which sequences still run), ``s0``, ``s1`` ... (the state), ``w0`` ... (what is
     the same at every step); ``dy`` and ``ds0`` ... are the gradients that come in, ``gradients`` maps the
-    role of an input to the value of its gradient. With ``wide``, ops on parts become parts of ops on wholes.
+    role of an input to the value of its gradient.
     """
 
-    def __init__(
-        self, trace: Trace, derive: bool, wanted: Sequence[str] = (), wide: bool = False
-    ) -> None:
-        self.wide, self._gathers = wide, False
+    def __init__(self, trace: Trace, derive: bool, wanted: Sequence[str] = ()) -> None:
         self.values: list[Value] = []
         self.depends: list[int] = []
         self._known: dict[Any, int] = {}
@@ -111,25 +105,6 @@ class Program:
             if id(node) not in self._of:
                 self._lower(node)
         self.gradients = {role: self._of[id(g._node)] for role, g in found.items()}
-        if self.wide:
-            self._gather()
-
-    def _gather(self) -> None:
-        """Make backward's values again, those that lead to a state's gradient by ``_gathered``."""
-        inside = set(self.needed([v for role, v in self.gradients.items() if role[0] == "s"]))
-        made = {v: v for v in (*range(self.forward), *self.inputs.values())}
-        for v in range(self.forward, len(self.values)):
-            if v not in made:
-                value = self.values[v]
-                self._gathers = v in inside
-                made[v] = self.make(
-                    value.op,
-                    tuple(made[a] for a in value.args),
-                    value.consts,
-                    value.shape,
-                    value.dtype,
-                )
-        self.gradients = {role: made[v] for role, v in self.gradients.items()}
 
     def _lower(self, node: Any) -> None:
         """The value of one recorded node."""
@@ -167,14 +142,6 @@ class Program:
         self, op: str, args: tuple[int, ...], consts: tuple[Any, ...], shape: Any, dtype: Any
     ) -> int:
         """The number of a value in normal form; equal values have one number."""
-        if self.wide and op in WIDENED:
-            widened = self._widened(op, args, consts, shape, dtype)
-            if widened is not None:
-                return widened
-        if self._gathers and op in LINEAR:
-            gathered = self._gathered(op, args, shape, dtype)
-            if gathered is not None:
-                return gathered
         rewrite = getattr(self, f"_make_{op}", None)
         if rewrite is not None:
             found: int | None = rewrite(args, consts, shape, dtype)
@@ -184,58 +151,6 @@ class Program:
         for a in args:
             depends |= self.depends[a]
         return self._enter(Value(op, args, consts, tuple(shape), dtype), depends)
-
-    def _widened(self, op: str, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
-        """An op on the same columns of values is those columns of the op on the whole values: gates that have
-        it in common are then one call. For small values, where the call is what costs."""
-        parts = [self.values[a] for a in args]
-        ends = parts[0].consts
-        if any(v.op != "slice" or v.consts != ends for v in parts):
-            return None
-        whole = {self.values[v.args[0]].shape for v in parts}
-        if len(whole) != 1:
-            return None
-        (side,) = whole
-        if np.prod(side, dtype=int) > SMALL:
-            return None
-        inner = self.make(op, tuple(v.args[0] for v in parts), consts, side, dtype)
-        return self.make("slice", (inner,), ends, shape, dtype)
-
-    def _gathered(self, op: str, args: Any, shape: Any, dtype: Any) -> int | None:
-        """What comes down from a loss is multiplied once, by all that does not depend on it, which can be
-        made for many steps at once: (g a) b is g (a b), and g a + g b is g (a + b). For small values."""
-        if not any(self.depends[a] & SEED for a in args) or np.prod(shape, dtype=int) > SMALL:
-            return None
-        if any(self.values[a].shape != tuple(shape) for a in args if self.depends[a] & SEED):
-            return None
-        if op in ("mul", "div"):
-            g, other = args if op == "div" or self.depends[args[0]] & SEED else args[::-1]
-            g, factor = self._factor(g)
-            if factor is None or self.depends[other] & SEED:
-                return None
-            factors = [factor, other]
-        else:
-            parts = [self._factor(a) for a in args]
-            g = parts[0][0]
-            if any(p[0] != g for p in parts) or all(p[1] is None for p in parts):
-                return None
-            one = self.make("literal", (), (1,), (), "l")
-            factors = [one if factor is None else factor for _, factor in parts]
-        if all(self.literal(f) is not None for f in factors):
-            return None
-        sides = np.broadcast_shapes(*(self.values[f].shape for f in factors))
-        return self.make(
-            "mul", (g, self.make(op, tuple(factors), (), sides, dtype)), (), shape, dtype
-        )
-
-    def _factor(self, v: int) -> tuple[int, int | None]:
-        """A value that comes down from a loss as (g, a), where it is g a and a does not."""
-        value = self.values[v]
-        if value.op == "mul":
-            for g, a in (value.args, value.args[::-1]):
-                if not self.depends[a] & SEED and self.values[g].shape == value.shape:
-                    return g, a
-        return v, None
 
     def _enter(self, value: Value, depends: int) -> int:
         key = (value.op, value.args, repr(value.consts), value.shape, value.dtype)

@@ -13,9 +13,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-import numpy as np
-
-from .program import ELEMENTWISE, SEED, SMALL, STATE, Program
+from .few_calls import small
+from .program import ELEMENTWISE, SEED, STATE, Program
 
 VIEWS = frozenset(("slice", "reshape", "permute", "broadcast"))
 
@@ -57,7 +56,7 @@ class Schedule:
             any(v.op == "slice" for v in values)
             and all(v.op not in ("reshape", "sum") for v in values)
             and all(len(v.shape) == 2 and min(v.shape) > 1 for v in values if v.op != "literal")
-            and all(np.prod(v.shape, dtype=int) <= SMALL for v in values)
+            and all(small(v.shape) for v in values)
         )
 
     def _eaten(self, everything: list[int]) -> dict[int, int]:
