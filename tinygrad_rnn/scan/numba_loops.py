@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .batched import TIME, Lines
-from .numpy_loops import NumpyLoops, carry
+from .batched import TIME, Lines, carry
+from .numpy_loops import NumpyLoops
 from .schedule import Schedule
 
 FLAGS = '{"contract", "nsz", "reassoc", "arcp"}'
