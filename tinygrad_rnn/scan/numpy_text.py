@@ -77,6 +77,15 @@ class Text:
             self.arguments.append(name)
         return name
 
+    def of_weights(self, name: str, weight: int, text: str) -> str:
+        """An array made of weights alone, ``{}`` in its text: by the earlier function, where there is one."""
+        first = self.around.first
+        if first is None:
+            return self.argument(name, text.format(self.around[weight]))
+        self.around.taken[name] = first.once(name, text.format(first[weight]))
+        self.arguments += [name] if name not in self.arguments else []
+        return name
+
     def slab(self, v: int, source: str) -> str:
         """A value that lies in an array over time."""
         if self.near.turns(v) and source in self.near.solid:
@@ -251,7 +260,7 @@ class Text:
         if self.p.depends[v] or shape in ((), over.shape) or not small(over.shape):
             return self.name(v)
         name, order = f"w{v}_{'_'.join(map(str, over.shape))}", "F" if self.around.turned else "C"
-        return self.argument(name, f"full({self.around[v]}, {over.shape}, '{order}')")
+        return self.of_weights(name, v, f"full({{}}, {over.shape}, '{order}')")
 
     def flipped(self, v: int) -> str:
         """The transpose of a matrix that lies with its features first: in memory as usual."""
@@ -318,7 +327,7 @@ class Text:
                 self.lines.append(f"{times}({self.flipped(args[0])}, {self.flipped(v)})")
             else:
                 w = f"w{weight}{'t' if turned else ''}"
-                w = self.argument(w, matrix(self.around, weight, turned))
+                w = self.of_weights(w, weight, "whole({}.T)" if turned else "{}")
                 self.lines.append(f"{names[0]}.dot({w}, {out})")
         elif op == "outer":
             left = names[0] + (".T" if len(self.p.values[args[0]].shape) == 2 else "[:, None]")
@@ -336,11 +345,6 @@ class Text:
 
     def _of_literal(self, v: int) -> bool:
         return self.p.values[v].op == "literal"
-
-
-def matrix(lines: Lines, weight: int, turned: bool) -> str:
-    """A weight as a product takes it, as text: as it is, or turned and copied."""
-    return f"whole({lines[weight]}.T)" if turned else lines[weight]
 
 
 def _window(low: int, high: int) -> Any:
