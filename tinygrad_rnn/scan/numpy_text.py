@@ -18,7 +18,7 @@ from .few_calls import small
 from .program import ELEMENTWISE, Value
 from .schedule import VIEWS, Schedule
 
-PIECE = 1 << 17  # numbers that are made at a time
+PIECE = 1 << 18  # numbers that are made at a time
 
 
 class Piece(Lines):
