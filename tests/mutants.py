@@ -38,6 +38,7 @@ class Mutant(NamedTuple):
 ENGINE, TENSORS, CELLS = "autograd.py", "tensors.py", "nn/cells.py"
 LOOP, STACKS, MODULE = "nn/recurrent.py", "nn/stacks.py", "nn/module.py"
 CALCULUS, SUMS, SHAPES = "ops/elementwise.py", "ops/reductions.py", "ops/shapes.py"
+FEW, TEXT, SCHEDULE = "scan/few_calls.py", "scan/numpy_text.py", "scan/schedule.py"
 OPTIM, LEDGER, UTILS = "optim/optimizers.py", "graphs/ledger.py", "nn/utils/__init__.py"
 
 MUTANTS = [
@@ -127,6 +128,13 @@ MUTANTS = [
     Mutant("half a state loaded", MODULE, "        if faults:\n            raise", "        if False:\n            raise", "modules"),
     Mutant("ledger row lost", LEDGER, "self._entries.setdefault(parent.key, []).append(", "self._entries.setdefault(parent.key, [])[:] = (", "recurrent"),
     Mutant("ledger in another order", LEDGER, "return row.step is None, row.step or 0, row.node.number", "return False, 0, -row.node.number", "recurrent"),
+    # ---- few calls of numpy
+    Mutant("numpy: the sign of a product", FEW, 'return self.make("sub", (rest, product), (), shape, dtype)', 'return self.make("add", (rest, product), (), shape, dtype)', "scan"),
+    Mutant("numpy: a product of reciprocals", FEW, 'return self.make("div", (other, below), (), shape, dtype)', 'return self.make("mul", (other, below), (), shape, dtype)', "scan"),
+    Mutant("numpy: factors gathered by addition", FEW, "factor = self.make(op, tuple(factors), (), side, dtype)", 'factor = self.make("add" if op == "sub" else op, tuple(factors), (), side, dtype)', "scan"),
+    Mutant("numpy: a gradient that is still read", TEXT, "free = max(readers, default=-1) <", "free = -1 <", "scan"),
+    Mutant("numpy: pieces from the front", TEXT, "at = slice(high - {TIME}, high)", "at = slice(steps - high, steps - high + {TIME})", "scan"),
+    Mutant("numpy: memory that is still read", SCHEDULE, "if count == 1}", "if count}", "scan"),
     # ---- training
     Mutant("clipping twice scales", UTILS, "    if norm > max_norm:\n", "    if norm > 0:\n", "autograd optim"),
     Mutant("clipping hides NaN", UTILS, "if error_if_nonfinite and not np.isfinite(norm):", "if False:", "modules optim training"),
