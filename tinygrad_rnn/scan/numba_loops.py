@@ -60,7 +60,7 @@ class NumbaLoops(NumpyLoops):
     """A schedule as two functions whose loops are machine code."""
 
     name = "numba"
-    spare = False
+    spare = turns = False
 
     def loop(self, lines: Lines, backward: bool, stored: frozenset[int]) -> None:
         """Write the arguments of a loop, and its call."""
