@@ -235,4 +235,26 @@ class Gate(MadeUp):
         return h * h.tanh(), h
 
 
+class Decay(MadeUp):
+    """A part that no output reads: its gradient comes from the last state, and is read as it comes."""
+
+    parts = 2
+
+    def forward(self, x, state):
+        h, c = state
+        h = self.drive(x, h).tanh()
+        return h, (h, c * (x @ self.U).sigmoid() + x @ self.U * self.b)
+
+
+class Products(MadeUp):
+    """Parts whose gradients are read again after they are made."""
+
+    parts = 3
+
+    def forward(self, x, state):
+        h, c, d = state
+        z = self.drive(x, h).tanh()
+        return z, (z * d, c * h, (d + 1) * self.b)
+
+
 CELLS = [cell for cell in MadeUp.__subclasses__() if cell is not Attending]

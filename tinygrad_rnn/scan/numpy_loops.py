@@ -80,6 +80,7 @@ class NumpyLoops:
         for v in sorted(self.schedule.stored - set(parts)):
             back.slab(v)
         back.place(parts)
+        back.names.update({v: back.names[copy] for v, copy in self.schedule.copies.items()})
         self.loop(back, True, frozenset(self.schedule.stored))
         gradients: dict[str, str] = {}
         for role, v in p.gradients.items():

@@ -77,7 +77,7 @@ class Program:
 
     def _input(self, role: str, node: Any) -> None:
         depends = {"x": STEP, "l": STEP, "s": STATE, "d": SEED}.get(role[0], 0)
-        self._of[id(node)] = self._enter(
+        self._of[id(node)] = self.enter(
             Value("input", (), (role,), node.shape, node.dtype.char), depends
         )
         self.inputs[role] = self._of[id(node)]
@@ -150,9 +150,10 @@ class Program:
         depends = 0
         for a in args:
             depends |= self.depends[a]
-        return self._enter(Value(op, args, consts, tuple(shape), dtype), depends)
+        return self.enter(Value(op, args, consts, tuple(shape), dtype), depends)
 
-    def _enter(self, value: Value, depends: int) -> int:
+    def enter(self, value: Value, depends: int) -> int:
+        """The number of a value as it is."""
         key = (value.op, value.args, repr(value.consts), value.shape, value.dtype)
         number = self._known.get(key)
         if number is None:
@@ -179,7 +180,7 @@ class Program:
             shape, turned = self.values[w].shape, w
             if consts[0]:
                 turned = self.make("permute", (w,), ((1, 0),), shape[::-1], self.values[w].dtype)
-            return self._enter(
+            return self.enter(
                 Value("matmul", (a, turned), (), _shape, _dtype), self.depends[a] | self.depends[w]
             )
         inner = self.values[w]
@@ -358,7 +359,7 @@ class Program:
         total = terms[0]
         for v in terms[1:]:
             wide = np.broadcast_shapes(self.values[total].shape, self.values[v].shape)
-            total = self._enter(
+            total = self.enter(
                 Value("add", (total, v), (), wide, dtype), self.depends[total] | self.depends[v]
             )
         return total

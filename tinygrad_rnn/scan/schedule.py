@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 
 from .few_calls import small
-from .program import ELEMENTWISE, SEED, STATE, Program
+from .program import ELEMENTWISE, SEED, STATE, Program, Value
 
 VIEWS = frozenset(("slice", "reshape", "permute", "broadcast"))
 
@@ -126,6 +126,8 @@ class Schedule:
         self.stored: set[int] = set()  # values of the backward loop that are read after it
         self._wanted: set[int] = set()  # values of forward that backward reads
         self._back = back
+        self._seeds = {p.inputs[r] for r in _roles(p, "d") if r != "dy"}
+        self.copies: dict[int, int] = {}  # of those that are read after the loop
         for role, v in p.gradients.items():
             if role[0] == "x":
                 self._after(v)
@@ -215,14 +217,17 @@ class Schedule:
 
     def _at_hand_after(self, v: int) -> bool:
         p = self.program
-        return not p.depends[v] or p.values[v].op == "input" or v in self.state_out
+        given = p.values[v].op == "input" and v not in self._seeds
+        return not p.depends[v] or given or v in self.state_out
 
     def _after(self, v: int) -> None:
         """A value is wanted for all steps after the loop."""
         p = self.program
         if self._at_hand_after(v):
             return
-        if not p.depends[v] & SEED:
+        if v in self._seeds:
+            self._copy(v)
+        elif not p.depends[v] & SEED:
             self._wants(v)
         elif v in self._back:
             self.stored.add(v)
@@ -231,6 +236,16 @@ class Schedule:
                 self._after(a)
         else:
             self._into_loop(v)
+
+    def _copy(self, seed: int) -> None:
+        """The gradient that comes to a state is wanted for all steps: the loop stores it, times 1."""
+        p, value = self.program, self.program.values[seed]
+        if seed not in self.copies:
+            one = p.make("literal", (), (1,), (), "l")
+            copy = Value("mul", (seed, one), (), value.shape, value.dtype)
+            self.copies[seed] = p.enter(copy, p.depends[seed])
+            self._back.add(self.copies[seed])
+            self.stored.add(self.copies[seed])
 
     def _into_loop(self, v: int) -> None:
         """A value that cannot wait is computed in the loop, and stored."""
