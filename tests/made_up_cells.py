@@ -1,5 +1,7 @@
 """Twenty cells that no library has: what the compiled step is tested on."""
 
+import operator
+
 import numpy as np
 
 import tinygrad_rnn as tg
@@ -253,8 +255,43 @@ class Products(MadeUp):
 
     def forward(self, x, state):
         h, c, d = state
-        z = self.drive(x, h).tanh()
-        return z, (z * d, c * h, (d + 1) * self.b)
+        h = self.drive(x, h).tanh()
+        return h, (h, c * h, (d + 1) * self.b)
+
+
+def at_random(seed):
+    """A cell of equations drawn at random, most of them senseless."""
+    draw = np.random.default_rng(seed)
+    parts = int(draw.integers(1, 4))
+    lines = [(int(k), *map(int, draw.integers(100, size=2))) for k in draw.integers(12, size=8)]
+    ends = [int(n) for n in draw.integers(100, size=parts + 1)]
+
+    class Random(MadeUp):
+        def more(self):
+            self.wide = nn.Linear(H, 3 * H)
+
+        def gates(self, a, x):
+            p, q, r = (self.wide(a) + self.wide(x @ self.U)).chunk(3, -1)
+            return p.sigmoid() * q.tanh() + r.sigmoid()
+
+        def forward(self, x, state):
+            olds = (state,) if parts == 1 else state
+            v = [*olds, x @ self.U]
+            alone = [tg.tanh, tg.sigmoid, tg.relu, operator.neg, lambda a: 0.5 * a, lambda a: 1 - a]
+            pairs = [operator.mul, operator.add, operator.sub, lambda a, b: a @ self.W + b]
+            for op, i, j in lines:
+                a, b = v[i % len(v)], v[j % len(v)]
+                if op < len(alone):
+                    v.append(alone[op](a))
+                elif op - len(alone) < len(pairs):
+                    v.append(pairs[op - len(alone)](a, b))
+                else:
+                    v.append(self.gates(a, x) if op == 11 else a * self.b)
+            new = [v[n % len(v)].tanh() if n % 3 else v[n % len(v)] * 0.9 for n in ends[1:]]
+            return v[ends[0] % len(v)] * 1.0, new[0] if parts == 1 else tuple(new)
+
+    Random.parts = parts
+    return Random()
 
 
 CELLS = [cell for cell in MadeUp.__subclasses__() if cell is not Attending]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
-from made_up_cells import CELLS, Attending, Delay, H, I, MadeUp, Untouched
+from made_up_cells import CELLS, Attending, Delay, H, I, MadeUp, Untouched, at_random
 from support import assert_close, numbers
 
 import tinygrad_rnn as tg
@@ -139,6 +139,16 @@ def test_made_up_cells(backend, kind, batch):
     fast, slow = same(layer, x, lengths=[5, 2, 0][:batch], compiles=kind is not Untouched)
     same(layer, x[:1], compiles=kind not in (Untouched, Delay))  # here the state is where it began
     assert tg.graph(fast[2]).to_dot() == tg.graph(slow[2]).to_dot()
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_cells_at_random(seed):
+    layer, batch = filled(nn.Recurrent(at_random(seed))), 1 + 2 * (seed % 2)
+    x = numbers((5, batch, I), 1)
+    state = [0.5 * numbers((batch, H), 3 + k) for k in range(layer.cell.parts)]
+    with backends.using("numpy"):
+        layer(tg.tensor(x))
+        same(layer, x, state, 1e-11, layer.explain().startswith("compiled"))
 
 
 def test_there_are_twenty_of_them():

@@ -163,6 +163,8 @@ class NumpyLoops:
             out = p.states[k]
             lines.line(f"S{k} = {lines.memory(out, TIME + ' + 1')}")
             lines.line(f"S{k}[0] = {lines[v]}")
+            if out not in s.loop and out not in s.state_in:  # no loop writes it
+                lines.line(f"S{k}[1:] = {lines[out]}")
             lines.names[v] = lines.made(v, lines.once(f"old{k}", f"S{k}[:-1]"))
             if out not in lines.names:
                 lines.names[out] = lines.made(out, lines.once(f"new{k}", f"S{k}[1:]"))

@@ -163,6 +163,9 @@ class Text:
         self.zipped = [name for name in self.zipped if name in read] or self.zipped
         slabs = ", ".join(name.upper() for name in self.zipped)
         lines = [f"for {', '.join(self.zipped)}, in zip({slabs}):"]
+        if not self.zipped:
+            lines = [f"for _ in range({TIME}):"]
+            self.arguments += [] if self.reverse else [TIME]
         lines += [f"    {line}" for line in self.lines or ["pass"]]
         if self.reverse:
             lines = [*self.near.lines, *lines]

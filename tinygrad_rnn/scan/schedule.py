@@ -108,11 +108,12 @@ class Schedule:
                 else:
                     mine |= whole(a)
         found: dict[int, tuple[int, int]] = {}
-        for v in self.kept:
+        made = [v for v in self.kept if v in self.loop]
+        for v in made:
             at = 0
             for low, high in sorted((*read.get(v, ()), (values[v].shape[-1], 0))):
                 fits = (*values[v].shape[:-1], low - at)
-                for u in self.kept if low > at and read.get(v) else ():
+                for u in made if low > at and read.get(v) else ():
                     if u > v and values[u].shape == fits and u not in (*found, *p.outputs):
                         found[u] = (v, at)
                         break
