@@ -253,7 +253,7 @@ class Reader:
         sequence = fold.sequence
         chosen = []
         for node, indexed in self._picks:
-            k = None if indexed is not sequence else pick_of(node, fold.stack.time_axis)
+            k = None if indexed is not sequence else pick_of(node, fold.time_axis)
             if k is not None and -len(steps) <= k < len(steps):
                 chosen.append(steps[k])
         hidden = segments(steps, fold.changes, self.shown, chosen)

@@ -195,6 +195,8 @@ def run_compiled(
             why = str(reason)
         else:
             layer.__dict__["_ran"] = stack.by
+            if joined and lengths is None and len(stack.found) == 1:
+                scan("again").remember(layer, stack, stack.found[0])
             return result
     layer.__dict__["_ran"] = f"recorded op by op: {why}"
     return recorded()

@@ -144,6 +144,10 @@ class RecurrentLayer(Module):
         """
         if isinstance(input, PackedSequence):
             return self._packed(input, hx, first_step)
+        if lengths is None:
+            found = scan("again").run_again(self, input, hx, first_step)
+            if found is not None:
+                return found  # type: ignore[no-any-return]
         x, batch, time_axis = self._input(input)
         lengths = checked_lengths(lengths, batch, x.shape[time_axis])
         starts = self._states(hx, batch, x.shape[time_axis])

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..ops.elementwise import _sigmoid
 from ..ops.row import ROWS
-from .memory import empty
+from .memory import LEAST, empty
 from .program import Value
 from .schedule import Schedule
 
@@ -97,9 +97,10 @@ class Lines:
 
     def memory(self, shape: tuple[int, ...], dtype: str, steps: str = TIME) -> str:
         """Fresh memory for a value of all steps, as text."""
-        size = int(np.prod(shape, dtype=int)) * np.dtype(dtype).itemsize
-        sides = ", ".join(map(str, (steps, *shape)))
-        return f"empty(({sides},), {self.kind(dtype)}, ({steps}) * {size})"
+        size = max(int(np.prod(shape, dtype=int)) * np.dtype(dtype).itemsize, 1)
+        given = f"({', '.join(map(str, (steps, *shape)))},), {self.kind(dtype)}"
+        most = -(-LEAST // size)  # steps below which memory is fresh: not worth a call to ask
+        return f"fresh({given}) if {steps} < {most} else empty({given}, ({steps}) * {size})"
 
     def slab(self, v: int) -> str:
         """A value whose array is there but not yet filled: the loop writes it."""

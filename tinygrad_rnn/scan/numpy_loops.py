@@ -40,11 +40,11 @@ class NumpyLoops:
 
     name = "numpy"
     spare = True  # whether a value may lie in columns of another that nobody reads
-    why = ""
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: Schedule, why: str = "") -> None:
         self.schedule = schedule
         self.program = schedule.program
+        self.ran = frozenset({(self.name, why)})  # for ``layer.explain()``: why not another
         self._sources = self.program.sources()
         self._needing: dict[Any, list[bool]] = {}
         self.loops: dict[bool, Any] = {}  # forward's and backward's, for whoever wants to look
