@@ -63,11 +63,12 @@ def outcome(layer, x, state, compiled, **options):
 
 
 def same(layer, x, state=(), tol=1e-12, compiles=True, **options):
-    """The compiled call equals the recorded one; x's gradient is compared step by step."""
-    fast, slow = (outcome(layer, x, state, on, **options) for on in (True, False))
+    """The compiled call, and one more like it, equal the recorded one; x's gradient does step by step."""
+    fast, again, slow = (outcome(layer, x, state, on, **options) for on in (True, True, False))
     for kind in (0, 1):
-        for a, b in zip(fast[kind], slow[kind], strict=True):
+        for a, b, c in zip(fast[kind], slow[kind], again[kind], strict=True):
             assert_close(a, b, tol)
+            np.testing.assert_array_equal(a, c)
     axis = 1 if getattr(layer, "batch_first", False) and x.ndim == 3 else 0
     dx, expected = (np.moveaxis(r[1][0], axis, 0) for r in (fast, slow))
     size = np.abs(expected).max()

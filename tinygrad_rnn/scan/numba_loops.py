@@ -47,6 +47,7 @@ TEXT = {
     "bitwise_or": "{0} or {1}",
     "invert": "not {0}",
 }
+APART = 128  # numbers between two buffers: more than a vectorised loop takes at once
 PRODUCTS = ("packed", "product")
 CURVES = ("exp", "sigmoid", "tanh")
 Cell = tuple[int, int, int]  # columns low to high of a value
@@ -106,6 +107,8 @@ class _Loop:
         self.writers: dict[int, list[Any]] = {}  # of a value that lies in memory: what writes it
         self.carries: list[str] = []
         self.heads: list[str] = []  # what comes before the loop: flat views, buffers
+        self.buffers: list[str] = []  # where each buffer ends in the array of all
+        self.room: list[str] = []  # the lines that say so
 
     # ---- arguments
 
@@ -167,8 +170,23 @@ class _Loop:
         if v in self.stored or v not in self.inside:
             return self.slab(v)
         self.names[v] = f"b{v}"
-        self.heads.append(f"b{v} = np.empty({self.total(v)}, {self.kind(v)})")
+        self.buffer(f"b{v}", self.total(v), v)
         return self.names[v]
+
+    def buffer(self, name: str, size: str, v: int) -> None:
+        """Memory for one step of a value or of columns of it.
+
+        All buffers are parts of one array, well apart: a vectorised loop asks whether what it reads and
+        writes lies close together and, where it does, runs number by number, and sums come out otherwise.
+        """
+        if self.kind(v) == "np.bool_":
+            self.heads.append(f"{name} = np.empty({size} + 2 * {APART}, np.bool_)[{APART}:]")
+            return
+        end = f"e{len(self.buffers)}"
+        begin = self.buffers[-1] if self.buffers else "0"
+        self.buffers.append(end)
+        self.heads.append(f"{name} = buffers[{begin} + {APART} : {begin} + {APART} + {size}]")
+        self.room.append(f"{end} = {begin} + ({size} + {2 * APART - 1}) // {APART} * {APART}")
 
     def kind(self, v: int) -> str:
         """The dtype of a value, as numba's text names it."""
@@ -446,9 +464,7 @@ class _Loop:
         v, low, high = n
         width = high - low
         name = f"t{v}_{self.size(low) if low else 0}_{self.size(width)}"
-        self.heads.append(
-            f"{name} = np.empty({'B' if width == 1 else f'B * {self.size(width)}'}, {self.kind(v)})"
-        )
+        self.buffer(name, "B" if width == 1 else f"B * {self.size(width)}", v)
         self.stores[n] = [(name, "0", self.size(width) if width > 1 else "1")]
 
     # ---- text
@@ -485,6 +501,11 @@ class _Loop:
             f"def loop({arguments}):",
             "    rows = np.uint64(B)",
             *(f"    {unsigned(n)} = np.uint64({n})" for n in self.sizes.values()),
+            *(f"    {line}" for line in self.room),
+            *(
+                [f"    buffers = np.empty({self.buffers[-1]} + {APART}, np.{kind})"]
+                * bool(self.room)
+            ),
             *(f"    {line}" for line in self.heads),
             "    for step in range(T):",
         ]
