@@ -67,10 +67,10 @@ class Tensor(TorchNames):
             self.requires_grad = True
 
     @staticmethod
-    def _wrap(data: Array, node: Any) -> Tensor:
+    def _wrap(data: Array, node: Any, tag: int | None = None) -> Tensor:
         """A handle on an array that nobody else will write."""
         t = object.__new__(Tensor)
-        t._data, t._node, t._tag = data, node, None
+        t._data, t._node, t._tag = data, node, tag
         return t
 
     # ---- what it is

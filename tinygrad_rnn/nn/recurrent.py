@@ -93,7 +93,12 @@ def apply_step(
 
 def step_after(state: Iterable[Tensor]) -> int:
     """The time step after the latest that the parts of a state know of; 0 where none does."""
-    return max([step for part in state if (step := part._step) is not None], default=-1) + 1
+    latest = -1
+    for part in state:
+        step = part._tag if part._tag is not None else part._step
+        if step is not None and step > latest:
+            latest = step
+    return latest + 1
 
 
 def bare_step(cell: Cell, input: Any, carried: Any) -> Any:
