@@ -13,7 +13,7 @@ from support import assert_close, numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
-from tinygrad_rnn.scan import backends, memory
+from tinygrad_rnn.scan import backends, cells, memory
 from tinygrad_rnn.scan.tracing import Shadow
 
 INSTALLED = backends.choice()[0] == "numba"
@@ -197,6 +197,26 @@ def test_nan_stays_nan_and_infinities_behave(backend):
         x[1] = np.inf
         y = layer(x)[0].numpy()
     assert np.isfinite(y).all()  # every gate saturates
+
+
+@pytest.mark.skipif(not INSTALLED, reason="numba is not installed (extra fast)")
+@pytest.mark.parametrize("block", [1, 2, 3])
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN, *CELLS], ids=lambda kind: kind.__name__)
+def test_backward_a_block_of_steps_at_a_time(kind, block, monkeypatch):
+    from tinygrad_rnn.scan import numba_loops
+
+    monkeypatch.setattr(cells, "_loops", {})
+    monkeypatch.setattr(cells, "_configurations", {})
+    made = numba_loops.NumbaLoops.__init__
+
+    def smaller(self, *arguments):
+        made(self, *arguments)
+        self.block = block
+
+    monkeypatch.setattr(numba_loops.NumbaLoops, "__init__", smaller)
+    layer = filled(nn.Recurrent(kind()) if kind in CELLS else kind(I, H))
+    state = [] if kind in CELLS else [numbers((1, 2, H), k) for k in range(1 + (kind is nn.LSTM))]
+    same(layer, numbers((7, 2, I), 1), state, compiles=kind is not Untouched)
 
 
 # ---- nothing of the truth is lost --------------------------------------------------------------

@@ -115,9 +115,11 @@ class Script:
         if self.shadow.opaque or Trace(step.inputs(), outputs).signature != found.trace.signature:
             raise Differs
 
-    def holds(self, constants: dict[str, Any]) -> bool:
+    def holds(self, constants: dict[str, Any], steps: int) -> bool:
         """Whether the cell is what it was, and does what it did, twice."""
         given = zip(constants.values(), self.constants.values(), strict=True)
+        if steps < len(self.results):  # fewer steps than parts of the state: not for every cell
+            return False
         if not self.shadow.fits() or any(t.shape != old.shape for t, old in given):
             return False
         try:
@@ -182,7 +184,7 @@ def followed(
     """The loops of a cell that did before what it does now, and its tensors; None for another."""
     scripts = _scripts.get(cell)
     script = scripts.get(_kind(x, given, constants)) if scripts else None
-    if script is None or not script.holds(constants):
+    if script is None or not script.holds(constants, len(x)):
         return None
     return script.found, [*script.shadow.tensors, *constants.values()]
 

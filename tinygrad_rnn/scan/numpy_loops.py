@@ -105,6 +105,7 @@ class NumpyLoops:
                 gradients[role] = back[v] if role[0] == "x" else back.total(v)
         each = (", ".join(gradients.get(r, "None") for r in p.inputs if r[0] == k) for k in "sw")
         back.line("return {}, [{}], [{}]".format(gradients.get("x", "None"), *each))
+        self.over_time = [bool(p.depends[v]) for v in back.taken]  # of what backward is given
         kept = "".join(f"{name}, " for name in back.taken.values())
         if kept:
             back.lines.insert(0, f"{kept}= kept")
