@@ -445,3 +445,172 @@ def test_scripts_are_few_and_go_with_their_cell():
     known = len(following._scripts)
     del layer
     assert len(following._scripts) == known - 1
+
+
+# ---- built-in cells in a loop of the user's own ----------------------------------------------------
+
+BARE = {
+    "RNNCell": lambda: nn.RNNCell(I, H),
+    "relu": lambda: nn.RNNCell(I, H, nonlinearity="relu"),
+    "LSTMCell": lambda: nn.LSTMCell(I, H),
+    "projected": lambda: nn.LSTMCell(I, H, proj_size=2),
+    "without bias": lambda: nn.LSTMCell(I, H, bias=False),
+    "GRUCell": lambda: nn.GRUCell(I, H),
+    "reset before": lambda: nn.GRUCell(I, H, reset_after=False),
+    "PeepholeLSTMCell": lambda: nn.PeepholeLSTMCell(I, H),
+    "CoupledLSTMCell": lambda: nn.CoupledLSTMCell(I, H),
+    "LayerNormLSTMCell": lambda: nn.LayerNormLSTMCell(I, H),
+}
+
+
+def looped(cell, xs, start=None, compiled=True):
+    """The states of a loop over a bare cell, all of them used, and the gradients."""
+    cell.compiled = compiled
+    cell.zero_grad()
+    xs = [tg.tensor(x, requires_grad=True) for x in xs]
+    state = start
+    outs = []
+    for x in xs:
+        state = cell(x, state)
+        outs += tensors(state)
+    total = sum((t * tg.tensor(numbers(t.shape, 7 + k))).sum() for k, t in enumerate(outs))
+    total.backward()
+    grads = [x.grad.numpy() for x in xs] + [p.grad.numpy() for p in cell.parameters()]
+    return [t.detach().numpy() for t in outs], grads, outs, total
+
+
+@pytest.mark.parametrize("kind", BARE)
+def test_a_cell_in_a_loop_of_ones_own_is_one_node_a_call_and_is_right(kind):
+    cell, xs = filled(BARE[kind]()), [numbers((2, I), k) for k in range(5)]
+    got, expected = (looped(cell, xs, compiled=on) for on in (True, False))
+    nodes = [t._node for t in got[2]]
+    assert all(type(node).__name__ == "Folded" and node.fold is not None for node in nodes)
+    for a, b in zip(got[0] + got[1], expected[0] + expected[1], strict=True):
+        assert_close(a, b, 1e-12)
+
+
+@pytest.mark.parametrize("kind", BARE)
+@pytest.mark.parametrize("level", ["cell", "op"])
+def test_the_graph_of_such_a_loop_is_the_recorded_one(kind, level):
+    cell, xs = filled(BARE[kind]()), [numbers((2, I), k) for k in range(6)]
+    dots = [tg.graph(looped(cell, xs, compiled=on)[3]).to_dot(level=level) for on in (True, False)]
+    assert dots[0] == dots[1]
+
+
+def test_such_a_loops_ledger_and_steps_are_the_recorded_ones():
+    cell, xs, found = filled(nn.LSTMCell(I, H)), [numbers((2, I), k) for k in range(4)], []
+    for compiled in (True, False):
+        _, _, outs, total = looped(cell, xs, compiled=compiled)
+        assert [t._step for t in outs] == [0, 0, 1, 1, 2, 2, 3, 3]
+        ledger = total.backward(ledger=True)
+        assert ledger.steps(cell.weight_hh) == [0, 1, 2, 3]
+        found.append(ledger[cell.weight_hh])
+    for a, b in zip(*found, strict=True):
+        assert_close(np.asarray(a), np.asarray(b), 1e-12)
+
+
+def test_the_weights_of_a_folded_step_are_among_its_parents_parents():
+    cell = filled(nn.GRUCell(I, H))
+    h1 = cell(tg.tensor(numbers((2, I), 1)))
+    h2 = cell(tg.tensor(numbers((2, I), 2)), h1)
+    assert h2._node.fold is not None
+    seen, stack = set(), [h2._node]
+    while stack:
+        node = stack.pop()
+        if id(node) not in seen:
+            seen.add(id(node))
+            stack += node.parents
+    assert id(cell.weight_hh._node) in seen
+    assert id(h1._node) in seen
+
+
+def test_a_bare_cell_without_gradients_leaves_no_node():
+    cell = filled(nn.LSTMCell(I, H))
+    with tg.no_grad():
+        h, c = cell(tg.tensor(numbers((2, I), 1)))
+        h, c = cell(tg.tensor(numbers((2, I), 1)), (h, c))
+    assert h._node is None
+    assert h._step == c._step == 1
+
+
+@pytest.mark.parametrize("change", ["replaced", "written", "method", "float32", "batch", "frozen"])
+def test_a_bare_cell_that_changed_is_seen(change):
+    cell, xs = filled(nn.RNNCell(I, H)), [numbers((2, I), k) for k in range(3)]
+    looped(cell, xs)
+    if change == "replaced":
+        cell.weight_hh = nn.Parameter(numbers((H, H), 9))
+    elif change == "written":
+        write(cell.weight_ih)
+    elif change == "method":
+        cell.step = lambda x, h: (
+            h + x.sum(),
+            h + x.sum() + 0 * sum(p.sum() for p in cell.parameters()),
+        )
+    elif change == "float32":
+        cell.float()
+        assert cell(tg.tensor(xs[0].astype(np.float32))).dtype == tg.float32
+        return
+    elif change == "batch":
+        xs = [numbers((5, I), k) for k in range(3)]
+    elif change == "frozen":
+        cell.weight_ih.requires_grad = False
+        cell.zero_grad()
+        state = cell(tg.tensor(xs[0]))
+        state.sum().backward()
+        assert cell.weight_ih.grad is None
+        assert cell.weight_hh.grad is not None
+        return
+    got, expected = (looped(cell, xs, compiled=on) for on in (True, False))
+    for a, b in zip(got[0] + got[1], expected[0] + expected[1], strict=True):
+        assert_close(a, b, 1e-12)
+
+
+def test_gates_of_a_bare_cell_are_heard_and_nan_is_found_where_it_is_made():
+    cell = filled(nn.LSTMCell(I, H))
+    state = cell(tg.tensor(numbers((2, I), 1)))
+    with nn.record_gates(cell) as gates:
+        cell(tg.tensor(numbers((2, I), 1)), state)
+    assert gates["f"].shape == (1, 2, H)
+    x = numbers((2, I), 1)
+    x[0, 0] = np.nan
+    with tg.detect_anomaly(), pytest.raises(tg.AnomalyError, match="step 1"):
+        cell(tg.tensor(x), state)
+
+
+def test_a_long_loop_over_a_bare_cell_needs_no_recursion_and_leaves_nothing():
+    import gc
+    import weakref
+
+    cell = nn.RNNCell(1, 2)
+    h, x = cell.initial_state(1), tg.ones(1, 1)
+    for _ in range(5000):
+        h = cell(x, h)
+    node = weakref.ref(h._node)
+    h.sum().backward()
+    gc.collect()
+    gc.disable()
+    try:
+        del h
+        assert node() is None
+    finally:
+        gc.enable()
+
+
+def test_checkpoint_takes_cells_called_bare():
+    cell = filled(nn.LSTMCell(I, H))
+    xs = [tg.tensor(numbers((2, I), k)) for k in range(4)]
+
+    def half(state, *xs):
+        for x in xs:
+            state = cell(x, state)
+        return state
+
+    found = []
+    for again_ in (False, True):
+        cell.zero_grad()
+        run = (lambda *a: tg.checkpoint(half, *a)) if again_ else half
+        h, c = run(run(cell.initial_state(2), *xs[:2]), *xs[2:])
+        (h.sum() + c.square().sum()).backward()
+        found.append([p.grad.numpy() for p in cell.parameters()])
+    for a, b in zip(*found, strict=True):
+        assert_close(a, b, 1e-14)

@@ -210,6 +210,8 @@ class Reader:
         while stack:
             node = stack.pop()
             below: Sequence[Any]
+            if is_folded(node) and len(node.fold.steps) == 1:  # nothing to leave out
+                node.fold.unfold()
             if is_folded(node):
                 self._folds.setdefault(node.fold, []).append(node)
                 below = node.fold.before

@@ -115,8 +115,12 @@ def bare_step(cell: Cell, input: Any, carried: Any) -> Any:
     step = state.place.step
     if step is None:
         step = step_after(checked)
-    new = tuple(checked) if len(checked) > 1 else checked[0]
-    return apply_step(cell, x, new, step, "", {})[1]
+    parts_now = tuple(checked)
+    found = scan("again").step_again(cell, x, parts_now, step)
+    if found is None:
+        entered = parts_now if len(parts_now) > 1 else parts_now[0]
+        found = apply_step(cell, x, entered, step, "", {})[1]
+    return found
 
 
 def checked_state(cell: Cell, carried: Any, batch: int | None, who: str) -> list[Tensor]:

@@ -239,7 +239,12 @@ class RecurrentLayer(Module):
         for at, (cell, start) in enumerate(zip(self.cells(), starts, strict=True)):
             parts = (start,) if isinstance(start, Tensor) else start
             t = turn if turn is not None else step_after(parts)
-            x, final = apply_step(cell, x, start, t, self._label(at), {})
+            label = self._label(at)
+            final = scan("again").step_again(cell, x, parts, t, label) if self.compiled else None
+            if final is None:
+                x, final = apply_step(cell, x, start, t, label, {})
+            else:
+                x = final if isinstance(final, Tensor) else final[0]
             finals.append(final)
         return x, self._last(finals)
 

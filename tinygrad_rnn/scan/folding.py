@@ -7,7 +7,7 @@ looking at them records the layer's steps op by op, on the values and Parameters
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from weakref import ref
 
@@ -17,7 +17,6 @@ from .. import autograd
 from ..autograd import STRIDE, Call, Folded, Node, enable_grad
 from ..autograd import state as now
 from ..nn import naming
-from ..nn.recurrent import parts
 from ..ops.row import Op
 from ..tensors import Tensor
 
@@ -27,26 +26,22 @@ _lock = threading.RLock()
 class Fold:
     """One call: gradients pass through it as one node, and a reader finds the steps behind it.
 
-    ``recorded`` gives the same outputs, op by op, of all steps or of some only; ``joined``: whether the
-    last states are PyTorch's, one tensor a part for all cells.
+    ``steps`` are the time steps that it ran over.
     """
 
-    def __init__(
-        self,
-        x: Tensor,
-        time_axis: int,
-        first_step: int,
-        lengths: Any,
-        recorded: Callable[[Sequence[int] | None], tuple[Tensor, Any]],
-        joined: bool,
-    ) -> None:
-        self.x, self.time_axis, self.first_step = x, time_axis, first_step
-        self.lengths, self.recorded, self.joined = lengths, recorded, joined
-        self.count: int = x._data.shape[time_axis]
+    time_axis = 0
+    lengths: Any = None
+
+    def __init__(self, steps: range) -> None:
+        self.steps = steps
         self.generators: list[tuple[Any, Any]] = []  # what dropout draws from, as it was
 
     def gradients(self, g: list[Any]) -> list[Any]:
-        """From the gradients of all outputs (None where nothing came to a last state) to the parents'."""
+        """From the gradients of all outputs (None where nothing came to a later one) to the parents'."""
+        raise NotImplementedError
+
+    def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
+        """The same outputs, op by op, of all steps or of some only (counted from the first)."""
         raise NotImplementedError
 
     def outputs(
@@ -98,18 +93,12 @@ class Fold:
     # ---- some steps of it, for who needs no more
 
     @property
-    def steps(self) -> range:
-        """The time steps that the call ran over."""
-        first = self.first_step
-        return range(first, first + self.count)
-
-    @property
     def changes(self) -> list[int]:
         """The steps from which on another set of sequences has ended: what is recorded differs there."""
         lengths = self.lengths
         if lengths is None or not len(lengths):
             return []
-        return [self.first_step + int(n) for n in (lengths.min(), lengths.max())]
+        return [self.steps[0] + int(n) for n in (lengths.min(), lengths.max())]
 
     @property
     def before(self) -> list[Any]:
@@ -130,7 +119,7 @@ class Fold:
         with _lock:
             folded = {k: f for k, f in [(k, f()) for k, f in self.folded] if f is not None}
             mark = autograd._next_number()
-            first = self.first_step
+            first = self.steps[0]
             outputs = self._record([step - first for step in steps])
             made = self._numbered(outputs, mark, next(iter(folded.values())))
             result = {}
@@ -163,7 +152,7 @@ class Fold:
             for g, drawn in self.generators:
                 g.bit_generator.state = drawn
             with enable_grad():
-                y, finals = self.recorded(steps)
+                return self.recorded(steps)
         finally:
             for t, data, node in changed:
                 t._data, t._node = data, node
@@ -173,9 +162,6 @@ class Fold:
                 g.bit_generator.state = drawn
             now.place, now.watch, now.tracer = before[:3]
             naming._now.records, naming._now.listeners = before[3:]
-        if self.joined:
-            return [y, *([finals] if isinstance(finals, Tensor) else finals)]
-        return [y, *(t for final in finals for _, t in parts(final))]
 
 
 def reachable_since(outputs: Sequence[Tensor], mark: int) -> list[Any]:

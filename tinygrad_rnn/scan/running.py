@@ -135,20 +135,22 @@ class _LayerCall(Fold):
     """One call of a layer: forward on arrays, backward on arrays."""
 
     def __init__(self, stack: Stack) -> None:
-        super().__init__(
-            stack.x,
-            stack.time_axis,
-            stack.first_step,
-            stack.lengths,
-            stack.recorded,
-            bool(stack.joined),
-        )
+        first, count = stack.first_step, stack.x._data.shape[stack.time_axis]
+        super().__init__(range(first, first + count))
+        self.time_axis, self.lengths = stack.time_axis, stack.lengths
         self.stack = stack
         self.passes: list[list[_Pass]] = []
         self.masks: list[Any] = []
         if any(stage.dropout for stage in stack.stages):
             drawn = {id(g): g for g in [generator_or_default(s.generator) for s in stack.stages]}
             self.generators = [(g, g.bit_generator.state) for g in drawn.values()]
+
+    def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
+        """The layer's own loop."""
+        y, finals = self.stack.recorded(only)
+        if self.stack.joined:
+            return [y, *([finals] if isinstance(finals, Tensor) else finals)]
+        return [y, *(t for final in finals for _, t in parts(final))]
 
     def forward(self) -> list[Any]:
         """The arrays of the output and of the last states."""
