@@ -614,3 +614,29 @@ def test_checkpoint_takes_cells_called_bare():
         found.append([p.grad.numpy() for p in cell.parameters()])
     for a, b in zip(*found, strict=True):
         assert_close(a, b, 1e-14)
+
+
+@pytest.mark.parametrize("how", ["grad", "retain"])
+@pytest.mark.parametrize("kind", ["LSTMCell", "PeepholeLSTMCell"])
+def test_the_derivative_by_c_holds_the_way_through_h(kind, how):
+    """c and h come of one node, and h is made of c."""
+    cell, found = filled(BARE[kind]()), []
+    for compiled in (True, False):
+        cell.compiled = compiled
+        x, states, state = tg.tensor(numbers((2, I), 1)), [], None
+        for _ in range(3):
+            state = cell(x, state)
+            states.append(state)
+            if how == "retain":
+                [t.retain_grad() for t in state]
+        loss = state[0].square().sum()
+        asked = [t for pair in states for t in pair]
+        if how == "grad":
+            grads = tg.grad(loss, asked)
+        else:
+            loss.backward()
+            grads = [t.grad for t in asked]
+        found.append([g.numpy() for g in grads])
+    for a, b in zip(*found, strict=True):
+        assert_close(a, b, 1e-12)
+    assert found[0][-1].any(), "the last c is in the loss by h alone"

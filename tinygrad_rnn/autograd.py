@@ -239,12 +239,15 @@ class Folded(Node):
     Gradients go the short way, as the part ``position`` of those of ``whole``, the one node that ran.
     Whoever reads ``op``, ``parents``, ``saved`` or ``out`` reads what was folded, recorded when first
     looked at: ``fold`` is who can ``unfold()`` it, or record some of its steps alone, and None from then on.
+    Where the fold is ``nested``, one output depends on another (a cell's h on its c): each has its own
+    derivative only by what was folded, and once that is recorded gradients go there.
     """
 
     __slots__ = ("__weakref__", "fold", "position", "whole")
 
     def __init__(self, whole: Node, position: int, fold: Any) -> None:
-        self.whole, self.position = whole, position
+        self.whole: Node | None = whole
+        self.position = position
         self.fold: Any = fold
         self.shape, self.dtype = whole.shape[position], whole.dtype
         self.number, self.place = _next_number(), whole.place
@@ -254,12 +257,26 @@ class Folded(Node):
         """Take the place of a node that was recorded."""
         for slot in ("op", "parents", "saved", "out", "place"):
             getattr(Node, slot).__set__(self, getattr(node, slot))
+        if self.fold.nested:
+            self.whole = None
         self.number, self.name, self.fold = node.number, self.name or node.name, None
 
 
+def goes_short(node: Any) -> bool:
+    """Whether gradients go from a node to the one node that ran."""
+    return node.__class__ is Folded and node.whole is not None
+
+
 def short_parents(node: Any) -> tuple[Any, ...]:
-    """Where gradients go on to: from a folded node to the one node that ran."""
-    return (node.whole,) if node.__class__ is Folded else node.parents
+    """Where gradients go on to."""
+    return (node.whole,) if goes_short(node) else node.parents
+
+
+def by_itself(node: Any) -> Any:
+    """A node whose own derivative is asked for; what it depends on together with others is recorded."""
+    if node.__class__ is Folded and node.fold is not None and node.fold.nested:
+        node.fold.unfold()
+    return node
 
 
 def _unfolding(slot: str) -> property:
@@ -503,7 +520,7 @@ def flow(
             break
         node = nodes.pop(k)
         g = grads.pop(k)
-        if node.__class__ is Folded and not unfolded:
+        if node.__class__ is Folded and not unfolded and node.whole is not None:
             if node.retained is not None or (wanted is not None and -k in wanted):
                 reached[-k] = (node, g, k in owned)
             arrive(node.whole, Part(node.position, g))
@@ -655,7 +672,7 @@ def grad(
         (_differentiable(t, "grad()"), _seed(t, s, create_graph))
         for t, s in zip(outs, seeds, strict=True)
     ]
-    targets = [_differentiable(t, "grad(): an input") for t in ins]
+    targets = [by_itself(_differentiable(t, "grad(): an input")) for t in ins]
     wanted = {node.number: node for node in targets}
     observer = None if state.watch is None else state.watch.observing(None)
     reached = flow(roots, wanted=wanted, observer=observer, recorded=create_graph)

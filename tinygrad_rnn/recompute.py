@@ -9,7 +9,6 @@ from zlib import crc32
 import numpy as np
 
 from .autograd import (
-    Folded,
     Node,
     StaleGraphError,
     _leaf_label,
@@ -17,6 +16,7 @@ from .autograd import (
     at_place,
     enable_grad,
     flow,
+    goes_short,
     short_parents,
     state,
 )
@@ -134,7 +134,7 @@ class _Segment:
         self.refuse_stale()
         outputs = self.again()
         for node in _inside(outputs, start):
-            if node.__class__ is Folded:  # what ran is inside too
+            if goes_short(node):  # what ran is inside too
                 continue
             node.parents = tuple([_through(p, start, doors) for p in node.parents])
         roots = [_through(t._node, start, doors) for t in outputs]
@@ -196,7 +196,7 @@ def _inside(outputs: list[Tensor], start: int) -> list[Any]:
     found = []
     while stack:
         node = stack.pop()
-        if node.__class__ is not Folded and node.op is None:
+        if not goes_short(node) and node.op is None:
             raise RuntimeError(
                 "checkpoint: the function makes or writes a leaf that requires a gradient, "
                 "which would never arrive: make it outside"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
 import numpy as np
 
 from . import autograd
-from .autograd import Array, Leaf, Node, state
+from .autograd import Array, Leaf, Node, by_itself, state
 from .devices import check_device, is_device
 from .ops import elementwise as e
 from .ops import indexing, products, reductions, row, shapes
@@ -172,8 +172,9 @@ class Tensor(TorchNames):
         """Have ``backward()`` leave this tensor's gradient in ``.grad`` though it is no leaf."""
         if not self.requires_grad:
             raise RuntimeError("retain_grad() needs a tensor that requires a gradient")
-        if isinstance(self._node, Node) and self._node.retained is None:
-            self._node.retained = [None]
+        node = by_itself(self._node)
+        if isinstance(node, Node) and node.retained is None:
+            node.retained = [None]
 
     @property
     def _step(self) -> int | None:

@@ -60,7 +60,8 @@ class Ready:
         if shape != self.shape or dtype is not self.dtype:
             return False
         for table, name, tensor, size in self.weights:
-            if table[name] is not tensor or tensor._data.shape != size:
+            array = tensor._data
+            if table[name] is not tensor or array.shape != size or array.dtype is not dtype:
                 return False
         cell = self.cell
         return "step" not in cell and [cell.get(name) for name in OPTIONS] == self.options
@@ -186,9 +187,7 @@ class _Call(Run):
 # ---- cells in a loop of the user's own --------------------------------------------------------------
 
 
-def step_again(
-    cell: Any, x: Tensor, state: tuple[Tensor, ...], step: int, label: str = ""
-) -> Any:
+def step_again(cell: Any, x: Tensor, state: tuple[Tensor, ...], step: int, label: str = "") -> Any:
     """The new state of a built-in cell after one time step; None where it is to be recorded.
 
     The output is the state's first part. ``label`` tells the cell from others of its layer, in words.
@@ -228,13 +227,17 @@ def _prepared(cell: Any, x: Any, state: tuple[Tensor, ...]) -> Ready | None:
         found, _ = compiled(cell, x[None], state[0] if len(state) == 1 else state, None, {})
     except Untraceable:
         return None
-    ready = _ready[cell] = Ready(cell, x.shape, x.dtype, found)
+    ready = Ready(cell, x.shape, x.dtype, found)
+    if not ready.fits(x.shape, x.dtype):
+        return None
+    _ready[cell] = ready
     return ready
 
 
 class _Step(Run):
     """A cell's step."""
 
+    nested = True
     cell: Any
     state: tuple[Tensor, ...]
     label: str

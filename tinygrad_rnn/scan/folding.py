@@ -29,6 +29,7 @@ class Fold:
     ``steps`` are the time steps that it ran over.
     """
 
+    nested = False  # whether one of its outputs is made of another
     time_axis = 0
     lengths: Any = None
 
@@ -133,6 +134,7 @@ class Fold:
         """The ops recorded since ``mark`` in their order, now numbered as if made when the call ran."""
         made = sorted(reachable_since(outputs, mark), key=lambda n: n.number)
         whole = some.whole
+        assert whole is not None
         start = whole.number - STRIDE + 1
         for k, node in enumerate(made):
             node.number = start + 1 + k
