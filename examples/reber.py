@@ -11,6 +11,10 @@ in one direction: enough to say one thing about a whole sequence, as in the addi
 Solved means: on 256 new strings, at every step, every legal continuation gets a higher output than every
 illegal one; so the outer symbol is right too. Training is online, a string at a time. The LSTM of 1997,
 without forget gates, needed 8,440 strings on average (3 blocks of 2 cells, learning rate 0.2).
+
+As in that cell, what is held stays: with a bias of 20 the forget gate is 1 in float32, its gradient 0. The
+rest of the setting is what takes every seed off the plateau where the outer symbol is guessed; it was chosen
+on seeds from 20 on (benchmarks/choices.py), and 0 to 4 took no part.
 """
 
 import numpy as np
@@ -21,13 +25,14 @@ from tinygrad_rnn.data import REBER, embedded_reber, legal_continuations, one_ho
 from tinygrad_rnn.experiments import QUIET, Task, main
 
 HIDDEN, TESTED, EVERY = 8, 256, 200
+BIAS, RATE, BETA2, CLIP = 20.0, 0.03, 0.99, 0.3
 TASK = Task(
     "reber",
-    f"embedded Reber grammar, online, LSTM({HIDDEN}) with forget bias 3, Adam 0.01, clip 1; "
-    f"tested every {EVERY} strings",
+    f"embedded Reber grammar, online, LSTM({HIDDEN}) with forget gates held open (bias {BIAS:g}), "
+    f"Adam {RATE} with beta2 {BETA2}, clip {CLIP}; tested every {EVERY} strings",
     f"strings until all of {TESTED} new ones are right",
     reference=8440,
-    short=1,
+    short=3,
 )
 
 
@@ -66,46 +71,47 @@ def judge(model, strings):
     return float(np.mean(all_right)), float(np.mean(outer_right))
 
 
-def run(seed=0, quick=False, iterations=None, show=QUIET):
-    """Train until solved, or until the strings of the setting are used up."""
-    most = iterations or (EVERY if quick else 8440)
+def train(seed, most, show=QUIET, bias=BIAS, rate=RATE, beta2=BETA2, clip=CLIP):
+    """Until solved, or for ``most`` strings: the model, how many it saw, and every 200 both shares."""
     tg.manual_seed(seed)
     rng = np.random.default_rng([seed, 0])
     test = embedded_reber(TESTED, np.random.default_rng([seed, 1]))
-    lstm = nn.init.forget_bias_(nn.LSTM(len(REBER), HIDDEN), 3.0)
-    model, used, curves = Predictor(lstm), 0, ([], [])
-    optimizer = optim.Adam(model.parameters(), lr=0.01)
-    long = max(test, key=len)
+    model = Predictor(nn.init.forget_bias_(nn.LSTM(len(REBER), HIDDEN), bias))
+    optimizer = optim.Adam(model.parameters(), lr=rate, betas=(0.9, beta2))
+    used, shares, long = 0, [], max(test, key=len)
     show.gradient("before training", model, loss_of(model, long))
-    solved = (0.0, 0.0)
     for used in show.bar(range(1, most + 1)):
         loss = loss_of(model, embedded_reber(1, rng)[0])
         optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(model.parameters(), clip)
         optimizer.step()
         if used % EVERY == 0 or used == most:
-            solved = judge(model, test)
-            for curve, share in zip(curves, solved, strict=True):
-                curve.append(100 * share)
-            if solved == (1.0, 1.0):
+            shares.append(judge(model, test))
+            if shares[-1] == (1.0, 1.0):
                 break
     show.gradient("after training", model, loss_of(model, long))
     if show.active:
-        rows = [["all continuations legal", solved[0]], ["the outer symbol right", solved[1]]]
-        show.table([f"share of {TESTED} new strings", f"after {used:,}"], rows)
-        named = dict(zip(("all continuations legal", "outer symbol right"), curves, strict=True))
-        caption = "Of 256 new strings, how many are right in all their continuations, how many in the outer."
-        show.curves(
-            "losses", named, caption, ylabel="right, %", xlabel="strings", log=False, every=EVERY
-        )
         with nn.record_gates(model.layer) as gates:
             said = model(one_hot(long[:-1], REBER)[:, None])
-        show.gates(
-            gates, f"The longest test string, {long}: a unit keeps its second symbol to the end."
-        )
+        caption = f"The longest test string, {long}: its second symbol stays in c to the end."
+        show.gates(gates, caption, names=("i", "o", "c", "h"))
         show.graph(said[-2], "The way to the outer symbol: one set of weights, the middle folded.")
-    return TASK.result(used if solved == (1.0, 1.0) else np.inf, details={"outer": solved[1]})
+    return model, used, shares
+
+
+def run(seed=0, quick=False, iterations=None, show=QUIET):
+    """Train until solved, or until the strings of the setting are used up."""
+    _, used, shares = train(seed, iterations or (EVERY if quick else 8440), show)
+    names = "all continuations legal", "the outer symbol right"
+    rows = list(zip(names, shares[-1], strict=True))
+    show.table([f"share of {TESTED} new strings", f"after {used:,}"], rows)
+    curves = dict(zip(names, 100 * np.transpose(shares), strict=True))
+    caption = f"Of {TESTED} new strings, how many are right throughout, and in the outer symbol."
+    axes = {"ylabel": "right, %", "xlabel": "strings", "log": False, "every": EVERY}
+    show.curves("losses", curves, caption, **axes)
+    solved = shares[-1] == (1.0, 1.0)
+    return TASK.result(used if solved else np.inf, details={"outer": shares[-1][1]})
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ table follows one training: by how many years late the forecast fits the true se
 One LSTM reads the yearly sunspot numbers from 1700 on; 1921 to 1955 are forecast, each from the years
 before it. To beat, with the median of five seeds, is a linear autoregression on nine years. Average
 relative variance is MSE / variance of 1700 to 1979 (Weigend, Huberman & Rumelhart 1990).
-Settings were chosen on years up to 1920 (benchmarks/sunspots.py --choose).
+Settings were chosen on years up to 1920 (benchmarks/choices.py).
 """
 
 from functools import partial

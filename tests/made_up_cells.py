@@ -209,4 +209,30 @@ class HouseholderLike(MadeUp):
         return h, h
 
 
+class Signs(MadeUp):
+    """Gates whose sums are read as they are, too, before or after; squashed twice, or by each other."""
+
+    parts = 2
+
+    def more(self):
+        self.wide = nn.Linear(I, 4 * H)
+        self.W4 = nn.Parameter(np.zeros((H, 4 * H)))
+
+    def forward(self, x, state):
+        h, c = state
+        z = self.wide(x) + h @ self.W4
+        a, b, d, e = z.chunk(4, -1)
+        n, i, o = a.tanh(), b.sigmoid(), d.sigmoid()
+        c = i * o * c - (e.tanh() * n - i * e.tanh()) + (-b).tanh() * e.sigmoid()
+        return (o - c.tanh()) * 0.5 + 0.01 * z[..., :H], ((-c).tanh() * -n, c * o.sigmoid())
+
+
+class Gate(MadeUp):
+    """A state that is a gate itself."""
+
+    def forward(self, x, h):
+        h = self.drive(x, h).sigmoid()
+        return h * h.tanh(), h
+
+
 CELLS = [cell for cell in MadeUp.__subclasses__() if cell is not Attending]

@@ -72,16 +72,3 @@ def test_the_example_trains_exactly_what_the_demo_trains():
     ours = forecaster.train(values, 3, steps=4).model.state_dict()
     assert mine.keys() == ours.keys()
     assert all(np.array_equal(mine[k].numpy(), ours[k].numpy()) for k in ours)
-
-
-def test_the_benchmark_measures_and_chooses(monkeypatch, capsys):
-    bench = load(ROOT / "benchmarks" / "sunspots.py")
-    monkeypatch.setattr(bench, "train", lambda v, s, **k: forecaster.train(v, s, steps=1, **k))
-    assert bench.measure(2) is False  # one step of training beats nobody
-    out = capsys.readouterr().out
-    assert "MISS: median" in out
-    assert out.count("LSTM(8) seed") == 2
-    monkeypatch.setattr(bench, "ENDS", (1760,))
-    monkeypatch.setattr(bench, "RATES", (0.03,))
-    bench.choose(1)
-    assert "best: rate 0.03" in capsys.readouterr().out

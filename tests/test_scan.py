@@ -1,5 +1,6 @@
 """The compiled step: equal to the recorded loop in values, gradients and graph, on both back ends."""
 
+import dis
 import gc
 import threading
 import weakref
@@ -13,7 +14,7 @@ from support import assert_close, numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
-from tinygrad_rnn.scan import backends, cells, memory
+from tinygrad_rnn.scan import backends, cells, memory, numpy_loops
 from tinygrad_rnn.scan.tracing import Shadow
 
 INSTALLED = backends.choice()[0] == "numba"
@@ -478,15 +479,53 @@ def test_tracing_leaves_the_cell_and_the_generator_alone():
     assert state is None or state == tg.random.generator_or_default(None).bit_generator.state
 
 
+# ---- few calls of numpy ------------------------------------------------------------------------
+
+
+def calls_of_a_step(loop):
+    """How many functions a loop calls at every step."""
+    lines = list(dis.get_instructions(loop))
+    starts = [k for k, line in enumerate(lines) if line.opname == "FOR_ITER"]
+    return sum(line.opname in ("CALL", "CALL_KW") for line in lines[starts[-1] :])
+
+
+@pytest.mark.parametrize(("kind", "most"), [("LSTM", (10, 9)), ("GRU", (14, 9)), ("RNN", (3, 3))])
+@pytest.mark.parametrize("batch", [1, 8])
+def test_a_step_is_few_calls_of_numpy(kind, most, batch):
+    layer = getattr(nn, kind)(4, 16)
+    x = np.zeros((7, batch, 4), np.float32)
+    with backends.using("numpy"):
+        found, _ = cells.compiled(layer._first, x, layer._first.initial_state(batch), None, {})
+        loops = found.loops(True, False).loops
+    for backward, count in enumerate(most):
+        assert calls_of_a_step(loops[bool(backward)]) <= count
+
+
+@pytest.mark.parametrize(("kind", "piece"), [("LSTM", 800), ("GRU", 800), ("RNN", 100)])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_backward_by_pieces_of_time(kind, piece, batch, monkeypatch):
+    monkeypatch.setattr(numpy_loops, "PIECE", piece * batch)
+    layer = filled(getattr(nn, kind)(3, 5))  # sizes of its own: what is compiled is remembered
+    with backends.using("numpy"):
+        same(layer, numbers((41, batch, 3), 2))
+        x, state = np.zeros((41, batch, 3)), layer._first.initial_state(batch)
+        loop = cells.compiled(layer._first, x, state, None, {})[0].loops(True, True).loops[True]
+    assert any(isinstance(c, int) and -41 < c < -4 for c in loop.__code__.co_consts), "one piece"
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_results_lie_in_the_order_of_their_axes(backend, batch):
+    y, state = nn.LSTM(2, 6)(tg.tensor(numbers((9, batch, 2), 1)))
+    assert all(t.numpy().flags.c_contiguous for t in (y, *state))
+
+
 # ---- what is kept, and memory used again --------------------------------------------------------
 
 
 def test_an_lstm_keeps_five_numbers_a_unit_and_step_beside_its_output():
     layer, batch, steps = nn.LSTM(2, 32), 8, 50
-    from tinygrad_rnn.scan.cells import compiled
-
     x = np.zeros((steps, batch, 2), np.float32)
-    found, weights = compiled(layer._first, x, layer._first.initial_state(batch), None, {})
+    found, weights = cells.compiled(layer._first, x, layer._first.initial_state(batch), None, {})
     loops = found.loops(True, False)
     arrays = [x, *(t._data for t in layer._first.initial_state(batch)), *(w._data for w in weights)]
     y, _, kept = loops.forward(arrays, steps, True)

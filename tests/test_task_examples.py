@@ -1,6 +1,9 @@
 """The examples with real data do what they say: padding, gaps, resets, closed loops; none sees its test."""
 
+import dataclasses
 import importlib.util
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +11,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import data
+from tinygrad_rnn.demo import forecaster
 from tinygrad_rnn.experiments import shelf
 
 ROOT = Path(tg.__file__).parents[1]
@@ -145,17 +149,66 @@ def test_the_reader_answers_from_its_last_state():
 # ---- how settings were chosen ---------------------------------------------------------------------
 
 
-def test_settings_are_chosen_without_the_test(monkeypatch, capsys):
+@pytest.fixture
+def choices(monkeypatch):
     spec = importlib.util.spec_from_file_location("choices", ROOT / "benchmarks" / "choices.py")
-    choices = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(choices)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def narrow(choices, monkeypatch, name, **grid):
+    """Leave of a choice's grid what is named."""
+    changed = dataclasses.replace(choices.CHOICES[name], grid=grid)
+    monkeypatch.setitem(choices.CHOICES, name, changed)
+
+
+def test_settings_are_chosen_without_the_test(choices, monkeypatch, capsys):
     few = data.Split(["ann", "mary", "eve"], ["jo", "ida"], None)  # a look at the test would fail
     monkeypatch.setattr(choices, "first_names", lambda: few)
     example = shelf.load("names")
     monkeypatch.setattr(choices.shelf, "load", lambda name: example)
     monkeypatch.setattr(example, "ITERATIONS", 1)
-    monkeypatch.setitem(choices.GRIDS, "names", {"rate": (0.01, 0.02), "batch": (64,)})
+    narrow(choices, monkeypatch, "names", rate=(0.01, 0.02), batch=(64,))
     choices.choose("names", 1)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 4
     assert lines[-1].startswith("in use: {'rate': 0.01, 'batch': 64}")
+
+
+def test_the_sunspots_rate_is_chosen_on_years_before_the_test(choices, monkeypatch, capsys):
+    seen = []
+
+    def train(values, seed, **setting):
+        seen.append(len(values))
+        return forecaster.train(values, seed, steps=1, **setting)
+
+    fake = types.SimpleNamespace(FIRST=forecaster.FIRST, train=train)
+    assert choices.in_use("sunspots", None, "rate") == 0.03
+    assert choices.in_use("sunspots", None, "falls") is True
+    monkeypatch.setattr(choices, "forecaster", fake)
+    found = choices.sunspots(None, 0, {"rate": 0.03, "falls": False})
+    assert seen == [101, 141, 181]  # 1700 to 1800, 1840, 1880: forty years on it is 1920
+    assert 0 < found < 1e5
+
+
+def test_with_generated_data_every_choosing_seed_has_to_reach_the_figure(
+    choices, monkeypatch, capsys
+):
+    example, asked = shelf.load("reber"), []
+    monkeypatch.setattr(choices.shelf, "load", lambda name: example)
+
+    def train(seed, most, bias=example.BIAS):
+        asked.append((seed, most))
+        return None, 400 + seed, [(1.0, 1.0) if bias == 20.0 or seed == 21 else (1.0, 0.5)]
+
+    monkeypatch.setattr(example, "train", train)
+    narrow(choices, monkeypatch, "reber", bias=(3.0, 20.0))
+    assert choices.choose("reber", 2)
+    assert asked == 2 * [(20, 8440), (21, 8440)]  # none of those that are judged
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[1][2:] == ["1", "of", "2", "inf", "421", "inf"]
+    assert lines[2][2:] == ["2", "of", "2", "420.5", "420", "421"]
+    monkeypatch.setattr(example, "train", lambda seed, most, bias=3.0: train(seed, most, bias))
+    assert not choices.choose("reber", 2)

@@ -58,7 +58,7 @@ def forecast_sunspots(report: Report, seed: int, steps: int = STEPS) -> Trained:
         f"so far. {steps} steps of Adam run over the whole sequence (learning rate {RATE}, falling to 0; "
         f"seed {seed}). The years {LAST_TRAINED + 1} to {LAST_TESTED} stay out of every choice: the "
         f"learning rate and its fall were picked on years up to {LAST_TRAINED} alone, as "
-        "`benchmarks/sunspots.py --choose` shows."
+        "`benchmarks/choices.py sunspots` shows."
     )
     start = time.perf_counter()
     trained = train(known.values, seed, steps=steps, progress=_bar)

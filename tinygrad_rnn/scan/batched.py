@@ -18,7 +18,19 @@ from .memory import LEAST, empty
 from .program import Value
 from .schedule import Schedule
 
-SIMPLE = {"add": "add", "sub": "subtract", "mul": "multiply"}
+_OWN_NAMES = (
+    "maximum minimum reciprocal sqrt exp expm1 log log1p sin cos tanh equal not_equal less less_equal "
+    "greater greater_equal bitwise_and bitwise_or bitwise_xor invert"
+)
+UFUNCS = {
+    **{name: name for name in _OWN_NAMES.split()},
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "div": "true_divide",
+    "abs": "absolute",
+    "pow": "power",
+}
 TIME = "T"
 
 
@@ -27,7 +39,8 @@ class Lines:
 
     A value that differs between steps is an array (time, *shape), another is plain. ``before`` are the
     names that an earlier function has left: those that are used here are in ``taken``. ``first`` writes
-    that earlier function, where more may be asked of it.
+    that earlier function, where more may be asked of it. ``turned`` lays values of a batch out with the
+    features first, so that a range of them is one piece: shapes stay as they are.
     """
 
     def __init__(
@@ -35,8 +48,9 @@ class Lines:
         schedule: Schedule,
         before: dict[int, str] | None = None,
         first: Lines | None = None,
+        turned: bool = False,
     ) -> None:
-        self.schedule, self.program = schedule, schedule.program
+        self.schedule, self.program, self.turned = schedule, schedule.program, turned
         self.lines: list[str] = []
         self.names: dict[int, str] = {}
         self.solid: set[str] = set()  # names of arrays that are one contiguous piece
@@ -47,18 +61,18 @@ class Lines:
         self._made: set[str] = set()
         self.quiet = False  # whether numpy may warn where the loop op by op would not
         self.space: dict[str, Any] = {
-            "add": np.add,
-            "subtract": np.subtract,
-            "multiply": np.multiply,
+            **{name: getattr(np, name) for name in UFUNCS.values()},
             "dot": np.dot,
             "zeros": np.zeros,
             "concatenate": np.concatenate,
             "broadcast_to": np.broadcast_to,
-            "whole": np.ascontiguousarray,
+            "whole": _whole,
             "empty": empty,
             "fresh": np.empty,
             "ones": _ones,
             "begun": _begun,
+            "turn": _turn,
+            "full": _full,
         }
 
     def compiled(self, name: str, arguments: list[str]) -> Any:
@@ -95,19 +109,32 @@ class Lines:
         """A name for a dtype."""
         return self.constant(np.dtype(dtype).name, np.dtype(dtype))
 
-    def memory(self, shape: tuple[int, ...], dtype: str, steps: str = TIME) -> str:
+    def turns(self, v: int) -> bool:
+        """Whether a value lies with its features first."""
+        shape = self.program.values[v].shape
+        return self.turned and len(shape) == 2 and min(shape) > 1
+
+    def memory(self, v: int, steps: str = TIME, plain: bool = False) -> str:
         """Fresh memory for a value of all steps, as text."""
-        size = max(int(np.prod(shape, dtype=int)) * np.dtype(dtype).itemsize, 1)
-        given = f"({', '.join(map(str, (steps, *shape)))},), {self.kind(dtype)}"
+        value = self.program.values[v]
+        size = max(int(np.prod(value.shape, dtype=int)) * np.dtype(value.dtype).itemsize, 1)
+        turned = self.turns(v) and not plain
+        sides = ", ".join(map(str, (steps, *value.shape[:: -1 if turned else 1])))
+        given = f"({sides},), {self.kind(value.dtype)}"
         most = -(-LEAST // size)  # steps below which memory is fresh: not worth a call to ask
-        return f"fresh({given}) if {steps} < {most} else empty({given}, ({steps}) * {size})"
+        text = f"fresh({given}) if {steps} < {most} else empty({given}, ({steps}) * {size})"
+        return f"({text}).transpose(0, 2, 1)" if turned else text
+
+    def made(self, v: int, name: str) -> str:
+        """A name for a value that lies in memory of its own."""
+        if not self.turns(v):
+            self.solid.add(name)
+        return name
 
     def slab(self, v: int) -> str:
         """A value whose array is there but not yet filled: the loop writes it."""
-        value = self.program.values[v]
-        self.names[v] = f"v{v}"
-        self.solid.add(f"v{v}")
-        self.line(f"v{v} = {self.memory(value.shape, value.dtype)}")
+        self.names[v] = self.made(v, f"v{v}")
+        self.line(f"v{v} = {self.memory(v)}")
         return f"v{v}"
 
     def contiguous(self, v: int) -> str:
@@ -144,15 +171,16 @@ class Lines:
                 text = special(v, args)
                 if text != name:
                     self.line(f"{name} = {text}")
-            elif value.op in SIMPLE:
-                eaten = self.schedule.eaten.get(v)
-                if eaten is not None and self.names.get(eaten) == f"v{eaten}":
+            elif value.op in UFUNCS and value.op != "pow":
+                self.quiet = self.quiet or value.op not in ("add", "sub", "mul")
+                eaten = self.schedule.eaten.get(v, -1)
+                out = f"v{eaten}"
+                if self.names.get(eaten, "") == out and (out in self.solid) != self.turns(v):
                     del self.names[eaten]
-                    out = f"v{eaten}"
                 else:
-                    out = self.memory(value.shape, value.dtype)
-                self.line(f"{name} = {SIMPLE[value.op]}({', '.join(args)}, {out})")
-                self.solid.add(name)
+                    out = self.memory(v)
+                self.line(f"{name} = {UFUNCS[value.op]}({', '.join(args)}, out={out})")
+                self.made(v, name)
             else:
                 self.line(f"{name} = {self.plainly(v, args)}")
         return name
@@ -160,8 +188,8 @@ class Lines:
     def _dot(self, v: int, args: list[str]) -> str:
         value = self.program.values[v]
         weight = f"{args[1]}.T" if value.consts[0] else args[1]
-        rows = f"{args[0]}.reshape(-1, {self.program.values[value.args[0]].shape[-1]})"
-        self.line(f"v{v} = {self.memory(value.shape, value.dtype)}")
+        rows = f"{self.contiguous(value.args[0])}.reshape(-1, {self.program.values[value.args[0]].shape[-1]})"
+        self.line(f"v{v} = {self.memory(v, plain=True)}")
         self.line(f"dot({rows}, {weight}, v{v}.reshape(-1, {value.shape[-1]}))")
         self.solid.add(f"v{v}")
         return f"v{v}"
@@ -179,7 +207,8 @@ class Lines:
             if p.values[a].op == "zeros":
                 text = f"broadcast_to({text}, {shape})"
             parts.append(f"broadcast_to({text}, {shape})" if stays else text)
-        return f"concatenate(({', '.join(parts)},), -1).reshape({self.shape(value.shape)})"
+        self.solid.add(f"v{v}")
+        return f"concatenate(({', '.join(parts)},), -1, out={self.memory(v, plain=True)})"
 
     def _reshape(self, v: int, args: list[str]) -> str:
         return f"{args[0]}.reshape({self.shape(self.program.values[v].shape)})"
@@ -204,8 +233,8 @@ class Lines:
             return f"{args[0]}.dot({args[1]}{'.T' if value.consts[0] else ''})"
         if value.op == "slice":
             return f"{args[0]}[..., {value.consts[0]}:{value.consts[1]}]"
-        if value.op in SIMPLE:
-            return f"{SIMPLE[value.op]}({', '.join(args)})"
+        if value.op in ("add", "sub", "mul"):
+            return f"{UFUNCS[value.op]}({', '.join(args)})"
         self.quiet = True
         function = self.constant(f"f{v}", lambda *arrays: plain(value, list(arrays)))
         return f"{function}({', '.join(args)})"
@@ -230,12 +259,14 @@ class Lines:
             if parts:
                 return self.plainly(v, [self.total(a) for a in parts])
             if value.op == "outer":
-                g, x = (f"{self[a]}.reshape(-1, {p.values[a].shape[-1]})" for a in value.args)
+                g, x = (
+                    f"{self.contiguous(a)}.reshape(-1, {p.values[a].shape[-1]})" for a in value.args
+                )
                 return f"{g}.T.dot({x})"
             if value.op == "sum" and len(value.args) == 1:
                 axes, keep = value.consts
                 if axes == tuple(range(len(axes))) and not keep:
-                    a = self[value.args[0]]
+                    a = self.contiguous(value.args[0])
                     rows = f"{a}.reshape({', '.join(map(str, (-1, *value.shape)))})"
                     if len(value.shape) == 1 and value.dtype in "fd":  # as BLAS sums, in one pass
                         per_step = int(np.prod(p.values[value.args[0]].shape, dtype=int))
@@ -252,9 +283,30 @@ def _ones(count: int, dtype: Any) -> Any:
     return np.ones(count, dtype)
 
 
-def _begun(given: Any, shape: Any, dtype: Any) -> Any:
+def _begun(given: Any, shape: Any, dtype: Any, order: Any = "C") -> Any:
     """How the gradient of a state begins: as it was given, or zeros."""
-    return np.zeros(shape, dtype) if given is None else np.array(given, dtype).reshape(shape)
+    if given is None:
+        return np.zeros(shape, dtype, order)
+    return np.array(given.reshape(shape), dtype, order=order)
+
+
+def _full(a: Any, shape: tuple[int, ...], order: Any) -> Any:
+    """An array broadcast to a shape, with memory for all of it."""
+    return np.array(np.broadcast_to(a, shape), order=order)
+
+
+def _whole(a: Any) -> Any:
+    """An array in one piece, in the order of its axes."""
+    if a.flags.c_contiguous:
+        return a
+    out = empty(a.shape, a.dtype, a.nbytes)
+    np.copyto(out, a)
+    return out
+
+
+def _turn(a: Any) -> Any:
+    """An array (time, batch, features) laid out with the features first."""
+    return _whole(a.transpose(0, 2, 1)).transpose(0, 2, 1)
 
 
 def plain(value: Value, args: list[Any]) -> Any:

@@ -16,6 +16,7 @@ from ..nn.recurrent import mapped, parts
 from ..ops.elementwise import where
 from ..tensors import Tensor
 from . import backends
+from .few_calls import FewCalls
 from .following import followed, write
 from .program import Program
 from .tracing import Shadow, Trace, Untraceable, leaf, trace, tracing
@@ -49,8 +50,8 @@ class Compiled:
         if found is None:
             wanted = [*self.roles, "x"] if x else self.roles
             with _lock, tracing():
-                wide = key[0] == "numpy"  # its price is the number of calls
-                program = Program(self.trace, derive, wanted if derive else (), wide)
+                kind = FewCalls if key[0] == "numpy" else Program  # its price is the call
+                program = kind(self.trace, derive, wanted if derive else ())
             found = self._loops[key] = backends.loops(program)
         return found
 

@@ -70,7 +70,7 @@ class NumbaLoops(NumpyLoops):
     """A schedule as two functions whose loops are machine code."""
 
     name = "numba"
-    spare = False
+    spare = turns = False
 
     def __init__(self, schedule: Schedule, why: str = "") -> None:
         super().__init__(schedule, why)

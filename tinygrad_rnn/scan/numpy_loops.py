@@ -7,28 +7,18 @@ one numpy function with ``out=``; where a value is kept for backward, or is a pa
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 
 from ..ops.row import ROWS
-from .batched import TIME, Lines
+from .batched import TIME, UFUNCS, Lines
+from .few_calls import small
 from .program import ELEMENTWISE, Value
 from .schedule import VIEWS, Schedule
 
-_OWN_NAMES = (
-    "maximum minimum sqrt exp expm1 log log1p sin cos tanh equal not_equal less less_equal greater "
-    "greater_equal bitwise_and bitwise_or bitwise_xor invert"
-)
-UFUNCS = {
-    **{name: name for name in _OWN_NAMES.split()},
-    "add": "add",
-    "sub": "subtract",
-    "mul": "multiply",
-    "div": "true_divide",
-    "abs": "absolute",
-    "pow": "power",
-}
+PIECE = 1 << 17  # numbers that are made at a time
 
 
 class NumpyLoops:
@@ -40,6 +30,7 @@ class NumpyLoops:
 
     name = "numpy"
     spare = True  # whether a value may lie in columns of another that nobody reads
+    turns = True  # whether small values may lie with their features first
 
     def __init__(self, schedule: Schedule, why: str = "") -> None:
         self.schedule = schedule
@@ -91,7 +82,7 @@ class NumpyLoops:
         """The two functions of training."""
         p = self.program
         lines, arguments = self._until_the_loop_is_over(True)
-        back = Lines(self.schedule, lines.names)
+        back = Lines(self.schedule, lines.names, turned=lines.turned)
         back.names[p.inputs["dy"]] = "dy"
         back.solid |= {"dy", *lines.solid}
         for v in sorted(self.schedule.stored):
@@ -159,12 +150,13 @@ class NumpyLoops:
 
     def _results(self) -> str:
         """The output and the last states, as text."""
-        last = ", ".join(f"S{k}[-1]" for k in self.schedule.state_in.values())
+        last = ", ".join(f"whole(S{k}[-1])" for k in self.schedule.state_in.values())
         return f"{self.y}, [{last}]"
 
     def _until_the_loop_is_over(self, keep: bool) -> tuple[Lines, list[str]]:
         """Forward's lines with its loop; what it leaves for backward if ``keep``."""
-        s, p, lines = self.schedule, self.program, Lines(self.schedule)
+        s, p = self.schedule, self.program
+        lines = Lines(s, turned=self.turns and s.turns)
         arguments = []
         for role, v in p.inputs.items():
             if role[0] != "d":
@@ -175,14 +167,12 @@ class NumpyLoops:
         for v in s.ahead:
             lines[v]
         for v, k in s.state_in.items():
-            out, value = p.states[k], p.values[p.states[k]]
-            lines.line(f"S{k} = {lines.memory(value.shape, value.dtype, TIME + ' + 1')}")
+            out = p.states[k]
+            lines.line(f"S{k} = {lines.memory(out, TIME + ' + 1')}")
             lines.line(f"S{k}[0] = {lines[v]}")
-            lines.names[v] = lines.once(f"old{k}", f"S{k}[:-1]")
-            lines.solid.add(f"old{k}")
+            lines.names[v] = lines.made(v, lines.once(f"old{k}", f"S{k}[:-1]"))
             if out not in lines.names:
-                lines.names[out] = lines.once(f"new{k}", f"S{k}[1:]")
-                lines.solid.add(f"new{k}")
+                lines.names[out] = lines.made(out, lines.once(f"new{k}", f"S{k}[1:]"))
         kept = s.kept if keep else []
         places = s.spare if keep and self.spare else {}
         for w in {w for w, _ in places.values()}:
@@ -196,6 +186,14 @@ class NumpyLoops:
                 lines.slab(v)
         self.loop(lines, False, frozenset({*kept, p.y, *p.states}))
         self.y = lines[p.y]
+        if self.y not in lines.solid:  # others get the output in the order of its axes
+            base = self.y.replace("new", "S")
+            lines.line(f"{base} = whole({base})")
+            lines.solid.add(self.y)
+            if base != self.y:
+                old = base.replace("S", "old")
+                lines.line(f"{old}, {self.y} = {base}[:-1], {base}[1:]")
+                lines.solid.add(old)
         for v in s.ahead:
             if v not in kept and v != p.y:
                 lines.names.pop(v, None)
@@ -211,20 +209,50 @@ class NumpyLoops:
         lines.line(f"loop({', '.join(text.arguments)})")
 
 
+class _Piece(Lines):
+    """Lines for some steps at a time, ``at``, of what lines around them have for all steps."""
+
+    def __init__(self, around: Lines) -> None:
+        super().__init__(around.schedule, turned=around.turned)
+        self.around = around
+
+    def __getitem__(self, v: int) -> str:
+        """As ever; what is there for all steps is given, and cut."""
+        if v not in self.names and self.program.values[v].op != "literal":
+            over_time = self.program.depends[v]
+            if not over_time or v in self.around.names or v in self.around.before:
+                self.names[v] = self.taken[v] = self.around[v]
+                if over_time:
+                    part, plain = f"{self.taken[v]}[at]", self.taken[v] in self.around.solid
+                    part = f"turn({part})" if plain and self.turns(v) else part
+                    self.names[v] = self.once(f"p{v}", part)
+        return super().__getitem__(v)
+
+
 class _Text:
-    """Writes the loop. Names: ``b`` are buffers used at every step, ``v`` values of the running step."""
+    """Writes the loop. Names: ``b`` are buffers used at every step, ``t`` values of the running step.
+
+    Backward goes by pieces of time: what is ``early`` is made for a piece, of a size that stays in the
+    processor's cache, before its steps run.
+    """
 
     def __init__(
         self, schedule: Schedule, reverse: bool, stored: frozenset[int], around: Lines
     ) -> None:
         self.s, self.p, self.reverse, self.stored = schedule, schedule.program, reverse, stored
         self.around = around
+        self.near = _Piece(around) if reverse else around
         self.lines: list[str] = []
         self.names: dict[int, str] = {}
         self.arguments: list[str] = []
         self.zipped: list[str] = []
-        self.inside = [*schedule.again, *schedule.back] if reverse else list(schedule.loop)
-        self.inside.sort()
+        self.inside = sorted({*schedule.again, *schedule.back}) if reverse else list(schedule.loop)
+        made = [v for v in map(self.p.values.__getitem__, schedule.early) if v.op not in VIEWS]
+        self.steps = PIECE // max(1, sum(int(np.prod(v.shape, dtype=int)) for v in made))
+        if reverse and self.steps >= 4:
+            self.inside = sorted({*self.inside} - schedule.early)
+        else:
+            self.steps = 4
         self.targets: dict[int, tuple[int, int, int]] = {}  # a part of a concat: (whole, low, high)
         self.functions: dict[str, Any] = {}
 
@@ -232,16 +260,26 @@ class _Text:
 
     def argument(self, name: str, text: str) -> str:
         """An array that the loop is given, made by a line before it."""
-        self.around.line(f"{name} = {text}")
-        self.arguments.append(name)
+        if name not in self.arguments:
+            self.around.line(f"{name} = {text}")
+            self.arguments.append(name)
         return name
 
     def slab(self, v: int, source: str) -> str:
         """A value that lies in an array over time."""
-        name = f"v{v}"
-        self.argument(f"V{v}", f"{source}[::-1]" if self.reverse else source)
+        if self.near.turns(v) and source in self.near.solid:
+            source = f"turn({source})"
+        self.names[v] = self.over_time(f"t{v}", f"{source}[::-1]" if self.reverse else source)
+        return self.names[v]
+
+    def over_time(self, name: str, text: str) -> str:
+        """A name that goes through an array over time."""
+        slab = name.upper()
+        if self.reverse:
+            self.near.line(f"{slab} = {text}")
+        else:
+            self.argument(slab, text)
         self.zipped.append(name)
-        self.names[v] = name
         return name
 
     def name(self, v: int) -> str:
@@ -257,7 +295,7 @@ class _Text:
         if not p.depends[v]:
             self.names[v] = self.argument(f"w{v}", self.around[v])
             return self.names[v]
-        return self.slab(v, self.around[v])
+        return self.slab(v, self.near[v])
 
     # ---- the text
 
@@ -271,6 +309,8 @@ class _Text:
                 self.names[seed] = self.argument(f"c{k}", carry(self.around, k, p.values[seed]))
         for v in self.inside:
             self.place_parts(v)
+        if self.reverse:
+            self.carry_in_place()
         for v in self.inside:
             self.emit(v)
         if self.reverse:
@@ -289,8 +329,7 @@ class _Text:
             for k, v in enumerate(p.states):
                 if s.state_out[v] != k or v in s.state_in:  # one value is two states, or stays
                     name = f"n{k}"
-                    self.argument(f"N{k}", f"S{k}[1:]")
-                    self.zipped.append(name)
+                    self.over_time(name, f"S{k}[1:]")
                     self.lines.append(f"copyto({name}, {self.name(v)})")
         return self._build()
 
@@ -299,18 +338,29 @@ class _Text:
         return v in self.s.ahead or self.p.values[v].op == "input"
 
     def _build(self) -> Any:
-        arguments = ", ".join(self.arguments)
-        slabs = [
-            n.replace("v", "V", 1) if n[0] == "v" else n.replace("n", "N", 1) for n in self.zipped
-        ]
-        head = f"for {', '.join(self.zipped)}, in zip({', '.join(slabs)}):"
-        body = "\n        ".join(self.lines or ["pass"])
-        text = f"def loop({arguments}):\n    {head}\n        {body}\n"
+        read = set(re.findall(r"\w+", " ".join(self.lines)))
+        self.zipped = [name for name in self.zipped if name in read] or self.zipped
+        slabs = ", ".join(name.upper() for name in self.zipped)
+        lines = [f"for {', '.join(self.zipped)}, in zip({slabs}):"]
+        lines += [f"    {line}" for line in self.lines or ["pass"]]
+        if self.reverse:
+            lines = [*self.near.lines, *lines]
+            lines = [
+                f"for high in range(steps, 0, -{self.steps}):",
+                f"    {TIME} = min(high, {self.steps})",
+                f"    at = slice(high - {TIME}, high)",
+                *(f"    {line}" for line in lines),
+            ]
+            self.arguments += ["steps", *dict.fromkeys(self.near.taken.values())]
+            self.around.line(f"steps = {TIME}")
+        text = "\n    ".join([f"def loop({', '.join(self.arguments)}):", *lines]) + "\n"
         space = {
             name: getattr(np, name)
             for name in (*UFUNCS.values(), "copyto", "dot", "reciprocal", "sum")
         }
         space.update(self.functions)
+        if self.reverse:
+            space.update(self.near.space)
         exec(compile(text, f"<{'backward' if self.reverse else 'forward'} loop>", "exec"), space)
         return space["loop"]
 
@@ -335,9 +385,22 @@ class _Text:
 
     def out_slab(self, v: int) -> str:
         """The place of a stored value at the running step."""
-        if v in self.names and self.names[v] == f"v{v}":
+        if v in self.names and self.names[v] == f"t{v}":
             return self.names[v]
-        return self.slab(v, self.around[v])
+        return self.slab(v, self.near[v])
+
+    def carry_in_place(self) -> None:
+        """The gradient of a state is written over the one that came in, if that is read no more by then."""
+        values, carried = self.p.values, list(self.carried.values())
+        elsewhere = {*self.stored, *self.targets, *(v for v in carried if carried.count(v) > 1)}
+        for k, made in self.carried.items():
+            seed = self.p.inputs[f"ds{k}"]
+            readers = [v for v in self.inside if seed in values[v].args]
+            views = any(values[v].op in VIEWS for v in readers)
+            free = max(readers, default=-1) < made + (values[made].op in UFUNCS) and not views
+            own = made in self.inside and values[made].op not in {*VIEWS, "concat"}
+            if free and own and made not in elsewhere and seed not in carried:
+                self.names[made] = f"c{k}"
 
     def out(self, v: int) -> str:
         """Where a value is written: its slab, its part of a concat, or a buffer of its own."""
@@ -352,25 +415,45 @@ class _Text:
             self.names[v] = self.view(v, whole, lambda a: a[..., low:high])
             return self.names[v]
         kind = self.around.kind(value.dtype)
-        self.names[v] = self.argument(f"b{v}", f"fresh({value.shape}, {kind})")
+        order = ", 'F'" if self.around.turns(v) else ""
+        self.names[v] = self.argument(f"b{v}", f"fresh({value.shape}, {kind}{order})")
         return self.names[v]
 
     def view(self, v: int, base: int, look: Any) -> str:
         """A view of another value, made before the loop; ``look`` works on one more axis, too."""
         source = self.name(base)
+        if source[0] == "t":
+            function = self.near.constant(f"look{v}", look)
+            return self.over_time(f"t{v}", f"{function}({source.upper()})")
         function = self.around.constant(f"look{v}", look)
-        if source[0] == "v":
-            self.argument(f"V{v}", f"{function}(V{source[1:]})")
-            self.zipped.append(f"v{v}")
-            return f"v{v}"
         return self.argument(f"b{v}", f"{function}({source})")
+
+    def operand(self, v: int, over: Value) -> str:
+        """An operand of a numpy function as it is quickest: a number is an array; numbers for each feature
+        are written out for each sequence, where that is little."""
+        if self._of_literal(v) and over.dtype in "fd":
+            name = f"{self.name(v)}_{over.dtype}"
+            self.functions[name] = np.array(self.functions[self.name(v)], over.dtype)
+            return name
+        shape = self.p.values[v].shape
+        if self.p.depends[v] or shape in ((), over.shape) or not small(over.shape):
+            return self.name(v)
+        name, order = f"w{v}_{'_'.join(map(str, over.shape))}", "F" if self.around.turned else "C"
+        return self.argument(name, f"full({self.around[v]}, {over.shape}, '{order}')")
+
+    def flipped(self, v: int) -> str:
+        """The transpose of a matrix that lies with its features first: in memory as usual."""
+        name = self.names[v]
+        if name[0] == "t":
+            return self.over_time(f"{name}t", f"{name.upper()}.transpose(0, 2, 1)")
+        return self.argument(f"{name}t", f"{name}.T")
 
     def emit(self, v: int) -> None:
         """The lines that compute one value."""
         value = self.p.values[v]
         op, args = value.op, value.args
         if op in VIEWS and not self._of_literal(args[0]):
-            over_time = self.name(args[0])[0] == "v"
+            over_time = self.name(args[0])[0] == "t"
             look = _look(value, over_time, self.p.values[args[0]])
             if v in self.stored:
                 part = self.view(10**9 + v, args[0], look)
@@ -391,11 +474,14 @@ class _Text:
                     )
                 low += width
             return
-        names = [self.name(a) for a in args]
+        names = [self.operand(a, value) if op in UFUNCS else self.name(a) for a in args]
         if op == "neg":  # np.negative is wrong for float32 columns with a stride (numpy 2.4)
-            self.lines.append(f"multiply({names[0]}, -1, out={self.out(v)})")
+            minus = f"k_minus_{value.dtype}"
+            self.functions[minus] = np.array(-1, value.dtype)
+            self.lines.append(f"multiply({names[0]}, {minus}, {self.out(v)})")
         elif op in UFUNCS:
-            self.lines.append(f"{UFUNCS[op]}({', '.join(names)}, out={self.out(v)})")
+            out = "out=" if op in ("maximum", "minimum") else ""  # quicker without the name
+            self.lines.append(f"{UFUNCS[op]}({', '.join(names)}, {out}{self.out(v)})")
         elif op == "sigmoid":
             o, one = self.out(v), f"k_one_{value.dtype}"
             minus = f"k_minus_{value.dtype}"
@@ -413,13 +499,15 @@ class _Text:
             o = self.out(v)
             self.lines += [f"copyto({o}, {names[2]})", f"copyto({o}, {names[1]}, where={names[0]})"]
         elif op == "dot" and v not in self.targets:
-            weight = args[1]
-            turned = value.consts[0]
-            w = f"w{weight}t" if turned else f"w{weight}"
-            if w not in self.arguments:
-                self.argument(w, matrix(self.around, weight, turned))
-            if v in self.stored or len(value.shape) in (1, 2):
-                self.lines.append(f"dot({names[0]}, {w}, {self.out(v)})")
+            weight, turned, out = args[1], value.consts[0], self.out(v)
+            if self.around.turned:
+                w = self.around[weight] if turned else f"{self.around[weight]}.T"
+                times = self.argument(f"times{v}", f"{w}.dot")
+                self.lines.append(f"{times}({self.flipped(args[0])}, {self.flipped(v)})")
+            else:
+                w = f"w{weight}{'t' if turned else ''}"
+                w = self.argument(w, matrix(self.around, weight, turned))
+                self.lines.append(f"{names[0]}.dot({w}, {out})")
         elif op == "outer":
             left = names[0] + (".T" if len(self.p.values[args[0]].shape) == 2 else "[:, None]")
             right = names[1] + ("" if len(self.p.values[args[1]].shape) == 2 else "[None]")
@@ -440,7 +528,8 @@ class _Text:
 
 def carry(lines: Lines, k: int, seed: Value) -> str:
     """How the gradient of a state begins, as text."""
-    return f"begun(d{k}, {seed.shape}, {lines.kind(seed.dtype)})"
+    order = ", 'F'" if lines.turned else ""
+    return f"begun(d{k}, {seed.shape}, {lines.kind(seed.dtype)}{order})"
 
 
 def matrix(lines: Lines, weight: int, turned: bool) -> str:

@@ -23,13 +23,11 @@ from .tracing import Trace, constants, in_order, row_name, unhashed
 STEP, STATE, SEED = 1, 2, 4
 
 _ELEMENTWISE = (
-    "add sub mul div pow maximum minimum where neg abs sign sqrt exp expm1 log log1p sin cos tanh "
+    "add sub mul div pow reciprocal maximum minimum where neg abs sign sqrt exp expm1 log log1p sin cos tanh "
     "sigmoid relu softplus silu leaky_relu elu normal_cdf gelu gelu_by_tanh clip equal not_equal less "
     "less_equal greater greater_equal bitwise_and bitwise_or bitwise_xor invert"
 )
 ELEMENTWISE = frozenset(_ELEMENTWISE.split())
-WIDENED = frozenset(("sigmoid", "mul", "sub", "add"))
-SMALL = 4096  # numbers of a step up to which a call costs more than they do
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +46,10 @@ class Program:
 
     Roles: ``x``, ``live`` (which sequences still run), ``s0``, ``s1`` ... (the state), ``w0`` ... (what is
     the same at every step); ``dy`` and ``ds0`` ... are the gradients that come in, ``gradients`` maps the
-    role of an input to the value of its gradient. With ``wide``, ops on parts become parts of ops on wholes.
+    role of an input to the value of its gradient.
     """
 
-    def __init__(
-        self, trace: Trace, derive: bool, wanted: Sequence[str] = (), wide: bool = False
-    ) -> None:
-        self.wide = wide
+    def __init__(self, trace: Trace, derive: bool, wanted: Sequence[str] = ()) -> None:
         self.values: list[Value] = []
         self.depends: list[int] = []
         self._known: dict[Any, int] = {}
@@ -147,10 +142,6 @@ class Program:
         self, op: str, args: tuple[int, ...], consts: tuple[Any, ...], shape: Any, dtype: Any
     ) -> int:
         """The number of a value in normal form; equal values have one number."""
-        if self.wide and op in WIDENED:
-            widened = self._widened(op, args, consts, shape, dtype)
-            if widened is not None:
-                return widened
         rewrite = getattr(self, f"_make_{op}", None)
         if rewrite is not None:
             found: int | None = rewrite(args, consts, shape, dtype)
@@ -160,22 +151,6 @@ class Program:
         for a in args:
             depends |= self.depends[a]
         return self._enter(Value(op, args, consts, tuple(shape), dtype), depends)
-
-    def _widened(self, op: str, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
-        """An op on the same columns of values is those columns of the op on the whole values: gates that have
-        it in common are then one call. For small values, where the call is what costs."""
-        parts = [self.values[a] for a in args]
-        ends = parts[0].consts
-        if any(v.op != "slice" or v.consts != ends for v in parts):
-            return None
-        whole = {self.values[v.args[0]].shape for v in parts}
-        if len(whole) != 1:
-            return None
-        (side,) = whole
-        if np.prod(side, dtype=int) > SMALL:
-            return None
-        inner = self.make(op, tuple(v.args[0] for v in parts), consts, side, dtype)
-        return self.make("slice", (inner,), ends, shape, dtype)
 
     def _enter(self, value: Value, depends: int) -> int:
         key = (value.op, value.args, repr(value.consts), value.shape, value.dtype)

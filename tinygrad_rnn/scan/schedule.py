@@ -4,12 +4,16 @@
   on no state for all steps at once (``ahead``); without ``hoist`` its products stay in the loop.
 - In the backward loop stays only what the state's gradient needs (``back``); weight gradients and
   the input's gradient are computed after it for all steps at once (``after``), from what the loop left.
+- What backward needs of forward's values alone can be made for many steps at once (``early``).
 - Forward keeps the states and those values that backward reads and cannot make again cheaply from them
   (``kept``); an elementwise function of what is there anyway is made again (``again``).
 """
 
 from __future__ import annotations
 
+from collections import Counter
+
+from .few_calls import small
 from .program import ELEMENTWISE, SEED, STATE, Program
 
 VIEWS = frozenset(("slice", "reshape", "permute", "broadcast"))
@@ -40,30 +44,37 @@ class Schedule:
         self.loop = sorted(set(inside) | late)
 
         self._plan_backward(everything)
-        self.spare = self._spare()
-        self.eaten = self._eaten()
+        self.spare = self._spare(everything)
+        self.eaten = self._eaten(everything)
+        self.turns = self._turns()
 
-    def _eaten(self) -> dict[int, int]:
-        """Values ``ahead`` that may be computed in their operand's memory: nobody else reads it."""
+    def _turns(self) -> bool:
+        """Whether small values of a batch are better laid out with the features first: where some are parts
+        of others, and nothing runs along the features of one sequence."""
+        values = [self.program.values[v] for v in (*self.loop, *self.again, *self.back)]
+        return (
+            any(v.op == "slice" for v in values)
+            and all(v.op not in ("reshape", "sum") for v in values)
+            and all(len(v.shape) == 2 and min(v.shape) > 1 for v in values if v.op != "literal")
+            and all(small(v.shape) for v in values)
+        )
+
+    def _eaten(self, everything: list[int]) -> dict[int, int]:
+        """Values made for many steps that may be computed in an operand's memory: nobody else reads it."""
         values = self.program.values
-        readers: dict[int, int] = {}
-        for value in values:
-            for a in value.args:
-                readers[a] = readers.get(a, 0) + 1
-        ahead = set(self.ahead)
+        read = [a for v in everything for a in set(values[v].args)]
+        once = {a for a, count in Counter(read).items() if count == 1} - {*self.program.outputs}
+        made = {a for a in self.ahead if values[a].op == "dot"} | self.early
         return {
             v: a
-            for v in self.ahead
+            for v in (*self.ahead, *self.early)
             for a in values[v].args
-            if values[v].op in ("add", "sub", "mul")
-            and a in ahead
-            and values[a].op == "dot"
-            and readers[a] == 1
-            and a not in self.program.outputs
-            and values[a].shape == values[v].shape
+            if a in made & once
+            and values[a].op in {"dot", *ELEMENTWISE}
+            and (values[a].shape, values[a].dtype) == (values[v].shape, values[v].dtype)
         }
 
-    def _spare(self) -> dict[int, tuple[int, int]]:
+    def _spare(self, everything: list[int]) -> dict[int, tuple[int, int]]:
         """Kept values that fit where nobody reads another kept value: (that one, the first column)."""
         p, values = self.program, self.program.values
         read: dict[int, set[tuple[int, int]]] = {}
@@ -73,7 +84,7 @@ class Schedule:
 
         for v in (*p.outputs, *p.gradients.values(), *self.stored):
             read[v] = whole(v)
-        for v in reversed(range(len(values))):
+        for v in reversed(everything):
             value = values[v]
             for a in value.args:
                 mine = read.setdefault(a, set())
@@ -169,6 +180,11 @@ class Schedule:
             make(v)
         self.kept = sorted(kept)
         self.again = sorted(again)
+        self.early: set[int] = set()
+        for v in self.again:
+            waits = set(values[v].args) & again - self.early
+            if self.batchable(v) and not waits:
+                self.early.add(v)
 
     # ---- after the loop
 
