@@ -137,6 +137,12 @@ class Lines:
         self.line(f"v{v} = {self.memory(v)}")
         return f"v{v}"
 
+    def place(self, parts: dict[int, tuple[int, int]]) -> None:
+        """Values that lie in columns of another, each with (that one, the first column)."""
+        for v, (w, low) in parts.items():
+            self.line(f"v{v} = {self[w]}[..., {low}:{low + self.program.values[v].shape[-1]}]")
+            self.names[v] = f"v{v}"
+
     def contiguous(self, v: int) -> str:
         """The name of a value's array, made one piece where it may not be."""
         name = self[v]
@@ -276,6 +282,12 @@ class Lines:
         if not p.depends[v]:
             return f"{self[v]} * {TIME}"
         return f"{self[v]}.sum(0)"
+
+
+def carry(lines: Lines, k: int, seed: Value) -> str:
+    """How the gradient of a state begins, as text."""
+    order = ", 'F'" if lines.turned else ""
+    return f"begun(d{k}, {seed.shape}, {lines.kind(seed.dtype)}{order})"
 
 
 @lru_cache(maxsize=8)

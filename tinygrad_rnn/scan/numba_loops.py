@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from .batched import TIME, Lines
+from .batched import TIME, Lines, carry
 from .memory import empty
-from .numpy_loops import NumpyLoops, carry
+from .numpy_loops import NumpyLoops
 from .schedule import Schedule
 
 FLAGS = '{"contract", "nsz", "reassoc", "arcp"}'
