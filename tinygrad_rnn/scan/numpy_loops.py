@@ -22,11 +22,11 @@ class NumpyLoops:
     name = "numpy"
     spare = True  # whether a value may lie in columns of another that nobody reads
     turns = True  # whether small values may lie with their features first
-    why = ""
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: Schedule, why: str = "") -> None:
         self.schedule = schedule
         self.program = schedule.program
+        self.ran = frozenset({(self.name, why)})  # for ``layer.explain()``: why not another
         self._sources = self.program.sources()
         self._needing: dict[Any, list[bool]] = {}
         self.loops: dict[bool, Any] = {}  # forward's and backward's, for whoever wants to look
@@ -90,6 +90,7 @@ class NumpyLoops:
                 gradients[role] = back[v] if role[0] == "x" else back.total(v)
         each = (", ".join(gradients.get(r, "None") for r in p.inputs if r[0] == k) for k in "sw")
         back.line("return {}, [{}], [{}]".format(gradients.get("x", "None"), *each))
+        self.over_time = [bool(p.depends[v]) for v in back.taken]  # of what backward is given
         kept = "".join(f"{name}, " for name in back.taken.values())
         if kept:
             back.lines.insert(0, f"{kept}= kept")
