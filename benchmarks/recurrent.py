@@ -10,6 +10,7 @@ and backward of the sum of squares of the output, float32. Peers that are not in
 ``TINYGRAD_RNN_BACKEND=numpy`` measures the back end that needs no compiler. Sections:
 
 lstm gru rnn   against torch.nn's layers      loop     against a loop of torch.nn.LSTMCell
+bare           a loop of our LSTMCell against one of torch.nn.LSTMCell
 jax            against a jitted lax.scan      own      a user's own cell against a jitted lax.scan
 floor          the matrix products alone      forward  inference, and ``layer.step`` one step at a time
 length         time a step, T from 10^2 to 10^5        first    first call, cold and from the cache
@@ -129,6 +130,23 @@ def torch_training(layer: Any, x: Any) -> Run:
     def run() -> None:
         layer.zero_grad()
         y, _ = layer(data)
+        (y * y).sum().backward()
+
+    return run
+
+
+def our_loop(point: tuple[int, int, int, int], x: Any) -> Run:
+    _, batch, features, hidden = point
+    cell, data = nn.LSTMCell(features, hidden), tg.tensor(x)
+
+    def run() -> None:
+        cell.zero_grad()
+        state = tg.zeros(batch, hidden), tg.zeros(batch, hidden)
+        outputs = []
+        for x_t in data:
+            state = cell(x_t, state)
+            outputs.append(state[0])
+        y = tg.stack(outputs)
         (y * y).sum().backward()
 
     return run
@@ -333,6 +351,13 @@ def measure_loop(report: Report, grid: list[Any]) -> None:
     report.mean("loop")
 
 
+def measure_bare(report: Report, grid: list[Any]) -> None:
+    for point in grid:
+        x = inputs(point)
+        report.pair("bare", point, our_loop(point, x), torch_loop(point, x))
+    report.mean("bare")
+
+
 def measure_jax(report: Report, section: str, grid: list[Any]) -> None:
     for point in grid:
         x = inputs(point)
@@ -475,6 +500,7 @@ TITLES = {
     "gru": "GRU against torch.nn.GRU",
     "rnn": "RNN against torch.nn.RNN",
     "loop": "LSTM against a loop of LSTMCell",
+    "bare": "a loop of LSTMCell against a loop of LSTMCell",
     "jax": "LSTM against a jitted JAX scan",
     "own": "a cell of one's own against JAX",
     "forward": "LSTM, forward alone",
@@ -549,6 +575,8 @@ def main() -> None:
             measure_layers(report, section, grid)
     if wanted("loop", "torch"):
         measure_loop(report, grid)
+    if wanted("bare", "torch"):
+        measure_bare(report, grid)
     for section in ("jax", "own"):
         if wanted(section, "jax"):
             measure_jax(report, section, grid)

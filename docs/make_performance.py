@@ -18,6 +18,7 @@ TITLES = {
     "gru": "Training step, `nn.GRU` against `torch.nn.GRU`",
     "rnn": "Training step, `nn.RNN` against `torch.nn.RNN`",
     "loop": "Training step, `nn.LSTM` against a loop over `torch.nn.LSTMCell`",
+    "bare": "Training step, a loop of your own over `nn.LSTMCell` against one over `torch.nn.LSTMCell`",
     "jax": "Training step, `nn.LSTM` against a jitted `jax.lax.scan` of the same cell",
     "own": "Training step, your own cell (peepholes, coupled gates, layer norm) against a jitted scan",
     "forward": "Forward alone (`no_grad`), `nn.LSTM` against `torch.nn.LSTM`",

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from made_up_cells import I, LayerNormed, RootMeanSquare, SumsOverFeatures
 from support import numbers
 
 import tinygrad_rnn as tg
@@ -240,3 +241,28 @@ def test_what_numba_cannot_take_runs_on_numpy_and_says_so():
     y.sum().backward()
     assert "run by numpy" in layer.explain()
     assert "numba cannot take" in layer.explain()
+
+
+@pytest.mark.parametrize("dtype", ["f", "d"])
+@pytest.mark.parametrize("kind", [LayerNormed, RootMeanSquare, SumsOverFeatures])
+def test_the_bits_do_not_depend_on_where_arrays_lie(kind, dtype):
+    """A vectorised loop falls back where arrays lie close together, and adds up in another order."""
+    for batch in (1, 2):
+        layer, found = nn.Recurrent(kind()).double(), []
+        layer = layer.float() if dtype == "f" else layer
+        rng = np.random.default_rng(0)
+        x = tg.tensor(rng.standard_normal((20, batch, I)).astype(dtype))
+        arrays = [rng.standard_normal(p.shape).astype(dtype) for p in layer.parameters()]
+        for _ in range(16):
+            layer.zero_grad()
+            pool, at = np.zeros(1 << 14, dtype), 0
+            for p, array in zip(layer.parameters(), arrays, strict=True):
+                at += 4 * int(rng.integers(0, 10))
+                p._data = pool[at : at + array.size].reshape(array.shape)
+                p._data[...] = array
+                at += array.size
+            y, _ = layer(x)
+            y.square().sum().backward()
+            grads = [p.grad.numpy().tobytes() for p in layer.parameters()]
+            found.append(y.detach().numpy().tobytes() + b"".join(grads))
+        assert len(set(found)) == 1

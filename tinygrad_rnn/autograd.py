@@ -236,30 +236,47 @@ class Node:
 class Folded(Node):
     """A result of many recorded ops that ran as one: a compiled layer's output.
 
-    ``inner`` is the short way: an item of the one node that gradients pass through. Whoever reads ``op``,
-    ``parents``, ``saved`` or ``out`` reads what was folded, recorded when first looked at: ``fold`` is who
-    can ``unfold()`` it, or record some of its steps alone, and None from then on.
+    Gradients go the short way, as the part ``position`` of those of ``whole``, the one node that ran.
+    Whoever reads ``op``, ``parents``, ``saved`` or ``out`` reads what was folded, recorded when first
+    looked at: ``fold`` is who can ``unfold()`` it, or record some of its steps alone, and None from then on.
+    Where the fold is ``nested``, one output depends on another (a cell's h on its c): each has its own
+    derivative only by what was folded, and once that is recorded gradients go there.
     """
 
-    __slots__ = ("__weakref__", "fold", "inner")
+    __slots__ = ("__weakref__", "fold", "position", "whole")
 
-    def __init__(self, inner: Node, fold: Any) -> None:
-        self.inner = inner
+    def __init__(self, whole: Node, position: int, fold: Any) -> None:
+        self.whole: Node | None = whole
+        self.position = position
         self.fold: Any = fold
-        self.shape, self.dtype = inner.shape, inner.dtype
-        self.number, self.place = inner.number, inner.place
+        self.shape, self.dtype = whole.shape[position], whole.dtype
+        self.number, self.place = _next_number(), whole.place
         self.name, self.retained = None, None
 
     def become(self, node: Node) -> None:
         """Take the place of a node that was recorded."""
         for slot in ("op", "parents", "saved", "out", "place"):
             getattr(Node, slot).__set__(self, getattr(node, slot))
+        if self.fold.nested:
+            self.whole = None
         self.number, self.name, self.fold = node.number, self.name or node.name, None
 
 
-def short_way(node: Any) -> Any:
-    """The node that gradients pass through: of a folded one the short way."""
-    return node.inner if node.__class__ is Folded else node
+def goes_short(node: Any) -> bool:
+    """Whether gradients go from a node to the one node that ran."""
+    return node.__class__ is Folded and node.whole is not None
+
+
+def short_parents(node: Any) -> tuple[Any, ...]:
+    """Where gradients go on to."""
+    return (node.whole,) if goes_short(node) else node.parents
+
+
+def by_itself(node: Any) -> Any:
+    """A node whose own derivative is asked for; what it depends on together with others is recorded."""
+    if node.__class__ is Folded and node.fold is not None and node.fold.nested:
+        node.fold.unfold()
+    return node
 
 
 def _unfolding(slot: str) -> property:
@@ -464,7 +481,8 @@ def flow(
         old = grads.get(k)
         if old is None:
             nodes[k] = parent
-            heappush(heap, k)
+            if parent.__class__ is not Leaf:  # a leaf waits for the end
+                heappush(heap, k)
         kind = d.__class__
         if kind is Part:
             if old is None:
@@ -502,18 +520,24 @@ def flow(
             break
         node = nodes.pop(k)
         g = grads.pop(k)
-        whole = node
-        if node.__class__ is Folded and not unfolded:
-            node = node.inner
+        if node.__class__ is Folded and not unfolded and node.whole is not None:
+            if node.retained is not None or (wanted is not None and -k in wanted):
+                reached[-k] = (node, g, k in owned)
+            arrive(node.whole, Part(node.position, g))
+            continue
         op = node.op
         if recorded and g.__class__ is list and (op is None or not op.several):
             g = _gathered(g, node)
-        if op is None or whole.retained is not None or (wanted is not None and -k in wanted):
-            reached[-k] = (whole, g, k in owned)
+        if op is None or node.retained is not None or (wanted is not None and -k in wanted):
+            reached[-k] = (node, g, k in owned)
             if op is None:
                 continue
         if op.several:
             g = op.filled(node, g)
+            if op.joint is not None:
+                for parent, d in zip(node.parents, op.joint(node, g), strict=True):
+                    arrive(parent, d)
+                continue
         elif op.item and observer is None:  # straight into its place among the parts
             parent, part = node.parents[0], node.saved[1]
             j = -parent.number
@@ -542,13 +566,20 @@ def flow(
                 if old is None:
                     grads[j] = d
                     nodes[j] = parent
-                    heappush(heap, j)
+                    if parent.__class__ is not Leaf:
+                        heappush(heap, j)
                 elif j in owned and old.__class__ is ndarray:
                     old += d
                 else:
                     arrive(parent, d)
             if observer is not None:
                 observer(node, i, g, d)
+    for k, node in nodes.items():
+        if node.__class__ is Leaf:
+            g = grads[k]
+            if g.__class__ is list:
+                g = _gathered(g, node)
+            reached[-k] = (node, g, k in owned)
     return reached
 
 
@@ -583,10 +614,14 @@ def commit(
     """Add what a backward pass from ``root`` brought to each target's ``grad``, all or (if stale) nothing."""
     from .tensors import Tensor
 
-    _refuse_stale(reached, [root])
     updates: list[tuple[Any, Tensor]] = []
     for target, g, is_owned in reached:
-        before = target.grad if target.op is None else target.retained[0]
+        if target.op is None:
+            before = target.grad
+            if target.stale is not None:
+                _refuse_stale(reached, [root])
+        else:
+            before = target.retained[0]
         if create_graph:
             total = g if before is None else before + g
         elif before is not None:
@@ -637,7 +672,7 @@ def grad(
         (_differentiable(t, "grad()"), _seed(t, s, create_graph))
         for t, s in zip(outs, seeds, strict=True)
     ]
-    targets = [_differentiable(t, "grad(): an input") for t in ins]
+    targets = [by_itself(_differentiable(t, "grad(): an input")) for t in ins]
     wanted = {node.number: node for node in targets}
     observer = None if state.watch is None else state.watch.observing(None)
     reached = flow(roots, wanted=wanted, observer=observer, recorded=create_graph)
@@ -682,7 +717,9 @@ def _seed(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
                 f"backward() without a gradient needs a scalar, and this has shape {tensor.shape}: "
                 "reduce it (loss.sum()), or pass gradient= of that shape"
             )
-        data: Array = np.array(1, tensor.dtype).reshape(tensor.shape)
+        data: Array = np.array(1, tensor.dtype)
+        if tensor._data.ndim:
+            data = data.reshape(tensor._data.shape)
     else:
         if isinstance(gradient, Tensor) and create_graph and gradient.shape == tensor.shape:
             return gradient

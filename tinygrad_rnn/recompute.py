@@ -16,7 +16,8 @@ from .autograd import (
     at_place,
     enable_grad,
     flow,
-    short_way,
+    goes_short,
+    short_parents,
     state,
 )
 from .nn import naming
@@ -133,6 +134,8 @@ class _Segment:
         self.refuse_stale()
         outputs = self.again()
         for node in _inside(outputs, start):
+            if goes_short(node):  # what ran is inside too
+                continue
             node.parents = tuple([_through(p, start, doors) for p in node.parents])
         roots = [_through(t._node, start, doors) for t in outputs]
         if recorded:
@@ -188,18 +191,18 @@ class _Segment:
 
 def _inside(outputs: list[Tensor], start: int) -> list[Any]:
     """The nodes made since ``start`` that the outputs were computed from."""
-    stack = [short_way(t._node) for t in outputs if t._node.number > start]
+    stack = [t._node for t in outputs if t._node.number > start]
     seen = {id(node) for node in stack}
     found = []
     while stack:
         node = stack.pop()
-        if node.op is None:
+        if not goes_short(node) and node.op is None:
             raise RuntimeError(
                 "checkpoint: the function makes or writes a leaf that requires a gradient, "
                 "which would never arrive: make it outside"
             )
         found.append(node)
-        for parent in map(short_way, node.parents):
+        for parent in short_parents(node):
             if parent.needs and parent.number > start and id(parent) not in seen:
                 seen.add(id(parent))
                 stack.append(parent)
@@ -208,7 +211,7 @@ def _inside(outputs: list[Tensor], start: int) -> list[Any]:
 
 def _entrances(outputs: list[Tensor], start: int) -> list[Any]:
     """The nodes made before ``start`` through which gradients leave the segment, oldest first."""
-    ends = [p for node in _inside(outputs, start) for p in node.parents]
+    ends = [p for node in _inside(outputs, start) for p in short_parents(node)]
     ends += [t._node for t in outputs]
     found = {id(p): p for p in ends if p.needs and p.number < start}
     return sorted(found.values(), key=lambda p: p.number)

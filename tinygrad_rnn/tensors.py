@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
 import numpy as np
 
 from . import autograd
-from .autograd import Array, Leaf, Node, state
+from .autograd import Array, Leaf, Node, by_itself, state
 from .devices import check_device, is_device
 from .ops import elementwise as e
 from .ops import indexing, products, reductions, row, shapes
@@ -67,10 +67,10 @@ class Tensor(TorchNames):
             self.requires_grad = True
 
     @staticmethod
-    def _wrap(data: Array, node: Any) -> Tensor:
+    def _wrap(data: Array, node: Any, tag: int | None = None) -> Tensor:
         """A handle on an array that nobody else will write."""
         t = object.__new__(Tensor)
-        t._data, t._node, t._tag = data, node, None
+        t._data, t._node, t._tag = data, node, tag
         return t
 
     # ---- what it is
@@ -172,8 +172,9 @@ class Tensor(TorchNames):
         """Have ``backward()`` leave this tensor's gradient in ``.grad`` though it is no leaf."""
         if not self.requires_grad:
             raise RuntimeError("retain_grad() needs a tensor that requires a gradient")
-        if isinstance(self._node, Node) and self._node.retained is None:
-            self._node.retained = [None]
+        node = by_itself(self._node)
+        if isinstance(node, Node) and node.retained is None:
+            node.retained = [None]
 
     @property
     def _step(self) -> int | None:

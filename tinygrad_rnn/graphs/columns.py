@@ -67,7 +67,7 @@ def columns_of(
         reach(column)
     while todo:
         column = todo.pop()
-        if set(map(type, column)) != {Node} or len(set(map(_op, column))) > 1:
+        if not set(map(type, column)) <= {Node, Folded} or len(set(map(_op, column))) > 1:
             raise Unlike
         made_at = list(map(_place, column))
         if made_at != places and list(map(_call, column)) != calls:

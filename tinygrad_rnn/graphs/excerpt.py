@@ -210,6 +210,8 @@ class Reader:
         while stack:
             node = stack.pop()
             below: Sequence[Any]
+            if is_folded(node) and len(node.fold.steps) == 1:  # nothing to leave out
+                node.fold.unfold()
             if is_folded(node):
                 self._folds.setdefault(node.fold, []).append(node)
                 below = node.fold.before
@@ -253,7 +255,7 @@ class Reader:
         sequence = fold.sequence
         chosen = []
         for node, indexed in self._picks:
-            k = None if indexed is not sequence else pick_of(node, fold.stack.time_axis)
+            k = None if indexed is not sequence else pick_of(node, fold.time_axis)
             if k is not None and -len(steps) <= k < len(steps):
                 chosen.append(steps[k])
         hidden = segments(steps, fold.changes, self.shown, chosen)

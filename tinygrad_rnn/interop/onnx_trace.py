@@ -156,6 +156,8 @@ class Event:
 class Trace:
     """One run of the forward: its events in order, and its output."""
 
+    follower = None
+
     def __init__(self, module: Module, inputs: Inputs, twin: bool, unroll: bool) -> None:
         self.events: list[Event] = []
         with self._listening(module, unroll):

@@ -51,6 +51,7 @@ class Cell(Module):
     with ``'`` for the value of the step before.
     """
 
+    compiled: bool = True
     states: ClassVar[tuple[str, ...]] = ("h",)
     gates: ClassVar[dict[str, str]] = {}
     squashed: ClassVar[tuple[str, ...]] = ()

@@ -93,7 +93,12 @@ def apply_step(
 
 def step_after(state: Iterable[Tensor]) -> int:
     """The time step after the latest that the parts of a state know of; 0 where none does."""
-    return max([step for part in state if (step := part._step) is not None], default=-1) + 1
+    latest = -1
+    for part in state:
+        step = part._tag if part._tag is not None else part._step
+        if step is not None and step > latest:
+            latest = step
+    return latest + 1
 
 
 def bare_step(cell: Cell, input: Any, carried: Any) -> Any:
@@ -110,8 +115,12 @@ def bare_step(cell: Cell, input: Any, carried: Any) -> Any:
     step = state.place.step
     if step is None:
         step = step_after(checked)
-    new = tuple(checked) if len(checked) > 1 else checked[0]
-    return apply_step(cell, x, new, step, "", {})[1]
+    parts_now = tuple(checked)
+    found = scan("again").step_again(cell, x, parts_now, step)
+    if found is None:
+        entered = parts_now if len(parts_now) > 1 else parts_now[0]
+        found = apply_step(cell, x, entered, step, "", {})[1]
+    return found
 
 
 def checked_state(cell: Cell, carried: Any, batch: int | None, who: str) -> list[Tensor]:
@@ -195,6 +204,8 @@ def run_compiled(
             why = str(reason)
         else:
             layer.__dict__["_ran"] = stack.by
+            if joined and lengths is None and len(stack.found) == 1:
+                scan("again").remember(layer, stack, stack.found[0])
             return result
     layer.__dict__["_ran"] = f"recorded op by op: {why}"
     return recorded()

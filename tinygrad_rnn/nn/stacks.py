@@ -144,6 +144,10 @@ class RecurrentLayer(Module):
         """
         if isinstance(input, PackedSequence):
             return self._packed(input, hx, first_step)
+        if lengths is None:
+            found = scan("again").run_again(self, input, hx, first_step)
+            if found is not None:
+                return found  # type: ignore[no-any-return]
         x, batch, time_axis = self._input(input)
         lengths = checked_lengths(lengths, batch, x.shape[time_axis])
         starts = self._states(hx, batch, x.shape[time_axis])
@@ -211,27 +215,14 @@ class RecurrentLayer(Module):
         >>> y.shape
         (5, 3)
         """
-        if not now.recording and state is not None and not self.bidirectional:
+        if not now.recording and state is not None:
             found = scan("streaming").streamed(self, x_t, state)
             if found is not None:
-                y, arrays = found
-                return self._tagged(y, arrays, state, now.place.step)
+                return found  # type: ignore[no-any-return]
         place, around = now.place, now.place.scope
         name = "" if around is None else self._name_below(around.module())
         with at_place(Place(Scope(self, around, name), place.step, place.call)):
             return self._step(x_t, state, place.step)
-
-    def _tagged(
-        self, y: Tensor, arrays: list[Any], before: Any, turn: int | None
-    ) -> tuple[Tensor, Any]:
-        """What ``step`` returns, from arrays: the new state knows its time step."""
-        if turn is None:
-            parts = (before,) if isinstance(before, Tensor) else before
-            turn = step_after(parts)
-        last = [Tensor._wrap(array, None) for array in arrays]
-        for tensor in last:
-            tensor._tag = turn
-        return y, last[0] if len(last) == 1 else tuple(last)
 
     def _step(self, x_t: Any, hx: Any, turn: int | None) -> tuple[Tensor, Any]:
         """``step`` inside the layer's scope; a loop's own time (``turn``) wins over the state's."""
@@ -248,7 +239,12 @@ class RecurrentLayer(Module):
         for at, (cell, start) in enumerate(zip(self.cells(), starts, strict=True)):
             parts = (start,) if isinstance(start, Tensor) else start
             t = turn if turn is not None else step_after(parts)
-            x, final = apply_step(cell, x, start, t, self._label(at), {})
+            label = self._label(at)
+            final = scan("again").step_again(cell, x, parts, t, label) if self.compiled else None
+            if final is None:
+                x, final = apply_step(cell, x, start, t, label, {})
+            else:
+                x = final if isinstance(final, Tensor) else final[0]
             finals.append(final)
         return x, self._last(finals)
 

@@ -166,7 +166,7 @@ def _softmax(a: Any, axes: Axes) -> Any:
 
 sum = row(
     "sum",
-    lambda a, axes, keepdims: a.sum(axes, _sum_dtype(a), None, keepdims),
+    lambda a, axes, keepdims: np.add.reduce(a, axes, _sum_dtype(a), keepdims=keepdims),
     lambda g, _y, shape, axes, keepdims: _spread(g, shape, axes),
 )
 mean = row(

@@ -75,9 +75,16 @@ def looking() -> Iterator[None]:
 
 
 class Op:
-    """A row of the table: the forward, the rules, and what a node of it must keep."""
+    """A row of the table: the forward, the rules, and what a node of it must keep.
+
+    An op with ``joint`` gives the gradients of all its parents at once, from the node and the list of
+    those of its outputs, each in its parent's shape and dtype.
+    """
+
+    joint: Callable[[Node, list[Any]], list[Any]] | None = None
 
     __slots__ = (
+        "call",
         "floating",
         "forward",
         "item",
@@ -104,6 +111,7 @@ class Op:
         floating: bool,
     ) -> None:
         self.name = name
+        self.call: Any = None  # the function of the row
         self.forward = forward
         self.rules = rules
         self.variadic = variadic
@@ -201,7 +209,7 @@ def row(
         function = _binary(op)
     else:
         function = _general(op)
-    function.op = op  # type: ignore[attr-defined]
+    function.op, op.call = op, function  # type: ignore[attr-defined]
     function.__name__ = function.__qualname__ = name
     return function
 
@@ -231,7 +239,7 @@ def _unary(op: Op) -> Callable[..., Any]:
         try:
             x, parent = a._data, a._node
         except AttributeError:
-            return forward(a, *constants)
+            return strange(op, (a, *constants), forward)
         needs = parent is not None and parent.needs  # only floats can need a gradient
         if floating and not needs and x.dtype.kind in "iub":
             x = x.astype(default_dtype)
@@ -277,7 +285,7 @@ def _binary(op: Op) -> Callable[..., Any]:
         try:
             x, y, pa, pb = a._data, b._data, a._node, b._node
         except AttributeError:
-            return general(a, b)
+            return strange(op, (a, b), general)
         needs = False
         if pa is not None and pb is not None and pa.dtype is pb.dtype:
             needs = pa.needs or pb.needs  # only floats can
@@ -316,7 +324,7 @@ def _binary(op: Op) -> Callable[..., Any]:
         try:
             x, parent = a._data, a._node
         except AttributeError:
-            return forward(a, b)
+            return strange(op, (a, b), forward)
         if x.dtype.kind != "f":
             return general(a, b)
         z = forward(x, b)
@@ -354,6 +362,8 @@ def _general(op: Op) -> Callable[..., Any]:
             try:
                 node, x = a._node, a._data
             except AttributeError:
+                if follower() is not None:
+                    return strange(op, args, forward)
                 strangers += 1
                 continue
             needs = needs or (node is not None and node.needs)
@@ -405,6 +415,8 @@ def _variadic(op: Op) -> Callable[..., Any]:
                 break
         else:
             return forward(operands, *constants)
+        if follower() is not None:
+            return strange(op, args, forward)
         tensors, arrays = _alike(operands) or prepared(op, operands)
         try:
             y = np.asanyarray(forward(arrays, *constants))
@@ -431,15 +443,17 @@ def _several(op: Op) -> Callable[..., Any]:
     forward, keep = op.forward, op.keep[0]
 
     def call(a: Any, *constants: Any) -> Any:
-        if not isinstance(a, tensor_class):
-            return forward(a, *constants)
-        parts = forward(a._data, *constants)
-        wrap, parent = tensor_class._wrap, a._node
+        try:
+            x, parent = a._data, a._node
+        except AttributeError:
+            return strange(op, (a, *constants), forward)
+        parts = forward(x, *constants)
+        wrap = tensor_class._wrap
         if parent is None or not (parent.needs and state.recording):
             return tuple([wrap(part, None) for part in parts])
         place = state.place
-        dtype = a._data.dtype
-        saved = (_kept(a._data, keep), *constants)
+        dtype = x.dtype
+        saved = (_kept(x, keep), *constants)
         sizes = tuple([part.shape for part in parts])
         whole = Node(op, (parent,), None, saved, sizes, dtype, place)
         item, parents = ROWS["item"], (whole,)
@@ -455,6 +469,17 @@ def _several(op: Op) -> Callable[..., Any]:
 
 
 # ---- what the recorders share -------------------------------------------------------------------
+
+
+def follower() -> Any:
+    """Who follows the ops of this thread on tensors without nodes instead of computing them, or None."""
+    return None if state.tracer is None else state.tracer.follower
+
+
+def strange(op: Op, args: tuple[Any, ...], ordinary: Callable[..., Any]) -> Any:
+    """An op on what is no tensor, or on a tensor without a node, which stands for another one's."""
+    who = follower()
+    return ordinary(*args) if who is None else who.follow(op, args)
 
 
 def _kept(value: Any, what: str) -> Any:

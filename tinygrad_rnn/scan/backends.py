@@ -59,9 +59,7 @@ def loops(program: Program) -> NumpyLoops:
     try:
         return NumbaLoops(Schedule(program, hoist=False))
     except Unsupported as reason:
-        loops = NumpyLoops(Schedule(program))
-        loops.why = f"numba cannot take {reason}"
-        return loops
+        return NumpyLoops(Schedule(program), f"numba cannot take {reason}")
 
 
 def words() -> str:

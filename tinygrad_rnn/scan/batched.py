@@ -14,7 +14,7 @@ import numpy as np
 
 from ..ops.elementwise import _sigmoid
 from ..ops.row import ROWS
-from .memory import empty
+from .memory import LEAST, empty
 from .program import Value
 from .schedule import Schedule
 
@@ -117,11 +117,13 @@ class Lines:
     def memory(self, v: int, steps: str = TIME, plain: bool = False) -> str:
         """Fresh memory for a value of all steps, as text."""
         value = self.program.values[v]
-        size = int(np.prod(value.shape, dtype=int)) * np.dtype(value.dtype).itemsize
+        size = max(int(np.prod(value.shape, dtype=int)) * np.dtype(value.dtype).itemsize, 1)
         turned = self.turns(v) and not plain
         sides = ", ".join(map(str, (steps, *value.shape[:: -1 if turned else 1])))
-        text = f"empty(({sides},), {self.kind(value.dtype)}, ({steps}) * {size})"
-        return f"{text}.transpose(0, 2, 1)" if turned else text
+        given = f"({sides},), {self.kind(value.dtype)}"
+        most = -(-LEAST // size)  # steps below which memory is fresh: not worth a call to ask
+        text = f"fresh({given}) if {steps} < {most} else empty({given}, ({steps}) * {size})"
+        return f"({text}).transpose(0, 2, 1)" if turned else text
 
     def made(self, v: int, name: str) -> str:
         """A name for a value that lies in memory of its own."""
@@ -134,6 +136,12 @@ class Lines:
         self.names[v] = self.made(v, f"v{v}")
         self.line(f"v{v} = {self.memory(v)}")
         return f"v{v}"
+
+    def place(self, parts: dict[int, tuple[int, int]]) -> None:
+        """Values that lie in columns of another, each with (that one, the first column)."""
+        for v, (w, low) in parts.items():
+            self.line(f"v{v} = {self[w]}[..., {low}:{low + self.program.values[v].shape[-1]}]")
+            self.names[v] = f"v{v}"
 
     def contiguous(self, v: int) -> str:
         """The name of a value's array, made one piece where it may not be."""
@@ -274,6 +282,12 @@ class Lines:
         if not p.depends[v]:
             return f"{self[v]} * {TIME}"
         return f"{self[v]}.sum(0)"
+
+
+def carry(lines: Lines, k: int, seed: Value) -> str:
+    """How the gradient of a state begins, as text."""
+    order = ", 'F'" if lines.turned else ""
+    return f"begun(d{k}, {seed.shape}, {lines.kind(seed.dtype)}{order})"
 
 
 @lru_cache(maxsize=8)

@@ -17,6 +17,7 @@ from ..ops.elementwise import where
 from ..tensors import Tensor
 from . import backends
 from .few_calls import FewCalls
+from .following import followed, write
 from .program import Program
 from .tracing import Shadow, Trace, Untraceable, leaf, trace, tracing
 
@@ -81,6 +82,11 @@ def compiled(
             found = _trace_twice(cell, x, state, live, constants)[0]
             _remember(_configurations, key, found)
         return found, weights
+    if live is None:
+        with _lock:
+            known = followed(cell, x, state, constants)
+        if known is not None:
+            return known
     return _trace_twice(cell, x, state, live, constants)
 
 
@@ -131,6 +137,8 @@ def _trace_twice(
     if found is None:
         found = Compiled(first)
         _remember(_loops, first.signature, found)
+    if live is None and type(cell) not in BUILT_IN:
+        write(cell, _Step(Shadow(cell), x, state, None, constants), found, x, state, constants)
     return found, [*shadow.tensors, *constants.values()]
 
 
@@ -162,7 +170,7 @@ class _Step:
             if t.dtype.kind != "f" and t.dtype.kind != "c":
                 raise Untraceable(f"its state holds {t.dtype}")
             roles[f"s{k}"] = t._node
-        weights = [*self.shadow.leaves, *(t._node for t in self.constants.values())]
+        weights = [t._node for t in (*self.shadow.copies, *self.constants.values())]
         roles.update({f"w{k}": node for k, node in enumerate(weights)})
         return roles
 

@@ -6,6 +6,9 @@ Only for small values, where a call of numpy costs more than what it computes.
 - A sigmoid is the reciprocal of 1 + exp(-z): a product with it is a division, and where z is a sum with a
   product, the sum's sign is turned, not its result's; tanh, which is odd, goes along.
 - What comes down from a loss is multiplied once, by all that does not depend on it.
+
+Results are the same up to rounding, unless a product of factors leaves the range of the numbers before
+the gradient scales it back.
 """
 
 from __future__ import annotations

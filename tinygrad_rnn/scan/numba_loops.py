@@ -8,10 +8,15 @@ from vectorising) and with only those fast-math flags that leave NaN and infinit
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Iterable
 from typing import Any
 
-from .batched import TIME, Lines
-from .numpy_loops import NumpyLoops, carry
+import numpy as np
+
+from .batched import TIME, Lines, carry
+from .memory import empty
+from .numpy_loops import NumpyLoops
 from .schedule import Schedule
 
 FLAGS = '{"contract", "nsz", "reassoc", "arcp"}'
@@ -47,6 +52,11 @@ TEXT = {
     "bitwise_or": "{0} or {1}",
     "invert": "not {0}",
 }
+CACHE = (
+    1 << 20
+)  # bytes: of what backward leaves for its sums, so that it is still in the cache then
+APART = 128  # numbers between two buffers: more than a vectorised loop takes at once
+ROUNDED_BY_CODE = ("sum", "div")  # ops whose last bits depend on whether a loop is vectorised
 PRODUCTS = ("packed", "product")
 CURVES = ("exp", "sigmoid", "tanh")
 Cell = tuple[int, int, int]  # columns low to high of a value
@@ -61,6 +71,48 @@ class NumbaLoops(NumpyLoops):
 
     name = "numba"
     spare = turns = False
+
+    def __init__(self, schedule: Schedule, why: str = "") -> None:
+        super().__init__(schedule, why)
+        gradients = schedule.program.gradients.items()
+        sums = self._bytes(v for role, v in gradients if role[0] == "w")
+        each = self._bytes(schedule.stored)
+        self.block = CACHE // max(each, 1)  # steps whose part of backward fits the cache
+        if 3 * sums > CACHE:  # adding to the sums again and again would cost more
+            self.block = sys.maxsize
+        self.block = max(self.block, 1)
+
+    def _bytes(self, which: Iterable[int]) -> int:
+        """How much memory some values take at one step."""
+        values = [self.program.values[v] for v in which]
+        return sum(int(np.prod(v.shape)) * np.dtype(v.dtype).itemsize for v in values)
+
+    def backward(
+        self, kept: Any, steps: int, dy: Any, dstates: list[Any]
+    ) -> tuple[Any, list[Any], list[Any]]:
+        """As ``NumpyLoops.backward``, a block of steps at a time where there are many.
+
+        What the loop leaves for the sums over time is summed while it is still in the cache.
+        """
+        block = self.block
+        if steps // 2 < block:
+            return super().backward(kept, steps, dy, dstates)
+        dx, sums = None, None
+        for stop in range(steps, 0, -block):
+            start = max(stop - block, 0)
+            pairs = zip(kept, self.over_time, strict=True)
+            part = [a[start:stop] if over_time else a for a, over_time in pairs]
+            of_x, dstates, found = super().backward(part, stop - start, dy[start:stop], dstates)
+            if of_x is not None:
+                if dx is None:
+                    dx = empty((steps, *of_x.shape[1:]), of_x.dtype, steps * of_x[0].nbytes)
+                dx[start:stop] = of_x
+            if sums is None:
+                sums = found
+            else:
+                pairs = zip(sums, found, strict=True)
+                sums = [b if a is None else a if b is None else a + b for a, b in pairs]
+        return dx, dstates, sums or []
 
     def loop(self, lines: Lines, backward: bool, stored: frozenset[int]) -> None:
         """Write the arguments of a loop, and its call."""
@@ -106,6 +158,9 @@ class _Loop:
         self.writers: dict[int, list[Any]] = {}  # of a value that lies in memory: what writes it
         self.carries: list[str] = []
         self.heads: list[str] = []  # what comes before the loop: flat views, buffers
+        self.buffers: list[str] = []  # where each buffer ends in the array of all
+        self.room: list[str] = []  # the lines that say so
+        self.apart: set[str] = set()  # the names of buffers
 
     # ---- arguments
 
@@ -167,8 +222,25 @@ class _Loop:
         if v in self.stored or v not in self.inside:
             return self.slab(v)
         self.names[v] = f"b{v}"
-        self.heads.append(f"b{v} = np.empty({self.total(v)}, {self.kind(v)})")
+        self.buffer(f"b{v}", self.total(v), v)
         return self.names[v]
+
+    def buffer(self, name: str, size: str, v: int) -> None:
+        """Memory for one step of a value or of columns of it.
+
+        All buffers are parts of one array, well apart. A vectorised loop asks whether what it writes and
+        what it reads lie close together and, where they do, runs number by number: then sums add up in
+        another order. So loops with such ops write to buffers alone, and others copy from there.
+        """
+        self.apart.add(name)
+        if self.kind(v) == "np.bool_":
+            self.heads.append(f"{name} = np.empty({size} + 2 * {APART}, np.bool_)[{APART}:]")
+            return
+        end = f"e{len(self.buffers)}"
+        begin = self.buffers[-1] if self.buffers else "0"
+        self.buffers.append(end)
+        self.heads.append(f"{name} = buffers[{begin} + {APART} : {begin} + {APART} + {size}]")
+        self.room.append(f"{end} = {begin} + ({size} + {2 * APART - 1}) // {APART} * {APART}")
 
     def kind(self, v: int) -> str:
         """The dtype of a value, as numba's text names it."""
@@ -446,9 +518,7 @@ class _Loop:
         v, low, high = n
         width = high - low
         name = f"t{v}_{self.size(low) if low else 0}_{self.size(width)}"
-        self.heads.append(
-            f"{name} = np.empty({'B' if width == 1 else f'B * {self.size(width)}'}, {self.kind(v)})"
-        )
+        self.buffer(name, "B" if width == 1 else f"B * {self.size(width)}", v)
         self.stores[n] = [(name, "0", self.size(width) if width > 1 else "1")]
 
     # ---- text
@@ -485,6 +555,8 @@ class _Loop:
             f"def loop({arguments}):",
             "    rows = np.uint64(B)",
             *(f"    {unsigned(n)} = np.uint64({n})" for n in self.sizes.values()),
+            *(f"    {line}" for line in self.room),
+            *(f"    buffers = np.empty({end} + {APART}, np.{kind})" for end in self.buffers[-1:]),
             *(f"    {line}" for line in self.heads),
             "    for step in range(T):",
         ]
@@ -527,6 +599,8 @@ class _Loop:
         inner: list[str] = []
         start: list[str] = []
         after: list[str] = []
+        staged: list[tuple[str, tuple[str, str, str]]] = []
+        careful = any(self.p.values[v].op in ROUNDED_BY_CODE for v, _, _ in group)
 
         def row(array: str) -> tuple[str, str]:
             """A flat array, and how many rows come before the running one."""
@@ -544,6 +618,17 @@ class _Loop:
             """The one number that a row has."""
             flat, b = row(array)
             return f"{flat}[{b}]"
+
+        def target(array: str, offset: str, stride: str) -> str:
+            """Where a number of the running row goes."""
+            if width == 1 and stride == "1":
+                return once(array)
+            if stride == n:
+                return at(array, offset, stride)
+            # columns of wider rows: over all rows they would seem to overlap with others
+            here = f"{signed} * {stride} + {offset}"
+            here = f"{array}[{here} : {here} + {n}]"
+            return before.setdefault(here, f"r{len(before)}") + f"[{more[3:] or 0}]"
 
         def operand(a: int, low: int, high: int) -> str:
             value = self.p.values[a]
@@ -605,27 +690,31 @@ class _Loop:
             else:  # a copy to where it is wanted
                 inner.append(f"{x} = {args[0] if args else operand(v, low, high)}")
             local[cell] = x
-            for array, offset, stride in self.stores.get(cell, ()):
-                if width == 1 and stride == "1":
-                    target = once(array)
-                elif stride == n:
-                    target = at(array, offset, stride)
-                else:  # columns of wider rows: over all rows they would seem to overlap with others
-                    here = f"{signed} * {stride} + {offset}"
-                    here = f"{array}[{here} : {here} + {n}]"
-                    target = before.setdefault(here, f"r{len(before)}") + f"[{more[3:] or 0}]"
-                inner.append(f"{target} = {x}")
-        rows = [f"{name} = {what}" for what, name in before.items()]
-        if any(
-            f"{signed} *" in what for what in before
-        ):  # what nobody reads, or two loops write, keeps
-            rows.insert(0, f"{signed} = int(b)")  # a loop from vectorising
-        lines = ["for b in range(rows):", *(f"    {line}" for line in (*rows, *start))]
-        if width == 1:
-            lines += [f"    {line}" for line in inner]
-        else:
-            lines += [f"    for j in range({unsigned(n)}):", *(f"        {line}" for line in inner)]
-        return [*lines, *(f"    {line}" for line in after)]
+            for turn, place in enumerate(self.stores.get(cell, ())):
+                if careful and place[0] not in self.apart:
+                    name = f"g{self.groups.index(group)}_{k}_{turn}"
+                    self.buffer(name, "B" if width == 1 else f"B * {n}", v)
+                    staged.append((name, place))
+                    place = (name, "0", n if width > 1 else "1")
+                inner.append(f"{target(*place)} = {x}")
+
+        def lines(inner: list[str], after: list[str]) -> list[str]:
+            rows = [f"{name} = {what}" for what, name in before.items()]
+            if any(f"{signed} *" in what for what in before):
+                rows.insert(0, f"{signed} = int(b)")  # read by nobody, it keeps from vectorising
+            if width > 1:
+                inner = [f"for j in range({unsigned(n)}):", *(f"    {line}" for line in inner)]
+            each = [*rows, *start, *inner, *after]
+            return ["for b in range(rows):", *(f"    {line}" for line in each)]
+
+        text = lines(inner, after)
+        before, start = {}, []
+        signed += "c"
+        copies = []
+        for name, place in staged:
+            source = at(name, "0", n) if width > 1 else once(name)
+            copies.append(f"{target(*place)} = {source}")
+        return text + (lines(copies, []) if copies else [])
 
     def constant(self, value: Any) -> str:
         """A Python number as a float of the program's kind; one that is a size is an argument."""

@@ -1,32 +1,22 @@
-"""A compiled call of a recurrent layer: runs the loops, and is one node for gradients.
-
-To a reader the node is not there: the layer's outputs are :class:`~tinygrad_rnn.autograd.Folded`, and
-looking at them records the layer's steps op by op, on the values and Parameters of the call.
-"""
+"""A compiled call of a recurrent layer: what runs in which order, forward and backward."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from weakref import ref
 
 import numpy as np
 
-from .. import autograd
-from ..autograd import STRIDE, Call, Folded, Node, enable_grad
 from ..autograd import state as now
 from ..nn import naming
 from ..nn.module import Module
 from ..nn.recurrent import mapped, parts
-from ..ops.row import ROWS, Op
 from ..random import generator_or_default
 from ..tensors import Tensor
-from .cells import compiled
+from .cells import Compiled, compiled
+from .folding import Fold
 from .tracing import Untraceable
-
-_lock = threading.RLock()
 
 
 @dataclass(slots=True)
@@ -64,9 +54,8 @@ class Stack:
     first_step: int
     recorded: Callable[[Sequence[int] | None], tuple[Tensor, Any]]
     joined: tuple[str, ...] = ()
-    by: set[tuple[str, str]] = field(
-        default_factory=set
-    )  # which back end ran, and why if not the usual one
+    by: frozenset[tuple[str, str]] = frozenset()  # which back end ran, and why if not the usual one
+    found: list[Compiled] = field(default_factory=list)  # what ran, cell by cell
 
 
 def refusal(layer: Module) -> str | None:
@@ -87,23 +76,13 @@ def run(stack: Stack) -> tuple[Tensor, Any]:
     """The outputs of the last stage and the last state of every cell. Raises Untraceable."""
     call = _LayerCall(stack)
     flat = call.forward()
-    stack.by = {(p.loops.name, p.loops.why) for stage in call.passes for p in stage}
-    if not any(p.keep for stage in call.passes for p in stage):
+    done = [p for stage in call.passes for p in stage]
+    stack.by = frozenset().union(*(p.loops.ran for p in done))
+    stack.found = [p.found for p in done]
+    if not any(p.keep for p in done):
         return call.shaped([Tensor._wrap(a, None) for a in flat])
-    call.remember()
-    call.parents = [t for t, _, node in call.values if node is not None and node.needs]
-    nodes = tuple([t._node for t in call.parents])
-    place, dtype = call.place, flat[0].dtype
-    whole = Node(_SCAN, nodes, None, (call,), tuple([a.shape for a in flat]), dtype, place)
-    outputs = []
-    for k, (array, needed) in enumerate(zip(flat, call.needs(), strict=True)):
-        node = None
-        if needed:
-            inner = Node(_ITEM, (whole,), None, (None, k), array.shape, dtype, place)
-            node = Folded(inner, call)
-            call.folded.append((k, ref(node)))
-        outputs.append(Tensor._wrap(array, node))
-    return call.shaped(outputs)
+    taken = {id(t): t for p in done for t in (stack.x, *p.states, *p.weights)}
+    return call.shaped(call.outputs(flat, call.needs(), taken.values()))
 
 
 class _Pass:
@@ -111,6 +90,7 @@ class _Pass:
 
     __slots__ = (
         "finals",
+        "found",
         "keep",
         "kept",
         "loops",
@@ -130,11 +110,11 @@ class _Pass:
         x = np.ascontiguousarray(x)
         state = way.state
         self.states = [state] if isinstance(state, Tensor) else [t for _, t in parts(state)]
-        found, self.weights = compiled(way.cell, x, state, live, way.constants)
+        self.found, self.weights = compiled(way.cell, x, state, live, way.constants)
         given = [*self.states, *self.weights]
         asking = tuple([t._node is not None and t._node.needs for t in given])
         self.keep = now.recording and (needs_x or True in asking)
-        self.loops = found.loops(self.keep, self.keep and needs_x)
+        self.loops = self.found.loops(self.keep, self.keep and needs_x)
         self.needs = self.loops.needing(asking, needs_x)
         self.steps = len(x)
         arrays = [x] if live is None else [x, live]
@@ -151,20 +131,26 @@ class _Pass:
         return dx[::-1] if self.way.backwards and dx is not None else dx, dstates, dweights
 
 
-class _LayerCall:
-    """One call of a layer: forward on arrays, backward on arrays, and the way back to the recorded truth."""
+class _LayerCall(Fold):
+    """One call of a layer: forward on arrays, backward on arrays."""
 
     def __init__(self, stack: Stack) -> None:
+        first, count = stack.first_step, stack.x._data.shape[stack.time_axis]
+        super().__init__(range(first, first + count))
+        self.time_axis, self.lengths = stack.time_axis, stack.lengths
         self.stack = stack
-        self.parents: list[Tensor] = []
-        self.folded: list[tuple[int, Any]] = []  # weakly: the outputs hold the call
         self.passes: list[list[_Pass]] = []
         self.masks: list[Any] = []
-        self.fetched: Any = None
-        self.generators: list[tuple[Any, Any]] = []  # what dropout draws from, as it was
         if any(stage.dropout for stage in stack.stages):
             drawn = {id(g): g for g in [generator_or_default(s.generator) for s in stack.stages]}
             self.generators = [(g, g.bit_generator.state) for g in drawn.values()]
+
+    def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
+        """The layer's own loop."""
+        y, finals = self.stack.recorded(only)
+        if self.stack.joined:
+            return [y, *([finals] if isinstance(finals, Tensor) else finals)]
+        return [y, *(t for final in finals for _, t in parts(final))]
 
     def forward(self) -> list[Any]:
         """The arrays of the output and of the last states."""
@@ -230,15 +216,6 @@ class _LayerCall:
 
     # ---- backward
 
-    def gradient(self, i: int, g: list[Any]) -> Any:
-        """The gradient of the i-th parent; all of a pass are made when the first is asked for."""
-        if self.fetched is None or self.fetched[0] is not g:
-            self.fetched = (g, self.gradients(g))
-        found = self.fetched[1][i]
-        if i == len(self.parents) - 1:
-            self.fetched = None
-        return found
-
     def gradients(self, g: list[Any]) -> list[Any]:
         """From the gradients of all outputs to those of all parents."""
         sums: dict[int, Any] = {}
@@ -251,8 +228,8 @@ class _LayerCall:
         dy = np.moveaxis(g[0], self.stack.time_axis, 0) if self.stack.time_axis else g[0]
         rest = list(g[1:])
         if self.stack.joined:
-            cells = range(len(rest[0]))
-            rest = [part[at] for at in cells for part in rest]
+            cells = range(sum(map(len, self.passes)))
+            rest = [None if part is None else part[at] for at in cells for part in rest]
         for k in reversed(range(len(self.passes))):
             stage = self.passes[k]
             dx: Any = None
@@ -285,141 +262,6 @@ class _LayerCall:
             for t in self.parents
         ]
 
-    # ---- the recorded truth
-
-    def remember(self) -> None:
-        """What the recording needs later: each tensor that went in once, as it is now, and the place."""
-        self.place = now.place
-        found = {id(self.stack.x): self.stack.x}
-        for stage in self.passes:
-            for each in stage:
-                found.update([(id(t), t) for t in each.states])
-                found.update([(id(t), t) for t in each.weights])
-        self.values = [(t, t._data, t._node) for t in found.values()]
-
-    def unfold(self) -> None:
-        """Record the call op by op, and let the folded outputs become what was recorded."""
-        with _lock:
-            live = [(k, f()) for k, f in self.folded]
-            folded = {k: f for k, f in live if f is not None}
-            some = next(iter(folded.values()))
-            if some.fold is None:
-                return
-            mark = autograd._next_number()
-            outputs = self._record(None)
-            made = self._numbered(outputs, mark, some)
-            place = {id(outputs[k]._node): f for k, f in folded.items()}
-            some.inner.parents[0].number = made[0].number - 1
-            calls: set[Call] = set()
-            for node in made:
-                if any(id(p) in place for p in node.parents):
-                    node.parents = tuple([place.get(id(p), p) for p in node.parents])
-                if node.place.call is not None:
-                    calls.add(node.place.call)
-            for call in calls:
-                call.inputs = tuple([(name, place.get(id(n), n)) for name, n in call.inputs])
-            for k, f in folded.items():
-                f.become(outputs[k]._node)
-
-    # ---- some steps of it, for who needs no more
-
-    @property
-    def steps(self) -> range:
-        """The time steps that the call ran over."""
-        first = self.stack.first_step
-        return range(first, first + self.passes[0][0].steps)
-
-    @property
-    def changes(self) -> list[int]:
-        """The steps from which on another set of sequences has ended: what is recorded differs there."""
-        lengths = self.stack.lengths
-        if lengths is None or not len(lengths):
-            return []
-        return [self.stack.first_step + int(n) for n in (lengths.min(), lengths.max())]
-
-    @property
-    def before(self) -> list[Any]:
-        """The nodes that the call takes: of its input, its first states and its weights."""
-        return [node for _, _, node in self.values if node is not None]
-
-    @property
-    def sequence(self) -> Any:
-        """The folded output over time, None where nothing holds it."""
-        return next((f() for k, f in self.folded if k == 0), None)
-
-    def excerpt(self, steps: Sequence[int]) -> tuple[dict[int, Any], list[Any]]:
-        """Record only ``steps``, each on the state that the one before among them leaves.
-
-        Returns the node in place of each folded output, by the output's id, and all nodes made; the
-        fold stays as it is.
-        """
-        with _lock:
-            folded = {k: f for k, f in [(k, f()) for k, f in self.folded] if f is not None}
-            mark = autograd._next_number()
-            first = self.stack.first_step
-            outputs = self._record([step - first for step in steps])
-            made = self._numbered(outputs, mark, next(iter(folded.values())))
-            result = {}
-            for k, f in folded.items():
-                node: Any = outputs[k]._node
-                node.shape, node.name = f.shape, f.name or node.name
-                result[id(f)] = node
-            return result, made
-
-    def _numbered(self, outputs: list[Tensor], mark: int, some: Folded) -> list[Any]:
-        """The ops recorded since ``mark`` in their order, now numbered as if made when the call ran."""
-        made = sorted(reachable_since(outputs, mark), key=lambda n: n.number)
-        whole = some.inner.parents[0]
-        start = whole.number - STRIDE + 1
-        for k, node in enumerate(made):
-            node.number = start + 1 + k
-        return made
-
-    def _record(self, steps: Sequence[int] | None) -> list[Tensor]:
-        """The outputs of the recorded loop on the values of the call, of all steps or some of them."""
-        changed = [(t, t._data, t._node) for t, data, _ in self.values if t._data is not data]
-        nodes = [(t, t._node) for t, _, node in self.values if t._node is not node]
-        before = now.place, now.watch, now.tracer, naming._now.records, naming._now.listeners
-        random = [(g, g.bit_generator.state) for g, _ in self.generators]
-        now.place, now.watch, now.tracer = self.place, None, None
-        naming._now.records, naming._now.listeners = [], []
-        try:
-            for t, data, node in self.values:
-                t._data, t._node = data, node
-            for g, drawn in self.generators:
-                g.bit_generator.state = drawn
-            with enable_grad():
-                y, finals = self.stack.recorded(steps)
-        finally:
-            for t, data, node in changed:
-                t._data, t._node = data, node
-            for t, node in nodes:
-                t._node = node
-            for g, drawn in random:
-                g.bit_generator.state = drawn
-            now.place, now.watch, now.tracer = before[:3]
-            naming._now.records, naming._now.listeners = before[3:]
-        if self.stack.joined:
-            return [y, *([finals] if isinstance(finals, Tensor) else finals)]
-        return [y, *(t for final in finals for _, t in parts(final))]
-
-
-def reachable_since(outputs: Sequence[Tensor], mark: int) -> list[Any]:
-    """The ops behind some outputs that were recorded after a number was given out."""
-    stack = [t._node for t in outputs if t._node is not None]
-    seen = {id(n) for n in stack}
-    found = []
-    while stack:
-        node = stack.pop()
-        if node.op is None or node.number < mark:
-            continue
-        found.append(node)
-        for p in node.parents:
-            if id(p) not in seen and p.number > mark:
-                seen.add(id(p))
-                stack.append(p)
-    return found
-
 
 def _dropout_mask(draw: Any, shape: Any, rate: float, dtype: Any) -> Any:
     """What ``functional.dropout`` multiplies by, for all steps at once: the same draws in the same order."""
@@ -427,21 +269,5 @@ def _dropout_mask(draw: Any, shape: Any, rate: float, dtype: Any) -> Any:
         return np.zeros(shape, dtype)
     return ((draw.random(shape) >= rate) / (1 - rate)).astype(dtype)
 
-
-def _rule(i: int, g: Any, _y: Any, call: Any) -> Any:
-    return call.gradient(i, g)
-
-
-_ITEM = ROWS["item"]
-_SCAN = Op(
-    "scan",
-    run,
-    (_rule,),
-    variadic=True,
-    several=True,
-    sparse=False,
-    promote=None,
-    floating=False,
-)
 
 __all__ = ["Stack", "Stage", "Untraceable", "Way", "refusal", "run"]

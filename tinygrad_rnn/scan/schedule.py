@@ -45,6 +45,7 @@ class Schedule:
 
         self._plan_backward(everything)
         self.spare = self._spare(everything)
+        self.parts = self._parts()
         self.eaten = self._eaten(everything)
         self.turns = self._turns()
 
@@ -58,6 +59,18 @@ class Schedule:
             and all(len(v.shape) == 2 and min(v.shape) > 1 for v in values if v.op != "literal")
             and all(small(v.shape) for v in values)
         )
+
+    def _parts(self) -> dict[int, tuple[int, int]]:
+        """Stored values that are a part of another: (that one, the first column)."""
+        values = self.program.values
+        found: dict[int, tuple[int, int]] = {}
+        for v in self.stored:
+            at = 0
+            for a in values[v].args if values[v].op == "concat" else ():
+                if a in self.stored and values[a].op in ELEMENTWISE:
+                    found.setdefault(a, (v, at))
+                at += values[a].shape[-1]
+        return found
 
     def _eaten(self, everything: list[int]) -> dict[int, int]:
         """Values made for many steps that may be computed in an operand's memory: nobody else reads it."""

@@ -6,12 +6,15 @@ written (values never change: a write installs another array).
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from ..autograd import state as now
 from ..nn.module import Module
+from ..nn.recurrent import step_after
 from ..tensors import Tensor
 from .cells import BUILT_IN, OPTIONS, compiled
 from .running import refusal
@@ -24,13 +27,13 @@ class Stream:
     __slots__ = ("cells", "dtype", "options", "states", "weights", "x")
 
     def __init__(self, layer: Any, x: Any, states: list[Any]) -> None:
-        self.x, self.states = x.shape, [s.shape for s in states]
+        self.x, self.states = x.shape, [(s.shape, s.dtype) for s in states]
         self.dtype = x.dtype
         self.cells: list[
             tuple[Any, Any]
         ] = []  # of each cell the step, and what it was prepared from
         self.weights: list[tuple[dict[str, Any], str, Tensor, Any]] = []
-        self.options: list[tuple[dict[str, Any], list[Any]]] = []
+        self.options: list[tuple[dict[str, Any], Any, Any]] = []
         shape = x.shape[1]
         for cell in layer.cells():
             if type(cell) not in BUILT_IN or callable(cell.__dict__.get("step")):
@@ -54,31 +57,35 @@ class Stream:
             table = module.__dict__["_parameters"]
             self.weights += [(table, n, t, t._data) for n, t in table.items() if t is not None]
         attributes = cell.__dict__
-        self.options.append((attributes, [attributes.get(name) for name in OPTIONS]))
+        look = itemgetter(*[name for name in OPTIONS if name in attributes])
+        self.options.append((attributes, look, look(attributes)))
 
     def fits(self, x: Any, states: list[Any]) -> bool:
         """Whether input and states have the shapes, and nothing has changed since it was made."""
         if x.shape != self.x or x.dtype != self.dtype:
             return False
-        for state, shape in zip(states, self.states, strict=True):
-            if state.shape != shape or state.dtype != self.dtype:
-                return False
+        if [(s.shape, s.dtype) for s in states] != self.states:
+            return False
         for table, name, tensor, array in self.weights:
             if table[name] is not tensor or tensor._data is not array:
                 return False
-        return all([a.get(name) for name in OPTIONS] == known for a, known in self.options)
+        for attributes, look, known in self.options:
+            if look(attributes) != known or "step" in attributes:
+                return False
+        return True
 
 
+whole = np.ascontiguousarray
 prepared: WeakKeyDictionary[Module, Stream] = WeakKeyDictionary()  # the steps of layers, by layer
 
 
-def streamed(layer: Any, x: Any, state: Any) -> tuple[Tensor, list[Any]] | None:
-    """(output, last states of all cells as arrays (layers, batch, features)) of one step.
+def streamed(layer: Any, x: Any, state: Any) -> tuple[Tensor, Any] | None:
+    """(output, new state) of one step, as ``layer.step`` returns them.
 
     None where the ordinary way must be gone: for what it says, for what it records, or because nothing
     is compiled.
     """
-    parts = (state,) if isinstance(state, Tensor) else state
+    parts = (state,) if state.__class__ is Tensor else state
     if x.__class__ is not Tensor or parts.__class__ is not tuple or refusal(layer) is not None:
         return None
     data = x._data
@@ -94,23 +101,31 @@ def streamed(layer: Any, x: Any, state: Any) -> tuple[Tensor, list[Any]] | None:
             stream = prepared[layer] = Stream(layer, data, states)
         except Untraceable:
             return None
-    y = np.ascontiguousarray(data[None])
-    states = [np.ascontiguousarray(s) for s in states]
+    turn = now.place.step
+    if turn is None:
+        turn = step_after(parts)
+    y = whole(data[None])
     if len(stream.cells) == 1:
         step, ready = stream.cells[0]
-        y, *last = step(ready, y, *states)
-        return Tensor._wrap(y[0], None), last
-    each = []
-    for k, (step, ready) in enumerate(stream.cells):
-        y, *new = step(ready, y, *[s[k : k + 1] for s in states])
-        each.append(new)
-    return Tensor._wrap(y[0], None), [np.concatenate(new) for new in zip(*each, strict=True)]
+        y, *last = step(ready, y, *map(whole, states))
+    else:
+        each = []
+        for k, (step, ready) in enumerate(stream.cells):
+            y, *new = step(ready, y, *[whole(s[k : k + 1]) for s in states])
+            each.append(new)
+        last = [np.concatenate(new) for new in zip(*each, strict=True)]
+    wrap = Tensor._wrap
+    if len(last) == 1:
+        return wrap(y[0], None), wrap(last[0], None, turn)
+    return wrap(y[0], None), tuple([wrap(array, None, turn) for array in last])
 
 
 def _right(layer: Any, x: Any, states: list[Any]) -> bool:
     """Whether input and states are what the layer takes, in its own precision."""
     dtype, sizes = layer._first.weight_ih.dtype, layer._first.state_sizes().values()
-    if x.ndim != 2 or x.shape[1] != layer.input_size or len(states) != len(sizes):
+    if layer.bidirectional or x.ndim != 2 or len(states) != len(sizes):
+        return False
+    if x.shape[1] != layer.input_size:
         return False
     count = len(layer.cells())
     shapes = [(count, x.shape[0], size) for size in sizes]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from operator import is_ as _is
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,8 @@ class Comparison:
 
 class Tracer:
     """What ``state.tracer`` hears while a cell is traced."""
+
+    follower: Any = None  # who answers for ops on tensors without a node (``following``)
 
     def __init__(self) -> None:
         self.looked: str | None = None
@@ -106,17 +109,20 @@ def tracing() -> Iterator[Tracer]:
 
 
 class Shadow:
-    """A copy of a cell with the same values and leaves of its own.
+    """A copy of a cell with the same values and leaves of its own, or (``bare``) without any nodes.
 
     ``tensors`` are the cell's own tensors (Parameters by dotted name, then buffers and plain
-    attributes), ``leaves`` the shadow's in the same order.
+    attributes), ``copies`` the shadow's in the same order.
     """
 
-    def __init__(self, cell: Module) -> None:
+    def __init__(self, cell: Module, bare: bool = False) -> None:
+        self.bare = bare
         self._copies: dict[int, Any] = {}
-        self._originals: list[tuple[Any, Any]] = []  # containers, to tell whether they changed
+        self._sources: list[tuple[Any, Any]] = []  # the cell's containers and what they held
+        self._originals: list[tuple[Any, Any]] = []  # the copies, to tell whether they changed
+        self.opaque = False  # whether there are things whose change would not be noticed
         self.tensors: list[Tensor] = []
-        self.leaves: list[Any] = []
+        self.copies: list[Tensor] = []
         self.names: list[str] = []
         for name, parameter in cell.named_parameters():
             self._names(parameter, name)
@@ -125,13 +131,13 @@ class Shadow:
     def _names(self, tensor: Tensor, name: str) -> Any:
         key = id(tensor)
         if key not in self._copies:
-            fresh = object.__new__(type(tensor))
-            fresh._data, fresh._tag = tensor._data, tensor._tag
-            kind = Leaf if tensor.is_floating_point() else Constant
-            fresh._node = kind(tensor.shape, tensor.dtype)
+            fresh = bare(tensor)
+            if not self.bare:
+                kind = Leaf if tensor.is_floating_point() else Constant
+                fresh._node = kind(tensor.shape, tensor.dtype)
             self._copies[key] = fresh
             self.tensors.append(tensor)
-            self.leaves.append(fresh._node)
+            self.copies.append(fresh)
             self.names.append(name)
         return self._copies[key]
 
@@ -148,18 +154,40 @@ class Shadow:
             inside = {k: v for k, v in vars(value).items() if k != "_known_as"}
             made.__dict__.update({k: self._copy(v, f"{name}.{k}") for k, v in inside.items()})
             self._originals.append((dict(made.__dict__), made.__dict__))
+            self._sources.append((vars(value), inside))
         elif isinstance(value, dict):
             made = self._copies[key] = {k: self._copy(v, f"{name}.{k}") for k, v in value.items()}
             self._originals.append((dict(made), made))
+            self._sources.append((value, dict(value)))
         elif isinstance(value, list):
             made = self._copies[key] = [self._copy(v, f"{name}[{k}]") for k, v in enumerate(value)]
             self._originals.append((list(made), made))
+            self._sources.append((value, list(value)))
         elif type(value) is tuple:
             made = tuple(self._copy(v, f"{name}[{k}]") for k, v in enumerate(value))
         elif isinstance(value, (np.random.Generator, set)):
-            made = copy.deepcopy(value)
+            made, self.opaque = copy.deepcopy(value), True
         self._copies[key] = made
         return made
+
+    def fits(self) -> bool:
+        """Whether the cell still holds what it held when it was copied, values of tensors aside."""
+        for now, before in self._sources:
+            if now.__class__ is list:
+                same = len(now) == len(before) and all(map(_is, now, before))
+            else:
+                get = now.get
+                same = len(now) - ("_known_as" in now) == len(before)
+                for name, value in before.items():
+                    if get(name, now) is not value:
+                        return False
+            if not same:
+                return False
+        for tensor, copied in zip(self.tensors, self.copies, strict=True):
+            data, old = tensor._data, copied._data
+            if data.shape != old.shape or data.dtype is not old.dtype:
+                return False
+        return True
 
     def changed(self) -> str | None:
         """What the cell did to itself while it ran, in words, or None."""
@@ -174,6 +202,13 @@ class Shadow:
                 if name != "_known_as" and before.get(name, before) is not now.get(name, now):
                     return f"it keeps Python state that changes: .{name}"
         return None
+
+
+def bare(t: Tensor) -> Tensor:
+    """A tensor of the same values without a node."""
+    made: Tensor = object.__new__(type(t))
+    made._data, made._tag = t._data, t._tag
+    return made
 
 
 # ---- traces -------------------------------------------------------------------------------------
@@ -279,6 +314,7 @@ __all__ = [
     "Trace",
     "Tracer",
     "Untraceable",
+    "bare",
     "leaf",
     "trace",
     "tracing",

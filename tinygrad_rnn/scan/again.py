@@ -1,0 +1,253 @@
+"""Calls that are like earlier ones: what those found out is not asked again.
+
+These are the common cases of training: a layer with one built-in cell in one direction, over whole batches,
+and a built-in cell that is called in a loop of the user's own, each with the same Parameters as before.
+At a batch of one the questions cost more than the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from ..autograd import state as now
+from ..nn import naming
+from ..nn.module import Module
+from ..nn.recurrent import apply_step, as_input, parts
+from ..tensors import Tensor
+from .cells import BUILT_IN, OPTIONS, Compiled, compiled
+from .folding import Fold
+from .running import Stack, refusal
+from .tracing import Untraceable
+
+
+class Ready:
+    """What calls of a built-in cell need, on inputs of one shape a step, ``(batch, features)``."""
+
+    __slots__ = (
+        "axis",
+        "cell",
+        "dtype",
+        "found",
+        "names",
+        "options",
+        "shape",
+        "states",
+        "weights",
+        "zeros",
+    )
+
+    def __init__(
+        self, cell: Any, shape: tuple[int, ...], dtype: Any, found: Compiled, axis: int = 0
+    ):
+        self.cell = cell.__dict__
+        self.found, self.shape, self.axis, self.dtype = found, shape, axis, dtype
+        self.options = [self.cell.get(name) for name in OPTIONS]
+        sizes = cell.state_sizes()
+        self.names = tuple(sizes)
+        self.states = [(shape[0], size) for size in sizes.values()]
+        self.zeros = [np.zeros(shape, dtype) for shape in self.states]
+        tables = [m.__dict__["_parameters"] for m in cell.modules()]
+        self.weights = [
+            (t, n, w, w._data.shape) for t in tables for n, w in t.items() if w is not None
+        ]
+
+    def fits(self, shape: tuple[int, ...], dtype: Any) -> bool:
+        """Whether an input's step is like the first one's, and the cell as it was."""
+        if shape != self.shape or dtype is not self.dtype:
+            return False
+        for table, name, tensor, size in self.weights:
+            array = tensor._data
+            if table[name] is not tensor or array.shape != size or array.dtype is not dtype:
+                return False
+        cell = self.cell
+        return "step" not in cell and [cell.get(name) for name in OPTIONS] == self.options
+
+    def starts(self, given: Any, lead: tuple[int, ...] = ()) -> bool:
+        """Whether the parts of a state have the right shapes, after ``lead``, and the right dtype."""
+        if given.__class__ is not tuple or len(given) != len(self.states):
+            return False
+        for part, shape in zip(given, self.states, strict=True):
+            if part.__class__ is not Tensor or part._data.dtype is not self.dtype:
+                return False
+            if part._data.shape != lead + shape:
+                return False
+        return True
+
+
+class Run(Fold):
+    """One run of the loops; as a node it gives gradients to input, first states and weights that ask."""
+
+    def __init__(self, ready: Ready, x: Tensor, steps: range) -> None:
+        super().__init__(steps)
+        self.x, self.time_axis, self.weights = x, ready.axis, [w for _, _, w, _ in ready.weights]
+
+    def forward(self, ready: Ready, x: Any, states: list[Any], asking: tuple[bool, ...]) -> Any:
+        """(outputs, last states) of arrays; ``asking``: which of the first states ask for a gradient."""
+        node = self.x._node
+        needs_x = node is not None and node.needs
+        asking += tuple([w._node.needs for w in self.weights])
+        self.keep = now.recording and (needs_x or True in asking)
+        self.asking = (needs_x, *asking)
+        self.loops = ready.found.loops(self.keep, self.keep and needs_x)
+        arrays = [np.ascontiguousarray(x), *states, *[w._data for w in self.weights]]
+        y, finals, self.kept = self.loops.forward(arrays, len(self.steps), self.keep)
+        return y, finals
+
+    def needs(self) -> list[bool]:
+        """Which of output and last states depend on what asks for a gradient."""
+        return self.loops.needing(self.asking[1:], self.asking[0])  # type: ignore[no-any-return]
+
+    def backward(self, dy: Any, last: list[Any]) -> list[Any]:
+        """The gradients of all that asks, from those of the outputs and of the last states."""
+        dx, dstates, dweights = self.loops.backward(self.kept, len(self.steps), dy, last)
+        if self.time_axis and dx is not None:
+            dx = dx.swapaxes(0, 1)
+        every = (dx, *dstates, *dweights)
+        asked = [d for d, asks in zip(every, self.asking, strict=True) if asks]
+        return [
+            np.zeros(p._data.shape, p._data.dtype) if d is None else d.reshape(p._data.shape)
+            for d, p in zip(asked, self.parents, strict=True)
+        ]
+
+
+_ready: WeakKeyDictionary[Module, Ready] = (
+    WeakKeyDictionary()
+)  # of layers, and of cells called bare
+
+
+# ---- layers ---------------------------------------------------------------------------------------
+
+
+def remember(layer: Any, stack: Stack, found: Compiled) -> None:
+    """Make later calls like this one quick, where the layer is of the kind."""
+    x, axis, (cell,) = stack.x._data, stack.time_axis, layer.cells()
+    if type(cell) in BUILT_IN and x.ndim == 3:
+        shape, known = (x.shape[1 - axis], x.shape[2]), _ready.get(layer)
+        if known is None or not known.fits(shape, x.dtype):
+            _ready[layer] = Ready(cell, shape, x.dtype, found, axis)
+
+
+def run_again(layer: Any, x: Any, hx: Any, first_step: int) -> tuple[Tensor, Any] | None:
+    """The layer's call, where it is like an earlier one; None where it may not be."""
+    ready = _ready.get(layer)
+    if ready is None or x.__class__ is not Tensor or refusal(layer) is not None:
+        return None
+    data = x._data
+    if ready.axis:
+        data = data.swapaxes(0, 1) if data.ndim == 3 else data[:0]
+    if data.ndim != 3 or not len(data) or not ready.fits(data.shape[1:], data.dtype):
+        return None
+    given = (hx,) if hx.__class__ is Tensor else hx or ()
+    if hx is None:
+        starts = ready.zeros
+    elif not ready.starts(given, (1,)) or any(t.requires_grad for t in given):
+        return None
+    else:
+        starts = [t._data[0] for t in given]
+    as_input(x)
+    call = _Call(ready, x, range(first_step, first_step + len(data)))
+    y, finals = call.forward(ready, data, starts, (False,) * len(starts))
+    layer.__dict__["_ran"] = call.loops.ran
+    flat = [y.swapaxes(0, 1) if ready.axis else y, *[final[None] for final in finals]]
+    if call.keep:
+        call.layer, call.hx = layer, hx
+        outputs = call.outputs(flat, call.needs(), (x, *given, *call.weights))
+    else:
+        outputs = [Tensor._wrap(array, None) for array in flat]
+    for name, last in zip(ready.names, outputs[1:], strict=True):
+        last._tag = call.steps[-1]
+        if last._node is not None:
+            last._node.name = f"{name}_n"
+    return outputs[0], outputs[1] if len(outputs) == 2 else tuple(outputs[1:])
+
+
+class _Call(Run):
+    """A layer's call."""
+
+    layer: Any
+    hx: Any
+
+    def gradients(self, g: list[Any]) -> list[Any]:
+        """From those of the output and of the stacked last states."""
+        dy = g[0].swapaxes(0, 1) if self.time_axis else g[0]
+        return self.backward(np.ascontiguousarray(dy), [None if d is None else d[0] for d in g[1:]])
+
+    def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
+        """The layer's own loop."""
+        states = self.layer._states(self.hx, self.x._data.shape[1 - self.time_axis])
+        first = self.steps[0]
+        y, last = self.layer._recorded(self.x, states, self.time_axis, None, first, only)
+        return [y, *([last] if isinstance(last, Tensor) else last)]
+
+
+# ---- cells in a loop of the user's own --------------------------------------------------------------
+
+
+def step_again(cell: Any, x: Tensor, state: tuple[Tensor, ...], step: int, label: str = "") -> Any:
+    """The new state of a built-in cell after one time step; None where it is to be recorded.
+
+    The output is the state's first part. ``label`` tells the cell from others of its layer, in words.
+    """
+    if not cell.compiled or now.tracer is not None or now.watch is not None:
+        return None
+    if naming._now.records or naming._now.listeners or x._data.ndim != 2:
+        return None
+    data, ready = x._data, _ready.get(cell)
+    if ready is None or not ready.fits(data.shape, data.dtype):
+        ready = _prepared(cell, data, state)
+        if ready is None:
+            return None
+    if not ready.starts(state):
+        return None
+    call = _Step(ready, x, range(step, step + 1))
+    starts = [t._data for t in state]
+    asking = tuple([t._node is not None and t._node.needs for t in state])
+    _, finals = call.forward(ready, data[None], starts, asking)
+    if call.keep:
+        call.cell, call.state, call.label = cell, state, label
+        outputs = call.outputs(finals, call.needs()[1:], (x, *state, *call.weights))
+    else:
+        outputs = [Tensor._wrap(array, None) for array in finals]
+    for name, last in zip(ready.names, outputs, strict=True):
+        last._tag = step
+        if last._node is not None:
+            last._node.name = name
+    return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+
+def _prepared(cell: Any, x: Any, state: tuple[Tensor, ...]) -> Ready | None:
+    """What the cell's steps on inputs like this need; None where they cannot be compiled."""
+    if type(cell) not in BUILT_IN or "step" in cell.__dict__:
+        return None
+    try:
+        found, _ = compiled(cell, x[None], state[0] if len(state) == 1 else state, None, {})
+    except Untraceable:
+        return None
+    ready = Ready(cell, x.shape, x.dtype, found)
+    if not ready.fits(x.shape, x.dtype):
+        return None
+    _ready[cell] = ready
+    return ready
+
+
+class _Step(Run):
+    """A cell's step."""
+
+    nested = True
+    cell: Any
+    state: tuple[Tensor, ...]
+    label: str
+
+    def gradients(self, g: list[Any]) -> list[Any]:
+        """From those of the parts of the new state: the output is the first of them."""
+        return self.backward(np.ascontiguousarray(g[0])[None], [None, *g[1:]])
+
+    def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
+        """The cell's own equations."""
+        state = self.state[0] if len(self.state) == 1 else self.state
+        _, new = apply_step(self.cell, self.x, state, self.steps[0], self.label, {})
+        return [t for _, t in parts(new)]

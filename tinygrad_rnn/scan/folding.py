@@ -1,0 +1,211 @@
+"""A layer's call that ran as one node, and the way back from it to the layer's steps.
+
+To a reader the node is not there: the layer's outputs are :class:`~tinygrad_rnn.autograd.Folded`, and
+looking at them records the layer's steps op by op, on the values and Parameters of the call.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any
+from weakref import ref
+
+import numpy as np
+
+from .. import autograd
+from ..autograd import STRIDE, Call, Folded, Node, enable_grad
+from ..autograd import state as now
+from ..nn import naming
+from ..ops.row import Op
+from ..tensors import Tensor
+
+_lock = threading.RLock()
+
+
+class Fold:
+    """One call: gradients pass through it as one node, and a reader finds the steps behind it.
+
+    ``steps`` are the time steps that it ran over.
+    """
+
+    nested = False  # whether one of its outputs is made of another
+    time_axis = 0
+    lengths: Any = None
+
+    def __init__(self, steps: range) -> None:
+        self.steps = steps
+        self.generators: list[tuple[Any, Any]] = []  # what dropout draws from, as it was
+
+    def gradients(self, g: list[Any]) -> list[Any]:
+        """From the gradients of all outputs (None where nothing came to a later one) to the parents'."""
+        raise NotImplementedError
+
+    def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
+        """The same outputs, op by op, of all steps or of some only (counted from the first)."""
+        raise NotImplementedError
+
+    def outputs(
+        self, arrays: Sequence[Any], needs: Iterable[bool], taken: Iterable[Tensor]
+    ) -> list[Tensor]:
+        """The call's outputs, recorded; ``taken`` are the tensors that went in, each once."""
+        self.place = now.place
+        self.values = [(t, t._data, t._node) for t in taken]  # as they are now
+        self.parents = [t for t, _, node in self.values if node is not None and node.needs]
+        self.folded: list[tuple[int, Any]] = []  # weakly: the outputs hold the call
+        shapes = tuple([a.shape for a in arrays])
+        nodes = tuple([t._node for t in self.parents])
+        whole = Node(SCAN, nodes, None, (self,), shapes, arrays[0].dtype, self.place)
+        made = []
+        for k, (array, needed) in enumerate(zip(arrays, needs, strict=True)):
+            node = None
+            if needed:
+                node = Folded(whole, k, self)
+                self.folded.append((k, ref(node)))
+            made.append(Tensor._wrap(array, node))
+        return made
+
+    # ---- the recorded truth
+
+    def unfold(self) -> None:
+        """Record the call op by op, and let the folded outputs become what was recorded."""
+        with _lock:
+            live = [(k, f()) for k, f in self.folded]
+            folded = {k: f for k, f in live if f is not None}
+            some = next(iter(folded.values()))
+            if some.fold is None:
+                return
+            mark = autograd._next_number()
+            outputs = self._record(None)
+            made = self._numbered(outputs, mark, some)
+            place = {id(outputs[k]._node): f for k, f in folded.items()}
+            some.whole.number = made[0].number - 1
+            calls: set[Call] = set()
+            for node in made:
+                if any(id(p) in place for p in node.parents):
+                    node.parents = tuple([place.get(id(p), p) for p in node.parents])
+                if node.place.call is not None:
+                    calls.add(node.place.call)
+            for call in calls:
+                call.inputs = tuple([(name, place.get(id(n), n)) for name, n in call.inputs])
+            for k, f in folded.items():
+                f.become(outputs[k]._node)
+
+    # ---- some steps of it, for who needs no more
+
+    @property
+    def changes(self) -> list[int]:
+        """The steps from which on another set of sequences has ended: what is recorded differs there."""
+        lengths = self.lengths
+        if lengths is None or not len(lengths):
+            return []
+        return [self.steps[0] + int(n) for n in (lengths.min(), lengths.max())]
+
+    @property
+    def before(self) -> list[Any]:
+        """The nodes that the call takes: of its input, its first states and its weights."""
+        return [node for _, _, node in self.values if node is not None]
+
+    @property
+    def sequence(self) -> Any:
+        """The folded output over time, None where nothing holds it."""
+        return next((f() for k, f in self.folded if k == 0), None)
+
+    def excerpt(self, steps: Sequence[int]) -> tuple[dict[int, Any], list[Any]]:
+        """Record only ``steps``, each on the state that the one before among them leaves.
+
+        Returns the node in place of each folded output, by the output's id, and all nodes made; the
+        fold stays as it is.
+        """
+        with _lock:
+            folded = {k: f for k, f in [(k, f()) for k, f in self.folded] if f is not None}
+            mark = autograd._next_number()
+            first = self.steps[0]
+            outputs = self._record([step - first for step in steps])
+            made = self._numbered(outputs, mark, next(iter(folded.values())))
+            result = {}
+            for k, f in folded.items():
+                node: Any = outputs[k]._node
+                node.shape, node.name = f.shape, f.name or node.name
+                result[id(f)] = node
+            return result, made
+
+    def _numbered(self, outputs: list[Tensor], mark: int, some: Folded) -> list[Any]:
+        """The ops recorded since ``mark`` in their order, now numbered as if made when the call ran."""
+        made = sorted(reachable_since(outputs, mark), key=lambda n: n.number)
+        whole = some.whole
+        assert whole is not None
+        start = whole.number - STRIDE + 1
+        for k, node in enumerate(made):
+            node.number = start + 1 + k
+        return made
+
+    def _record(self, steps: Sequence[int] | None) -> list[Tensor]:
+        """The outputs of the recorded loop on the values of the call, of all steps or some of them."""
+        changed = [(t, t._data, t._node) for t, data, _ in self.values if t._data is not data]
+        nodes = [(t, t._node) for t, _, node in self.values if t._node is not node]
+        before = now.place, now.watch, now.tracer, naming._now.records, naming._now.listeners
+        random = [(g, g.bit_generator.state) for g, _ in self.generators]
+        now.place, now.watch, now.tracer = self.place, None, None
+        naming._now.records, naming._now.listeners = [], []
+        try:
+            for t, data, node in self.values:
+                t._data, t._node = data, node
+            for g, drawn in self.generators:
+                g.bit_generator.state = drawn
+            with enable_grad():
+                return self.recorded(steps)
+        finally:
+            for t, data, node in changed:
+                t._data, t._node = data, node
+            for t, node in nodes:
+                t._node = node
+            for g, drawn in random:
+                g.bit_generator.state = drawn
+            now.place, now.watch, now.tracer = before[:3]
+            naming._now.records, naming._now.listeners = before[3:]
+
+
+def reachable_since(outputs: Sequence[Tensor], mark: int) -> list[Any]:
+    """The ops behind some outputs that were recorded after a number was given out."""
+    stack = [t._node for t in outputs if t._node is not None]
+    seen = {id(n) for n in stack}
+    found = []
+    while stack:
+        node = stack.pop()
+        if node.op is None or node.number < mark:
+            continue
+        found.append(node)
+        for p in node.parents:
+            if id(p) not in seen and p.number > mark:
+                seen.add(id(p))
+                stack.append(p)
+    return found
+
+
+class _Scan(Op):
+    """The op of the one node."""
+
+    __slots__ = ()
+
+    def filled(self, node: Node, parts: list[Any]) -> list[Any]:
+        """The output's gradient is always there; that of a last state may be None."""
+        if parts[0] is None:
+            parts[0] = np.zeros(node.shape[0], node.dtype)
+        return parts
+
+    def joint(self, node: Node, g: list[Any]) -> list[Any]:
+        """All gradients, by one run of the loop backwards."""
+        return node.saved[0].gradients(g)  # type: ignore[no-any-return]
+
+
+SCAN = _Scan(
+    "scan",
+    Fold.outputs,
+    (),
+    variadic=True,
+    several=True,
+    sparse=False,
+    promote=None,
+    floating=False,
+)
