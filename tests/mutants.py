@@ -140,7 +140,7 @@ MUTANTS = [
     Mutant("tbptt: state not cut", "nn/truncated.py", "yield Chunk(whole, detach(after),", "yield Chunk(whole, after,", "tbptt"),
     # ---- calls like an earlier one, and cells that are followed
     Mutant("a replaced Parameter is not seen", AGAIN, "if table[name] is not tensor or array.shape != size or", "if array.shape != size or", "again"),
-    Mutant("another precision is not seen", AGAIN, " or array.dtype is not dtype:", ":", "again"),
+    Mutant("another precision is not seen", AGAIN, " or array.dtype is not dtype:", ":", "gradcheck"),
     Mutant("another option is not seen", AGAIN, "and [cell.get(name) for name in OPTIONS] == self.options", "", "again"),
     Mutant("h's gradient counts twice", AGAIN, "[None, *g[1:]])", "[*g])", "again"),
     Mutant("frozen weights shift the others' gradients", AGAIN, "asked = [d for d, asks in zip(every, self.asking, strict=True) if asks]", "asked = [d for d in every][-len(self.parents) :]", "again"),

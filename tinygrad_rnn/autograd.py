@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 F = TypeVar("F", bound=Callable[..., Any])
 Observer = Callable[["Node", int, Any, Any], None]
+tensor_class: Any = None  # set by tensors.py, which stands on this floor
 
 
 # ---- where a value was made -----------------------------------------------------------------
@@ -612,8 +613,7 @@ def commit(
     reached: Collection[tuple[Any, Any, bool]], root: Any, create_graph: bool = False
 ) -> None:
     """Add what a backward pass from ``root`` brought to each target's ``grad``, all or (if stale) nothing."""
-    from .tensors import Tensor
-
+    wrap = tensor_class._wrap
     updates: list[tuple[Any, Tensor]] = []
     for target, g, is_owned in reached:
         if target.op is None:
@@ -625,11 +625,10 @@ def commit(
         if create_graph:
             total = g if before is None else before + g
         elif before is not None:
-            total = Tensor._wrap(np.add(before._data, g, dtype=target.dtype), None)
+            total = wrap(np.add(before._data, g, dtype=target.dtype), None)
         else:
-            total = Tensor._wrap(
-                g if is_owned and g.__class__ is np.ndarray else np.array(g, target.dtype), None
-            )
+            ours = is_owned and g.__class__ is np.ndarray
+            total = wrap(g if ours else np.array(g, target.dtype), None)
         updates.append((target, total))
     for target, total in updates:
         if target.op is None:
@@ -709,8 +708,6 @@ def _differentiable(tensor: Tensor, who: str) -> Any:
 
 def _seed(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
     """The gradient that enters at a root, checked, in the root's dtype."""
-    from .tensors import Tensor
-
     if gradient is None:
         if tensor._data.size != 1:
             raise RuntimeError(
@@ -721,15 +718,16 @@ def _seed(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
         if tensor._data.ndim:
             data = data.reshape(tensor._data.shape)
     else:
-        if isinstance(gradient, Tensor) and create_graph and gradient.shape == tensor.shape:
+        given = isinstance(gradient, tensor_class)
+        if given and create_graph and gradient.shape == tensor.shape:
             return gradient
-        data = np.asarray(gradient._data if isinstance(gradient, Tensor) else gradient)
+        data = np.asarray(gradient._data if given else gradient)
         if data.shape != tensor.shape:
             raise ValueError(
                 f"backward(): gradient has shape {data.shape}, expected {tensor.shape}"
             )
         data = data.astype(tensor.dtype)
-    return Tensor._wrap(data, None) if create_graph else data
+    return tensor_class._wrap(data, None) if create_graph else data
 
 
 def _as_tensors(node: Node) -> tuple[Any, tuple[Any, ...]]:

@@ -652,6 +652,8 @@ class Tensor(TorchNames):
 
     def sum(self, dim: Any = None, keepdim: Any = False, **names: Unpack[NumpyNames]) -> Tensor:
         """The sum over some axes, or over all."""
+        if dim is None and keepdim is False and not names:
+            return reductions.sum(self, tuple(range(self._data.ndim)), False)
         return reductions.sum(self, *_reduction(self, dim, keepdim, names))
 
     def mean(self, dim: Any = None, keepdim: Any = False, **names: Unpack[NumpyNames]) -> Tensor:
@@ -1038,7 +1040,7 @@ class _At:
         return t + indexing.place(value, (self._index,), t.shape, t.dtype)
 
 
-row.tensor_class = Tensor
+row.tensor_class = autograd.tensor_class = Tensor
 int_, bool_, float_ = (
     int,
     bool,

@@ -48,7 +48,8 @@ class Cell(Module):
 
     ``states`` names the parts of the state, ``gates`` what each gate is for (``squashed`` those that
     a sigmoid keeps between 0 and 1); ``equations`` are the cell's equations as a picture writes them,
-    with ``'`` for the value of the step before.
+    with ``'`` for the value of the step before. A call is one node of a graph, with the ops behind it, to be
+    recorded when somebody looks; with ``compiled = False`` they are recorded at once.
     """
 
     compiled: bool = True

@@ -93,7 +93,7 @@ class NumpyLoops:
         kept = "".join(f"{name}, " for name in back.taken.values())
         if kept:
             back.lines.insert(0, f"{kept}= kept")
-        lines.line(f"return {self._results()}, ({kept})")
+        lines.line(f"return {self._results(lines)}, ({kept})")
         seeds = [f"d{k}" for k in range(len(p.states))]
         return (
             lines.compiled("forward", [TIME, *arguments]),
@@ -103,7 +103,7 @@ class NumpyLoops:
     def _write_bare(self) -> Any:
         """Forward without derivatives."""
         lines, arguments = self._until_the_loop_is_over(False)
-        lines.line(f"return {self._results()}, None")
+        lines.line(f"return {self._results(lines)}, None")
         return lines.compiled("forward", [TIME, *arguments])
 
     def stream(self) -> tuple[Any, Any] | None:
@@ -141,10 +141,12 @@ class NumpyLoops:
             lines.compiled("step", ["prepared", *(f"v{v}" for v in given)]),
         )
 
-    def _results(self) -> str:
+    def _results(self, lines: Lines) -> str:
         """The output and the last states, as text."""
-        last = ", ".join(f"whole(S{k}[-1])" for k in self.schedule.state_in.values())
-        return f"{self.y}, [{last}]"
+        last = [f"S{k}[-1]" for k in self.schedule.state_in.values()]
+        if lines.turned:
+            last = [f"whole({each})" for each in last]
+        return f"{self.y}, [{', '.join(last)}]"
 
     def _until_the_loop_is_over(self, keep: bool) -> tuple[Lines, list[str]]:
         """Forward's lines with its loop; what it leaves for backward if ``keep``."""

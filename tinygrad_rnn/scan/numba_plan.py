@@ -1,0 +1,444 @@
+"""What a loop of machine code does: which columns of which values, in which loops, and where they lie.
+
+All elementwise work between two products is one loop over flat slices, if it is of one width. What is
+kept over time lies in slabs, what other loops of the same step read in buffers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .batched import Lines, carry
+from .schedule import Schedule
+
+ELEMENTWISE: dict[str, str] = {
+    "add": "{0} + {1}",
+    "sub": "{0} - {1}",
+    "mul": "{0} * {1}",
+    "div": "{0} / {1}",
+    "neg": "-{0}",
+    "abs": "abs({0})",
+    "sqrt": "math.sqrt({0})",
+    "exp": "exp({0})",
+    "tanh": "tanh({0})",
+    "sigmoid": "sigmoid({0})",
+    "log": "math.log({0})",
+    "log1p": "math.log1p({0})",
+    "expm1": "math.expm1({0})",
+    "sin": "math.sin({0})",
+    "cos": "math.cos({0})",
+    "relu": "zero if {0} <= zero else {0}",
+    "leaky_relu": "{0} if {0} > zero else {0} * {2}",
+    "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}",
+    "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}",
+    "where": "{1} if {0} else {2}",
+    "silu": "{0} * sigmoid({0})",
+    "equal": "{0} == {1}",
+    "not_equal": "{0} != {1}",
+    "less": "{0} < {1}",
+    "less_equal": "{0} <= {1}",
+    "greater": "{0} > {1}",
+    "greater_equal": "{0} >= {1}",
+    "bitwise_and": "{0} and {1}",
+    "bitwise_or": "{0} or {1}",
+    "invert": "not {0}",
+}
+APART = 128  # numbers between two buffers: more than a vectorised loop takes at once
+Cell = tuple[int, int, int]  # columns low to high of a value
+
+
+class Unsupported(Exception):  # noqa: N818 (an answer, not a mistake)
+    """What the machine code cannot do, in words."""
+
+
+class Plan:
+    """A loop before it is written; a ``cell`` is a range of columns of a value, computed as one."""
+
+    def __init__(
+        self, schedule: Schedule, reverse: bool, stored: frozenset[int], around: Lines
+    ) -> None:
+        self.s, self.p, self.reverse, self.stored = schedule, schedule.program, reverse, stored
+        self.around = around
+        p = self.p
+        self.bits = 32 if p.values[p.y].dtype == "f" else 64
+        self.rank = len(p.values[p.inputs["x"]].shape)
+        self.rows = p.values[p.inputs["x"]].shape[0] if self.rank == 2 else 1
+        if self.rank > 2:
+            raise Unsupported(f"an input of {self.rank} axes a step")
+        self.inside = set(schedule.again) | set(schedule.back) if reverse else set(schedule.loop)
+        self.arguments: dict[str, str] = {}  # what the function calls it -> what the caller does
+        self.absorbed: dict[int, int] = {}  # products that are added onto another's place
+        self.packed: set[str] = set()  # weights laid out for products
+        self.sizes: dict[int, str] = {}
+        self.constants: dict[str, str] = {}
+        self.names: dict[int, str] = {}
+        self.flat: dict[str, str] = {}  # the name of a step's part of a slab -> of the slab
+        self.over_time: dict[int, str] = {}  # value -> its size a step, for values in slabs
+        self.order: list[Any] = []  # what is computed, each after what it needs
+        self.known: set[Any] = set()
+        self.needs: dict[Any, list[Any]] = {}
+        self.stores: dict[Cell, list[tuple[str, str, str]]] = {}
+        self.writers: dict[int, list[Any]] = {}  # of a value that lies in memory: what writes it
+        self.carries: list[str] = []
+        self.heads: list[str] = []  # what comes before the loop: flat views, buffers
+        self.buffers: list[str] = []  # where each buffer ends in the array of all
+        self.room: list[str] = []  # the lines that say so
+        self.apart: set[str] = set()  # the names of buffers
+
+    # ---- arguments
+
+    def argument(self, name: str, text: str) -> str:
+        """Something that the function is given; ``text`` is what it is to the caller."""
+        self.arguments.setdefault(name, text)
+        return name
+
+    def size(self, n: int) -> str:
+        """A number of features, as an argument."""
+        if n not in self.sizes:
+            name = f"n{len(self.sizes)}"
+            self.sizes[n] = name
+            self.argument(name, str(n))
+        return self.sizes[n]
+
+    def total(self, v: int) -> str:
+        """How many numbers a value has a step."""
+        columns = self.columns(v)
+        return "B" if columns == 1 and self.rows != 1 else f"B * {self.size(columns)}"
+
+    def columns(self, v: int) -> int:
+        """The features of a value; 1 for one number a row."""
+        value = self.p.values[v]
+        rank = len(value.shape)
+        if rank == 0:
+            return 1
+        if rank > 2 or (rank == 1 and self.rank == 2 and self.p.depends[v]):
+            raise Unsupported(
+                f"a value of shape {value.shape} at a step of shape ({self.rows}, ...)"
+            )
+        if rank == 2 and value.shape[0] != self.rows and (self.p.depends[v] or value.shape[0] != 1):
+            raise Unsupported(f"a value of shape {value.shape} at a step of {self.rows} rows")
+        return value.shape[-1]
+
+    def slab(self, v: int) -> str:
+        """A value that lies in an array over time."""
+        name = f"v{v}"
+        if v not in self.over_time:
+            self.argument(f"V{v}", self.around.contiguous(v))
+            self.over_time[v] = self.total(v)
+            self.flat[name] = f"F{v}"
+            self.heads.append(f"F{v} = V{v}.reshape(V{v}.size)")
+            self.names[v] = name
+        return name
+
+    def memory(self, v: int) -> str:
+        """The flat array in which a value lies at the running step."""
+        if v in self.absorbed:
+            return self.memory(self.absorbed[v])
+        if v in self.names:
+            return self.names[v]
+        p = self.p
+        if not p.depends[v]:
+            self.argument(f"W{v}", self.around.contiguous(v))
+            self.names[v] = f"w{v}"
+            self.heads.append(f"w{v} = W{v}.reshape(W{v}.size)")
+            return self.names[v]
+        if v in self.stored or v not in self.inside:
+            return self.slab(v)
+        self.names[v] = f"b{v}"
+        self.buffer(f"b{v}", self.total(v), v)
+        return self.names[v]
+
+    def buffer(self, name: str, size: str, v: int) -> None:
+        """Memory for one step of a value or of columns of it.
+
+        All buffers are parts of one array, well apart. A vectorised loop asks whether what it writes and
+        what it reads lie close together and, where they do, runs number by number: then sums add up in
+        another order. So loops with such ops write to buffers alone, and others copy from there.
+        """
+        self.apart.add(name)
+        if self.kind(v) == "np.bool_":
+            self.heads.append(f"{name} = np.empty({size} + 2 * {APART}, np.bool_)[{APART}:]")
+            return
+        end = f"e{len(self.buffers)}"
+        begin = self.buffers[-1] if self.buffers else "0"
+        self.buffers.append(end)
+        self.heads.append(f"{name} = buffers[{begin} + {APART} : {begin} + {APART} + {size}]")
+        self.room.append(f"{end} = {begin} + ({size} + {2 * APART - 1}) // {APART} * {APART}")
+
+    def kind(self, v: int) -> str:
+        """The dtype of a value, as numba's text names it."""
+        return {"f": "np.float32", "d": "np.float64", "?": "np.bool_"}[self.p.values[v].dtype]
+
+    # ---- what is computed
+
+    def make(self) -> None:
+        """Find out all that the loop does."""
+        p = self.p
+        carried = {int(r[1:]): v for r, v in p.gradients.items() if r[0] == "s"}
+        self.solid = (
+            {v for v in self.stored if p.depends[v]} | set(p.outputs) | set(carried.values())
+        )
+        for v in self.inside:
+            value = p.values[v]
+            if value.op in ("dot", "outer"):
+                self.solid.add(value.args[0])
+        for v in list(self.inside):
+            if (
+                p.values[v].op not in ("dot", "concat", "sum", "slice", "broadcast", "zeros")
+                and p.values[v].op not in ELEMENTWISE
+            ):
+                raise Unsupported(f"the op {p.values[v].op}")
+        if self.reverse:
+            for k in range(len(p.states)):
+                seed = p.inputs[f"ds{k}"]
+                self.around.line(f"c{k} = {carry(self.around, k, p.values[seed])}")
+                self.names[seed] = self.argument(f"c{k}", f"c{k}.reshape(-1)")
+                self.carries.append(f"c{k}")
+            wanted = sorted(self.stored) + [
+                v for k, v in sorted(carried.items()) if v in self.inside
+            ]
+        else:
+            wanted = sorted(self.stored | set(p.outputs))
+        for v in wanted:
+            if v in self.inside:
+                self.solid_value(v)
+        self.copies: list[str] = []
+        if self.reverse:
+            for k in range(len(p.states)):
+                if k not in carried:
+                    self.copies.append(f"c{k}[:] = zero")
+                    continue
+                source = self.memory(carried[k])
+                if source != f"c{k}":
+                    if source in self.carries:
+                        raise Unsupported("a state's gradient that is another's")
+                    self.copies.append(f"copy(c{k}, {source}, {self.total(p.inputs[f'ds{k}'])})")
+        else:
+            for v in sorted(set(p.outputs)):
+                if v not in self.inside and v not in self.s.ahead and p.values[v].op != "input":
+                    raise Unsupported("an output that no op made")
+            for k, v in enumerate(p.states):
+                if self.s.state_out[v] != k or v in self.s.state_in:
+                    self.argument(f"N{k}", f"S{k}[1:].reshape(-1)")
+                    columns = self.total(v)
+                    self.copies.append(
+                        f"copy(N{k}[t * {columns} : (t + 1) * {columns}], {self.memory(v)}, {columns})"
+                    )
+        self.absorb()
+        self.schedule_groups()
+
+    def solid_value(self, v: int) -> None:
+        """A value is wanted in memory, whole."""
+        if v in self.known:
+            return
+        self.known.add(v)
+        value = self.p.values[v]
+        name = self.memory(v)
+        if value.op == "concat":
+            low = 0
+            for a in value.args:
+                width = self.columns(a)
+                self.store(
+                    self.cell(a, 0, width),
+                    name,
+                    self.size(low) if low else "0",
+                    self.size(value.shape[-1]),
+                    v,
+                )
+                low += width
+        elif value.op == "dot":
+            source = value.args[0]
+            self.solid_operand(source)
+            self.order.append(("dot", v))
+            self.needs["dot", v] = self.made_by(source)
+        else:
+            columns = self.columns(v)
+            self.store(
+                self.cell(v, 0, columns), name, "0", self.size(columns) if columns > 1 else "1", v
+            )
+
+    def solid_operand(self, v: int) -> None:
+        """A product reads a value from memory, whole."""
+        if v in self.inside:
+            self.solid_value(v)
+
+    def made_by(self, v: int) -> list[Any]:
+        """What must be done before a value can be read from memory."""
+        if v not in self.inside:
+            return []
+        value = self.p.values[v]
+        if value.op == "dot":
+            return [("dot", v)]
+        return list(self.writers.get(v, []))
+
+    def store(self, cell: Any, name: str, offset: str, stride: str, owner: int) -> None:
+        """Columns of a value go to a place in an array."""
+        self.stores.setdefault(cell, []).append((name, offset, stride))
+        self.writers.setdefault(owner, []).append(cell)
+
+    def cell(self, v: int, low: int, high: int) -> Any:
+        """The columns of a value as something computed; what they need comes before."""
+        v, low, high = self.through(v, low, high)
+        key = (v, low, high)
+        if key in self.known:
+            return key
+        self.known.add(key)
+        needs: list[Any] = []
+        for source in self.sources(v, low, high):
+            needs += self.read(*source)
+        self.needs[key] = needs
+        self.order.append(key)
+        return key
+
+    def sources(self, v: int, low: int, high: int) -> list[Cell]:
+        """The columns of operands that a cell is computed from."""
+        value = self.p.values[v]
+        if v not in self.inside or value.op == "zeros":
+            return []
+        if value.op == "slice":
+            return [(value.args[0], low + value.consts[0], high + value.consts[0])]
+        if value.op == "sum":
+            return [(value.args[0], 0, self.columns(value.args[0]))]
+        return [(a, low, high) for a in value.args]
+
+    def read(self, a: int, low: int, high: int) -> list[Any]:
+        """Have columns of an operand at hand; what must come before."""
+        p = self.p
+        if p.values[a].op == "literal" or (not p.depends[a] and p.values[a].op != "zeros"):
+            return []
+        if self.columns(a) == 1:
+            low, high = 0, 1
+        v, lo, hi = self.through(a, low, high)
+        if v not in self.inside:
+            return []
+        value = p.values[v]
+        if value.op == "dot" or value.op == "concat":
+            self.solid_value(v)
+            return self.made_by(v)
+        if v in self.solid:
+            self.solid_value(v)
+            return [(v, 0, self.columns(v))]
+        return [self.cell(v, lo, hi)]
+
+    def through(self, v: int, low: int, high: int) -> Cell:
+        """The columns behind slices and stretched values."""
+        while True:
+            value = self.p.values[v]
+            if v in self.solid and v in self.inside and value.op in ("slice", "broadcast"):
+                return v, low, high
+            if value.op == "slice":
+                v, low, high = value.args[0], low + value.consts[0], high + value.consts[0]
+            elif value.op == "broadcast":
+                v = value.args[0]
+                if self.columns(v) == 1:
+                    low, high = 0, 1
+            elif value.op == "concat" and v not in self.solid:
+                at = 0
+                for a in value.args:
+                    width = self.columns(a)
+                    if at <= low and high <= at + width:
+                        v, low, high = a, low - at, high - at
+                        break
+                    at += width
+                else:
+                    return v, low, high
+            else:
+                return v, low, high
+
+    def absorb(self) -> None:
+        """Products that are added to another are added up where that one lies."""
+        p = self.p
+        users: dict[int, list[int]] = {}
+        for v in self.inside:
+            for a in p.values[v].args:
+                users.setdefault(a, []).append(v)
+        for v in sorted(self.inside):
+            value = p.values[v]
+            if value.op != "add" or any(
+                p.values[u].op == "add" and p.values[u].shape == value.shape
+                for u in users.get(v, ())
+            ):
+                continue  # not the end of a sum
+            dots = [
+                d
+                for d in self.terms(v, users)
+                if p.values[d].op == "dot"
+                and d in self.inside
+                and d not in self.stored
+                and d not in p.outputs
+                and p.values[d].shape == value.shape
+            ]
+            for d in dots[1:]:
+                self.absorbed[d] = dots[0]
+                self.needs["dot", d] = [*self.needs["dot", d], ("dot", dots[0])]
+                self.needs_also(dots[0], d)
+
+    def needs_also(self, d: int, other: int) -> None:
+        """Whatever reads a product waits for another, too."""
+        for key, needs in self.needs.items():
+            if ("dot", d) in needs and key != ("dot", other) and ("dot", other) not in needs:
+                needs.append(("dot", other))
+
+    def terms(self, v: int, users: dict[int, list[int]]) -> list[int]:
+        """What a sum adds up, through sums that nobody else reads."""
+        found = []
+        for a in self.p.values[v].args:
+            mine = len(users.get(a, ())) == 1 and a not in self.solid and a in self.inside
+            if self.p.values[a].op == "add" and mine:
+                found += self.terms(a, users)
+            elif len(users.get(a, ())) == 1:
+                found.append(a)
+        return found
+
+    # ---- groups
+
+    def schedule_groups(self) -> None:
+        """Put what can run in one loop together: products as soon as they can, then the widest stretch."""
+        waiting = list(self.order)
+        done: set[Any] = set()
+        self.groups: list[Any] = []
+        while waiting:
+            products = [n for n in waiting if n[0] == "dot" and set(self.needs[n]) <= done]
+            if products:
+                self.groups += products
+                done |= set(products)
+                waiting = [n for n in waiting if n not in done]
+                continue
+            first = next(n for n in waiting if n[0] != "dot" and set(self.needs[n]) <= done)
+            width = self.width(first)
+            group: list[Any] = []
+            usable: set[Any] = set()
+            for n in waiting:
+                if n[0] != "dot" and self.width(n) == width and set(self.needs[n]) <= done | usable:
+                    group.append(n)
+                    if self.p.values[n[0]].op != "sum":
+                        usable.add(n)
+            self.groups.append(group)
+            done |= set(group)
+            waiting = [n for n in waiting if n not in done]
+        where = {n: k for k, g in enumerate(self.groups) if isinstance(g, list) for n in g}
+        for k, group in enumerate(self.groups):
+            for n in group if isinstance(group, list) else ():
+                for need in self.needs[n]:
+                    if need[0] != "dot" and where[need] != k and need not in self.stores:
+                        self.spill(need)
+            for n in group if isinstance(group, list) else ():
+                if self.p.values[n[0]].op == "sum" and n not in self.stores:
+                    self.spill(n)
+
+    def width(self, n: Any) -> int:
+        """The columns that a cell's loop runs over; a sum runs over its operand's."""
+        value = self.p.values[n[0]]
+        if value.op == "sum" and n[0] in self.inside:
+            if value.consts[0] != (len(self.p.values[value.args[0]].shape) - 1,):
+                raise Unsupported("a sum over the batch in the loop")
+            return self.columns(value.args[0])
+        return int(n[2] - n[1])
+
+    def spill(self, n: Any) -> None:
+        """A cell that another loop reads gets a buffer."""
+        v, low, high = n
+        width = high - low
+        name = f"t{v}_{self.size(low) if low else 0}_{self.size(width)}"
+        self.buffer(name, "B" if width == 1 else f"B * {self.size(width)}", v)
+        self.stores[n] = [(name, "0", self.size(width) if width > 1 else "1")]

@@ -1,0 +1,234 @@
+"""How a loop of machine code is written: text for numba that names no sizes.
+
+One compiled function serves every length, batch and width of the same program. It is compiled with
+``error_model="numpy"`` (a test at every division would keep loops from vectorising) and with only those
+fast-math flags that leave NaN and infinity what they are.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .machine_code import function
+from .numba_plan import APART, ELEMENTWISE, Plan
+
+FLAGS = '{"contract", "nsz", "reassoc", "arcp"}'
+ROUNDED_BY_CODE = ("sum", "div")  # ops whose last bits depend on whether a loop is vectorised
+PRODUCTS = ("packed", "product")
+CURVES = ("exp", "sigmoid", "tanh")
+
+
+class Text(Plan):
+    """Writes a loop that is planned."""
+
+    def compiled(self) -> Any:
+        """The function."""
+        self.make()
+        return function(self.text(), self.bits)
+
+    def text(self) -> str:
+        """The function."""
+        body: list[str] = []
+        for group in self.groups:
+            if not isinstance(group, list):
+                body.append(self.product(group[1]))
+                continue
+            body += self.loop(group)
+        whole = "\n".join([*body, *self.copies])
+        views = [
+            f"{self.names[v]} = F{v}[t * {n} : (t + 1) * {n}]"
+            for v, n in self.over_time.items()
+            if re.search(rf"\b{self.names[v]}\b", whole)
+        ]
+        turn = ["t = T - 1 - step" if self.reverse else "t = step", "now = np.uint64(t)"]
+        lines = [f"        {line}" for line in (*turn, *views, *body, *self.copies)]
+        arguments = ", ".join(["T", "B", *self.arguments])
+        bits, kind = self.bits, f"float{self.bits}"
+        constants = [f"{name} = np.{kind}({value})" for value, name in self.constants.items()]
+        head = [
+            "import math",
+            "import numpy as np",
+            "from numba import njit",
+            *(f"from tinygrad_rnn.scan.products import {f}{bits} as {f}" for f in PRODUCTS),
+            "from tinygrad_rnn.scan.vector_math import copy",
+            *(f"from tinygrad_rnn.scan.vector_math import {f}{bits} as {f}" for f in CURVES),
+            f"zero = np.{kind}(0)",
+            *constants,
+            f'@njit(error_model="numpy", fastmath={FLAGS}, cache=True)',
+            f"def loop({arguments}):",
+            "    rows = np.uint64(B)",
+            *(f"    {unsigned(n)} = np.uint64({n})" for n in self.sizes.values()),
+            *(f"    {line}" for line in self.room),
+            *(f"    buffers = np.empty({end} + {APART}, np.{kind})" for end in self.buffers[-1:]),
+            *(f"    {line}" for line in self.heads),
+            "    for step in range(T):",
+        ]
+        return "\n".join([*head, *lines]) + "\n"
+
+    def product(self, v: int) -> str:
+        """A product's line."""
+        value = self.p.values[v]
+        source, weight = value.args
+        turned = value.consts[0]
+        name = f"m{weight}{'t' if turned else ''}"
+        if name not in self.packed:
+            self.packed.add(name)
+            self.lay_out(name, weight, turned)
+        inner, width = self.columns(source), self.columns(v)
+        sizes = f"B, {self.size(inner)}, {self.size(width)}"
+        onto = int(v in self.absorbed)
+        return f"product({self.memory(source)}, {name}, {self.memory(v)}, {sizes}, {onto})"
+
+    def lay_out(self, name: str, weight: int, turned: bool) -> None:
+        """Have a weight packed, as the first thing in the loop's function or, if there is one, before it."""
+        first = self.around.first
+        if first is None:
+            self.argument(f"M{weight}", self.around.contiguous(weight))
+            self.heads.append(f"{name} = packed(M{weight}, {turned})")
+            return
+        from . import products
+
+        first.constant("packed", getattr(products, f"packed{self.bits}"))
+        first.once(name, f"packed({first.names[weight]}, {turned})")
+        self.around.taken[name] = self.argument(name, name)
+
+    def loop(self, group: list[Any]) -> list[str]:
+        """One loop over rows and columns that computes a group of cells."""
+        width = self.width(group[0])
+        n = self.size(width)
+        signed = f"row{self.groups.index(group)}"
+        more = "" if width == 1 else " + j"  # one number a row needs no loop within the row
+        local: dict[Any, str] = {}
+        before: dict[str, str] = {}  # where rows begin, and numbers of the row
+        inner: list[str] = []
+        start: list[str] = []
+        after: list[str] = []
+        staged: list[tuple[str, tuple[str, str, str]]] = []
+        careful = any(self.p.values[v].op in ROUNDED_BY_CODE for v, _, _ in group)
+
+        def row(array: str) -> tuple[str, str]:
+            """A flat array, and how many rows come before the running one."""
+            over_time = self.flat.get(array)
+            return (array, "b") if over_time is None else (over_time, "(now * rows + b)")
+
+        def at(array: str, offset: str, stride: str) -> str:
+            """The running number of a row: whole numbers without a sign are not tested for being negative."""
+            flat, b = row(array)
+            first = b if stride == "1" else f"{b} * {unsigned(stride)}"
+            first += "" if offset == "0" else f" + {unsigned(offset)}"
+            return f"{flat}[{before.setdefault(first, f'r{len(before)}')}{more}]"
+
+        def once(array: str) -> str:
+            """The one number that a row has."""
+            flat, b = row(array)
+            return f"{flat}[{b}]"
+
+        def target(array: str, offset: str, stride: str) -> str:
+            """Where a number of the running row goes."""
+            if width == 1 and stride == "1":
+                return once(array)
+            if stride == n:
+                return at(array, offset, stride)
+            # columns of wider rows: over all rows they would seem to overlap with others
+            here = f"{signed} * {stride} + {offset}"
+            here = f"{array}[{here} : {here} + {n}]"
+            return before.setdefault(here, f"r{len(before)}") + f"[{more[3:] or 0}]"
+
+        def operand(a: int, low: int, high: int) -> str:
+            value = self.p.values[a]
+            if value.op == "literal":
+                return self.constant(value.consts[0])
+            if value.op == "zeros":
+                return "zero"
+            if self.columns(a) == 1:
+                low, high = 0, 1
+            v, lo, hi = self.through(a, low, high)
+            if self.p.values[v].op == "zeros" or v in self.absorbed:
+                return "zero"
+            key = (v, lo, hi)
+            if key in local:
+                return local[key]
+            if (
+                v in self.solid
+                and (v, 0, self.columns(v)) in local
+                and lo == 0
+                and hi == self.columns(v)
+            ):
+                return local[v, 0, self.columns(v)]
+            single = self.columns(v) == 1 and width > 1
+            spilled = self.stores.get(key)
+            if v in self.inside and not (
+                v in self.solid or self.p.values[v].op in ("dot", "concat")
+            ):
+                array, offset, stride = spilled[0]  # type: ignore[index]
+            else:
+                array = self.memory(v)
+                offset = self.size(lo) if lo else "0"
+                columns = self.columns(v)
+                stride = self.size(columns) if columns > 1 else "1"
+                if not self.p.depends[v] and (
+                    len(self.p.values[v].shape) < 2 or self.p.values[v].shape[0] == 1
+                ):
+                    if columns == 1:
+                        return before.setdefault(f"{array}[0]", f"r{len(before)}")
+                    first_of_it = unsigned(offset) + more if lo else more[3:] or "0"
+                    return f"{array}[{first_of_it}]"
+            if single:
+                return before.setdefault(once(array), f"r{len(before)}")
+            return at(array, offset, stride)
+
+        for k, cell in enumerate(group):
+            v, low, high = cell
+            value = self.p.values[v]
+            x = f"x{k}"
+            if value.op == "sum" and v in self.inside:
+                start.append(f"{x} = zero")
+                inner.append(f"{x} += {operand(value.args[0], 0, width)}")
+                for array, _offset, _stride in self.stores[cell]:
+                    after.append(f"{once(array)} = {x}")
+                continue
+            args = [operand(*source) for source in self.sources(v, low, high)]
+            if value.op in ELEMENTWISE and v in self.inside:
+                extra = [self.constant(c) for c in value.consts if isinstance(c, (int, float))]
+                inner.append(f"{x} = {ELEMENTWISE[value.op].format(*args, *extra)}")
+            else:  # a copy to where it is wanted
+                inner.append(f"{x} = {args[0] if args else operand(v, low, high)}")
+            local[cell] = x
+            for turn, place in enumerate(self.stores.get(cell, ())):
+                if careful and place[0] not in self.apart:
+                    name = f"g{self.groups.index(group)}_{k}_{turn}"
+                    self.buffer(name, "B" if width == 1 else f"B * {n}", v)
+                    staged.append((name, place))
+                    place = (name, "0", n if width > 1 else "1")
+                inner.append(f"{target(*place)} = {x}")
+
+        def lines(inner: list[str], after: list[str]) -> list[str]:
+            rows = [f"{name} = {what}" for what, name in before.items()]
+            if any(f"{signed} *" in what for what in before):
+                rows.insert(0, f"{signed} = int(b)")  # read by nobody, it keeps from vectorising
+            if width > 1:
+                inner = [f"for j in range({unsigned(n)}):", *(f"    {line}" for line in inner)]
+            each = [*rows, *start, *inner, *after]
+            return ["for b in range(rows):", *(f"    {line}" for line in each)]
+
+        text = lines(inner, after)
+        before, start = {}, []
+        signed += "c"
+        copies = []
+        for name, place in staged:
+            source = at(name, "0", n) if width > 1 else once(name)
+            copies.append(f"{target(*place)} = {source}")
+        return text + (lines(copies, []) if copies else [])
+
+    def constant(self, value: Any) -> str:
+        """A Python number as a float of the program's kind; one that is a size is an argument."""
+        if isinstance(value, bool):
+            return repr(value)
+        key = f'float("{value!r}")'
+        return self.constants.setdefault(key, f"k{len(self.constants)}")
+
+
+def unsigned(size: str) -> str:
+    """The name of a size as a whole number without a sign."""
+    return "u" + size[1:]
