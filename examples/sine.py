@@ -1,8 +1,9 @@
-"""How can a network run for more steps than it was trained on?
+"""Why share weights over time, and how can a network run for more steps than it was trained on?
 
 Because no step has weights of its own. Two LSTM cells, one above the other, and a linear head are one set
 of weights; a step takes the state and a value, and gives the next value and the next state. Nothing in it
-counts steps, so a network that was trained on 300 steps goes on for as long as it is asked to.
+counts steps, so a network that was trained on 300 steps goes on for as long as it is asked to; with weights
+for each step there would be none for step 301, and each would have to learn the wave for itself.
 
 Here it learns to continue sine waves that start anywhere. In training it is given the true value at every
 step. Then the loop is closed: after 300 steps of a wave that it has not seen it is fed its own forecasts

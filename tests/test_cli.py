@@ -11,8 +11,8 @@ import pytest
 import tinygrad_rnn as tg
 from tinygrad_rnn import cli
 from tinygrad_rnn.commands import benching
+from tinygrad_rnn.commands import command as shared
 from tinygrad_rnn.drawing import render
-from tinygrad_rnn.experiments import bench
 
 SCRIPT = """
 import tinygrad_rnn as tg
@@ -178,7 +178,7 @@ def test_draw_says_as_json_what_it_drew(tmp_path, capsys):
 @pytest.fixture
 def small(monkeypatch):
     monkeypatch.setattr(benching, "SIZES", ((3, 1, 2, 4),))
-    for name in bench.THREADS:
+    for name in shared.THREADS:
         monkeypatch.setenv(name, "1")
 
 
@@ -254,15 +254,29 @@ def test_a_reader_that_has_seen_enough_makes_no_noise():
     process.stderr.close()
 
 
-def test_bench_layers_is_measured_on_one_thread(monkeypatch):
+@pytest.mark.parametrize(
+    "words", [["bench", "layers", "--repeats", "3", "--json"], ["train", "adding", "--seed", "1"]]
+)
+def test_what_takes_time_runs_in_a_process_with_one_thread(words, monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
     seen = []
 
     def run(command, env, check):
-        seen.append((command[-3:], {env[name] for name in bench.THREADS}))
-        return subprocess.CompletedProcess(command, 0)
+        seen.append((command[3:], {env[name] for name in shared.THREADS}))
+        return subprocess.CompletedProcess(command, 3)
 
-    monkeypatch.setattr(benching.subprocess, "run", run)
+    monkeypatch.setattr(shared.subprocess, "run", run)
     with pytest.raises(SystemExit) as stop:
-        cli.main(["bench", "layers", "--repeats", "3", "--json"])
-    assert (stop.value.code, seen) == (0, [(["--repeats", "3", "--json"], {"1"})])
+        cli.main(words)
+    assert (stop.value.code, seen) == (3, [(words, {"1"})])
+
+
+def test_who_stops_a_command_is_told_once(monkeypatch, capsys):
+    def run(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    monkeypatch.setattr(shared.subprocess, "run", run)
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["train", "adding"])
+    assert (stop.value.code, capsys.readouterr()) == (130, ("", ""))

@@ -14,12 +14,20 @@ from test_docs import load
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import cli, nn
+from tinygrad_rnn.commands.command import THREADS
 from tinygrad_rnn.experiments import QUIET, Show, Task, bench, shelf, starting
 from tinygrad_rnn.experiments.task import Result, figure
 
 ROOT = Path(tg.__file__).parents[1]
 LOWER = Task("low", "a setting", "error", reference=1.0, baseline=9.0)
 HIGHER = Task("high", "a setting", "accuracy", reference=0.9, better="higher", judged="median")
+
+
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch):
+    """So that ``train`` has no need of another."""
+    for name in THREADS:
+        monkeypatch.setenv(name, "1")
 
 
 def run(*argv, capsys):

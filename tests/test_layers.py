@@ -147,9 +147,9 @@ WRONG_KINDS = {
         lambda: nn.Recurrent(nn.GRUCell(3, 4), reverse=nn.Module()),
         "Module has neither step nor forward",
     ),
-    "chrono_ of a GRU": (
-        lambda: nn.init.chrono_(nn.GRU(3, 4), 9),
-        "gate 'f', and GRUCell has none",
+    "chrono_ of an RNN": (
+        lambda: nn.init.chrono_(nn.RNN(3, 4), 9),
+        "gate 'f', and RNNCell has none",
     ),
     "forget_bias_ without biases": (
         lambda: nn.init.forget_bias_(nn.LSTM(3, 4, bias=False)),
@@ -795,6 +795,23 @@ def test_chrono_spreads_the_memory_from_one_step_to_all(name):
     ]
     for a, b in zip(*twins, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_chrono_of_a_gru_is_of_the_gate_that_keeps():
+    """A state that nothing writes is z h after a step: after t, (span / (span + 1))^t is left."""
+    gru = nn.GRU(I, 64)
+    before = {g: biases(gru.cells()[0], g) for g in "rn"}
+    assert nn.init.chrono_(gru, 101, generator=np.random.default_rng(0)) is gru
+    spans = np.exp(biases(gru.cells()[0], "z").astype(np.float64))
+    assert 1 <= spans.min() < 5
+    assert 95 < spans.max() <= 100.001
+    for g in "rn":
+        np.testing.assert_array_equal(biases(gru.cells()[0], g), before[g])
+    with tg.no_grad():
+        gru.weight_ih_l0.zero_()
+        gru.weight_hh_l0.zero_()
+    y, _ = gru(tg.zeros(50, 1, I), tg.ones(1, 1, 64))
+    np.testing.assert_allclose(y[-1, 0].numpy(), (spans / (spans + 1)) ** 50, rtol=1e-4)
 
 
 SCALES = {  # (the function, the standard deviation that it should have on (60, 240), the bound or None)

@@ -146,6 +146,16 @@ def test_the_reader_answers_from_its_last_state():
     assert digits.accuracy(model, data.Batch(x, (said + 1) % 10)) == 0
 
 
+def test_the_last_states_of_two_directions_sit_at_both_ends():
+    x = np.random.default_rng(0).random((64, 7, 1)).astype(np.float32)
+    seen = dict(shelf.load("digits").both_directions(x))
+    assert seen == {
+        "output[-1, :, :H], h_n[0]": 64,
+        "output[0, :, H:], h_n[1]": 64,
+        "output[-1, :, H:]": 1,
+    }
+
+
 # ---- how settings were chosen ---------------------------------------------------------------------
 
 

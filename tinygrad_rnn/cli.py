@@ -26,8 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     2
     """
     _survive_odd_terminals()
+    words = sys.argv[1:] if argv is None else list(argv)
     try:
-        options = parser().parse_args(argv)
+        options = parser().parse_args(words, argparse.Namespace(words=words))
     except SystemExit as stop:
         return int(stop.code or 0)
     try:

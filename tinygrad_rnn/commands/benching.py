@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 from . import training
-from .command import Command, add_commands, count
+from .command import Command, add_commands, count, one_thread
 
 SIZES = ((100, 1, 1, 32), (100, 16, 8, 32), (100, 32, 32, 128))  # steps, batch, features, hidden
 KINDS = ("RNN", "LSTM", "GRU")
@@ -33,18 +30,9 @@ def _layers_arguments(p: argparse.ArgumentParser) -> None:
 def _layers(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
-    from ..experiments.bench import THREADS
     from ..scan import backends
 
-    if any(os.environ.get(name) != "1" for name in THREADS):  # they are read when numpy is imported
-        command = [sys.executable, "-m", "tinygrad_rnn", "bench", "layers"]
-        command += ["--repeats", str(options.repeats), *(["--json"] if options.json else [])]
-        sys.stdout.flush()
-        done = subprocess.run(
-            command, env={**os.environ, **dict.fromkeys(THREADS, "1")}, check=False
-        )
-        sys.exit(done.returncode)
-
+    one_thread(options)
     cases = [(kind, size) for kind in KINDS for size in SIZES]
     bar = tqdm(cases, unit="layer", leave=False, disable=True if options.json else None)
     rows = [_measured(kind, size, options.repeats) for kind, size in bar]

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+
+THREADS = (  # each BLAS has a name of its own for it
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,26 @@ def add_commands(
         )
         sub.set_defaults(run=command.run)
         command.arguments(sub)
+
+
+def one_thread(options: argparse.Namespace) -> None:
+    """Have the command be run by a process with one thread, unless this is one, and end as that did.
+
+    A second thread gains matrix products of these sizes little, and where other programs keep the cores busy,
+    threads that wait for each other take several times as long. Their number is read when numpy is imported,
+    which is before any command.
+    """
+    if all(os.environ.get(name) == "1" for name in THREADS):
+        return
+    command = [sys.executable, "-m", "tinygrad_rnn", *options.words]
+    sys.stdout.flush()
+    try:
+        done = subprocess.run(
+            command, env={**os.environ, **dict.fromkeys(THREADS, "1")}, check=False
+        )
+    except KeyboardInterrupt:  # it was told too, and has said so
+        sys.exit(130)
+    sys.exit(done.returncode)
 
 
 def count(least: int) -> Callable[[str], int]:

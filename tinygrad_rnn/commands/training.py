@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from .command import Command, UserError, count
+from .command import Command, UserError, count, one_thread
 
 
 def _train_arguments(p: argparse.ArgumentParser) -> None:
@@ -29,6 +29,7 @@ def _train(options: argparse.Namespace) -> None:
         module = shelf.load(options.name)
     except KeyError as error:
         raise UserError(error.args[0]) from None
+    one_thread(options)
     try:
         start(module.run, options)
     except ImportError as error:
@@ -80,9 +81,10 @@ def _list() -> None:
 COMMAND = Command(
     "train",
     "run one of the classic experiments, with its pictures",
-    "Run one of the classic experiments: train, print the result beside the trivial baseline and the\n"
-    "figure to reach, and write pictures: the learning curve, what the gates did, what each time step\n"
-    "adds to the gradient before and after training, the unrolled graph. Without NAME: the list.\n\n"
+    "Run one of the classic experiments, on one thread: train, print the result beside the trivial\n"
+    "baseline and the figure to reach, and write pictures: the learning curve, what the gates did, what\n"
+    "each time step adds to the gradient before and after training, the unrolled graph. Without NAME:\n"
+    "the list.\n\n"
     "  tinygrad-rnn train adding\n"
     "  tinygrad-rnn train adding --seed 1 --out pictures",
     _train_arguments,

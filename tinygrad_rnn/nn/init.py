@@ -266,10 +266,11 @@ def forget_bias_(module: Any, value: float = 1.0) -> Any:
 
 
 def chrono_(module: Any, time_steps: int, generator: Generator | None = None) -> Any:
-    """Chrono initialisation of an LSTM layer or cell (Tallec & Ollivier 2018); returns it.
+    """Chrono initialisation of an LSTM or GRU, layer or cell (Tallec & Ollivier 2018); returns it.
 
     ``b_f = log(U[1, T - 1])``, ``b_i = -b_f``, T = ``time_steps`` the longest dependency expected:
-    units then forget over spans from 1 to T. A coupled cell has the forget gate's part alone.
+    units then forget over spans from 1 to T. A coupled cell has the forget gate's part alone, and in a
+    GRU, where z keeps the state, it is ``b_z``.
 
     >>> import numpy as np, tinygrad_rnn as tg
     >>> lstm = tg.nn.init.chrono_(tg.nn.LSTM(2, 4), time_steps=100)
@@ -280,7 +281,7 @@ def chrono_(module: Any, time_steps: int, generator: Generator | None = None) ->
         raise ValueError(f"chrono_: time_steps must be at least 3, got {time_steps}")
     for cell in _cells(module):
         spans = generator_or_default(generator).uniform(1, time_steps - 1, cell.hidden_size)
-        _gate_bias(cell, "f", np.log(spans), "chrono_")
+        _gate_bias(cell, "z" if "z" in cell.gates else "f", np.log(spans), "chrono_")
         if "i" in cell.gates:
             _gate_bias(cell, "i", -np.log(spans), "chrono_")
     return module
