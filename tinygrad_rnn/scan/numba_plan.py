@@ -43,6 +43,7 @@ ELEMENTWISE: dict[str, str] = {
     "bitwise_or": "{0} or {1}",
     "invert": "not {0}",
 }
+ROUNDED_BY_CODE = ("sum", "div")  # ops whose last bits depend on whether a loop is vectorised
 APART = 128  # numbers between two buffers: more than a vectorised loop takes at once
 Cell = tuple[int, int, int]  # columns low to high of a value
 
@@ -84,6 +85,7 @@ class Plan:
         self.buffers: list[str] = []  # where each buffer ends in the array of all
         self.room: list[str] = []  # the lines that say so
         self.apart: set[str] = set()  # the names of buffers
+        self.wary = any(p.values[v].op in ROUNDED_BY_CODE for v in self.inside)
 
     # ---- arguments
 
@@ -151,13 +153,18 @@ class Plan:
     def buffer(self, name: str, size: str, v: int) -> None:
         """Memory for one step of a value or of columns of it.
 
-        All buffers are parts of one array, well apart. A vectorised loop asks whether what it writes and
-        what it reads lie close together and, where they do, runs number by number: then sums add up in
+        In a wary loop all buffers are parts of one array, well apart. A vectorised loop asks whether what it
+        writes and what it reads lie close together and, where they do, runs number by number: sums add up in
         another order. So loops with such ops write to buffers alone, and others copy from there.
         """
         self.apart.add(name)
-        if self.kind(v) == "np.bool_":
-            self.heads.append(f"{name} = np.empty({size} + 2 * {APART}, np.bool_)[{APART}:]")
+        if not self.wary or self.kind(v) == "np.bool_":
+            more = (
+                f"{size} + 2 * {APART}, np.bool_)[{APART}:]"
+                if self.wary
+                else f"{size}, {self.kind(v)})"
+            )
+            self.heads.append(f"{name} = np.empty({more}")
             return
         end = f"e{len(self.buffers)}"
         begin = self.buffers[-1] if self.buffers else "0"

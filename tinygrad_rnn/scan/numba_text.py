@@ -11,10 +11,9 @@ import re
 from typing import Any
 
 from .machine_code import function
-from .numba_plan import APART, ELEMENTWISE, Plan
+from .numba_plan import APART, ELEMENTWISE, ROUNDED_BY_CODE, Plan
 
 FLAGS = '{"contract", "nsz", "reassoc", "arcp"}'
-ROUNDED_BY_CODE = ("sum", "div")  # ops whose last bits depend on whether a loop is vectorised
 PRODUCTS = ("packed", "product")
 CURVES = ("exp", "sigmoid", "tanh")
 
@@ -41,6 +40,7 @@ class Text(Plan):
             for v, n in self.over_time.items()
             if re.search(rf"\b{self.names[v]}\b", whole)
         ]
+        spare = [line for line in self.heads if not _used(line.split(" = ")[0], whole, self.heads)]
         turn = ["t = T - 1 - step" if self.reverse else "t = step", "now = np.uint64(t)"]
         lines = [f"        {line}" for line in (*turn, *views, *body, *self.copies)]
         arguments = ", ".join(["T", "B", *self.arguments])
@@ -61,7 +61,7 @@ class Text(Plan):
             *(f"    {unsigned(n)} = np.uint64({n})" for n in self.sizes.values()),
             *(f"    {line}" for line in self.room),
             *(f"    buffers = np.empty({end} + {APART}, np.{kind})" for end in self.buffers[-1:]),
-            *(f"    {line}" for line in self.heads),
+            *(f"    {line}" for line in self.heads if line not in spare),
             "    for step in range(T):",
         ]
         return "\n".join([*head, *lines]) + "\n"
@@ -227,6 +227,16 @@ class Text(Plan):
             return repr(value)
         key = f'float("{value!r}")'
         return self.constants.setdefault(key, f"k{len(self.constants)}")
+
+
+def _used(name: str, text: str, heads: list[str]) -> bool:
+    """Whether the loop's text or one of the lines before it reads an array."""
+    word = rf"\b{name}\b"
+    return (
+        name[0] == "F"
+        or bool(re.search(word, text))
+        or any(re.search(word, line.partition(" = ")[2]) for line in heads)
+    )
 
 
 def unsigned(size: str) -> str:
