@@ -627,8 +627,10 @@ def commit(
         elif before is not None:
             total = wrap(np.add(before._data, g, dtype=target.dtype), None)
         else:
-            ours = is_owned and g.__class__ is np.ndarray
-            total = wrap(g if ours else np.array(g, target.dtype), None)
+            plain = g.__class__ is np.ndarray and g.dtype is target.dtype
+            total = wrap(
+                np.array(g, target.dtype) if not plain else g if is_owned else g.copy(), None
+            )
         updates.append((target, total))
     for target, total in updates:
         if target.op is None:

@@ -238,7 +238,7 @@ class Module:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget every Parameter's gradient (or set it to zeros)."""
-        for module in self.modules():
+        for module in self.modules() if self.__dict__["_modules"] else (self,):
             for parameter in module.__dict__["_parameters"].values():
                 if parameter is not None and parameter._node.grad is not None:
                     zeros = None if set_to_none else Tensor(np.zeros_like(parameter._data))

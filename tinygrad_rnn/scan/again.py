@@ -148,7 +148,8 @@ def run_again(layer: Any, x: Any, hx: Any, first_step: int) -> tuple[Tensor, Any
         return None
     else:
         starts = [t._data[0] for t in given]
-    as_input(x)
+    if x._node is not None:
+        as_input(x)
     call = _Call(ready, x, range(first_step, first_step + len(data)))
     y, finals = call.forward(ready, data, starts, (False,) * len(starts))
     layer.__dict__["_ran"] = call.loops.ran
