@@ -500,7 +500,7 @@ TITLES = {
     "gru": "GRU against torch.nn.GRU",
     "rnn": "RNN against torch.nn.RNN",
     "loop": "LSTM against a loop of LSTMCell",
-    "bare": "a loop of LSTMCell against a loop of LSTMCell",
+    "bare": "a loop over our LSTMCell against torch's",
     "jax": "LSTM against a jitted JAX scan",
     "own": "a cell of one's own against JAX",
     "forward": "LSTM, forward alone",
