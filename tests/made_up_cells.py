@@ -3,6 +3,7 @@
 import operator
 
 import numpy as np
+from support import numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
@@ -295,3 +296,19 @@ def at_random(seed):
 
 
 CELLS = [cell for cell in MadeUp.__subclasses__() if cell is not Attending]
+
+
+def filled(module):
+    """A module in float64, its Parameters set to numbers that are the same in every run."""
+    module.double()
+    with tg.no_grad():
+        for k, p in enumerate(module.parameters()):
+            p.copy_(0.7 * numbers(p.shape, k))
+    return module
+
+
+def tensors(value):
+    """The tensors of a state of any nesting."""
+    if isinstance(value, tg.Tensor):
+        return [value]
+    return [t for v in (value.values() if isinstance(value, dict) else value) for t in tensors(v)]

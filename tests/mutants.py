@@ -154,6 +154,8 @@ MUTANTS = [
     Mutant("frozen weights shift the others' gradients", AGAIN, "asked = [d for d, asks in zip(every, self.asking, strict=True) if asks]", "asked = [d for d in every][-len(self.parents) :]", "again"),
     Mutant("c's derivative without h's way", AGAIN, "    nested = True", "    nested = False", "again"),
     Mutant("a constant is not compared", FOLLOWING, "if a is not b and not _equal(a, b):", "if a is not b and isinstance(a, Tensor):", "again"),
+    Mutant("ops without a gradient are followed", FOLLOWING, "if at < len(self.lines) and state.recording:", "if at < len(self.lines):", "again"),
+    Mutant("one program with and without a gradient", "scan/tracing.py", "node.dtype.char, node.needs)", "node.dtype.char)", "again"),
     Mutant("minus zero is zero", FOLLOWING, "return bool(a == b) and (", "return bool(a == b) or (", "again"),
     Mutant("one step is enough", FOLLOWING, "for _ in range(2):", "for _ in range(1):", "again"),
     Mutant("draws are not taken back", FOLLOWING, "            generator.state = draws\n", "", "again"),

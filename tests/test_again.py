@@ -1,8 +1,10 @@
 """Calls like an earlier one: nothing is asked twice, and whatever has changed since is seen."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
-from made_up_cells import CELLS, H, I, MadeUp
+from made_up_cells import CELLS, H, I, MadeUp, filled, tensors
 from support import assert_close, numbers
 
 import tinygrad_rnn as tg
@@ -18,20 +20,6 @@ LAYERS = {
     "GRU": lambda: nn.GRU(I, H, batch_first=True),
     "no bias": lambda: nn.GRU(I, H, bias=False),
 }
-
-
-def filled(module):
-    module.double()
-    with tg.no_grad():
-        for k, p in enumerate(module.parameters()):
-            p.copy_(0.7 * numbers(p.shape, k))
-    return module
-
-
-def tensors(value):
-    if isinstance(value, tg.Tensor):
-        return [value]
-    return [t for v in (value.values() if isinstance(value, dict) else value) for t in tensors(v)]
 
 
 def outcome(layer, x, hx=None):
@@ -394,6 +382,41 @@ def test_a_cell_that_begins_to_look_at_values_is_recorded():
     expected = outcome(layer, x)
     for a, b in zip(got[0] + got[1], expected[0] + expected[1], strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_cell_that_stops_recording_is_not_followed():
+    """The same ops without a derivative: the gradient is another one."""
+
+    class Held(MadeUp):
+        def forward(self, x, h):
+            z = self.drive(x, h)
+            with tg.no_grad() if held else nullcontext():
+                s = 2 * z + 1
+            h = (z * s).tanh()
+            return h, h
+
+    layer, x = filled(nn.Recurrent(Held())), tg.tensor(numbers((5, 2, I), 1))
+    found = []
+    for now in (False, False, True, True, False):
+        held = now
+        found.append(right(layer, x)[1])  # compiled, and equal to the recorded loop
+    assert not np.allclose(found[1][0], found[2][0])
+    np.testing.assert_array_equal(found[0][0], found[4][0])
+
+
+def test_an_output_without_a_gradient_is_recorded():
+    class Quiet(MadeUp):
+        def forward(self, x, h):
+            h = self.drive(x, h).tanh()
+            with tg.no_grad():
+                y = 2 * h
+            return y, h
+
+    layer, x = filled(nn.Recurrent(Quiet())), tg.tensor(numbers((5, 2, I), 1))
+    for _ in range(2):
+        right(layer, x, compiled=False)
+    layer(x)
+    assert "computed without a gradient" in layer.explain()
 
 
 def test_following_draws_nothing_and_marks_nothing():

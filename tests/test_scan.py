@@ -10,7 +10,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
-from made_up_cells import CELLS, Attending, Delay, H, I, MadeUp, Untouched, at_random
+from made_up_cells import (
+    CELLS,
+    Attending,
+    Delay,
+    H,
+    I,
+    MadeUp,
+    Untouched,
+    at_random,
+    filled,
+    tensors,
+)
 from support import assert_close, numbers
 
 import tinygrad_rnn as tg
@@ -33,20 +44,6 @@ INSTALLED = backends.choice()[0] == "numba"
 def backend(request):
     with backends.using(request.param):
         yield request.param
-
-
-def filled(module):
-    module.double()
-    with tg.no_grad():
-        for k, p in enumerate(module.parameters()):
-            p.copy_(0.7 * numbers(p.shape, k))
-    return module
-
-
-def tensors(value):
-    if isinstance(value, tg.Tensor):
-        return [value]
-    return [t for v in (value.values() if isinstance(value, dict) else value) for t in tensors(v)]
 
 
 def outcome(layer, x, state, compiled, **options):

@@ -22,7 +22,7 @@ from ..nn.recurrent import mapped, parts
 from ..ops.row import Op
 from ..random import generator_or_default
 from ..tensors import Tensor
-from .tracing import Shadow, Trace, bare
+from .tracing import Shadow, Trace, Untraceable, bare
 
 MOST = 8  # scripts of one cell: of other shapes, other kinds of state
 Line = tuple[Op, tuple[Any, ...], Any]
@@ -43,7 +43,7 @@ class Follower:
         """The result of the next op, if it is the script's."""
         at = self.at
         self.at = at + 1
-        if at < len(self.lines):
+        if at < len(self.lines) and state.recording:  # without it the same op has no derivative
             known, operands, result = self.lines[at]
             if op is known and len(args) == len(operands):
                 for a, b in zip(args, operands, strict=True):
@@ -73,6 +73,8 @@ class Writer(Follower):
     def follow(self, op: Op, args: tuple[Any, ...]) -> Any:
         """The result of the op, without a node."""
         behind = self.behind
+        if not state.recording:
+            return self.looks()
         self.follower = None
         result = op.call(*[behind[id(a)][0] if id(a) in behind else a for a in args])
         self.follower = self
@@ -197,7 +199,7 @@ def write(
     if kind in scripts and scripts[kind] is None:
         return
     script: Script | None = None
-    with suppress(Differs), np.errstate(all="ignore"):
+    with suppress(Differs, Untraceable), np.errstate(all="ignore"):
         script = Script(cell, step, found)
     scripts.pop(kind, None)
     while len(scripts) >= MOST:

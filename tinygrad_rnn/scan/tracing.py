@@ -256,7 +256,8 @@ def entry(node: Any, known: dict[int, int]) -> Any:
             "to the call as a keyword argument"
         )
     arguments = tuple(known[id(parent)] for parent in node.parents)
-    return (row_name(node.op), arguments, constants(node), node.shape, node.dtype.char)
+    kind = (node.shape, node.dtype.char, node.needs)  # without a gradient it is another program
+    return (row_name(node.op), arguments, constants(node), *kind)
 
 
 def constants(node: Any) -> tuple[Any, ...]:
@@ -303,6 +304,8 @@ def trace(run: Callable[[], list[Tensor]], inputs: dict[str, Any], tracer: Trace
     for t in outputs:
         if not isinstance(t, Tensor) or t._node is None:
             raise Untraceable("an output or a state depends on none of its inputs")
+        if isinstance(t._node, Unrecorded):
+            raise Untraceable("an output or a state is computed without a gradient")
         nodes.append(t._node)
     return Trace(inputs, nodes)
 
