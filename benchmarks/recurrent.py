@@ -135,40 +135,31 @@ def torch_training(layer: Any, x: Any) -> Run:
     return run
 
 
-def our_loop(point: tuple[int, int, int, int], x: Any) -> Run:
-    _, batch, features, hidden = point
-    cell, data = nn.LSTMCell(features, hidden), tg.tensor(x)
+def cell_loop(cell: Any, point: tuple[int, int, int, int], data: Any, library: Any) -> Run:
+    """A training step of a loop over an LSTMCell, PyTorch's or ours: the program is the same."""
+    _, batch, _, hidden = point
 
     def run() -> None:
         cell.zero_grad()
-        state = tg.zeros(batch, hidden), tg.zeros(batch, hidden)
+        state = library.zeros(batch, hidden), library.zeros(batch, hidden)
         outputs = []
         for x_t in data:
             state = cell(x_t, state)
             outputs.append(state[0])
-        y = tg.stack(outputs)
+        y = library.stack(outputs)
         (y * y).sum().backward()
 
     return run
+
+
+def our_loop(point: tuple[int, int, int, int], x: Any) -> Run:
+    return cell_loop(nn.LSTMCell(*point[2:]), point, tg.tensor(x), tg)
 
 
 def torch_loop(point: tuple[int, int, int, int], x: Any) -> Run:
     import torch
 
-    _, batch, features, hidden = point
-    cell, data = torch.nn.LSTMCell(features, hidden), torch.tensor(x)
-
-    def run() -> None:
-        cell.zero_grad()
-        state = torch.zeros(batch, hidden), torch.zeros(batch, hidden)
-        outputs = []
-        for x_t in data:
-            state = cell(x_t, state)
-            outputs.append(state[0])
-        y = torch.stack(outputs)
-        (y * y).sum().backward()
-
-    return run
+    return cell_loop(torch.nn.LSTMCell(*point[2:]), point, torch.tensor(x), torch)
 
 
 def jax_training(cell: Any, weights: dict[str, Any], point: Any, x: Any, parts: int = 2) -> Run:
