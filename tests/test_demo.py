@@ -14,7 +14,9 @@ from tinygrad_rnn.demo import contributions, prediction, question, run_demo
 from tinygrad_rnn.demo.forecaster import Forecaster, Trained, train
 from tinygrad_rnn.demo.page import Page, inline
 from tinygrad_rnn.demo.report import Report, as_table, sparkline, wrapped
-from tinygrad_rnn.drawing import plot_style, plots, render
+from tinygrad_rnn.drawing.output import graphviz as render
+from tinygrad_rnn.plots import curves as plots
+from tinygrad_rnn.plots import look as plot_style
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 
 pytest.importorskip("matplotlib")
-from tinygrad_rnn.drawing.plot_style import figure_svg
-from tinygrad_rnn.drawing.plots import plot_history
-from tinygrad_rnn.drawing.plots_over_time import (
+from tinygrad_rnn.plots.curves import plot_history
+from tinygrad_rnn.plots.look import figure_svg
+from tinygrad_rnn.plots.over_time import (
     plot_credit,
     plot_gates,
     plot_memory,

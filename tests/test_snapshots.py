@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 from pictures import makers, picture
+from misconception import misconception
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.dot import to_dot
-from tinygrad_rnn.drawing.misconception import misconception
+from tinygrad_rnn.drawing.levels import to_dot
 
 HERE = Path(__file__).parent / "snapshots"
 HASHES = HERE / "statements.txt"

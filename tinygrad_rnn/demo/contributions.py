@@ -8,9 +8,10 @@ import numpy as np
 
 from .. import nn
 from ..data import sunspots
-from ..drawing import plot_style, plots
-from ..drawing.render import DrawingError
+from ..drawing.draw import DrawingError
 from ..graphs import Graph, Ledger
+from ..plots import curves as plots
+from ..plots import look as plot_style
 from ..tensors import Tensor
 from .forecaster import FIRST, LAST_TESTED, LAST_TRAINED, Trained
 from .question import short_name

@@ -9,7 +9,8 @@ import numpy as np
 from tqdm import tqdm
 
 from ..data import Errors, fit_autoregression, forecast_errors, sunspots
-from ..drawing import plot_style, plots
+from ..plots import curves as plots
+from ..plots import look as plot_style
 from .forecaster import (
     FIRST,
     HIDDEN,

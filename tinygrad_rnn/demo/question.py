@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import nn
-from ..drawing.render import DrawingError, backend, to_svg
+from ..drawing.draw import DrawingError, backend, to_svg
 from ..functions import zeros
 from ..graphs import Graph
 from .forecaster import HIDDEN

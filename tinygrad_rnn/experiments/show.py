@@ -10,9 +10,11 @@ from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from ..demo.report import WIDTH, Report, sparkline
-from ..drawing import plot_style, plots, plots_over_time
-from ..drawing.render import DrawingError, to_svg
+from ..drawing.draw import DrawingError, to_svg
 from ..nn.module import Module
+from ..plots import curves as plots
+from ..plots import look as plot_style
+from ..plots import over_time as plots_over_time
 from ..tensors import Tensor
 from .task import Result, figure
 

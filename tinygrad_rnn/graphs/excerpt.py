@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..autograd import Call, Constant, Leaf
 from .columns import Column, Unlike, columns_of, is_folded, maker
+from .folding import ENDS
 from .graph import Graph, GraphNode, Use, by_step, in_order, pick_of
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
 
-ENDS = 2  # steps that pictures draw at both ends
 LEAD = 4  # steps that are read as they are at both ends of what is hidden
 _number = attrgetter("number")
 

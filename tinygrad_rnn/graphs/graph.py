@@ -9,12 +9,16 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from ..autograd import Call, Constant, Leaf, Literal, Scope, reachable
+from .names import count_numbers
 
 if TYPE_CHECKING:
     from os import PathLike
 
     from ..tensors import Tensor
     from .ledger import Ledger
+
+
+ChainKey = tuple[type, str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,11 @@ class CellCall:
     outputs: dict[str, int]
     nodes: tuple[int, ...]
     times: int = 1
+
+    @property
+    def chain(self) -> ChainKey:
+        """What calls have in common that go on from one another: the cell, its place, the run."""
+        return self.cell, self.path, self.label, self.run
 
 
 class Graph:
@@ -407,7 +416,7 @@ class Graph:
         for name, shape in zip(names, shapes, strict=True):
             n = self.use_count(name)
             lines.append(f"  {name:<{wide}}  {shape:<{wider}}   {n:,} use{'s' * (n != 1)}")
-        numbers = sum(_size(p.shape) for p in self.parameters.values())
+        numbers = sum(count_numbers(p.shape) for p in self.parameters.values())
         tail = ", the same for any number of steps" if self._shared else ""
         lines.append(f"  {len(names)} Parameters, {numbers:,} numbers{tail}")
         return "\n".join(lines)
@@ -428,13 +437,13 @@ class Graph:
 
     def to_dot(self, level: str = "auto", **options: Any) -> str:
         """The picture as DOT text; see :func:`tinygrad_rnn.draw` for the options."""
-        from ..drawing.dot import to_dot
+        from ..drawing.levels import to_dot
 
         return to_dot(self, level=level, **options)
 
     def render(self, path: str | PathLike[str], level: str = "auto", **options: Any) -> str:
         """Draw into a file whose ending says the format; see :func:`tinygrad_rnn.draw`."""
-        from ..drawing.render import render
+        from ..drawing.draw import render
 
         return render(self, path, level=level, **options)
 
@@ -458,12 +467,12 @@ class Graph:
         ...     pathlib.Path(path).read_text(encoding="utf-8").splitlines()[0]
         '<!DOCTYPE html>'
         """
-        from ..drawing.html import to_html
+        from ..drawing.page.html import to_html
 
         return to_html(self, path, level=level, ledger=ledger)
 
     def _repr_svg_(self) -> str:
-        from ..drawing.render import to_svg
+        from ..drawing.draw import to_svg
 
         return to_svg(self)
 
@@ -531,13 +540,6 @@ def _is_parameter(node: Any) -> bool:
 
 def _dotted(*parts: str) -> str:
     return ".".join(part for part in parts if part)
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    n = 1
-    for side in shape:
-        n *= side
-    return n
 
 
 def by_step(use: Use) -> tuple[bool, int, int]:

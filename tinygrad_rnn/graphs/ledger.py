@@ -249,7 +249,7 @@ class Ledger:
         return f"<Ledger: {len(self)} Parameters, {uses:,} uses>"
 
     def _repr_html_(self) -> str:
-        from ..drawing.ledger_card import ledger_html
+        from ..plots.ledger_card import ledger_html
 
         return ledger_html(self)
 

@@ -371,7 +371,7 @@ class Module:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        from ..drawing.cards import module_html
+        from ..plots.cards import module_html
 
         return module_html(self)
 
