@@ -11,10 +11,10 @@ from made_up_cells import CELLS, Leaky, TwoStates
 from reading import Read, check_nothing_overlaps
 from support import complex_gradient, numbers
 from test_docs import load
-from tinygrad_rnn.drawing.layout.contributions import printed
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
+from tinygrad_rnn.drawing.scene.text import printed
 
 LAYERS = {
     "rnn": lambda: nn.RNN(2, 3),

@@ -15,8 +15,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from pictures import makers, picture
 from misconception import misconception
+from pictures import makers, picture
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn

@@ -175,7 +175,7 @@ _LATER = {
     "credit": "graphs",
     "memory_curve": "graphs",
     "spectral_radius": "graphs",
-    "draw": "drawing.render",
+    "draw": "drawing.draw",
     "GradcheckError": "checking",
     "gradcheck": "checking",
     "checkpoint": "recompute",

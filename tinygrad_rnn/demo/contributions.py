@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import nn
+from .. import nn, plots
 from ..data import sunspots
 from ..drawing.draw import DrawingError
 from ..graphs import Graph, Ledger
-from ..plots import curves as plots
-from ..plots import look as plot_style
 from ..tensors import Tensor
 from .forecaster import FIRST, LAST_TESTED, LAST_TRAINED, Trained
 from .question import short_name
@@ -183,7 +181,7 @@ def _figure(
         figure = plots.plot_contributions(
             ledger, shared, measure=measure, times=years, xlabel="year"
         )
-        svg = plot_style.figure_svg(figure)
+        svg = plots.figure_svg(figure)
     except ImportError as error:
         report.missing(error)
         lines = []

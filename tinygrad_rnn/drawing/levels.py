@@ -9,8 +9,8 @@ from ..graphs.chains import NotUnrollableError
 from ..graphs.elements import Elements, count_numbers
 from ..graphs.excerpt import excerpt
 from ..graphs.folding import CELLS, OP_STEPS
-from ..graphs.graph import Graph
 from ..graphs.ledger import Ledger
+from ..graphs.recorded import RecordedGraph
 from ..graphs.unrolled import UnrolledGraph
 from .output.dot import write
 from .pictures.backward import draw_backward
@@ -43,7 +43,7 @@ class Options:
 
 
 def to_dot(
-    graph: Graph,
+    graph: RecordedGraph,
     level: str = "auto",
     *,
     steps: Sequence[int] | None = None,
@@ -70,7 +70,7 @@ def to_dot(
     return dot_of(graph, Options(level, steps, shapes, values, backward, backward_measure))
 
 
-def dot_of(graph: Graph, options: Options) -> str:
+def dot_of(graph: RecordedGraph, options: Options) -> str:
     """The picture of a graph as DOT text; errors as of :func:`to_dot`."""
     level = options.level
     if options.backward is not None:
@@ -96,7 +96,7 @@ def dot_of(graph: Graph, options: Options) -> str:
     return _ops(read, options)
 
 
-def _cells(graphs: Sequence[Graph], options: Options) -> str:
+def _cells(graphs: Sequence[RecordedGraph], options: Options) -> str:
     """The first of some readings of a graph that is cells on a grid, else the last as a general graph."""
     for graph in graphs:
         try:
@@ -106,7 +106,7 @@ def _cells(graphs: Sequence[Graph], options: Options) -> str:
     return draw_general(graphs[-1], steps=options.steps).dot()
 
 
-def _ops(graphs: Sequence[Graph], options: Options) -> str:
+def _ops(graphs: Sequence[RecordedGraph], options: Options) -> str:
     """The same at the level of ops, with notes."""
     for graph in graphs:
         try:
@@ -118,7 +118,7 @@ def _ops(graphs: Sequence[Graph], options: Options) -> str:
     return draw_general(graphs[-1], steps=options.steps, notes=notes).dot()
 
 
-def _scalars(graph: Graph) -> Graph:
+def _scalars(graph: RecordedGraph) -> RecordedGraph:
     """The graph of a graph's numbers."""
     count = count_numbers(excerpt(graph))
     if count > SCALARS:
@@ -131,7 +131,7 @@ def _scalars(graph: Graph) -> Graph:
     return graph if single else Elements(graph)
 
 
-def _backward(graph: Graph, options: Options, ledger: Ledger) -> str:
+def _backward(graph: RecordedGraph, options: Options, ledger: Ledger) -> str:
     """The picture of a backward pass. Raises ValueError where the graph has no cells on a grid."""
     if not isinstance(ledger, Ledger):
         raise TypeError(

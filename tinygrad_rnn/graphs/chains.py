@@ -8,10 +8,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from .folding import Column
-from .graph import CellCall, ChainKey, Graph, GraphNode
 from .loops import LoopCell, loop_calls
 from .names import title_of
 from .passthrough import HANDS_ON
+from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph
 from .time_distributed import TimeDistributed
 
 
@@ -94,7 +94,7 @@ class Chain:
         return sum(used.get(step, 0) for step in column.steps)
 
 
-def cells_of(graph: Graph) -> tuple[list[GraphNode], list[CellCall]]:
+def cells_of(graph: RecordedGraph) -> tuple[list[GraphNode], list[CellCall]]:
     """The nodes and the calls of cells; of a graph without any, the turns of its loops."""
     nodes = list(graph)
     if graph.calls:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .chains import Output
-from .graph import GraphNode
 from .meaning import Value
 from .passthrough import HANDS_ON, PASS_THROUGH
+from .recorded import GraphNode
 from .unrolled import UnrolledGraph
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .passthrough import SOURCES
 
 if TYPE_CHECKING:
-    from .graph import GraphNode
+    from .recorded import GraphNode
 
 Place = tuple[int, int]  # which op of the step, as which operand
 Roles = tuple[dict[int, str], dict[Place, str]]

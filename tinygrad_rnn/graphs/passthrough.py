@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .graph import GraphNode
+    from .recorded import GraphNode
 
 SOURCES = ("input", "parameter", "literal")
 # Those that hand on one value whole, only in another shape or dtype, or take one of several apart.

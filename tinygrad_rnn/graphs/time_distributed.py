@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from .graph import CellCall, ChainKey, GraphNode
 from .passthrough import PASS_THROUGH, SOURCES
+from .recorded import CellCall, ChainKey, GraphNode
 
 Home = tuple[ChainKey, int]
 MANY: Home = ((object, "", "", -1), -1)

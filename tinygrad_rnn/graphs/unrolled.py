@@ -22,11 +22,11 @@ from .chains import (
     outputs_of,
 )
 from .folding import Column, fold
-from .graph import Graph, GraphNode
 from .loops import LoopCell
 from .meaning import Parameter, State, Use
 from .names import short_name, title_of
 from .passthrough import PASS_THROUGH, SOURCES, mark_held
+from .recorded import GraphNode, RecordedGraph
 from .time_distributed import time_distributed
 
 MOST_SEGMENTS = 6
@@ -53,7 +53,7 @@ class LayerRow:
 class UnrolledGraph:
     """A graph on the grid: rows of chains, segments of columns, and what stays outside the cells."""
 
-    graph: Graph
+    graph: RecordedGraph
     nodes: Sequence[GraphNode]
     rows: list[LayerRow]
     segments: list[list[Column]]
@@ -63,7 +63,9 @@ class UnrolledGraph:
     after: list[int]
 
     @classmethod
-    def read(cls, graph: Graph, limit: int, steps: Sequence[int] | None = None) -> UnrolledGraph:
+    def read(
+        cls, graph: RecordedGraph, limit: int, steps: Sequence[int] | None = None
+    ) -> UnrolledGraph:
         """Read ``graph`` as cells on a grid; more than ``limit`` steps are folded in the middle.
 
         Modules that run once a step outside the cells (an embedding, a head) become chains of their own.
@@ -287,7 +289,7 @@ def _outside(nodes: Sequence[GraphNode]) -> tuple[list[int], list[int], list[int
 
 
 def _count_uses(
-    graph: Graph, nodes: Sequence[GraphNode], chains: list[Chain], between: list[int]
+    graph: RecordedGraph, nodes: Sequence[GraphNode], chains: list[Chain], between: list[int]
 ) -> None:
     """Give each chain its uses of each Parameter by step; a use between cells has no place here."""
     owner = {call.id: (chain, step) for chain in chains for step, call in chain.calls.items()}
@@ -313,7 +315,7 @@ def _consumers(nodes: Sequence[GraphNode]) -> dict[int, list[int]]:
     return consumers
 
 
-def _rows(graph: Graph, chains: list[Chain]) -> list[LayerRow]:
+def _rows(graph: RecordedGraph, chains: list[Chain]) -> list[LayerRow]:
     """Chains that share a Parameter share a row."""
     rows: list[LayerRow] = []
     for chain in chains:

@@ -34,7 +34,7 @@ def plot_forecast(
     ``since`` marks where the test begins. Returns a matplotlib Figure. Raises ImportError where
     matplotlib is missing, ValueError where a forecast has another length than ``actual``.
 
-    >>> from tinygrad_rnn.plots.curves import plot_forecast
+    >>> from tinygrad_rnn.plots import plot_forecast
     >>> figure = plot_forecast([1, 2, 3], [5.0, 6.0, 7.0], {"model": [5.5, 6.0, 7.5]})
     >>> len(figure.axes)
     1
@@ -73,7 +73,7 @@ def plot_history(
     lie between two values, ``at`` where else they stand.
     Returns a matplotlib Figure. Raises ImportError where matplotlib is missing.
 
-    >>> from tinygrad_rnn.plots.curves import plot_history
+    >>> from tinygrad_rnn.plots import plot_history
     >>> len(plot_history([1.0, 0.5, 0.25]).axes)
     1
     """
@@ -118,7 +118,7 @@ def plot_contributions(
     another measure.
 
     >>> import tinygrad_rnn as tg
-    >>> from tinygrad_rnn.plots.curves import plot_contributions
+    >>> from tinygrad_rnn.plots import plot_contributions
     >>> rnn = tg.nn.RNN(2, 3)
     >>> ledger = rnn(tg.ones(4, 1, 2))[0].sum().backward(ledger=True)
     >>> len(plot_contributions(ledger, dict(rnn.named_parameters())).axes)

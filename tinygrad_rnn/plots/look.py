@@ -57,8 +57,8 @@ LOOKS: tuple[dict[str, Any], ...] = (
 def figure_svg(figure: Figure) -> str:
     """A Figure as SVG text: the same bytes for the same figure.
 
-    >>> from tinygrad_rnn.plots.look import figure_svg
-    >>> from tinygrad_rnn.plots.curves import plot_history
+    >>> from tinygrad_rnn.plots import figure_svg
+    >>> from tinygrad_rnn.plots import plot_history
     >>> "<svg" in figure_svg(plot_history([1.0, 0.5]))
     True
     """

@@ -28,7 +28,7 @@ def plot_memory(curves: Mapping[str, ArrayLike] | ArrayLike) -> Figure:
 
     Returns a matplotlib Figure. Raises ImportError where matplotlib is missing.
 
-    >>> from tinygrad_rnn.plots.over_time import plot_memory
+    >>> from tinygrad_rnn.plots import plot_memory
     >>> len(plot_memory({"RNN": [1.0, 0.1], "LSTM": [1.0, 0.9]}).axes)
     1
     """
@@ -54,7 +54,7 @@ def plot_credit(matrix: ArrayLike) -> Figure:
     Returns a matplotlib Figure. Raises ImportError where matplotlib is missing, ValueError for another
     number of axes than two.
 
-    >>> from tinygrad_rnn.plots.over_time import plot_credit
+    >>> from tinygrad_rnn.plots import plot_credit
     >>> len(plot_credit([[1.0, 0.0], [0.5, 1.0]]).axes)  # the map and its ramp
     2
     """
@@ -72,7 +72,7 @@ def plot_training_parts(rows: Sequence[ArrayLike]) -> Figure:
     t = 1 at the bottom. Returns a matplotlib Figure. Raises ImportError where matplotlib is missing,
     ValueError where rows differ in length.
 
-    >>> from tinygrad_rnn.plots.over_time import plot_training_parts
+    >>> from tinygrad_rnn.plots import plot_training_parts
     >>> len(plot_training_parts([[0.1, 1.0], [0.3, 1.0], [0.6, 1.0]]).axes)
     2
     """
@@ -94,7 +94,7 @@ def plot_parts(parts: Mapping[str, Mapping[str, ArrayLike]]) -> Figure:
     without what is more than twelve orders below the largest. Returns a matplotlib Figure. Raises
     ImportError where matplotlib is missing.
 
-    >>> from tinygrad_rnn.plots.over_time import plot_parts
+    >>> from tinygrad_rnn.plots import plot_parts
     >>> norms = {"before training": [0.1, 0.2], "after training": [0.3, 0.1]}
     >>> len(plot_parts({"W_hh": norms}).axes)
     1
@@ -132,7 +132,7 @@ def plot_gates(record: GateRecord, names: Sequence[str] | None = None, sequence:
     Figure. Raises ImportError where matplotlib is missing, KeyError for a name that was not recorded.
 
     >>> import tinygrad_rnn as tg
-    >>> from tinygrad_rnn.plots.over_time import plot_gates
+    >>> from tinygrad_rnn.plots import plot_gates
     >>> lstm = tg.nn.LSTM(2, 3)
     >>> with tg.nn.record_gates(lstm) as gates:
     ...     y, _ = lstm(tg.ones(6, 1, 2))

@@ -24,7 +24,7 @@ from ..scene.text import (
 )
 
 if TYPE_CHECKING:
-    from ...graphs.graph import GraphNode
+    from ...graphs.recorded import GraphNode
 
 PAD, Z_HEIGHT, CHIP_HEIGHT, CHIP_PITCH, BAND, BAND_PITCH, STATE_PITCH = 7, 30, 15, 18, 20, 23, 30
 CHIP_GAP, MIN_WIDTH, ROOMY_WIDTH, FOLD_WIDTH = 4, 94, 104, 72

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ...graphs.chains import NotUnrollableError, StepCall
 
 if TYPE_CHECKING:
-    from ...graphs.graph import GraphNode
+    from ...graphs.recorded import GraphNode
 
 
 class StepOp(NamedTuple):

@@ -17,7 +17,7 @@ from ..scene.style import Look
 
 if TYPE_CHECKING:
     from ...graphs.chains import StepCall
-    from ...graphs.graph import GraphNode
+    from ...graphs.recorded import GraphNode
 
 HEADING = 34.0  # how wide "t = 1" is
 TAP_APART = 12.0

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from ...graphs.graph import GraphNode
 from ...graphs.meaning import Parameter, Use, Weights
 from ...graphs.names import count_numbers
+from ...graphs.recorded import GraphNode
 from ...graphs.unrolled import LayerRow, UnrolledGraph
 from ..scene import style
 from ..scene.scene import Key, Scene

@@ -16,8 +16,8 @@ from ...graphs.readback import norm
 from ..scene.text import shape_text
 
 if TYPE_CHECKING:
-    from ...graphs.graph import Graph, GraphNode, Use
     from ...graphs.ledger import Entry, Ledger
+    from ...graphs.recorded import GraphNode, RecordedGraph, Use
 
 Packed = dict[str, str]
 VALUES, BINS = 64, 24  # so many values are listed; of more, a histogram
@@ -31,7 +31,7 @@ def pack(numbers: Any, kind: str) -> Packed:
 
 
 def node_table(
-    graph: Graph,
+    graph: RecordedGraph,
     nodes: Sequence[GraphNode],
     values: Mapping[int, Any],
     gradients: Mapping[int, float],
@@ -84,7 +84,7 @@ def node_table(
 
 
 def parameter_table(
-    graph: Graph, timeline: Timeline, ledger: Ledger | None
+    graph: RecordedGraph, timeline: Timeline, ledger: Ledger | None
 ) -> list[dict[str, Any]]:
     """Each Parameter: its names, shape, uses, and what every column of the slider adds to its gradient.
 
@@ -142,7 +142,7 @@ def _below(name: str, short: str) -> str:
 class Timeline:
     """The columns of the slider, in the order of time: -1 before all steps, the steps, -2 after them."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: RecordedGraph) -> None:
         self._graph = graph
         raw = graph._raw
         self._last = max((i for i, n in enumerate(raw) if n.place.step is not None), default=-1)
@@ -227,7 +227,7 @@ def _shape(node: GraphNode) -> str:
     return shape_text(node.shape)
 
 
-def _source(graph: Graph, node: int) -> str:
+def _source(graph: RecordedGraph, node: int) -> str:
     """Where the equations are that made a node: ``LSTMCell.step, nn/cells.py:218``."""
     place = graph._raw[node].place
     if place.call is not None:

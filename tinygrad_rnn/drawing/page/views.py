@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from ...graphs.chains import Chain, NotUnrollableError
 from ...graphs.folding import ENDS, fold
-from ...graphs.graph import Graph
 from ...graphs.meaning import Cell, Input, Layer, Out, Parameter, State, Use, Weights
+from ...graphs.recorded import RecordedGraph
 from ...graphs.unrolled import UnrolledGraph
 from ..output.dot import Part, Sketch, write
 from ..output.graphviz import svg_of
@@ -54,7 +54,7 @@ class PageView:
         return {name: getattr(self, name) for name in names}
 
 
-def views_of(graph: Graph, engine: str | None = None) -> list[PageView]:
+def views_of(graph: RecordedGraph, engine: str | None = None) -> list[PageView]:
     """Every level that the graph has: its layers and cells (where any ran) and its ops."""
     known = {node.id: k for k, node in enumerate(graph.parameters.values())}
 
@@ -174,7 +174,7 @@ def parts_of(parts: Sequence[Part], parameters: Mapping[int, int]) -> list[dict[
     a text ``owner``: places in this list.
     """
     places = {(p.of, p.part): k for k, p in enumerate(parts) if not isinstance(p, Wire)}
-    found = []
+    found: list[dict[str, Any]] = []
     for part in parts:
         data = {"kind": _kind_of(part), **_meant(part, parameters)}
         if isinstance(part, Wire):

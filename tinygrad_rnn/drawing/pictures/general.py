@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ...graphs.folding import OP_STEPS, Column, fold
-from ...graphs.graph import ChainKey, Graph, GraphNode
 from ...graphs.meaning import Parameter, Use, Value
 from ...graphs.names import short_name
 from ...graphs.passthrough import PASS_THROUGH, SOURCES
+from ...graphs.recorded import ChainKey, GraphNode, RecordedGraph
 from ..output.dot import Label, Sketch, attributes, identify, quote
 from ..scene import style
 from ..scene.notes import Notes
@@ -45,7 +45,7 @@ GROUND = {
 class GeneralView:
     """What is drawn of a graph: which box stands for each node, and the boxes of folded parts."""
 
-    graph: Graph
+    graph: RecordedGraph
     nodes: Sequence[GraphNode]
     steps: list[int | None]
     chains: dict[int, int]  # the chain of cells that each call belongs to
@@ -73,7 +73,7 @@ class GeneralView:
 
 
 def draw_general(
-    graph: Graph,
+    graph: RecordedGraph,
     *,
     steps: Sequence[int] | None = None,
     notes: Notes | None = None,
@@ -98,7 +98,7 @@ def draw_general(
     return sketch
 
 
-def _view(graph: Graph, shown: Sequence[int] | None) -> GeneralView:
+def _view(graph: RecordedGraph, shown: Sequence[int] | None) -> GeneralView:
     nodes = list(graph)
     runs: dict[ChainKey, int] = {}
     chains = {call.id: runs.setdefault(call.chain, len(runs)) for call in graph.calls}
@@ -144,7 +144,7 @@ def _steps(nodes: Sequence[GraphNode]) -> list[int | None]:
     return steps
 
 
-def _needed(graph: Graph, nodes: Sequence[GraphNode]) -> list[bool]:
+def _needed(graph: RecordedGraph, nodes: Sequence[GraphNode]) -> list[bool]:
     """Plumbing at the end, which nothing works on, is left out, unless there is nothing else."""
     needed = [node.op not in PASS_THROUGH and node.op != "input" for node in nodes]
     if not any(needed[node.id] and node.op != "parameter" for node in nodes):

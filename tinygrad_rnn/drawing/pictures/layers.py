@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...graphs.graph import CellCall, Graph, GraphNode
 from ...graphs.meaning import Layer, Meaning, Parameter, Use, Value
 from ...graphs.names import short_name, title_of
 from ...graphs.passthrough import PASS_THROUGH, mark_held
+from ...graphs.recorded import CellCall, GraphNode, RecordedGraph
 from ..output.dot import Sketch
 from ..scene import style
 from ..scene.text import op_words, plural, shape_text, span, sub
@@ -22,7 +22,7 @@ def layer_name(path: str, title: str, label: str) -> str:
 class Layers:
     """Which boxes stand for each node: its layer's, its module's, its own, or what it hands on."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: RecordedGraph) -> None:
         self.graph, calls = graph, graph.calls
         self.nodes: Sequence[GraphNode] = mark_held(list(graph), {c.path for c in calls if c.path})
         self.layers: dict[str, list[CellCall]] = {}
@@ -62,7 +62,7 @@ class Layers:
         return (Layer(node.path, "module"),) if node.path and not recurrent else own
 
 
-def draw_layers(graph: Graph, numbered: bool = False) -> Sketch:
+def draw_layers(graph: RecordedGraph, numbered: bool = False) -> Sketch:
     """The picture of a graph at the level of layers."""
     layers = Layers(graph)
     steps = max(call.step + call.times for call in graph.calls)

@@ -15,7 +15,7 @@ from .scene import Scene
 from .text import shape_text, text_width
 
 if TYPE_CHECKING:
-    from ...graphs.graph import Graph
+    from ...graphs.recorded import RecordedGraph
 
 LINE = 13.0  # how much taller a box is for its second line
 SHORT = {"float64": "f64", "float32": "f32", "float16": "f16"}
@@ -61,7 +61,7 @@ def _width(parts: tuple[str, ...]) -> float:
     return sum(text_width(part, style.SMALL) for part in parts) + 12.0 * (len(parts) - 1)
 
 
-def notes_of(graph: Graph, shapes: bool, values: bool) -> Notes:
+def notes_of(graph: RecordedGraph, shapes: bool, values: bool) -> Notes:
     """The notes of a graph's nodes: shape and dtype, and what the values were."""
     if not (shapes or values):
         return Notes()
@@ -94,7 +94,7 @@ def notes_of(graph: Graph, shapes: bool, values: bool) -> Notes:
 
 
 def _legend(
-    graph: Graph,
+    graph: RecordedGraph,
     scalar: bool,
     values: bool,
     gradients: dict[int, Any],

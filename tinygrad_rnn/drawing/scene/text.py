@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ...graphs.folding import Column
-    from ...graphs.graph import GraphNode
+    from ...graphs.recorded import GraphNode
 
 # Advance widths of the characters 32 to 126 in Helvetica (Arial and Liberation Sans have the same), in
 # thousandths of the type size.

@@ -190,9 +190,9 @@ function markSteps() {
   if (!started) return;
   for (const item of view.targets) { // the gradient that has arrived at each state
     if (item.kind !== "state") continue;
-    const lane = data.lanes[item.lane];
+    const chain = data.chains[item.chain];
     const step = view.now(item.first); // h after step t has its whole gradient once t + 1 has run backward
-    const next = lane?.back ? step - 1 : step; // the step, from 0, that reads it
+    const next = chain?.back ? step - 1 : step; // the step, from 0, that reads it
     const column = columnOf.get(next) ?? (next < 0 ? 0 : columns);
     if (state.time > column) continue;
     const node = nodeOf(item);

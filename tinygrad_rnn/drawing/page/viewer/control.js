@@ -10,7 +10,7 @@ function setLevel(level, item = null) {
   const next = views.get(level);
   if (!next || next === state.view) return;
   const before = state.view;
-  const old = item && before && item.lane ? before.cell(item.lane, item.first) ?? item : null;
+  const old = item && before && item.chain ? before.cell(item.chain, item.first) ?? item : null;
   const screen = old ? (middle(boxOf(old)).x - camera.x) * camera.scale : 0;
   before?.svg.classList.remove("dim");
   before?.svg.remove();
@@ -19,7 +19,7 @@ function setLevel(level, item = null) {
   state.found = [];
   for (const button of $("levels").children) button.setAttribute("aria-pressed", String(button.value === level));
   next.renumber();
-  const target = old ? next.cell(old.lane, old.first) : null;
+  const target = old ? next.cell(old.chain, old.first) : null;
   const kin = item ? kinOf(item, next) : null;
   if (target) {
     const box = boxOf(target);
@@ -43,12 +43,12 @@ function setLevel(level, item = null) {
 
 // The layer of a cell, or the first cell of a layer.
 function kinOf(item, view) {
-  const name = ({ path, title, label: words }) => `layer ${[path || title, words].filter(Boolean).join(" ")}`;
   if (item.kind === "layer") {
-    const key = Object.keys(data.lanes).find((lane) => name(data.lanes[lane]) === item.id);
-    return key ? view.list.find((other) => other.kind === "cell" && other.lane === key) : null;
+    const key = Object.keys(data.chains).find((chain) => data.chains[chain].layer === item.layer);
+    return key ? view.list.find((other) => other.kind === "cell" && other.chain === key) : null;
   }
-  return item.lane && data.lanes[item.lane] ? view.items.get(name(data.lanes[item.lane])) : null;
+  const layer = data.chains[item.chain]?.layer;
+  return layer ? view.list.find((other) => other.layer === layer) : null;
 }
 
 function enter(item) {
@@ -59,7 +59,7 @@ function enter(item) {
   }
   const order = [...views.keys()];
   const deeper = order[order.indexOf(item.view.level) + 1];
-  if (deeper && (item.lane || item.kind === "layer")) setLevel(deeper, item);
+  if (deeper && (item.chain || item.kind === "layer")) setLevel(deeper, item);
   else panel(item);
 }
 
@@ -106,13 +106,13 @@ function ownWeights() {
   if (!state.own) return;
   const taps = view.targets.filter((item) => item.kind === "use");
   const inside = new Set();
-  taps.filter((item) => item.lane).forEach((item) => item.params.forEach((k) => partsOf(view, k).forEach((part) => {
+  taps.filter((item) => item.chain).forEach((item) => item.params.forEach((k) => partsOf(view, k).forEach((part) => {
     if (part.kind !== "use" && part !== item.head && (part.kind === "param" || !part.head) && !taps.some((tap) => tap.head === part)) inside.add(part);
   })));
-  for (const item of view.list) item.g.classList.toggle("slabbed", inside.has(item) || item.classes.includes("bus") || item.classes.includes("riser"));
+  for (const item of view.list) item.g.classList.toggle("slabbed", inside.has(item) || item.kind === "bus" || item.kind === "riser");
   for (const item of taps) {
-    item.g.classList.toggle("mine", Boolean(item.lane));
-    if (!item.lane || item.g.classList.contains("empty")) continue;
+    item.g.classList.toggle("mine", Boolean(item.chain));
+    if (!item.chain || item.g.classList.contains("empty")) continue;
     const start = item.g.querySelector("path").getPointAtLength(0);
     const step = item.slot ? (item.slot.folded ? `${item.slot.first}…${item.slot.last}` : `${item.slot.first}`) : `${item.first}`;
     const wide = item.params.length > 1 ? Math.max(34, 14 + 5.5 * (step.length + 4)) : 9;
@@ -225,9 +225,8 @@ function move(key) { // the same thing a step away, else what is nearest in that
     const [ahead, aside] = dx ? [(there.x - here.x) * dx, Math.abs(there.y - here.y)] : [(there.y - here.y) * dy, Math.abs(there.x - here.x)];
     return ahead < 1 ? Infinity : ahead + 2.5 * aside;
   };
-  const alike = dx && item.role !== undefined ? others.filter((o) => o.lane === item.lane && o.role === item.role && far(o) < Infinity) : [];
-  const steps = ["cell", "fold"];
-  const inside = alike.length ? alike : others.filter((o) => steps.includes(o.kind) === steps.includes(item.kind) && far(o) < Infinity);
+  const alike = dx && item.role !== undefined ? others.filter((o) => o.chain === item.chain && o.role === item.role && far(o) < Infinity) : [];
+  const inside = alike.length ? alike : others.filter((o) => STEPS.has(o.kind) === STEPS.has(item.kind) && far(o) < Infinity);
   const list = inside.length ? inside : others.filter((o) => far(o) < Infinity);
   list.sort((a, b) => far(a) - far(b));
   focusOn(list[0]);
@@ -314,7 +313,7 @@ for (const view of views.values()) {
 }
 $("levels").hidden = views.size < 2;
 const movable = [...views.values()].find((view) => view.movable);
-if (movable) state.shift = movable.spec.slots[movable.spec.window[0]][0];
+if (movable) state.shift = movable.spec.columns[movable.spec.window[0]][0];
 $("question").hidden = !data.shared || data.steps < 2;
 $("own-range").max = Math.max(20, 4 * data.steps);
 $("own-range").value = data.steps;

@@ -71,6 +71,10 @@ const positionName = (p) => (!data.steps ? "all" : p === BEFORE ? "before" : p =
 
 // ---- pictures
 
+// What can be pointed at; the others are lines, dots and free texts.
+const TARGETS = new Set(["use", "cell", "fold", "param", "layer", "state", "io", "band", "gate", "z", "op", "module", "loss"]);
+const STEPS = new Set(["cell", "fold"]);
+
 // One picture: its parts by id, its columns, and how its steps are numbered when its window has moved.
 class View {
   constructor(spec) {
@@ -79,13 +83,13 @@ class View {
     this.svg = $(`svg-${spec.level}`) || $(`view-${spec.level}`).content.querySelector("svg");
     const [x, y, w, h] = this.svg.getAttribute("viewBox").split(/\s+/).map(Number);
     this.box = { x, y, w, h };
-    this.slots = spec.slots.map(([first, last, folded]) => ({ first, last, folded }));
+    this.slots = spec.columns.map(([first, last, folded]) => ({ first, last, folded }));
     this.numbers = new Map();
-    this.items = new Map();
-    this.list = [];
-    for (const g of this.svg.querySelectorAll("g.node, g.edge, g.cluster")) this.add(g);
-    for (const item of this.list) if (item.edge) this.join(item);
-    this.targets = this.list.filter((item) => item.kind);
+    this.items = spec.parts.map((part) => ({ ...part, view: this, params: part.params ?? [] }));
+    for (const g of this.svg.querySelectorAll("[data-part]")) this.add(g);
+    this.list = this.items.filter((item) => item.g);
+    for (const item of this.list) for (const end of ["tail", "head", "owner"]) item[end] = this.items[item[end]];
+    this.targets = this.list.filter((item) => item.target);
     for (const item of this.targets) {
       item.g.setAttribute("role", "button");
       item.g.setAttribute("tabindex", "-1");
@@ -99,39 +103,14 @@ class View {
     this.renumber();
   }
 
-  add(g) {
-    const classes = g.getAttribute("class").split(" ");
-    const item = { g, id: g.dataset.id, classes, view: this, edge: classes[0] === "edge" };
-    if (classes[0] === "cluster") item.id = item.id.replace(/^cluster_/, "");
+  add(g) { // what the picture says of a part, beside what the page says that it means
+    const item = this.items[Number(g.dataset.part)];
+    item.g = g;
+    item.id = g.dataset.id;
     item.texts = Array.from(g.querySelectorAll("text"), (t) => [t, t.textContent]);
-    item.params = params.flatMap((p, k) => (classes.includes(p.token) ? [k] : []));
-    item.kind = kindOf(item);
-    const place = /^(l\d+)\.(?:t(\d+)(?:\.|$)|.*?(\d+)(?:$|->|\.))/.exec(item.id);
-    if (place) {
-      item.lane = place[1];
-      item.first = Number(place[2] ?? place[3]);
-      item.role = place[2] ? item.id.slice(place[0].length) : item.id.slice(place[1].length).replace(/\d+/, "");
-    }
-    const when = classes.map((c) => /^t(\d+)(?:-t(\d+))?$/.exec(c)).find(Boolean);
-    if (when) [item.first, item.last] = [Number(when[1]), Number(when[2] ?? when[1])];
-    if (item.kind === "cell" || item.kind === "fold") item.role = "";
-    if (item.kind === "use") item.role = `use ${item.id.replace(/\d+/g, "")}`;
-    item.slot = this.slots.find((s) => s.first === item.first && item.lane);
-    const dashed = g.querySelector("path")?.hasAttribute("stroke-dasharray");
-    if (item.kind === "cell" && (item.slot?.folded || dashed)) item.kind = "fold";
-    if (!item.edge || !this.items.has(item.id)) this.items.set(item.id, item);
-    this.list.push(item);
-  }
-
-  join(item) { // the two ends of an edge; a name may have an arrow in it
-    for (let at = item.id.indexOf("->"); at >= 0; at = item.id.indexOf("->", at + 1)) {
-      const [tail, head] = [item.id.slice(0, at), item.id.slice(at + 2)];
-      if (this.items.has(tail) && this.items.has(head)) {
-        item.tail = this.items.get(tail);
-        item.head = this.items.get(head);
-        return;
-      }
-    }
+    item.target = TARGETS.has(item.kind);
+    item.slot = this.slots.find((s) => s.first === item.first && item.chain);
+    if (item.uses) g.classList.add("uses");
   }
 
   get movable() { return Boolean(this.spec.window); }
@@ -150,17 +129,16 @@ class View {
       this.slots[b + 1].first = m + b - a + 1;
     }
     this.numbers.clear();
-    this.spec.slots.forEach(([first, last], k) => {
+    this.spec.columns.forEach(([first, last], k) => {
       this.numbers.set(first, this.slots[k].first);
       this.numbers.set(last, this.slots[k].last);
     });
     for (const item of this.list) {
-      if (!item.lane) continue;
+      if (!item.chain) continue;
       for (const [text, original] of item.texts) text.textContent = this.said(original, item);
       if (item.first !== undefined) item.g.dataset.t = this.now(item.first);
       const empty = item.slot?.folded && item.slot.first > item.slot.last;
       item.g.classList.toggle("empty", Boolean(empty));
-      if (/\.uses(\.|$)/.test(item.id)) item.g.classList.add("uses");
     }
     for (const item of this.targets) item.g.setAttribute("aria-label", label(item));
   }
@@ -172,7 +150,7 @@ class View {
     const slot = item.slot;
     if (slot?.folded) {
       const k = this.slots.indexOf(slot);
-      const [first, last] = this.spec.slots[k];
+      const [first, last] = this.spec.columns[k];
       const [was, is] = [last - first + 1, slot.last - slot.first + 1];
       if (/^x \d+ steps?$/.test(text)) return is ? `x ${is} step${is === 1 ? "" : "s"}` : "nothing folded";
       if (/^[\d to]+ uses?$/.test(text)) {
@@ -190,27 +168,24 @@ class View {
     return this.slots.some((slot) => !slot.folded && slot.first <= step && step <= slot.last);
   }
 
-  cell(lane, first) { // the frame of a step, by the number it had when it was drawn
-    return this.items.get(`${lane}.t${first}`);
+  cell(chain, first) { // the frame of a step, by the number it had when it was drawn
+    return this.list.find((item) => STEPS.has(item.kind) && item.chain === chain && item.first === first);
   }
-}
 
-function kindOf(item) {
-  const has = (name) => item.classes.includes(name);
-  if (item.edge) return has("use") ? "use" : null;
-  if (has("cluster")) return /^l\d+\.t\d+$/.test(item.id) ? "cell" : null;
-  return ["param", "layer", "state", "io", "band", "gate", "z", "op", "module", "loss", "fold"].find(has) ?? null;
+  textsOf(owner) { // the free texts that belong to a part
+    return this.list.filter((item) => item.owner === owner);
+  }
 }
 
 // The node that a part stands for, also when its column shows another step.
 function nodeOf(item) {
-  const node = item.view.spec.boxes[item.id];
-  if (node === undefined || node < 0) return null;
+  const node = item.node;
+  if (node === undefined) return null;
   const moved = item.view.now(item.first) - item.first;
-  if (!item.lane || !moved) return node;
-  const lane = data.lanes[item.lane];
-  if (!lane?.rows) return null;
-  const row = (step) => lane.rows.subarray((step - lane.first) * lane.width, (step - lane.first + 1) * lane.width);
+  if (!item.chain || !moved) return node;
+  const chain = data.chains[item.chain];
+  if (!chain?.rows) return null;
+  const row = (step) => chain.rows.subarray((step - chain.first) * chain.width, (step - chain.first + 1) * chain.width);
   for (const step of [item.first, item.first + 1, item.first - 1]) { // a state's pill is numbered by its maker
     const place = row(step).indexOf(node);
     if (place >= 0) {
@@ -238,7 +213,7 @@ function nodeFacts(node) {
 // ---- what a part is called
 
 function texts(item) {
-  const inner = [...item.texts, ...[".word", ".rule"].flatMap((end) => item.view.items.get(item.id + end)?.texts ?? [])];
+  const inner = [...item.texts, ...(item.kind === "gate" ? item.view.textsOf(item).flatMap((other) => other.texts) : [])];
   return inner.map(([text]) => text.textContent).join(" ").trim();
 }
 
@@ -251,14 +226,14 @@ function label(item) {
   if (item.kind === "use") return item.params.map((k) => `${params[k].short}: ${sayUse(item, k)}`).join("; ");
   if (item.kind === "fold") return foldWords(item) + (item.view.movable && item.slot ? ": Enter brings them into view" : "");
   if (item.kind === "layer") return `${texts(item)}: Enter opens its cells`;
-  if (item.kind === "cell") return `${data.lanes[item.lane]?.title ?? "step"}, t = ${step}`;
+  if (item.kind === "cell") return `${data.chains[item.chain]?.title ?? "step"}, t = ${step}`;
   const said = texts(item) || item.id;
-  return item.lane && !/[₀-₉]/.test(said) ? `${said}, t = ${step}` : said;
+  return item.chain && !/[₀-₉]/.test(said) ? `${said}, t = ${step}` : said;
 }
 
 function foldWords(item) {
   const slot = item.slot;
-  if (!slot) return [".title", ".heading"].map((end) => item.view.items.get(item.id + end)).filter(Boolean).map(texts)[0] ?? texts(item);
+  if (!slot) return item.view.textsOf(item).map(texts)[0] ?? texts(item);
   const count = slot.last - slot.first + 1;
   return count < 1 ? "no steps folded" : `t = ${slot.first} … ${slot.last}, ${plural(count, "step")} folded`;
 }
@@ -267,7 +242,7 @@ function foldWords(item) {
 function usesOf(item, k) {
   const p = params[k];
   const columns = (test) => Array.from(p.uses, (c, i) => (test(data.positions[c]) ? i + 1 : 0)).filter(Boolean);
-  if (item.classes.includes("after") || item.classes.includes("before")) return columns((s) => s < 0);
+  if (item.when) return columns((s) => s < 0);
   const slot = item.slot;
   const [first, last] = slot ? [slot.first, slot.last] : [item.first, item.last];
   return first === undefined ? columns(() => true) : columns((s) => s + 1 >= first && s + 1 <= last);

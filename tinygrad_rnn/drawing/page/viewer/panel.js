@@ -170,17 +170,17 @@ function ofFold(item) {
 }
 
 function ofCell(item) {
-  const lane = data.lanes[item.lane];
+  const chain = data.chains[item.chain];
   const step = item.view.now(item.first);
   const uses = params.flatMap((p, k) => {
     const n = Array.from(p.uses).indexOf(columnOf.get(step - 1));
-    return n < 0 || !item.view.list.some((other) => other.kind === "use" && other.lane === item.lane && other.params.includes(k)) ? [] : [[k, n + 1]];
+    return n < 0 || !item.view.list.some((other) => other.kind === "use" && other.chain === item.chain && other.params.includes(k)) ? [] : [[k, n + 1]];
   });
   const other = item.view.level === "op" ? "cell" : "op";
   const words = other === "op" ? "Open into ops (Enter)" : "Close into a cell (Backspace)";
   return [
-    element("h2", {}, `${lane?.title ?? "Step"}, t = ${step}`),
-    element("p", { class: "path" }, lane?.path ?? ""),
+    element("h2", {}, `${chain?.title ?? "Step"}, t = ${step}`),
+    element("p", { class: "path" }, chain?.path ?? ""),
     element("h3", {}, "Uses here"),
     element("table", {}, element("tbody", {}, ...uses.map(([k, n]) => element("tr", {},
       element("td", {}, element("button", { type: "button", class: "name", onclick: () => { pin(k); panelOf(k); } }, params[k].short)),
@@ -194,7 +194,7 @@ function ofLayer(item) {
   const uses = [...new Set(taps.flatMap((tap) => tap.params))];
   return [
     element("h2", {}, texts(item)),
-    element("p", { class: "path" }, item.id.replace(/^layer /, "")),
+    element("p", { class: "path" }, item.layer),
     element("p", { class: "same" }, "One set of weights for all of its steps"),
     element("h3", {}, "Uses here"),
     element("table", {}, element("tbody", {}, ...uses.map((k) => element("tr", {},
@@ -208,7 +208,7 @@ function ofValue(item) {
   const node = nodeOf(item);
   const facts = node === null ? null : nodeFacts(node);
   const title = element("h2", {}, texts(item) || item.id);
-  const step = item.lane && item.first !== undefined ? element("p", { class: "path" }, `t = ${item.view.now(item.first)}`) : null;
+  const step = item.chain && item.first !== undefined ? element("p", { class: "path" }, `t = ${item.view.now(item.first)}`) : null;
   const hint = item.g.querySelector("[data-tip]")?.dataset.tip;
   if (node === null) {
     const words = hint && hint !== data.title ? hint : "Nothing was recorded for this box alone: it stands for several values.";

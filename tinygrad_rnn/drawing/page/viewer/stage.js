@@ -74,28 +74,16 @@ function partsOf(view, k) {
   if (view.lights.has(k)) return view.lights.get(k);
   const lit = new Set();
   const rows = new Set();
-  const name = `param.${params[k].name}`;
   for (const item of view.list) {
-    if (item.id === name || (item.id.startsWith(`${name}.`) && !item.kind)) lit.add(item);
-    if (!item.edge || !item.params.includes(k)) continue;
+    if (!item.params.includes(k)) continue;
     lit.add(item);
-    if (item.tail?.classes.includes("dot")) lit.add(item.tail);
-    if (item.classes.includes("bus") && item.head?.classes.includes("dot")) lit.add(item.head);
-    if (!item.classes.includes("use")) continue;
-    if (item.head) lit.add(item.head);
-    for (const end of [".word", ".rule"]) if (item.head && view.items.has(item.head.id + end)) lit.add(view.items.get(item.head.id + end));
-    const uses = item.lane && (view.items.get(item.id.split("->")[0] + ".uses"));
-    if (uses) lit.add(uses);
-    const start = item.g.querySelector("path")?.getPointAtLength(0);
-    for (const bar of start ? view.list.filter((other) => other.classes.includes("bar")) : []) {
-      const box = bar.g.getBBox();
-      if (Math.abs(box.y + box.height / 2 - start.y) < 5) rows.add(bar.id.split(".")[0]);
-    }
+    if (item.tail?.kind === "dot") lit.add(item.tail);
+    if (item.kind === "bus" && item.head?.kind === "dot") lit.add(item.head);
+    if (item.kind !== "use") continue;
+    if (item.head) [item.head, ...around(item.head)].forEach((part) => lit.add(part));
+    if (item.row !== undefined) rows.add(item.row);
   }
-  for (const item of view.list) {
-    const [row, part] = item.id.split(".");
-    if (rows.has(row) && /^(bar|slabbar|slab|chips|riser|says\d|note\d)/.test(part)) lit.add(item);
-  }
+  for (const item of view.list) if (item.kind !== "use" && rows.has(item.row)) lit.add(item);
   view.lights.set(k, lit);
   return lit;
 }
@@ -125,8 +113,7 @@ function light() {
 }
 
 function around(item) { // the free texts that belong to a box
-  if (item.kind === "param") return item.view.list.filter((other) => other.id.startsWith(`${item.id}.`));
-  return [".word", ".rule"].flatMap((end) => item.view.items.get(item.id + end) ?? []);
+  return item.kind === "param" || item.kind === "gate" ? item.view.textsOf(item) : [];
 }
 
 function pin(k) {
