@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import nn, plots
 from ..data import sunspots
-from ..drawing.draw import DrawingError
+from ..drawing.output.graphviz import DrawingError
 from ..graphs import Graph, Ledger
 from ..tensors import Tensor
 from .forecaster import FIRST, LAST_TESTED, LAST_TRAINED, Trained

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .levels import Options, dot_of
-from .output.graphviz import DrawingError, backend, replace_file, run, svg_of
+from .output.graphviz import replace_file, run, svg_of
 from .page.html import to_html
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ..nn.module import Module
     from ..tensors import Tensor
 
-__all__ = ["DrawingError", "as_graph", "backend", "draw", "render", "svg_of", "to_svg"]
 FORMATS = (".svg", ".png", ".pdf", ".dot", ".html")
 
 

@@ -11,7 +11,8 @@ from tqdm import tqdm
 
 from .. import plots
 from ..demo.report import WIDTH, Report, sparkline
-from ..drawing.draw import DrawingError, to_svg
+from ..drawing.draw import to_svg
+from ..drawing.output.graphviz import DrawingError
 from ..nn.module import Module
 from ..tensors import Tensor
 from .task import Result, figure
