@@ -147,13 +147,14 @@ class _Example:
         y = [t._data for t in outputs]
         found = {"output": np.stack(y), **_named("last state", [t._data for t in finals])}
         if wanted:
-            ends = [t for t in (*outputs, *finals) if t.requires_grad]
             pairs = zip((*outputs, *finals), (*self.seeds[0], *self.seeds[1:]), strict=True)
-            seeds = [seed for t, seed in pairs if t.requires_grad]
+            ends = [(t, seed) for t, seed in pairs if t.requires_grad]
             asked = [leaves[role] for role in wanted]
-            found_d = grad(ends, asked, seeds, allow_unused=True) if ends else [None] * len(asked)
-            pairs = zip(wanted, found_d, strict=True)
-            found.update({f"gradient of {r}": None if d is None else d._data for r, d in pairs})
+            each: Any = [None] * len(asked)
+            if ends:
+                each = grad([t for t, _ in ends], asked, [d for _, d in ends], allow_unused=True)
+            for role, d in zip(wanted, each, strict=True):
+                found[f"gradient of {role}"] = None if d is None else d._data
         return found
 
 
