@@ -129,8 +129,10 @@ def one(layer):
     listed = dict(layer.named_parameters())
     for name, p in listed.items():
         owner, short = where(layer, name)
-        assert getattr(layer, name) is p and getattr(owner, short) is p
-        assert name in dir(layer) and layer._parameters[name] is p
+        assert getattr(layer, name) is p
+        assert getattr(owner, short) is p
+        assert name in dir(layer)
+        assert layer._parameters[name] is p
     inside = [p for cell in layer.cells() for p in cell.parameters()]
     assert {id(p) for p in inside} <= {id(p) for p in listed.values()}
     assert set(layer.state_dict()) >= set(listed)
@@ -235,7 +237,7 @@ def test_weights_that_are_shared_inside_a_layer(kind, compiled):
             setattr(layer, f"weight_hh{end}", layer.weight_ih_l0)
     parameters = dict(layer.named_parameters())
     _, right = expected(LAYERS[kind], layer.state_dict())
-    y, grads = run(layer, parameters.values())
+    _y, grads = run(layer, parameters.values())
     for (name, p), g in zip(parameters.items(), grads, strict=True):
         alike = [n for n in layer.state_dict() if getattr(layer, n) is p]
         np.testing.assert_allclose(g, sum(right[n] for n in alike), rtol=1e-9, err_msg=name)
@@ -346,12 +348,15 @@ def test_what_is_registered_on_a_layers_cell_is_listed_by_the_layer():
     layer.cells()[0].register_buffer("seen", tg.zeros(1))
     layer.own = nn.Parameter(np.ones(1))
     names = list(layer.state_dict())
-    assert "scale_l0_reverse" in names and "seen_l0" in names and "own" in names
+    assert "scale_l0_reverse" in names
+    assert "seen_l0" in names
+    assert "own" in names
     assert layer.scale_l0_reverse is layer.cells()[1].scale
     layer.float()
     assert layer.seen_l0.dtype == layer.cells()[0].seen.dtype == np.float32
     layer.seen_l0 = tg.ones(1)
-    assert layer.cells()[0].seen.item() == 1 and "seen_l0" not in layer.__dict__
+    assert layer.cells()[0].seen.item() == 1
+    assert "seen_l0" not in layer.__dict__
 
 
 def test_the_tables_of_any_module_write_through():
@@ -364,11 +369,13 @@ def test_the_tables_of_any_module_write_through():
     module.weight = weight * 2
     module(tg.ones(1, 2)).sum().backward()
     np.testing.assert_array_equal(weight.grad.numpy(), np.full((3, 2), 2.0))
-    assert list(module._parameters) == ["bias"] and len(module._parameters) == 1
+    assert list(module._parameters) == ["bias"]
+    assert len(module._parameters) == 1
     with pytest.raises(KeyError):
         del module._parameters["weight"]
     module._modules["inner"] = nn.Tanh()
-    assert [n for n, _ in module.named_children()] == ["inner"] and module.inner
+    assert [n for n, _ in module.named_children()] == ["inner"]
+    assert module.inner
     module._buffers["kept"] = tg.ones(2)
     assert "kept" in module.state_dict()
 
