@@ -70,9 +70,10 @@ def compiled(
     shared = [t for t in constants.values() if isinstance(t, Tensor)]
     if len(shared) != len(constants):
         raise Untraceable("a keyword argument of the call is no tensor")
-    if type(cell) in BUILT_IN and not constants and not callable(vars(cell).get("step")):
-        weights = weights_of(cell)
-        key = _configuration(cell, weights, x, state, live)
+    slots = weights_of(cell) if type(cell) in BUILT_IN and not constants else None
+    if slots is not None and not callable(vars(cell).get("step")):
+        weights = list({id(w): w for _, _, w in slots if w is not None}.values())
+        key = _configuration(cell, slots, weights, x, state, live)
         found = _configurations.get(key)
         if found is None:
             found = _trace_twice(cell, x, state, live, constants)[0]
@@ -86,20 +87,32 @@ def compiled(
     return _trace_twice(cell, x, state, live, constants)
 
 
-def weights_of(cell: Any) -> list[Tensor]:
-    """A built-in cell's Parameters."""
-    if cell.__dict__["_modules"]:
-        return list(cell.parameters())
-    return [p for p in cell.__dict__["_parameters"].values() if p is not None]
+def weights_of(cell: Any) -> list[tuple[dict[str, Any], str, Tensor | None]] | None:
+    """A built-in cell's Parameters, each as (the attributes that it is one of, its name, its value).
+
+    None where a computed tensor stands in the place of one: that is another program.
+    """
+    slots = []
+    for module in cell.modules() if cell.__dict__["_modules"] else (cell,):
+        attributes = module.__dict__
+        known = attributes["_parameters"]
+        if any(isinstance(v, Tensor) and name not in known for name, v in attributes.items()):
+            return None
+        slots += [(attributes, name, value) for name, value in known.items()]
+    return slots
 
 
-def _configuration(cell: Any, weights: list[Tensor], x: Any, state: Any, live: Any) -> Any:
+def _configuration(
+    cell: Any, slots: list[Any], weights: list[Tensor], x: Any, state: Any, live: Any
+) -> Any:
     """What a built-in cell's equations depend on."""
     options = [cell.__dict__.get(name) for name in OPTIONS]
+    which = {id(w): k for k, w in enumerate(weights)}  # two names may have one Parameter
+    names = [(name, which.get(id(w))) for _, name, w in slots]
     shapes = [(w._data.shape, w._data.dtype) for w in weights]
     parts = (state,) if isinstance(state, Tensor) else state
     states = [(t._data.shape, t._data.dtype) for t in parts]
-    return (type(cell), *options, *shapes, x.shape[1:], x.dtype, *states, live is not None)
+    return (type(cell), *options, *names, *shapes, x.shape[1:], x.dtype, *states, live is not None)
 
 
 OPTIONS = ("bias", "nonlinearity", "proj_size", "reset_after")  # what the equations ask of a cell
