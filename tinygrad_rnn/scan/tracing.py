@@ -49,6 +49,7 @@ class Tracer:
     """What ``state.tracer`` hears while a cell is traced."""
 
     follower: Any = None  # who answers for ops on tensors without a node (``following``)
+    rebinds = True  # a handle that nobody shares may get a new value: what was recorded keeps the old
 
     def __init__(self) -> None:
         self.looked: str | None = None
@@ -207,7 +208,7 @@ class Shadow:
 def bare(t: Tensor) -> Tensor:
     """A tensor of the same values without a node."""
     made: Tensor = object.__new__(type(t))
-    made._data, made._tag = t._data, t._tag
+    made._data, made._tag, made._alias = t._data, t._tag, None
     return made
 
 
