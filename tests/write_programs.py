@@ -99,15 +99,13 @@ class Duals:
 
     def put(self, recorded, a, target, value, v):
         """Write complex numbers, or their real parts alone where nothing is recorded."""
-        where, dual = target(a.real), target(a.dual())
+        where = target(a.real)
         value = np.array(np.broadcast_to(value, a.real[where].shape))
         asks = isinstance(v, int) and self.vars[v].family["needs"]
         a.real[where] = value.real
         if recorded and (a.family["needs"] or asks):
-            dual_memory = a.dual()
-            dual_memory[where] = value.imag / TINY
+            a.dual()[where] = value.imag / TINY
             a.family["needs"] = True
-        del dual
 
     def write(self, recorded, how, k, v):
         a = self.vars[k]
@@ -124,7 +122,9 @@ class Duals:
 
     def derivative(self, weights):
         """Of ``loss``, along the direction."""
-        return sum((w * a.read()).sum().imag for w, a in zip(weights, self.vars, strict=True)) / TINY
+        return (
+            sum((w * a.read()).sum().imag for w, a in zip(weights, self.vars, strict=True)) / TINY
+        )
 
 
 # ---- what lines mean, in numpy's words ---------------------------------------------------------------
@@ -188,16 +188,16 @@ class Library:
         return self.lib.tensor(np.random.default_rng(seed).uniform(-1, 1, shape))
 
     def index(self, spec):
-        return tuple(
-            self.lib.tensor(i) if isinstance(i, np.ndarray) else i for i in index_of(spec)
-        )
+        return tuple(self.lib.tensor(i) if isinstance(i, np.ndarray) else i for i in index_of(spec))
 
     def view(self, how, k, *args):
         a = self.vars[k]
         if how == "item":
             return a[self.index(*args)]
         if how == "chunk":
-            return a.split([len(p) for p in np.array_split(np.arange(a.shape[args[1]]), args[0])], args[1])[args[2]]
+            n, axis, i = args
+            sizes = [len(part) for part in np.array_split(np.arange(a.shape[axis]), n)]
+            return a.split(sizes, axis)[i]
         if how == "unbind":
             return a.unbind(args[0])[args[1]]
         if how == "expand":
@@ -215,28 +215,35 @@ class Library:
             return operands[0].sum(0)
         return getattr(operands[0], how)()
 
-    def value(self, v):
-        return self.vars[v] if isinstance(v, int) else v
+    def value(self, v, a):
+        """What is written into ``a``; a copy for PyTorch, which reads what overlaps it while it writes."""
+        if not isinstance(v, int):
+            return v
+        value = self.vars[v]
+        if not hasattr(a, "untyped_storage") or value is a:
+            return value
+        same = value.untyped_storage().data_ptr() == a.untyped_storage().data_ptr()
+        return value.clone() if same else value
 
     def write(self, how, k, v):
         a = self.vars[k]
         if how in NULLARY:
             got = getattr(a, how)()
         elif how == "iadd":
-            got = a.__iadd__(self.value(v))
+            got = a.__iadd__(self.value(v, a))
         elif how == "isub":
-            got = a.__isub__(self.value(v))
+            got = a.__isub__(self.value(v, a))
         elif how == "imul":
-            got = a.__imul__(self.value(v))
+            got = a.__imul__(self.value(v, a))
         else:
-            got = getattr(a, how)(self.value(v))
+            got = getattr(a, how)(self.value(v, a))
         assert got is a
 
     def setitem(self, k, spec, v):
-        self.vars[k][self.index(spec)] = self.value(v)
+        self.vars[k][self.index(spec)] = self.value(v, self.vars[k])
 
     def additem(self, k, spec, v):
-        self.vars[k][self.index(spec)] += self.value(v)
+        self.vars[k][self.index(spec)] += self.value(v, self.vars[k])
 
     def values(self):
         return [np.array(a.detach().numpy()) for a in self.vars]
@@ -298,12 +305,11 @@ class Author:
 
     def spec(self, shape, plain):
         """An index; ``plain``: one that takes a view."""
-        parts, axes = [], 0
+        parts = []
         for n in shape[: int(self.draw.integers(len(shape) + 1))]:
             how = self.pick(["int", "slice", "slice", "step", "all", "none"])
             if how == "none":
                 parts.append(None)
-            axes += 1
             if how == "int":
                 parts.append(int(self.draw.integers(-n, n)))
             elif how == "slice":
@@ -389,9 +395,7 @@ class Author:
         spec = self.spec(shape, False)
         region = np.empty(shape)[index_of(spec)].shape
         v = self.operand(region)
-        plain = not any(isinstance(p, dict) for p in spec)
         kind = "additem" if self.draw.random() < 0.3 else "setitem"
-        del plain
         return kind, (k, spec, v), recorded
 
     def lies_in_leaf(self, a):

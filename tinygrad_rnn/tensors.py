@@ -18,7 +18,7 @@ from .devices import check_device, is_device
 from .ops import elementwise as e
 from .ops import indexing, products, reductions, row, shapes
 from .torch_names import TorchNames
-from .writing import adopt, become, part, share, write
+from .writing import become, leave, share, write
 
 if TYPE_CHECKING:
     from .graphs.replay import BackwardStep
@@ -356,8 +356,8 @@ class Tensor(TorchNames):
         ``detach()``, ``data``. Values under a graph stay what they were: what has been recorded keeps the
         old ones, what is recorded from now on gets the new ones, and gradients go to ``source`` and, but for
         what was overwritten, to what this tensor was. A leaf that requires a gradient is written under
-        ``no_grad`` (or by ``data``) alone; backward of graphs made before raises ``StaleGraphError`` and names
-        ``by``. Raises RuntimeError for such a leaf while recording, ValueError where shapes do not fit.
+        ``no_grad`` (or by ``data``) alone; backward of graphs made before raises ``StaleGraphError`` and
+        names ``by``. Raises RuntimeError for such a leaf while recording, ValueError where shapes do not fit.
 
         >>> import tinygrad_rnn as tg
         >>> x = tg.zeros(2, 3)
@@ -369,8 +369,8 @@ class Tensor(TorchNames):
         return _tensor(write(self, source, by))
 
     def _install(self, data: Array, by: str) -> Tensor:
-        """Take a new array that nobody else holds; the old leaf becomes stale, and views keep the old values."""
-        part(self, by)
+        """Take a new array that nobody else holds; the old leaf becomes stale, views keep the old values."""
+        leave(self, by)
         self._data = data = autograd.as_array(data)
         node = self._node
         fresh = node.replaced(data.shape, data.dtype, by) if isinstance(node, Leaf) else None
@@ -995,10 +995,14 @@ class Tensor(TorchNames):
         return indexing.getitem(self, tuple(grid))
 
     def clone(self) -> Tensor:
-        """The same value as a node of its own, which shares nothing that can be written (copied when it is)."""
+        """The same value as a node of its own; a write to one is not seen by the other."""
         t = shapes.reshape(self, self.shape)
         if state.tracer is None:
-            t._alias, t._data = None, shapes.solid(t._data)
+            t._alias, flags = None, t._data.flags
+            if not (
+                flags.c_contiguous or flags.f_contiguous
+            ):  # a part of something: now it is whole
+                t._data = t._data.copy("K")
         return t
 
     def contiguous(self) -> Tensor:

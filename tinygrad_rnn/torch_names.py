@@ -320,7 +320,9 @@ class TorchNames:
     def detach_(self: Any) -> Tensor:
         """Cut this tensor from its graph. Raises RuntimeError for a leaf: requires_grad_(False) is meant."""
         if self.is_leaf and self.requires_grad:
-            raise RuntimeError("detach_: a leaf has no past: use requires_grad_(False), or detach()")
+            raise RuntimeError(
+                "detach_: a leaf has no past: use requires_grad_(False), or detach()"
+            )
         return _tensor(cut(self))
 
     def masked_fill_(self: Any, mask: Any, value: Any) -> Tensor:
@@ -342,7 +344,7 @@ class TorchNames:
         return _tensor(become(self, self.at[_slices(self, dim, index)].add(part), "index_add_"))
 
     def scatter_(self: Any, dim: Any, index: Any, src: Any) -> Tensor:
-        """``self[index[i][j]][j] = src[i][j]`` for dim 0, and so on; ``src`` may be a number; see ``copy_``."""
+        """``self[index[i][j]][j] = src[i][j]`` for dim 0, and so on, or a number; see ``copy_``."""
         grid, src = _grid(self, "scatter_", dim, index, src)
         return _tensor(write(self, src, "scatter_", grid))
 
@@ -388,7 +390,9 @@ def _grid(tensor: Any, who: str, dim: Any, index: Any, src: Any) -> tuple[tuple[
     grid: list[Any] = list(np.ogrid[tuple(slice(n) for n in where.shape)])
     grid[axis] = where
     if getattr(src, "ndim", 0):
-        if src.ndim != where.ndim or any(a < b for a, b in zip(src.shape, where.shape, strict=True)):
+        if src.ndim != where.ndim or any(
+            a < b for a, b in zip(src.shape, where.shape, strict=True)
+        ):
             raise ValueError(f"{who}: src of shape {src.shape} does not cover {where.shape}")
         src = src[tuple(slice(n) for n in where.shape)]
     return tuple(grid), src

@@ -1,8 +1,8 @@
 """What does a write in place change? The tensors that share one memory, and what becomes of each.
 
-Views (an item, a slice, a transpose, a part of a split) and what was cut from the graph (``detach()``, ``data``)
-share the memory of the tensor that they come from: what is written into one is seen by all. The rows that
-make views note that in ``_alias`` (``row.joined``).
+Views (an item, a slice, a transpose, a part of a split) and what was cut from the graph (``detach()``,
+``data``) share the memory of the tensor that they come from: what is written into one is seen by all. The
+rows that make views note that in ``_alias`` (``row.joined``).
 
 Values under a graph stay what they were all the same. A write makes a new array and moves the tensors
 there; only memory that provably nobody else holds, no node and no array handed out, is written where it
@@ -25,30 +25,46 @@ from .ops import indexing, row, shapes
 from .ops.row import NUMBERS, constant, joined, parent_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
-_RANKS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
+_RANKS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 2}  # complex: only inside gradcheck
 
 
 class Parted:
-    """Stands for those who shared a memory, once one of them was given an array of its own."""
+    """What those have who shared a memory, once one of them was given an array of its own."""
 
     __slots__ = ("by",)
+    of = None
 
     def __init__(self, by: str) -> None:
         self.by = by
 
 
+class Snapshot:
+    """What a value of a state dict has: it writes what it is a value of, and keeps its own when that is
+    written by others."""
+
+    __slots__ = ("of",)
+
+    def __init__(self, of: Any) -> None:
+        self.of = of
+
+
 # ---- who shares a memory --------------------------------------------------------------------------
 
 
+def _token(t: Any) -> Any:
+    return t._alias[0] if t._alias.__class__ is tuple else t._alias
+
+
 def _members(t: Any) -> Any:
-    held = t._alias
-    return held[0] if held.__class__ is tuple else held
+    """The list of weak references to all that share the memory of ``t``, or None."""
+    token = _token(t)
+    return token if token is None or token.__class__ is list else token.of
 
 
 def _sharing(t: Any) -> list[Any]:
     """The living tensors that share the memory of ``t``, itself among them."""
     members = _members(t)
-    if members is None or members.__class__ is Parted:
+    if members is None:
         return [t]
     return [m for r in members if (m := r()) is not None and _members(m) is members]
 
@@ -60,9 +76,9 @@ def _stands_for(t: Any) -> Any:
 
 def _base(t: Any, by: str) -> Any:
     """What ``t`` stands for. Raises RuntimeError where that has an array of its own by now."""
-    base = _stands_for(t)
-    if t._alias.__class__ is Parted or _members(base) is not _members(t):
-        other = f" by {t._alias.by}" if t._alias.__class__ is Parted else ""
+    base, token = _stands_for(t), _token(t)
+    if token.__class__ is Parted or _members(base) is not _members(t):
+        other = f" by {token.by}" if token.__class__ is Parted else ""
         raise RuntimeError(
             f"{by}: this tensor of shape {t.shape} was a view of another one, which has got new values"
             f"{other} since: take the view again, or clone() it to write a copy"
@@ -76,16 +92,26 @@ def share(a: Any, t: Any) -> Any:
     return t
 
 
-def part(t: Any, by: str) -> None:
+def snapshot(t: Any) -> Any:
+    """The values of ``t`` as an entry of a state dict; see ``Snapshot``."""
+    entry = t.detach()
+    if _members(entry) is not None:
+        entry._alias = Snapshot(_members(entry))
+    return entry
+
+
+def leave(t: Any, by: str) -> None:
     """``t`` gets an array of its own by ``by``; whoever shared its memory keeps the old values."""
     if t._alias is None:
         return
     others, t._alias = _sharing(t), None
-    if len(others) > 1:
-        parted = Parted(by)
-        for m in others:
-            if m is not t:
-                m._alias = parted
+    _part([m for m in others if m is not t], by)
+
+
+def _part(those: list[Any], by: str) -> None:
+    parted = Parted(by)
+    for m in those:
+        m._alias = parted
 
 
 def adopt(t: Any, new: Any, by: str) -> None:
@@ -136,9 +162,10 @@ def become(t: Any, new: Any, by: str) -> Any:
             f"{state.place}{by}: the result has shape {new.shape}, and it is written into a tensor of shape "
             f"{t.shape}: write x = x + y for a new one"
         )
-    if _RANKS[new._data.dtype.kind] > max(_RANKS[t._data.dtype.kind], 2 * (new._data.dtype.kind == "c")):
+    if _RANKS[new._data.dtype.kind] > _RANKS[t._data.dtype.kind]:
         raise TypeError(
-            f"{state.place}{by}: {t.dtype} cannot hold a result of {new.dtype}: write x = x + y for a new tensor"
+            f"{state.place}{by}: {t.dtype} cannot hold a result of {new.dtype}: "
+            "write x = x + y for a new tensor"
         )
     if not alone:
         return _write(t, new, by, None, True)
@@ -161,19 +188,25 @@ def _write(t: Any, value: Any, by: str, index: Any, whole: bool) -> Any:
     recorded = _recorded(base, value, by)
     if index is not None and _is_itself(t, index, value):
         return t
-    if shapes.stretched(t._data) and (index is None or not is_basic(index) or shapes.stretched(t._data[index])):
+    target = t._data[index] if index is not None and is_basic(index) else t._data
+    if shapes.stretched(target):
         raise RuntimeError(
-            f"{state.place}{by}: elements of an expanded tensor of shape {t.shape} lie in one place: clone() it"
+            f"{state.place}{by}: elements of an expanded tensor of shape {t.shape} lie in one place: "
+            "clone() it"
         )
-    alone = t._data.flags.writeable and _alone(_sharing(t))
+    del target  # a reference more to the memory
+    live, behind = _following(t)
+    alone = t._data.flags.writeable and _alone(live)
     node = None
+    if recorded and not (t._data if index is None else indexing.taken(t._data, index)).size:
+        return t
     if recorded:
         before = base._node or (Constant(base.shape, base.dtype) if alone else constant(base))
         node = value._node if whole and base is t else None
         if node is None or not node.needs:
             node = _put(base, before, t, index, value, by)
-    live = _sharing(t)
     _store(live, alone, t, index, value, by)
+    _part(behind, by)
     if recorded:
         if row.watching:
             row.watcher(indexing.put.op, base, (value,))  # type: ignore[attr-defined]
@@ -186,6 +219,13 @@ def _write(t: Any, value: Any, by: str, index: Any, whole: bool) -> Any:
         if head is not m:
             _view_again(m, head, t, recorded and head is base)
     return t
+
+
+def _following(t: Any) -> tuple[list[Any], list[Any]]:
+    """Who shares the memory of ``t`` and goes where a write by it goes, and who stays behind."""
+    live, token = _sharing(t), _token(t)
+    behind = [m for m in live if _token(m).__class__ is Snapshot and _token(m) is not token]
+    return [m for m in live if not any(m is b for b in behind)], behind
 
 
 def _recorded(base: Any, value: Any, by: str) -> bool:
@@ -204,11 +244,13 @@ def _recorded(base: Any, value: Any, by: str) -> bool:
                 "do it under tg.no_grad()"
             )
         raise RuntimeError(
-            f"{state.place}{by}: a leaf that requires no gradient cannot take a value that has one: detach() it"
+            f"{state.place}{by}: a leaf that requires no gradient cannot take a value that has one: "
+            "detach() it"
         )
     if not base.is_floating_point():
         raise TypeError(
-            f"{state.place}{by}: a tensor of {base.dtype} would lose the gradient of what is written: detach() it"
+            f"{state.place}{by}: a tensor of {base.dtype} would lose the gradient of what is written: "
+            "detach() it"
         )
     return True
 
@@ -217,12 +259,16 @@ def _recorded(base: Any, value: Any, by: str) -> bool:
 
 
 class _Holder:
+    """What holds an array as a tensor does."""
+
     __slots__ = ("_data",)
+
+    def __init__(self) -> None:
+        self._data = np.zeros(1)
 
 
 _probe = _Holder()
-_probe._data = np.zeros(1)
-_ONE = getrefcount(_probe._data)  # what is counted of an array that one tensor holds and nobody else
+_ONE = getrefcount(_probe._data)  # what is counted of an array that a tensor holds and nobody else
 
 
 def _alone(live: list[Any]) -> bool:
@@ -263,7 +309,7 @@ def _at(a: Array) -> int:
 
 
 def _window(a: Array, start: int, line: Array) -> Array:
-    """In ``line``, which stands for the memory that begins at ``start``, the elements that ``a`` has there."""
+    """What ``a`` takes from the memory that begins at ``start``, taken from ``line`` that stands for it."""
     if not a.size:
         return np.empty(a.shape, line.dtype)
     one, size = a.itemsize, line.itemsize
@@ -280,8 +326,8 @@ def _store(live: list[Any], alone: bool, t: Any, index: Any, value: Any, by: str
     if alone and not complexes:
         _assign(old, where, plain, by)
         return
-    root = old if old.base is None else old.base
-    line = root.ravel("K") if isinstance(root, np.ndarray) else None
+    root: Any = old if old.base is None else old.base
+    line: Any = root.ravel("K") if isinstance(root, np.ndarray) else None
     if line is None or (line is not root and line.base is not root):
         raise RuntimeError(f"{by}: this tensor's memory cannot be copied as a whole: clone() it")
     start = _at(root)
@@ -296,12 +342,17 @@ def _store(live: list[Any], alone: bool, t: Any, index: Any, value: Any, by: str
 
 
 def _assign(target: Array, where: Any, value: Any, by: str) -> None:
+    region = indexing.taken(target, where)
+    while np.ndim(value) > region.ndim and len(value) == 1:
+        value = value[0]
     try:
-        target[where] = value
-    except ValueError as error:
+        if is_basic(where):
+            region[...] = value
+        else:
+            target[where] = value
+    except (ValueError, TypeError) as error:
         raise ValueError(
-            f"{state.place}{by}: a value of shape {np.shape(value)} does not fit "
-            f"{np.shape(target[where])}"
+            f"{state.place}{by}: a value of shape {np.shape(value)} does not fit {region.shape}"
         ) from error
 
 
@@ -350,8 +401,10 @@ def _view_again(m: Any, head: Any, t: Any, recorded: bool) -> None:
     with enable_grad():
         source = autograd.tensor_class._wrap(head._data, head._node)
         again = indexing.getitem(source, index_in(head._data, m._data))
-        if again.shape != m.shape:
-            again = shapes.reshape(again, m.shape)
+        if again.shape != m.shape:  # more elements only where one number was expanded
+            again = (shapes.reshape if again.numel() == m.numel() else shapes.broadcast)(
+                again, m.shape
+            )
     if again._node is not None:
         _renode(m, again._node)
 
@@ -368,6 +421,8 @@ def _put(base: Any, before: Any, t: Any, index: Any, value: Any, by: str) -> Nod
         where = ... if index is None else index
     elif basic:
         where = index_in(base._data, region)
+    elif not base.ndim:
+        where = ...
     else:
         numbers = np.arange(base.numel()).reshape(base.shape)[index_in(base._data, t._data)]
         where = np.unravel_index(numbers.reshape(t.shape)[index], base.shape)

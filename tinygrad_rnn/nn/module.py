@@ -11,6 +11,7 @@ import numpy as np
 from ..autograd import Leaf, Place, Scope, state
 from ..devices import check_device, is_device, no_gpu
 from ..tensors import Tensor, as_tensor
+from ..writing import snapshot
 
 M = TypeVar("M", bound="Module")
 
@@ -371,9 +372,12 @@ class Module:
     # ---- state
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Every Parameter and buffer by its dotted name: a true snapshot, since values never change."""
+        """Every Parameter and buffer by its dotted name: a snapshot, which later writes and steps leave alone.
+
+        A write to one of its values (``module.state_dict()["w"].zero_()``) writes the module's, as in PyTorch.
+        """
         named = [*self._named("_parameters", shared=True), *self._named("_buffers", shared=True)]
-        return {name: value.detach() for name, value in named}
+        return {name: snapshot(value) for name, value in named}
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True

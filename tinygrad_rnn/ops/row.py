@@ -531,22 +531,23 @@ def _several(op: Op) -> Callable[..., Any]:
 
 
 def joined(a: Any, t: Any, view: bool) -> None:
-    """Note that ``t`` shares the memory of ``a``: as a view, whose gradient goes there, or cut from the graph.
+    """Note that ``t`` shares the memory of ``a``: as a view, whose gradient goes there, or without one.
 
     A tensor's ``_alias`` is None (it shares with nobody), the list of weak references to all that share
-    (it stands for itself), or (that list, the tensor that it is a view of); see ``writing``.
+    or a token that has it (it stands for itself), or (that, the tensor that it is a view of); see ``writing``.
     """
     held = a._alias
+    if held is None:
+        held = a._alias = [ref(a)]
     if held.__class__ is tuple:
-        members = held[0]
-        t._alias = held if view else members
+        token = held[0]
+        t._alias = held if view else token
     else:
-        if held is None:
-            held = a._alias = [ref(a)]
-        t._alias = (held, a) if view and held.__class__ is list else held
-        if held.__class__ is not list:  # its memory is not the one that it shared any more
-            return
-        members = held
+        token = held
+        t._alias = (held, a) if view else held
+    members = token if token.__class__ is list else token.of
+    if members is None:
+        return
     members.append(ref(t))
     n = len(members)
     if n >= 64 and not n & (n - 1):  # at powers of two, those that are gone are left out

@@ -113,7 +113,9 @@ broadcast = row(
     lambda g, _y, _a, to: g,  # the engine sums it back to the operand's shape
     view=True,
 )
-flip: Row = row("flip", lambda a, axes: np.flip(solid(a), axes), lambda g, _y, _a, axes: flip(g, axes))
+flip: Row = row(
+    "flip", lambda a, axes: np.flip(solid(a), axes), lambda g, _y, _a, axes: flip(g, axes)
+)
 roll: Row = row(
     "roll",
     lambda a, shifts, axes: np.roll(a, shifts, axes),
@@ -138,7 +140,9 @@ cat = row(
 )
 stack = row(
     "stack",
-    lambda arrays, axis: np.stack(arrays, axis) if len(arrays) > 1 else _opened(solid(arrays[0]), axis),
+    lambda arrays, axis: (
+        np.stack(arrays, axis) if len(arrays) > 1 else _opened(solid(arrays[0]), axis)
+    ),
     lambda i, g, _y, _a, axis: g[_along(axis, i)],
     variadic=True,
     promote=0,

@@ -49,7 +49,9 @@ class Tracer:
     """What ``state.tracer`` hears while a cell is traced."""
 
     follower: Any = None  # who answers for ops on tensors without a node (``following``)
-    rebinds = True  # a handle that nobody shares may get a new value: what was recorded keeps the old
+    rebinds = (
+        True  # a handle that nobody shares may get a new value: what was recorded keeps the old
+    )
 
     def __init__(self) -> None:
         self.looked: str | None = None
