@@ -10,6 +10,7 @@ import numpy as np
 
 from . import functions as f
 from . import tensors
+from .autograd import state
 from .ops import elementwise as e
 from .ops import products, shapes
 from .tensors import Tensor, as_tensor
@@ -47,10 +48,10 @@ UFUNCS: dict[Any, Callable[..., Any]] = {
 
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``Tensor.__array_ufunc__``: a row for the ufunc, or an error that says what there is."""
+    if kwargs.get("out") is not None:
+        return _written(ufunc.__name__, getattr(ufunc, method), inputs, kwargs)
     if method == "reduce" and ufunc is np.add:
         return _sum(*inputs, **{"axis": 0, **kwargs})
-    if kwargs.get("out") is not None:
-        raise TypeError(f"np.{ufunc.__name__}: out= would change values, and a tensor's never do")
     if method != "__call__" or kwargs:
         extra = ", ".join(kwargs) or method
         raise TypeError(f"np.{ufunc.__name__} of a Tensor does not take {extra}")
@@ -65,6 +66,19 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
         f"np.{ufunc.__name__} has no derivative here: use the tensor's own methods, or "
         f"np.{ufunc.__name__}(t.numpy()) where no gradient is needed"
     )
+
+
+def _written(name: str, function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """``out=`` of an array, and ``array += t``: the values are written, unless a gradient would be lost."""
+    out = kwargs["out"]
+    if any(isinstance(t, Tensor) for t in (out if isinstance(out, tuple) else (out,))):
+        raise TypeError(f"np.{name}: out= would change values, and a tensor's never do")
+    if state.recording and tensors._holds_gradient([*args, *kwargs.values()]):
+        raise TypeError(
+            f"np.{name}: out= (or an array on the left of +=) would take the values of a tensor that "
+            "requires a gradient, and the gradient would be lost: write x = x + t, or pass t.detach()"
+        )
+    return function(*_without_tensors(args), **_without_tensors(kwargs))
 
 
 def _keep(keepdims: Any) -> bool:
@@ -281,11 +295,9 @@ _PLAIN = (
 
 def call_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """``Tensor.__array_function__``: numpy's meaning for those it has, an error for the others."""
+    if kwargs.get("out") is not None:
+        return _written(function.__name__, function, args, kwargs)
     if function in FUNCTIONS:
-        if kwargs.get("out") is not None:
-            raise TypeError(
-                f"np.{function.__name__}: out= would change values, and a tensor's never do"
-            )
         kwargs = {k: v for k, v in kwargs.items() if v is not np._NoValue and k != "out"}
         return FUNCTIONS[function](*args, **kwargs)
     if function in _PLAIN:
