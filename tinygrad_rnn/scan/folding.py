@@ -11,8 +11,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from weakref import ref
 
-import numpy as np
-
 from .. import autograd
 from ..autograd import STRIDE, Call, Folded, Node, enable_grad
 from ..autograd import state as now

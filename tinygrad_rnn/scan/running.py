@@ -264,9 +264,7 @@ class _LayerCall(Fold):
                 self.stack.x,
                 np.moveaxis(dy, 0, self.stack.time_axis) if self.stack.time_axis else dy,
             )
-        return [
-            sums[id(t)].reshape(t.shape) if id(t) in sums else None for t in self.parents
-        ]
+        return [sums[id(t)].reshape(t.shape) if id(t) in sums else None for t in self.parents]
 
 
 def _dropout_mask(draw: Any, shape: Any, rate: float, dtype: Any) -> Any:
