@@ -7,7 +7,8 @@ what they mean in PyTorch; ``dim`` / ``axis`` and ``keepdim`` / ``keepdims`` are
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
 
 import numpy as np
@@ -329,18 +330,21 @@ class Tensor(TorchNames):
                 "only leaves can be deep-copied, and this tensor was computed: detach() it first"
             )
         t = object.__new__(type(self))
-        t._data, t._node, t._tag = self._data, None, self._tag
+        t._data, t._node, t._tag = np.array(self._data), None, self._tag
+        memo[id(self)] = t
         if isinstance(self._node, Leaf):
             t._node = Leaf(self.shape, self.dtype, self._node.needs, self._node.name)
-            t._node.hold(self._data)
-            t._node.grad = self._node.grad
-        memo[id(self)] = t
+            t._node.hold(t._data)
+            grad = self._node.grad
+            t._node.grad = None if grad is None else Tensor._wrap(np.array(grad._data), None)
         return t
 
     def __reduce__(self) -> Any:
         if isinstance(self._node, Node):
             raise RuntimeError("a computed tensor cannot be pickled with its past: detach() it")
-        return _rebuilt, (type(self), np.array(self._data), self.requires_grad)
+        node = self._node
+        leaf = (node.needs, node.name) if isinstance(node, Leaf) else (False, None)
+        return _rebuilt, (type(self), np.array(self._data), *leaf, isinstance(node, Leaf))
 
     # ---- writing a leaf
 
@@ -1154,13 +1158,29 @@ def _holds_arrays(data: Any) -> bool:
     return hasattr(data, "dtype")
 
 
-def _rebuilt(kind: Any, data: Array, requires_grad: bool) -> Tensor:
-    """Unpickle a leaf."""
+def _rebuilt(
+    kind: Any, data: Array, requires_grad: bool, name: str | None = None, is_leaf: bool = False
+) -> Tensor:
+    """Unpickle a leaf (a frozen Parameter is one too) or a constant."""
     t: Tensor = object.__new__(kind)
     t._data, t._tag, t._node = data, None, None
-    if requires_grad:
-        t._node = Leaf(t.shape, t.dtype).hold(data)
+    if requires_grad or is_leaf:
+        t._node = Leaf(t.shape, t.dtype, requires_grad, name).hold(data)
     return t
+
+
+@contextmanager
+def all_or_none(tensors: Iterable[Tensor]) -> Iterator[None]:
+    """Inside, leaves are written one after the other: an error gives all of them their old values back."""
+    before = [(t, t._data, t._node) for t in tensors]
+    try:
+        yield
+    except BaseException:
+        for t, data, node in before:
+            t._data, t._node = data, node
+            if isinstance(node, Leaf):
+                node.stale, node.stale_at = None, 0
+        raise
 
 
 def _compared(ufunc: Any, a: Any, b: Any) -> Any:
