@@ -8,7 +8,6 @@ what they mean in PyTorch; ``dim`` / ``axis`` and ``keepdim`` / ``keepdims`` are
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
 
 import numpy as np
@@ -1169,18 +1168,21 @@ def _rebuilt(
     return t
 
 
-@contextmanager
-def all_or_none(tensors: Iterable[Tensor]) -> Iterator[None]:
+class all_or_none:  # noqa: N801 (said after ``with``)
     """Inside, leaves are written one after the other: an error gives all of them their old values back."""
-    before = [(t, t._data, t._node) for t in tensors]
-    try:
-        yield
-    except BaseException:
-        for t, data, node in before:
-            t._data, t._node = data, node
-            if isinstance(node, Leaf):
-                node.stale, node.stale_at = None, 0
-        raise
+
+    def __init__(self, tensors: Iterable[Tensor]) -> None:
+        self.before = [(t, t._data, t._node) for t in tensors]
+
+    def __enter__(self) -> None:
+        """Nothing has been written yet."""
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        if kind is not None:
+            for t, data, node in self.before:
+                t._data, t._node = data, node
+                if isinstance(node, Leaf):
+                    node.stale, node.stale_at = None, 0
 
 
 def _compared(ufunc: Any, a: Any, b: Any) -> Any:

@@ -86,7 +86,9 @@ def _tie(source: dict[str, Any], made: Any, own: dict[str, Any], who: str, new: 
     if ties and not new:
         raise RuntimeError(
             f"{who}: "
-            + "; ".join(f"{a} and {b} are one Parameter in the source and two in into" for a, b in ties)
+            + "; ".join(
+                f"{a} and {b} are one Parameter in the source and two in into" for a, b in ties
+            )
             + ": tie them there first"
         )
     alike: dict[int, str] = {}
@@ -106,8 +108,9 @@ def _tie(source: dict[str, Any], made: Any, own: dict[str, Any], who: str, new: 
 
 
 def _same(a: Any, b: Any) -> bool:
-    values = [np.asarray(t) if isinstance(t, Tensor) else _array(t) for t in (a, b)]
-    return bool(np.array_equal(*values, equal_nan=True))
+    """Whether two tensors, of either library, have the same values."""
+    first, second = (np.asarray(t) if isinstance(t, Tensor) else _array(t) for t in (a, b))
+    return bool(np.array_equal(first, second, equal_nan=True))
 
 
 def _torch() -> Any:

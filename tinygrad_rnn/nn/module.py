@@ -338,20 +338,15 @@ class Module:
             return self
         if np.dtype(dtype).kind != "f":
             raise TypeError(f"to(): Parameters hold floats, not {np.dtype(dtype)}")
-        parameters = [p for p in self.parameters() if p.dtype != dtype]
-        buffers = [
-            (module._buffers, name, value.to(dtype))
-            for module in self.modules()
-            for name, value in module._table("_buffers").items()
-            if value is not None and value.is_floating_point()
+        owned = [*self.parameters(), *(b for _, b in self.named_buffers() if b.is_floating_point())]
+        changed = [t for t in owned if t.dtype != dtype]
+        made = [
+            (t._data.astype(dtype), None if t.grad is None else t.grad.to(dtype)) for t in changed
         ]
-        made = [(p._data.astype(dtype), None if p.grad is None else p.grad.to(dtype)) for p in parameters]
-        with all_or_none(parameters):
-            for parameter, (data, gradient) in zip(parameters, made, strict=True):
-                parameter._install(data, f"to({np.dtype(dtype)})")
-                parameter.grad = gradient
-        for table, name, value in buffers:
-            table[name] = value
+        with all_or_none(changed):
+            for t, (data, gradient) in zip(changed, made, strict=True):
+                t._install(data, f"to({np.dtype(dtype)})")
+                t.grad = gradient
         return self
 
     def cpu(self: M) -> M:
@@ -429,7 +424,8 @@ class Module:
             mine = own[name]
             new = value._data.astype(mine.dtype, copy=True)
             first, _, other = values.setdefault(id(mine), (name, mine, new))
-            if new.shape == other.shape and not np.array_equal(new, other, equal_nan=True):
+            differ = other is not new and not np.array_equal(new, other, equal_nan=True)
+            if differ and new.shape == other.shape:
                 faults.append(
                     f"{first} and {name} are one Parameter here, and there two different tensors"
                 )
@@ -447,6 +443,7 @@ class Module:
         """Write the state dict to a safetensors file, with every submodule's class and options beside it.
 
         PyTorch and every other reader of the format can load it; see ``tg.save`` for what is promised.
+        Raises ValueError for a path that ends like another format (``.h5``, ``.pt``).
 
         >>> import io, tinygrad_rnn as tg
         >>> file = io.BytesIO()  # or a path: "head.safetensors"

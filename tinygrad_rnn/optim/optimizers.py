@@ -129,17 +129,19 @@ class Optimizer:
                 raise ValueError(
                     f"load_state_dict: there is state for Parameter {i!r}, and there are {len(order)}"
                 )
+            wanted = self._memory_shape(order[i])
             for name, value in memory.items():
-                if isinstance(value, (np.ndarray, Tensor)):
-                    if value.shape != self._memory_shape(order[i]):
-                        raise ValueError(
-                            f"load_state_dict: {name} of Parameter {i} has shape {value.shape}, "
-                            f"expected {self._memory_shape(order[i])}"
-                        )
+                if isinstance(value, (np.ndarray, Tensor)) and value.shape != wanted:
+                    raise ValueError(
+                        f"load_state_dict: {name} of Parameter {i} has shape {value.shape}, "
+                        f"expected {wanted}"
+                    )
             state[order[i]] = {name: _loaded(value) for name, value in memory.items()}
-        self.state = state
-        for group, new in zip(self.param_groups, groups, strict=True):
-            group.update({k: v for k, v in new.items() if k != "params"})
+        taken = [
+            {**group, **new, "params": group["params"]}
+            for group, new in zip(self.param_groups, groups, strict=True)
+        ]
+        self.state, self.param_groups = state, taken
 
     def _memory_shape(self, p: Tensor) -> tuple[int, ...]:
         """The shape of the arrays that are remembered of one Parameter."""
@@ -154,7 +156,7 @@ class Optimizer:
 
 
 def _stored(value: Any, p: Tensor) -> Any:
-    """What is remembered of a Parameter: an array of its dtype (numpy makes 0-d ones scalars), or a number."""
+    """What is remembered of a Parameter: an array of its dtype (numpy makes scalars of 0-d ones)."""
     return np.asarray(value, p.dtype) if isinstance(value, (np.ndarray, np.generic)) else value
 
 

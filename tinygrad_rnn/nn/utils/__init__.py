@@ -109,7 +109,12 @@ def _norm(values: Array, kind: float) -> float:
 
 
 def _give(owners: list[Tensor], arrays: list[Array]) -> None:
-    """Every gradient is there before the first is replaced."""
-    made = [Tensor._wrap(np.asarray(array), None) for array in arrays]
-    for owner, gradient in zip(owners, made, strict=True):
-        owner.grad = gradient
+    """Replace all gradients or, after an error, none."""
+    before = [owner.grad for owner in owners]
+    try:
+        for owner, array in zip(owners, arrays, strict=True):
+            owner.grad = Tensor._wrap(array, None)
+    except BaseException:
+        for owner, old in zip(owners, before, strict=True):
+            owner.grad = old
+        raise
