@@ -15,10 +15,8 @@ from ..nn.module import Module
 from ..nn.recurrent import mapped, parts
 from ..ops.elementwise import where
 from ..tensors import Tensor
-from . import backends
-from .few_calls import FewCalls
+from . import backends, verified
 from .following import followed, write
-from .program import Program
 from .tracing import Shadow, Trace, Untraceable, leaf, trace, tracing
 
 BUILT_IN = frozenset(
@@ -35,8 +33,8 @@ MOST = 256  # programs that are remembered; the oldest go
 class Compiled:
     """A cell's loops, for one trace: with derivatives made when the first call asks for them."""
 
-    def __init__(self, first: Trace) -> None:
-        self.trace = first
+    def __init__(self, first: Trace, trusted: bool) -> None:
+        self.trace, self.trusted = first, trusted
         kinds = {node.dtype.char for role, node in first.inputs.items() if role != "live"}
         if len(kinds) != 1 or not kinds <= {"f", "d"}:
             raise Untraceable("input, state and Parameters are not all float32 or all float64")
@@ -48,11 +46,9 @@ class Compiled:
         key = (backends.choice()[0], derive, x)
         found = self._loops.get(key)
         if found is None:
-            wanted = [*self.roles, "x"] if x else self.roles
-            with _lock, tracing():
-                kind = FewCalls if key[0] == "numpy" else Program  # its price is the call
-                program = kind(self.trace, derive, wanted if derive else ())
-            found = self._loops[key] = backends.loops(program)
+            wanted = [*self.roles, *["x"] * x] if derive else []
+            with _lock:
+                found = self._loops[key] = verified.loops(self.trace, wanted, self.trusted)
         return found
 
     def stream(self) -> Any:
@@ -148,7 +144,7 @@ def _trace_twice(
             raise Untraceable(f"tracing it raised {type(error).__name__}: {error}") from error
     found = _loops.get(first.signature)
     if found is None:
-        found = Compiled(first)
+        found = Compiled(first, type(cell) in BUILT_IN)
         _remember(_loops, first.signature, found)
     if live is None and type(cell) not in BUILT_IN:
         write(cell, _Step(Shadow(cell), x, state, None, constants), found, x, state, constants)
