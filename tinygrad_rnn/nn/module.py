@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any, NamedTuple, NoReturn, TypeVar
 from weakref import ref
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ..autograd import Leaf, Place, Scope, state
 from ..devices import check_device, is_device, no_gpu
-from ..tensors import Tensor, as_tensor
+from ..tensors import Tensor, all_or_none, as_tensor
 
 M = TypeVar("M", bound="Module")
 
@@ -46,6 +46,29 @@ class IncompatibleKeys(NamedTuple):
     unexpected_keys: list[str]
 
 
+class Table(MutableMapping[str, Any]):
+    """``module._parameters`` and its like: what a module owns, by name; writes go through the module."""
+
+    def __init__(self, module: Module, table: str, register: Callable[[str, Any], None]) -> None:
+        self._module, self._table, self._register = module, table, register
+
+    def __getitem__(self, name: str) -> Any:
+        return self._module._table(self._table)[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._register(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        self[name]
+        delattr(self._module, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._module._table(self._table))
+
+    def __len__(self) -> int:
+        return len(self._module._table(self._table))
+
+
 class Module:
     """The base of layers and models: assign Parameters and Modules as attributes, write ``forward``.
 
@@ -65,6 +88,9 @@ class Module:
     """
 
     training: bool
+    _shapes: dict[
+        str, tuple[int, ...] | None
+    ]  # what its equations need; None: nothing of that name
 
     def __init__(self) -> None:
         self.__dict__.update(_parameters={}, _modules={}, _buffers={}, training=True)
@@ -101,6 +127,10 @@ class Module:
     # ---- attributes
 
     def __setattr__(self, name: str, value: Any) -> None:
+        self._assign(name, value)
+
+    def _assign(self, name: str, value: Any, known_as: tuple[str, str] | None = None) -> None:
+        """Set an attribute; ``known_as`` are the class and the name that an error says, if not these."""
         tables = self.__dict__
         if "_parameters" not in tables:
             if isinstance(value, (Parameter, Module)):
@@ -109,21 +139,54 @@ class Module:
                 )
             tables[name] = value
             return
+        self._check(name, value, known_as)
         if isinstance(value, Parameter):
-            self.register_parameter(name, value)
+            self._own_parameter(name, value)
         elif isinstance(value, Module):
             self._own("_modules", name, value)
         elif value is None and name in tables["_parameters"]:
             self._own("_parameters", name, None)
         elif name in tables["_parameters"]:
-            raise TypeError(f"{name!r} is a Parameter of {type(self).__name__}: assign a Parameter")
-        elif name in tables["_buffers"] and isinstance(value, Tensor):
+            kind, said = known_as or (type(self).__name__, name)
+            raise TypeError(
+                f"{said!r} is a Parameter of {kind}: assign a Parameter (or del it first: then a "
+                "computed tensor may take its place)"
+            )
+        elif name in tables["_buffers"] and (value is None or isinstance(value, Tensor)):
             self._own("_buffers", name, value)
         else:
             self._forget(name)
             tables[name] = value
 
+    def _check(self, name: str, value: Any, known_as: tuple[str, str] | None = None) -> None:
+        """Raise where a value cannot be what the module's equations mean by this name.
+
+        A weight is a Parameter, or (once that is deleted) any tensor of its shape; a bias may be None.
+        """
+        shapes = self.__dict__.get("_shapes")
+        if shapes is None or name not in shapes:
+            return
+        said, shape = ".".join(known_as or (type(self).__name__, name)), shapes[name]
+        if shape is None:
+            if value is not None:
+                raise TypeError(f"{said}: the equations here have no {name}")
+        elif value is None:
+            if not name.startswith("bias"):
+                raise TypeError(f"{said} cannot be None: only a bias can be left out")
+        elif not isinstance(value, Tensor):
+            raise TypeError(f"{said} must be a Parameter or a tensor, got {type(value).__name__}")
+        elif value.shape != shape:
+            raise ValueError(f"{said} has shape {shape}, and this one has {value.shape}")
+        elif not value.is_floating_point():
+            raise TypeError(f"{said} holds floats, and this one {value.dtype}")
+
     def __getattr__(self, name: str) -> Any:
+        shape = self.__dict__.get("_shapes", {}).get(name)
+        if shape is not None:
+            raise AttributeError(
+                f"{type(self).__name__}.{name} was deleted: assign a Parameter or a tensor of shape "
+                f"{shape}"
+            )
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __delattr__(self, name: str) -> None:
@@ -150,13 +213,35 @@ class Module:
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """Own a Parameter under a name; None stands for one that is left out (``bias=False``)."""
+        self._check(name, parameter)
+        self._own_parameter(name, parameter)
+
+    def _own_parameter(self, name: str, parameter: Parameter | None) -> None:
         if parameter is not None and parameter._node.name is None:
             parameter._node.name = name
         self._own("_parameters", name, parameter)
 
     def register_buffer(self, name: str, tensor: Tensor | None) -> None:
         """Own a tensor that is saved with the state but not trained."""
+        self._check(name, tensor)
         self._own("_buffers", name, tensor)
+
+    def _table(self, table: str) -> Mapping[str, Any]:
+        """What it owns of a kind; a layer shows what its cells own under PyTorch's names."""
+        here: dict[str, Any] = self.__dict__[table]
+        return here
+
+    @property
+    def _parameters(self) -> Table:
+        return Table(self, "_parameters", self.register_parameter)
+
+    @property
+    def _buffers(self) -> Table:
+        return Table(self, "_buffers", self.register_buffer)
+
+    @property
+    def _modules(self) -> Table:
+        return Table(self, "_modules", self.add_module)
 
     def add_module(self, name: str, module: Module) -> None:
         """Own a submodule under a name."""
@@ -191,17 +276,18 @@ class Module:
         """This module and every one below it, each once."""
         return (module for _, module in self.named_modules())
 
-    def _named(self, table: str, shared: bool) -> Iterator[tuple[str, Any]]:
+    def _named(self, table: str) -> Iterator[tuple[str, Any]]:
+        """Every value once, by the first of its names."""
         seen: set[int] = set()
         for path, module in self.named_modules():
-            for name, value in module.__dict__[table].items():
-                if value is not None and (shared or id(value) not in seen):
+            for name, value in module._table(table).items():
+                if value is not None and id(value) not in seen:
                     seen.add(id(value))
                     yield (f"{path}.{name}" if path else name), value
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Every Parameter with its dotted name, each once even where two modules share it."""
-        return self._named("_parameters", shared=False)
+        return self._named("_parameters")
 
     def parameters(self) -> Iterator[Parameter]:
         """Every Parameter, each once."""
@@ -209,7 +295,7 @@ class Module:
 
     def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
         """Every buffer with its dotted name."""
-        return self._named("_buffers", shared=False)
+        return self._named("_buffers")
 
     def apply(self: M, function: Callable[[Module], Any]) -> M:
         """Call ``function`` on every submodule, then on this module; returns the module."""
@@ -239,7 +325,7 @@ class Module:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget every Parameter's gradient (or set it to zeros)."""
         for module in self.modules() if self.__dict__["_modules"] else (self,):
-            for parameter in module.__dict__["_parameters"].values():
+            for parameter in module._table("_parameters").values():
                 if parameter is not None and parameter._node.grad is not None:
                     zeros = None if set_to_none else Tensor(np.zeros_like(parameter._data))
                     parameter._node.grad = zeros
@@ -252,15 +338,15 @@ class Module:
             return self
         if np.dtype(dtype).kind != "f":
             raise TypeError(f"to(): Parameters hold floats, not {np.dtype(dtype)}")
-        for parameter in self.parameters():
-            if parameter.dtype != dtype:
-                gradient = parameter.grad
-                parameter._install(parameter.detach().to(dtype)._data, f"to({np.dtype(dtype)})")
-                parameter.grad = gradient
-        for module in self.modules():
-            for name, value in module.__dict__["_buffers"].items():
-                if value is not None and value.is_floating_point():
-                    module._own("_buffers", name, value.to(dtype))
+        owned = [*self.parameters(), *(b for _, b in self.named_buffers() if b.is_floating_point())]
+        changed = [t for t in owned if t.dtype != dtype]
+        made = [
+            (t._data.astype(dtype), None if t.grad is None else t.grad.to(dtype)) for t in changed
+        ]
+        with all_or_none(changed):
+            for t, (data, gradient) in zip(changed, made, strict=True):
+                t._install(data, f"to({np.dtype(dtype)})")
+                t.grad = gradient
         return self
 
     def cpu(self: M) -> M:
@@ -285,18 +371,37 @@ class Module:
 
     # ---- state
 
+    def _everywhere(self, table: str) -> Iterator[tuple[str, Any]]:
+        """Every name of every value, also where a module or a Parameter has several."""
+        stack: list[tuple[str, Module, tuple[Module, ...]]] = [("", self, ())]
+        while stack:
+            path, module, above = stack.pop()
+            for name, value in module._table(table).items():
+                if value is not None:
+                    yield path + name, value
+            if module not in above:  # a module below itself has no end of names
+                below = [(f"{path}{n}.", m, (*above, module)) for n, m in module.named_children()]
+                stack.extend(reversed(below))
+
+    def _state(self) -> dict[str, Tensor]:
+        """The Parameters and buffers themselves by all their names."""
+        return {**dict(self._everywhere("_parameters")), **dict(self._everywhere("_buffers"))}
+
     def state_dict(self) -> dict[str, Tensor]:
-        """Every Parameter and buffer by its dotted name: a true snapshot, since values never change."""
-        named = [*self._named("_parameters", shared=True), *self._named("_buffers", shared=True)]
-        return {name: value.detach() for name, value in named}
+        """Every Parameter and buffer by its dotted name: a true snapshot, since values never change.
+
+        What is shared is there under each of its names, as in PyTorch.
+        """
+        return {name: value.detach() for name, value in self._state().items()}
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True
     ) -> IncompatibleKeys:
-        """Take values (tensors or arrays) by name.
+        """Take values (tensors or arrays) by name; what is shared needs one of its names.
 
         Raises RuntimeError, before anything is changed, that names every missing, unexpected and
-        misshapen entry at once; ``strict=False`` lets the first two pass and returns them.
+        misshapen entry at once, and two different tensors for one Parameter; ``strict=False`` lets the
+        first two pass and returns them.
         """
         return self._take(state_dict, strict, f"load_state_dict of {type(self).__name__}", [])
 
@@ -304,28 +409,41 @@ class Module:
         self, state_dict: Mapping[str, Any], strict: bool, what: str, faults: list[str]
     ) -> IncompatibleKeys:
         """Take values by name unless there are faults; ``what`` begins the message that lists them."""
-        own = {**dict(self._named("_parameters", True)), **dict(self._named("_buffers", True))}
-        missing = [name for name in own if name not in state_dict]
+        own = self._state()
+        given = {n: as_tensor(state_dict[n]).detach() for n in own if n in state_dict}
+        there = {id(own[name]) for name in given}
+        missing = [name for name in own if id(own[name]) not in there]
         unexpected = [name for name in state_dict if name not in own]
-        values = {n: as_tensor(state_dict[n]).detach() for n in own if n in state_dict}
         faults = faults + [
             f"{name} has shape {value.shape}, expected {own[name].shape}"
-            for name, value in values.items()
+            for name, value in given.items()
             if value.shape != own[name].shape
         ]
+        values: dict[int, tuple[str, Tensor, Any]] = {}  # by what they are for
+        for name, value in given.items():
+            mine = own[name]
+            new = value._data.astype(mine.dtype, copy=True)
+            first, _, other = values.setdefault(id(mine), (name, mine, new))
+            differ = other is not new and not np.array_equal(new, other, equal_nan=True)
+            if differ and new.shape == other.shape:
+                faults.append(
+                    f"{first} and {name} are one Parameter here, and there two different tensors"
+                )
         if strict:
             faults += [f"{name} is missing" for name in missing]
             faults += [f"{name} is not known here" for name in unexpected]
         if faults:
             raise RuntimeError(f"{what}: " + "; ".join(faults))
-        for name, value in values.items():
-            own[name]._install(value._data.astype(own[name].dtype, copy=True), "load_state_dict")
+        with all_or_none([mine for _, mine, _ in values.values()]):
+            for _, mine, new in values.values():
+                mine._install(new, "load_state_dict")
         return IncompatibleKeys(missing, unexpected)
 
     def save(self, f: Any, metadata: Mapping[str, str] | None = None) -> None:
         """Write the state dict to a safetensors file, with every submodule's class and options beside it.
 
         PyTorch and every other reader of the format can load it; see ``tg.save`` for what is promised.
+        Raises ValueError for a path that ends like another format (``.h5``, ``.pt``).
 
         >>> import io, tinygrad_rnn as tg
         >>> file = io.BytesIO()  # or a path: "head.safetensors"
