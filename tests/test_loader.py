@@ -234,10 +234,10 @@ def test_what_is_no_data_set_is_told():
             return i
 
     for odd in (NoLength(), 7, (x for x in range(3))):
-        with pytest.raises(TypeError, match="has no .*__len__"):
+        with pytest.raises(TypeError, match=r"has no .*__len__"):
             DataLoader(odd)
     for empty in ([], {}, range(0)):
-        with pytest.raises(ValueError, match="no examples|0] examples"):
+        with pytest.raises(ValueError, match=r"no examples|0\] examples"):
             DataLoader(empty)
 
 
