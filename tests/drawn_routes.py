@@ -6,8 +6,10 @@ by a unit in its last place or so, some times, and what moves by that may differ
 
 from __future__ import annotations
 
+import traceback
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from drawn_cells import directions, made, nested, numbers_for, reference
@@ -533,8 +535,14 @@ def verdict(case, route):
     except Difference as difference:
         return "DIFFERS", difference.args
     except Exception as error:
-        words = f"{type(error).__name__}: {error}".splitlines()[0][:160]
-        return "RAISES", (route, "raises", words)
+        return "RAISES", (route, "raises", _words(error))
+
+
+def _words(error):
+    """An exception's name, where it was raised, and its words."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    words = (str(error).splitlines() or [""])[0][:120]
+    return f"{type(error).__name__}: {words} ({Path(at.filename).name}:{at.lineno} {at.name})"
 
 
 def whole(cell, call, routes, module=None):
@@ -544,8 +552,7 @@ def whole(cell, call, routes, module=None):
         try:
             case = Case(cell, call, module)
         except Exception as error:
-            words = f"{type(error).__name__}: {error}".splitlines()[0][:160]
-            return {"recorded": "RAISES"}, [("recorded", "raises", words)]
+            return {"recorded": "RAISES"}, [("recorded", "raises", _words(error))]
         said, differences = {"recorded": "run"}, []
         for route in routes:
             said[route], difference = verdict(case, route)
