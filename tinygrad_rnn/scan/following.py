@@ -62,6 +62,10 @@ class Follower:
         """A function without a derivative has computed: there is no following it."""
         self.looks()
 
+    def marked(self, _name: str, _result: Any, _operands: Any, _constants: Any) -> None:
+        """Nor where it was another."""
+        self.looks()
+
 
 class Writer(Follower):
     """Computes each op on the tensors that those without nodes stand for, and notes it."""
