@@ -68,9 +68,9 @@ class Tensor(TorchNames):
 
     @staticmethod
     def _wrap(data: Array, node: Any, tag: int | None = None) -> Tensor:
-        """A handle on an array that nobody else will write."""
+        """A handle on an array that nobody else will write; what numpy made a scalar of is one again."""
         t = object.__new__(Tensor)
-        t._data, t._node, t._tag = data, node, tag
+        t._data, t._node, t._tag = autograd.as_array(data), node, tag
         return t
 
     # ---- what it is
@@ -365,7 +365,7 @@ class Tensor(TorchNames):
 
     def _install(self, data: Array, by: str) -> Tensor:
         """Take a new array that nobody else holds; the old leaf becomes stale."""
-        self._data = data
+        self._data = data = autograd.as_array(data)
         node = self._node
         fresh = node.replaced(data.shape, data.dtype, by) if isinstance(node, Leaf) else None
         self._node = None if fresh is None else fresh.hold(data)
@@ -1036,7 +1036,10 @@ class _At:
     def add(self, value: Any) -> Tensor:
         """The tensor with ``value`` added at the index; an element named twice gets both."""
         t = self._tensor
-        value = _cast_like(value, t).broadcast_to(t._data[self._index].shape)
+        shape, value = t._data[self._index].shape, _cast_like(value, t)
+        while value.ndim > len(shape) and value.shape[0] == 1:  # as numpy writes
+            value = value.squeeze(0)
+        value = value.broadcast_to(shape)
         return t + indexing.place(value, (self._index,), t.shape, t.dtype)
 
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import style
-from .cell_plan import PILL_HEIGHT, Plan, make_plan
-from .cells import lay_cells
+from .cells import CellGrid, cell_grid, lay_cells
 from .crossings import Crossings
+from .grid import PILL_HEIGHT
 from .items import Items
 from .lanes import Lane
 from .parts import MEASURES, Book, number
@@ -49,7 +49,7 @@ def draw_backward(lattice: Lattice, ledger: Ledger, measure: str = "projection")
 
     _uncollect(lattice)
     straight = any(len(lane.states) > 1 for lane in lattice.lanes)
-    plan = lay_cells(make_plan(lattice, RAIL_ROOM) if straight else make_plan(lattice), slabs)
+    plan = lay_cells(cell_grid(lattice, RAIL_ROOM) if straight else cell_grid(lattice), slabs)
     crossings = Crossings(plan, book, ledger)
     picture = plan.picture
     titles = ", ".join(dict.fromkeys(lane.title for lane in lattice.lanes if lane.states))
@@ -168,7 +168,7 @@ def _at_pill(pill: Node | None, point: Point) -> Point:
 # ---- numbers -----------------------------------------------------------------------------------
 
 
-def _write_pills(plan: Plan, crossings: Crossings) -> None:
+def _write_pills(plan: CellGrid, crossings: Crossings) -> None:
     """In a pill its name over the norm of all that comes to it; beside it what came along the rail."""
     picture = plan.picture
     spots = {node.id: k for k, node in enumerate(picture.nodes)}
@@ -190,7 +190,7 @@ def _write_pills(plan: Plan, crossings: Crossings) -> None:
         came = crossings.arriving.get(pill)
         if came is None:
             continue
-        below = state == plan.faces[lane].entering
+        below = state == plan.boxes[lane].face.entering
         y = node.y + (-1 if below else 1) * (TALL / 2 + BESIDE_PILL)
         told = number(came) if came or not last else "none"
         picture.text(
@@ -201,7 +201,7 @@ def _write_pills(plan: Plan, crossings: Crossings) -> None:
             picture.nodes[k] = replace(node, y=node.y + 15)
 
 
-def _all_pills(plan: Plan) -> Iterator[tuple[Lane, str, str, bool]]:
+def _all_pills(plan: CellGrid) -> Iterator[tuple[Lane, str, str, bool]]:
     """Every state's pill: lane, state, id, whether it is the lane's last."""
     for lane in plan.lattice.lanes:
         if not lane.states:
@@ -213,7 +213,7 @@ def _all_pills(plan: Plan) -> Iterator[tuple[Lane, str, str, bool]]:
                 yield lane, state, f"{lane.key}.{state}{at}", k == len(run)
 
 
-def _write_inputs(plan: Plan, crossings: Crossings) -> None:
+def _write_inputs(plan: CellGrid, crossings: Crossings) -> None:
     """Beside the line from a cell to its input: what crosses it, where the input takes a gradient."""
     for node in list(plan.picture.nodes):
         if not str(node.attrs.get("class", "")).startswith("io x "):
@@ -234,7 +234,7 @@ def _write_inputs(plan: Plan, crossings: Crossings) -> None:
             )
 
 
-def _write_outside(plan: Plan, book: Book, ledger: Ledger, crossings: Crossings) -> None:
+def _write_outside(plan: CellGrid, book: Book, ledger: Ledger, crossings: Crossings) -> None:
     """The loss says its value; a Parameter outside the cells the norm of its gradient."""
     picture, lattice = plan.picture, plan.lattice
     cells = {p.id for row in lattice.rows for p in row.params}
@@ -268,7 +268,7 @@ def _write_outside(plan: Plan, book: Book, ledger: Ledger, crossings: Crossings)
 # ---- words -------------------------------------------------------------------------------------
 
 
-def _write_captions(plan: Plan, crossings: Crossings) -> None:
+def _write_captions(plan: CellGrid, crossings: Crossings) -> None:
     """What the numbers mean, above the picture, in lines that fit its width."""
     picture = plan.picture
     left, _, right, top = picture.bounds()
@@ -278,7 +278,7 @@ def _write_captions(plan: Plan, crossings: Crossings) -> None:
         picture.text(f"says{k}", line, (left + right) / 2, y, CAPTION, style.PLAIN)
 
 
-def _sentences(plan: Plan, crossings: Crossings) -> Iterator[str]:
+def _sentences(plan: CellGrid, crossings: Crossings) -> Iterator[str]:
     lanes = [lane for lane in plan.lattice.lanes if lane.states]
     states = sorted({s for lane in lanes for s in lane.states}, key=lambda s: (s == "h", s))
     named = " or ".join(f"dL/d{s}" for s in states)
@@ -307,7 +307,7 @@ def _sentences(plan: Plan, crossings: Crossings) -> Iterator[str]:
         )
 
 
-def _about_ends(plan: Plan, crossings: Crossings) -> Iterator[str]:
+def _about_ends(plan: CellGrid, crossings: Crossings) -> Iterator[str]:
     """Where the last c is not used by what follows: what came to it came inside the cell."""
     silent: list[str] = []
     for lane in (lane for lane in plan.lattice.lanes if "h" in lane.states):

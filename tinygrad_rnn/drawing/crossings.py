@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..graphs.flows import Flows
-from .cell_plan import Plan, cell_id
+from .cells import CellGrid
 from .items import Items
 from .lanes import Lane
 from .parts import Book
@@ -30,7 +30,7 @@ class Crossings:
     backwards); ``still`` are the pills whose state takes no gradient: theirs is what would go on.
     """
 
-    def __init__(self, plan: Plan, book: Book, ledger: Ledger) -> None:
+    def __init__(self, plan: CellGrid, book: Book, ledger: Ledger) -> None:
         self.plan, self.book = plan, book
         lattice = plan.lattice
         self.lines: dict[tuple[str, str], float] = {}
@@ -154,7 +154,7 @@ class Crossings:
         return here[-1] if lane.backwards else here[0]
 
     def _cross_states(self, lane: Lane, slot: Slot) -> None:
-        plan, cell = self.plan, cell_id(lane, slot)
+        plan, cell = self.plan, self.plan.id(lane, slot)
         run = plan.slots_run(lane)
         following = run[run.index(slot) + 1 :][:1]
         number, _ = plan.pill_after(lane, slot)
@@ -179,7 +179,7 @@ class Crossings:
 
     def _cross_outputs(self, lane: Lane, slot: Slot) -> None:
         """The y above a cell, and who takes it."""
-        cell, box = cell_id(lane, slot), f"{lane.key}.y{slot.first}"
+        cell, box = self.plan.id(lane, slot), f"{lane.key}.y{slot.first}"
         up: list[float] = []
         takers: dict[str, list[float]] = {}
         above = next((other for other in self.plan.lattice.lanes if other.partner is lane), None)
@@ -215,8 +215,8 @@ class Crossings:
         return 0.0 if d is None else float(np.linalg.norm(d))
 
     def _end(self, lane: Lane, slot: Slot, state: str) -> str:
-        entering = state == self.plan.faces[lane].entering
-        return f"{cell_id(lane, slot)}.{'z' if entering else state}"
+        entering = state == self.plan.boxes[lane].face.entering
+        return f"{self.plan.id(lane, slot)}.{'z' if entering else state}"
 
     def _state_size(self, lane: Lane, step: int, state: str) -> float | None:
         """The norm of all that came to a state after a step, to sequences that have ended too.
@@ -299,7 +299,7 @@ class Crossings:
 
     def _cross_inputs(self, lane: Lane, slot: Slot) -> None:
         """x: what a cell sends back to its input, and from there to the layer below."""
-        pill, cell = f"{lane.key}.x{slot.first}", cell_id(lane, slot)
+        pill, cell = f"{lane.key}.x{slot.first}", self.plan.id(lane, slot)
         sizes = [self._entering(lane, step, "x") for step in lane.here(slot)]
         size = math.hypot(*sizes)
         for part in ("z", "title"):
@@ -311,14 +311,14 @@ class Crossings:
             return
         lower = origin.lane
         at = next(s for s in self.plan.lattice.blocks[lower.block] if origin.step in s.steps)
-        self.lines[f"{cell_id(lower, at)}.title", pill] = size
+        self.lines[f"{self.plan.id(lower, at)}.title", pill] = size
         self.lines[f"{lower.key}.y{slot.first}", pill] = size
 
     def _cross_taps(self, lane: Lane, slot: Slot) -> None:
         params = [p.id for p in self.plan.lattice.rows[lane.row].params]
         size = self.book.used_at(params, (lane, slot))
         for part in ("z", "title"):
-            self.lines[f"{lane.key}.tap{slot.first}", f"{cell_id(lane, slot)}.{part}"] = size
+            self.lines[f"{lane.key}.tap{slot.first}", f"{self.plan.id(lane, slot)}.{part}"] = size
 
     def _cross_items(self) -> None:
         """Lines between the boxes outside the cells, and from the Parameters that these use."""

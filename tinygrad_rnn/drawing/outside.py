@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from . import style
-from .anchors import Anchor, Anchors, route_from
+from .grid import Anchor, Anchors, route_from
 from .items import Item, Items, depths
 from .lanes import NoLatticeError
 from .params import HEIGHT as PARAM_HEIGHT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any, NamedTuple, NoReturn, TypeVar
 from weakref import ref
 
@@ -46,6 +46,29 @@ class IncompatibleKeys(NamedTuple):
     unexpected_keys: list[str]
 
 
+class Table(MutableMapping[str, Any]):
+    """``module._parameters`` and its like: what a module owns, by name; writes go through the module."""
+
+    def __init__(self, module: Module, table: str, register: Callable[[str, Any], None]) -> None:
+        self._module, self._table, self._register = module, table, register
+
+    def __getitem__(self, name: str) -> Any:
+        return self._module._table(self._table)[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._register(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        self[name]
+        delattr(self._module, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._module._table(self._table))
+
+    def __len__(self) -> int:
+        return len(self._module._table(self._table))
+
+
 class Module:
     """The base of layers and models: assign Parameters and Modules as attributes, write ``forward``.
 
@@ -65,6 +88,9 @@ class Module:
     """
 
     training: bool
+    _shapes: dict[
+        str, tuple[int, ...] | None
+    ]  # what its equations need; None: nothing of that name
 
     def __init__(self) -> None:
         self.__dict__.update(_parameters={}, _modules={}, _buffers={}, training=True)
@@ -101,6 +127,10 @@ class Module:
     # ---- attributes
 
     def __setattr__(self, name: str, value: Any) -> None:
+        self._assign(name, value)
+
+    def _assign(self, name: str, value: Any, known_as: tuple[str, str] | None = None) -> None:
+        """Set an attribute; ``known_as`` are the class and the name that an error says, if not these."""
         tables = self.__dict__
         if "_parameters" not in tables:
             if isinstance(value, (Parameter, Module)):
@@ -109,21 +139,54 @@ class Module:
                 )
             tables[name] = value
             return
+        self._check(name, value, known_as)
         if isinstance(value, Parameter):
-            self.register_parameter(name, value)
+            self._own_parameter(name, value)
         elif isinstance(value, Module):
             self._own("_modules", name, value)
         elif value is None and name in tables["_parameters"]:
             self._own("_parameters", name, None)
         elif name in tables["_parameters"]:
-            raise TypeError(f"{name!r} is a Parameter of {type(self).__name__}: assign a Parameter")
-        elif name in tables["_buffers"] and isinstance(value, Tensor):
+            kind, said = known_as or (type(self).__name__, name)
+            raise TypeError(
+                f"{said!r} is a Parameter of {kind}: assign a Parameter (or del it first: then a "
+                "computed tensor may take its place)"
+            )
+        elif name in tables["_buffers"] and (value is None or isinstance(value, Tensor)):
             self._own("_buffers", name, value)
         else:
             self._forget(name)
             tables[name] = value
 
+    def _check(self, name: str, value: Any, known_as: tuple[str, str] | None = None) -> None:
+        """Raise where a value cannot be what the module's equations mean by this name.
+
+        A weight is a Parameter, or (once that is deleted) any tensor of its shape; a bias may be None.
+        """
+        shapes = self.__dict__.get("_shapes")
+        if shapes is None or name not in shapes:
+            return
+        said, shape = ".".join(known_as or (type(self).__name__, name)), shapes[name]
+        if shape is None:
+            if value is not None:
+                raise TypeError(f"{said}: the equations here have no {name}")
+        elif value is None:
+            if not name.startswith("bias"):
+                raise TypeError(f"{said} cannot be None: only a bias can be left out")
+        elif not isinstance(value, Tensor):
+            raise TypeError(f"{said} must be a Parameter or a tensor, got {type(value).__name__}")
+        elif value.shape != shape:
+            raise ValueError(f"{said} has shape {shape}, and this one has {value.shape}")
+        elif not value.is_floating_point():
+            raise TypeError(f"{said} holds floats, and this one {value.dtype}")
+
     def __getattr__(self, name: str) -> Any:
+        shape = self.__dict__.get("_shapes", {}).get(name)
+        if shape is not None:
+            raise AttributeError(
+                f"{type(self).__name__}.{name} was deleted: assign a Parameter or a tensor of shape "
+                f"{shape}"
+            )
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __delattr__(self, name: str) -> None:
@@ -150,13 +213,35 @@ class Module:
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """Own a Parameter under a name; None stands for one that is left out (``bias=False``)."""
+        self._check(name, parameter)
+        self._own_parameter(name, parameter)
+
+    def _own_parameter(self, name: str, parameter: Parameter | None) -> None:
         if parameter is not None and parameter._node.name is None:
             parameter._node.name = name
         self._own("_parameters", name, parameter)
 
     def register_buffer(self, name: str, tensor: Tensor | None) -> None:
         """Own a tensor that is saved with the state but not trained."""
+        self._check(name, tensor)
         self._own("_buffers", name, tensor)
+
+    def _table(self, table: str) -> Mapping[str, Any]:
+        """What it owns of a kind; a layer shows what its cells own under PyTorch's names."""
+        here: dict[str, Any] = self.__dict__[table]
+        return here
+
+    @property
+    def _parameters(self) -> Table:
+        return Table(self, "_parameters", self.register_parameter)
+
+    @property
+    def _buffers(self) -> Table:
+        return Table(self, "_buffers", self.register_buffer)
+
+    @property
+    def _modules(self) -> Table:
+        return Table(self, "_modules", self.add_module)
 
     def add_module(self, name: str, module: Module) -> None:
         """Own a submodule under a name."""
@@ -194,7 +279,7 @@ class Module:
     def _named(self, table: str, shared: bool) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
         for path, module in self.named_modules():
-            for name, value in module.__dict__[table].items():
+            for name, value in module._table(table).items():
                 if value is not None and (shared or id(value) not in seen):
                     seen.add(id(value))
                     yield (f"{path}.{name}" if path else name), value
@@ -239,7 +324,7 @@ class Module:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget every Parameter's gradient (or set it to zeros)."""
         for module in self.modules() if self.__dict__["_modules"] else (self,):
-            for parameter in module.__dict__["_parameters"].values():
+            for parameter in module._table("_parameters").values():
                 if parameter is not None and parameter._node.grad is not None:
                     zeros = None if set_to_none else Tensor(np.zeros_like(parameter._data))
                     parameter._node.grad = zeros
@@ -258,9 +343,9 @@ class Module:
                 parameter._install(parameter.detach().to(dtype)._data, f"to({np.dtype(dtype)})")
                 parameter.grad = gradient
         for module in self.modules():
-            for name, value in module.__dict__["_buffers"].items():
+            for name, value in list(module._table("_buffers").items()):
                 if value is not None and value.is_floating_point():
-                    module._own("_buffers", name, value.to(dtype))
+                    module._buffers[name] = value.to(dtype)
         return self
 
     def cpu(self: M) -> M:

@@ -31,6 +31,7 @@ from ..autograd import (
     Node,
     Part,
     Place,
+    as_array,
     state,
     sum_to,
 )
@@ -129,8 +130,7 @@ class Op:
         """The gradients of several outputs, zeros for those that nothing came to."""
         zeros = np.zeros if state.tracer is None else state.tracer.zeros
         for k, part in enumerate(parts):
-            if part is None:
-                parts[k] = zeros(node.shape[k], node.dtype)
+            parts[k] = zeros(node.shape[k], node.dtype) if part is None else as_array(part)
         return parts
 
     def delta(self, node: Node, i: int, g: Any, out: Any, saved: Any) -> Any:
@@ -142,7 +142,7 @@ class Op:
             return d
         if d.shape != parent.shape:
             d = sum_to(d, parent.shape)
-        return d if d.dtype == parent.dtype else d.astype(parent.dtype)
+        return as_array(d if d.dtype == parent.dtype else d.astype(parent.dtype))
 
 
 def _what_to_keep(
@@ -411,10 +411,10 @@ def _variadic(op: Op) -> Callable[..., Any]:
         cut = len(args) - n_constants
         operands, constants = args[:cut], args[cut:]
         for a in operands:
-            if a.__class__ is not _ndarray:
+            if a.__class__ is not _ndarray and not isinstance(a, np.generic):
                 break
         else:
-            return forward(operands, *constants)
+            return as_array(forward(operands, *constants))
         if follower() is not None:
             return strange(op, args, forward)
         tensors, arrays = _alike(operands) or prepared(op, operands)

@@ -23,6 +23,11 @@ def _split(a: Any, sizes: Shape, axis: int) -> list[Any]:
     return [a[window] for window in _windows(sizes, axis)]
 
 
+def _unbound(a: Any) -> list[Any]:
+    """The slices along the first axis; those of a vector are 0-d arrays, which its items are not."""
+    return list(a) if a.ndim > 1 else [a[i, ...] for i in range(a.size)]
+
+
 @functools.lru_cache(maxsize=256)
 def _windows(sizes: Shape, axis: int) -> tuple[Any, ...]:
     """The index of each part."""
@@ -90,7 +95,9 @@ permute: Row = row(
 )
 broadcast = row(
     "broadcast",
-    lambda a, to: _everywhere(a, to) if a.size == 1 else np.broadcast_to(a, to),
+    lambda a, to: (
+        _everywhere(a, to) if a.size == 1 and a.ndim <= len(to) else np.broadcast_to(a, to)
+    ),
     lambda g, _y, _a, to: g,  # the engine sums it back to the operand's shape
 )
 flip: Row = row("flip", lambda a, axes: np.flip(a, axes), lambda g, _y, _a, axes: flip(g, axes))
@@ -131,7 +138,7 @@ split = row(
 )
 unbind = row(
     "unbind",
-    lambda a, axis: list(a if axis == 0 else np.moveaxis(a, axis, 0)),
+    lambda a, axis: _unbound(a if axis == 0 else np.moveaxis(a, axis, 0)),
     lambda g, _y, _a, axis: stack(*g, axis),
     several=True,
 )

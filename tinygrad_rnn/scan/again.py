@@ -18,7 +18,7 @@ from ..nn import naming
 from ..nn.module import Module
 from ..nn.recurrent import apply_step, as_input, parts
 from ..tensors import Tensor
-from .cells import BUILT_IN, OPTIONS, Compiled, compiled
+from .cells import BUILT_IN, OPTIONS, Compiled, compiled, weights_of
 from .folding import Fold
 from .running import Stack, refusal
 from .tracing import Untraceable
@@ -35,13 +35,20 @@ class Ready:
         "names",
         "options",
         "shape",
+        "slots",
         "states",
         "weights",
         "zeros",
     )
 
     def __init__(
-        self, cell: Any, shape: tuple[int, ...], dtype: Any, found: Compiled, axis: int = 0
+        self,
+        cell: Any,
+        slots: list[tuple[dict[str, Any], str, Tensor | None]],
+        shape: tuple[int, ...],
+        dtype: Any,
+        found: Compiled,
+        axis: int = 0,
     ):
         self.cell = cell.__dict__
         self.found, self.shape, self.axis, self.dtype = found, shape, axis, dtype
@@ -50,19 +57,20 @@ class Ready:
         self.names = tuple(sizes)
         self.states = [(shape[0], size) for size in sizes.values()]
         self.zeros = [np.zeros(shape, dtype) for shape in self.states]
-        tables = [m.__dict__["_parameters"] for m in cell.modules()]
-        self.weights = [
-            (t, n, w, w._data.shape) for t in tables for n, w in t.items() if w is not None
-        ]
+        self.slots = [(t, n, w, w._data.shape if w is not None else None) for t, n, w in slots]
+        self.weights = list({id(w): w for _, _, w in slots if w is not None}.values())
 
     def fits(self, shape: tuple[int, ...], dtype: Any) -> bool:
         """Whether an input's step is like the first one's, and the cell as it was."""
         if shape != self.shape or dtype is not self.dtype:
             return False
-        for table, name, tensor, size in self.weights:
-            array = tensor._data
-            if table[name] is not tensor or array.shape != size or array.dtype is not dtype:
+        for table, name, tensor, size in self.slots:
+            if table.get(name) is not tensor:
                 return False
+            if tensor is not None:
+                array = tensor._data
+                if array.shape != size or array.dtype is not dtype:
+                    return False
         cell = self.cell
         return "step" not in cell and [cell.get(name) for name in OPTIONS] == self.options
 
@@ -83,7 +91,7 @@ class Run(Fold):
 
     def __init__(self, ready: Ready, x: Tensor, steps: range) -> None:
         super().__init__(steps)
-        self.x, self.time_axis, self.weights = x, ready.axis, [w for _, _, w, _ in ready.weights]
+        self.x, self.time_axis, self.weights = x, ready.axis, ready.weights
 
     def forward(self, ready: Ready, x: Any, states: list[Any], asking: tuple[bool, ...]) -> Any:
         """(outputs, last states) of arrays; ``asking``: which of the first states ask for a gradient."""
@@ -125,10 +133,11 @@ _ready: WeakKeyDictionary[Module, Ready] = (
 def remember(layer: Any, stack: Stack, found: Compiled) -> None:
     """Make later calls like this one quick, where the layer is of the kind."""
     x, axis, (cell,) = stack.x._data, stack.time_axis, layer.cells()
-    if type(cell) in BUILT_IN and x.ndim == 3:
+    slots = weights_of(cell) if type(cell) in BUILT_IN and x.ndim == 3 else None
+    if slots is not None:
         shape, known = (x.shape[1 - axis], x.shape[2]), _ready.get(layer)
         if known is None or not known.fits(shape, x.dtype):
-            _ready[layer] = Ready(cell, shape, x.dtype, found, axis)
+            _ready[layer] = Ready(cell, slots, shape, x.dtype, found, axis)
 
 
 def run_again(layer: Any, x: Any, hx: Any, first_step: int) -> tuple[Tensor, Any] | None:
@@ -222,13 +231,14 @@ def step_again(cell: Any, x: Tensor, state: tuple[Tensor, ...], step: int, label
 
 def _prepared(cell: Any, x: Any, state: tuple[Tensor, ...]) -> Ready | None:
     """What the cell's steps on inputs like this need; None where they cannot be compiled."""
-    if type(cell) not in BUILT_IN or "step" in cell.__dict__:
+    slots = weights_of(cell) if type(cell) in BUILT_IN and "step" not in cell.__dict__ else None
+    if slots is None:
         return None
     try:
         found, _ = compiled(cell, x[None], state[0] if len(state) == 1 else state, None, {})
     except Untraceable:
         return None
-    ready = Ready(cell, x.shape, x.dtype, found)
+    ready = Ready(cell, slots, x.shape, x.dtype, found)
     if not ready.fits(x.shape, x.dtype):
         return None
     _ready[cell] = ready

@@ -15,10 +15,8 @@ from ..nn.module import Module
 from ..nn.recurrent import mapped, parts
 from ..ops.elementwise import where
 from ..tensors import Tensor
-from . import backends
-from .few_calls import FewCalls
+from . import backends, verified
 from .following import followed, write
-from .program import Program
 from .tracing import Shadow, Trace, Untraceable, leaf, trace, tracing
 
 BUILT_IN = frozenset(
@@ -35,8 +33,8 @@ MOST = 256  # programs that are remembered; the oldest go
 class Compiled:
     """A cell's loops, for one trace: with derivatives made when the first call asks for them."""
 
-    def __init__(self, first: Trace) -> None:
-        self.trace = first
+    def __init__(self, first: Trace, trusted: bool) -> None:
+        self.trace, self.trusted = first, trusted
         kinds = {node.dtype.char for role, node in first.inputs.items() if role != "live"}
         if len(kinds) != 1 or not kinds <= {"f", "d"}:
             raise Untraceable("input, state and Parameters are not all float32 or all float64")
@@ -48,11 +46,9 @@ class Compiled:
         key = (backends.choice()[0], derive, x)
         found = self._loops.get(key)
         if found is None:
-            wanted = [*self.roles, "x"] if x else self.roles
-            with _lock, tracing():
-                kind = FewCalls if key[0] == "numpy" else Program  # its price is the call
-                program = kind(self.trace, derive, wanted if derive else ())
-            found = self._loops[key] = backends.loops(program)
+            wanted = [*self.roles, *["x"] * x] if derive else []
+            with _lock:
+                found = self._loops[key] = verified.loops(self.trace, wanted, self.trusted)
         return found
 
     def stream(self) -> Any:
@@ -74,9 +70,10 @@ def compiled(
     shared = [t for t in constants.values() if isinstance(t, Tensor)]
     if len(shared) != len(constants):
         raise Untraceable("a keyword argument of the call is no tensor")
-    if type(cell) in BUILT_IN and not constants and not callable(vars(cell).get("step")):
-        weights = weights_of(cell)
-        key = _configuration(cell, weights, x, state, live)
+    slots = weights_of(cell) if type(cell) in BUILT_IN and not constants else None
+    if slots is not None and not callable(vars(cell).get("step")):
+        weights = list({id(w): w for _, _, w in slots if w is not None}.values())
+        key = _configuration(cell, slots, weights, x, state, live)
         found = _configurations.get(key)
         if found is None:
             found = _trace_twice(cell, x, state, live, constants)[0]
@@ -90,20 +87,32 @@ def compiled(
     return _trace_twice(cell, x, state, live, constants)
 
 
-def weights_of(cell: Any) -> list[Tensor]:
-    """A built-in cell's Parameters."""
-    if cell.__dict__["_modules"]:
-        return list(cell.parameters())
-    return [p for p in cell.__dict__["_parameters"].values() if p is not None]
+def weights_of(cell: Any) -> list[tuple[dict[str, Any], str, Tensor | None]] | None:
+    """A built-in cell's Parameters, each as (the attributes that it is one of, its name, its value).
+
+    None where a computed tensor stands in the place of one: that is another program.
+    """
+    slots = []
+    for module in cell.modules() if cell.__dict__["_modules"] else (cell,):
+        attributes = module.__dict__
+        known = attributes["_parameters"]
+        if any(isinstance(v, Tensor) and name not in known for name, v in attributes.items()):
+            return None
+        slots += [(attributes, name, value) for name, value in known.items()]
+    return slots
 
 
-def _configuration(cell: Any, weights: list[Tensor], x: Any, state: Any, live: Any) -> Any:
+def _configuration(
+    cell: Any, slots: list[Any], weights: list[Tensor], x: Any, state: Any, live: Any
+) -> Any:
     """What a built-in cell's equations depend on."""
     options = [cell.__dict__.get(name) for name in OPTIONS]
+    which = {id(w): k for k, w in enumerate(weights)}  # two names may have one Parameter
+    names = [(name, which.get(id(w))) for _, name, w in slots]
     shapes = [(w._data.shape, w._data.dtype) for w in weights]
     parts = (state,) if isinstance(state, Tensor) else state
     states = [(t._data.shape, t._data.dtype) for t in parts]
-    return (type(cell), *options, *shapes, x.shape[1:], x.dtype, *states, live is not None)
+    return (type(cell), *options, *names, *shapes, x.shape[1:], x.dtype, *states, live is not None)
 
 
 OPTIONS = ("bias", "nonlinearity", "proj_size", "reset_after")  # what the equations ask of a cell
@@ -135,7 +144,7 @@ def _trace_twice(
             raise Untraceable(f"tracing it raised {type(error).__name__}: {error}") from error
     found = _loops.get(first.signature)
     if found is None:
-        found = Compiled(first)
+        found = Compiled(first, type(cell) in BUILT_IN)
         _remember(_loops, first.signature, found)
     if live is None and type(cell) not in BUILT_IN:
         write(cell, _Step(Shadow(cell), x, state, None, constants), found, x, state, constants)

@@ -16,7 +16,7 @@ from ..autograd import state as now
 from ..nn.module import Module
 from ..nn.recurrent import step_after
 from ..tensors import Tensor
-from .cells import BUILT_IN, OPTIONS, compiled
+from .cells import BUILT_IN, OPTIONS, compiled, weights_of
 from .running import refusal
 from .tracing import Untraceable
 
@@ -32,12 +32,15 @@ class Stream:
         self.cells: list[
             tuple[Any, Any]
         ] = []  # of each cell the step, and what it was prepared from
-        self.weights: list[tuple[dict[str, Any], str, Tensor, Any]] = []
+        self.weights: list[tuple[dict[str, Any], str, Tensor | None, Any]] = []
         self.options: list[tuple[dict[str, Any], Any, Any]] = []
         shape = x.shape[1]
         for cell in layer.cells():
             if type(cell) not in BUILT_IN or callable(cell.__dict__.get("step")):
                 raise Untraceable("its equations are not a built-in cell's")
+            slots = weights_of(cell)
+            if slots is None:
+                raise Untraceable("a computed tensor stands in the place of a Parameter")
             mine = [Tensor._wrap(np.zeros(s.shape[1:], s.dtype), None) for s in states]
             given = np.zeros((1, x.shape[0], shape), x.dtype)
             found, weights = compiled(
@@ -48,14 +51,12 @@ class Stream:
                 raise Untraceable("two parts of its state are one value")
             prepare, step = made
             self.cells.append((step, prepare(*[w._data for w in weights])))
-            self._note(cell)
+            self._note(cell, slots)
             shape = cell.output_size
 
-    def _note(self, cell: Any) -> None:
+    def _note(self, cell: Any, slots: list[tuple[dict[str, Any], str, Tensor | None]]) -> None:
         """What a cell's step was prepared from."""
-        for module in cell.modules():
-            table = module.__dict__["_parameters"]
-            self.weights += [(table, n, t, t._data) for n, t in table.items() if t is not None]
+        self.weights += [(d, n, t, None if t is None else t._data) for d, n, t in slots]
         attributes = cell.__dict__
         look = itemgetter(*[name for name in OPTIONS if name in attributes])
         self.options.append((attributes, look, look(attributes)))
@@ -67,7 +68,7 @@ class Stream:
         if [(s.shape, s.dtype) for s in states] != self.states:
             return False
         for table, name, tensor, array in self.weights:
-            if table[name] is not tensor or tensor._data is not array:
+            if table.get(name) is not tensor or (tensor is not None and tensor._data is not array):
                 return False
         for attributes, look, known in self.options:
             if look(attributes) != known or "step" in attributes:
