@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd import Place, Scope, at_place, state
 from ..files import FileFormatError
 from ..functions import stack
 from ..nn.module import Module, Parameter
@@ -45,7 +46,13 @@ def from_onnx(path: Any) -> OnnxModel:
     """
     library("from_onnx")
     name = str(path) if isinstance(path, (str, os.PathLike)) else "the model"
-    return OnnxModel(_loaded(path, name), name)
+    proto = _loaded(path, name)
+    try:
+        return OnnxModel(proto, name)
+    except (ReadError, FileFormatError, MemoryError):
+        raise
+    except Exception as error:  # a damaged file may hold anything in a field's place
+        raise FileFormatError(f"{name} is damaged: {error}") from error
 
 
 def _loaded(path: Any, name: str) -> Any:
@@ -305,11 +312,24 @@ class OnnxModel(Module):
                 return self._recurrent(n, given)
             while given and given[-1] is None:
                 given.pop()
-            return ops.apply(n, given)
+            with at_place(self._place(n)):
+                return ops.apply(n, given)
         except ReadError:
             raise
         except (ValueError, TypeError, IndexError, KeyError, RuntimeError) as error:
             raise type(error)(f"{self._file}: {n.refuse(str(error))}") from error
+
+    def _place(self, n: Node) -> Place:
+        """Where an op is recorded: in the part of the model that has its weights, as pictures name it."""
+        owners = (self._held[name][0] for name in n.inputs if name in self._held)
+        owner = next((o for o in owners if o is not self), None)
+        if owner is None:
+            return state.place
+        around = state.place.scope
+        return Place(Scope(owner, around, self._name_of(owner)), state.place.step, state.place.call)
+
+    def _name_of(self, part: Module) -> str:
+        return next(name for name, module in self.named_modules() if module is part)
 
     def _recurrent(self, n: Node, given: list[Any]) -> tuple[Any, ...]:
         layer: OnnxRecurrent = getattr(self, n.held["layer"])
