@@ -13,7 +13,7 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.autograd import reachable
 from tinygrad_rnn.interop import ReadError, from_onnx
-from tinygrad_rnn.interop.onnx_read_layers import DEFAULTS, GATES
+from tinygrad_rnn.interop.onnx_read_layers import GATES, TAKES
 from tinygrad_rnn.interop.onnx_read_ops import RULES
 from tinygrad_rnn.interop.onnx_trace import flat
 from tinygrad_rnn.scan import backends
@@ -115,11 +115,10 @@ def _random_node(seed):
         attributes["activations"] = chosen
         if "Softplus" in chosen:  # onnxruntime's overflows in these nodes above 88
             attributes["clip"] = 2.0
-        alphas = [n for n in chosen if DEFAULTS[n.lower()][0] is not None]
-        betas = [n for n in chosen if DEFAULTS[n.lower()][1] is not None]
-        for name, takers in (("activation_alpha", alphas), ("activation_beta", betas)):
-            if takers:
-                attributes[name] = [float(rng.uniform(0.1, 0.6)) for _ in takers]
+        for name, takers in TAKES.items():
+            count = sum(activation.lower() in takers for activation in chosen)
+            if count:
+                attributes[name] = [float(rng.uniform(0.1, 0.6)) for _ in range(count)]
     while not names[-1]:
         names.pop()
     outputs = ["Y", "Y_h", "Y_c"][: 3 if kind == "LSTM" else 2]
@@ -663,7 +662,7 @@ def _small(**attributes):
     ("attributes", "words"),
     [
         ({"hidden_size": 3}, r"node 'cell' \(LSTM.*hidden_size is 3, and R has shape \(1, 8, 2\)"),
-        ({"activations": ["Sigmoid", "Tanh", "Cube"]}, "'cube' is not one of"),
+        ({"activations": ["Sigmoid", "Tanh", "Cube"]}, "no activation 'Cube'"),
         ({"activations": ["Tanh"]}, "1 activations"),
         ({"direction": "bidirectional"}, r"W has shape \(1, 8, 3\), expected \(2, 8, 3\)"),
     ],

@@ -21,8 +21,9 @@ from ..nn.module import Module, Parameter
 from ..tensors import Tensor, as_tensor
 from . import onnx_read_ops as ops
 from .onnx_graph import library
-from .onnx_read_layers import GATES, CannotSay, Lanes, OnnxRecurrent, Weights
+from .onnx_read_layers import GATES, Lanes, OnnxRecurrent
 from .onnx_read_ops import Node, ReadError
+from .packing import WeightsError
 
 Values = dict[str, Any]
 CONTROL = ("If", "Loop", "Scan")
@@ -206,11 +207,11 @@ class OnnxModel(Module):
                 raise ReadError(
                     f"{self._file}: {n.refuse(f'its weights must be constant: {what}')}"
                 )
-            w, r = (ops.array(known[k]) for k in names[1:3])
-            b, p = (ops.array(known[k]) if k else None for k in (names[3], names[7]))
+            keys = {"W": names[1], "R": names[2], "B": names[3], "P": names[7]}
+            arrays_of = {part: ops.array(known[key]) for part, key in keys.items() if key}
             try:
-                layer = OnnxRecurrent(n.op, n.attributes, Weights(w, r, b, p))
-            except CannotSay as why:
+                layer = OnnxRecurrent(n.op, n.attributes, arrays_of)
+            except WeightsError as why:
                 raise ReadError(f"{self._file}: {n.refuse(str(why))}") from why
             attribute = self._free(re.sub(r"\W+", "_", n.name).strip("_").lower() or n.op.lower())
             self.add_module(attribute, layer)
