@@ -7,7 +7,9 @@ what they mean in PyTorch; ``dim`` / ``axis`` and ``keepdim`` / ``keepdims`` are
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from opcode import opmap
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
 
 import numpy as np
@@ -267,6 +269,8 @@ class Tensor(TorchNames):
         return self._data.tolist()
 
     def __float__(self) -> float:
+        if state.recording and self.requires_grad and _is_stored():
+            raise TypeError(_would_be_lost("an array"))
         return float(self.item())
 
     def __int__(self) -> int:
@@ -329,18 +333,21 @@ class Tensor(TorchNames):
                 "only leaves can be deep-copied, and this tensor was computed: detach() it first"
             )
         t = object.__new__(type(self))
-        t._data, t._node, t._tag = self._data, None, self._tag
+        t._data, t._node, t._tag = np.array(self._data), None, self._tag
+        memo[id(self)] = t
         if isinstance(self._node, Leaf):
             t._node = Leaf(self.shape, self.dtype, self._node.needs, self._node.name)
-            t._node.hold(self._data)
-            t._node.grad = self._node.grad
-        memo[id(self)] = t
+            t._node.hold(t._data)
+            grad = self._node.grad
+            t._node.grad = None if grad is None else Tensor._wrap(np.array(grad._data), None)
         return t
 
     def __reduce__(self) -> Any:
         if isinstance(self._node, Node):
             raise RuntimeError("a computed tensor cannot be pickled with its past: detach() it")
-        return _rebuilt, (type(self), np.array(self._data), self.requires_grad)
+        node = self._node
+        leaf = (node.needs, node.name) if isinstance(node, Leaf) else (False, None)
+        return _rebuilt, (type(self), np.array(self._data), *leaf, isinstance(node, Leaf))
 
     # ---- writing a leaf
 
@@ -999,6 +1006,13 @@ class Tensor(TorchNames):
     )
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        """The values for numpy and whoever asks it, where no gradient is lost by that; else TypeError.
+
+        ``np.asarray(t)``, ``rows[i] = t``, ``np.mean([t, t])``, ``frame @ t`` and plots all end here and
+        look alike, so that a tensor that requires a gradient says what to write instead.
+        """
+        if state.recording and self.requires_grad:
+            raise TypeError(_would_be_lost("an array"))
         if dtype is not None and np.dtype(dtype) != self.dtype:
             if copy is False:
                 raise ValueError(f"a view cannot change dtype from {self.dtype} to {dtype}")
@@ -1107,6 +1121,26 @@ def _plain(value: Any) -> Any:
     return value._data if isinstance(value, Tensor) else value
 
 
+def _would_be_lost(what: str) -> str:
+    return (
+        f"{what} would take the values of a tensor that requires a gradient, and the gradient would be "
+        "lost: join tensors with tg.stack or tg.cat and use the tensor's own operations, or say that "
+        "only values are wanted: t.detach(), t.numpy(), t.item()"
+    )
+
+
+_STORE = opmap["STORE_SUBSCR"]
+
+
+def _is_stored() -> bool:
+    """Whether a number is asked for by ``array[i] = t``, which numpy takes for ``float(t)``.
+
+    The instruction that runs in the code that called ``__float__`` tells the two apart.
+    """
+    frame = sys._getframe(2)
+    return frame.f_code.co_code[frame.f_lasti] == _STORE
+
+
 def _cast_like(value: Any, tensor: Tensor) -> Tensor:
     return as_tensor(value).to(tensor.dtype)
 
@@ -1154,13 +1188,32 @@ def _holds_arrays(data: Any) -> bool:
     return hasattr(data, "dtype")
 
 
-def _rebuilt(kind: Any, data: Array, requires_grad: bool) -> Tensor:
-    """Unpickle a leaf."""
+def _rebuilt(
+    kind: Any, data: Array, requires_grad: bool, name: str | None = None, is_leaf: bool = False
+) -> Tensor:
+    """Unpickle a leaf (a frozen Parameter is one too) or a constant."""
     t: Tensor = object.__new__(kind)
     t._data, t._tag, t._node = data, None, None
-    if requires_grad:
-        t._node = Leaf(t.shape, t.dtype).hold(data)
+    if requires_grad or is_leaf:
+        t._node = Leaf(t.shape, t.dtype, requires_grad, name).hold(data)
     return t
+
+
+class all_or_none:  # noqa: N801 (said after ``with``)
+    """Inside, leaves are written one after the other: an error gives all of them their old values back."""
+
+    def __init__(self, tensors: Iterable[Tensor]) -> None:
+        self.before = [(t, t._data, t._node) for t in tensors]
+
+    def __enter__(self) -> None:
+        """Nothing has been written yet."""
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        if kind is not None:
+            for t, data, node in self.before:
+                t._data, t._node = data, node
+                if isinstance(node, Leaf):
+                    node.stale, node.stale_at = None, 0
 
 
 def _compared(ufunc: Any, a: Any, b: Any) -> Any:
