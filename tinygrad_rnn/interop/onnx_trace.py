@@ -261,6 +261,9 @@ class Trace:
             "exported"
         )
 
+    def draws(self) -> None:
+        """Random numbers are about to be drawn: they are constants of the exported graph."""
+
     def compared(self, name: str, result: Tensor, operands: tuple[Any, ...]) -> None:
         """A comparison was made."""
         self.marked(name, result, operands, ())
