@@ -13,7 +13,7 @@ from ..devices import check_device, is_device, no_gpu
 from ..tensors import Tensor, all_or_none, as_tensor
 
 M = TypeVar("M", bound="Module")
-O = TypeVar("O", bound="_Ordered")
+L = TypeVar("L", bound="_Ordered")
 
 
 def _nobody() -> None:
@@ -551,14 +551,14 @@ class _Ordered(Module):
         del listed[index if isinstance(index, slice) else self._place(index)]
         self._fill(listed)
 
-    def __iadd__(self: O, modules: Iterable[Module]) -> O:
+    def __iadd__(self: L, modules: Iterable[Module]) -> L:
         return self.extend(modules)
 
-    def append(self: O, module: Module) -> O:
+    def append(self: L, module: Module) -> L:
         """Add a module at the end; returns this."""
         return self.extend([module])
 
-    def extend(self: O, modules: Iterable[Module]) -> O:
+    def extend(self: L, modules: Iterable[Module]) -> L:
         """Add modules at the end; returns this."""
         for module in self._checked(modules):
             number = len(self)
@@ -567,7 +567,7 @@ class _Ordered(Module):
             setattr(self, str(number), module)
         return self
 
-    def insert(self: O, index: int, module: Module) -> O:
+    def insert(self: L, index: int, module: Module) -> L:
         """Put a module before the one at ``index``; returns this."""
         listed = list(self.children())
         listed.insert(index, module)
