@@ -7,7 +7,9 @@ what they mean in PyTorch; ``dim`` / ``axis`` and ``keepdim`` / ``keepdims`` are
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from opcode import opmap
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
 
 import numpy as np
@@ -272,6 +274,8 @@ class Tensor(TorchNames):
         return self._data.tolist()
 
     def __float__(self) -> float:
+        if state.recording and self.requires_grad and _is_stored():
+            raise TypeError(_would_be_lost("an array"))
         return float(self.item())
 
     def __int__(self) -> int:
@@ -334,18 +338,21 @@ class Tensor(TorchNames):
                 "only leaves can be deep-copied, and this tensor was computed: detach() it first"
             )
         t = object.__new__(type(self))
-        t._data, t._node, t._tag, t._alias = self._data, None, self._tag, None
+        t._data, t._node, t._tag, t._alias = np.array(self._data), None, self._tag, None
+        memo[id(self)] = t
         if isinstance(self._node, Leaf):
             t._node = Leaf(self.shape, self.dtype, self._node.needs, self._node.name)
-            t._node.hold(self._data)
-            t._node.grad = self._node.grad
-        memo[id(self)] = t
+            t._node.hold(t._data)
+            grad = self._node.grad
+            t._node.grad = None if grad is None else Tensor._wrap(np.array(grad._data), None)
         return t
 
     def __reduce__(self) -> Any:
         if isinstance(self._node, Node):
             raise RuntimeError("a computed tensor cannot be pickled with its past: detach() it")
-        return _rebuilt, (type(self), np.array(self._data), self.requires_grad)
+        node = self._node
+        leaf = (node.needs, node.name) if isinstance(node, Leaf) else (False, None)
+        return _rebuilt, (type(self), np.array(self._data), *leaf, isinstance(node, Leaf))
 
     # ---- writing in place
 
@@ -605,11 +612,11 @@ class Tensor(TorchNames):
 
     def isnan(self) -> Tensor:
         """Where values are NaN."""
-        return Tensor._wrap(np.asarray(np.isnan(self._data)), None)
+        return unrecorded("isnan", np.isnan(self._data), self)
 
     def isfinite(self) -> Tensor:
         """Where values are neither NaN nor infinite."""
-        return Tensor._wrap(np.asarray(np.isfinite(self._data)), None)
+        return unrecorded("isfinite", np.isfinite(self._data), self)
 
     # ---- dtypes
 
@@ -624,7 +631,7 @@ class Tensor(TorchNames):
         if target == self.dtype:
             return self
         if target.kind != "f":
-            return Tensor._wrap(self._data.astype(target), None)
+            return unrecorded("cast", self._data.astype(target), self, target)
         return e.cast(self, target)
 
     def astype(self, dtype: Any) -> Tensor:
@@ -1017,6 +1024,15 @@ class Tensor(TorchNames):
     )
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        if state.tracer is not None:
+            state.tracer.looks("numpy()")
+        """The values for numpy and whoever asks it, where no gradient is lost by that; else TypeError.
+
+        ``np.asarray(t)``, ``rows[i] = t``, ``np.mean([t, t])``, ``frame @ t`` and plots all end here and
+        look alike, so that a tensor that requires a gradient says what to write instead.
+        """
+        if state.recording and self.requires_grad:
+            raise TypeError(_would_be_lost("an array"))
         if dtype is not None and np.dtype(dtype) != self.dtype:
             if copy is False:
                 raise ValueError(f"a view cannot change dtype from {self.dtype} to {dtype}")
@@ -1103,6 +1119,26 @@ def _plain(value: Any) -> Any:
     return value._data if isinstance(value, Tensor) else value
 
 
+def _would_be_lost(what: str) -> str:
+    return (
+        f"{what} would take the values of a tensor that requires a gradient, and the gradient would be "
+        "lost: join tensors with tg.stack or tg.cat and use the tensor's own operations, or say that "
+        "only values are wanted: t.detach(), t.numpy(), t.item()"
+    )
+
+
+_STORE = opmap["STORE_SUBSCR"]
+
+
+def _is_stored() -> bool:
+    """Whether a number is asked for by ``array[i] = t``, which numpy takes for ``float(t)``.
+
+    The instruction that runs in the code that called ``__float__`` tells the two apart.
+    """
+    frame = sys._getframe(2)
+    return frame.f_code.co_code[frame.f_lasti] == _STORE
+
+
 def _cast_like(value: Any, tensor: Tensor) -> Tensor:
     return as_tensor(value).to(tensor.dtype)
 
@@ -1150,13 +1186,40 @@ def _holds_arrays(data: Any) -> bool:
     return hasattr(data, "dtype")
 
 
-def _rebuilt(kind: Any, data: Array, requires_grad: bool) -> Tensor:
-    """Unpickle a leaf."""
+def _rebuilt(
+    kind: Any, data: Array, requires_grad: bool, name: str | None = None, is_leaf: bool = False
+) -> Tensor:
+    """Unpickle a leaf (a frozen Parameter is one too) or a constant."""
     t: Tensor = object.__new__(kind)
     t._data, t._tag, t._node, t._alias = data, None, None, None
-    if requires_grad:
-        t._node = Leaf(t.shape, t.dtype).hold(data)
+    if requires_grad or is_leaf:
+        t._node = Leaf(t.shape, t.dtype, requires_grad, name).hold(data)
     return t
+
+
+class all_or_none:  # noqa: N801 (said after ``with``)
+    """Inside, leaves are written one after the other: an error gives all of them their old values back."""
+
+    def __init__(self, tensors: Iterable[Tensor]) -> None:
+        self.before = [(t, t._data, t._node) for t in tensors]
+
+    def __enter__(self) -> None:
+        """Nothing has been written yet."""
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        if kind is not None:
+            for t, data, node in self.before:
+                t._data, t._node = data, node
+                if isinstance(node, Leaf):
+                    node.stale, node.stale_at = None, 0
+
+
+def unrecorded(name: str, data: Any, operand: Any, *constants: Any) -> Tensor:
+    """A result without a derivative, of which whoever follows what depends on what must hear."""
+    result = Tensor._wrap(np.asarray(data), None)
+    if state.tracer is not None:
+        state.tracer.marked(name, result, (operand,), constants)
+    return result
 
 
 def _compared(ufunc: Any, a: Any, b: Any) -> Any:
@@ -1268,7 +1331,8 @@ def _extreme(t: Tensor, largest: bool, dim: Any, keepdim: bool, names: NumpyName
 
 def _arg(function: Any, t: Tensor, dim: Any, keepdim: bool) -> Tensor:
     axis = None if dim is None or not t.ndim else _axis(t, dim)
-    return Tensor._wrap(np.asarray(function(t._data, axis=axis, keepdims=keepdim)), None)
+    found = function(t._data, axis=axis, keepdims=keepdim)
+    return unrecorded(function.__name__, found, t, axis, bool(keepdim))
 
 
 # ---- making tensors --------------------------------------------------------------------------

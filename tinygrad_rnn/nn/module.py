@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, NamedTuple, NoReturn, TypeVar
 from weakref import ref
 
@@ -10,10 +10,11 @@ import numpy as np
 
 from ..autograd import Leaf, Place, Scope, state
 from ..devices import check_device, is_device, no_gpu
-from ..tensors import Tensor, as_tensor
+from ..tensors import Tensor, all_or_none, as_tensor
 from ..writing import snapshot
 
 M = TypeVar("M", bound="Module")
+L = TypeVar("L", bound="_Ordered")
 
 
 def _nobody() -> None:
@@ -120,6 +121,14 @@ class Module:
         name = next((n for n, module in names if module is self), type(self).__name__.lower())
         self.__dict__["_known_as"] = (ref(owner) if owner is not None else _nobody, name)
         return name
+
+    def __copy__(self: M) -> M:
+        """A module that shares all values, and has tables of its own."""
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__getstate__())
+        for table in ("_parameters", "_modules", "_buffers"):
+            made.__dict__[table] = dict(self.__dict__[table])
+        return made
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled and copied: all but the note of who called it last."""
@@ -277,17 +286,18 @@ class Module:
         """This module and every one below it, each once."""
         return (module for _, module in self.named_modules())
 
-    def _named(self, table: str, shared: bool) -> Iterator[tuple[str, Any]]:
+    def _named(self, table: str) -> Iterator[tuple[str, Any]]:
+        """Every value once, by the first of its names."""
         seen: set[int] = set()
         for path, module in self.named_modules():
             for name, value in module._table(table).items():
-                if value is not None and (shared or id(value) not in seen):
+                if value is not None and id(value) not in seen:
                     seen.add(id(value))
                     yield (f"{path}.{name}" if path else name), value
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Every Parameter with its dotted name, each once even where two modules share it."""
-        return self._named("_parameters", shared=False)
+        return self._named("_parameters")
 
     def parameters(self) -> Iterator[Parameter]:
         """Every Parameter, each once."""
@@ -295,7 +305,7 @@ class Module:
 
     def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
         """Every buffer with its dotted name."""
-        return self._named("_buffers", shared=False)
+        return self._named("_buffers")
 
     def apply(self: M, function: Callable[[Module], Any]) -> M:
         """Call ``function`` on every submodule, then on this module; returns the module."""
@@ -338,15 +348,15 @@ class Module:
             return self
         if np.dtype(dtype).kind != "f":
             raise TypeError(f"to(): Parameters hold floats, not {np.dtype(dtype)}")
-        for parameter in self.parameters():
-            if parameter.dtype != dtype:
-                gradient = parameter.grad
-                parameter._install(parameter.detach().to(dtype)._data, f"to({np.dtype(dtype)})")
-                parameter.grad = gradient
-        for module in self.modules():
-            for name, value in list(module._table("_buffers").items()):
-                if value is not None and value.is_floating_point():
-                    module._buffers[name] = value.to(dtype)
+        owned = [*self.parameters(), *(b for _, b in self.named_buffers() if b.is_floating_point())]
+        changed = [t for t in owned if t.dtype != dtype]
+        made = [
+            (t._data.astype(dtype), None if t.grad is None else t.grad.to(dtype)) for t in changed
+        ]
+        with all_or_none(changed):
+            for t, (data, gradient) in zip(changed, made, strict=True):
+                t._install(data, f"to({np.dtype(dtype)})")
+                t.grad = gradient
         return self
 
     def cpu(self: M) -> M:
@@ -371,21 +381,38 @@ class Module:
 
     # ---- state
 
-    def state_dict(self) -> dict[str, Tensor]:
-        """Every Parameter and buffer by its dotted name: a snapshot, which later writes and steps leave alone.
+    def _everywhere(self, table: str) -> Iterator[tuple[str, Any]]:
+        """Every name of every value, also where a module or a Parameter has several."""
+        stack: list[tuple[str, Module, tuple[Module, ...]]] = [("", self, ())]
+        while stack:
+            path, module, above = stack.pop()
+            for name, value in module._table(table).items():
+                if value is not None:
+                    yield path + name, value
+            if module not in above:  # a module below itself has no end of names
+                below = [(f"{path}{n}.", m, (*above, module)) for n, m in module.named_children()]
+                stack.extend(reversed(below))
 
-        A write to one of its values (``module.state_dict()["w"].zero_()``) writes the module's, as in PyTorch.
+    def _state(self) -> dict[str, Tensor]:
+        """The Parameters and buffers themselves by all their names."""
+        return {**dict(self._everywhere("_parameters")), **dict(self._everywhere("_buffers"))}
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Every Parameter and buffer by its dotted name: a snapshot, which later writes leave alone.
+
+        What is shared is there under each of its names, as in PyTorch. A write to one of the values
+        (``module.state_dict()["w"].zero_()``) writes the module's own.
         """
-        named = [*self._named("_parameters", shared=True), *self._named("_buffers", shared=True)]
-        return {name: snapshot(value) for name, value in named}
+        return {name: snapshot(value) for name, value in self._state().items()}
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True
     ) -> IncompatibleKeys:
-        """Take values (tensors or arrays) by name.
+        """Take values (tensors or arrays) by name; what is shared needs one of its names.
 
         Raises RuntimeError, before anything is changed, that names every missing, unexpected and
-        misshapen entry at once; ``strict=False`` lets the first two pass and returns them.
+        misshapen entry at once, and two different tensors for one Parameter; ``strict=False`` lets the
+        first two pass and returns them.
         """
         return self._take(state_dict, strict, f"load_state_dict of {type(self).__name__}", [])
 
@@ -393,28 +420,41 @@ class Module:
         self, state_dict: Mapping[str, Any], strict: bool, what: str, faults: list[str]
     ) -> IncompatibleKeys:
         """Take values by name unless there are faults; ``what`` begins the message that lists them."""
-        own = {**dict(self._named("_parameters", True)), **dict(self._named("_buffers", True))}
-        missing = [name for name in own if name not in state_dict]
+        own = self._state()
+        given = {n: as_tensor(state_dict[n]).detach() for n in own if n in state_dict}
+        there = {id(own[name]) for name in given}
+        missing = [name for name in own if id(own[name]) not in there]
         unexpected = [name for name in state_dict if name not in own]
-        values = {n: as_tensor(state_dict[n]).detach() for n in own if n in state_dict}
         faults = faults + [
             f"{name} has shape {value.shape}, expected {own[name].shape}"
-            for name, value in values.items()
+            for name, value in given.items()
             if value.shape != own[name].shape
         ]
+        values: dict[int, tuple[str, Tensor, Any]] = {}  # by what they are for
+        for name, value in given.items():
+            mine = own[name]
+            new = value._data.astype(mine.dtype, copy=True)
+            first, _, other = values.setdefault(id(mine), (name, mine, new))
+            differ = other is not new and not np.array_equal(new, other, equal_nan=True)
+            if differ and new.shape == other.shape:
+                faults.append(
+                    f"{first} and {name} are one Parameter here, and there two different tensors"
+                )
         if strict:
             faults += [f"{name} is missing" for name in missing]
             faults += [f"{name} is not known here" for name in unexpected]
         if faults:
             raise RuntimeError(f"{what}: " + "; ".join(faults))
-        for name, value in values.items():
-            own[name]._install(value._data.astype(own[name].dtype, copy=True), "load_state_dict")
+        with all_or_none([mine for _, mine, _ in values.values()]):
+            for _, mine, new in values.values():
+                mine._install(new, "load_state_dict")
         return IncompatibleKeys(missing, unexpected)
 
     def save(self, f: Any, metadata: Mapping[str, str] | None = None) -> None:
         """Write the state dict to a safetensors file, with every submodule's class and options beside it.
 
         PyTorch and every other reader of the format can load it; see ``tg.save`` for what is promised.
+        Raises ValueError for a path that ends like another format (``.h5``, ``.pt``).
 
         >>> import io, tinygrad_rnn as tg
         >>> file = io.BytesIO()  # or a path: "head.safetensors"
@@ -497,8 +537,78 @@ class _Ordered(Module):
     def __iter__(self) -> Iterator[Module]:
         return self.children()
 
-    def __getitem__(self, index: int) -> Module:
-        return list(self.children())[index]
+    def __getitem__(self, index: Any) -> Any:
+        """The module at a place; of a slice, those modules in one of this kind."""
+        if isinstance(index, slice):
+            made: _Ordered = Sequential() if isinstance(self, Sequential) else ModuleList()
+            return made.extend(list(self.children())[index])
+        return list(self.children())[self._place(index)]
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        name = list(self.named_children())[self._place(index)][0]
+        setattr(self, name, *self._checked([module]))
+
+    def __delitem__(self, index: Any) -> None:
+        listed = list(self.children())
+        del listed[index if isinstance(index, slice) else self._place(index)]
+        self._fill(listed)
+
+    def __iadd__(self: L, modules: Iterable[Module]) -> L:
+        return self.extend(modules)
+
+    def append(self: L, module: Module) -> L:
+        """Add a module at the end; returns this."""
+        return self.extend([module])
+
+    def extend(self: L, modules: Iterable[Module]) -> L:
+        """Add modules at the end; returns this."""
+        for module in self._checked(modules):
+            number = len(self)
+            while str(number) in self.__dict__["_modules"]:  # after one was taken out by name
+                number += 1
+            setattr(self, str(number), module)
+        return self
+
+    def insert(self: L, index: int, module: Module) -> L:
+        """Put a module before the one at ``index``; returns this."""
+        listed = list(self.children())
+        listed.insert(index, module)
+        self._fill(listed)
+        return self
+
+    def pop(self, index: int = -1) -> Module:
+        """Take the module at ``index`` out, and return it."""
+        module: Module = self[index]
+        del self[index]
+        return module
+
+    def _place(self, index: Any) -> int:
+        """The place in words of a list: negative ones count from the end."""
+        size = len(self)
+        if not isinstance(index, (int, np.integer)) or isinstance(index, bool):
+            raise TypeError(
+                f"{type(self).__name__} is indexed by places, not {type(index).__name__}"
+            )
+        if not -size <= index < size:
+            raise IndexError(f"{type(self).__name__} has {size} modules, and no place {index}")
+        return int(index) % size
+
+    def _checked(self, modules: Iterable[Any]) -> list[Module]:
+        """Modules and nothing else, or a TypeError."""
+        listed = list(modules)
+        for module in listed:
+            if not isinstance(module, Module):
+                raise TypeError(
+                    f"{type(self).__name__} holds Modules, and this is a {type(module).__name__}"
+                )
+        return listed
+
+    def _fill(self, modules: list[Any]) -> None:
+        """Hold these modules, under the names 0, 1, ..."""
+        checked = self._checked(modules)
+        for name in list(self.__dict__["_modules"]):
+            delattr(self, name)
+        self.extend(checked)
 
 
 class Sequential(_Ordered):
@@ -514,8 +624,7 @@ class Sequential(_Ordered):
 
     def __init__(self, *modules: Module) -> None:
         super().__init__()
-        for i, module in enumerate(modules):
-            setattr(self, str(i), module)
+        self.extend(modules)
 
     def forward(self, input: Any) -> Any:
         """The last module's result."""
@@ -535,10 +644,4 @@ class ModuleList(_Ordered):
 
     def __init__(self, modules: Any = ()) -> None:
         super().__init__()
-        for module in modules:
-            self.append(module)
-
-    def append(self, module: Module) -> ModuleList:
-        """Add a module at the end; returns the list."""
-        setattr(self, str(len(self)), module)
-        return self
+        self.extend(modules)

@@ -80,7 +80,7 @@ class Op:
     """A row of the table: the forward, the rules, and what a node of it must keep.
 
     An op with ``joint`` gives the gradients of all its parents at once, from the node and the list of
-    those of its outputs, each in its parent's shape and dtype.
+    those of its outputs, each in its parent's shape and dtype; None for a parent that has no part in them.
     """
 
     joint: Callable[[Node, list[Any]], list[Any]] | None = None
@@ -248,7 +248,7 @@ def _unary(op: Op) -> Callable[..., Any]:
         try:
             x, parent = a._data, a._node
         except AttributeError:
-            return strange(op, (a, *constants), forward)
+            return forward(a, *constants)
         needs = parent is not None and parent.needs  # only floats can need a gradient
         if floating and not needs and x.dtype.kind in "iub":
             x = x.astype(default_dtype)
@@ -291,7 +291,7 @@ def _view(op: Op) -> Callable[..., Any]:
         try:
             x, parent = a._data, a._node
         except AttributeError:
-            return strange(op, (a, *constants), forward)
+            return forward(a, *constants)
         try:
             y = forward(x, *constants)
         except ValueError as error:
@@ -337,7 +337,7 @@ def _binary(op: Op) -> Callable[..., Any]:
         try:
             x, y, pa, pb = a._data, b._data, a._node, b._node
         except AttributeError:
-            return strange(op, (a, b), general)
+            return general(a, b)
         needs = False
         if pa is not None and pb is not None and pa.dtype is pb.dtype:
             needs = pa.needs or pb.needs  # only floats can
@@ -376,7 +376,7 @@ def _binary(op: Op) -> Callable[..., Any]:
         try:
             x, parent = a._data, a._node
         except AttributeError:
-            return strange(op, (a, b), forward)
+            return forward(a, b)
         if x.dtype.kind != "f":
             return general(a, b)
         z = forward(x, b)
@@ -414,8 +414,6 @@ def _general(op: Op) -> Callable[..., Any]:
             try:
                 node, x = a._node, a._data
             except AttributeError:
-                if follower() is not None:
-                    return strange(op, args, forward)
                 strangers += 1
                 continue
             needs = needs or (node is not None and node.needs)
@@ -467,8 +465,6 @@ def _variadic(op: Op) -> Callable[..., Any]:
                 break
         else:
             return as_array(forward(operands, *constants))
-        if follower() is not None:
-            return strange(op, args, forward)
         tensors, arrays = _alike(operands) or prepared(op, operands)
         try:
             y = np.asanyarray(forward(arrays, *constants))
@@ -498,7 +494,7 @@ def _several(op: Op) -> Callable[..., Any]:
         try:
             x, parent = a._data, a._node
         except AttributeError:
-            return strange(op, (a, *constants), forward)
+            return forward(a, *constants)
         parts = forward(x, *constants)
         wrap = tensor_class._wrap
         if parent is None or not (parent.needs and state.recording):
@@ -552,17 +548,6 @@ def joined(a: Any, t: Any, view: bool) -> None:
     n = len(members)
     if n >= 64 and not n & (n - 1):  # at powers of two, those that are gone are left out
         members[:] = [r for r in members if r() is not None]
-
-
-def follower() -> Any:
-    """Who follows the ops of this thread on tensors without nodes instead of computing them, or None."""
-    return None if state.tracer is None else state.tracer.follower
-
-
-def strange(op: Op, args: tuple[Any, ...], ordinary: Callable[..., Any]) -> Any:
-    """An op on what is no tensor, or on a tensor without a node, which stands for another one's."""
-    who = follower()
-    return ordinary(*args) if who is None else who.follow(op, args)
 
 
 def _kept(value: Any, what: str) -> Any:
