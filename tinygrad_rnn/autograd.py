@@ -435,7 +435,10 @@ class Part:
 def is_basic(index: Any) -> bool:
     """Whether an index takes a view: integers, slices, ``None`` and ``...``."""
     parts = index if isinstance(index, tuple) else (index,)
-    return all(p is None or p is Ellipsis or isinstance(p, (int, slice)) for p in parts)
+    return all(
+        p is None or p is Ellipsis or (isinstance(p, (int, slice)) and not isinstance(p, bool))
+        for p in parts
+    )
 
 
 # ---- backward ---------------------------------------------------------------------------------

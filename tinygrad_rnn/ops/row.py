@@ -530,7 +530,7 @@ def joined(a: Any, t: Any, view: bool) -> None:
     """Note that ``t`` shares the memory of ``a``: as a view, whose gradient goes there, or without one.
 
     A tensor's ``_alias`` is None (it shares with nobody), the list of weak references to all that share
-    or a token that has it (it stands for itself), or (that, the tensor that it is a view of); see ``writing``.
+    or a token that has it (it stands for itself), or (that, what it is a view of); see ``writing``.
     """
     held = a._alias
     if held is None:
