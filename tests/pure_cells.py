@@ -68,7 +68,9 @@ step_of(
 step_of("a helper with a list", lambda self, x, h: both(gates(self.drive(x, h), 2)[0].repeat(1, 2)))
 step_of("star arguments", lambda self, x, h: both(helper(*(self.drive(x, h), 0.3)).tanh()))
 step_of(
-    "double star arguments", lambda self, x, h: both(helper(self.drive(x, h), **self.named).tanh())
+    "double star arguments",
+    lambda self, x, h: both(helper(self.drive(x, h), **self.named).tanh()),
+    named=lambda: {"shift": 0.3},
 )
 step_of(
     "a lambda on the cell",
