@@ -1,8 +1,9 @@
 """What a value is: a numpy array and the node that made it; operators, methods, numpy's protocols.
 
-A :class:`Tensor` is a thin handle. Its values never change: making one copies what it is given,
-an array that it hands out is a locked view, and writing a leaf installs a new array. Methods mean
-what they mean in PyTorch; ``dim`` / ``axis`` and ``keepdim`` / ``keepdims`` are both accepted.
+A :class:`Tensor` is a thin handle. Values under a graph never change: making one copies what it is
+given, an array that it hands out is a locked view, and a write in place (``writing``) gives the handle
+another. Methods mean what they mean in PyTorch; ``dim`` / ``axis`` and ``keepdim`` / ``keepdims`` are both
+accepted.
 """
 
 from __future__ import annotations
