@@ -1025,13 +1025,13 @@ class Tensor(TorchNames):
     )
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
-        if state.tracer is not None:
-            state.tracer.looks("numpy()")
         """The values for numpy and whoever asks it, where no gradient is lost by that; else TypeError.
 
         ``np.asarray(t)``, ``rows[i] = t``, ``np.mean([t, t])``, ``frame @ t`` and plots all end here and
         look alike, so that a tensor that requires a gradient says what to write instead.
         """
+        if state.tracer is not None:
+            state.tracer.looks("numpy()")
         if state.recording and self.requires_grad:
             raise TypeError(_would_be_lost("an array"))
         if dtype is not None and np.dtype(dtype) != self.dtype:
@@ -1160,6 +1160,8 @@ def _new_array(data: Any, dtype: Any) -> Array:
             "a list of tensors that require a gradient would be copied without it: "
             "join them with tg.stack (or tg.cat), or detach them first"
         )
+    if not isinstance(given, np.ndarray) and hasattr(given, "__array__"):
+        given = np.asarray(given)  # not all of those take copy=
     array = np.array(given)  # a copy; what follows copies only to convert
     if array.dtype.kind == "O":
         raise TypeError(
