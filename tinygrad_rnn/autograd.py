@@ -410,7 +410,7 @@ class At:
 
     def add_to(self, buffer: Array) -> None:
         """Add into a dense buffer; an index that occurs twice adds twice."""
-        if _is_basic(self.index):
+        if is_basic(self.index):
             buffer[self.index] += self.value
         else:
             np.add.at(buffer, self.index, self.value)
@@ -432,17 +432,32 @@ class Part:
         self.value = value
 
 
-def _is_basic(index: Any) -> bool:
+def is_basic(index: Any) -> bool:
+    """Whether an index takes a view: integers, slices, ``None`` and ``...``."""
     parts = index if isinstance(index, tuple) else (index,)
-    return all(p is None or p is Ellipsis or isinstance(p, (int, slice)) for p in parts)
+    return all(
+        p is None or p is Ellipsis or (isinstance(p, (int, slice)) and not isinstance(p, bool))
+        for p in parts
+    )
 
 
 # ---- backward ---------------------------------------------------------------------------------
 
 
+def as_array(value: Any) -> Any:
+    """A value as it is, but for numpy's scalars, which arithmetic of 0-d arrays gives: 0-d arrays again.
+
+    Every value of a tensor and every gradient is an array: an op that meets a scalar would take it for
+    a number without a past, and a tensor of one could not be locked.
+    """
+    return np.asarray(value) if isinstance(value, np.generic) else value
+
+
 def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     """Undo broadcasting: sum ``g`` over the axes along which ``shape`` was stretched."""
     lead = len(g.shape) - len(shape)
+    if lead < 0:  # written into fewer axes: all the others have length 1
+        return g.reshape(shape)
     if lead == 1 and g.shape[1:] == shape:
         return np.add.reduce(g, 0) if g.__class__ is np.ndarray else g.sum(0)
     stretched = tuple(range(lead)) + tuple(
@@ -521,6 +536,8 @@ def flow(
             break
         node = nodes.pop(k)
         g = grads.pop(k)
+        if g.__class__ is not ndarray:
+            g = as_array(g)
         if node.__class__ is Folded and not unfolded and node.whole is not None:
             if node.retained is not None or (wanted is not None and -k in wanted):
                 reached[-k] = (node, g, k in owned)
@@ -537,7 +554,8 @@ def flow(
             g = op.filled(node, g)
             if op.joint is not None:
                 for parent, d in zip(node.parents, op.joint(node, g), strict=True):
-                    arrive(parent, d)
+                    if d is not None:  # nothing that asks depends on it
+                        arrive(parent, d)
                 continue
         elif op.item and observer is None:  # straight into its place among the parts
             parent, part = node.parents[0], node.saved[1]
@@ -574,10 +592,10 @@ def flow(
                 else:
                     arrive(parent, d)
             if observer is not None:
-                observer(node, i, g, d)
+                observer(node, i, g, as_array(d))
     for k, node in nodes.items():
         if node.__class__ is Leaf:
-            g = grads[k]
+            g = as_array(grads[k])
             if g.__class__ is list:
                 g = _gathered(g, node)
             reached[-k] = (node, g, k in owned)

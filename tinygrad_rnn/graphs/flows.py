@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd import Array, At, Part, flow
+from ..autograd import Array, At, Part, as_array, flow
 
 if TYPE_CHECKING:
     from .ledger import Ledger
@@ -103,7 +103,7 @@ class Flows:
 
     @staticmethod
     def _add(book: dict[Any, Any], key: Any, d: Array) -> None:
-        book[key] = book[key] + d if key in book else d
+        book[key] = as_array(book[key] + d) if key in book else d
 
 
 def _dense(d: Any, parent: Any) -> Array:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd import Array, At, Part, commit, root_and_seed
+from ..autograd import Array, At, Part, as_array, commit, root_and_seed
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
@@ -40,6 +40,7 @@ def backward_steps(tensor: Tensor, gradient: Any = None) -> Iterator[BackwardSte
     reached: list[tuple[Any, Any, bool]] = []
     while order:
         node, g = waiting.pop(-heappop(order))
+        g = as_array(g)
         if node.op is None or node.retained is not None:
             reached.append((node, g, False))
         if node.op is None:

@@ -127,16 +127,20 @@ class SiLU(Module):
 
 
 class Softplus(Module):
-    """``log(1 + exp(x))``; see ``nn.functional.softplus``.
+    """``log(1 + exp(beta x)) / beta``; see ``nn.functional.softplus``.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.Softplus()(tg.zeros(1))
     tensor([0.6931])
     """
 
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        super().__init__()
+        self.beta, self.threshold = beta, threshold
+
     def forward(self, input: Any) -> Tensor:
         """Any shape in, the same out."""
-        return f.softplus(input)
+        return f.softplus(input, self.beta, self.threshold)
 
 
 class Softmax(Module):

@@ -68,6 +68,7 @@ class Cell(Module):
         generator: Any = None,
     ) -> None:
         super().__init__()
+        self._shapes = {}
         check_sizes(type(self).__name__, input_size=input_size, hidden_size=hidden_size)
         check_flags(type(self).__name__, bias=bias)
         self.input_size, self.hidden_size, self.bias = int(input_size), int(hidden_size), bias
@@ -79,11 +80,13 @@ class Cell(Module):
             if bias:
                 self._add(name, rows)
             else:
+                self._shapes[name] = (rows,)
                 self.register_parameter(name, None)
         self._add_more()
         self.reset_parameters(generator)
 
     def _add(self, name: str, *shape: int) -> None:
+        self._shapes[name] = shape
         self.register_parameter(name, Parameter(np.zeros(shape), dtype=get_default_dtype()))
 
     def _add_more(self) -> None:
@@ -385,6 +388,7 @@ class LayerNormLSTMCell(LSTMCell):
     def _add_more(self) -> None:
         super()._add_more()
         self.register_parameter("bias_hh", None)
+        self._shapes["bias_hh"] = None
         self.norm_ih = LayerNorm(4 * self.hidden_size)
         self.norm_hh = LayerNorm(4 * self.hidden_size)
         self.norm_c = LayerNorm(self.hidden_size)

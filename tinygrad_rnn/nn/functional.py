@@ -53,25 +53,33 @@ __all__ = [
 
 
 def linear(input: Any, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """``y = x W^T + b``: x (..., in), W (out, in), b (out,) give (..., out).
+    """``y = x W^T + b``: x (..., in), W (out, in), b (out,) give (..., out); W (in,) gives (...).
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.functional.linear(tg.ones(2, 3), tg.ones(4, 3)).shape
     (2, 4)
     """
+    if weight.ndim == 1:
+        product = products.matmul(as_tensor(input), weight)
+        return product if bias is None else product + bias
     if bias is None:
         return products.linear_without_bias(input, weight)
     return products.linear(input, weight, bias)
 
 
-def softplus(input: Any) -> Tensor:
-    """log(1 + exp(x)), without overflow.
+def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """log(1 + exp(beta x)) / beta, without overflow; x itself where beta x is above ``threshold``.
 
     >>> import tinygrad_rnn as tg
     >>> round(tg.nn.functional.softplus(tg.tensor(0.0)).item(), 4)
     0.6931
     """
-    return e.softplus(as_tensor(input))
+    x = as_tensor(input)
+    if (
+        beta == 1 and threshold >= 20
+    ):  # above it the row gives x already, to the last digit of float32
+        return e.softplus(x)
+    return e.where(x * beta > threshold, x, e.softplus(x * beta) / beta)
 
 
 def leaky_relu(input: Any, negative_slope: float = 0.01) -> Tensor:
@@ -177,6 +185,8 @@ def embedding(input: Any, weight: Tensor, padding_idx: int | None = None) -> Ten
             [1., 0.]])
     """
     index = as_tensor(input)._data
+    if weight.ndim != 2:
+        raise ValueError(f"embedding: weight must be (count, size), and has shape {weight.shape}")
     count = weight.shape[0]
     if index.dtype.kind not in "iu":
         raise TypeError(f"embedding looks rows up by integers, not by {index.dtype}")

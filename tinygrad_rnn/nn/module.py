@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, NamedTuple, NoReturn, TypeVar
 from weakref import ref
 
@@ -10,9 +10,11 @@ import numpy as np
 
 from ..autograd import Leaf, Place, Scope, state
 from ..devices import check_device, is_device, no_gpu
-from ..tensors import Tensor, as_tensor
+from ..tensors import Tensor, all_or_none, as_tensor
+from ..writing import snapshot
 
 M = TypeVar("M", bound="Module")
+L = TypeVar("L", bound="_Ordered")
 
 
 def _nobody() -> None:
@@ -46,6 +48,29 @@ class IncompatibleKeys(NamedTuple):
     unexpected_keys: list[str]
 
 
+class Table(MutableMapping[str, Any]):
+    """``module._parameters`` and its like: what a module owns, by name; writes go through the module."""
+
+    def __init__(self, module: Module, table: str, register: Callable[[str, Any], None]) -> None:
+        self._module, self._table, self._register = module, table, register
+
+    def __getitem__(self, name: str) -> Any:
+        return self._module._table(self._table)[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._register(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        self[name]
+        delattr(self._module, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._module._table(self._table))
+
+    def __len__(self) -> int:
+        return len(self._module._table(self._table))
+
+
 class Module:
     """The base of layers and models: assign Parameters and Modules as attributes, write ``forward``.
 
@@ -65,6 +90,9 @@ class Module:
     """
 
     training: bool
+    _shapes: dict[
+        str, tuple[int, ...] | None
+    ]  # what its equations need; None: nothing of that name
 
     def __init__(self) -> None:
         self.__dict__.update(_parameters={}, _modules={}, _buffers={}, training=True)
@@ -94,6 +122,14 @@ class Module:
         self.__dict__["_known_as"] = (ref(owner) if owner is not None else _nobody, name)
         return name
 
+    def __copy__(self: M) -> M:
+        """A module that shares all values, and has tables of its own."""
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__getstate__())
+        for table in ("_parameters", "_modules", "_buffers"):
+            made.__dict__[table] = dict(self.__dict__[table])
+        return made
+
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled and copied: all but the note of who called it last."""
         return {k: v for k, v in self.__dict__.items() if k != "_known_as"}
@@ -101,6 +137,10 @@ class Module:
     # ---- attributes
 
     def __setattr__(self, name: str, value: Any) -> None:
+        self._assign(name, value)
+
+    def _assign(self, name: str, value: Any, known_as: tuple[str, str] | None = None) -> None:
+        """Set an attribute; ``known_as`` are the class and the name that an error says, if not these."""
         tables = self.__dict__
         if "_parameters" not in tables:
             if isinstance(value, (Parameter, Module)):
@@ -109,21 +149,54 @@ class Module:
                 )
             tables[name] = value
             return
+        self._check(name, value, known_as)
         if isinstance(value, Parameter):
-            self.register_parameter(name, value)
+            self._own_parameter(name, value)
         elif isinstance(value, Module):
             self._own("_modules", name, value)
         elif value is None and name in tables["_parameters"]:
             self._own("_parameters", name, None)
         elif name in tables["_parameters"]:
-            raise TypeError(f"{name!r} is a Parameter of {type(self).__name__}: assign a Parameter")
-        elif name in tables["_buffers"] and isinstance(value, Tensor):
+            kind, said = known_as or (type(self).__name__, name)
+            raise TypeError(
+                f"{said!r} is a Parameter of {kind}: assign a Parameter (or del it first: then a "
+                "computed tensor may take its place)"
+            )
+        elif name in tables["_buffers"] and (value is None or isinstance(value, Tensor)):
             self._own("_buffers", name, value)
         else:
             self._forget(name)
             tables[name] = value
 
+    def _check(self, name: str, value: Any, known_as: tuple[str, str] | None = None) -> None:
+        """Raise where a value cannot be what the module's equations mean by this name.
+
+        A weight is a Parameter, or (once that is deleted) any tensor of its shape; a bias may be None.
+        """
+        shapes = self.__dict__.get("_shapes")
+        if shapes is None or name not in shapes:
+            return
+        said, shape = ".".join(known_as or (type(self).__name__, name)), shapes[name]
+        if shape is None:
+            if value is not None:
+                raise TypeError(f"{said}: the equations here have no {name}")
+        elif value is None:
+            if not name.startswith("bias"):
+                raise TypeError(f"{said} cannot be None: only a bias can be left out")
+        elif not isinstance(value, Tensor):
+            raise TypeError(f"{said} must be a Parameter or a tensor, got {type(value).__name__}")
+        elif value.shape != shape:
+            raise ValueError(f"{said} has shape {shape}, and this one has {value.shape}")
+        elif not value.is_floating_point():
+            raise TypeError(f"{said} holds floats, and this one {value.dtype}")
+
     def __getattr__(self, name: str) -> Any:
+        shape = self.__dict__.get("_shapes", {}).get(name)
+        if shape is not None:
+            raise AttributeError(
+                f"{type(self).__name__}.{name} was deleted: assign a Parameter or a tensor of shape "
+                f"{shape}"
+            )
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __delattr__(self, name: str) -> None:
@@ -150,13 +223,35 @@ class Module:
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """Own a Parameter under a name; None stands for one that is left out (``bias=False``)."""
+        self._check(name, parameter)
+        self._own_parameter(name, parameter)
+
+    def _own_parameter(self, name: str, parameter: Parameter | None) -> None:
         if parameter is not None and parameter._node.name is None:
             parameter._node.name = name
         self._own("_parameters", name, parameter)
 
     def register_buffer(self, name: str, tensor: Tensor | None) -> None:
         """Own a tensor that is saved with the state but not trained."""
+        self._check(name, tensor)
         self._own("_buffers", name, tensor)
+
+    def _table(self, table: str) -> Mapping[str, Any]:
+        """What it owns of a kind; a layer shows what its cells own under PyTorch's names."""
+        here: dict[str, Any] = self.__dict__[table]
+        return here
+
+    @property
+    def _parameters(self) -> Table:
+        return Table(self, "_parameters", self.register_parameter)
+
+    @property
+    def _buffers(self) -> Table:
+        return Table(self, "_buffers", self.register_buffer)
+
+    @property
+    def _modules(self) -> Table:
+        return Table(self, "_modules", self.add_module)
 
     def add_module(self, name: str, module: Module) -> None:
         """Own a submodule under a name."""
@@ -191,17 +286,18 @@ class Module:
         """This module and every one below it, each once."""
         return (module for _, module in self.named_modules())
 
-    def _named(self, table: str, shared: bool) -> Iterator[tuple[str, Any]]:
+    def _named(self, table: str) -> Iterator[tuple[str, Any]]:
+        """Every value once, by the first of its names."""
         seen: set[int] = set()
         for path, module in self.named_modules():
-            for name, value in module.__dict__[table].items():
-                if value is not None and (shared or id(value) not in seen):
+            for name, value in module._table(table).items():
+                if value is not None and id(value) not in seen:
                     seen.add(id(value))
                     yield (f"{path}.{name}" if path else name), value
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Every Parameter with its dotted name, each once even where two modules share it."""
-        return self._named("_parameters", shared=False)
+        return self._named("_parameters")
 
     def parameters(self) -> Iterator[Parameter]:
         """Every Parameter, each once."""
@@ -209,7 +305,7 @@ class Module:
 
     def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
         """Every buffer with its dotted name."""
-        return self._named("_buffers", shared=False)
+        return self._named("_buffers")
 
     def apply(self: M, function: Callable[[Module], Any]) -> M:
         """Call ``function`` on every submodule, then on this module; returns the module."""
@@ -239,7 +335,7 @@ class Module:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget every Parameter's gradient (or set it to zeros)."""
         for module in self.modules() if self.__dict__["_modules"] else (self,):
-            for parameter in module.__dict__["_parameters"].values():
+            for parameter in module._table("_parameters").values():
                 if parameter is not None and parameter._node.grad is not None:
                     zeros = None if set_to_none else Tensor(np.zeros_like(parameter._data))
                     parameter._node.grad = zeros
@@ -252,15 +348,15 @@ class Module:
             return self
         if np.dtype(dtype).kind != "f":
             raise TypeError(f"to(): Parameters hold floats, not {np.dtype(dtype)}")
-        for parameter in self.parameters():
-            if parameter.dtype != dtype:
-                gradient = parameter.grad
-                parameter._install(parameter.detach().to(dtype)._data, f"to({np.dtype(dtype)})")
-                parameter.grad = gradient
-        for module in self.modules():
-            for name, value in module.__dict__["_buffers"].items():
-                if value is not None and value.is_floating_point():
-                    module._own("_buffers", name, value.to(dtype))
+        owned = [*self.parameters(), *(b for _, b in self.named_buffers() if b.is_floating_point())]
+        changed = [t for t in owned if t.dtype != dtype]
+        made = [
+            (t._data.astype(dtype), None if t.grad is None else t.grad.to(dtype)) for t in changed
+        ]
+        with all_or_none(changed):
+            for t, (data, gradient) in zip(changed, made, strict=True):
+                t._install(data, f"to({np.dtype(dtype)})")
+                t.grad = gradient
         return self
 
     def cpu(self: M) -> M:
@@ -285,18 +381,38 @@ class Module:
 
     # ---- state
 
+    def _everywhere(self, table: str) -> Iterator[tuple[str, Any]]:
+        """Every name of every value, also where a module or a Parameter has several."""
+        stack: list[tuple[str, Module, tuple[Module, ...]]] = [("", self, ())]
+        while stack:
+            path, module, above = stack.pop()
+            for name, value in module._table(table).items():
+                if value is not None:
+                    yield path + name, value
+            if module not in above:  # a module below itself has no end of names
+                below = [(f"{path}{n}.", m, (*above, module)) for n, m in module.named_children()]
+                stack.extend(reversed(below))
+
+    def _state(self) -> dict[str, Tensor]:
+        """The Parameters and buffers themselves by all their names."""
+        return {**dict(self._everywhere("_parameters")), **dict(self._everywhere("_buffers"))}
+
     def state_dict(self) -> dict[str, Tensor]:
-        """Every Parameter and buffer by its dotted name: a true snapshot, since values never change."""
-        named = [*self._named("_parameters", shared=True), *self._named("_buffers", shared=True)]
-        return {name: value.detach() for name, value in named}
+        """Every Parameter and buffer by its dotted name: a snapshot, which later writes leave alone.
+
+        What is shared is there under each of its names, as in PyTorch. A write to one of the values
+        (``module.state_dict()["w"].zero_()``) writes the module's own.
+        """
+        return {name: snapshot(value) for name, value in self._state().items()}
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True
     ) -> IncompatibleKeys:
-        """Take values (tensors or arrays) by name.
+        """Take values (tensors or arrays) by name; what is shared needs one of its names.
 
         Raises RuntimeError, before anything is changed, that names every missing, unexpected and
-        misshapen entry at once; ``strict=False`` lets the first two pass and returns them.
+        misshapen entry at once, and two different tensors for one Parameter; ``strict=False`` lets the
+        first two pass and returns them.
         """
         return self._take(state_dict, strict, f"load_state_dict of {type(self).__name__}", [])
 
@@ -304,28 +420,41 @@ class Module:
         self, state_dict: Mapping[str, Any], strict: bool, what: str, faults: list[str]
     ) -> IncompatibleKeys:
         """Take values by name unless there are faults; ``what`` begins the message that lists them."""
-        own = {**dict(self._named("_parameters", True)), **dict(self._named("_buffers", True))}
-        missing = [name for name in own if name not in state_dict]
+        own = self._state()
+        given = {n: as_tensor(state_dict[n]).detach() for n in own if n in state_dict}
+        there = {id(own[name]) for name in given}
+        missing = [name for name in own if id(own[name]) not in there]
         unexpected = [name for name in state_dict if name not in own]
-        values = {n: as_tensor(state_dict[n]).detach() for n in own if n in state_dict}
         faults = faults + [
             f"{name} has shape {value.shape}, expected {own[name].shape}"
-            for name, value in values.items()
+            for name, value in given.items()
             if value.shape != own[name].shape
         ]
+        values: dict[int, tuple[str, Tensor, Any]] = {}  # by what they are for
+        for name, value in given.items():
+            mine = own[name]
+            new = value._data.astype(mine.dtype, copy=True)
+            first, _, other = values.setdefault(id(mine), (name, mine, new))
+            differ = other is not new and not np.array_equal(new, other, equal_nan=True)
+            if differ and new.shape == other.shape:
+                faults.append(
+                    f"{first} and {name} are one Parameter here, and there two different tensors"
+                )
         if strict:
             faults += [f"{name} is missing" for name in missing]
             faults += [f"{name} is not known here" for name in unexpected]
         if faults:
             raise RuntimeError(f"{what}: " + "; ".join(faults))
-        for name, value in values.items():
-            own[name]._install(value._data.astype(own[name].dtype, copy=True), "load_state_dict")
+        with all_or_none([mine for _, mine, _ in values.values()]):
+            for _, mine, new in values.values():
+                mine._install(new, "load_state_dict")
         return IncompatibleKeys(missing, unexpected)
 
     def save(self, f: Any, metadata: Mapping[str, str] | None = None) -> None:
         """Write the state dict to a safetensors file, with every submodule's class and options beside it.
 
         PyTorch and every other reader of the format can load it; see ``tg.save`` for what is promised.
+        Raises ValueError for a path that ends like another format (``.h5``, ``.pt``).
 
         >>> import io, tinygrad_rnn as tg
         >>> file = io.BytesIO()  # or a path: "head.safetensors"
@@ -409,8 +538,78 @@ class _Ordered(Module):
     def __iter__(self) -> Iterator[Module]:
         return self.children()
 
-    def __getitem__(self, index: int) -> Module:
-        return list(self.children())[index]
+    def __getitem__(self, index: Any) -> Any:
+        """The module at a place; of a slice, those modules in one of this kind."""
+        if isinstance(index, slice):
+            made: _Ordered = Sequential() if isinstance(self, Sequential) else ModuleList()
+            return made.extend(list(self.children())[index])
+        return list(self.children())[self._place(index)]
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        name = list(self.named_children())[self._place(index)][0]
+        setattr(self, name, *self._checked([module]))
+
+    def __delitem__(self, index: Any) -> None:
+        listed = list(self.children())
+        del listed[index if isinstance(index, slice) else self._place(index)]
+        self._fill(listed)
+
+    def __iadd__(self: L, modules: Iterable[Module]) -> L:
+        return self.extend(modules)
+
+    def append(self: L, module: Module) -> L:
+        """Add a module at the end; returns this."""
+        return self.extend([module])
+
+    def extend(self: L, modules: Iterable[Module]) -> L:
+        """Add modules at the end; returns this."""
+        for module in self._checked(modules):
+            number = len(self)
+            while str(number) in self.__dict__["_modules"]:  # after one was taken out by name
+                number += 1
+            setattr(self, str(number), module)
+        return self
+
+    def insert(self: L, index: int, module: Module) -> L:
+        """Put a module before the one at ``index``; returns this."""
+        listed = list(self.children())
+        listed.insert(index, module)
+        self._fill(listed)
+        return self
+
+    def pop(self, index: int = -1) -> Module:
+        """Take the module at ``index`` out, and return it."""
+        module: Module = self[index]
+        del self[index]
+        return module
+
+    def _place(self, index: Any) -> int:
+        """The place in words of a list: negative ones count from the end."""
+        size = len(self)
+        if not isinstance(index, (int, np.integer)) or isinstance(index, bool):
+            raise TypeError(
+                f"{type(self).__name__} is indexed by places, not {type(index).__name__}"
+            )
+        if not -size <= index < size:
+            raise IndexError(f"{type(self).__name__} has {size} modules, and no place {index}")
+        return int(index) % size
+
+    def _checked(self, modules: Iterable[Any]) -> list[Module]:
+        """Modules and nothing else, or a TypeError."""
+        listed = list(modules)
+        for module in listed:
+            if not isinstance(module, Module):
+                raise TypeError(
+                    f"{type(self).__name__} holds Modules, and this is a {type(module).__name__}"
+                )
+        return listed
+
+    def _fill(self, modules: list[Any]) -> None:
+        """Hold these modules, under the names 0, 1, ..."""
+        checked = self._checked(modules)
+        for name in list(self.__dict__["_modules"]):
+            delattr(self, name)
+        self.extend(checked)
 
 
 class Sequential(_Ordered):
@@ -426,8 +625,7 @@ class Sequential(_Ordered):
 
     def __init__(self, *modules: Module) -> None:
         super().__init__()
-        for i, module in enumerate(modules):
-            setattr(self, str(i), module)
+        self.extend(modules)
 
     def forward(self, input: Any) -> Any:
         """The last module's result."""
@@ -447,10 +645,4 @@ class ModuleList(_Ordered):
 
     def __init__(self, modules: Any = ()) -> None:
         super().__init__()
-        for module in modules:
-            self.append(module)
-
-    def append(self, module: Module) -> ModuleList:
-        """Add a module at the end; returns the list."""
-        setattr(self, str(len(self)), module)
-        return self
+        self.extend(modules)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -97,10 +97,11 @@ class RecurrentLayer(Module):
             for name, parameter in layer.cell.__dict__["_parameters"].items():
                 if parameter is not None:
                     parameter._node.name = name + self._suffix(at)
-                    self.register_parameter(name + self._suffix(at), parameter)
         self.output_size = ways * self._stack[0].cell.output_size
         if learned_state:
+            self._shapes = {}
             for name, size in self._first.state_sizes().items():
+                self._shapes[f"{name}_0"] = (len(self._stack), size)
                 start = Parameter(
                     np.zeros((len(self._stack), size)), dtype=self._first.weight_hh.dtype
                 )
@@ -120,18 +121,72 @@ class RecurrentLayer(Module):
         """The cells, layer by layer, forward before backward."""
         return [layer.cell for layer in self._stack]
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        """A Parameter that replaces one of a layer's also replaces it in that layer's cell."""
-        super().__setattr__(name, value)
-        if isinstance(value, Parameter):
-            for at, layer in enumerate(self._stack):
-                if name.endswith(self._suffix(at)):
-                    setattr(layer.cell, name.removesuffix(self._suffix(at)), value)
+    # ---- the weights, which the cells own
+
+    def _whose(self, name: str) -> tuple[Cell, str] | None:
+        """The cell that owns what has this name here, and its name there; None for the layer's own."""
+        for at, layer in enumerate(self.__dict__.get("_stack", ())):
+            cell, short = layer.cell, name.removesuffix(self._suffix(at))
+            tables = cell.__dict__
+            if short != name and any(
+                short in tables[table] for table in ("_shapes", "_parameters", "_buffers")
+            ):
+                return cell, short
+        return None
+
+    def _table(self, table: str) -> Mapping[str, Any]:
+        """What the cells own, each name with the end that PyTorch gives it, then what the layer owns."""
+        shown: dict[str, Any] = {}
+        if table != "_modules":
+            for at, layer in enumerate(self.__dict__.get("_stack", ())):
+                for path, part in layer.cell.named_modules():
+                    lead, end = f"{path}." if path else "", self._suffix(at)
+                    below = part.__dict__[table].items()
+                    shown.update({lead + name + end: value for name, value in below})
+        return {**shown, **self.__dict__[table]}
+
+    def _assign(self, name: str, value: Any, known_as: tuple[str, str] | None = None) -> None:
+        """Set an attribute; a cell's weight is set in the cell."""
+        owner = self._whose(name)
+        if owner is None:
+            super()._assign(name, value, known_as)
+            return
+        cell, short = owner
+        if isinstance(value, Parameter) and value._node.name is None:
+            value._node.name = name
+        cell._assign(short, value, (type(self).__name__, name))
+
+    def _own(self, table: str, name: str, value: Any) -> None:
+        owner = self._whose(name)
+        if owner is None:
+            super()._own(table, name, value)
+        else:
+            cell, short = owner
+            cell._check(short, value, (type(self).__name__, name))
+            cell._own(table, short, value)
+
+    def __getattr__(self, name: str) -> Any:
+        owner = self._whose(name)
+        return super().__getattr__(name) if owner is None else getattr(*owner)
+
+    def __delattr__(self, name: str) -> None:
+        owner = self._whose(name)
+        if owner is None:
+            super().__delattr__(name)
+        else:
+            delattr(*owner)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._table("_parameters"), *self._table("_buffers")]
 
     def reset_parameters(self, generator: np.random.Generator | None = None) -> None:
         """Start all weights anew; see the cell's ``reset_parameters``."""
         for cell in self.cells():
             cell.reset_parameters(generator)
+
+    def _backwards(self, way: int) -> bool:
+        """Whether the cell of this direction runs from the last step to the first."""
+        return way == 1
 
     def forward(
         self, input: Any, hx: Any = None, *, lengths: Any = None, first_step: int = 0
@@ -156,7 +211,7 @@ class RecurrentLayer(Module):
         cells = self.cells()
         stages = []
         for k in range(0, len(cells), ways):
-            each = [(cells[k + way], starts[k + way], way == 1) for way in range(ways)]
+            each = [(cells[k + way], starts[k + way], self._backwards(way)) for way in range(ways)]
             stages.append((each, self.dropout if k and self.training else 0.0))
 
         def recorded(only: Sequence[int] | None = None) -> tuple[Tensor, Any]:
@@ -191,7 +246,8 @@ class RecurrentLayer(Module):
             outputs = []
             for way in range(ways):
                 at = k * ways + way
-                loop = Loop(self._label(at), first_step, way == 1, lengths, only=only)
+                back = self._backwards(way)
+                loop = Loop(self._label(at), first_step, back, lengths, only=only)
                 ys, final = self._stack[at].run(xs, starts[at], loop, {})
                 outputs.append(ys)
                 finals.append(final)
@@ -226,9 +282,10 @@ class RecurrentLayer(Module):
 
     def _step(self, x_t: Any, hx: Any, turn: int | None) -> tuple[Tensor, Any]:
         """``step`` inside the layer's scope; a loop's own time (``turn``) wins over the state's."""
-        if self.bidirectional:
+        if self.bidirectional or self._backwards(0):
             raise TypeError(
-                f"{_place(self)}a bidirectional layer needs the whole sequence, not a step"
+                f"{_place(self)}a {'bidirectional' if self.bidirectional else 'reverse'} layer needs "
+                "the whole sequence, not a step"
             )
         x = self._cast(x_t, self._first.weight_ih)
         if x.ndim not in (1, 2):

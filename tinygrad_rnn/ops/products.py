@@ -162,7 +162,6 @@ def _einsum_rule(i: int, g: Any, arrays: tuple[Any, ...], terms: tuple[Term, ...
     """An einsum again, of g and the other operands: ones stretch the axes that only this operand
     has, and the identity puts the gradient on the diagonal where it repeats an axis."""
     mine, shape = terms[i], arrays[i].shape
-    g = np.asarray(g) if isinstance(g, np.generic) else g
     operands = [g, *arrays[:i], *arrays[i + 1 :]]
     labels = [to, *terms[:i], *terms[i + 1 :]]
     found: dict[int, int] = {}

@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+<<<<<<< HEAD:tinygrad_rnn/plots/curves.py
 from ..drawing.scene import style
 from .look import GRADIENT, LOOKS, house_style, new_figure
+=======
+from ..autograd import no_grad
+from . import style
+from .plot_style import GRADIENT, LOOKS, house_style, new_figure
+>>>>>>> main:tinygrad_rnn/drawing/plots.py
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
 MEASURES = ("norm", "projection")
 
 
+@no_grad()  # a figure needs values alone
 def plot_forecast(
     times: ArrayLike,
     actual: ArrayLike,
@@ -57,6 +64,7 @@ def plot_forecast(
     return figure
 
 
+@no_grad()
 def plot_history(
     losses: Mapping[str, ArrayLike] | ArrayLike,
     *,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from ..nn import naming
 from ..nn.module import Module
 from ..nn.recurrent import apply_step, as_input, parts
 from ..tensors import Tensor
-from .cells import BUILT_IN, OPTIONS, Compiled, compiled
+from .cells import BUILT_IN, Variant, variant_of
 from .folding import Fold
 from .running import Stack, refusal
 from .tracing import Untraceable
@@ -27,44 +27,21 @@ from .tracing import Untraceable
 class Ready:
     """What calls of a built-in cell need, on inputs of one shape a step, ``(batch, features)``."""
 
-    __slots__ = (
-        "axis",
-        "cell",
-        "dtype",
-        "found",
-        "names",
-        "options",
-        "shape",
-        "states",
-        "weights",
-        "zeros",
-    )
+    __slots__ = ("axis", "cell", "dtype", "names", "shape", "states", "variant", "weights", "zeros")
 
     def __init__(
-        self, cell: Any, shape: tuple[int, ...], dtype: Any, found: Compiled, axis: int = 0
+        self, cell: Any, shape: tuple[int, ...], dtype: Any, variant: Variant, axis: int = 0
     ):
-        self.cell = cell.__dict__
-        self.found, self.shape, self.axis, self.dtype = found, shape, axis, dtype
-        self.options = [self.cell.get(name) for name in OPTIONS]
+        self.cell, self.variant, self.weights = ref(cell), variant, variant.weights({})
+        self.shape, self.axis, self.dtype = shape, axis, dtype
         sizes = cell.state_sizes()
         self.names = tuple(sizes)
         self.states = [(shape[0], size) for size in sizes.values()]
         self.zeros = [np.zeros(shape, dtype) for shape in self.states]
-        tables = [m.__dict__["_parameters"] for m in cell.modules()]
-        self.weights = [
-            (t, n, w, w._data.shape) for t in tables for n, w in t.items() if w is not None
-        ]
 
     def fits(self, shape: tuple[int, ...], dtype: Any) -> bool:
         """Whether an input's step is like the first one's, and the cell as it was."""
-        if shape != self.shape or dtype is not self.dtype:
-            return False
-        for table, name, tensor, size in self.weights:
-            array = tensor._data
-            if table[name] is not tensor or array.shape != size or array.dtype is not dtype:
-                return False
-        cell = self.cell
-        return "step" not in cell and [cell.get(name) for name in OPTIONS] == self.options
+        return shape == self.shape and dtype is self.dtype and self.variant.holds()
 
     def starts(self, given: Any, lead: tuple[int, ...] = ()) -> bool:
         """Whether the parts of a state have the right shapes, after ``lead``, and the right dtype."""
@@ -83,7 +60,7 @@ class Run(Fold):
 
     def __init__(self, ready: Ready, x: Tensor, steps: range) -> None:
         super().__init__(steps)
-        self.x, self.time_axis, self.weights = x, ready.axis, [w for _, _, w, _ in ready.weights]
+        self.x, self.time_axis, self.weights = x, ready.axis, ready.weights
 
     def forward(self, ready: Ready, x: Any, states: list[Any], asking: tuple[bool, ...]) -> Any:
         """(outputs, last states) of arrays; ``asking``: which of the first states ask for a gradient."""
@@ -91,10 +68,11 @@ class Run(Fold):
         needs_x = node is not None and node.needs
         asking += tuple([w._node.needs for w in self.weights])
         self.keep = now.recording and (needs_x or True in asking)
-        self.asking = (needs_x, *asking)
-        self.loops = ready.found.loops(self.keep, self.keep and needs_x)
+        self.asking, self.dtype = (needs_x, *asking), x.dtype
+        self.loops = ready.variant.found.loops(self.keep, self.keep and needs_x)
         arrays = [np.ascontiguousarray(x), *states, *[w._data for w in self.weights]]
         y, finals, self.kept = self.loops.forward(arrays, len(self.steps), self.keep)
+        self.size = y.shape[1:]
         return y, finals
 
     def needs(self) -> list[bool]:
@@ -103,13 +81,17 @@ class Run(Fold):
 
     def backward(self, dy: Any, last: list[Any]) -> list[Any]:
         """The gradients of all that asks, from those of the outputs and of the last states."""
-        dx, dstates, dweights = self.loops.backward(self.kept, len(self.steps), dy, last)
+        if dy is None:
+            dy = np.zeros((len(self.steps), *self.size), self.dtype)
+        dx, dstates, dweights = self.loops.backward(
+            self.kept, len(self.steps), np.ascontiguousarray(dy), last
+        )
         if self.time_axis and dx is not None:
             dx = dx.swapaxes(0, 1)
         every = (dx, *dstates, *dweights)
         asked = [d for d, asks in zip(every, self.asking, strict=True) if asks]
         return [
-            np.zeros(p._data.shape, p._data.dtype) if d is None else d.reshape(p._data.shape)
+            d if d is None else d.reshape(p._data.shape)
             for d, p in zip(asked, self.parents, strict=True)
         ]
 
@@ -122,13 +104,19 @@ _ready: WeakKeyDictionary[Module, Ready] = (
 # ---- layers ---------------------------------------------------------------------------------------
 
 
-def remember(layer: Any, stack: Stack, found: Compiled) -> None:
+def remember(layer: Any, stack: Stack, variant: Variant) -> None:
     """Make later calls like this one quick, where the layer is of the kind."""
     x, axis, (cell,) = stack.x._data, stack.time_axis, layer.cells()
     if type(cell) in BUILT_IN and x.ndim == 3:
         shape, known = (x.shape[1 - axis], x.shape[2]), _ready.get(layer)
-        if known is None or not known.fits(shape, x.dtype):
-            _ready[layer] = Ready(cell, shape, x.dtype, found, axis)
+        if known is None or not _is_like(known, layer, shape, x.dtype):
+            _ready[layer] = Ready(cell, shape, x.dtype, variant, axis)
+
+
+def _is_like(ready: Ready, layer: Any, shape: tuple[int, ...], dtype: Any) -> bool:
+    """Whether a call is like the one that was remembered, and the layer as it was."""
+    same = ready.axis == layer.batch_first and ready.cell() is layer.cells()[0]
+    return same and ready.fits(shape, dtype)
 
 
 def run_again(layer: Any, x: Any, hx: Any, first_step: int) -> tuple[Tensor, Any] | None:
@@ -139,7 +127,7 @@ def run_again(layer: Any, x: Any, hx: Any, first_step: int) -> tuple[Tensor, Any
     data = x._data
     if ready.axis:
         data = data.swapaxes(0, 1) if data.ndim == 3 else data[:0]
-    if data.ndim != 3 or not len(data) or not ready.fits(data.shape[1:], data.dtype):
+    if data.ndim != 3 or not len(data) or not _is_like(ready, layer, data.shape[1:], data.dtype):
         return None
     given = (hx,) if hx.__class__ is Tensor else hx or ()
     if hx is None:
@@ -174,8 +162,8 @@ class _Call(Run):
 
     def gradients(self, g: list[Any]) -> list[Any]:
         """From those of the output and of the stacked last states."""
-        dy = g[0].swapaxes(0, 1) if self.time_axis else g[0]
-        return self.backward(np.ascontiguousarray(dy), [None if d is None else d[0] for d in g[1:]])
+        dy = g[0].swapaxes(0, 1) if self.time_axis and g[0] is not None else g[0]
+        return self.backward(dy, [None if d is None else d[0] for d in g[1:]])
 
     def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
         """The layer's own loop."""
@@ -222,13 +210,14 @@ def step_again(cell: Any, x: Tensor, state: tuple[Tensor, ...], step: int, label
 
 def _prepared(cell: Any, x: Any, state: tuple[Tensor, ...]) -> Ready | None:
     """What the cell's steps on inputs like this need; None where they cannot be compiled."""
-    if type(cell) not in BUILT_IN or "step" in cell.__dict__:
+    if type(cell) not in BUILT_IN:
         return None
+    given = state[0] if len(state) == 1 else state
     try:
-        found, _ = compiled(cell, x[None], state[0] if len(state) == 1 else state, None, {})
+        variant = variant_of(cell, x[None], given, None, {})
     except Untraceable:
         return None
-    ready = Ready(cell, x.shape, x.dtype, found)
+    ready = Ready(cell, x.shape, x.dtype, variant)
     if not ready.fits(x.shape, x.dtype):
         return None
     _ready[cell] = ready
@@ -245,7 +234,7 @@ class _Step(Run):
 
     def gradients(self, g: list[Any]) -> list[Any]:
         """From those of the parts of the new state: the output is the first of them."""
-        return self.backward(np.ascontiguousarray(g[0])[None], [None, *g[1:]])
+        return self.backward(None if g[0] is None else g[0][None], [None, *g[1:]])
 
     def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
         """The cell's own equations."""

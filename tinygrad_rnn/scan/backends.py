@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 
-from .numpy_loops import NumpyLoops
+from .numpy_loops import NumpyLoops, Unsupported
 from .program import Program
 from .schedule import Schedule
 
@@ -50,19 +50,19 @@ def _usual() -> tuple[str, str]:
     return "numba", "numba and scipy are installed"
 
 
-def loops(program: Program) -> NumpyLoops:
-    """The loops of a program."""
-    if choice()[0] == "numpy":
-        return NumpyLoops(Schedule(program))
-    from .numba_loops import NumbaLoops, Unsupported
+def loops(program: Program, name: str, why: str = "") -> NumpyLoops:
+    """The loops of a program by a back end; ``why`` it is not the usual one. Raises Unsupported."""
+    if name == "numpy":
+        return NumpyLoops(Schedule(program), why)
+    from .numba_loops import NumbaLoops
 
-    try:
-        return NumbaLoops(Schedule(program, hoist=False))
-    except Unsupported as reason:
-        return NumpyLoops(Schedule(program), f"numba cannot take {reason}")
+    return NumbaLoops(Schedule(program, hoist=False), why)
 
 
 def words() -> str:
     """Which back end is in use, and why."""
     name, why = choice()
     return f"run by {name} ({why})"
+
+
+__all__ = ["NumpyLoops", "Unsupported", "choice", "loops", "using", "words"]

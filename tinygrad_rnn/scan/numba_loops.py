@@ -10,9 +10,8 @@ import numpy as np
 
 from .batched import TIME, Lines
 from .memory import empty
-from .numba_plan import Unsupported
 from .numba_text import Text
-from .numpy_loops import NumpyLoops
+from .numpy_loops import NumpyLoops, Unsupported
 from .schedule import Schedule
 
 CACHE = 1 << 20  # bytes that backward may leave for its sums, to be still in the cache then

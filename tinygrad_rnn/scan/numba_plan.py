@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .batched import Lines, carry
+from .numpy_loops import Unsupported
 from .schedule import Schedule
 
 ELEMENTWISE: dict[str, str] = {
@@ -46,10 +47,6 @@ ELEMENTWISE: dict[str, str] = {
 ROUNDED_BY_CODE = ("sum", "div")  # ops whose last bits depend on whether a loop is vectorised
 APART = 128  # numbers between two buffers: more than a vectorised loop takes at once
 Cell = tuple[int, int, int]  # columns low to high of a value
-
-
-class Unsupported(Exception):  # noqa: N818 (an answer, not a mistake)
-    """What the machine code cannot do, in words."""
 
 
 class Plan:

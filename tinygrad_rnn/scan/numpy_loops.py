@@ -12,6 +12,10 @@ from .numpy_text import Text
 from .schedule import Schedule
 
 
+class Unsupported(Exception):  # noqa: N818 (an answer, not a mistake)
+    """What a back end cannot do, in words."""
+
+
 class NumpyLoops:
     """A schedule as two functions, forward and backward: lines, a loop over time, lines.
 

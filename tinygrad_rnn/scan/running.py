@@ -14,7 +14,7 @@ from ..nn.module import Module
 from ..nn.recurrent import mapped, parts
 from ..random import generator_or_default
 from ..tensors import Tensor
-from .cells import Compiled, compiled
+from .cells import Variant, variant_of
 from .folding import Fold
 from .tracing import Untraceable
 
@@ -55,7 +55,7 @@ class Stack:
     recorded: Callable[[Sequence[int] | None], tuple[Tensor, Any]]
     joined: tuple[str, ...] = ()
     by: frozenset[tuple[str, str]] = frozenset()  # which back end ran, and why if not the usual one
-    found: list[Compiled] = field(default_factory=list)  # what ran, cell by cell
+    found: list[Variant] = field(default_factory=list)  # what ran, cell by cell
 
 
 def refusal(layer: Module) -> str | None:
@@ -78,7 +78,7 @@ def run(stack: Stack) -> tuple[Tensor, Any]:
     flat = call.forward()
     done = [p for stage in call.passes for p in stage]
     stack.by = frozenset().union(*(p.loops.ran for p in done))
-    stack.found = [p.found for p in done]
+    stack.found = [p.variant for p in done]
     if not any(p.keep for p in done):
         return call.shaped([Tensor._wrap(a, None) for a in flat])
     taken = {id(t): t for p in done for t in (stack.x, *p.states, *p.weights)}
@@ -90,13 +90,13 @@ class _Pass:
 
     __slots__ = (
         "finals",
-        "found",
         "keep",
         "kept",
         "loops",
         "needs",
         "states",
         "steps",
+        "variant",
         "way",
         "weights",
         "y",
@@ -110,11 +110,12 @@ class _Pass:
         x = np.ascontiguousarray(x)
         state = way.state
         self.states = [state] if isinstance(state, Tensor) else [t for _, t in parts(state)]
-        self.found, self.weights = compiled(way.cell, x, state, live, way.constants)
+        self.variant = variant_of(way.cell, x, state, live, way.constants)
+        self.weights = self.variant.weights(way.constants)
         given = [*self.states, *self.weights]
         asking = tuple([t._node is not None and t._node.needs for t in given])
         self.keep = now.recording and (needs_x or True in asking)
-        self.loops = self.found.loops(self.keep, self.keep and needs_x)
+        self.loops = self.variant.found.loops(self.keep, self.keep and needs_x)
         self.needs = self.loops.needing(asking, needs_x)
         self.steps = len(x)
         arrays = [x] if live is None else [x, live]
@@ -122,8 +123,14 @@ class _Pass:
         y, self.finals, self.kept = self.loops.forward(arrays, self.steps, self.keep)
         self.y = y[::-1] if way.backwards else y
 
+    def asked(self, dy: Any, dfinals: list[Any]) -> bool:
+        """Whether a gradient has come (``dy`` None: not to the output) and something asks for one."""
+        return self.keep and (dy is not None or any(d is not None for d in dfinals))
+
     def backward(self, dy: Any, dfinals: list[Any]) -> tuple[Any, list[Any], list[Any]]:
         """The gradients of x (in the order of time) or None, of the states, of the weights."""
+        if dy is None:
+            dy = np.zeros(self.y.shape, self.y.dtype)
         if self.way.backwards:
             dy = dy[::-1]
         dy = np.ascontiguousarray(dy)
@@ -225,7 +232,9 @@ class _LayerCall(Fold):
                 key = id(tensor)
                 sums[key] = sums[key] + d if key in sums else d
 
-        dy = np.moveaxis(g[0], self.stack.time_axis, 0) if self.stack.time_axis else g[0]
+        dy = g[0]
+        if dy is not None and self.stack.time_axis:
+            dy = np.moveaxis(dy, self.stack.time_axis, 0)
         rest = list(g[1:])
         if self.stack.joined:
             cells = range(sum(map(len, self.passes)))
@@ -233,15 +242,14 @@ class _LayerCall(Fold):
         for k in reversed(range(len(self.passes))):
             stage = self.passes[k]
             dx: Any = None
-            low = dy.shape[-1]
+            low = sum(each.y.shape[-1] for each in stage)
             for each in reversed(stage):
-                mine = dy
-                if len(stage) > 1:
-                    width = each.y.shape[-1]
-                    mine = dy[..., low - width : low]
-                    low -= width
+                high, low = low, low - each.y.shape[-1]
+                mine = dy if dy is None or len(stage) == 1 else dy[..., low:high]
                 count = len(each.states)
                 dfinals, rest = rest[len(rest) - count :], rest[: len(rest) - count]
+                if not each.asked(mine, dfinals):  # all of it is frozen
+                    continue
                 d, dstates, dweights = each.backward(mine, dfinals)
                 if d is not None:
                     dx = d if dx is None else dx + d
@@ -257,10 +265,7 @@ class _LayerCall(Fold):
                 self.stack.x,
                 np.moveaxis(dy, 0, self.stack.time_axis) if self.stack.time_axis else dy,
             )
-        return [
-            sums[id(t)].reshape(t.shape) if id(t) in sums else np.zeros(t.shape, t.dtype)
-            for t in self.parents
-        ]
+        return [sums[id(t)].reshape(t.shape) if id(t) in sums else None for t in self.parents]
 
 
 def _dropout_mask(draw: Any, shape: Any, rate: float, dtype: Any) -> Any:

@@ -1,0 +1,207 @@
+"""From a trace to loops that are known to be right: by the first back end that gives what the trace says.
+
+Whatever a back end cannot express, cannot compile or gets wrong is a reason to ask the next one down;
+where there is none the layer records. "Right" is what the engine gives for the traced step itself, op by
+op, on numbers of our own: outputs, last states and gradients of a few steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..autograd import NOWHERE, Literal, enable_grad, grad
+from ..autograd import state as now
+from ..nn import naming
+from ..ops.row import ROWS
+from ..tensors import Tensor
+from . import backends
+from .few_calls import FewCalls
+from .program import Program
+from .tracing import Comparison, Trace, Untraceable, tracing
+
+STEPS = 3  # so many are compared: the first, one between, the last
+TOLERANCE = {"f": 1e-3, "d": 1e-7}  # relative: far above rounding, far below a mistake
+SIGNED, POSITIVE = (-1.0, 1.0), (0.1, 1.1)  # what numbers are drawn from
+
+
+def loops(trace: Trace, wanted: Sequence[str], trusted: bool) -> Any:
+    """The loops of a trace, with the gradients of the ``wanted`` inputs.
+
+    ``trusted`` programs (the built-in cells') run once, so that they are compiled; others are compared.
+    Raises Untraceable with what every back end says against it.
+    """
+    reasons: list[str] = []
+    for name, kind in _ways(backends.choice()[0]):
+        try:
+            with tracing():
+                program = kind(trace, bool(wanted), wanted)
+            made = backends.loops(program, name, "; ".join(reasons))
+            found = _mistake(trace, made, wanted, trusted)
+        except MemoryError:
+            raise
+        except Exception as error:
+            found = _in_words(name, error)
+        if found is None:
+            return made
+        if found not in reasons:
+            reasons.append(found)
+    raise Untraceable("; ".join(reasons))
+
+
+def _in_words(name: str, error: Exception) -> str:
+    """Why a back end has no loops for a program."""
+    if isinstance(error, backends.Unsupported):
+        return f"{name} cannot take {error}"
+    first = str(error).strip().partition("\n")[0]
+    return f"{name} cannot run it: {type(error).__name__}: {first[:200]}"
+
+
+def _ways(choice: str) -> list[tuple[str, type[Program]]]:
+    """The back ends to ask, in their order, and the form of the program for each."""
+    if choice == "numba":
+        return [("numba", Program), ("numpy", Program)]
+    return [("numpy", FewCalls), ("numpy", Program)]  # the first has fewer calls, which cost
+
+
+def _mistake(trace: Trace, made: Any, wanted: Sequence[str], trusted: bool) -> str | None:
+    """What the loops get wrong, in words, or None."""
+    if trusted:
+        if made.name == "numba":
+            _Example(trace, SIGNED).run(made, bool(wanted))
+        return None
+    for limits in (SIGNED, POSITIVE):
+        example = _Example(trace, limits)
+        with np.errstate(all="ignore"):
+            expected = example.recorded(wanted)
+            found = example.run(made, bool(wanted))
+        size = max((_size(a) for a in expected.values()), default=0.0)
+        for what, right in expected.items():
+            if not _close(found.get(what), right, size):
+                return f"{made.name} gave another {what} than the recorded steps"
+        if all(a is None or np.isfinite(a).all() for a in expected.values()):
+            break  # else there are functions that want positive numbers
+    return None
+
+
+class _Example:
+    """Numbers for every input of a trace, for the outputs' gradients too, and what comes of them."""
+
+    def __init__(self, trace: Trace, limits: tuple[float, float]) -> None:
+        draw = np.random.default_rng(0)
+        self.trace = trace
+        self.given: dict[str, Any] = {}
+        for role, node in trace.inputs.items():
+            shape = (STEPS, *node.shape) if role in ("x", "live") else node.shape
+            if node.dtype.kind == "f":
+                self.given[role] = draw.uniform(*limits, shape).astype(node.dtype)
+            else:
+                self.given[role] = draw.integers(0, 2, shape).astype(node.dtype)
+        output, *states = [node.shape for node in trace.outputs]
+        self.states = [role for role in trace.inputs if role[0] == "s"]
+        dtype = trace.outputs[0].dtype
+        self.seeds = [
+            draw.uniform(0.2, 1.0, shape).astype(dtype) for shape in ((STEPS, *output), *states)
+        ]
+
+    def run(self, made: Any, derive: bool) -> dict[str, Any]:
+        """By the loops."""
+        given = {role: np.array(a) for role, a in self.given.items()}
+        y, finals, kept = made.forward(list(given.values()), STEPS, derive)
+        found = {"output": y, **_named("last state", finals)}
+        if derive:
+            dx, dstates, dweights = made.backward(kept, STEPS, self.seeds[0], self.seeds[1:])
+            roles = [role for role in given if role[0] in "sw"]
+            every = zip(["x", *roles], [dx, *dstates, *dweights], strict=True)
+            found.update({f"gradient of {role}": d for role, d in every})
+        for role, before in self.given.items():
+            if not np.array_equal(given[role], before):
+                raise AssertionError(f"the loops wrote over their input {role}")
+        return found
+
+    def recorded(self, wanted: Sequence[str]) -> dict[str, Any]:
+        """By the engine, op by op."""
+        before = now.place, now.tracer, now.watch, naming._now.records, naming._now.listeners
+        now.place, now.tracer, now.watch = NOWHERE, None, None
+        naming._now.records, naming._now.listeners = [], []
+        try:
+            with enable_grad():
+                return self._recorded(wanted)
+        finally:
+            now.place, now.tracer, now.watch = before[:3]
+            naming._now.records, naming._now.listeners = before[3:]
+
+    def _recorded(self, wanted: Sequence[str]) -> dict[str, Any]:
+        leaves = {}
+        for role, a in self.given.items():
+            leaves[role] = Tensor(a, requires_grad=a.dtype.kind == "f")
+        values, outputs = dict(leaves), []
+        for t in range(STEPS):
+            values.update({r: leaves[r][t] for r in ("x", "live") if r in leaves})
+            output, *new = _step(self.trace, values)
+            outputs.append(output)
+            values.update(zip(self.states, new, strict=True))
+        finals = [values[role] for role in self.states]
+        y = [t._data for t in outputs]
+        found = {"output": np.stack(y), **_named("last state", [t._data for t in finals])}
+        if wanted:
+            pairs = zip((*outputs, *finals), (*self.seeds[0], *self.seeds[1:]), strict=True)
+            ends = [(t, seed) for t, seed in pairs if t.requires_grad]
+            asked = [leaves[role] for role in wanted]
+            each: Any = [None] * len(asked)
+            if ends:
+                each = grad([t for t, _ in ends], asked, [d for _, d in ends], allow_unused=True)
+            for role, d in zip(wanted, each, strict=True):
+                found[f"gradient of {role}"] = None if d is None else d._data
+        return found
+
+
+def _named(what: str, arrays: Sequence[Any]) -> dict[str, Any]:
+    return {f"{what} {k}": a for k, a in enumerate(arrays)}
+
+
+def _step(trace: Trace, values: dict[str, Tensor]) -> list[Tensor]:
+    """The traced step once more, by the engine, on other values."""
+    known: dict[int, Any] = {id(node): values[role] for role, node in trace.inputs.items()}
+    for node in trace.nodes:
+        if id(node) not in known:
+            known[id(node)] = _again(node, [known.get(id(p)) for p in node.parents])
+    return [known[id(node)] for node in trace.outputs]
+
+
+def _again(node: Any, args: list[Any]) -> Any:
+    """What a node stands for, computed anew."""
+    if isinstance(node, Literal):
+        return node.value
+    op = node.op
+    if isinstance(op, Comparison):  # no gradient goes through it
+        arrays = [a._data if isinstance(a, Tensor) else a for a in args]
+        known = ROWS.get(op.name)
+        made = known.forward(*arrays) if known is not None else getattr(np, op.name)(*arrays)
+        return Tensor._wrap(np.asarray(made), None)
+    constants = node.saved[1 if op.variadic else len(node.parents) :]
+    return args[0][constants[0]] if op.item else op.call(*args, *constants)
+
+
+def _size(a: Any) -> float:
+    """The largest finite number of an array."""
+    if a is None:
+        return 0.0
+    fine = a[np.isfinite(a)]
+    return float(np.abs(fine).max(initial=0))
+
+
+def _close(a: Any, b: Any, most: float) -> bool:
+    """Whether an array is what it should be, up to rounding; no gradient is one of zeros."""
+    if a is None or b is None:
+        other = b if a is None else a
+        return other is None or not other.any()
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    odd = ~np.isfinite(b)
+    if not np.array_equal(a[odd], b[odd], equal_nan=True):
+        return False
+    most = max(_size(b), 1e-3 * most)
+    return bool((np.abs(a[~odd] - b[~odd]) <= TOLERANCE[b.dtype.char] * most).all())
