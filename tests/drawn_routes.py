@@ -6,6 +6,7 @@ by a unit in its last place or so, some times, and what moves by that may differ
 
 from __future__ import annotations
 
+import io
 import traceback
 import warnings
 from dataclasses import replace
@@ -508,6 +509,38 @@ def second_order(case, compiled):
     return "run"
 
 
+def in_onnxruntime(case):
+    """The layer as an ONNX file, run by onnxruntime; None where one of them has no word for an op."""
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as states
+
+    cell, call = case.cell, case.call
+    if call.bits == 64 or call.special in ODD or call.lengths or call.layout != "plain":
+        return None
+    if call.steps > 8:
+        return None
+    leaves = Leaves(cell, call, case.arrays, case.module)
+    given = [leaves.x] if leaves.state is None else [leaves.x, leaves.state]
+    file = io.BytesIO()
+    try:
+        layer = layer_of(case.module, call, False)
+        tg.interop.to_onnx(layer, file, *given, unroll=True, **leaves.constants)
+    except tg.interop.ExportError:
+        return "refused"
+    arrays = [_array(t) for t in (leaves.x, *_parts(leaves.state), *leaves.constants.values())]
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level, options.intra_op_num_threads = 4, 1
+    try:
+        session = onnxruntime.InferenceSession(file.getvalue(), options)
+    except states.NotImplemented:
+        return "onnxruntime lacks an op"
+    names = [i.name for i in session.get_inputs()]
+    results = session.run(None, dict(zip(names, arrays, strict=True)))
+    finals = [f"last {k}" for k in range(len(cell.states))]
+    case.check("onnx", dict(zip(["y", *finals], results, strict=True)))
+    return "run"
+
+
 ROUTES = {
     "plain": plain_numpy,
     "numpy": by_backend("numpy"),
@@ -518,6 +551,7 @@ ROUTES = {
     "second": lambda case: second_order(case, False),
     "jvp_compiled": lambda case: forwards(case, True),
     "second_compiled": lambda case: second_order(case, True),
+    "onnx": in_onnxruntime,
 }
 
 
