@@ -7,7 +7,9 @@ what they mean in PyTorch; ``dim`` / ``axis`` and ``keepdim`` / ``keepdims`` are
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
+from opcode import opmap
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
 
 import numpy as np
@@ -267,6 +269,8 @@ class Tensor(TorchNames):
         return self._data.tolist()
 
     def __float__(self) -> float:
+        if state.recording and self.requires_grad and _is_stored():
+            raise TypeError(_would_be_lost("an array"))
         return float(self.item())
 
     def __int__(self) -> int:
@@ -1002,6 +1006,13 @@ class Tensor(TorchNames):
     )
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        """The values for numpy and whoever asks it, where no gradient is lost by that; else TypeError.
+
+        ``np.asarray(t)``, ``rows[i] = t``, ``np.mean([t, t])``, ``frame @ t`` and plots all end here and
+        look alike, so that a tensor that requires a gradient says what to write instead.
+        """
+        if state.recording and self.requires_grad:
+            raise TypeError(_would_be_lost("an array"))
         if dtype is not None and np.dtype(dtype) != self.dtype:
             if copy is False:
                 raise ValueError(f"a view cannot change dtype from {self.dtype} to {dtype}")
@@ -1108,6 +1119,26 @@ def _parts(several: Any) -> tuple[Tensor, ...]:
 
 def _plain(value: Any) -> Any:
     return value._data if isinstance(value, Tensor) else value
+
+
+def _would_be_lost(what: str) -> str:
+    return (
+        f"{what} would take the values of a tensor that requires a gradient, and the gradient would be "
+        "lost: join tensors with tg.stack or tg.cat and use the tensor's own operations, or say that "
+        "only values are wanted: t.detach(), t.numpy(), t.item()"
+    )
+
+
+_STORE = opmap["STORE_SUBSCR"]
+
+
+def _is_stored() -> bool:
+    """Whether a number is asked for by ``array[i] = t``, which numpy takes for ``float(t)``.
+
+    The instruction that runs in the code that called ``__float__`` tells the two apart.
+    """
+    frame = sys._getframe(2)
+    return frame.f_code.co_code[frame.f_lasti] == _STORE
 
 
 def _cast_like(value: Any, tensor: Tensor) -> Tensor:

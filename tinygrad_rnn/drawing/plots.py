@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..autograd import no_grad
 from . import style
 from .plot_style import GRADIENT, LOOKS, house_style, new_figure
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 MEASURES = ("norm", "projection")
 
 
+@no_grad()  # a figure needs values alone
 def plot_forecast(
     times: ArrayLike,
     actual: ArrayLike,
@@ -57,6 +59,7 @@ def plot_forecast(
     return figure
 
 
+@no_grad()
 def plot_history(
     losses: Mapping[str, ArrayLike] | ArrayLike,
     *,

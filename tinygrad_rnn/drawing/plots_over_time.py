@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..autograd import no_grad
 from . import style
 from .plot_style import GRADIENT, LOOKS, house_style, matplotlib_or_error, new_figure
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 DECADES = 6  # what a logarithmic heat map shows below its largest value
 
 
+@no_grad()  # a figure needs values alone
 def plot_memory(curves: Mapping[str, ArrayLike] | ArrayLike) -> Figure:
     """Memory curves (T,) by name, on a logarithmic axis: what `tinygrad_rnn.memory_curve` returns.
 
@@ -48,6 +50,7 @@ def plot_memory(curves: Mapping[str, ArrayLike] | ArrayLike) -> Figure:
     return figure
 
 
+@no_grad()
 def plot_credit(matrix: ArrayLike) -> Figure:
     """A credit matrix (losses, T) as a heat map on a logarithmic ramp: `tinygrad_rnn.credit`'s.
 
@@ -65,6 +68,7 @@ def plot_credit(matrix: ArrayLike) -> Figure:
     return figure
 
 
+@no_grad()
 def plot_training_parts(rows: Sequence[ArrayLike]) -> Figure:
     """What each time step added to a gradient, over the course of training: a column a training step.
 
@@ -87,6 +91,7 @@ def plot_training_parts(rows: Sequence[ArrayLike]) -> Figure:
     return figure
 
 
+@no_grad()
 def plot_parts(parts: Mapping[str, Mapping[str, ArrayLike]]) -> Figure:
     """What each time step added to a gradient, at several moments of training: a panel a Parameter.
 

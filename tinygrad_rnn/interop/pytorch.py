@@ -55,7 +55,7 @@ def to_torch(source: Any, into: Any = None) -> Any:
     """
     torch = _torch()
     if isinstance(source, Tensor):
-        return torch.tensor(np.asarray(source))
+        return torch.tensor(np.array(source.numpy()))
     if isinstance(source, Mapping):
         return {name: to_torch(value) for name, value in source.items()}
     if not isinstance(source, Module):
