@@ -21,12 +21,12 @@ class ExportError(ValueError):
     """
 
 
-def library() -> Any:
+def library(who: str = "to_onnx") -> Any:
     """The package onnx."""
     try:
         import onnx
     except ImportError as error:
-        raise ImportError('to_onnx needs onnx: pip install "tinygrad_rnn[onnx]"') from error
+        raise ImportError(f'{who} needs onnx: pip install "tinygrad_rnn[onnx]"') from error
     return onnx
 
 

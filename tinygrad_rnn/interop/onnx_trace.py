@@ -256,6 +256,9 @@ class Trace:
             "exported"
         )
 
+    def draws(self) -> None:
+        """Random numbers are about to be drawn: they are constants of the exported graph."""
+
     def compared(self, name: str, result: Tensor, operands: tuple[Any, ...]) -> None:
         """A comparison was made."""
         result._node = Leaf(result.shape, result.dtype)
