@@ -71,6 +71,12 @@ class GraphBuilder:
             self.initializers[name] = self.onnx.numpy_helper.from_array(array, name)
         return self._constants[key]
 
+    def true(self, value: str, dtype: Any) -> str:
+        """Where a value is not 0; a NaN is not."""
+        if np.dtype(dtype).kind == "b":
+            return value
+        return str(self.op("Not", self.op("Equal", value, self.const(np.array(0, dtype)))))
+
     def parameter(self, name: str, array: Array) -> str:
         """An initializer under a name of its own."""
         name = self.name(name)

@@ -72,6 +72,9 @@ class Tracer:
         op = Comparison(name)
         result._node = Unrecorded(op, tuple(parents), None, (), result.shape, result.dtype, NOWHERE)
 
+    def marked(self, name: str, result: Tensor, operands: Any, constants: Any) -> None:
+        """Another function without a derivative made a tensor: one from outside, to a program."""
+
     def look(self, op: Any, result: Tensor, operands: tuple[Any, ...]) -> None:
         """An op was applied: where it was not recorded, it is here (the weights that ``maximum`` shares
         its gradient by are made of comparisons)."""
