@@ -78,7 +78,7 @@ class Run(Fold):
 
     def needs(self) -> list[bool]:
         """Which of output and last states depend on what asks for a gradient."""
-        return self.reach.needing(self.asking[1:], self.asking[0], len(self.steps))
+        return self.reach.needing(self.asking[1:], self.asking[0], len(self.steps))  # type: ignore[no-any-return]
 
     def backward(self, dy: Any, last: list[Any]) -> list[Any]:
         """The gradients of all that asks, from those of the outputs and of the last states."""

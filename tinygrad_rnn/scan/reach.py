@@ -56,7 +56,7 @@ class Reach:
             if len(self._asked) > 999:
                 self._asked.clear()
             found = self._asked[key] = tuple([role in roles for role in self.inputs])
-        return found  # type: ignore[no-any-return]
+        return found
 
     def only(
         self, came: tuple[bool, ...], steps: int, dx: Any, dstates: list[Any], dweights: list[Any]
