@@ -11,14 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-<<<<<<< HEAD:tinygrad_rnn/plots/over_time.py
+from ..autograd import no_grad
 from ..drawing.scene import style
 from .look import GRADIENT, LOOKS, house_style, matplotlib_or_error, new_figure
-=======
-from ..autograd import no_grad
-from . import style
-from .plot_style import GRADIENT, LOOKS, house_style, matplotlib_or_error, new_figure
->>>>>>> main:tinygrad_rnn/drawing/plots_over_time.py
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
