@@ -47,21 +47,13 @@ class StepBox(ABC):
     Heights are above the row's base; points of the ``grid`` are in the picture.
     """
 
-    rise: ClassVar[float]  # from the top of a row to the middle of the y above it
     least: ClassVar[float]  # how wide a y is at least
-    channel: ClassVar[
-        float
-    ]  # from the top of a row to the wire that joins its output with another's
-    joined_radius: ClassVar[float]
-    up_radius: ClassVar[float]
     input_height: ClassVar[float]
     input_pen: ClassVar[float]
-    says_via: ClassVar[
-        bool
-    ]  # whether ops between two layers are named beside the wire, and not drawn
-    joined_look: ClassVar[
-        bool
-    ]  # whether an input that joins two directions has the colour of their y
+    # Whether ops between two layers are named beside the wire, and not drawn.
+    says_via: ClassVar[bool]
+    # Whether an input that joins two directions has the colour of their y.
+    joined_look: ClassVar[bool]
     chain: Chain
     bottom: float
     top: float
@@ -154,10 +146,10 @@ class Grid(Generic[B]):
         """The right side of the last step."""
         return max(left + width for left, width in self.extents.values())
 
-    @property
-    def folds(self) -> bool:
-        """Whether any steps are folded."""
-        return any(column.folded for _, column in self.extents)
+    def end_of(self, row: int) -> float:
+        """The right side of a row's last step: where its weights' bar ends."""
+        chains = self.unrolled.rows[row].chains
+        return max(self.edges(chain, self.unrolled.columns(chain)[-1])[1] for chain in chains)
 
     def y(self, chain: Chain, height: float) -> float:
         """A height above the base of the chain's row, in the picture."""

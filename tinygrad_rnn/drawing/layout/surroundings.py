@@ -190,7 +190,7 @@ def _draw_feeds(
             pen=style.INPUT_PEN if blue else style.PLAIN_PEN,
             arrow=style.SMALL_ARROW,
             swing="" if straight else "h",
-            radius=6,
+            radius=style.TURN,
         )
 
 
@@ -299,7 +299,7 @@ def _draw_taps(
             color=style.ORANGE,
             pen=style.BUS_PEN,
             arrow=style.ARROW,
-            radius=4,
+            radius=style.TURN,
         )
         if len(users) > 1 and k == 0:
             of, part = start.key
@@ -385,5 +385,5 @@ def _feed_state(grid: AnyGrid, source: Anchor, anchor: Anchor, first: bool, out:
         color=style.ORANGE if orange else style.PLAIN,
         pen=style.BUS_PEN if orange else style.INPUT_PEN,
         arrow=style.SMALL_ARROW,
-        radius=6,
+        radius=style.TURN,
     )

@@ -119,7 +119,7 @@ def stack_panels(
         _draw_bar(scene, (weights, "slabbar" if i else "bar"), left, left + width, bar)
         panel.draw(left, left + width, top)
         if i:
-            _draw_bar(scene, (weights, "bar"), 0.0, right, bars[i])
+            _draw_bar(scene, (weights, "bar"), 0.0, grid.end_of(i), bars[i])
             x = outer - FEEDER * i
             route = [(left + INSET, bar), (x, bar), (x, bars[i]), (INSET, bars[i])]
             scene.wire(

@@ -41,7 +41,7 @@ COLLECT_RISE, JOINED = 16.0, 40.0  # from a y to the wire that collects them; fo
 class CellBox(StepBox):
     """A cell as a box: states come in at their bands, x and the weights at the bottom."""
 
-    rise, least, channel, joined_radius, up_radius = 27.0, 58.0, 9.0, 5, 5
+    least = 58.0
     input_height, input_pen, says_via, joined_look = 20.0, style.INPUT_PEN, True, False
 
     def __init__(self, chain: Chain, layout: CellLayout) -> None:
@@ -243,7 +243,7 @@ def _output_anchors(grid: CellGrid) -> dict[tuple[Chain, int, str], Anchor]:
 def _bar_ends(grid: CellGrid) -> dict[int, Anchor]:
     """Where a use after the cells may leave the bar of each Parameter's panel."""
     return {
-        parameter.id: Anchor((Weights(i), "bar"), grid.right - 10, bar(grid, i))
+        parameter.id: Anchor((Weights(i), "bar"), (grid.end_of(i) if i else grid.right) - 10, bar(grid, i))
         for i, row in enumerate(grid.unrolled.rows)
         for parameter in row.params
     }

@@ -61,7 +61,7 @@ class OpGrid(Grid["OpBox"]):
 class OpBox(StepBox):
     """A step as its template: its ops, and the routes between them and the frame's sides."""
 
-    rise, least, channel, joined_radius, up_radius = JOINED - 18, 0.0, 10.0, 6, 10
+    least = 0.0
     input_height, input_pen, says_via, joined_look = 24.0, style.PLAIN_PEN, False, True
 
     def __init__(self, chain: Chain, template: Template) -> None:

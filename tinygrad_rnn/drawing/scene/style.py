@@ -44,6 +44,7 @@ QUIET = "#C9CFD6"  # lines that no gradient crosses
 PLAIN_PEN, INPUT_PEN, STATE_PEN, BUS_PEN, TAP_PEN, RISER_PEN = 1.2, 1.6, 3.0, 3.0, 4.0, 6.0
 SMALL_ARROW, ARROW, TAP_ARROW = 0.6, 0.7, 0.75
 JUNCTION, TAP_DOT = 7.0, 12.0
+TURN = 6.0  # the radius of a wire's corner outside the steps
 
 # Type sizes.
 TITLE, STATE, NAME, OP_SIZE, NOTE, SMALL = 10.5, 11.0, 12.0, 10.0, 9.0, 8.5
