@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
-from ...graphs.chains import Chain, Output
-from ...graphs.folding import Column
+from ...graphs.chains import Chain, Column, Output
 from ...graphs.meaning import Cell, Input, Out, State
 from ...graphs.unrolled import UnrolledGraph
 from ..scene import style
 from ..scene.notes import LINE, Notes
 from ..scene.scene import Box, Key, Point, Scene
-from ..scene.style import Look, state_looks
+from ..scene.style import Look
 from ..scene.text import sub, text_width
 
 PILL, PILL_HEIGHT = 28.0, 24.0
@@ -126,7 +125,7 @@ class Grid(Generic[B]):
     pill: float
     gap: float
     looks: dict[str, Look]
-    notes: Notes
+    notes: Notes | None
     pill_height: float = PILL_HEIGHT
     bases: list[float] = field(default_factory=list)
     tops: list[float] = field(default_factory=list)  # of each row, with what stands above its steps
@@ -209,7 +208,7 @@ class Grid(Generic[B]):
     ) -> Key:
         """A box whose label stands over what there is to say of a node's values."""
         notes, (x, y), rest = self.notes, at, (*size, look, kind)
-        if node not in notes.nodes:
+        if notes is None or node not in notes.nodes:
             box = (of, label, x, y, *rest)
             return self.scene.box(*box, part=part, size=type_size, bold=bold, dashed=dashed)
         self.scene.box(of, "", x, y, *rest, part=part, dashed=dashed)
@@ -229,13 +228,13 @@ def make_grid(
     width: Callable[[int, Column], float],
     start: float,
     air: float,
-    notes: Notes,
+    notes: Notes | None,
 ) -> Grid[B]:
     """The columns; the rows are left to what the level puts under and over them."""
     last = max(column.last for segment in unrolled.segments for column in segment)
     states = tuple(dict.fromkeys(s for chain in unrolled.chains for s in chain.states))
     names = [text_width(sub(s, last), style.STATE, True) + 10 for s in (*states, "x")]
-    pill = max([PILL, *names, notes.width + 12 if notes else 0.0])
+    pill = max([PILL, *names, 0.0 if notes is None else notes.width + 12])
     gap = pill + air + BESIDE * unrolled.is_joined
     extents: dict[tuple[int, Column], tuple[float, float]] = {}
     x = start
@@ -245,8 +244,19 @@ def make_grid(
             extents[k, column] = (x, width(k, column))
             x += extents[k, column][1] + gap
         x += gap
-    tall = PILL_HEIGHT + LINE * bool(notes)
+    tall = PILL_HEIGHT + LINE * (notes is not None)
     return Grid(unrolled, Scene(title), boxes, extents, pill, gap, state_looks(states), notes, tall)
+
+
+def state_looks(names: tuple[str, ...]) -> dict[str, Look]:
+    """A colour for every state: h blue and c green, others take what is left, then grey."""
+    looks = {name: {"h": style.H, "c": style.C}[name] for name in names if name in ("h", "c")}
+    free = [look for look in (style.H, style.C) if look not in looks.values()]
+    grey = Look(style.OP.stroke, style.OP.fill, style.OP.text, 1.5)
+    for name in names:
+        if name not in looks:
+            looks[name] = free.pop(0) if free else grey
+    return looks
 
 
 def route_from(end: Anchor, at: Point) -> list[Point]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...graphs.chains import Chain, NotUnrollableError, Output
-from ...graphs.folding import Column
+from ...graphs.chains import Chain, Column, NotUnrollableError, Output
 from ...graphs.meaning import Input, Out, State
 from ...graphs.unrolled import UnrolledGraph
 from ..scene import style
@@ -15,7 +14,10 @@ from ..scene.text import span, sub, text_width
 from .grid import CARRY_GAP, PILL_HEIGHT, Anchor, AnyGrid, jog
 
 CUT = 5.0
-Y_HEIGHT, Y_RISE = 20.0, 28.0  # of a y above a row: how tall, and how far its middle is from the top
+Y_HEIGHT, Y_RISE = (
+    20.0,
+    28.0,
+)  # of a y above a row: how tall, and how far its middle is from the top
 CHANNEL = 10.0  # from the top of a row to the wire that joins its output with another's
 CONSTANT = ("input", "literal")
 
@@ -91,6 +93,23 @@ def fed_states(unrolled: UnrolledGraph, scene: Scene) -> list[Anchor]:
             side, rise = (pill.sides[2], over) if chain.backwards else (pill.sides[0], None)
             fed.append(Anchor(pill.key, side, pill.y, origin.node, rise=rise))
     return fed
+
+
+def state_anchors(grid: AnyGrid, over: float) -> dict[tuple[Chain, int, str], Anchor]:
+    """Where a wire may start for each last state: right of its pill, or over it in a chain that runs back.
+
+    ``over`` is the height over everything.
+    """
+    anchors: dict[tuple[Chain, int, str], Anchor] = {}
+    for chain in grid.unrolled.chains:
+        for name in chain.states:
+            state = grid.unrolled.last_state(chain, name)
+            pill = grid.scene.boxes[state, ""]
+            end = Anchor(pill.key, pill.sides[2], pill.y)
+            if chain.backwards:
+                end = Anchor(pill.key, pill.x, pill.sides[3], rise=over)
+            anchors[chain, state.step - 1, name] = end
+    return anchors
 
 
 # ---- a state that goes on from one chain to another -----------------------------------------------
