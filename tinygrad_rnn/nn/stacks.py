@@ -254,6 +254,9 @@ class RecurrentLayer(Module):
             xs = outputs[0] if ways == 1 else [cat(pair, -1) for pair in zip(*outputs, strict=True)]
         return stacked(xs, time_axis), self._last(finals)
 
+    def flatten_parameters(self) -> None:
+        """Nothing: PyTorch's name, kept so that its scripts run (weights are laid out when they run)."""
+
     def explain(self) -> str:
         """How the layer's last call ran, compiled or recorded op by op, and why."""
         return explained(self)
