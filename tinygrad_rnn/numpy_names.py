@@ -10,6 +10,7 @@ import numpy as np
 
 from . import functions as f
 from . import tensors
+from .autograd import state
 from .ops import elementwise as e
 from .ops import products, shapes
 from .tensors import Tensor, as_tensor
@@ -59,7 +60,10 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
             first if isinstance(first, Tensor) or rest else as_tensor(first), *rest
         )
     if ufunc in _COMPARISONS:
-        return Tensor._wrap(np.asarray(ufunc(*map(tensors._plain, inputs))), None)
+        result = Tensor._wrap(np.asarray(ufunc(*map(tensors._plain, inputs))), None)
+        if state.tracer is not None:
+            state.tracer.marked(ufunc.__name__, result, inputs, ())
+        return result
     raise TypeError(
         f"np.{ufunc.__name__} has no derivative here: use the tensor's own methods, or "
         f"np.{ufunc.__name__}(t.numpy()) where no gradient is needed"

@@ -601,11 +601,11 @@ class Tensor(TorchNames):
 
     def isnan(self) -> Tensor:
         """Where values are NaN."""
-        return Tensor._wrap(np.asarray(np.isnan(self._data)), None)
+        return unrecorded("isnan", np.isnan(self._data), self)
 
     def isfinite(self) -> Tensor:
         """Where values are neither NaN nor infinite."""
-        return Tensor._wrap(np.asarray(np.isfinite(self._data)), None)
+        return unrecorded("isfinite", np.isfinite(self._data), self)
 
     # ---- dtypes
 
@@ -620,7 +620,7 @@ class Tensor(TorchNames):
         if target == self.dtype:
             return self
         if target.kind != "f":
-            return Tensor._wrap(self._data.astype(target), None)
+            return unrecorded("cast", self._data.astype(target), self, target)
         return e.cast(self, target)
 
     def astype(self, dtype: Any) -> Tensor:
@@ -1010,6 +1010,8 @@ class Tensor(TorchNames):
     )
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        if state.tracer is not None:
+            state.tracer.looks("numpy()")
         """The values for numpy and whoever asks it, where no gradient is lost by that; else TypeError.
 
         ``np.asarray(t)``, ``rows[i] = t``, ``np.mean([t, t])``, ``frame @ t`` and plots all end here and
@@ -1220,6 +1222,14 @@ class all_or_none:  # noqa: N801 (said after ``with``)
                     node.stale, node.stale_at = None, 0
 
 
+def unrecorded(name: str, data: Any, operand: Any, *constants: Any) -> Tensor:
+    """A result without a derivative, of which whoever follows what depends on what must hear."""
+    result = Tensor._wrap(np.asarray(data), None)
+    if state.tracer is not None:
+        state.tracer.marked(name, result, (operand,), constants)
+    return result
+
+
 def _compared(ufunc: Any, a: Any, b: Any) -> Any:
     given, b = b, _plain(b)
     if not isinstance(b, (np.ndarray, np.generic, *row.NUMBERS)):
@@ -1341,7 +1351,8 @@ def _arg(function: Any, t: Tensor, dim: Any, keepdim: bool) -> Tensor:
     axis: Any = _axes(t, dim) or None if several else None
     if dim is not None and not several and t.ndim:
         axis = _axis(t, dim)
-    return Tensor._wrap(np.asarray(function(t._data, axis=axis, keepdims=keepdim)), None)
+    found = function(t._data, axis=axis, keepdims=keepdim)
+    return unrecorded(function.__name__, found, t, axis, bool(keepdim))
 
 
 # ---- making tensors --------------------------------------------------------------------------

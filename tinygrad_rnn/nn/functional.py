@@ -142,8 +142,10 @@ def pad(
     tensor([0., 1., 1., 0., 0.])
     """
     x, sides = as_tensor(input), [int(n) for n in pad]
-    if mode != "constant" and mode not in _AROUND:
-        raise ValueError(f"pad: mode is 'constant', {', '.join(map(repr, _AROUND))}, not {mode!r}")
+    if mode not in ("constant", "circular", *_AROUND):
+        raise ValueError(
+            f"pad: mode is 'constant', 'reflect', 'replicate' or 'circular', not {mode!r}"
+        )
     if len(sides) % 2 or len(sides) > 2 * x.ndim:
         raise ValueError(
             f"pad: {len(sides)} numbers, and shape {x.shape} takes an even number, at most {2 * x.ndim}"
@@ -162,19 +164,22 @@ def _padded_by_its_own(x: Tensor, axis: int, before: int, after: int, mode: str)
     if before == after == 0:
         return x
     n = x.shape[axis]
-    most = {"reflect": n - 1, "circular": n}.get(mode, max(before, after) if n else 0)
+    own = np.arange(max(-before, 0), n - max(-after, 0)) if mode == "circular" else np.arange(n)
+    most = {"reflect": n - 1, "circular": own.size}.get(mode, max(before, after) if n else 0)
     if max(before, after) > most or n + before + after < 1:
         raise ValueError(
             f"pad: {before} and {after} by {mode!r} do not fit axis {axis} of {x.shape}"
         )
-    index = _AROUND[mode](np.arange(-before, n + after), n)
+    if mode == "circular":  # goes around what is left where it cuts off
+        index = own[np.arange(-max(before, 0), own.size + max(after, 0)) % own.size]
+    else:
+        index = _AROUND[mode](np.arange(-before, n + after), n)
     return x[(*(slice(None),) * axis, index)]
 
 
 _AROUND: dict[str, Any] = {  # which element stands at a place i beyond the n there are
     "reflect": lambda i, n: n - 1 - np.abs(n - 1 - np.abs(i)),
     "replicate": lambda i, n: np.clip(i, 0, n - 1),
-    "circular": lambda i, n: i % n,
 }
 
 
@@ -212,6 +217,8 @@ def embedding(input: Any, weight: Tensor, padding_idx: int | None = None) -> Ten
             [1., 0.]])
     """
     index = as_tensor(input)._data
+    if weight.ndim != 2:
+        raise ValueError(f"embedding: weight must be (count, size), and has shape {weight.shape}")
     count = weight.shape[0]
     if index.dtype.kind not in "iu":
         raise TypeError(f"embedding looks rows up by integers, not by {index.dtype}")

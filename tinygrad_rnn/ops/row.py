@@ -239,7 +239,7 @@ def _unary(op: Op) -> Callable[..., Any]:
         try:
             x, parent = a._data, a._node
         except AttributeError:
-            return strange(op, (a, *constants), forward)
+            return forward(a, *constants)
         needs = parent is not None and parent.needs  # only floats can need a gradient
         if floating and not needs and x.dtype.kind in "iub":
             x = x.astype(default_dtype)
@@ -285,7 +285,7 @@ def _binary(op: Op) -> Callable[..., Any]:
         try:
             x, y, pa, pb = a._data, b._data, a._node, b._node
         except AttributeError:
-            return strange(op, (a, b), general)
+            return general(a, b)
         needs = False
         if pa is not None and pb is not None and pa.dtype is pb.dtype:
             needs = pa.needs or pb.needs  # only floats can
@@ -324,7 +324,7 @@ def _binary(op: Op) -> Callable[..., Any]:
         try:
             x, parent = a._data, a._node
         except AttributeError:
-            return strange(op, (a, b), forward)
+            return forward(a, b)
         if x.dtype.kind != "f":
             return general(a, b)
         z = forward(x, b)
@@ -362,8 +362,6 @@ def _general(op: Op) -> Callable[..., Any]:
             try:
                 node, x = a._node, a._data
             except AttributeError:
-                if follower() is not None:
-                    return strange(op, args, forward)
                 strangers += 1
                 continue
             needs = needs or (node is not None and node.needs)
@@ -415,8 +413,6 @@ def _variadic(op: Op) -> Callable[..., Any]:
                 break
         else:
             return as_array(forward(operands, *constants))
-        if follower() is not None:
-            return strange(op, args, forward)
         tensors, arrays = _alike(operands) or prepared(op, operands)
         try:
             y = np.asanyarray(forward(arrays, *constants))
@@ -446,7 +442,7 @@ def _several(op: Op) -> Callable[..., Any]:
         try:
             x, parent = a._data, a._node
         except AttributeError:
-            return strange(op, (a, *constants), forward)
+            return forward(a, *constants)
         parts = forward(x, *constants)
         wrap = tensor_class._wrap
         if parent is None or not (parent.needs and state.recording):
@@ -469,17 +465,6 @@ def _several(op: Op) -> Callable[..., Any]:
 
 
 # ---- what the recorders share -------------------------------------------------------------------
-
-
-def follower() -> Any:
-    """Who follows the ops of this thread on tensors without nodes instead of computing them, or None."""
-    return None if state.tracer is None else state.tracer.follower
-
-
-def strange(op: Op, args: tuple[Any, ...], ordinary: Callable[..., Any]) -> Any:
-    """An op on what is no tensor, or on a tensor without a node, which stands for another one's."""
-    who = follower()
-    return ordinary(*args) if who is None else who.follow(op, args)
 
 
 def _kept(value: Any, what: str) -> Any:

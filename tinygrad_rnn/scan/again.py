@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from ..nn import naming
 from ..nn.module import Module
 from ..nn.recurrent import apply_step, as_input, parts
 from ..tensors import Tensor
-from .cells import BUILT_IN, OPTIONS, Compiled, compiled, weights_of
+from .cells import BUILT_IN, Variant, variant_of
 from .folding import Fold
 from .running import Stack, refusal
 from .tracing import Untraceable
@@ -27,52 +27,21 @@ from .tracing import Untraceable
 class Ready:
     """What calls of a built-in cell need, on inputs of one shape a step, ``(batch, features)``."""
 
-    __slots__ = (
-        "axis",
-        "cell",
-        "dtype",
-        "found",
-        "names",
-        "options",
-        "shape",
-        "slots",
-        "states",
-        "weights",
-        "zeros",
-    )
+    __slots__ = ("axis", "cell", "dtype", "names", "shape", "states", "variant", "weights", "zeros")
 
     def __init__(
-        self,
-        cell: Any,
-        slots: list[tuple[dict[str, Any], str, Tensor | None]],
-        shape: tuple[int, ...],
-        dtype: Any,
-        found: Compiled,
-        axis: int = 0,
+        self, cell: Any, shape: tuple[int, ...], dtype: Any, variant: Variant, axis: int = 0
     ):
-        self.cell = cell.__dict__
-        self.found, self.shape, self.axis, self.dtype = found, shape, axis, dtype
-        self.options = [self.cell.get(name) for name in OPTIONS]
+        self.cell, self.variant, self.weights = ref(cell), variant, variant.weights({})
+        self.shape, self.axis, self.dtype = shape, axis, dtype
         sizes = cell.state_sizes()
         self.names = tuple(sizes)
         self.states = [(shape[0], size) for size in sizes.values()]
         self.zeros = [np.zeros(shape, dtype) for shape in self.states]
-        self.slots = [(t, n, w, w._data.shape if w is not None else None) for t, n, w in slots]
-        self.weights = list({id(w): w for _, _, w in slots if w is not None}.values())
 
     def fits(self, shape: tuple[int, ...], dtype: Any) -> bool:
         """Whether an input's step is like the first one's, and the cell as it was."""
-        if shape != self.shape or dtype is not self.dtype:
-            return False
-        for table, name, tensor, size in self.slots:
-            if table.get(name) is not tensor:
-                return False
-            if tensor is not None:
-                array = tensor._data
-                if array.shape != size or array.dtype is not dtype:
-                    return False
-        cell = self.cell
-        return "step" not in cell and [cell.get(name) for name in OPTIONS] == self.options
+        return shape == self.shape and dtype is self.dtype and self.variant.holds()
 
     def starts(self, given: Any, lead: tuple[int, ...] = ()) -> bool:
         """Whether the parts of a state have the right shapes, after ``lead``, and the right dtype."""
@@ -100,7 +69,7 @@ class Run(Fold):
         asking += tuple([w._node.needs for w in self.weights])
         self.keep = now.recording and (needs_x or True in asking)
         self.asking, self.dtype = (needs_x, *asking), x.dtype
-        self.loops = ready.found.loops(self.keep, self.keep and needs_x)
+        self.loops = ready.variant.found.loops(self.keep, self.keep and needs_x)
         arrays = [np.ascontiguousarray(x), *states, *[w._data for w in self.weights]]
         y, finals, self.kept = self.loops.forward(arrays, len(self.steps), self.keep)
         self.size = y.shape[1:]
@@ -135,14 +104,19 @@ _ready: WeakKeyDictionary[Module, Ready] = (
 # ---- layers ---------------------------------------------------------------------------------------
 
 
-def remember(layer: Any, stack: Stack, found: Compiled) -> None:
+def remember(layer: Any, stack: Stack, variant: Variant) -> None:
     """Make later calls like this one quick, where the layer is of the kind."""
     x, axis, (cell,) = stack.x._data, stack.time_axis, layer.cells()
-    slots = weights_of(cell) if type(cell) in BUILT_IN and x.ndim == 3 else None
-    if slots is not None:
+    if type(cell) in BUILT_IN and x.ndim == 3:
         shape, known = (x.shape[1 - axis], x.shape[2]), _ready.get(layer)
-        if known is None or not known.fits(shape, x.dtype):
-            _ready[layer] = Ready(cell, slots, shape, x.dtype, found, axis)
+        if known is None or not _is_like(known, layer, shape, x.dtype):
+            _ready[layer] = Ready(cell, shape, x.dtype, variant, axis)
+
+
+def _is_like(ready: Ready, layer: Any, shape: tuple[int, ...], dtype: Any) -> bool:
+    """Whether a call is like the one that was remembered, and the layer as it was."""
+    same = ready.axis == layer.batch_first and ready.cell() is layer.cells()[0]
+    return same and ready.fits(shape, dtype)
 
 
 def run_again(layer: Any, x: Any, hx: Any, first_step: int) -> tuple[Tensor, Any] | None:
@@ -153,7 +127,7 @@ def run_again(layer: Any, x: Any, hx: Any, first_step: int) -> tuple[Tensor, Any
     data = x._data
     if ready.axis:
         data = data.swapaxes(0, 1) if data.ndim == 3 else data[:0]
-    if data.ndim != 3 or not len(data) or not ready.fits(data.shape[1:], data.dtype):
+    if data.ndim != 3 or not len(data) or not _is_like(ready, layer, data.shape[1:], data.dtype):
         return None
     given = (hx,) if hx.__class__ is Tensor else hx or ()
     if hx is None:
@@ -236,14 +210,14 @@ def step_again(cell: Any, x: Tensor, state: tuple[Tensor, ...], step: int, label
 
 def _prepared(cell: Any, x: Any, state: tuple[Tensor, ...]) -> Ready | None:
     """What the cell's steps on inputs like this need; None where they cannot be compiled."""
-    slots = weights_of(cell) if type(cell) in BUILT_IN and "step" not in cell.__dict__ else None
-    if slots is None:
+    if type(cell) not in BUILT_IN:
         return None
+    given = state[0] if len(state) == 1 else state
     try:
-        found, _ = compiled(cell, x[None], state[0] if len(state) == 1 else state, None, {})
+        variant = variant_of(cell, x[None], given, None, {})
     except Untraceable:
         return None
-    ready = Ready(cell, slots, x.shape, x.dtype, found)
+    ready = Ready(cell, x.shape, x.dtype, variant)
     if not ready.fits(x.shape, x.dtype):
         return None
     _ready[cell] = ready

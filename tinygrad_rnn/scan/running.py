@@ -14,7 +14,7 @@ from ..nn.module import Module
 from ..nn.recurrent import mapped, parts
 from ..random import generator_or_default
 from ..tensors import Tensor
-from .cells import Compiled, compiled
+from .cells import Variant, variant_of
 from .folding import Fold
 from .tracing import Untraceable
 
@@ -55,7 +55,7 @@ class Stack:
     recorded: Callable[[Sequence[int] | None], tuple[Tensor, Any]]
     joined: tuple[str, ...] = ()
     by: frozenset[tuple[str, str]] = frozenset()  # which back end ran, and why if not the usual one
-    found: list[Compiled] = field(default_factory=list)  # what ran, cell by cell
+    found: list[Variant] = field(default_factory=list)  # what ran, cell by cell
 
 
 def refusal(layer: Module) -> str | None:
@@ -78,7 +78,7 @@ def run(stack: Stack) -> tuple[Tensor, Any]:
     flat = call.forward()
     done = [p for stage in call.passes for p in stage]
     stack.by = frozenset().union(*(p.loops.ran for p in done))
-    stack.found = [p.found for p in done]
+    stack.found = [p.variant for p in done]
     if not any(p.keep for p in done):
         return call.shaped([Tensor._wrap(a, None) for a in flat])
     taken = {id(t): t for p in done for t in (stack.x, *p.states, *p.weights)}
@@ -90,13 +90,13 @@ class _Pass:
 
     __slots__ = (
         "finals",
-        "found",
         "keep",
         "kept",
         "loops",
         "needs",
         "states",
         "steps",
+        "variant",
         "way",
         "weights",
         "y",
@@ -110,11 +110,12 @@ class _Pass:
         x = np.ascontiguousarray(x)
         state = way.state
         self.states = [state] if isinstance(state, Tensor) else [t for _, t in parts(state)]
-        self.found, self.weights = compiled(way.cell, x, state, live, way.constants)
+        self.variant = variant_of(way.cell, x, state, live, way.constants)
+        self.weights = self.variant.weights(way.constants)
         given = [*self.states, *self.weights]
         asking = tuple([t._node is not None and t._node.needs for t in given])
         self.keep = now.recording and (needs_x or True in asking)
-        self.loops = self.found.loops(self.keep, self.keep and needs_x)
+        self.loops = self.variant.found.loops(self.keep, self.keep and needs_x)
         self.needs = self.loops.needing(asking, needs_x)
         self.steps = len(x)
         arrays = [x] if live is None else [x, live]
