@@ -480,14 +480,14 @@ def cumsum(a, axis):
 
 def cumprod(a, axis):
     axis = normal(axis, a.ndim)[0]
-    v, d = np.moveaxis(a.v, axis, 0), np.moveaxis(a.d, axis + 1, 1)
-    value, slopes = np.ones(v.shape[1:], v.dtype), np.zeros((len(a.d), *v.shape[1:]), v.dtype)
+    v, d = np.moveaxis(a.v, axis, 0), np.moveaxis(a.d, axis, 0)
+    value, slopes = np.ones(v.shape[1:], v.dtype), np.zeros(d.shape[1:], v.dtype)
     values, rows = [], []
-    for x, dx in zip(v, np.moveaxis(d, 1, 0), strict=True):
+    for x, dx in zip(v, d, strict=True):
         value, slopes = value * x, slopes * x + value * dx
         values.append(value)
         rows.append(slopes)
-    return Dual(np.stack(values, axis), np.stack(rows, axis + 1))
+    return Dual(np.moveaxis(np.stack(values), 0, axis), np.moveaxis(np.stack(rows), 0, axis))
 
 
 def extreme(a, axes, keep, pick):

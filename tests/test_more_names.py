@@ -155,6 +155,22 @@ def test_padding_on_either_side_and_back(side, batch_first):
     assert [len(p) for p in rnn.unpack_sequence(packed)] == [4, 2, 1]
 
 
+def test_python_numbers_keep_their_digits_beside_float64():
+    t = tg.tensor(0.3, dtype=tg.float64)
+    for function, plain in (
+        (tg.add, lambda a, b: a + b),
+        (tg.sub, lambda a, b: a - b),
+        (tg.mul, lambda a, b: a * b),
+        (tg.div, lambda a, b: a / b),
+        (tg.atan2, np.arctan2),
+        (lambda a, b: tg.lerp(a, b, 0.25), lambda a, b: a + 0.25 * (b - a)),
+        (lambda a, b: tg.add(a, b, alpha=0.1), lambda a, b: a + b * 0.1),
+        (lambda a, b: tg.sub(a, b, alpha=3), lambda a, b: a - b * 3),
+    ):
+        assert function(0.7, t).item() == pytest.approx(plain(0.7, 0.3), rel=1e-15)
+        assert function(t, 0.7).item() == pytest.approx(plain(0.3, 0.7), rel=1e-15)
+
+
 def test_flattening_parameters_does_nothing():
     for kind in (tg.nn.RNN, tg.nn.LSTM, tg.nn.GRU):
         assert kind(2, 3).flatten_parameters() is None

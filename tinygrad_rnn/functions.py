@@ -207,7 +207,7 @@ def rand(
     return _made(generator_or_default(generator).random(_sizes(size)), dtype, requires_grad)
 
 
-def _paired(op: Any, input: Any, other: Any) -> Tensor:
+def paired(op: Any, input: Any, other: Any) -> Tensor:
     """An op of two operands, of which either may be a Python number: it takes the other's dtype."""
     result: Tensor = op(input if isinstance(other, Tensor) else as_tensor(input), other)
     return result
@@ -353,7 +353,7 @@ def pow(input: Any, exponent: Any) -> Tensor:
     >>> tg.pow(tg.tensor(3.0), 2).item()
     9.0
     """
-    return _paired(e.pow, input, exponent)
+    return paired(e.pow, input, exponent)
 
 
 def maximum(input: Any, other: Any) -> Tensor:
@@ -363,7 +363,7 @@ def maximum(input: Any, other: Any) -> Tensor:
     >>> tg.maximum(tg.tensor([1.0, 4.0]), tg.tensor([3.0, 2.0]))
     tensor([3., 4.])
     """
-    return _paired(e.maximum, input, other)
+    return paired(e.maximum, input, other)
 
 
 def minimum(input: Any, other: Any) -> Tensor:
@@ -373,7 +373,7 @@ def minimum(input: Any, other: Any) -> Tensor:
     >>> tg.minimum(tg.tensor([1.0, 4.0]), tg.tensor([3.0, 2.0]))
     tensor([1., 2.])
     """
-    return _paired(e.minimum, input, other)
+    return paired(e.minimum, input, other)
 
 
 def clip(input: Any, min: Any = None, max: Any = None) -> Tensor:

@@ -9,6 +9,8 @@ import numpy as np
 
 from .autograd import _SetRecording, state
 from .devices import check_device
+from .functions import paired
+from .ops import elementwise as e
 from .random import generator_or_default
 from .tensors import Tensor, _sizes, as_tensor, tensor
 from .torch_names import Sorted
@@ -270,7 +272,7 @@ def add(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     >>> tg.add(tg.ones(2), tg.ones(2), alpha=3)
     tensor([4., 4.])
     """
-    return as_tensor(input).add(other, alpha=alpha)
+    return paired(e.add, input, _times(other, alpha))
 
 
 def sub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
@@ -280,7 +282,7 @@ def sub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     >>> tg.sub(tg.ones(2), tg.ones(2), alpha=3)
     tensor([-2., -2.])
     """
-    return as_tensor(input).sub(other, alpha=alpha)
+    return paired(e.sub, input, _times(other, alpha))
 
 
 subtract = sub
@@ -293,7 +295,7 @@ def mul(input: Any, other: Any) -> Tensor:
     >>> tg.mul(tg.tensor([1.0, 2.0]), 3.0)
     tensor([3., 6.])
     """
-    return as_tensor(input).mul(other)
+    return paired(e.mul, input, other)
 
 
 multiply = mul
@@ -306,6 +308,8 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     >>> tg.div(tg.tensor([-7.0, 7.0]), 2.0, rounding_mode="trunc")
     tensor([-3.,  3.])
     """
+    if rounding_mode is None:
+        return paired(e.div, input, other)
     return as_tensor(input).div(other, rounding_mode=rounding_mode)
 
 
@@ -349,7 +353,9 @@ def lerp(input: Any, end: Any, weight: Any) -> Tensor:
     >>> tg.lerp(tg.zeros(2), tg.ones(2), 0.25)
     tensor([0.25, 0.25])
     """
-    return as_tensor(input).lerp(as_tensor(end), weight)
+    start = input if isinstance(end, Tensor) else as_tensor(input)
+    result: Tensor = start + weight * (end - start)
+    return result
 
 
 def erf(input: Any) -> Tensor:
@@ -369,7 +375,7 @@ def atan2(input: Any, other: Any) -> Tensor:
     >>> tg.atan2(tg.tensor([1.0, 0.0]), tg.tensor([1.0, -1.0]))
     tensor([0.7854, 3.1416])
     """
-    return as_tensor(input).atan2(as_tensor(other))
+    return paired(e.atan2, input, other)
 
 
 arctan2 = atan2
@@ -687,6 +693,12 @@ class set_grad_enabled(_SetRecording):  # noqa: N801 (PyTorch's name)
         before = self._first.pop() if self._first else state.recording
         self._before.append(before)
         state.recording = self.value
+
+
+def _times(other: Any, alpha: float) -> Any:
+    if alpha == 1:
+        return other
+    return (other if isinstance(other, (int, float)) else as_tensor(other)) * alpha
 
 
 def _float() -> Any:
