@@ -134,8 +134,8 @@ def pad(
 
     A negative number cuts off instead. The ``mode`` "reflect" puts the mirrored elements around,
     "replicate" the outermost, "circular" those of the other end, at most as many as there are. (PyTorch's
-    order; ``np.pad`` means numpy's.) Raises ValueError where ``pad`` does not fit the shape, or for
-    another mode.
+    order; ``np.pad`` means numpy's.) Raises ValueError where ``pad`` does not fit the shape,
+    NotImplementedError for another mode.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.functional.pad(tg.ones(2), (1, 2))
@@ -143,7 +143,7 @@ def pad(
     """
     x, sides = as_tensor(input), [int(n) for n in pad]
     if mode not in ("constant", "circular", *_AROUND):
-        raise ValueError(
+        raise NotImplementedError(
             f"pad: mode is 'constant', 'reflect', 'replicate' or 'circular', not {mode!r}"
         )
     if len(sides) % 2 or len(sides) > 2 * x.ndim:
