@@ -109,7 +109,7 @@ def _tie(source: dict[str, Any], made: Any, own: dict[str, Any], who: str, new: 
 
 def _same(a: Any, b: Any) -> bool:
     """Whether two tensors, of either library, have the same values."""
-    first, second = (np.asarray(t) if isinstance(t, Tensor) else _array(t) for t in (a, b))
+    first, second = (t.numpy() if isinstance(t, Tensor) else _array(t) for t in (a, b))
     return bool(np.array_equal(first, second, equal_nan=True))
 
 

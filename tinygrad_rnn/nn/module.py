@@ -11,6 +11,7 @@ import numpy as np
 from ..autograd import Leaf, Place, Scope, state
 from ..devices import check_device, is_device, no_gpu
 from ..tensors import Tensor, all_or_none, as_tensor
+from ..writing import snapshot
 
 M = TypeVar("M", bound="Module")
 L = TypeVar("L", bound="_Ordered")
@@ -397,11 +398,12 @@ class Module:
         return {**dict(self._everywhere("_parameters")), **dict(self._everywhere("_buffers"))}
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Every Parameter and buffer by its dotted name: a true snapshot, since values never change.
+        """Every Parameter and buffer by its dotted name: a snapshot, which later writes leave alone.
 
-        What is shared is there under each of its names, as in PyTorch.
+        What is shared is there under each of its names, as in PyTorch. A write to one of the values
+        (``module.state_dict()["w"].zero_()``) writes the module's own.
         """
-        return {name: value.detach() for name, value in self._state().items()}
+        return {name: snapshot(value) for name, value in self._state().items()}
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True

@@ -15,10 +15,11 @@ from weakref import ref
 import numpy as np
 
 from .. import autograd
-from ..autograd import STRIDE, Call, Folded, Node, enable_grad
+from ..autograd import STRIDE, Call, Constant, Folded, Node, enable_grad
 from ..autograd import state as now
 from ..nn import naming
 from ..ops.row import Op
+from ..ops.shapes import reshape
 from ..tensors import Tensor
 from .purity import as_before
 
@@ -166,7 +167,11 @@ class Fold:
             with ExitStack() as stack, enable_grad():
                 for variant in self.variants():
                     stack.enter_context(as_before(variant.guards))
+                mark = autograd._next_number()
                 outputs = self.recorded(steps)
+                for k, f in self.folded:
+                    if f() is not None:
+                        outputs[k] = _own(outputs[k], mark)
             if steps is None:
                 self._compare(outputs[0])
             return outputs
@@ -194,6 +199,17 @@ class Fold:
                 f"{self.place}the steps of a compiled call cannot be recorded as they were: they give "
                 "other values now. Something that the cell reads has changed since the call"
             )
+
+
+def _own(output: Tensor, mark: int) -> Tensor:
+    """An output as a node of this recording: what a cell hands on as it came gets one."""
+    node = output._node
+    if node is None:  # it depends on nothing with lengths like these
+        shape, dtype = output._data.shape, output._data.dtype
+        source = (Constant(shape, dtype),)
+        output._node = Node(reshape.op, source, None, (shape, shape), shape, dtype, now.place)  # type: ignore[attr-defined]
+        return output
+    return output if node.number > mark else output.clone()
 
 
 def reachable_since(outputs: Sequence[Tensor], mark: int) -> list[Any]:

@@ -46,6 +46,8 @@ class Comparison:
 class Tracer:
     """What ``state.tracer`` hears while a cell is traced."""
 
+    rebinds = True  # a handle that nobody shares may get a new value: nodes keep the old one
+
     def __init__(self) -> None:
         self.looked: str | None = None
 
@@ -162,7 +164,7 @@ class Shadow:
 def bare(t: Tensor) -> Tensor:
     """A tensor of the same values without a node."""
     made: Tensor = object.__new__(type(t))
-    made._data, made._tag = t._data, t._tag
+    made._data, made._tag, made._alias = t._data, t._tag, None
     return made
 
 
