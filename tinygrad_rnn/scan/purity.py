@@ -309,7 +309,8 @@ FIELDS = named("shape ndim dtype T mT device is_cuda at real imag")  # no method
 VIEWS = named(
     "T mT data detach view view_as reshape reshape_as t transpose permute squeeze unsqueeze "
     "expand expand_as broadcast_to chunk split unbind contiguous to type_as float double half "
-    "cpu flatten ravel swapaxes swapdims diagonal narrow select unfold"
+    "cpu flatten ravel swapaxes swapdims diagonal narrow select unfold movedim moveaxis unflatten "
+    "expand_dims hsplit vsplit array_split tensor_split atleast_1d atleast_2d masked_select"
 )
 MUTATORS = named(
     "append extend insert remove pop popitem clear update setdefault add discard sort reverse "
