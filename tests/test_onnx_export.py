@@ -41,7 +41,7 @@ def leaves(value):
     """The arrays of a call, in order."""
     if isinstance(value, dict):
         value = tuple(value.values())
-    if isinstance(value, tuple):
+    if isinstance(value, tuple) or (isinstance(value, list) and value and tg.is_tensor(value[0])):
         return [array for part in value for array in leaves(part)]
     return [] if value is None else [tg.as_tensor(value).numpy()]
 
@@ -384,6 +384,26 @@ def test_layers_that_onnx_has_no_node_for_are_named_or_unrolled(make, words, rng
         export(module, floats(rng, 5, 2, 3))
     check(module, floats(rng, 5, 2, 3), unroll=True)
     assert module.compiled
+
+
+class Nests(nn.Module):
+    """A state of dicts, tuples and lists."""
+
+    def forward(self, x, state):
+        fast, [slow, (still,)] = state["fast"], state["rest"]
+        new = (x + fast * slow).tanh()
+        return new * still, {"fast": new, "rest": [0.5 * slow + new, (still,)]}
+
+
+def test_a_state_of_any_nesting_is_an_input_and_no_constant(rng):
+    first, again = (
+        {"fast": floats(rng, 2, 3), "rest": [floats(rng, 2, 3), (floats(rng, 3),)]} for _ in "ab"
+    )
+    x = floats(rng, 4, 2, 3)
+    made = check(nn.Recurrent(Nests()), x, first, more=[((x, again), {})], unroll=True)
+    assert [i.name for i in made.get_inputs()] == [
+        *("x", "state_fast", "state_rest_0", "state_rest_1_0")
+    ]
 
 
 # ---- what is refused -----------------------------------------------------------------------------------
