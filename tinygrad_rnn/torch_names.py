@@ -628,15 +628,13 @@ class TorchNames:
         part = source if alpha == 1 else source * alpha
         return _tensor(become(self, self.at[_slices(self, dim, index)].add(part), "index_add_"))
 
-    def scatter_(self: Any, dim: Any, index: Any, src: Any) -> Tensor:
-        """``self[index[i][j]][j] = src[i][j]`` for dim 0, and so on, or a number; see ``copy_``."""
-        grid, src = _grid(self, "scatter_", dim, index, src)
-        return _tensor(write(self, src, "scatter_", grid))
+    def scatter_(self: Any, dim: Any, index: Any, src: Any = None, **options: Any) -> Tensor:
+        """``scatter`` in place; see ``copy_``."""
+        return _tensor(become(self, self.scatter(dim, index, src, **options), "scatter_"))
 
     def scatter_add_(self: Any, dim: Any, index: Any, src: Any) -> Tensor:
-        """``self[index[i][j]][j] += src[i][j]`` for dim 0, and so on; see ``copy_``."""
-        grid, src = _grid(self, "scatter_add_", dim, index, src)
-        return _tensor(become(self, self.at[grid].add(src), "scatter_add_"))
+        """``scatter_add`` in place; see ``copy_``."""
+        return _tensor(become(self, self.scatter_add(dim, index, src), "scatter_add_"))
 
     def fill_diagonal_(self: Any, value: Any) -> Tensor:
         """Write ``value`` on the diagonal of a matrix; see ``copy_``."""
@@ -659,28 +657,6 @@ def _slices(tensor: Any, dim: Any, index: Any) -> tuple[Any, ...]:
     from .tensors import _axis, _integers
 
     return (*(slice(None),) * _axis(tensor, dim), _integers("the index", index).reshape(-1))
-
-
-def _grid(tensor: Any, who: str, dim: Any, index: Any, src: Any) -> tuple[tuple[Any, ...], Any]:
-    """Where ``scatter_`` puts things, and the things."""
-    from .tensors import _axis, _integers, _within
-
-    where, axis = _integers(who, index), _axis(tensor, dim)
-    if where.ndim != tensor.ndim or not tensor.ndim:
-        raise ValueError(f"{who}: index has {where.ndim} axes, the tensor {tensor.ndim}")
-    sides = zip(where.shape, tensor.shape, strict=True)
-    if any(k > n for i, (k, n) in enumerate(sides) if i != axis):
-        raise ValueError(f"{who}: index of shape {where.shape} reaches beyond shape {tensor.shape}")
-    _within(who, where, 0, tensor.shape[axis])
-    grid: list[Any] = list(np.ogrid[tuple(slice(n) for n in where.shape)])
-    grid[axis] = where
-    if getattr(src, "ndim", 0):
-        if src.ndim != where.ndim or any(
-            a < b for a, b in zip(src.shape, where.shape, strict=True)
-        ):
-            raise ValueError(f"{who}: src of shape {src.shape} does not cover {where.shape}")
-        src = src[tuple(slice(n) for n in where.shape)]
-    return tuple(grid), src
 
 
 def _like(
@@ -772,14 +748,13 @@ def _places(tensor: Any, who: str, dim: Any, index: Any, src: Any) -> tuple[Any,
     if where.ndim != len(whole) and where.size:
         raise ValueError(f"{who}: index has {where.ndim} axes, the tensor {tensor.ndim}")
     _within(who, where, 0, whole[axis])
-    for i, side in enumerate(where.shape if where.size else ()):
-        least = whole[i] if i != axis else side
-        size = getattr(src, "shape", ()) or where.shape
-        if side > least or len(size) != where.ndim or side > size[i]:
-            raise ValueError(
-                f"{who}: index of shape {where.shape} reaches beyond shape {tensor.shape} apart from dim "
-                f"{axis}, or beyond what is written, {size}"
-            )
+    sides, size = where.shape if where.size else (), getattr(src, "shape", ()) or where.shape
+    if any(side > whole[i] for i, side in enumerate(sides) if i != axis):
+        raise ValueError(
+            f"{who}: index of shape {where.shape} reaches beyond shape {tensor.shape} apart from dim {axis}"
+        )
+    if sides and (len(size) != where.ndim or any(map(int.__gt__, sides, size))):
+        raise ValueError(f"{who}: src of shape {size} does not cover the index, {where.shape}")
     grid: list[Any] = list(np.ogrid[tuple(slice(n) for n in where.shape)])
     grid[axis] = where
     return tuple(np.broadcast_to(part, where.shape) for part in grid)
