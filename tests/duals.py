@@ -29,6 +29,24 @@ class Dual:
     def ndim(self):
         return self.v.ndim
 
+    def __add__(self, other):
+        return PAIRS["add"](self, other)
+
+    def __mul__(self, other):
+        return PAIRS["mul"](self, other)
+
+    def __getitem__(self, where_):
+        return index(self, where_)
+
+    def sum(self):
+        return total(self, None, False)
+
+    def flip(self, axes):
+        return flip(self, axes)
+
+    def detach(self):
+        return constant(self.v, len(self.d))
+
 
 def constant(v, count):
     """A value that no direction changes."""
