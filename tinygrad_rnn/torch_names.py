@@ -10,7 +10,7 @@ import numpy as np
 from .autograd import state
 from .devices import CPU, device, no_gpu
 from .random import generator_or_default
-from .writing import adopt, become, cut, share, write
+from .writing import adopt, become, cut, data, write
 
 if TYPE_CHECKING:
     from .tensors import Tensor
@@ -66,9 +66,7 @@ class TorchNames:
 
         ``p.data = x`` lets p have the memory of x instead of its own.
         """
-        from .tensors import Tensor
-
-        return _tensor(share(self, Tensor._wrap(self._data, None)))
+        return _tensor(data(self))
 
     @data.setter
     def data(self: Any, value: Any) -> None:

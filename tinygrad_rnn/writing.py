@@ -48,6 +48,12 @@ class Snapshot:
         self.of = of
 
 
+class Data(Snapshot):
+    """What ``t.data`` has: it goes along with ``t``, and errors call a write by it that."""
+
+    __slots__ = ()
+
+
 # ---- who shares a memory --------------------------------------------------------------------------
 
 
@@ -98,6 +104,14 @@ def snapshot(t: Any) -> Any:
     if _members(entry) is not None:
         entry._alias = Snapshot(_members(entry))
     return entry
+
+
+def data(t: Any) -> Any:
+    """``t.data``."""
+    made = share(t, autograd.tensor_class._wrap(t._data, None))
+    if _members(made) is not None:
+        made._alias = Data(_members(made))
+    return made
 
 
 def leave(t: Any, by: str) -> None:
@@ -185,6 +199,8 @@ def become(t: Any, new: Any, by: str) -> Any:
 
 def _write(t: Any, value: Any, by: str, index: Any, whole: bool) -> Any:
     base = _base(t, by)
+    if _token(t).__class__ is Data:
+        by = f"data.{by}" if by[-1] == "_" else f"data {by}"
     recorded = _recorded(base, value, by)
     if index is not None and _is_itself(t, index, value):
         return t
