@@ -82,10 +82,9 @@ class Inputs:
                     )
 
     def _collect(self, label: str, value: Any) -> None:
-        if isinstance(value, (tuple, list)) and any(
-            is_array(v) or isinstance(v, tuple) for v in value
-        ):
-            for k, part in enumerate(value):
+        parts = _nested(value)
+        if parts is not None:
+            for k, part in parts.items():
                 self._collect(f"{label}_{k}", part)
         elif is_array(value) or (isinstance(value, list) and value):
             self.names.append(label)
@@ -96,10 +95,9 @@ class Inputs:
         leaves: list[Tensor] = []
 
         def fresh(value: Any) -> Any:
-            if isinstance(value, (tuple, list)) and any(
-                is_array(v) or isinstance(v, tuple) for v in value
-            ):
-                return tuple(fresh(v) for v in value)
+            parts = _nested(value)
+            if parts is not None:
+                return _renewed(value, {k: fresh(v) for k, v in parts.items()})
             if not (is_array(value) or (isinstance(value, list) and value)):
                 return value
             k = len(leaves)
@@ -156,6 +154,27 @@ class Inputs:
 def is_array(value: Any) -> bool:
     """Whether a value is a Tensor or an array."""
     return isinstance(value, (Tensor, np.ndarray))
+
+
+def _nested(value: Any) -> dict[Any, Any] | None:
+    """The parts of a tuple, list or dict that holds arrays at any depth; None for any other value."""
+    if isinstance(value, dict):
+        parts = dict(value)
+    else:
+        parts = dict(enumerate(value)) if isinstance(value, (tuple, list)) else {}
+    found = any(
+        is_array(v) or isinstance(v, tuple) or _nested(v) is not None for v in parts.values()
+    )
+    return parts if found else None
+
+
+def _renewed(value: Any, parts: dict[Any, Any]) -> Any:
+    """The nesting of a value around other parts."""
+    if isinstance(value, dict):
+        return parts
+    if hasattr(value, "_fields"):
+        return type(value)(*parts.values())
+    return list(parts.values()) if isinstance(value, list) else tuple(parts.values())
 
 
 # ---- tracing ---------------------------------------------------------------------------------------

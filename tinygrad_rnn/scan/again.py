@@ -69,6 +69,7 @@ class Run(Fold):
         asking += tuple([w._node.needs for w in self.weights])
         self.keep = now.recording and (needs_x or True in asking)
         self.asking, self.dtype = (needs_x, *asking), x.dtype
+        self.reach = ready.variant.found.reach
         self.loops = ready.variant.found.loops(self.keep, self.keep and needs_x)
         arrays = [np.ascontiguousarray(x), *states, *[w._data for w in self.weights]]
         y, finals, self.kept = self.loops.forward(arrays, len(self.steps), self.keep)
@@ -77,15 +78,15 @@ class Run(Fold):
 
     def needs(self) -> list[bool]:
         """Which of output and last states depend on what asks for a gradient."""
-        return self.loops.needing(self.asking[1:], self.asking[0])  # type: ignore[no-any-return]
+        return self.reach.needing(self.asking[1:], self.asking[0], len(self.steps))  # type: ignore[no-any-return]
 
     def backward(self, dy: Any, last: list[Any]) -> list[Any]:
         """The gradients of all that asks, from those of the outputs and of the last states."""
+        came, steps = (dy is not None, *[d is not None for d in last]), len(self.steps)
         if dy is None:
-            dy = np.zeros((len(self.steps), *self.size), self.dtype)
-        dx, dstates, dweights = self.loops.backward(
-            self.kept, len(self.steps), np.ascontiguousarray(dy), last
-        )
+            dy = np.zeros((steps, *self.size), self.dtype)
+        found = self.loops.backward(self.kept, steps, np.ascontiguousarray(dy), last)
+        dx, dstates, dweights = self.reach.only(came, steps, *found)
         if self.time_axis and dx is not None:
             dx = dx.swapaxes(0, 1)
         every = (dx, *dstates, *dweights)

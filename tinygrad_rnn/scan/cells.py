@@ -21,6 +21,7 @@ from ..tensors import Tensor
 from . import backends, verified
 from .bytecode import inspected
 from .purity import PACKAGE, Guard, hold
+from .reach import Reach
 from .tracing import Shadow, Trace, Untraceable, leaf, trace, tracing
 
 BUILT_IN = frozenset(
@@ -39,7 +40,7 @@ class Compiled:
     """A cell's loops, for one trace: with derivatives made when the first call asks for them."""
 
     def __init__(self, first: Trace, trusted: bool) -> None:
-        self.trace, self.trusted = first, trusted
+        self.trace, self.trusted, self.reach = first, trusted, Reach(first)
         kinds = {node.dtype.char for role, node in first.inputs.items() if role != "live"}
         if len(kinds) != 1 or not kinds <= {"f", "d"}:
             raise Untraceable("input, state and Parameters are not all float32 or all float64")

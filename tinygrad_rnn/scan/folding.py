@@ -12,10 +12,11 @@ from typing import Any
 from weakref import ref
 
 from .. import autograd
-from ..autograd import STRIDE, Call, Folded, Node, enable_grad
+from ..autograd import STRIDE, Call, Constant, Folded, Node, enable_grad
 from ..autograd import state as now
 from ..nn import naming
 from ..ops.row import Op
+from ..ops.shapes import reshape
 from ..tensors import Tensor
 
 _lock = threading.RLock()
@@ -152,7 +153,12 @@ class Fold:
             for g, drawn in self.generators:
                 g.bit_generator.state = drawn
             with enable_grad():
-                return self.recorded(steps)
+                mark = autograd._next_number()
+                outputs = self.recorded(steps)
+                for k, f in self.folded:
+                    if f() is not None:
+                        outputs[k] = _own(outputs[k], mark)
+                return outputs
         finally:
             for t, data, node in changed:
                 t._data, t._node = data, node
@@ -162,6 +168,17 @@ class Fold:
                 g.bit_generator.state = drawn
             now.place, now.watch, now.tracer = before[:3]
             naming._now.records, naming._now.listeners = before[3:]
+
+
+def _own(output: Tensor, mark: int) -> Tensor:
+    """An output as a node of this recording: what a cell hands on as it came gets one."""
+    node = output._node
+    if node is None:  # it depends on nothing with lengths like these
+        shape, dtype = output._data.shape, output._data.dtype
+        source = (Constant(shape, dtype),)
+        output._node = Node(reshape.op, source, None, (shape, shape), shape, dtype, now.place)  # type: ignore[attr-defined]
+        return output
+    return output if node.number > mark else output.clone()
 
 
 def reachable_since(outputs: Sequence[Tensor], mark: int) -> list[Any]:

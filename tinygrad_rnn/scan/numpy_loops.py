@@ -31,8 +31,6 @@ class NumpyLoops:
         self.schedule = schedule
         self.program = schedule.program
         self.ran = frozenset({(self.name, why)})  # for ``layer.explain()``: why not another
-        self._sources = self.program.sources()
-        self._needing: dict[Any, list[bool]] = {}
         self.loops: dict[bool, Any] = {}  # forward's and backward's, for whoever wants to look
         self._bare: Any = None
         if self.program.gradients:
@@ -56,20 +54,6 @@ class NumpyLoops:
         None stands where none was asked for, or none arrives.
         """
         return self._backward(steps, kept, dy, *dstates)  # type: ignore[no-any-return]
-
-    def needing(self, asking: tuple[bool, ...], x: bool) -> list[bool]:
-        """Which of output and last states depend on an input that asks for a gradient.
-
-        ``asking`` goes by states and weights in their order, ``x`` is the sequence.
-        """
-        found = self._needing.get((asking, x))
-        if found is None:
-            roles = [r for r in self.program.inputs if r[0] in "sw"]
-            who = {"x"} if x else set()
-            who |= {role for role, asks in zip(roles, asking, strict=True) if asks}
-            found = [not who.isdisjoint(roles) for roles in self._sources]
-            self._needing[asking, x] = found
-        return found
 
     # ---- the text around the loops
 

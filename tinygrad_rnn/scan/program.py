@@ -372,19 +372,6 @@ class Program:
 
     # ---- reading
 
-    def sources(self) -> list[frozenset[str]]:
-        """For each output the inputs that it may depend on after some steps, by role."""
-        roles = {v: role for role, v in self.inputs.items()}
-        direct = [{roles[v] for v in self.needed([o]) if v in roles} for o in self.outputs]
-        while True:
-            grown = [
-                found.union(*(direct[1 + int(r[1:])] for r in found if r[0] == "s"))
-                for found in direct
-            ]
-            if grown == direct:
-                return [frozenset(found) for found in direct]
-            direct = grown
-
     def needed(self, results: Sequence[int]) -> list[int]:
         """The values behind some results, in the order of computation."""
         seen: set[int] = set()

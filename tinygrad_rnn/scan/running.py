@@ -116,8 +116,8 @@ class _Pass:
         asking = tuple([t._node is not None and t._node.needs for t in given])
         self.keep = now.recording and (needs_x or True in asking)
         self.loops = self.variant.found.loops(self.keep, self.keep and needs_x)
-        self.needs = self.loops.needing(asking, needs_x)
         self.steps = len(x)
+        self.needs = self.variant.found.reach.needing(asking, needs_x, self.steps)
         arrays = [x] if live is None else [x, live]
         arrays += [t._data for t in given]
         y, self.finals, self.kept = self.loops.forward(arrays, self.steps, self.keep)
@@ -129,12 +129,14 @@ class _Pass:
 
     def backward(self, dy: Any, dfinals: list[Any]) -> tuple[Any, list[Any], list[Any]]:
         """The gradients of x (in the order of time) or None, of the states, of the weights."""
+        came = (dy is not None, *[d is not None for d in dfinals])
         if dy is None:
             dy = np.zeros(self.y.shape, self.y.dtype)
         if self.way.backwards:
             dy = dy[::-1]
         dy = np.ascontiguousarray(dy)
-        dx, dstates, dweights = self.loops.backward(self.kept, self.steps, dy, dfinals)
+        found = self.loops.backward(self.kept, self.steps, dy, dfinals)
+        dx, dstates, dweights = self.variant.found.reach.only(came, self.steps, *found)
         return dx[::-1] if self.way.backwards and dx is not None else dx, dstates, dweights
 
 

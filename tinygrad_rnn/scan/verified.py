@@ -36,11 +36,13 @@ def loops(trace: Trace, wanted: Sequence[str], trusted: bool) -> Any:
     reasons: list[str] = []
     for name, kind in _ways(backends.choice()[0]):
         try:
-            with tracing():
+            with tracing() as tracer:
                 program = kind(trace, bool(wanted), wanted)
+            if tracer.looked:  # a rule that asks for values has another derivative for others
+                raise Untraceable(f"its gradient: {tracer.looked}")
             made = backends.loops(program, name, "; ".join(reasons))
             found = _mistake(trace, made, wanted, trusted)
-        except MemoryError:
+        except (MemoryError, Untraceable):
             raise
         except Exception as error:
             found = _in_words(name, error)
