@@ -161,7 +161,9 @@ def write(t: Any, value: Any, by: str, index: Any = None) -> Any:
     if state.tracer is not None:
         state.tracer.looks(f"{by} writes in place")
     if value.__class__ not in NUMBERS and not isinstance(value, autograd.tensor_class):
-        value = value.item() if isinstance(value, np.generic) else autograd.tensor_class(value)
+        value = (
+            value.item() if isinstance(value, np.generic) else autograd.tensor_class._made(value)
+        )
     return _write(t, value, by, index, False)
 
 

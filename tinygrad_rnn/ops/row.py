@@ -622,7 +622,7 @@ def prepared(op: Op, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[
         if isinstance(a, np.generic)
         else a
         if isinstance(a, NUMBERS)
-        else tensor_class(a)
+        else tensor_class._made(a)
         for a in operands
     )
     arrays = [a._data if isinstance(a, tensor_class) else a for a in tensors]
