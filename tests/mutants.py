@@ -183,6 +183,7 @@ MUTANTS = [
     Mutant("export: isnan is frozen", TENSORS, 'return unrecorded("isnan", np.isnan(self._data), self)', "return Tensor._wrap(np.asarray(np.isnan(self._data)), None)", "onnx_frozen"),
     Mutant("export: any as all", "interop/onnx_ops.py", '"any": _whether("ReduceMax")', '"any": _whether("ReduceMin")', "onnx_frozen"),
     Mutant("export: no wilder run", "interop/onnx_export.py", "        others += _wilder(module, inputs, unroll)\n", "", "onnx_frozen"),
+    Mutant("export: a computed weight is frozen", "interop/onnx_export.py", "if len(then) != len(now) or not all(map(same, then, now)):", "if False:", "onnx_frozen"),
     # ---- writes in place
     Mutant("in place: a view stands for itself", WRITING, "return t._alias[1] if t._alias.__class__ is tuple else t", "return t", "writes"),
     Mutant("in place: partners keep the old array", WRITING, "        m._data = moved[id(a)]\n", "        m._data = moved[id(a)] if m is t else a\n", "writes"),
