@@ -10,7 +10,7 @@ import numpy as np
 from .autograd import Hook, by_itself, state
 from .devices import CPU, check_device, device, no_gpu
 from .random import generator_or_default
-from .writing import adopt, become, cut, share, write
+from .writing import adopt, become, cut, data, write
 
 if TYPE_CHECKING:
     from .tensors import Tensor
@@ -66,9 +66,7 @@ class TorchNames:
 
         ``p.data = x`` lets p have the memory of x instead of its own.
         """
-        from .tensors import Tensor
-
-        return _tensor(share(self, Tensor._wrap(self._data, None)))
+        return _tensor(data(self))
 
     @data.setter
     def data(self: Any, value: Any) -> None:
@@ -101,7 +99,7 @@ class TorchNames:
         """Other data in this dtype."""
         from .tensors import Tensor
 
-        return Tensor(data, self.dtype)
+        return Tensor._made(data, self.dtype)
 
     # ---- shapes
 
@@ -336,7 +334,7 @@ class TorchNames:
         found = np.unique(
             self._data, False, True, True, axis=dim, equal_nan=False
         )  # inverse and counts
-        values, inverse, counts = (Tensor(a) for a in found)
+        values, inverse, counts = (Tensor._made(a) for a in found)
         inverse = inverse.reshape(self.shape if dim is None else (-1,))
         result = [
             values,
@@ -353,7 +351,7 @@ class TorchNames:
         if self.ndim != 1 or self.dtype.kind not in "iu" or (self._data < 0).any():
             raise ValueError("bincount takes a vector of whole numbers that are not negative")
         if weights is None:
-            return Tensor(np.bincount(self._data, minlength=minlength))
+            return Tensor._made(np.bincount(self._data, minlength=minlength))
         w = as_tensor(weights)
         if w.shape != self.shape:
             raise ValueError(f"bincount: weights have shape {w.shape}, expected {self.shape}")
@@ -453,7 +451,7 @@ class TorchNames:
                 )
             found.append(draw.choice(row.size, num_samples, replacement, row / row.sum()))
         indices = np.array(found, np.int64).reshape(len(rows), num_samples)
-        return Tensor(indices[0] if weights.ndim == 1 else indices)
+        return Tensor._made(indices[0] if weights.ndim == 1 else indices)
 
     # ---- comparing
 
@@ -670,7 +668,7 @@ def _like(
     from .tensors import Tensor, _sizes
 
     check_device(device)
-    return Tensor(make(_sizes(size)), tensor.dtype if dtype is None else dtype, requires_grad)
+    return Tensor._made(make(_sizes(size)), tensor.dtype if dtype is None else dtype, requires_grad)
 
 
 def _scaled(tensor: Any, by: float) -> Any:
@@ -715,12 +713,12 @@ def _running(tensor: Any, pick: Any, dim: Any) -> Sorted:
     if state.tracer is not None:
         state.tracer.looks(f"the running {pick.__name__}")
     if not tensor.ndim:
-        return Sorted(tensor, Tensor(np.array(0)))
+        return Sorted(tensor, Tensor._made(np.array(0)))
     axis, a = _axis(tensor, dim), tensor._data
     best = pick.accumulate(a, axis)
     shape = [-1 if i == axis else 1 for i in range(a.ndim)]
     at = np.where((a == best) | (a != a), np.arange(a.shape[axis]).reshape(shape), 0)
-    found = Tensor(np.maximum.accumulate(at, axis))
+    found = Tensor._made(np.maximum.accumulate(at, axis))
     return Sorted(tensor.gather(axis, found), found)
 
 
@@ -734,7 +732,9 @@ def _middles(tensor: Any, dim: Any) -> Any:
     order = np.argsort(a, axis, kind="stable")
     middle = np.take(order, [(a.shape[axis] - 1) // 2], axis)
     odd = a != a
-    return Tensor(np.where(odd.any(axis, keepdims=True), odd.argmax(axis, keepdims=True), middle))
+    return Tensor._made(
+        np.where(odd.any(axis, keepdims=True), odd.argmax(axis, keepdims=True), middle)
+    )
 
 
 def _places(tensor: Any, who: str, dim: Any, index: Any, src: Any) -> tuple[Any, ...]:
@@ -781,13 +781,13 @@ def _order(tensor: Any, dim: Any, descending: bool) -> Any:
     if state.tracer is not None:
         state.tracer.looks("sorting")
     if not tensor.ndim:
-        return Tensor(np.array(0))
+        return Tensor._made(np.array(0))
     axis = _axis(tensor, dim)
     if not descending:
-        return Tensor(np.argsort(tensor._data, axis, kind="stable"))
+        return Tensor._made(np.argsort(tensor._data, axis, kind="stable"))
     back = np.flip(tensor._data, axis)  # stable, and NaN first
     order = np.flip(np.argsort(back, axis, kind="stable"), axis)
-    return Tensor(tensor.shape[axis] - 1 - order)
+    return Tensor._made(tensor.shape[axis] - 1 - order)
 
 
 def _whole(function: Any, *operands: Any) -> Tensor:
