@@ -254,13 +254,17 @@ class Folded(Node):
         self.number, self.place = _next_number(), whole.place
         self.name, self.retained = None, None
 
-    def become(self, node: Node) -> None:
-        """Take the place of a node that was recorded."""
-        for slot in ("op", "parents", "saved", "out", "place"):
-            getattr(Node, slot).__set__(self, getattr(node, slot))
+    def becoming(self, node: Node) -> list[tuple[Any, Any, Any]]:
+        """What to write, as (setter, object, value), for this to be a node that was recorded.
+
+        Written one after another it can no longer fail: no call is left that takes memory.
+        """
+        values = {slot: getattr(node, slot) for slot in ("op", "parents", "saved", "out", "place")}
+        values |= {"number": node.number, "name": self.name or node.name}
+        found = [(getattr(Node, slot).__set__, self, value) for slot, value in values.items()]
         if self.fold.nested:
-            self.whole = None
-        self.number, self.name, self.fold = node.number, self.name or node.name, None
+            found.append((Folded.whole.__set__, self, None))  # type: ignore[attr-defined]
+        return [*found, (Folded.fold.__set__, self, None)]
 
 
 def goes_short(node: Any) -> bool:
