@@ -182,6 +182,7 @@ MUTANTS = [
     Mutant("export: isnan is frozen", TENSORS, 'return unrecorded("isnan", np.isnan(self._data), self)', "return Tensor._wrap(np.asarray(np.isnan(self._data)), None)", "onnx_frozen"),
     Mutant("export: any as all", "interop/onnx_ops.py", '"any": _whether("ReduceMax")', '"any": _whether("ReduceMin")', "onnx_frozen"),
     Mutant("export: no wilder run", "interop/onnx_export.py", "        others += _wilder(module, inputs, unroll)\n", "", "onnx_frozen"),
+    Mutant("export: a computed weight is frozen", "interop/onnx_export.py", "if len(then) != len(now) or not all(map(same, then, now)):", "if False:", "onnx_frozen"),
     # ---- calls like an earlier one, and cells that are followed
     Mutant("a replaced Parameter is not seen", PURITY, "if now is not value and not same(now, value):", "if now is not value and not same(now, value) and not isinstance(now, Tensor):", "again"),
     Mutant("another precision is not seen", "scan/cells.py", " or tensor._data.dtype is not dtype:", ":", "gradcheck"),

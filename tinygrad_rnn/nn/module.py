@@ -500,9 +500,10 @@ class Module:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        from ..drawing.cards import module_html
+        from ..doors import door
 
-        return module_html(self)
+        html: str = door("module_html")(self)
+        return html
 
     def _cast(self, x: Any, like: Tensor) -> Tensor:
         """Input as a Tensor in the precision of the parameters; integers stay what they are.
