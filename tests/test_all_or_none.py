@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from failing_calls import bits, everywhere
+from failing_calls import FailingCall, StoppedError, bits, everywhere
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
