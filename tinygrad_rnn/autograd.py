@@ -234,6 +234,9 @@ class Node:
         self.retained: list[Any] | None = None
 
 
+Write = tuple[Callable[[Any, Any], None], Any, Any]
+
+
 class Folded(Node):
     """A result of many recorded ops that ran as one: a compiled layer's output.
 
@@ -254,17 +257,18 @@ class Folded(Node):
         self.number, self.place = _next_number(), whole.place
         self.name, self.retained = None, None
 
-    def becoming(self, node: Node) -> list[tuple[Any, Any, Any]]:
-        """What to write, as (setter, object, value), for this to be a node that was recorded.
-
-        Written one after another it can no longer fail: no call is left that takes memory.
-        """
+    def becoming(self, node: Node) -> list[Write]:
+        """What to write for this to be a node that was recorded."""
         values = {slot: getattr(node, slot) for slot in ("op", "parents", "saved", "out", "place")}
         values |= {"number": node.number, "name": self.name or node.name}
-        found = [(getattr(Node, slot).__set__, self, value) for slot, value in values.items()]
         if self.fold.nested:
-            found.append((Folded.whole.__set__, self, None))  # type: ignore[attr-defined]
-        return [*found, (Folded.fold.__set__, self, None)]
+            values["whole"] = None
+        return slot_writes(self, **values, fold=None)
+
+
+def slot_writes(thing: Any, **values: Any) -> list[Write]:
+    """Attributes to set, prepared so far that setting them cannot fail: no call is left that takes memory."""
+    return [(getattr(type(thing), slot).__set__, thing, value) for slot, value in values.items()]
 
 
 def goes_short(node: Any) -> bool:

@@ -101,9 +101,10 @@ class Fold:
                     calls.add(node.place.call)
             for call in calls:
                 call.inputs = tuple([(name, place.get(id(n), n)) for name, n in call.inputs])
-            number = (Node.number.__set__, some.whole, made[0].number - 1)  # type: ignore[attr-defined]
-            writes = [w for k, f in folded.items() for w in f.becoming(outputs[k]._node)]
-            for write, thing, value in (number, *writes):
+            writes = autograd.slot_writes(some.whole, number=made[0].number - 1)
+            for k, f in folded.items():
+                writes += f.becoming(outputs[k]._node)
+            for write, thing, value in writes:
                 write(thing, value)
 
     # ---- some steps of it, for who needs no more
