@@ -268,7 +268,8 @@ class Folded(Node):
 
 def slot_writes(thing: Any, **values: Any) -> list[Write]:
     """Attributes to set, prepared so far that setting them cannot fail: no call is left that takes memory."""
-    return [(getattr(type(thing), slot).__set__, thing, value) for slot, value in values.items()]
+    owners = {slot: Node if slot in Node.__slots__ else type(thing) for slot in values}
+    return [(getattr(owners[k], k).__set__, thing, value) for k, value in values.items()]
 
 
 def goes_short(node: Any) -> bool:
