@@ -137,8 +137,7 @@ def drawn(seed, sizes, length=6, states=1):
         tries += 1
         kind = KINDS[int(draw.choice(len(KINDS), p=WEIGHTS))]
         text = kind[int(draw.integers(len(kind)))]
-        a, b = (probe.some(draw) for _ in range(2))
-        probe.add(text, a, b, draw)
+        probe.add(text, probe.some(draw), probe.some(draw), draw)
     for k in range(states):
         probe.end(f"n{k}", starts[k] if starts[k] is not None else (b, h), draw)
     probe.end("y", None, draw)

@@ -34,6 +34,8 @@ class NumpyLoops:
         self._sources = self.program.sources()
         self._needing: dict[Any, list[bool]] = {}
         self.loops: dict[bool, Any] = {}  # forward's and backward's, for whoever wants to look
+        self._forward: Any = None
+        self._backward: Any = None
         self._bare: Any = None
         if self.program.gradients:
             self._forward, self._backward = self._write()
@@ -70,6 +72,16 @@ class NumpyLoops:
             found = [not who.isdisjoint(roles) for roles in self._sources]
             self._needing[asking, x] = found
         return found
+
+    def memory(self, fresh: Any, empty: Any) -> tuple[Any, Any]:
+        """Have arrays made by others than ``np.empty`` and ``memory.empty``; returns the old ones."""
+        spaces = [
+            f.__globals__ for f in (self._forward, self._backward, self._bare) if f is not None
+        ]
+        before = spaces[0]["fresh"], spaces[0]["empty"]
+        for space in spaces:
+            space.update(fresh=fresh, empty=empty)
+        return before
 
     # ---- the text around the loops
 
@@ -173,7 +185,7 @@ class NumpyLoops:
             if out not in s.loop and out not in s.state_in:  # no loop writes it
                 lines.line(f"S{k}[1:] = {lines[out]}")
             lines.names[v] = lines.made(v, lines.once(f"old{k}", f"S{k}[:-1]"))
-            if out not in lines.names:
+            if out not in lines.names and p.depends[out]:
                 lines.names[out] = lines.made(out, lines.once(f"new{k}", f"S{k}[1:]"))
         kept = s.kept if keep else []
         places = s.spare if keep and self.spare else {}
@@ -182,10 +194,15 @@ class NumpyLoops:
                 lines.slab(w)
         lines.place(places)
         for v in sorted({*kept, p.y}):
-            if v not in lines.names:
+            if v not in lines.names and p.depends[v]:
                 lines.slab(v)
         self.loop(lines, False, frozenset({*kept, p.y, *p.states}))
         self.y = lines[p.y]
+        if not p.depends[p.y]:  # the same at every step
+            lines.line(f"y = {lines.memory(p.y, plain=True)}")
+            lines.line(f"y[...] = {self.y}")
+            self.y = "y"
+            lines.solid.add("y")
         if self.y not in lines.solid:  # others get the output in the order of its axes
             base = self.y.replace("new", "S")
             lines.line(f"{base} = whole({base})")

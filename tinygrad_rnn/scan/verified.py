@@ -24,6 +24,7 @@ from .tracing import Comparison, Trace, Untraceable, tracing
 
 STEPS = 3  # so many are compared: the first, one between, the last
 TOLERANCE = {"f": 1e-3, "d": 1e-7}  # relative: far above rounding, far below a mistake
+FENCE = 64  # numbers on either side
 SIGNED, POSITIVE = (-1.0, 1.0), (0.1, 1.1)  # what numbers are drawn from
 
 
@@ -108,14 +109,21 @@ class _Example:
 
     def run(self, made: Any, derive: bool) -> dict[str, Any]:
         """By the loops."""
-        given = {role: np.array(a) for role, a in self.given.items()}
-        y, finals, kept = made.forward(list(given.values()), STEPS, derive)
-        found = {"output": y, **_named("last state", finals)}
-        if derive:
-            dx, dstates, dweights = made.backward(kept, STEPS, self.seeds[0], self.seeds[1:])
-            roles = [role for role in given if role[0] in "sw"]
-            every = zip(["x", *roles], [dx, *dstates, *dweights], strict=True)
-            found.update({f"gradient of {role}": d for role, d in every})
+        fenced = _Fenced()
+        given = {role: fenced.copy(a) for role, a in self.given.items()}
+        dy, *dlast = map(fenced.copy, self.seeds)
+        before = made.memory(fenced.empty, fenced.empty)
+        try:
+            y, finals, kept = made.forward(list(given.values()), STEPS, derive)
+            found = {"output": y, **_named("last state", finals)}
+            if derive:
+                dx, dstates, dweights = made.backward(kept, STEPS, dy, dlast)
+                roles = [role for role in given if role[0] in "sw"]
+                every = zip(["x", *roles], [dx, *dstates, *dweights], strict=True)
+                found.update({f"gradient of {role}": d for role, d in every})
+        finally:
+            made.memory(*before)
+        fenced.check()
         for role, before in self.given.items():
             if not np.array_equal(given[role], before):
                 raise AssertionError(f"the loops wrote over their input {role}")
@@ -156,6 +164,35 @@ class _Example:
             for role, d in zip(wanted, each, strict=True):
                 found[f"gradient of {role}"] = None if d is None else d._data
         return found
+
+
+class _Fenced:
+    """Arrays that hold NaN until they are written, with a margin of NaN around each.
+
+    What reads before it writes, or beside the array, finds NaN; what writes beside it leaves a trace.
+    """
+
+    def __init__(self) -> None:
+        self.fences: list[Any] = []
+
+    def empty(self, shape: Any, dtype: Any, order: Any = "C") -> Any:
+        """As ``np.empty``, or as ``memory.empty``, which says the size."""
+        size = int(np.prod(shape, dtype=int))
+        block = np.full(size + 2 * FENCE, np.nan if np.dtype(dtype).kind == "f" else 1, dtype)
+        self.fences += [block[:FENCE], block[FENCE + size :]]
+        return block[FENCE : FENCE + size].reshape(shape, order="F" if order == "F" else "C")
+
+    def copy(self, a: Any) -> Any:
+        """As ``np.array``."""
+        made = self.empty(a.shape, a.dtype)
+        made[...] = a
+        return made
+
+    def check(self) -> None:
+        """Raises AssertionError where something was written beside an array."""
+        for fence in self.fences:
+            if not (np.isnan(fence) if fence.dtype.kind == "f" else fence == 1).all():
+                raise AssertionError("the loops wrote beside an array")
 
 
 def _named(what: str, arrays: Sequence[Any]) -> dict[str, Any]:
