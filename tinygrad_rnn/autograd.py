@@ -550,7 +550,8 @@ def flow(
             g = op.filled(node, g)
             if op.joint is not None:
                 for parent, d in zip(node.parents, op.joint(node, g), strict=True):
-                    arrive(parent, d)
+                    if d is not None:  # nothing that asks depends on it
+                        arrive(parent, d)
                 continue
         elif op.item and observer is None:  # straight into its place among the parts
             parent, part = node.parents[0], node.saved[1]

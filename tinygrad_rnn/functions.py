@@ -709,6 +709,8 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
 def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
     """Tensors joined along an axis that they have.
 
+    An empty tensor of shape (0,) joins with tensors of any shape and adds nothing, as in PyTorch.
+
     >>> import tinygrad_rnn as tg
     >>> tg.cat([tg.zeros(2), tg.ones(1)])
     tensor([0., 0., 1.])
@@ -716,9 +718,13 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
     parts = [as_tensor(t) for t in tensors]
     if not parts:
         raise ValueError("cat needs at least one tensor")
-    if not parts[0].ndim:
+    if any(not t.ndim for t in parts):
         raise ValueError("cat cannot join 0-d tensors: use stack")
-    axis = _axis(parts[0], dim)
+    model = next((t for t in parts if t.shape != (0,)), parts[0])
+    axis = _axis(model, dim)
+    if model.ndim > 1:
+        empty = (*model.shape[:axis], 0, *model.shape[axis + 1 :])
+        parts = [t.reshape(empty) if t.shape == (0,) else t for t in parts]
     offsets = shapes._offsets(tuple([t.shape[axis] if t.ndim > axis else 0 for t in parts]))
     return shapes.cat(*parts, axis, offsets)
 

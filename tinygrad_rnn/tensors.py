@@ -7,7 +7,7 @@ what they mean in PyTorch; ``dim`` / ``axis`` and ``keepdim`` / ``keepdims`` are
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
 
 import numpy as np
@@ -329,18 +329,21 @@ class Tensor(TorchNames):
                 "only leaves can be deep-copied, and this tensor was computed: detach() it first"
             )
         t = object.__new__(type(self))
-        t._data, t._node, t._tag = self._data, None, self._tag
+        t._data, t._node, t._tag = np.array(self._data), None, self._tag
+        memo[id(self)] = t
         if isinstance(self._node, Leaf):
             t._node = Leaf(self.shape, self.dtype, self._node.needs, self._node.name)
-            t._node.hold(self._data)
-            t._node.grad = self._node.grad
-        memo[id(self)] = t
+            t._node.hold(t._data)
+            grad = self._node.grad
+            t._node.grad = None if grad is None else Tensor._wrap(np.array(grad._data), None)
         return t
 
     def __reduce__(self) -> Any:
         if isinstance(self._node, Node):
             raise RuntimeError("a computed tensor cannot be pickled with its past: detach() it")
-        return _rebuilt, (type(self), np.array(self._data), self.requires_grad)
+        node = self._node
+        leaf = (node.needs, node.name) if isinstance(node, Leaf) else (False, None)
+        return _rebuilt, (type(self), np.array(self._data), *leaf, isinstance(node, Leaf))
 
     # ---- writing a leaf
 
@@ -1154,13 +1157,32 @@ def _holds_arrays(data: Any) -> bool:
     return hasattr(data, "dtype")
 
 
-def _rebuilt(kind: Any, data: Array, requires_grad: bool) -> Tensor:
-    """Unpickle a leaf."""
+def _rebuilt(
+    kind: Any, data: Array, requires_grad: bool, name: str | None = None, is_leaf: bool = False
+) -> Tensor:
+    """Unpickle a leaf (a frozen Parameter is one too) or a constant."""
     t: Tensor = object.__new__(kind)
     t._data, t._tag, t._node = data, None, None
-    if requires_grad:
-        t._node = Leaf(t.shape, t.dtype).hold(data)
+    if requires_grad or is_leaf:
+        t._node = Leaf(t.shape, t.dtype, requires_grad, name).hold(data)
     return t
+
+
+class all_or_none:  # noqa: N801 (said after ``with``)
+    """Inside, leaves are written one after the other: an error gives all of them their old values back."""
+
+    def __init__(self, tensors: Iterable[Tensor]) -> None:
+        self.before = [(t, t._data, t._node) for t in tensors]
+
+    def __enter__(self) -> None:
+        """Nothing has been written yet."""
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        if kind is not None:
+            for t, data, node in self.before:
+                t._data, t._node = data, node
+                if isinstance(node, Leaf):
+                    node.stale, node.stale_at = None, 0
 
 
 def _compared(ufunc: Any, a: Any, b: Any) -> Any:

@@ -19,6 +19,8 @@ __all__ = ["FileFormatError", "load", "read_metadata", "save"]
 STRUCTURE = OURS + "structure"
 LAYERS = OURS + "layers"
 Place = str | os.PathLike[str]
+ENDS = ("", ".safetensors", ".checkpoint", ".ckpt")  # what a file of ours may be called
+STATES = (*ENDS, ".pt", ".pth", ".tar", ".bin")  # and a state, by scripts that called torch.save
 
 
 def save(obj: Any, f: Place | BinaryIO, metadata: Mapping[str, str] | None = None) -> None:
@@ -30,7 +32,9 @@ def save(obj: Any, f: Place | BinaryIO, metadata: Mapping[str, str] | None = Non
     header and numbers, and your own ``metadata`` (texts by name). Nothing is pickled. A path is
     written beside, flushed and renamed: a kill at any moment leaves the old file or the new one,
     whole. ``f`` may also be an open binary file. Raises TypeError, before anything is written, for
-    what a file cannot hold.
+    what a file cannot hold, and ValueError for a path that ends like another format (.h5, .npz): a
+    file of ours is called .safetensors, .checkpoint, .ckpt or nothing, and for scripts that were
+    PyTorch's .pt, .pth, .tar or .bin.
 
     >>> import io, tinygrad_rnn as tg
     >>> file = io.BytesIO()
@@ -39,6 +43,7 @@ def save(obj: Any, f: Place | BinaryIO, metadata: Mapping[str, str] | None = Non
     >>> state["epoch"], state["model"]["weight"].shape
     (3, (1, 2))
     """
+    check_name(f, STATES)
     arrays, structure = nesting.packed(obj)
     words = {} if structure is None else {STRUCTURE: structure}
     _write(f, arrays, words, metadata)
@@ -91,6 +96,7 @@ def save_module(
     """The file behind ``Module.save``."""
     from .modules import configuration
 
+    check_name(f)
     arrays, _ = nesting.packed(module.state_dict())
     _write(f, arrays, {LAYERS: json.dumps(configuration(module), separators=(",", ":"))}, metadata)
 
@@ -107,6 +113,18 @@ def load_module(module: Any, f: Place | BinaryIO, strict: bool) -> Any:
         )
     faults = misfits(metadata[LAYERS], module) if strict and LAYERS in metadata else []
     return module._take(state, strict, f"loading {_name(f)} into {type(module).__name__}", faults)
+
+
+def check_name(f: Any, ends: tuple[str, ...] = ENDS) -> None:
+    """Raise ValueError for a path whose extension promises another format; a number is no extension."""
+    if hasattr(f, "write"):
+        return
+    path = Path(f)
+    if path.suffix.lower() not in ends and path.suffix[1:2].isalpha():
+        raise ValueError(
+            f"{path.name}: the file would be in the safetensors format, and its name ends in "
+            f"{path.suffix}: call it {path.with_suffix('.safetensors').name}"
+        )
 
 
 # ---- what they share ----------------------------------------------------------------------------

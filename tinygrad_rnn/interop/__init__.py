@@ -1,7 +1,41 @@
-"""In and out: layers to and from PyTorch, models to ONNX."""
+"""In and out: weights and layers to and from other frameworks, models to ONNX."""
 
+from .conventions import layouts
+from .frameworks import (
+    from_chainer,
+    from_equinox,
+    from_flax,
+    from_haiku,
+    from_mlx,
+    from_mxnet,
+    from_ncps,
+    from_paddle,
+    from_tinygrad,
+)
+from .layers import repeat_last
 from .onnx_export import to_onnx
 from .onnx_graph import ExportError
+from .packing import WeightsError
 from .pytorch import from_torch, to_torch
+from .weights import from_weights, to_weights
 
-__all__ = ["ExportError", "from_torch", "to_onnx", "to_torch"]
+__all__ = [
+    "ExportError",
+    "WeightsError",
+    "from_chainer",
+    "from_equinox",
+    "from_flax",
+    "from_haiku",
+    "from_mlx",
+    "from_mxnet",
+    "from_ncps",
+    "from_paddle",
+    "from_tinygrad",
+    "from_torch",
+    "from_weights",
+    "layouts",
+    "repeat_last",
+    "to_onnx",
+    "to_torch",
+    "to_weights",
+]

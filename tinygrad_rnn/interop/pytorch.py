@@ -35,11 +35,12 @@ def from_torch(source: Any, into: Module | None = None) -> Any:
         raise TypeError(
             f"from_torch takes a torch.nn.Module or tensors, not {type(source).__name__}"
         )
-    made = _ours(source, torch, "") if into is None else into
+    made = _ours(source, torch, "", {}) if into is None else into
+    there = dict(source.named_parameters(remove_duplicate=False))
+    _tie(there, made, dict(made._everywhere("_parameters")), "from_torch", into is None)
     made.load_state_dict({name: _array(value) for name, value in source.state_dict().items()})
-    wanted = {name: p.requires_grad for name, p in source.named_parameters()}
-    for name, parameter in made.named_parameters():
-        parameter.requires_grad = wanted.get(name, True)
+    for name, parameter in made._everywhere("_parameters"):
+        parameter.requires_grad = there[name].requires_grad if name in there else True
     return made.train(source.training) if into is None else made
 
 
@@ -61,12 +62,55 @@ def to_torch(source: Any, into: Any = None) -> Any:
         raise TypeError(
             f"to_torch takes a tinygrad_rnn Module or Tensors, not {type(source).__name__}"
         )
-    made = _theirs(source, torch, "") if into is None else into
+    made = _theirs(source, torch, "", {}) if into is None else into
+    here = dict(source._everywhere("_parameters"))
+    theirs = dict(made.named_parameters(remove_duplicate=False))
+    _tie(here, made, theirs, "to_torch", into is None)
     made.load_state_dict(to_torch(source.state_dict()))
-    wanted = {name: p.requires_grad for name, p in source.named_parameters()}
-    for name, parameter in made.named_parameters():
-        parameter.requires_grad_(wanted.get(name, True))
+    for name, parameter in made.named_parameters(remove_duplicate=False):
+        parameter.requires_grad_(here[name].requires_grad if name in here else True)
     return made.train(source.training) if into is None else made
+
+
+def _tie(source: dict[str, Any], made: Any, own: dict[str, Any], who: str, new: bool) -> None:
+    """Make one Parameter of what is one in ``source``; in a module that was given, it must be one already.
+
+    Raises RuntimeError, with nothing changed, where one side shares a Parameter and the other has two.
+    """
+    first: dict[int, str] = {}
+    ties = []
+    for name, parameter in source.items():
+        original = first.setdefault(id(parameter), name)
+        if original != name and {original, name} <= set(own) and own[original] is not own[name]:
+            ties.append((original, name))
+    if ties and not new:
+        raise RuntimeError(
+            f"{who}: "
+            + "; ".join(
+                f"{a} and {b} are one Parameter in the source and two in into" for a, b in ties
+            )
+            + ": tie them there first"
+        )
+    alike: dict[int, str] = {}
+    for name, parameter in own.items():
+        other = alike.setdefault(id(parameter), name)
+        pair = source.get(name), source.get(other)
+        if None not in pair and pair[0] is not pair[1] and not _same(*pair):
+            raise RuntimeError(
+                f"{who}: {other} and {name} are one Parameter in into, and two different ones in the source"
+            )
+    for original, name in ties:
+        path, _, last = name.rpartition(".")
+        owner = made
+        for part in path.split(".") if path else ():
+            owner = getattr(owner, part)
+        setattr(owner, last, own[original])
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two tensors, of either library, have the same values."""
+    first, second = (np.asarray(t) if isinstance(t, Tensor) else _array(t) for t in (a, b))
+    return bool(np.array_equal(first, second, equal_nan=True))
 
 
 def _torch() -> Any:
@@ -142,10 +186,13 @@ _ONLY_HERE: dict[str, Any] = {
 }
 
 
-def _ours(source: Any, torch: Any, path: str) -> Module:
+Made = dict[int, Any]  # what a module has become, by its id: one under two names becomes one
+
+
+def _ours(source: Any, torch: Any, path: str, done: Made) -> Module:
     kind = type(source).__name__
     if type(source) in (torch.nn.Sequential, torch.nn.ModuleList):
-        ordered: Module = _ordered(source, nn, _ours, torch, path)
+        ordered: Module = _ordered(source, nn, _ours, torch, path, done)
         return ordered
     known = getattr(torch.nn, kind, None) is type(source) and kind in OPTIONS
     if not known:
@@ -166,10 +213,10 @@ def _ours(source: Any, torch: Any, path: str) -> Module:
     return made.train(source.training)
 
 
-def _theirs(source: Module, torch: Any, path: str) -> Any:
+def _theirs(source: Module, torch: Any, path: str, done: Made) -> Any:
     kind = type(source).__name__
     if type(source) in (nn.Sequential, nn.ModuleList):
-        return _ordered(source, torch.nn, _theirs, torch, path)
+        return _ordered(source, torch.nn, _theirs, torch, path, done)
     if kind not in OPTIONS or getattr(nn, kind, None) is not type(source):
         raise TypeError(
             f"to_torch: PyTorch has no {_named(kind, path)}; for a Module of your own write its forward "
@@ -193,16 +240,16 @@ def _theirs(source: Module, torch: Any, path: str) -> Any:
     return made.train(source.training)
 
 
-def _ordered(source: Any, target: Any, convert: Callable[..., Any], torch: Any, path: str) -> Any:
+def _ordered(
+    source: Any, target: Any, convert: Callable[..., Any], torch: Any, path: str, done: Made
+) -> Any:
     """A Sequential or ModuleList, its children converted under the names that they have."""
-    parts = {
-        name: convert(child, torch, f"{path}.{name}" if path else name)
-        for name, child in source.named_children()
-    }
     sequential = isinstance(source, (nn.Sequential, torch.nn.Sequential))
     made = (target.Sequential if sequential else target.ModuleList)()
-    for name, part in parts.items():
-        made.add_module(name, part)
+    for name, child in source._modules.items():
+        if id(child) not in done:
+            done[id(child)] = convert(child, torch, f"{path}.{name}" if path else name, done)
+        made.add_module(name, done[id(child)])
     return made
 
 

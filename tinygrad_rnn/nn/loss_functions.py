@@ -68,9 +68,11 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
     if not beta >= 0:
         raise ValueError(f"smooth_l1_loss: beta must not be negative, got {beta}")
     d = (x - y).abs()
-    near = d < beta
-    bent = where(near, d, 0.0).square() * (0.5 / beta) if beta else 0.0
-    return _reduced(where(near, bent, d - 0.5 * beta), reduction)
+    if not beta:
+        return _reduced(d, reduction)
+    far = d >= beta  # a NaN is not, so that its slope is NaN too
+    bent = where(far, 0.0, d).square() * (0.5 / beta)
+    return _reduced(where(far, d - 0.5 * beta, bent), reduction)
 
 
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Tensor:
@@ -84,6 +86,8 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     """
     if not delta > 0:
         raise ValueError(f"huber_loss: delta must be positive, got {delta}")
+    if delta == np.inf:  # all of it is the parabola
+        return mse_loss(input, target, reduction) * 0.5
     return smooth_l1_loss(input, target, reduction, delta) * delta
 
 
@@ -92,26 +96,46 @@ def binary_cross_entropy(
 ) -> Tensor:
     """``-w (y log p + (1 - y) log(1 - p))`` of probabilities p, reduced; a log is at least -100.
 
+    The slope is ``w (p - y) / max(p (1 - p), 1e-12)``, so that a probability that is exactly wrong is
+    pulled back, by 1e12 (PyTorch's rule; the slope along y is that of the floored logs).
     ``binary_cross_entropy_with_logits`` is exact where this rounds. Raises ValueError where the shapes
     do not fit or p is outside 0 to 1.
 
     >>> import tinygrad_rnn as tg
-    >>> tg.nn.functional.binary_cross_entropy(tg.tensor([1.0, 0.0]), tg.tensor([1.0, 1.0])).item()
-    50.0
+    >>> p = tg.tensor([1.0, 0.0], requires_grad=True)
+    >>> loss = tg.nn.functional.binary_cross_entropy(p, tg.tensor([1.0, 1.0]))
+    >>> loss.backward()
+    >>> loss.item(), f"{p.grad[1].item():.0e}"
+    (50.0, '-5e+11')
     """
     p, y = _pair("binary_cross_entropy", input, target)
     if p._data.size and not (p._data.min() >= 0 and p._data.max() <= 1):
         raise ValueError("binary_cross_entropy: input must hold probabilities, 0 to 1")
-    loss = -(y * _floored_log(p) + (1 - y) * _floored_log(1 - p))
+    edge = p * (1 - p) < _EDGE
+    inner = where(edge, 0.5, p)
+    loss = where(edge, _at_the_edge(p, y), -(y * inner.log() + (1 - y) * e.log1p(-inner)))
     if weight is not None:
         loss = loss * _factor("binary_cross_entropy", "weight", weight, p)
     return _reduced(loss, reduction)
 
 
+_EDGE = 1e-12  # where p (1 - p) is less, the slope does not grow any more (PyTorch's choice)
+
+
+def _at_the_edge(p: Tensor, y: Tensor) -> Tensor:
+    """``binary_cross_entropy`` where p is almost 0 or 1: its value there, and the slope (p - y) / 1e-12.
+
+    The value does not lead to that slope, since it is floored: so ``d = p - p``, a zero that has one.
+    """
+    held = p.detach()
+    d, steep = p - held, min(1 / _EDGE, float(np.finfo(p.dtype).max))
+    value = -(y * _floored_log(held) + (1 - y) * _floored_log(1 - held))
+    return value + (d * (held - y) + d * d * 0.5) * steep
+
+
 def _floored_log(p: Tensor) -> Tensor:
-    """log p, but at least -100, with no slope there (PyTorch's rule for probabilities of 0)."""
-    tiny = p._data < np.exp(-100.0)
-    return where(tiny, -100.0, where(tiny, 1.0, p).log())
+    """log p of constants, but at least -100."""
+    return where(p < np.exp(-100.0), -100.0, where(p > 0, p, 1.0).log())
 
 
 def binary_cross_entropy_with_logits(

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..autograd import Leaf, Place, Scope, state
 from ..devices import check_device, is_device, no_gpu
-from ..tensors import Tensor, as_tensor
+from ..tensors import Tensor, all_or_none, as_tensor
 
 M = TypeVar("M", bound="Module")
 
@@ -276,17 +276,18 @@ class Module:
         """This module and every one below it, each once."""
         return (module for _, module in self.named_modules())
 
-    def _named(self, table: str, shared: bool) -> Iterator[tuple[str, Any]]:
+    def _named(self, table: str) -> Iterator[tuple[str, Any]]:
+        """Every value once, by the first of its names."""
         seen: set[int] = set()
         for path, module in self.named_modules():
             for name, value in module._table(table).items():
-                if value is not None and (shared or id(value) not in seen):
+                if value is not None and id(value) not in seen:
                     seen.add(id(value))
                     yield (f"{path}.{name}" if path else name), value
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Every Parameter with its dotted name, each once even where two modules share it."""
-        return self._named("_parameters", shared=False)
+        return self._named("_parameters")
 
     def parameters(self) -> Iterator[Parameter]:
         """Every Parameter, each once."""
@@ -294,7 +295,7 @@ class Module:
 
     def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
         """Every buffer with its dotted name."""
-        return self._named("_buffers", shared=False)
+        return self._named("_buffers")
 
     def apply(self: M, function: Callable[[Module], Any]) -> M:
         """Call ``function`` on every submodule, then on this module; returns the module."""
@@ -337,15 +338,15 @@ class Module:
             return self
         if np.dtype(dtype).kind != "f":
             raise TypeError(f"to(): Parameters hold floats, not {np.dtype(dtype)}")
-        for parameter in self.parameters():
-            if parameter.dtype != dtype:
-                gradient = parameter.grad
-                parameter._install(parameter.detach().to(dtype)._data, f"to({np.dtype(dtype)})")
-                parameter.grad = gradient
-        for module in self.modules():
-            for name, value in list(module._table("_buffers").items()):
-                if value is not None and value.is_floating_point():
-                    module._buffers[name] = value.to(dtype)
+        owned = [*self.parameters(), *(b for _, b in self.named_buffers() if b.is_floating_point())]
+        changed = [t for t in owned if t.dtype != dtype]
+        made = [
+            (t._data.astype(dtype), None if t.grad is None else t.grad.to(dtype)) for t in changed
+        ]
+        with all_or_none(changed):
+            for t, (data, gradient) in zip(changed, made, strict=True):
+                t._install(data, f"to({np.dtype(dtype)})")
+                t.grad = gradient
         return self
 
     def cpu(self: M) -> M:
@@ -370,18 +371,37 @@ class Module:
 
     # ---- state
 
+    def _everywhere(self, table: str) -> Iterator[tuple[str, Any]]:
+        """Every name of every value, also where a module or a Parameter has several."""
+        stack: list[tuple[str, Module, tuple[Module, ...]]] = [("", self, ())]
+        while stack:
+            path, module, above = stack.pop()
+            for name, value in module._table(table).items():
+                if value is not None:
+                    yield path + name, value
+            if module not in above:  # a module below itself has no end of names
+                below = [(f"{path}{n}.", m, (*above, module)) for n, m in module.named_children()]
+                stack.extend(reversed(below))
+
+    def _state(self) -> dict[str, Tensor]:
+        """The Parameters and buffers themselves by all their names."""
+        return {**dict(self._everywhere("_parameters")), **dict(self._everywhere("_buffers"))}
+
     def state_dict(self) -> dict[str, Tensor]:
-        """Every Parameter and buffer by its dotted name: a true snapshot, since values never change."""
-        named = [*self._named("_parameters", shared=True), *self._named("_buffers", shared=True)]
-        return {name: value.detach() for name, value in named}
+        """Every Parameter and buffer by its dotted name: a true snapshot, since values never change.
+
+        What is shared is there under each of its names, as in PyTorch.
+        """
+        return {name: value.detach() for name, value in self._state().items()}
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True
     ) -> IncompatibleKeys:
-        """Take values (tensors or arrays) by name.
+        """Take values (tensors or arrays) by name; what is shared needs one of its names.
 
         Raises RuntimeError, before anything is changed, that names every missing, unexpected and
-        misshapen entry at once; ``strict=False`` lets the first two pass and returns them.
+        misshapen entry at once, and two different tensors for one Parameter; ``strict=False`` lets the
+        first two pass and returns them.
         """
         return self._take(state_dict, strict, f"load_state_dict of {type(self).__name__}", [])
 
@@ -389,28 +409,41 @@ class Module:
         self, state_dict: Mapping[str, Any], strict: bool, what: str, faults: list[str]
     ) -> IncompatibleKeys:
         """Take values by name unless there are faults; ``what`` begins the message that lists them."""
-        own = {**dict(self._named("_parameters", True)), **dict(self._named("_buffers", True))}
-        missing = [name for name in own if name not in state_dict]
+        own = self._state()
+        given = {n: as_tensor(state_dict[n]).detach() for n in own if n in state_dict}
+        there = {id(own[name]) for name in given}
+        missing = [name for name in own if id(own[name]) not in there]
         unexpected = [name for name in state_dict if name not in own]
-        values = {n: as_tensor(state_dict[n]).detach() for n in own if n in state_dict}
         faults = faults + [
             f"{name} has shape {value.shape}, expected {own[name].shape}"
-            for name, value in values.items()
+            for name, value in given.items()
             if value.shape != own[name].shape
         ]
+        values: dict[int, tuple[str, Tensor, Any]] = {}  # by what they are for
+        for name, value in given.items():
+            mine = own[name]
+            new = value._data.astype(mine.dtype, copy=True)
+            first, _, other = values.setdefault(id(mine), (name, mine, new))
+            differ = other is not new and not np.array_equal(new, other, equal_nan=True)
+            if differ and new.shape == other.shape:
+                faults.append(
+                    f"{first} and {name} are one Parameter here, and there two different tensors"
+                )
         if strict:
             faults += [f"{name} is missing" for name in missing]
             faults += [f"{name} is not known here" for name in unexpected]
         if faults:
             raise RuntimeError(f"{what}: " + "; ".join(faults))
-        for name, value in values.items():
-            own[name]._install(value._data.astype(own[name].dtype, copy=True), "load_state_dict")
+        with all_or_none([mine for _, mine, _ in values.values()]):
+            for _, mine, new in values.values():
+                mine._install(new, "load_state_dict")
         return IncompatibleKeys(missing, unexpected)
 
     def save(self, f: Any, metadata: Mapping[str, str] | None = None) -> None:
         """Write the state dict to a safetensors file, with every submodule's class and options beside it.
 
         PyTorch and every other reader of the format can load it; see ``tg.save`` for what is promised.
+        Raises ValueError for a path that ends like another format (``.h5``, ``.pt``).
 
         >>> import io, tinygrad_rnn as tg
         >>> file = io.BytesIO()  # or a path: "head.safetensors"

@@ -184,6 +184,10 @@ class RecurrentLayer(Module):
         for cell in self.cells():
             cell.reset_parameters(generator)
 
+    def _backwards(self, way: int) -> bool:
+        """Whether the cell of this direction runs from the last step to the first."""
+        return way == 1
+
     def forward(
         self, input: Any, hx: Any = None, *, lengths: Any = None, first_step: int = 0
     ) -> tuple[Any, Any]:
@@ -207,7 +211,7 @@ class RecurrentLayer(Module):
         cells = self.cells()
         stages = []
         for k in range(0, len(cells), ways):
-            each = [(cells[k + way], starts[k + way], way == 1) for way in range(ways)]
+            each = [(cells[k + way], starts[k + way], self._backwards(way)) for way in range(ways)]
             stages.append((each, self.dropout if k and self.training else 0.0))
 
         def recorded(only: Sequence[int] | None = None) -> tuple[Tensor, Any]:
@@ -242,7 +246,8 @@ class RecurrentLayer(Module):
             outputs = []
             for way in range(ways):
                 at = k * ways + way
-                loop = Loop(self._label(at), first_step, way == 1, lengths, only=only)
+                back = self._backwards(way)
+                loop = Loop(self._label(at), first_step, back, lengths, only=only)
                 ys, final = self._stack[at].run(xs, starts[at], loop, {})
                 outputs.append(ys)
                 finals.append(final)
@@ -277,9 +282,10 @@ class RecurrentLayer(Module):
 
     def _step(self, x_t: Any, hx: Any, turn: int | None) -> tuple[Tensor, Any]:
         """``step`` inside the layer's scope; a loop's own time (``turn``) wins over the state's."""
-        if self.bidirectional:
+        if self.bidirectional or self._backwards(0):
             raise TypeError(
-                f"{_place(self)}a bidirectional layer needs the whole sequence, not a step"
+                f"{_place(self)}a {'bidirectional' if self.bidirectional else 'reverse'} layer needs "
+                "the whole sequence, not a step"
             )
         x = self._cast(x_t, self._first.weight_ih)
         if x.ndim not in (1, 2):

@@ -7,6 +7,7 @@ Where a derivative does not exist the convention is PyTorch's: ``abs`` and ``rel
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
@@ -51,7 +52,9 @@ def _power_by_base(g: Any, a: Any, b: Any) -> Any:
 
 
 def _power_by_exponent(g: Any, y: Any, a: Any, b: Any) -> Any:
-    """a**b * log(a), and 0 where a is 0 and b is not negative."""
+    """a**b * log(a), and 0 where a is 0 and b is not negative; a number's log in full precision."""
+    if isinstance(a, (int, float)) and a > 0:
+        return g * y * math.log(a)
     zero = (a == 0) & (b >= 0)
     return g * where(zero, 0.0, y * log(where(zero, 1.0, a)))
 

@@ -79,7 +79,7 @@ class Op:
     """A row of the table: the forward, the rules, and what a node of it must keep.
 
     An op with ``joint`` gives the gradients of all its parents at once, from the node and the list of
-    those of its outputs, each in its parent's shape and dtype.
+    those of its outputs, each in its parent's shape and dtype; None for a parent that has no part in them.
     """
 
     joint: Callable[[Node, list[Any]], list[Any]] | None = None

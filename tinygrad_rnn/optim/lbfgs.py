@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..autograd import Array, enable_grad
-from ..tensors import Tensor
+from ..tensors import Tensor, all_or_none
 from .optimizers import Optimizer
 
 Closure = Callable[[], Tensor]
@@ -96,16 +96,10 @@ class LBFGS(Optimizer):
         if closure is None:
             raise TypeError("LBFGS.step needs a closure that computes the loss and its gradients")
         params = self.param_groups[0]["params"]
-        before = [p._data for p in params]
-        memory = {"n_iter": 0, "func_evals": 0, "history": [], **self.state.get(id(params[0]), {})}
-        try:
-            with enable_grad():
-                loss = self._iterate(closure, memory)
-        except BaseException:
-            for p, data in zip(params, before, strict=True):
-                p._install(data, "LBFGS.step()")
-            raise
-        self.state[id(params[0])] = memory
+        memory = {"n_iter": 0, "func_evals": 0, "history": [], **self.state.get(params[0], {})}
+        with all_or_none(params), enable_grad():
+            loss = self._iterate(closure, memory)
+        self.state[params[0]] = memory
         return loss
 
     def _iterate(self, closure: Closure, memory: dict[str, Any]) -> Tensor:

@@ -88,9 +88,10 @@ class LRScheduler:
         return {key: value for key, value in self.__dict__.items() if key not in skipped}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on as the schedule that was saved; load the optimizer's state as well.
+        """Go on as the schedule that was saved, at the rates that it had set last.
 
-        Raises ValueError for the state of another kind of schedule.
+        The optimizer's own state is to be loaded as well, before or after. Raises ValueError, with
+        nothing changed, for the state of another kind of schedule or of other groups.
         """
         if set(state_dict) != set(self.state_dict()):
             odd = sorted(set(state_dict) ^ set(self.state_dict()))
@@ -98,7 +99,17 @@ class LRScheduler:
                 f"load_state_dict: this is not the state of a {type(self).__name__}: "
                 f"{', '.join(odd)}"
             )
+        groups, rates = len(self.optimizer.param_groups), list(state_dict["_last_lr"])
+        if len(rates) != groups:
+            raise ValueError(
+                f"load_state_dict: rates of {len(rates)} groups, and the optimizer has {groups}"
+            )
         self.__dict__.update(state_dict)
+        self._resume(rates)
+
+    def _resume(self, rates: list[float]) -> None:
+        """Give the optimizer what was set last: making this schedule has set it to the beginning."""
+        self._write(rates)
 
     def __repr__(self) -> str:
         rates = ", ".join(f"{lr:.4g}" for lr in self._last_lr)
@@ -343,6 +354,10 @@ class OneCycleLR(LRScheduler):
         return rates
 
     _started = get_lr
+
+    def _resume(self, rates: list[float]) -> None:
+        self.get_lr()  # the momenta
+        self._write(rates)
 
     def _between(self, start: float, end: float, done: float) -> float:
         if self.anneal_strategy == "linear":

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array, enable_grad
-from ..tensors import Tensor
+from ..tensors import Tensor, all_or_none
 
 
 class Optimizer:
@@ -28,7 +28,7 @@ class Optimizer:
         groups = listed if isinstance(listed[0], dict) else [{"params": listed}]
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
-        self.state: dict[int, dict[str, Any]] = {}
+        self.state: dict[Tensor, dict[str, Any]] = {}
         for group in groups:
             self.add_param_group(group)
 
@@ -75,14 +75,18 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        writes = []
+        writes, state = [], dict(self.state)
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
-                    memory = self.state.setdefault(id(p), {})
-                    writes.append((p, self._updated(p._data, p.grad._data, memory, group)))
-        for p, value in writes:
-            p._install(value.astype(p.dtype, copy=False), f"{type(self).__name__}.step()")
+                    memory = dict(self.state.get(p, {}))
+                    value = self._updated(p._data, p.grad._data, memory, group)
+                    writes.append((p, np.asarray(value, p.dtype)))
+                    state[p] = {name: _stored(kept, p) for name, kept in memory.items()}
+        with all_or_none([p for p, _ in writes]):
+            for p, value in writes:
+                p._install(value, f"{type(self).__name__}.step()")
+            self.state = state
         return loss
 
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
@@ -91,8 +95,8 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """The options and the state, by each Parameter's position."""
-        order = [id(p) for group in self.param_groups for p in group["params"]]
-        state = {i: dict(self.state[key]) for i, key in enumerate(order) if key in self.state}
+        order = [p for group in self.param_groups for p in group["params"]]
+        state = {i: dict(self.state[p]) for i, p in enumerate(order) if p in self.state}
         groups, start = [], 0
         for group in self.param_groups:
             options = {k: v for k, v in group.items() if k != "params"}
@@ -104,24 +108,40 @@ class Optimizer:
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the options and the state of an optimizer of the same groups.
 
-        Raises ValueError, before anything is changed, where the groups or the shapes differ.
+        Raises ValueError, before anything is changed, where the groups, the options or the shapes
+        differ.
         """
         groups = state_dict["param_groups"]
         sizes = [len(g["params"]) for g in groups]
         own = [len(g["params"]) for g in self.param_groups]
         if sizes != own:
             raise ValueError(f"load_state_dict: groups of {sizes} Parameters, expected {own}")
+        lacking = sorted({name for g in groups for name in self.defaults if name not in g})
+        if lacking:
+            raise ValueError(
+                f"load_state_dict: this is not the state of a {type(self).__name__}: it has no "
+                f"{', '.join(lacking)}"
+            )
         order = [p for group in self.param_groups for p in group["params"]]
+        state = {}
         for i, memory in state_dict["state"].items():
+            if i not in range(len(order)):
+                raise ValueError(
+                    f"load_state_dict: there is state for Parameter {i!r}, and there are {len(order)}"
+                )
+            wanted = self._memory_shape(order[i])
             for name, value in memory.items():
-                if isinstance(value, np.ndarray) and value.shape != self._memory_shape(order[i]):
+                if isinstance(value, (np.ndarray, Tensor)) and value.shape != wanted:
                     raise ValueError(
                         f"load_state_dict: {name} of Parameter {i} has shape {value.shape}, "
-                        f"expected {self._memory_shape(order[i])}"
+                        f"expected {wanted}"
                     )
-        self.state = {id(order[i]): dict(memory) for i, memory in state_dict["state"].items()}
-        for group, new in zip(self.param_groups, groups, strict=True):
-            group.update({k: v for k, v in new.items() if k != "params"})
+            state[order[i]] = {name: _loaded(value) for name, value in memory.items()}
+        taken = [
+            {**group, **new, "params": group["params"]}
+            for group, new in zip(self.param_groups, groups, strict=True)
+        ]
+        self.state, self.param_groups = state, taken
 
     def _memory_shape(self, p: Tensor) -> tuple[int, ...]:
         """The shape of the arrays that are remembered of one Parameter."""
@@ -133,6 +153,16 @@ class Optimizer:
             options = ", ".join(f"{k}={v}" for k, v in group.items() if k != "params")
             lines.append(f"  {len(group['params'])} Parameters: {options}")
         return "\n".join([*lines, ")"])
+
+
+def _stored(value: Any, p: Tensor) -> Any:
+    """What is remembered of a Parameter: an array of its dtype (numpy makes scalars of 0-d ones)."""
+    return np.asarray(value, p.dtype) if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+def _loaded(value: Any) -> Any:
+    """The same from a file, whose tensors are arrays here."""
+    return np.asarray(value) if isinstance(value, (Tensor, np.ndarray, np.generic)) else value
 
 
 class SGD(Optimizer):

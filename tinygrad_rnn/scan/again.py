@@ -99,10 +99,11 @@ class Run(Fold):
         needs_x = node is not None and node.needs
         asking += tuple([w._node.needs for w in self.weights])
         self.keep = now.recording and (needs_x or True in asking)
-        self.asking = (needs_x, *asking)
+        self.asking, self.dtype = (needs_x, *asking), x.dtype
         self.loops = ready.found.loops(self.keep, self.keep and needs_x)
         arrays = [np.ascontiguousarray(x), *states, *[w._data for w in self.weights]]
         y, finals, self.kept = self.loops.forward(arrays, len(self.steps), self.keep)
+        self.size = y.shape[1:]
         return y, finals
 
     def needs(self) -> list[bool]:
@@ -111,13 +112,17 @@ class Run(Fold):
 
     def backward(self, dy: Any, last: list[Any]) -> list[Any]:
         """The gradients of all that asks, from those of the outputs and of the last states."""
-        dx, dstates, dweights = self.loops.backward(self.kept, len(self.steps), dy, last)
+        if dy is None:
+            dy = np.zeros((len(self.steps), *self.size), self.dtype)
+        dx, dstates, dweights = self.loops.backward(
+            self.kept, len(self.steps), np.ascontiguousarray(dy), last
+        )
         if self.time_axis and dx is not None:
             dx = dx.swapaxes(0, 1)
         every = (dx, *dstates, *dweights)
         asked = [d for d, asks in zip(every, self.asking, strict=True) if asks]
         return [
-            np.zeros(p._data.shape, p._data.dtype) if d is None else d.reshape(p._data.shape)
+            d if d is None else d.reshape(p._data.shape)
             for d, p in zip(asked, self.parents, strict=True)
         ]
 
@@ -183,8 +188,8 @@ class _Call(Run):
 
     def gradients(self, g: list[Any]) -> list[Any]:
         """From those of the output and of the stacked last states."""
-        dy = g[0].swapaxes(0, 1) if self.time_axis else g[0]
-        return self.backward(np.ascontiguousarray(dy), [None if d is None else d[0] for d in g[1:]])
+        dy = g[0].swapaxes(0, 1) if self.time_axis and g[0] is not None else g[0]
+        return self.backward(dy, [None if d is None else d[0] for d in g[1:]])
 
     def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
         """The layer's own loop."""
@@ -255,7 +260,7 @@ class _Step(Run):
 
     def gradients(self, g: list[Any]) -> list[Any]:
         """From those of the parts of the new state: the output is the first of them."""
-        return self.backward(np.ascontiguousarray(g[0])[None], [None, *g[1:]])
+        return self.backward(None if g[0] is None else g[0][None], [None, *g[1:]])
 
     def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
         """The cell's own equations."""

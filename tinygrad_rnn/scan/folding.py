@@ -11,8 +11,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from weakref import ref
 
-import numpy as np
-
 from .. import autograd
 from ..autograd import STRIDE, Call, Folded, Node, enable_grad
 from ..autograd import state as now
@@ -189,9 +187,7 @@ class _Scan(Op):
     __slots__ = ()
 
     def filled(self, node: Node, parts: list[Any]) -> list[Any]:
-        """The output's gradient is always there; that of a last state may be None."""
-        if parts[0] is None:
-            parts[0] = np.zeros(node.shape[0], node.dtype)
+        """As they are: None where nothing came."""
         return parts
 
     def joint(self, node: Node, g: list[Any]) -> list[Any]:

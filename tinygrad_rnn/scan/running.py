@@ -122,8 +122,14 @@ class _Pass:
         y, self.finals, self.kept = self.loops.forward(arrays, self.steps, self.keep)
         self.y = y[::-1] if way.backwards else y
 
+    def asked(self, dy: Any, dfinals: list[Any]) -> bool:
+        """Whether a gradient has come (``dy`` None: not to the output) and something asks for one."""
+        return self.keep and (dy is not None or any(d is not None for d in dfinals))
+
     def backward(self, dy: Any, dfinals: list[Any]) -> tuple[Any, list[Any], list[Any]]:
         """The gradients of x (in the order of time) or None, of the states, of the weights."""
+        if dy is None:
+            dy = np.zeros(self.y.shape, self.y.dtype)
         if self.way.backwards:
             dy = dy[::-1]
         dy = np.ascontiguousarray(dy)
@@ -225,7 +231,9 @@ class _LayerCall(Fold):
                 key = id(tensor)
                 sums[key] = sums[key] + d if key in sums else d
 
-        dy = np.moveaxis(g[0], self.stack.time_axis, 0) if self.stack.time_axis else g[0]
+        dy = g[0]
+        if dy is not None and self.stack.time_axis:
+            dy = np.moveaxis(dy, self.stack.time_axis, 0)
         rest = list(g[1:])
         if self.stack.joined:
             cells = range(sum(map(len, self.passes)))
@@ -233,15 +241,14 @@ class _LayerCall(Fold):
         for k in reversed(range(len(self.passes))):
             stage = self.passes[k]
             dx: Any = None
-            low = dy.shape[-1]
+            low = sum(each.y.shape[-1] for each in stage)
             for each in reversed(stage):
-                mine = dy
-                if len(stage) > 1:
-                    width = each.y.shape[-1]
-                    mine = dy[..., low - width : low]
-                    low -= width
+                high, low = low, low - each.y.shape[-1]
+                mine = dy if dy is None or len(stage) == 1 else dy[..., low:high]
                 count = len(each.states)
                 dfinals, rest = rest[len(rest) - count :], rest[: len(rest) - count]
+                if not each.asked(mine, dfinals):  # all of it is frozen
+                    continue
                 d, dstates, dweights = each.backward(mine, dfinals)
                 if d is not None:
                     dx = d if dx is None else dx + d
@@ -257,10 +264,7 @@ class _LayerCall(Fold):
                 self.stack.x,
                 np.moveaxis(dy, 0, self.stack.time_axis) if self.stack.time_axis else dy,
             )
-        return [
-            sums[id(t)].reshape(t.shape) if id(t) in sums else np.zeros(t.shape, t.dtype)
-            for t in self.parents
-        ]
+        return [sums[id(t)].reshape(t.shape) if id(t) in sums else None for t in self.parents]
 
 
 def _dropout_mask(draw: Any, shape: Any, rate: float, dtype: Any) -> Any:

@@ -124,7 +124,7 @@ def streamed(layer: Any, x: Any, state: Any) -> tuple[Tensor, Any] | None:
 def _right(layer: Any, x: Any, states: list[Any]) -> bool:
     """Whether input and states are what the layer takes, in its own precision."""
     dtype, sizes = layer._first.weight_ih.dtype, layer._first.state_sizes().values()
-    if layer.bidirectional or x.ndim != 2 or len(states) != len(sizes):
+    if layer.bidirectional or layer._backwards(0) or x.ndim != 2 or len(states) != len(sizes):
         return False
     if x.shape[1] != layer.input_size:
         return False

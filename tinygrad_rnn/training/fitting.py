@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import no_grad
+from ..files import STATES, check_name
 from ..nn.module import Module
 from ..nn.utils import clip_grad_norm_
 from ..optim.lbfgs import LBFGS
@@ -73,7 +74,8 @@ def fit(
 
     Raises FloatingPointError, with the Parameters as they were before that batch, where the loss is
     not finite; TypeError for data that cannot be gone through twice; ValueError for a checkpoint of
-    something else.
+    something else or called like another format, and for an optimizer that has none of the model's
+    Parameters.
 
     >>> import tinygrad_rnn as tg
     >>> generator = tg.manual_seed(0)
@@ -99,6 +101,9 @@ def fit(
     world = Alone() if world is None else world
     run = _Run(model, data, loss, optimizer, validation, clip, scheduler, patience, world)
     path = None if checkpoint is None else Path(checkpoint)
+    if path is not None:
+        check_name(path, STATES)
+    _check_trained(model, optimizer)
     if resume and path is not None:
         first = world.rank == 0 and path.exists()
         saved = world.share(checkpoints.read(path) if first else None)
@@ -126,6 +131,17 @@ def fit(
     if run.best is not None:
         model.load_state_dict(run.best)
     return run.history
+
+
+def _check_trained(model: Module, optimizer: Optimizer) -> None:
+    """Raise ValueError where no step of the optimizer would change the model."""
+    own = {id(p) for p in model.parameters()}
+    listed = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if own and not own & listed:
+        raise ValueError(
+            f"fit: the optimizer has none of the model's Parameters, so that nothing of the "
+            f"{type(model).__name__} would be trained: make it of model.parameters()"
+        )
 
 
 class Alone:

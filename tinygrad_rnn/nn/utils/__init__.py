@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
+from ...autograd import Array
 from ...tensors import Tensor
 from .rnn import (
     PackedSequence,
@@ -41,8 +44,10 @@ def clip_grad_norm_(
 ) -> Tensor:
     """Scale all gradients together so that their norm is at most ``max_norm``; returns the norm before.
 
-    (Pascanu, Mikolov & Bengio 2013.) Raises RuntimeError, with gradients as they were, where the norm
-    is NaN or infinite, unless ``error_if_nonfinite=False``.
+    (Pascanu, Mikolov & Bengio 2013.) ``norm_type`` is the p of the norm, ``inf`` for the largest
+    element. Raises ValueError for a ``max_norm`` that is negative or NaN, and RuntimeError, with
+    gradients as they were, where the norm is NaN or infinite; with ``error_if_nonfinite=False`` an
+    infinite norm makes gradients 0 (and NaN where they are infinite), a NaN makes all of them NaN.
 
     >>> import tinygrad_rnn as tg
     >>> w = tg.tensor([3.0, 4.0], requires_grad=True)
@@ -50,10 +55,13 @@ def clip_grad_norm_(
     >>> tg.nn.utils.clip_grad_norm_([w], 1.0).item(), w.grad
     (5.0, tensor([0.6, 0.8]))
     """
+    max_norm, norm_type = _bound("clip_grad_norm_", "max_norm", max_norm), float(norm_type)
+    if math.isnan(norm_type):
+        raise ValueError("clip_grad_norm_: norm_type must be a number, got nan")
     owners = _with_grad(parameters)
     grads = [p.grad._data for p in owners if p.grad is not None]
-    norms = [np.linalg.norm(g.astype(np.float64).ravel(), norm_type) for g in grads]
-    norm = float(np.linalg.norm(norms, norm_type)) if norms else 0.0
+    norms = [_norm(g.astype(np.float64).ravel(), norm_type) for g in grads]
+    norm = _norm(np.array(norms), norm_type)
     if error_if_nonfinite and not np.isfinite(norm):
         bad = [
             p._node.name or str(p.shape)
@@ -64,16 +72,18 @@ def clip_grad_norm_(
             f"clip_grad_norm_: the norm is {norm}; not finite in {', '.join(bad)}: lower the learning "
             "rate or look for the first bad value, or pass error_if_nonfinite=False"
         )
-    scale = max_norm / (norm + 1e-6)
-    if norm > max_norm:
-        for owner, g in zip(owners, grads, strict=True):
-            owner.grad = Tensor._wrap(g * g.dtype.type(scale), None)
+    if not norm <= max_norm:
+        scale = max_norm / (norm + 1e-6)
+        with np.errstate(invalid="ignore"):
+            _give(owners, [g * g.dtype.type(scale) for g in grads])
     dtype = grads[0].dtype if grads else None
     return Tensor(norm, dtype)
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
-    """Clip each element of each gradient to -clip_value ... clip_value.
+    """Clip each element of each gradient to -clip_value ... clip_value; a NaN stays one.
+
+    Raises ValueError for a ``clip_value`` that is negative or NaN.
 
     >>> import tinygrad_rnn as tg
     >>> w = tg.tensor([3.0, -4.0], requires_grad=True)
@@ -82,6 +92,29 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     >>> w.grad
     tensor([ 1., -1.])
     """
-    for owner in _with_grad(parameters):
-        if owner.grad is not None:
-            owner.grad = owner.grad.clip(-clip_value, clip_value)
+    bound = _bound("clip_grad_value_", "clip_value", clip_value)
+    owners = _with_grad(parameters)
+    _give(owners, [p.grad._data.clip(-bound, bound) for p in owners if p.grad is not None])
+
+
+def _bound(who: str, name: str, given: Any) -> float:
+    bound = float(given)
+    if not bound >= 0:
+        raise ValueError(f"{who}: {name} must be a number of at least 0, got {bound}")
+    return bound
+
+
+def _norm(values: Array, kind: float) -> float:
+    return float(np.linalg.norm(values, kind)) if values.size else 0.0
+
+
+def _give(owners: list[Tensor], arrays: list[Array]) -> None:
+    """Replace all gradients or, after an error, none."""
+    before = [owner.grad for owner in owners]
+    try:
+        for owner, array in zip(owners, arrays, strict=True):
+            owner.grad = Tensor._wrap(array, None)
+    except BaseException:
+        for owner, old in zip(owners, before, strict=True):
+            owner.grad = old
+        raise

@@ -1,0 +1,252 @@
+"""All or none: an error at any call inside a step, a load, a save or a cast leaves nothing half done."""
+
+import os
+import sys
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn, optim
+
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+class StoppedError(MemoryError):
+    """What the stand-in raises."""
+
+
+class FailingCall:
+    """Raises at the k-th call of anything, Python's functions and those in C (``astype``, ``np.array``)."""
+
+    def __init__(self, k):
+        self.left, self.before = k, None
+
+    def __call__(self, frame, event, _arg):
+        if event in ("call", "c_call"):
+            self.left -= 1
+            if self.left == 0:
+                raise StoppedError("planted")
+
+    def __enter__(self):
+        self.before = sys.getprofile()
+        sys.setprofile(self)
+
+    def __exit__(self, *_):
+        sys.setprofile(self.before)
+
+
+def everywhere(make, act, look, step=1):
+    """Let ``act`` fail at its k-th call, for all k: what ``look`` sees is as before or as after.
+
+    Returns how often it failed, and how often nothing had changed then.
+    """
+    thing = make()
+    before = look(thing)
+    act(thing)
+    after = look(thing)
+    assert before != after
+    failed = unchanged = 0
+    for k in range(1, 100_000, step):
+        thing = make()
+        assert look(thing) == before
+        try:
+            with FailingCall(k):
+                act(thing)
+        except StoppedError:
+            failed += 1
+            seen = look(thing)
+            assert seen in (before, after), f"half done when call {k} failed"
+            unchanged += seen == before
+        else:
+            break
+    return failed, unchanged
+
+
+def bits(tensors):
+    return [None if t is None else (t.dtype.name, t.numpy().tobytes()) for t in tensors]
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell = nn.RNNCell(2, 2)
+        self.scale = nn.Parameter(0.5)
+        self.register_buffer("mean", tg.zeros(2))
+
+
+def net():
+    tg.manual_seed(0)
+    model = Net()
+    for p in model.parameters():
+        p.grad = tg.ones(p.shape)
+    return model
+
+
+def seen(model):
+    tensors = [*model.parameters(), *(b for _, b in model.named_buffers())]
+    return bits(tensors), bits(p.grad for p in model.parameters())
+
+
+OPTIMIZERS = {
+    "SGD": lambda p: optim.SGD(p, lr=0.1, momentum=0.9),
+    "Adam": lambda p: optim.Adam(p, lr=0.1),
+    "AdamW": lambda p: optim.AdamW(p, lr=0.1),
+    "RMSprop": lambda p: optim.RMSprop(p, lr=0.1, momentum=0.9, centered=True),
+}
+
+
+def memory(optimizer):
+    """What an optimizer remembers, in bits."""
+    return [
+        [(name, np.asarray(v).tobytes()) for name, v in sorted(optimizer.state[p].items())]
+        for p in optimizer.state
+    ]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_step_of_the_optimizer(name):
+    def make():
+        model = net()
+        optimizer = OPTIMIZERS[name](model.parameters())
+        optimizer.step()
+        return model, optimizer
+
+    failed, unchanged = everywhere(
+        make, lambda it: it[1].step(), lambda it: (seen(it[0]), memory(it[1]))
+    )
+    assert failed > 50
+    assert unchanged > failed // 2
+
+
+def test_a_step_of_lbfgs_restores_values():
+    def make():
+        model = net()
+        return model, optim.LBFGS(model.parameters(), max_iter=2)
+
+    def act(it):
+        model, optimizer = it
+
+        def closure():
+            optimizer.zero_grad()
+            loss = sum((p * p).sum() for p in model.parameters())
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+
+    failed, _ = everywhere(
+        make, act, lambda it: (bits(it[0].parameters()), len(it[1].state)), step=7
+    )
+    assert failed > 50
+
+
+def test_loading_a_state_dict_and_an_optimizers_state():
+    values = {n: t.numpy() + 1 for n, t in net().state_dict().items()}
+    failed, unchanged = everywhere(net, lambda m: m.load_state_dict(values), seen)
+    assert failed > 50
+    assert unchanged > failed // 2
+
+    def make():
+        model = net()
+        return optim.Adam(model.parameters(), lr=0.1)
+
+    trained = make()
+    trained.step()
+    state = trained.state_dict()
+    state["param_groups"][0]["lr"] = 0.7
+
+    def look(it):
+        return memory(it), it.param_groups[0]["lr"]
+
+    everywhere(make, lambda it: it.load_state_dict(state), look)
+
+
+def test_casting_and_clipping():
+    failed, _ = everywhere(net, lambda m: m.double(), seen)
+    assert failed > 50
+    everywhere(net, lambda m: nn.utils.clip_grad_norm_(m.parameters(), 0.1), seen)
+    everywhere(net, lambda m: nn.utils.clip_grad_value_(m.parameters(), 0.1), seen)
+
+
+def test_a_save_leaves_the_old_file_or_the_new_one(tmp_path):
+    path = tmp_path / "net.safetensors"
+
+    def make():
+        for left in tmp_path.iterdir():
+            left.unlink()
+        model = net()
+        model.save(path)
+        with tg.no_grad():
+            for p in model.parameters():
+                p.fill_(3.0)
+        return model
+
+    def look(_model):
+        assert os.listdir(tmp_path) == [path.name]
+        return [t.numpy().tobytes() for t in tg.load(path).values()]
+
+    make().save(path)  # what is imported at the first time
+    failed, unchanged = everywhere(make, lambda m: m.save(path), look, step=3)
+    assert failed > 50
+    assert unchanged > failed // 2
+
+
+def test_a_load_leaves_the_model_as_it_was(tmp_path):
+    path = tmp_path / "net.safetensors"
+    model = net()
+    with tg.no_grad():
+        for p in model.parameters():
+            p.fill_(3.0)
+    model.save(path)
+    net().load(path)
+    failed, unchanged = everywhere(net, lambda m: m.load(path), seen, step=3)
+    assert failed > 50
+    assert unchanged > failed // 2
+
+
+class FailingFile:
+    """A file that takes only so many writes."""
+
+    def __init__(self, real, allowed):
+        self.real, self.allowed = real, allowed
+
+    def write(self, piece):
+        self.allowed -= 1
+        if self.allowed < 0:
+            raise OSError("no space left")
+        return self.real.write(piece)
+
+    def __getattr__(self, name):
+        return getattr(self.real, name)
+
+    def __enter__(self):
+        self.real.__enter__()
+        return self
+
+    def __exit__(self, *args):
+        return self.real.__exit__(*args)
+
+
+def test_a_full_disk_at_any_write(tmp_path, monkeypatch):
+    path, model = tmp_path / "net.safetensors", net()
+    model.save(path)
+    old, real = path.read_bytes(), type(path).open
+    with tg.no_grad():
+        for p in model.parameters():
+            p.fill_(3.0)
+    for allowed in range(100):
+        monkeypatch.setattr(
+            type(path), "open", lambda p, *a, n=allowed, **k: FailingFile(real(p, *a, **k), n)
+        )
+        try:
+            model.save(path)
+        except OSError:
+            monkeypatch.undo()
+            assert path.read_bytes() == old
+            assert os.listdir(tmp_path) == [path.name]
+        else:
+            break
+    monkeypatch.undo()
+    assert allowed > 3
+    assert tg.load(path)["scale"].item() == 3
