@@ -242,8 +242,11 @@ def given(cell, steps, dtype="d", seed=5):
     return x, [numbers(cell.shape(k), seed + 1 + k).astype(dtype) for k in range(len(cell.starts))]
 
 
-def outcome(layer, x, states, compiled):
-    """(outputs and last states, gradients or None of x, states and Parameters) of a weighted sum."""
+def outcome(layer, x, states, compiled, only=None):
+    """(outputs and last states, gradients or None of x, states and Parameters) of a weighted sum.
+
+    ``only`` are the outputs (0) and last states (1, 2 ...) that the sum is of, where it is not of all.
+    """
     layer.compiled = compiled
     layer.zero_grad()
     x = tg.tensor(x, requires_grad=True)
@@ -252,7 +255,7 @@ def outcome(layer, x, states, compiled):
     outs = [y, last] if isinstance(last, tg.Tensor) else [y, *last]
     total = None
     for k, t in enumerate(outs):
-        if t.requires_grad:
+        if t.requires_grad and (only is None or k in only):
             part = (t * tg.tensor(0.3 + numbers(t.shape, 70 + k).astype(t.dtype))).sum()
             total = part if total is None else total + part
     if total is not None:

@@ -99,24 +99,22 @@ class Run(Fold):
         needs_x = node is not None and node.needs
         asking += tuple([w._node.needs for w in self.weights])
         self.keep = now.recording and (needs_x or True in asking)
-        self.asking, self.dtype = (needs_x, *asking), x.dtype
+        self.asking = (needs_x, *asking)
         self.loops = ready.found.loops(self.keep, self.keep and needs_x)
         arrays = [np.ascontiguousarray(x), *states, *[w._data for w in self.weights]]
         y, finals, self.kept = self.loops.forward(arrays, len(self.steps), self.keep)
-        self.size = y.shape[1:]
         return y, finals
 
     def needs(self) -> list[bool]:
         """Which of output and last states depend on what asks for a gradient."""
-        return self.loops.needing(self.asking[1:], self.asking[0])  # type: ignore[no-any-return]
+        asking = self.asking[1:]
+        return self.loops.needing(asking, self.asking[0], len(self.steps))  # type: ignore[no-any-return]
 
     def backward(self, dy: Any, last: list[Any]) -> list[Any]:
         """The gradients of all that asks, from those of the outputs and of the last states."""
-        if dy is None:
-            dy = np.zeros((len(self.steps), *self.size), self.dtype)
-        dx, dstates, dweights = self.loops.backward(
-            self.kept, len(self.steps), np.ascontiguousarray(dy), last
-        )
+        if dy is not None:
+            dy = np.ascontiguousarray(dy)
+        dx, dstates, dweights = self.loops.backward(self.kept, len(self.steps), dy, last)
         if self.time_axis and dx is not None:
             dx = dx.swapaxes(0, 1)
         every = (dx, *dstates, *dweights)

@@ -277,8 +277,9 @@ class Lines:
                 return self.plainly(v, [self.total(a) for a in parts])
             still = [a for a in value.args if not p.depends[a]]
             if value.op == "outer" and still:  # what is the same at every step comes out of the sum
-                parts = [self[a] if a in still else self.total(a) for a in value.args]
-                return self.plainly(v, parts)
+                return self.plainly(
+                    v, [self[a] if a in still else self.total(a) for a in value.args]
+                )
             if value.op == "outer":
                 g, x = (
                     f"{self.contiguous(a)}.reshape(-1, {p.values[a].shape[-1]})" for a in value.args

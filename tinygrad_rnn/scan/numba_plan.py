@@ -57,7 +57,7 @@ ELEMENTWISE: dict[str, str] = {
 }
 MOVED = ("dot", "concat", "sum", "slice", "broadcast", "zeros")  # what has no line of its own
 LOGIC = ("bitwise_and", "bitwise_or", "invert")  # of truth values alone
-ROUNDED_BY_CODE = ("sum", "div")  # ops whose last bits depend on whether a loop is vectorised
+ROUNDED_BY_CODE = ("sum",)  # ops whose last bits depend on whether a loop is vectorised
 APART = 128  # numbers between two buffers: more than a vectorised loop takes at once
 Cell = tuple[int, int, int]  # columns low to high of a value
 

@@ -1,12 +1,14 @@
 """How a loop of machine code is written: text for numba that names no sizes.
 
 One compiled function serves every length, batch and width of the same program. It is compiled with
-``error_model="numpy"`` (a test at every division would keep loops from vectorising) and with only those
-fast-math flags that leave NaN and infinity what they are.
+``error_model="numpy"`` (a test at every division would keep loops from vectorising). Products are added
+unrounded; only in a sum over columns the order is free: a difference, a quotient, NaN and infinity are what
+they are op by op. With ``TINYGRAD_RNN_BOUNDSCHECK=1`` every index is tested (for tests: it is slow).
 """
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
@@ -14,7 +16,8 @@ from .machine_code import function
 from .numba_plan import APART, ELEMENTWISE, LOGIC, ROUNDED_BY_CODE, Plan
 from .numpy_loops import Unsupported
 
-FLAGS = '{"contract", "nsz", "reassoc", "arcp"}'
+FLAGS = '{"contract", "nsz"}'
+CHECK = "TINYGRAD_RNN_BOUNDSCHECK"
 PRODUCTS = ("packed", "product")
 CURVES = ("exp", "sigmoid", "tanh")
 
@@ -47,17 +50,24 @@ class Text(Plan):
         arguments = ", ".join(["T", "B", *self.arguments])
         bits, kind = self.bits, f"float{self.bits}"
         constants = [f"{name} = np.{kind}({value})" for value, name in self.constants.items()]
+        options = f'error_model="numpy", fastmath={FLAGS}, cache=True'
+        borrowed = ["from tinygrad_rnn.scan.vector_math import copy, plus"]
+        products = [f"from tinygrad_rnn.scan.products import {f}{bits} as {f}" for f in PRODUCTS]
+        if os.environ.get(CHECK) == "1":
+            options += ", boundscheck=True"
+            borrowed = ["from tinygrad_rnn.scan.vector_math import checked_copy as copy, plus"]
+            products[1] = f"from tinygrad_rnn.scan.products import checked{bits} as product"
         head = [
             "import math",
             "import numpy as np",
             "from numba import njit",
-            *(f"from tinygrad_rnn.scan.products import {f}{bits} as {f}" for f in PRODUCTS),
-            "from tinygrad_rnn.scan.vector_math import copy",
+            *products,
+            *borrowed,
             *(f"from tinygrad_rnn.scan.vector_math import {f}{bits} as {f}" for f in CURVES),
             f"zero = np.{kind}(0)",
             f"one = np.{kind}(1)",
             *constants,
-            f'@njit(error_model="numpy", fastmath={FLAGS}, cache=True)',
+            f"@njit({options})",
             f"def loop({arguments}):",
             "    rows = np.uint64(B)",
             *(f"    {unsigned(n)} = np.uint64({n})" for n in self.sizes.values()),
@@ -178,7 +188,7 @@ class Text(Plan):
             x = f"x{k}"
             if value.op == "sum" and v in self.inside:
                 start.append(f"{x} = zero")
-                inner.append(f"{x} += {operand(value.args[0], 0, width)}")
+                inner.append(f"{x} = plus({x}, {operand(value.args[0], 0, width)})")
                 after += [f"{number(*place)} = {x}" for place in self.stores[cell]]
                 continue
             if self.computed(v):

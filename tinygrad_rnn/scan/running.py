@@ -115,8 +115,8 @@ class _Pass:
         asking = tuple([t._node is not None and t._node.needs for t in given])
         self.keep = now.recording and (needs_x or True in asking)
         self.loops = self.found.loops(self.keep, self.keep and needs_x)
-        self.needs = self.loops.needing(asking, needs_x)
         self.steps = len(x)
+        self.needs = self.loops.needing(asking, needs_x, self.steps)
         arrays = [x] if live is None else [x, live]
         arrays += [t._data for t in given]
         y, self.finals, self.kept = self.loops.forward(arrays, self.steps, self.keep)
@@ -128,11 +128,8 @@ class _Pass:
 
     def backward(self, dy: Any, dfinals: list[Any]) -> tuple[Any, list[Any], list[Any]]:
         """The gradients of x (in the order of time) or None, of the states, of the weights."""
-        if dy is None:
-            dy = np.zeros(self.y.shape, self.y.dtype)
-        if self.way.backwards:
-            dy = dy[::-1]
-        dy = np.ascontiguousarray(dy)
+        if dy is not None:
+            dy = np.ascontiguousarray(dy[::-1] if self.way.backwards else dy)
         dx, dstates, dweights = self.loops.backward(self.kept, self.steps, dy, dfinals)
         return dx[::-1] if self.way.backwards and dx is not None else dx, dstates, dweights
 

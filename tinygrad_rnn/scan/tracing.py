@@ -229,6 +229,17 @@ class Trace:
             known[id(node)] = len(known)
         self.signature: Signature = (*entries, tuple(known[id(node)] for node in outputs))
 
+    def sources(self) -> list[frozenset[str]]:
+        """Of each output the inputs, by role, that its gradient comes to."""
+        found: dict[int, frozenset[str]] = {
+            id(node): frozenset((role,)) for role, node in self.inputs.items() if node.needs
+        }
+        for node in self.nodes:
+            if id(node) not in found:
+                behind = [found[id(p)] for p in node.parents if p.needs] if node.needs else []
+                found[id(node)] = frozenset[str]().union(*behind)
+        return [found[id(node)] for node in self.outputs]
+
 
 def in_order(nodes: list[Any]) -> list[Any]:
     """What some nodes were computed from, in the order in which it was made."""
