@@ -119,23 +119,28 @@ LEAVES = [
     "self.row[:, :1]", "self.W[:1]", "self.W[0]", "self.bias.sigmoid()", "self.scalar.exp()",
     "self.full * 0.5", "self.column.tanh()", "(self.row @ self.W)",
 ]  # fmt: skip
-KINDS = [UNARY, REDUCE, PARTS, SHAPE, BINARY, PRODUCT]
+KINDS = {
+    "all": [UNARY, REDUCE, PARTS, SHAPE, BINARY, PRODUCT],
+    # what goes by columns of rows: machine code takes it
+    "columns": [UNARY[:-7], REDUCE[:2], PARTS[:3], SHAPE[:3], BINARY[:12], PRODUCT],
+}
 WEIGHTS = np.array([0.26, 0.12, 0.14, 0.12, 0.24, 0.12])
 
 
-def drawn(seed, sizes, length=6, states=1):
+def drawn(seed, sizes, length=6, states=1, kinds="all"):
     """A cell of some lines drawn at random."""
     draw = np.random.default_rng(seed)
     b, _, h = sizes
     starts = [None] * states
     for k in range(1, states):
-        starts[k] = [None, (b, 1), (), (b, 3), (1,), (b, 2, 2)][int(draw.integers(6))]
+        any_start = [None, (b, 1), (b, 3), (), (1,), (b, 2, 2)]
+        starts[k] = any_start[int(draw.integers(6 if kinds == "all" else 3))]
     probe = Probe(sizes, starts)
     probe.add("x @ self.U + s0 @ self.W")
     tries = 0
     while len(probe.lines) < length and tries < 200:
         tries += 1
-        kind = KINDS[int(draw.choice(len(KINDS), p=WEIGHTS))]
+        kind = KINDS[kinds][int(draw.choice(len(WEIGHTS), p=WEIGHTS))]
         text = kind[int(draw.integers(len(kind)))]
         probe.add(text, probe.some(draw), probe.some(draw), draw)
     for k in range(states):

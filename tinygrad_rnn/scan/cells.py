@@ -48,7 +48,13 @@ class Compiled:
         if found is None:
             wanted = [*self.roles, *["x"] * x] if derive else []
             with _lock:
-                found = self._loops[key] = verified.loops(self.trace, wanted, self.trusted)
+                try:
+                    found = verified.loops(self.trace, wanted, self.trusted)
+                except Untraceable as reason:
+                    found = str(reason)
+                self._loops[key] = found
+        if isinstance(found, str):
+            raise Untraceable(found)
         return found
 
     def stream(self) -> Any:

@@ -141,6 +141,21 @@ class Plan:
         """Whether a value has numbers of its own for each row."""
         return bool(self.p.depends[v]) or self.p.values[v].shape[:-1] not in ((), (1,))
 
+    def right_kind(self, v: int) -> bool:
+        """Whether a value's numbers are of the program's kind, or what is exactly one: a truth value, or
+        one of two Python numbers, which is of the default dtype."""
+        value = self.p.values[v]
+        if value.op == "literal" or value.dtype in (self.dtype, "?"):
+            return True
+        return value.op == "where" and value.dtype == "f" and all(map(self.chosen, value.args[1:]))
+
+    def chosen(self, v: int) -> bool:
+        """Whether a value is a Python number, or one of two."""
+        value = self.p.values[v]
+        return value.op == "literal" or (
+            value.op == "where" and all(map(self.chosen, value.args[1:]))
+        )
+
     def check(self, v: int) -> None:
         """Raises Unsupported where a value is not computed row by row from the columns of its operands."""
         value, p = self.p.values[v], self.p
@@ -152,8 +167,9 @@ class Plan:
         args = value.args[:1] if value.op == "dot" else value.args
         sides = [self.columns(a) for a in args]
         for u in (v, *args):
-            if p.values[u].op != "literal" and p.values[u].dtype not in (self.dtype, "?"):
-                raise Unsupported(f"{np.dtype(p.values[u].dtype)} numbers among {self.dtype}")
+            if not self.right_kind(u):
+                kinds = np.dtype(p.values[u].dtype), np.dtype(self.dtype)
+                raise Unsupported("{} among {}".format(*kinds))
         if value.op in ELEMENTWISE:
             fits = all(side in (1, columns) for side in sides)
             booleans = [p.values[a].dtype == "?" for a in args]

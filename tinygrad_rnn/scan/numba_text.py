@@ -12,6 +12,8 @@ import os
 import re
 from typing import Any
 
+import numpy as np
+
 from .machine_code import function
 from .numba_plan import APART, ELEMENTWISE, LOGIC, ROUNDED_BY_CODE, Plan
 from .numpy_loops import Unsupported
@@ -227,6 +229,12 @@ class Text(Plan):
         """A value's op on its operands; a truth value counts as 1 or 0 among numbers."""
         value = self.p.values[v]
         kinds = [self.p.values[a].dtype for a in value.args]
+        if value.dtype == "f" != self.dtype:  # Python numbers rounded to the default dtype
+            numbers = [self.p.literal(a) for a in value.args]
+            args = [
+                a if c is None else self.constant(float(np.float32(c)))
+                for a, c in zip(args, numbers, strict=True)
+            ]
         for k, kind in enumerate(kinds):
             truth = value.op in LOGIC or (value.op == "where" and not k)
             if kind == "?" and not truth:
