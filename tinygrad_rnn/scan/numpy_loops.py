@@ -5,6 +5,8 @@ The loops are written by ``numpy_text``, or by what takes the place of ``NumpyLo
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -262,3 +264,37 @@ class NumpyLoops:
         self.loops[backward] = loop
         lines.space["loop"] = loop
         lines.line(f"loop({', '.join(text.arguments)})")
+
+
+class QuickLoops(NumpyLoops):
+    """The loops of a program in fewer ops, which are equal only where all numbers are finite.
+
+    Where they are not (0 times a factor that overflowed is NaN), ``exact`` loops run instead.
+    """
+
+    exact: Callable[[], NumpyLoops]
+
+    def forward(self, inputs: list[Any], steps: int, keep: bool) -> tuple[Any, list[Any], Any]:
+        """As ever; what is kept says by which loops, and of what."""
+        y, finals, kept = super().forward(inputs, steps, keep)
+        if _finite(y, *finals):
+            return y, finals, (kept, inputs) if keep else None
+        y, finals, kept = self.exact().forward(inputs, steps, keep)
+        return y, finals, (kept, None) if keep else None
+
+    def back(
+        self, kept: Any, steps: int, dy: Any, dstates: list[Any]
+    ) -> tuple[Any, list[Any], list[Any]]:
+        """As ever."""
+        kept, inputs = kept
+        if inputs is not None:
+            dx, ds, dw = super().back(kept, steps, dy, dstates)
+            if _finite(dx, *ds, *dw):
+                return dx, ds, dw
+            kept = self.exact().forward(inputs, steps, True)[2]
+        return self.exact().back(kept, steps, dy, dstates)
+
+
+def _finite(*arrays: Any) -> bool:
+    """Whether there are only finite numbers in some arrays: their sums are, or may be too large."""
+    return all(a is None or isfinite(a.sum()) for a in arrays)

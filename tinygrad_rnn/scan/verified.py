@@ -8,6 +8,7 @@ op, on numbers of our own: outputs, last states and gradients of a few steps.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from ..ops.row import ROWS
 from ..tensors import Tensor
 from . import backends
 from .few_calls import FewCalls
+from .numpy_loops import QuickLoops
 from .program import Program
 from .tracing import Comparison, Trace, Untraceable, tracing
 
@@ -37,9 +39,7 @@ def loops(trace: Trace, wanted: Sequence[str], trusted: bool) -> Any:
     reasons: list[str] = []
     for name, kind in _ways(backends.choice()[0]):
         try:
-            with tracing():
-                program = kind(trace, bool(wanted), wanted)
-            made = backends.loops(program, name, "; ".join(reasons))
+            made = _made(trace, wanted, name, kind, "; ".join(reasons))
             found = _mistake(trace, made, wanted, trusted)
         except MemoryError:
             raise
@@ -50,6 +50,16 @@ def loops(trace: Trace, wanted: Sequence[str], trusted: bool) -> Any:
         if found not in reasons:
             reasons.append(found)
     raise Untraceable("; ".join(reasons))
+
+
+def _made(trace: Trace, wanted: Sequence[str], name: str, kind: type[Program], why: str) -> Any:
+    """The loops of a back end for one form of the program."""
+    with tracing():
+        program = kind(trace, bool(wanted), wanted)
+    made = backends.loops(program, name, why)
+    if isinstance(made, QuickLoops):
+        made.exact = cache(lambda: _made(trace, wanted, name, Program, why))
+    return made
 
 
 def _in_words(name: str, error: Exception) -> str:
