@@ -75,7 +75,16 @@ HANDED_ON = [  # lines, and the shapes of the states after the first (None: as t
     (["y = z.sum()", "n0 = z"], ()),
     (["y = z.unsqueeze(1)", "n0 = z"], ()),
     (["y = z.reshape(-1)", "n0 = z"], ()),
+    (["y = z", "n0 = z * (self.row @ self.W)"], ()),
+    (["y = (s1 > 0) * z", "n0 = z", "n1 = (s1 > 0.1) * z"], (None,)),
+    (
+        ["n0 = ((s0 + s1) @ self.W + s0 @ self.W.t()).tanh() + x @ self.U", "n1 = z", "y = n0"],
+        (None,),
+    ),
+    (["y = tg.where(s0 > 0, 0.1, 0.3) * z", "n0 = z"], ()),
+    (["y = s1 * z", "n0 = z", "n1 = tg.cat([s0[:, 1:], z.sum(-1, keepdim=True)], -1)"], (None,)),
 ]
+IN_MACHINE_CODE = [2, 4, 5, 16, 19, -3, -2, -1]
 HEADS = [  # a reshape of what does not lie in one piece is another array
     "(s0.reshape(-1, H // 2, 2).permute(1, 0, 2) @ self.W[:2, :2]).permute(1, 0, 2).reshape(-1, H) + z",
     "z.reshape(B, 2, -1).transpose(1, 2).reshape(B, -1)",
@@ -136,7 +145,7 @@ def test_operands_of_every_shape_at_every_size(text):
 
 
 @needs_numba
-@pytest.mark.parametrize(("text", "sizes"), some(COLUMNS, 27)[::3])
+@pytest.mark.parametrize(("text", "sizes"), some(COLUMNS, 54)[::3])
 def test_operands_of_every_shape_in_machine_code(text, sizes):
     b, _, h = sizes
     taken = b == 1 or "self.W[:1]" not in text
@@ -158,7 +167,7 @@ def test_every_row(text, sizes):
 
 
 @needs_numba
-@pytest.mark.parametrize(("text", "sizes"), some(ROWS, 40, [(3, 2, 4)])[::4])
+@pytest.mark.parametrize(("text", "sizes"), some(ROWS, 80, [(3, 2, 4)])[::4])
 def test_every_row_in_machine_code(text, sizes):
     agree(layer_of(state_of(text), sizes), 4, "numba")
 
@@ -170,13 +179,16 @@ def test_states_are_handed_on_as_they_are(lines, starts, steps):
         b, _, h = sizes
         shapes = {None: None, (): (), "column": (b, 1), "features": (h,), "three": (b, h, 2)}
         layer = layer_of(lines, sizes, (None, *(shapes[s] for s in starts)))
+        how = "compiled" if steps > 3 else ""  # few steps may not show what moves on
         for only in (None, [0], [len(starts) + 1]):
-            agree(layer, steps, "numpy", only=only)
+            agree(layer, steps, "numpy", only=only, how=how)
 
 
 @needs_numba
-@pytest.mark.parametrize(("lines", "starts"), HANDED_ON[:5] + HANDED_ON[16:17])
-def test_states_are_handed_on_in_machine_code(lines, starts):
+@pytest.mark.parametrize("which", IN_MACHINE_CODE)
+def test_states_are_handed_on_in_machine_code(which):
+    lines, starts = HANDED_ON[which]
+    starts = [{"column": (3, 1)}.get(s, s) for s in starts]
     layer = layer_of(lines, (3, 2, 4), (None, *starts))
     for steps in (4, 5):
         for only in (None, [0]):
@@ -267,7 +279,7 @@ def test_a_wrong_result_of_machine_code_goes_to_numpy(unknown, monkeypatch):
 def test_what_numba_cannot_compile_goes_to_numpy(unknown, monkeypatch):
     monkeypatch.setitem(numba_plan.ELEMENTWISE, "sin", "math.no_such_function({0})")
     layer = layer_of(["n0 = z * s0.sin() * 0.5", "y = n0"], (3, 2, 4))
-    agree(layer, 3, "numba", how="run by numpy (numba cannot run it: TypingError")
+    agree(layer, 3, "numba", how="run by numpy (numba cannot run it: ")
 
 
 def test_what_numpy_cannot_run_is_recorded(unknown, monkeypatch):
@@ -314,7 +326,7 @@ def test_writing_beside_an_array_is_seen():
 )
 def test_no_index_of_machine_code_is_outside(lines, unknown, monkeypatch):
     monkeypatch.setenv("TINYGRAD_RNN_BOUNDSCHECK", "1")
-    for sizes in ((3, 2, 4), (4, 4, 4), (1, 1, 4)):
+    for sizes in ((3, 2, 4), (4, 4, 4)):
         agree(layer_of(lines, sizes), 4, "numba", how="run by numba")
 
 
@@ -363,3 +375,52 @@ def test_differences_of_large_numbers_are_taken_in_their_order(backend):
         "z * 1e-300 * 1e300",
     ):
         agree(layer_of([f"n0 = 0.1 * z + {text}", "y = n0"], (3, 2, 4)), 3, backend, 1e-13)
+
+
+ODD = [np.nan, np.inf, -np.inf, 1e200, -1e200, 1e-310, -1e-310, 0.0, -0.0, 710.0, -100.0, 30.0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-z.sigmoid() * s0 * -z",
+        "z.sigmoid() * z.tanh() + (1 - z.sigmoid()) * s0",
+        "tg.where(s0 > 0, z.exp(), s0)",
+        "z.exp() / (1 + z.exp())",
+        "F.softplus(z) - F.silu(z)",
+        "tg.maximum(z, s0) * tg.minimum(x[:, :1], z)",
+        "tg.softmax(z, -1) * z",
+        "z.clip(-0.5, 1e100) * z.sign()",
+        "tg.relu(z) - F.leaky_relu(s0, 0.1)",
+    ],
+)
+def test_what_is_not_finite_stays_as_it_is(text):
+    for seed in range(8):
+        cell = Written(["z = x @ self.U + s0 @ self.W", f"n0 = {text}", "y = n0"], (3, 2, 4))
+        layer = nn.Recurrent(cell).double()
+        x, states = given(cell, 3)
+        draw = np.random.default_rng(seed)
+        for a in (x, *states):
+            odd = draw.random(a.shape) < (0.15 if seed % 2 else 0.05)
+            a[odd] = draw.choice(ODD, odd.sum())
+        with np.errstate(all="ignore"):
+            slow = outcome(layer, x, states, False)
+            with backends.using("numpy"):
+                fast = outcome(layer, x, states, True)
+        assert not difference((fast[0], {}), (slow[0], {}), 1e-9)
+        for name, g in slow[1].items():  # finite numbers may be what rounding left of huge ones
+            odd = [np.where(np.isfinite(a), 0, a) for a in (fast[1][name], g)]
+            np.testing.assert_array_equal(*odd)
+
+
+def test_factors_that_overflow_before_a_gradient_scales_them():
+    """g a b is finite, a b is not: fewer multiplications are not worth an infinite gradient."""
+    large = "(x[:, :1] * 0 + 1e200)"
+    layer = layer_of([f"n0 = s0 * {large} * {large}", "y = n0 * 1e-300"], (3, 2, 4))
+    x, states = given(layer.cell, 1)
+    states = [s * 1e-250 for s in states]
+    slow = outcome(layer, x, states, False, [0])
+    with backends.using("numpy"):
+        fast = outcome(layer, x, states, True, [0])
+    assert np.isfinite(slow[1]["s0"]).all()
+    assert not difference(fast, slow, 1e-9)

@@ -297,4 +297,5 @@ class QuickLoops(NumpyLoops):
 
 def _finite(*arrays: Any) -> bool:
     """Whether there are only finite numbers in some arrays: their sums are, or may be too large."""
-    return all(a is None or isfinite(a.sum()) for a in arrays)
+    with np.errstate(all="ignore"):
+        return all(a is None or isfinite(a.sum()) for a in arrays)
