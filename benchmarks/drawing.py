@@ -17,8 +17,8 @@ from pathlib import Path
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.dot import to_dot
-from tinygrad_rnn.drawing.render import backend
+from tinygrad_rnn.drawing.levels import to_dot
+from tinygrad_rnn.drawing.output.graphviz import backend
 
 
 def measured(steps: int, compiled: bool, folder: Path) -> dict[str, float]:

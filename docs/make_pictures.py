@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from misconception import misconception
+
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.misconception import misconception
-from tinygrad_rnn.drawing.render import svg_of
+from tinygrad_rnn.drawing.output.graphviz import svg_of
 
 Draw = Callable[[], tg.Tensor | list[tg.Tensor]]
 State = tuple[tg.Tensor, tg.Tensor]

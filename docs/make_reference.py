@@ -27,7 +27,7 @@ ROOMS: list[tuple[str, str, ModuleType]] = [
     ("tg.optim", "Optimizers", tg.optim),
     ("tg.optim.lr_scheduler", "Schedules of the learning rate", tg.optim.lr_scheduler),
     ("tg.training", "Batches and the training loop", tg.training),
-    ("tg.interop", "To and from other frameworks, to ONNX", tg.interop),
+    ("tg.interop", "To and from other frameworks and ONNX", tg.interop),
     ("tg.distributed", "Several processes or machines (extra `mpi`)", tg.distributed),
     ("tg.data", "Series that ship, tasks that are generated, baselines", tg.data),
     ("tinygrad_rnn.experiments", "The frame of the examples", experiments),

@@ -17,9 +17,8 @@ from functools import partial
 import numpy as np
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import nn, optim
+from tinygrad_rnn import nn, optim, plots
 from tinygrad_rnn.data import co2, fit_autoregression
-from tinygrad_rnn.drawing import plots
 from tinygrad_rnn.experiments import QUIET, Task, main
 
 AHEAD, HIDDEN, RATE, DECAY, ITERATIONS = 260, 16, 1e-2, 0.5, 150

@@ -17,8 +17,8 @@ import numpy as np
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
 from tinygrad_rnn.data import copying_memory
-from tinygrad_rnn.drawing.plots import plot_history
 from tinygrad_rnn.experiments import QUIET, Task, main
+from tinygrad_rnn.plots import plot_history
 
 HIDDEN, BATCH, RATE, CLIP, ITERATIONS = 64, 32, 0.02, 0.1, 2500
 DELAYS = 10, 20, 40, 70, 100

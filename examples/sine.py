@@ -21,9 +21,8 @@ from functools import partial
 import numpy as np
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import nn, optim
+from tinygrad_rnn import nn, optim, plots
 from tinygrad_rnn.data import sine_waves
-from tinygrad_rnn.drawing import plots
 from tinygrad_rnn.experiments import QUIET, Task, main
 
 PERIOD, STEPS, WAVES, HIDDEN, CLOSED, ITERATIONS = 25, 300, 16, 51, 1000, 5

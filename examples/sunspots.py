@@ -18,8 +18,8 @@ import numpy as np
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
 from tinygrad_rnn.data import fit_autoregression, forecast_errors, sunspots
-from tinygrad_rnn.drawing.plots import plot_forecast
 from tinygrad_rnn.experiments import QUIET, Task, main
+from tinygrad_rnn.plots import plot_forecast
 
 TRAINED, TESTED, HIDDEN, ITERATIONS = 1920, 1955, 8, 300  # fit on 1700 ... 1920
 TASK = Task(

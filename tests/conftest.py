@@ -1,12 +1,15 @@
 """Every test starts from the same seed and leaves the default dtype as it found it."""
 
 import os
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tinygrad_rnn as tg
 
+sys.path.append(str(Path(__file__).parent.parent / "docs"))  # its scripts are tested too
 collect_ignore = ["golden/make_golden.py"]
 collect_ignore_glob = ["scripts/*"]  # PyTorch's: test_scripts.py runs them
 
@@ -27,6 +30,7 @@ def rng():
 # In CI a skipped test is a failure unless its reason is listed here.
 SKIPS_ALLOWED_IN_CI = (
     "no system Graphviz here",
+    "import-linter is not installed (extra dev)",
     "numba is not installed (extra fast)",
     "scikit-learn is not installed (extra examples)",
     "onnx and onnxruntime are not installed (extra onnx)",

@@ -494,7 +494,7 @@ def packed(cell, parts):
 def made(cell, call, arrays, noise=None):
     """The cell as a module with Parameters of these arrays; ``noise`` is applied to each line's value."""
     names = {"nn": nn, "tg": tg, "np": np, "F": nn.functional, "elementwise": elementwise}
-    names["noise"] = noise
+    names |= {"noise": noise, "__name__": "drawn"}
     exec(source(cell, call, "{}" if noise is None else "noise({})"), names)
     module = names["Cell"]()
     learned = _names("s", cell.states) if call.start == "learned" else []

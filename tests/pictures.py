@@ -11,10 +11,12 @@ import sys
 from functools import cache
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parent.parent / "docs"))  # the gallery, and what it imports
+
 from test_drawing_random import EVERY, drawn
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.drawing.dot import to_dot
+from tinygrad_rnn.drawing.levels import to_dot
 
 
 @cache

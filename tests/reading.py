@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from tinygrad_rnn.drawing.words import text_width
+from tinygrad_rnn.drawing.scene.text import text_width
 
 ATTRIBUTE = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 NODE = re.compile(r'^ +"((?:[^"\\]|\\.)*)" \[(.*)\]$', re.M)

@@ -17,9 +17,14 @@ def numbers(shape, seed=0, scale=1.0):
     return ((v.astype(np.float64) / 2.0**31 - 1.0) * scale).reshape(shape)
 
 
+def values(given):
+    """The values of a Tensor, of one with a gradient too, or of whatever an array can be made of."""
+    return given.numpy() if hasattr(given, "detach") else np.asarray(given)
+
+
 def assert_close(ours, other, tol, what=""):
     """Relative to the largest value of the array: max|a - b| <= tol * max|b|; NaN and inf must agree."""
-    a, b = np.asarray(ours), np.asarray(other)
+    a, b = values(ours), values(other)
     assert a.shape == b.shape, f"{what}: shape {a.shape}, expected {b.shape}"
     odd = ~np.isfinite(b)
     np.testing.assert_array_equal(a[odd], b[odd], err_msg=f"{what}: where not finite")
@@ -31,7 +36,7 @@ def assert_close(ours, other, tol, what=""):
 
 def assert_each_close(ours, other, tol, what="", floor=1e-4):
     """Relative and per element: |a - b| <= tol * |b|, with |b| no less than floor * max|b|."""
-    a, b = np.asarray(ours, np.float64), np.asarray(other, np.float64)
+    a, b = values(ours).astype(np.float64), values(other).astype(np.float64)
     assert a.shape == b.shape, f"{what}: shape {a.shape}, expected {b.shape}"
     if not b.size:
         return

@@ -9,7 +9,7 @@ from support import assert_close, numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.scan import again, cells, following, running
+from tinygrad_rnn.scan import again, cells, running
 from tinygrad_rnn.scan.tracing import Untraceable
 
 LAYERS = {
@@ -246,28 +246,16 @@ def test_a_layer_that_is_gone_leaves_nothing():
 
 
 @pytest.mark.parametrize("kind", CELLS, ids=lambda kind: kind.__name__)
-def test_a_cell_that_does_what_it_did_is_followed(kind, nothing_traced):
+def test_a_cell_that_is_as_it_was_is_neither_traced_nor_run(kind, nothing_traced):
     layer, x = filled(nn.Recurrent(kind())), tg.tensor(numbers((5, 2, I), 1))
     first = outcome(layer, x)
-    script = next(iter(following._scripts.get(layer.cell, {0: None}).values()))
+    said = layer.explain()
     nothing_traced()
     second = outcome(layer, x)
-    if script is None:  # it compares, or draws: traced every time
-        assert layer.explain() == "recorded op by op: it was to be traced again"
-    else:
-        assert layer.explain().startswith("compiled")
-        for a, b in zip(first[0] + first[1], second[0] + second[1], strict=True):
-            np.testing.assert_array_equal(a, b)
-
-
-def test_most_made_up_cells_can_be_followed():
-    found = {}
-    for kind in CELLS:
-        layer = filled(nn.Recurrent(kind()))
-        layer(tg.tensor(numbers((5, 2, I), 1)))
-        scripts = following._scripts.get(layer.cell, {})
-        found[kind.__name__] = any(script is not None for script in scripts.values())
-    assert [name for name, can in found.items() if not can] == ["Comparing", "Untouched"]
+    assert layer.explain() == said
+    assert said.startswith("recorded" if kind.__name__ == "Untouched" else "compiled")
+    for a, b in zip(first[0] + first[1], second[0] + second[1], strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 FACTOR = 1.0
@@ -331,7 +319,6 @@ def test_a_cell_that_changed_is_seen(change, monkeypatch):
     layer, x = filled(nn.Recurrent(Changeable())), tg.tensor(numbers((5, 2, I), 1))
     for _ in range(2):
         before = right(layer, x)
-    assert following._scripts[layer.cell], "it can be followed"
     CHANGES[change](layer.cell)
     for _ in range(2):
         after = right(layer, x)
@@ -354,10 +341,10 @@ def test_a_cell_that_begins_to_differ_from_step_to_step_is_recorded():
 
     started = 0
     layer, x = filled(nn.Recurrent(Begins())), tg.tensor(numbers((5, 2, I), 1))
-    right(layer, x)
+    right(layer, x, compiled=False)
     started = 1
     layer(x)
-    assert "two steps of it" in layer.explain()
+    assert "it changes a list that outlives the step" in layer.explain()
 
 
 def test_a_cell_that_begins_to_look_at_values_is_recorded():
@@ -373,11 +360,10 @@ def test_a_cell_that_begins_to_look_at_values_is_recorded():
 
     looks = False
     layer, x = filled(nn.Recurrent(Looks())), tg.tensor(numbers((5, 2, I), 1))
-    right(layer, x)
-    right(layer, x)
+    right(layer, x, compiled=False)
     looks = True
     got = outcome(layer, x)
-    assert "reads values" in layer.explain()
+    assert "forward catches exceptions" in layer.explain()
     layer.compiled = False
     expected = outcome(layer, x)
     for a, b in zip(got[0] + got[1], expected[0] + expected[1], strict=True):
@@ -419,7 +405,7 @@ def test_an_output_without_a_gradient_is_recorded():
     assert "computed without a gradient" in layer.explain()
 
 
-def test_following_draws_nothing_and_marks_nothing():
+def test_tracing_draws_nothing_and_marks_nothing():
     class Draws(MadeUp):
         def forward(self, x, h):
             z = self.drive(x, h)
@@ -442,7 +428,7 @@ def test_following_draws_nothing_and_marks_nothing():
     np.testing.assert_array_equal(*results)
 
 
-def test_constants_of_the_call_are_followed_with_their_own_values(nothing_traced):
+def test_constants_of_the_call_are_taken_with_their_own_values(nothing_traced):
     class Told(MadeUp):
         def forward(self, x, h, *, told):
             h = (self.drive(x, h) + told).tanh()
@@ -461,14 +447,15 @@ def test_constants_of_the_call_are_followed_with_their_own_values(nothing_traced
         assert_close(got, told.grad.numpy(), 1e-12)
 
 
-def test_scripts_are_few_and_go_with_their_cell():
+def test_variants_are_few_and_go_with_their_cell(monkeypatch):
+    monkeypatch.setattr(cells, "MOST", 4)
     layer = filled(nn.Recurrent(Changeable()))
-    for batch in range(1, following.MOST + 4):
+    for batch in range(1, 8):
         layer(tg.tensor(numbers((3, batch, I), 1)))
-    assert len(following._scripts[layer.cell]) == following.MOST
-    known = len(following._scripts)
+    assert len(cells._variants[layer.cell]) == 4
+    known = len(cells._variants)
     del layer
-    assert len(following._scripts) == known - 1
+    assert len(cells._variants) == known - 1
 
 
 # ---- built-in cells in a loop of the user's own ----------------------------------------------------

@@ -119,6 +119,38 @@ def test_a_step_of_the_optimizer(name):
     assert unchanged > failed // 2
 
 
+@pytest.mark.parametrize("write", ["step", "load", "cast"])
+def test_a_graph_from_before_a_failed_write_is_as_good_as_it_was(write):
+    def loss_of(model):
+        return (model.cell.weight_hh @ model.cell.weight_ih).sum() * model.scale
+
+    def act(model, optimizer, values):
+        if write == "step":
+            optimizer.step()
+        elif write == "load":
+            model.load_state_dict(values)
+        else:
+            model.double()
+
+    alive = 0
+    for k in range(1, 10_000):
+        model = net()
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+        values = {n: t.numpy() + 1 for n, t in model.state_dict().items()}
+        before, loss = bits(model.parameters()), loss_of(model)
+        try:
+            with FailingCall(k):
+                act(model, optimizer, values)
+        except StoppedError:
+            if bits(model.parameters()) == before:
+                model.zero_grad()
+                loss.backward()
+                alive += 1
+        else:
+            break
+    assert alive > 20
+
+
 def test_a_step_of_lbfgs_restores_values():
     def make():
         model = net()

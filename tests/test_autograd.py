@@ -620,18 +620,15 @@ def test_freezing_between_forward_and_backward_loses_nothing_silently():
     assert (v.grad.item(), w.grad) == (0.5, None)
 
 
-def test_writing_a_leaf_needs_no_grad_and_a_leaf():
+def test_writing_a_leaf_needs_no_grad():
     w = leaf([1.0])
     for write in (lambda: w.copy_(2.0), lambda: w.__isub__(1.0), lambda: w.zero_()):
         with pytest.raises(RuntimeError, match="no_grad"):
             write()
-    y = w * 2
-    with pytest.raises(RuntimeError, match="computed by mul"), tg.no_grad():
-        y.copy_(1.0)
     assert w.item() == 1.0
 
 
-def test_in_place_operators_write_leaves_and_rebind_other_names():
+def test_in_place_operators_keep_the_tensor():
     w = leaf([4.0])
     alias = w
     w_before = w.numpy()
@@ -646,8 +643,10 @@ def test_in_place_operators_write_leaves_and_rebind_other_names():
     assert w.requires_grad
     y = w * 2
     z = y
+    before = y.numpy()
     y += 1.0
-    assert (z.item(), y.item()) == (3.0, 4.0)
+    assert z is y
+    assert (before.item(), y.item()) == (3.0, 4.0)
     y.backward()
     assert w.grad.item() == 2.0
 
@@ -703,8 +702,8 @@ def test_targets_constants_and_states_are_copied():
 
 HANDED_OUT = {
     "numpy()": lambda t: t.numpy(),
-    "asarray": np.asarray,
-    "__array__": lambda t: t.__array__(),
+    "asarray": lambda t: np.asarray(t.detach()),
+    "__array__": lambda t: t.detach().__array__(),
     "a view of it": lambda t: t.numpy()[1:],
     "a reshape of it": lambda t: t.numpy().reshape(3, 1),
     "numpy() of a detached": lambda t: t.detach().numpy(),
@@ -746,7 +745,7 @@ def test_views_taken_before_a_write_keep_the_old_values():
 
 def test_copies_are_copies():
     w = leaf([1.0, 2.0])
-    array = np.array(w, copy=True)
+    array = np.array(w.detach(), copy=True)
     array[:] = 9.0
     other = copy.deepcopy(w)
     with tg.no_grad():
@@ -756,10 +755,7 @@ def test_copies_are_copies():
         copy.deepcopy(w * 2)
 
 
-def test_assignment_names_the_functional_form():
-    x = tg.zeros(3)
-    with pytest.raises(TypeError, match=r"x\.at\[index\]\.set"):
-        x[0] = 1.0
+def test_numpy_functions_name_out_as_what_they_cannot_write():
     with pytest.raises(TypeError, match="out="):
         np.add(tg.ones(2), 1.0, out=np.zeros(2))
     array = np.zeros(2)

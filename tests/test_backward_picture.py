@@ -14,7 +14,7 @@ from test_docs import load
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.parts import printed
+from tinygrad_rnn.drawing.scene.text import printed
 
 LAYERS = {
     "rnn": lambda: nn.RNN(2, 3),

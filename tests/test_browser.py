@@ -13,10 +13,10 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.cells import draw_cells
-from tinygrad_rnn.drawing.ops import draw_ops
-from tinygrad_rnn.drawing.page_views import ALL
-from tinygrad_rnn.drawing.unroll import unroll
+from tinygrad_rnn.drawing.page.views import ALL
+from tinygrad_rnn.drawing.pictures.cells import draw_cells
+from tinygrad_rnn.drawing.pictures.ops import draw_ops
+from tinygrad_rnn.graphs.unrolled import UnrolledGraph
 
 pytestmark = pytest.mark.browser
 
@@ -300,9 +300,10 @@ def test_the_window_shows_what_a_picture_of_those_steps_shows(visit, kind, level
         shown = page.eval_on_selector_all(
             ".stage > svg text", "list => list.map(t => t.textContent.replace(/\\u00a0/g, ' '))"
         )
-        lattice = unroll(graph, ALL, [0, 1, first - 1, first, 12, 13])
-        picture = draw_cells(lattice) if level == "cell" else draw_ops(lattice)
-        wanted = [line for node in picture.nodes for line in node.label.split("\n") if line.strip()]
+        unrolled = UnrolledGraph.read(graph, ALL, [0, 1, first - 1, first, 12, 13])
+        grid = draw_cells(unrolled) if level == "cell" else draw_ops(unrolled)
+        boxes = grid.scene.boxes.values()
+        wanted = [line for box in boxes for line in box.label.split("\n") if line.strip()]
         assert Counter(shown) == Counter(wanted)
 
 

@@ -12,7 +12,7 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import cli
 from tinygrad_rnn.commands import benching
 from tinygrad_rnn.commands import command as shared
-from tinygrad_rnn.drawing import render
+from tinygrad_rnn.drawing.output import graphviz as render
 
 SCRIPT = """
 import tinygrad_rnn as tg

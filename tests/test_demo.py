@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import cli
+from tinygrad_rnn import cli, plots
 from tinygrad_rnn.demo import contributions, prediction, question, run_demo
 from tinygrad_rnn.demo.forecaster import Forecaster, Trained, train
 from tinygrad_rnn.demo.page import Page, inline
 from tinygrad_rnn.demo.report import Report, as_table, sparkline, wrapped
-from tinygrad_rnn.drawing import plot_style, plots, render
+from tinygrad_rnn.drawing.output import graphviz as render
 
 
 @pytest.fixture
@@ -214,7 +214,7 @@ def book():
 
 def test_plots_are_the_same_bytes_and_need_no_background():
     def svg():
-        return plot_style.figure_svg(plots.plot_history({"a": [1.0, 0.1], "b": [0.5, 0.2]}))
+        return plots.figure_svg(plots.plot_history({"a": [1.0, 0.1], "b": [0.5, 0.2]}))
 
     first = svg()
     assert first == svg()

@@ -16,11 +16,13 @@ from reading import Read, box, check_nothing_overlaps
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing import render as rendering
-from tinygrad_rnn.drawing.dot import to_dot
-from tinygrad_rnn.drawing.render import DrawingError, backend, draw, render, to_svg
-from tinygrad_rnn.drawing.slots import fold
-from tinygrad_rnn.drawing.words import short_name, text_width
+from tinygrad_rnn.drawing.draw import draw, render, to_svg
+from tinygrad_rnn.drawing.levels import to_dot
+from tinygrad_rnn.drawing.output import graphviz as rendering
+from tinygrad_rnn.drawing.output.graphviz import DrawingError, backend
+from tinygrad_rnn.drawing.scene.text import text_width
+from tinygrad_rnn.graphs.folding import fold
+from tinygrad_rnn.graphs.names import short_name
 
 
 def zeros(*shape):

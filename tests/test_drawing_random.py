@@ -10,7 +10,7 @@ from reading import Read, box, check_nothing_overlaps
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.dot import to_dot
+from tinygrad_rnn.drawing.levels import to_dot
 
 EVERY = range(15)
 KINDS = (nn.RNN, nn.LSTM, nn.GRU)
@@ -141,7 +141,8 @@ SCRIPT = "</script><script>alert(1)</script>"
 @pytest.mark.parametrize("level", ["layer", "cell", "op"])
 @pytest.mark.parametrize("engine", ["system", "pure"])
 def test_a_script_in_a_name_is_text(engine, level):
-    from tinygrad_rnn.drawing.render import DrawingError, backend, to_svg
+    from tinygrad_rnn.drawing.draw import to_svg
+    from tinygrad_rnn.drawing.output.graphviz import DrawingError, backend
 
     try:
         backend(engine)

@@ -10,7 +10,7 @@ from reading import Read, check_nothing_overlaps
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.dot import to_dot
+from tinygrad_rnn.drawing.levels import to_dot
 from tinygrad_rnn.graphs.elements import Elements, count_numbers
 from tinygrad_rnn.graphs.readback import flows_of, raw_values
 
@@ -254,7 +254,7 @@ def test_two_loops_and_two_inputs_are_laid_out():
 
 
 def test_the_misconception_counts_both_sides():
-    from tinygrad_rnn.drawing.misconception import misconception
+    from misconception import misconception
 
     cells, shared = [nn.LSTMCell(4, 3) for _ in range(3)], nn.LSTM(4, 3)
     state = None

@@ -107,7 +107,7 @@ class Engines(RuleBasedStateMachine):
 
     @rule(target=values, a=values | leaves)
     def detach(self, a):
-        return self._kept(a.ours.detach(), self.tape.detach(self._number(a)))
+        return self._kept(a.ours.detach().clone(), self.tape.detach(self._number(a)))
 
     @rule(target=values, a=values | leaves, b=values | leaves)
     def without_recording(self, a, b):
@@ -179,15 +179,34 @@ class Engines(RuleBasedStateMachine):
 
     @rule(a=values | leaves)
     def try_to_write(self, a):
-        views = [a.ours.numpy(), np.asarray(a.ours), a.ours[0].numpy(), a.ours.reshape(6).numpy()]
+        views = [
+            a.ours.numpy(),
+            np.asarray(a.ours.detach()),
+            a.ours[0].numpy(),
+            a.ours.reshape(6).numpy(),
+        ]
         for view in views + ([] if a.ours.grad is None else [a.ours.grad.numpy()]):
             with pytest.raises(ValueError, match="read-only"):
                 view[...] = 1e9
-        with pytest.raises(TypeError, match=r"at\[index\]"):
-            a.ours[0] = 1e9
-        if a.ours.requires_grad:
-            with pytest.raises(RuntimeError, match=r"no_grad|only a leaf"):
-                a.ours.copy_(1e9)
+        if a.leaf is not None:
+            for write in (lambda: a.ours.copy_(1e9), lambda: a.ours.T[0].zero_()):
+                with pytest.raises(RuntimeError, match="no_grad"):
+                    write()
+
+    @rule(a=values, b=values | leaves, way=st.sampled_from(["*=", "add_", "a row", "an item"]))
+    def write_in_place(self, a, b, way):
+        """A computed value gets a new one; what was computed from the old one has kept it."""
+        t, other = a.ours, b.ours
+        if way == "*=":
+            t *= other
+            theirs = self.tape.apply(lambda x, y: x * y, self._number(a), self._number(b))
+        elif way == "add_":
+            t.add_(other, alpha=-0.5)
+            theirs = self.tape.apply(lambda x, y: x - 0.5 * y, self._number(a), self._number(b))
+        else:
+            t[1] = other[0] if way == "an item" else t[1].copy_(other[0])
+            theirs = self.tape.apply(_put, self._number(a), self._number(b))
+        a.theirs = theirs
 
     # ---- the end of values
 

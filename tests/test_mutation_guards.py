@@ -197,8 +197,12 @@ WRITES = {
     "requires_grad_(False)": (lambda w: w.requires_grad_(False), "requires_grad = False"),
     # .data is PyTorch's word for a write that is not recorded: no leave is asked, and it is found out
     "a new data": (lambda w: setattr(w, "data", VALUES), "data ="),
-    "data.mul_": (lambda w: w.data.mul_(2.0), "data.mul_"),
-    "data -=": (_data_isub, "data ="),
+    "data.mul_": (lambda w: w.data.mul_(2.0), "mul_"),
+    "data -=": (_data_isub, "-="),
+    "a view of data": (lambda w: w.data[0].zero_(), "zero_"),
+    "a view under no_grad": (_under_no_grad(lambda w: w.t()[0].fill_(1.0)), "fill_"),
+    "an item": (_under_no_grad(lambda w: w.__setitem__(0, 1.0)), r"x\[...\] = v"),
+    "detach": (lambda w: w.detach().zero_(), "zero_"),
     "add_": (_under_no_grad(lambda w: w.add_(1.0)), "add_"),
     "uniform_": (_under_no_grad(lambda w: w.uniform_()), "uniform_"),
 }
@@ -235,7 +239,9 @@ WITHOUT_LEAVE = {
     "*=": _imul,
     "setitem": lambda w: w.__setitem__(0, 1.0),
     "setitem of all": lambda w: w.__setitem__(..., 1.0),
-    "setitem under no_grad": _under_no_grad(lambda w: w.__setitem__(0, 1.0)),
+    "a view": lambda w: w[0].zero_(),
+    "a view of a view": lambda w: w.T[0].add_(1.0),
+    "a part": lambda w: w.chunk(2)[0].mul_(2.0),
 }
 
 
@@ -248,14 +254,7 @@ def test_writes_without_leave_are_refused_at_once(way):
 
 
 COMPUTED = {
-    "copy_": lambda t: t.copy_(1.0),
-    "zero_": lambda t: t.zero_(),
-    "fill_": lambda t: t.fill_(1.0),
-    "setitem": lambda t: t.__setitem__(0, 1.0),
-    "init": lambda t: nn.init.zeros_(t),
     "requires_grad_(False)": lambda t: t.requires_grad_(False),
-    "a new data": lambda t: setattr(t, "data", VALUES),
-    "data.mul_": lambda t: t.data.mul_(2.0),
     "an optimizer": lambda t: tg.optim.SGD([t], lr=0.1),
     "deepcopy": copy.deepcopy,
     "pickle": pickle.dumps,
@@ -263,23 +262,44 @@ COMPUTED = {
 
 
 @pytest.mark.parametrize("way", COMPUTED)
-def test_what_was_computed_cannot_be_written_or_copied_with_its_past(way):
+def test_what_was_computed_cannot_be_a_leaf_or_copied_with_its_past(way):
     s = Setting()
     with tg.no_grad(), pytest.raises((RuntimeError, TypeError)):
         COMPUTED[way](s.middle)
     s.check()
 
 
-def test_writing_constants_and_detached_values_leaves_the_graph_as_it_was():
+OUTSIDE = {  # writes to what was computed that no graph is told of
+    "copy_": _under_no_grad(lambda t: t.copy_(1.0)),
+    "zero_": _under_no_grad(lambda t: t.zero_()),
+    "setitem": _under_no_grad(lambda t: t.__setitem__(0, 1.0)),
+    "init": lambda t: nn.init.zeros_(t),
+    "a new data": lambda t: setattr(t, "data", VALUES),
+    "data.mul_": lambda t: t.data.mul_(2.0),
+    "detach": lambda t: t.detach().zero_(),
+    "a view of detach": lambda t: t.detach().T[0].zero_(),
+}
+
+
+@pytest.mark.parametrize("way", OUTSIDE)
+def test_a_write_outside_the_graph_leaves_it_as_it_was(way):
+    """What was recorded has the old values; what is recorded afterwards has the new ones."""
     s = Setting()
-    cut = s.middle.detach()
-    cut.copy_(0.0)
-    cut.zero_()
+    OUTSIDE[way](s.middle)
+    new = s.middle.numpy()
+    assert not np.array_equal(new, VALUES**2)
+    s.check()
+    s.w.grad = None
+    (s.middle * s.middle).sum().backward()  # the derivative of the value as it was computed
+    np.testing.assert_allclose(s.w.grad.numpy(), 2 * new * 2 * VALUES, rtol=1e-14)
+
+
+def test_writing_constants_leaves_the_graph_as_it_was():
+    s = Setting()
     s.x.fill_(9.0)
     x = s.x
     x += 1.0
-    s.w.detach().zero_()
-    assert s.x.numpy().max() == 9.0  # an operator binds the name x to a new value
+    assert s.x.numpy().max() == 10.0
     s.check()
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.cards import MOST_ROWS, history_html, module_html
+from tinygrad_rnn.plots.cards import MOST_ROWS, history_html, module_html
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))

@@ -1,5 +1,6 @@
 """numpy's functions called on Tensors mean what they mean in numpy, and are recorded."""
 
+import math
 import operator
 import re
 from pathlib import Path
@@ -141,8 +142,6 @@ REFUSED = {
     "where=": (lambda t: np.add(t, 1, where=A > 0), "np.add of a Tensor does not take where"),
     "dtype=": (lambda t: np.exp(t, dtype=np.float32), "does not take dtype"),
     "out= of a ufunc": (lambda t: np.tanh(t, out=np.zeros((3, 4))), "np.tanh: out="),
-    "out= of a function": (lambda t: np.sum(t, out=np.zeros(())), "np.sum: out="),
-    "in place on an array": (lambda t: np.zeros((3, 4)).__iadd__(t), "out="),
     "pad by the edge": (lambda t: np.pad(t, 1, mode="edge"), "np.pad.*constant"),
     "norm of a matrix": (lambda t: np.linalg.norm(t, 2), "np.linalg.norm of a matrix.*'fro'"),
     "out of a tensor": (lambda t: np.add(1.0, 1.0, out=t), "out="),
@@ -248,6 +247,144 @@ def test_arrays_of_tensors_and_conversions():
 def test_saving_tensors_with_numpy(tmp_path):
     np.save(tmp_path / "t.npy", tg.tensor(A))
     np.testing.assert_array_equal(np.load(tmp_path / "t.npy", allow_pickle=False), A)
+
+
+# ---- what would lose the gradient without being asked by name ------------------------------------
+
+
+def stored(target, index, value):
+    target[index] = value
+
+
+def put_in_column(frame, name, value):
+    frame[name] = value
+
+
+# (matrix, vector, w of shape (2,), w[0]): all of these took plain numbers
+LOSSES_IN_NUMPY = {
+    "a row": lambda m, a, w, s: stored(m, 0, w),
+    "rows": lambda m, a, w, s: stored(m, slice(None), w),
+    "a column": lambda m, a, w, s: stored(m, (slice(None), 0), s),
+    "a mask": lambda m, a, w, s: stored(m, m < 1, s),
+    "an element": lambda m, a, w, s: stored(a, 0, s),
+    "an element of two axes": lambda m, a, w, s: stored(m, (0, 1), s),
+    "a list of numbers": lambda m, a, w, s: stored(a, slice(0, 2), [s, w[1]]),
+    "mean of losses": lambda m, a, w, s: np.mean([s, w[1]]),
+    "sum of losses": lambda m, a, w, s: np.sum([s, s]),
+    "max of losses": lambda m, a, w, s: np.max((s, w[1])),
+    "std": lambda m, a, w, s: np.std([s, w[1]]),
+    "median": lambda m, a, w, s: np.median([s, w[1]]),
+    "average": lambda m, a, w, s: np.average([s, w[1]], weights=[1, 2]),
+    "exp of a list": lambda m, a, w, s: np.exp([s, w[1]]),
+    "product of lists": lambda m, a, w, s: np.multiply([s, w[1]], 2.0),
+    "dot of a list": lambda m, a, w, s: np.dot([s, w[1]], [1.0, 2.0]),
+    "where of a list": lambda m, a, w, s: np.where([True, False], [s, s], 0.0),
+    "cumsum of a list": lambda m, a, w, s: np.cumsum([s, s]),
+    "array of a list": lambda m, a, w, s: np.array([s, w[1]]),
+    "array of rows": lambda m, a, w, s: np.array([w, w], dtype=np.float32),
+    "array of a nest": lambda m, a, w, s: np.asarray([[s, 1.0], [0.0, w[1]]]),
+    "objects": lambda m, a, w, s: np.array([s, s], dtype=object),
+    "array times list": lambda m, a, w, s: np.ones(2) * [s, w[1]],
+    "full": lambda m, a, w, s: np.full(3, s),
+    "append": lambda m, a, w, s: np.append(a, s),
+    "arange": lambda m, a, w, s: np.arange(0, s),
+    "place": lambda m, a, w, s: np.place(a, a < 1, [s]),
+    "a draw around it": lambda m, a, w, s: np.random.default_rng(0).normal(w),
+    "vectorize": lambda m, a, w, s: np.vectorize(lambda x: 2 * x)(w),
+    "array +=": lambda m, a, w, s: operator.iadd(m, w),
+    "array -=": lambda m, a, w, s: operator.isub(m, w),
+    "array *=": lambda m, a, w, s: operator.imul(a, s),
+    "array /=": lambda m, a, w, s: operator.itruediv(m, w),
+    "array @=": lambda m, a, w, s: operator.imatmul(a, tg.eye(3, requires_grad=True)),
+    "array += list": lambda m, a, w, s: operator.iadd(m, [s, w[1]]),
+    "add, out": lambda m, a, w, s: np.add(m, w, out=m),
+    "dot, out": lambda m, a, w, s: np.dot(m, w, out=a),
+    "add, out, where": lambda m, a, w, s: np.add(m, w, out=m, where=m > 0),
+    "sum, out": lambda m, a, w, s: np.sum(w, out=np.zeros(())),
+}
+LOSSES_IN_PANDAS = {
+    "frame @": lambda pd, f, x, w, s: f @ w,
+    "frame.dot": lambda pd, f, x, w, s: f.dot(w),
+    "series @": lambda pd, f, x, w, s: x @ w,
+    "series.dot": lambda pd, f, x, w, s: x.dot(w),
+    "assign": lambda pd, f, x, w, s: f.assign(y=w),
+    "a column": lambda pd, f, x, w, s: put_in_column(f, "y", w),
+    "loc": lambda pd, f, x, w, s: stored(f.loc, 0, s),
+    "loc of a row": lambda pd, f, x, w, s: stored(f.loc, 0, w),
+    "iloc": lambda pd, f, x, w, s: stored(x.iloc, 0, s),
+    "Series": lambda pd, f, x, w, s: pd.Series(w),
+    "DataFrame": lambda pd, f, x, w, s: pd.DataFrame({"a": w}),
+    "DataFrame of a matrix": lambda pd, f, x, w, s: pd.DataFrame(w[None]),
+    "where": lambda pd, f, x, w, s: x.where(x > 1, w),
+    "clip": lambda pd, f, x, w, s: x.clip(w),
+}
+
+
+def arguments(requires_grad):
+    w = tg.tensor([0.5, 2.0], dtype=tg.float64, requires_grad=requires_grad)
+    return np.ones((3, 2)), np.ones(3), w, w[0]
+
+
+@pytest.mark.parametrize("name", LOSSES_IN_NUMPY)
+def test_numpy_never_takes_a_gradient_away_unasked(name):
+    """With a gradient TypeError (numpy wraps it where an element is stored); without, plain numbers."""
+    function = LOSSES_IN_NUMPY[name]
+    matrix, vector, w, s = arguments(True)
+    with pytest.raises((TypeError, ValueError)) as caught:
+        function(matrix, vector, w, s)
+    words = f"{caught.value} {caught.value.__cause__}"
+    assert "gradient" in words or "has no derivative here" in words
+    assert "detach" in words or "t.numpy()" in words
+    assert (matrix == 1).all()
+    assert (vector == 1).all()
+    assert w.detach().tolist() == [0.5, 2.0]
+    if "=" not in name and "out" not in name and name != "append":
+        function(*arguments(False))
+        with tg.no_grad():
+            function(*arguments(True))
+
+
+@pytest.mark.parametrize("name", LOSSES_IN_PANDAS)
+def test_pandas_never_takes_a_gradient_away_unasked(name):
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+
+    def run(requires_grad):
+        frame = pandas.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
+        _, _, w, s = arguments(requires_grad)
+        return LOSSES_IN_PANDAS[name](pandas, frame, frame["a"].copy(), w, s)
+
+    with pytest.raises((TypeError, ValueError)) as caught:
+        run(True)
+    assert "the gradient would be lost" in f"{caught.value} {caught.value.__cause__}"
+    run(False)
+
+
+def test_values_that_numpy_may_have_are_the_right_ones():
+    matrix, vector, w, s = arguments(False)
+    with pytest.raises(ValueError, match="single item"):  # all that numpy says of it
+        matrix.flat[0] = arguments(True)[3]
+    matrix[0], matrix[1, 1], vector[1] = w, s, w[1]
+    assert matrix.tolist() == [[0.5, 2.0], [1.0, 0.5], [1.0, 1.0]]
+    assert vector.tolist() == [1.0, 2.0, 1.0]
+    assert np.mean([s, w[1]]) == 1.25
+    grown = tg.tensor([0.5, 2.0], dtype=tg.float64, requires_grad=True)
+    matrix[0] = grown.detach()
+    vector[0] = grown[0].item()
+    vector[1] = float(grown[1])
+    assert [round(float(x), 1) for x in grown] == [0.5, 2.0]
+    assert {float(grown[0]): 1} == {0.5: 1}
+    assert grown.numpy().tolist() == np.asarray(grown.detach()).tolist() == [0.5, 2.0]
+    assert f"{grown[0]:.1f} {int(grown[1])} {math.sqrt(grown[1] * 2)}" == "0.5 2 2.0"
+
+
+def test_an_array_inside_a_series_of_tensors_keeps_the_tensors():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    w = tg.tensor([0.5, 2.0], dtype=tg.float64, requires_grad=True)
+    series = pandas.Series([w[0], w[1]]) * 3.0
+    total = sum(series)
+    assert isinstance(total, tg.Tensor)
+    total.backward()
+    assert w.grad.tolist() == [3.0, 3.0]
 
 
 # ---- pandas and lists where arrays are ------------------------------------------------------------

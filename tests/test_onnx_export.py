@@ -41,7 +41,7 @@ def leaves(value):
     """The arrays of a call, in order."""
     if isinstance(value, dict):
         value = tuple(value.values())
-    if isinstance(value, tuple):
+    if isinstance(value, tuple) or (isinstance(value, list) and value and tg.is_tensor(value[0])):
         return [array for part in value for array in leaves(part)]
     return [] if value is None else [tg.as_tensor(value).numpy()]
 
@@ -386,7 +386,32 @@ def test_layers_that_onnx_has_no_node_for_are_named_or_unrolled(make, words, rng
     assert module.compiled
 
 
+class Nests(nn.Module):
+    """A state of dicts, tuples and lists."""
+
+    def forward(self, x, state):
+        fast, [slow, (still,)] = state["fast"], state["rest"]
+        new = (x + fast * slow).tanh()
+        return new * still, {"fast": new, "rest": [0.5 * slow + new, (still,)]}
+
+
+def test_a_state_of_any_nesting_is_an_input_and_no_constant(rng):
+    first, again = (
+        {"fast": floats(rng, 2, 3), "rest": [floats(rng, 2, 3), (floats(rng, 3),)]} for _ in "ab"
+    )
+    x = floats(rng, 4, 2, 3)
+    made = check(nn.Recurrent(Nests()), x, first, more=[((x, again), {})], unroll=True)
+    assert [i.name for i in made.get_inputs()] == [
+        *("x", "state_fast", "state_rest_0", "state_rest_1_0")
+    ]
+
+
 # ---- what is refused -----------------------------------------------------------------------------------
+
+
+def without_grad(value):
+    """A value that nothing records where it comes from, equal for small examples."""
+    return tg.Tensor(value._data.astype(np.float32))
 
 
 @pytest.mark.parametrize(
@@ -395,8 +420,12 @@ def test_layers_that_onnx_has_no_node_for_are_named_or_unrolled(make, words, rng
         (lambda x: x * x.sum().item(), r"reads a value while it runs \(item\(\)\)"),
         (lambda x: x if x.sum() > 0 else -x, r"reads a value while it runs \(its truth\)"),
         (lambda x: x * tg.tensor(x.numpy()), r"reads a value while it runs \(numpy\(\)\)"),
-        (lambda x: x * x.argmax(), "leaves no trace"),
-        (lambda x: x * (x * 3).to(tg.int64), "leaves no trace"),
+        (lambda x: x * x.softmax(1).multinomial(1), "leaves no trace"),
+        (lambda x: x * nn.functional.one_hot(x.argmax(1), x.shape[1]), "leaves no trace"),
+        (lambda x: x * without_grad(x > 5), "leaves no trace"),
+        (lambda x: x * without_grad((x / 1000).relu()), "leaves no trace"),
+        (lambda x: x * tg.tensor(np.array(x) > 5), r"reads a value while it runs \(numpy\(\)\)"),
+        (lambda x: x.sort(1)[0], r"reads a value while it runs \(sorting\)"),
         (lambda x: x.at[0].set(0.0), "put cannot be exported: ONNX has no such op"),
         (lambda x: 3, "forward returned a int"),
     ],

@@ -11,8 +11,8 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.html import asset, lean, page_of, script_of
-from tinygrad_rnn.drawing.page_views import views_of
+from tinygrad_rnn.drawing.page.html import asset, lean, page_of, script_of
+from tinygrad_rnn.drawing.page.views import views_of
 from tinygrad_rnn.graphs.readback import gradients_of, values_of
 
 EVIL = "</script><script>alert(1)</script>"
@@ -191,6 +191,12 @@ class TestNumbers:
         assert "W_hh_l1" in shorts
 
 
+def boxes_of(view):
+    """The node that each box stands for, by the box's id."""
+    places = re.findall(r'data-id="([^"]*)" data-part="(\d+)"', view.svg)
+    return {id: view.parts[int(k)]["node"] for id, k in places if "node" in view.parts[int(k)]}
+
+
 class TestBoxes:
     @pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
     @pytest.mark.parametrize("options", [{}, {"num_layers": 2}, {"bidirectional": True}])
@@ -204,31 +210,33 @@ class TestBoxes:
         assert [v.level for v in (layers, cell, op)] == ["layer", "cell", "op"]
         calls = {(c.label, c.path, c.step): c for c in graph.calls}
         for view in (cell, op):
-            for key, lane in view.lanes.items():
-                mine = [c for c in calls.values() if c.path == lane["path"]]
+            boxes = boxes_of(view)
+            for key, chain in view.chains.items():
+                mine = [c for c in calls.values() if c.path == chain["path"]]
                 for t in range(1, 5):
-                    state = view.boxes[f"{key}.h{t}"]
+                    state = boxes[f"{key}.h{t}"]
                     assert state in {i for c in mine for i in c.outputs.values()} | {
                         i for c in mine for i in c.inputs.values()
                     }
-                    assert graph[view.boxes[f"{key}.x{t}"]].id in {c.inputs["x"] for c in mine}
+                    assert graph[boxes[f"{key}.x{t}"]].id in {c.inputs["x"] for c in mine}
         words = {"linear": "linear", "+": "add", "*": "mul", "tanh": "tanh", "split": "split"}
         for view in (cell, op):
+            boxes = boxes_of(view)
             for box, label in re.findall(
                 r'class="node (?:op|loss)" data-id="([^"]*)".*?<text[^>]*>([^<]*)</text>', view.svg
             ):
                 if label in words:
-                    assert graph[view.boxes[box]].op == words[label]
+                    assert graph[boxes[box]].op == words[label]
                 elif label == "loss":
-                    assert view.boxes[box] == graph.outputs[0]
+                    assert boxes[box] == graph.outputs[0]
 
     def test_the_window_goes_only_over_steps_that_are_alike(self):
         lstm = nn.LSTM(2, 3)
         KEPT.append(lstm)
         y, _ = lstm(tg.randn(20, 2, 2), lengths=[14, 9])
         view = views_of(tg.graph(y))[1]
-        assert view.slots[0][:2] == (1, 1)
-        assert view.slots[-1][:2] == (20, 20)
+        assert view.columns[0][:2] == (1, 1)
+        assert view.columns[-1][:2] == (20, 20)
         assert view.span == (3, 14)  # beyond, states hold still and are drawn grey
 
     def test_any_graph_has_a_page(self):
@@ -237,7 +245,7 @@ class TestBoxes:
         (view,) = views_of(graph)
         data = data_of(page_of(graph))
         assert data["positions"] == [-2]
-        for box, node in view.boxes.items():
+        for box, node in boxes_of(view).items():
             if box.startswith("n"):
                 assert graph[node].op in ("input", "linear", "square", "mean")
 

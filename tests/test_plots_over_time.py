@@ -7,11 +7,11 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 
 pytest.importorskip("matplotlib")
-from tinygrad_rnn.drawing.plot_style import figure_svg
-from tinygrad_rnn.drawing.plots import plot_history
-from tinygrad_rnn.drawing.plots_over_time import (
+from tinygrad_rnn.plots import (
+    figure_svg,
     plot_credit,
     plot_gates,
+    plot_history,
     plot_memory,
     plot_parts,
     plot_training_parts,

@@ -415,14 +415,14 @@ class Dropping(MadeUp):
 
 
 REASONS = {
-    Counting: "Python state that changes: .t",
-    Noisy: "an array of shape",
+    Counting: "it sets .t",
+    Noisy: "draws random numbers",
     Deciding: "reads values",
     Branching: "reads values",
     Outside: "from outside",
     Logging: "changes a list",
-    Rebinding: "Python state that changes: .last",
-    Dropping: "an array of shape",
+    Rebinding: "it sets .last",
+    Dropping: "draws random numbers",
 }
 
 

@@ -15,12 +15,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from pictures import makers, picture
+from pictures import makers, picture  # and the way to the scripts of the docs
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.dot import to_dot
-from tinygrad_rnn.drawing.misconception import misconception
+from tinygrad_rnn.drawing.levels import to_dot
 
 HERE = Path(__file__).parent / "snapshots"
 HASHES = HERE / "statements.txt"
@@ -39,6 +38,8 @@ def scalars():
 
 
 def two_halves():
+    from misconception import misconception
+
     cells, shared, state = [nn.LSTMCell(4, 3) for _ in range(3)], nn.LSTM(4, 3), None
     for cell in cells:
         state = cell(tg.zeros(1, 4), state)

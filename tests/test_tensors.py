@@ -424,14 +424,14 @@ def test_where_and_clip_as_methods():
     assert tg.argmax(t, 1).tolist() == CUBE.argmax(1).tolist()
 
 
-def test_leaves_are_written_and_nothing_else():
+def test_tensors_are_written_in_place():
     t = tg.ones(2, 2)
     assert t.fill_(3.0) is t
     assert t.copy_(np.array([1.0, 2.0])) is t
     assert t.tolist() == [[1.0, 2.0], [1.0, 2.0]]
     assert t.zero_().tolist() == [[0.0, 0.0], [0.0, 0.0]]
     assert t.dtype == tg.float32
-    with pytest.raises(ValueError, match="broadcast"):
+    with pytest.raises(ValueError, match=r"copy_: a value of shape \(3,\) does not fit \(2, 2\)"):
         t.copy_(np.ones(3))
 
 
@@ -505,3 +505,32 @@ def test_second_derivatives_at_a_zero_are_finite():
         (first,) = tg.grad(function(x), x, create_graph=True)
         (second,) = tg.grad(first.sum(), x)
         assert first.tolist() == second.tolist() == [0.0, 0.0, 0.0]
+
+
+# ---- PyTorch's empty tensor ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 3), (2, 3, 4), (0, 3)])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_tensor_of_no_elements_joins_with_any_and_adds_nothing(shape, place):
+    x = tg.tensor(np.arange(np.prod(shape)).reshape(shape), tg.float32, requires_grad=True)
+    nothing = tg.tensor([], requires_grad=True)
+    for dim in range(-len(shape), len(shape)):
+        parts = [x, x]
+        parts.insert(place, nothing)
+        joined = tg.cat(parts, dim)
+        np.testing.assert_array_equal(joined.numpy(), np.concatenate([x.numpy()] * 2, dim))
+        x.grad = nothing.grad = None
+        joined.square().sum().backward()
+        np.testing.assert_array_equal(x.grad.numpy(), 4 * x.numpy())
+        assert nothing.grad.shape == (0,)
+    with pytest.raises(IndexError, match="out of range"):
+        tg.cat([nothing, x], len(shape))
+
+
+def test_only_that_one_joins_with_other_numbers_of_axes():
+    assert tg.cat([tg.tensor([]), tg.tensor([])]).shape == (0,)
+    assert tg.cat([tg.tensor([]), tg.tensor([[1, 2]])]).dtype == tg.float32
+    for first in (tg.zeros(0, 2), tg.zeros(1), tg.zeros(0, 0)):
+        with pytest.raises(ValueError, match="cat"):
+            tg.cat([first, tg.zeros(2, 3, 4)])

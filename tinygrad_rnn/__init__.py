@@ -126,7 +126,7 @@ if TYPE_CHECKING:
     from . import transforms as func
     from .anomaly import AnomalyError, detect_anomaly
     from .checking import GradcheckError, gradcheck
-    from .drawing.render import draw
+    from .drawing.draw import draw
     from .environment import info
     from .files import FileFormatError, load, read_metadata, save
     from .graphs import Graph, Ledger
@@ -175,7 +175,7 @@ _LATER = {
     "credit": "graphs",
     "memory_curve": "graphs",
     "spectral_radius": "graphs",
-    "draw": "drawing.render",
+    "draw": "drawing.draw",
     "GradcheckError": "checking",
     "gradcheck": "checking",
     "checkpoint": "recompute",

@@ -410,7 +410,7 @@ class At:
 
     def add_to(self, buffer: Array) -> None:
         """Add into a dense buffer; an index that occurs twice adds twice."""
-        if _is_basic(self.index):
+        if is_basic(self.index):
             buffer[self.index] += self.value
         else:
             np.add.at(buffer, self.index, self.value)
@@ -432,9 +432,13 @@ class Part:
         self.value = value
 
 
-def _is_basic(index: Any) -> bool:
+def is_basic(index: Any) -> bool:
+    """Whether an index takes a view: integers, slices, ``None`` and ``...``."""
     parts = index if isinstance(index, tuple) else (index,)
-    return all(p is None or p is Ellipsis or isinstance(p, (int, slice)) for p in parts)
+    return all(
+        p is None or p is Ellipsis or (isinstance(p, (int, slice)) and not isinstance(p, bool))
+        for p in parts
+    )
 
 
 # ---- backward ---------------------------------------------------------------------------------

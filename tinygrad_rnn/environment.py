@@ -18,7 +18,7 @@ def info() -> dict[str, str | None]:
     ['compiled layers', 'draws with']
     """
     from . import __version__
-    from .drawing.render import DrawingError, backend
+    from .drawing.output.graphviz import DrawingError, backend
     from .scan.backends import words
     from .scan.machine_code import folder
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from . import functions as f
 from . import tensors
+from .autograd import state
 from .ops import elementwise as e
 from .ops import products, shapes
 from .tensors import Tensor, as_tensor
@@ -47,10 +48,9 @@ UFUNCS: dict[Any, Callable[..., Any]] = {
 
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``Tensor.__array_ufunc__``: a row for the ufunc, or an error that says what there is."""
+    _no_out(ufunc.__name__, kwargs)
     if method == "reduce" and ufunc is np.add:
         return _sum(*inputs, **{"axis": 0, **kwargs})
-    if kwargs.get("out") is not None:
-        raise TypeError(f"np.{ufunc.__name__}: out= would change values, and a tensor's never do")
     if method != "__call__" or kwargs:
         extra = ", ".join(kwargs) or method
         raise TypeError(f"np.{ufunc.__name__} of a Tensor does not take {extra}")
@@ -60,11 +60,23 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
             first if isinstance(first, Tensor) or rest else as_tensor(first), *rest
         )
     if ufunc in _COMPARISONS:
-        return Tensor._wrap(np.asarray(ufunc(*map(tensors._plain, inputs))), None)
+        result = Tensor._wrap(np.asarray(ufunc(*map(tensors._plain, inputs))), None)
+        if state.tracer is not None:
+            state.tracer.marked(ufunc.__name__, result, inputs, ())
+        return result
     raise TypeError(
         f"np.{ufunc.__name__} has no derivative here: use the tensor's own methods, or "
         f"np.{ufunc.__name__}(t.numpy()) where no gradient is needed"
     )
+
+
+def _no_out(name: str, kwargs: dict[str, Any]) -> None:
+    """Refuse ``out=``, and ``array += t``, which is the same: nothing there has a gradient."""
+    if kwargs.get("out") is not None:
+        raise TypeError(
+            f"np.{name}: out= (array += t is the same) writes values alone, so that the gradient would be "
+            "lost: write x = x + t, or pass t.numpy() where no gradient is needed"
+        )
 
 
 def _keep(keepdims: Any) -> bool:
@@ -281,11 +293,8 @@ _PLAIN = (
 
 def call_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """``Tensor.__array_function__``: numpy's meaning for those it has, an error for the others."""
+    _no_out(function.__name__, kwargs)
     if function in FUNCTIONS:
-        if kwargs.get("out") is not None:
-            raise TypeError(
-                f"np.{function.__name__}: out= would change values, and a tensor's never do"
-            )
         kwargs = {k: v for k, v in kwargs.items() if v is not np._NoValue and k != "out"}
         return FUNCTIONS[function](*args, **kwargs)
     if function in _PLAIN:

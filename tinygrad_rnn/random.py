@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .autograd import state
+
 _default: np.random.Generator | None = None  # made when first drawn from: importing stays cheap
 
 
@@ -46,8 +48,10 @@ def set_rng_state(state: dict[str, Any]) -> None:
 
 
 def generator_or_default(generator: np.random.Generator | None) -> np.random.Generator:
-    """The generator given, or the library's."""
+    """The generator given, or the library's. A step that is traced has no draws: its tracer says so."""
     global _default
+    if state.tracer is not None:
+        state.tracer.draws()
     if generator is None:
         if _default is None:
             _default = np.random.default_rng()

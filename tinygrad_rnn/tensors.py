@@ -1,13 +1,16 @@
 """What a value is: a numpy array and the node that made it; operators, methods, numpy's protocols.
 
-A :class:`Tensor` is a thin handle. Its values never change: making one copies what it is given,
-an array that it hands out is a locked view, and writing a leaf installs a new array. Methods mean
-what they mean in PyTorch; ``dim`` / ``axis`` and ``keepdim`` / ``keepdims`` are both accepted.
+A :class:`Tensor` is a thin handle. Values under a graph never change: making one copies what it is
+given, an array that it hands out is a locked view, and a write in place (``writing``) gives the handle
+another. Methods mean what they mean in PyTorch; ``dim`` / ``axis`` and ``keepdim`` / ``keepdims`` are both
+accepted.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
+from opcode import opmap
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
 
 import numpy as np
@@ -18,6 +21,7 @@ from .devices import check_device, is_device
 from .ops import elementwise as e
 from .ops import indexing, products, reductions, row, shapes
 from .torch_names import TorchNames
+from .writing import become, leave, share, write
 
 if TYPE_CHECKING:
     from .graphs.replay import BackwardStep
@@ -54,7 +58,8 @@ class Tensor(TorchNames):
     tensor([2., 4.])
     """
 
-    __slots__ = ("__weakref__", "_data", "_node", "_tag")
+    __slots__ = ("__weakref__", "_alias", "_data", "_node", "_tag")
+    _alias: Any  # who shares its memory; see ``writing``
     _data: Array
     _node: Any
     _tag: int | None
@@ -62,7 +67,7 @@ class Tensor(TorchNames):
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
         self._data = _new_array(data, dtype)
         self._node = None
-        self._tag = None
+        self._tag = self._alias = None
         if requires_grad:
             self.requires_grad = True
 
@@ -70,7 +75,7 @@ class Tensor(TorchNames):
     def _wrap(data: Array, node: Any, tag: int | None = None) -> Tensor:
         """A handle on an array that nobody else will write; what numpy made a scalar of is one again."""
         t = object.__new__(Tensor)
-        t._data, t._node, t._tag = autograd.as_array(data), node, tag
+        t._data, t._node, t._tag, t._alias = autograd.as_array(data), node, tag, None
         return t
 
     # ---- what it is
@@ -238,10 +243,13 @@ class Tensor(TorchNames):
         return backward_steps(self, gradient)
 
     def detach(self) -> Tensor:
-        """The same values, cut from the graph; the time step that rides on a state stays."""
+        """The same values, cut from the graph; the time step that rides on a state stays.
+
+        The memory is shared: a write in place to one is seen by the other.
+        """
         t = Tensor._wrap(self._data, None)
         t._tag = self._step
-        return t
+        return _tensor(share(self, t))
 
     # ---- out of the tensor
 
@@ -267,6 +275,8 @@ class Tensor(TorchNames):
         return self._data.tolist()
 
     def __float__(self) -> float:
+        if state.recording and self.requires_grad and _is_stored():
+            raise TypeError(_would_be_lost("an array"))
         return float(self.item())
 
     def __int__(self) -> int:
@@ -329,7 +339,7 @@ class Tensor(TorchNames):
                 "only leaves can be deep-copied, and this tensor was computed: detach() it first"
             )
         t = object.__new__(type(self))
-        t._data, t._node, t._tag = np.array(self._data), None, self._tag
+        t._data, t._node, t._tag, t._alias = np.array(self._data), None, self._tag, None
         memo[id(self)] = t
         if isinstance(self._node, Leaf):
             t._node = Leaf(self.shape, self.dtype, self._node.needs, self._node.name)
@@ -345,29 +355,30 @@ class Tensor(TorchNames):
         leaf = (node.needs, node.name) if isinstance(node, Leaf) else (False, None)
         return _rebuilt, (type(self), np.array(self._data), *leaf, isinstance(node, Leaf))
 
-    # ---- writing a leaf
+    # ---- writing in place
 
     def copy_(self, source: Any, *, by: str = "copy_") -> Tensor:
-        """Give a leaf new values (its own shape and dtype): the old ones stay in graphs as they were.
+        """Write new values, cast and broadcast, here and in whatever shares the memory; returns the tensor.
 
-        Needs ``no_grad`` on a leaf that requires a gradient. Graphs made before cannot send gradients
-        here any more: their backward raises ``StaleGraphError`` and names ``by``.
+        Views see it and are seen, as in PyTorch: an item, a slice, a transpose, a part of a split,
+        ``detach()``, ``data``. Values under a graph stay what they were: what has been recorded keeps the
+        old ones, what is recorded from now on gets the new ones, and gradients go to ``source`` and, but for
+        what was overwritten, to what this tensor was. A leaf that requires a gradient is written under
+        ``no_grad`` (or by ``data``) alone; backward of graphs made before raises ``StaleGraphError`` and
+        names ``by``. Raises RuntimeError for such a leaf while recording, ValueError where shapes do not fit.
+
+        >>> import tinygrad_rnn as tg
+        >>> x = tg.zeros(2, 3)
+        >>> _ = x.T[0].copy_(tg.tensor([1.0, 2.0]))
+        >>> x
+        tensor([[1., 0., 0.],
+                [2., 0., 0.]])
         """
-        node = self._node
-        if isinstance(node, Node):
-            raise RuntimeError(
-                f"{by}: only a leaf can be written, and this tensor was computed by {node.op.name}"
-            )
-        if node is not None and node.needs and state.recording:
-            raise RuntimeError(
-                f"{by}: writing a leaf that requires a gradient is not recorded: "
-                "do it under tg.no_grad()"
-            )
-        data = np.broadcast_to(_plain(source), self.shape).astype(self.dtype, copy=True)
-        return self._install(data, by)
+        return _tensor(write(self, source, by))
 
     def _install(self, data: Array, by: str) -> Tensor:
-        """Take a new array that nobody else holds; the old leaf becomes stale."""
+        """Take a new array that nobody else holds; the old leaf becomes stale, views keep the old values."""
+        leave(self, by)
         self._data = data = autograd.as_array(data)
         node = self._node
         fresh = node.replaced(data.shape, data.dtype, by) if isinstance(node, Leaf) else None
@@ -376,39 +387,44 @@ class Tensor(TorchNames):
 
     def zero_(self) -> Tensor:
         """Set every value to 0; see ``copy_``."""
-        return self.copy_(0, by="zero_")
+        return _tensor(write(self, 0, "zero_"))
 
-    def fill_(self, value: float) -> Tensor:
-        """Set every value to ``value``; see ``copy_``."""
-        return self.copy_(value, by="fill_")
-
-    def _written(self, value: Any, by: str) -> Any:
-        """``x += v``: a leaf is written in place, any other name is bound to the new value."""
-        if isinstance(self._node, Leaf):
-            if self._node.needs and state.recording:
-                raise RuntimeError(
-                    f"{by}: writing a leaf that requires a gradient is not recorded: "
-                    "do it under tg.no_grad()"
-                )
-            return self.copy_(value, by=by)
-        return value
+    def fill_(self, value: Any) -> Tensor:
+        """Set every value to ``value``, a number or a 0-d tensor; see ``copy_``."""
+        return _tensor(write(self, value, "fill_"))
 
     def __iadd__(self, other: Any) -> Any:
-        return self._written(self + other, "+=")
+        return become(self, self + other, "+=")
 
     def __isub__(self, other: Any) -> Any:
-        return self._written(self - other, "-=")
+        return become(self, self - other, "-=")
 
     def __imul__(self, other: Any) -> Any:
-        return self._written(self * other, "*=")
+        return become(self, self * other, "*=")
 
     def __itruediv__(self, other: Any) -> Any:
-        return self._written(self / other, "/=")
+        return become(self, self / other, "/=")
+
+    def __ipow__(self, other: Any) -> Any:
+        return become(self, self**other, "**=")
+
+    def __ifloordiv__(self, other: Any) -> Any:
+        return become(self, self // other, "//=")
+
+    def __imod__(self, other: Any) -> Any:
+        return become(self, self % other, "%=")
+
+    def __iand__(self, other: Any) -> Any:
+        return become(self, self & other, "&=")
+
+    def __ior__(self, other: Any) -> Any:
+        return become(self, self | other, "|=")
+
+    def __ixor__(self, other: Any) -> Any:
+        return become(self, self ^ other, "^=")
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        raise TypeError(
-            "the values of a tensor never change: write x = x.at[index].set(value), or .add(value)"
-        )
+        write(self, value, "x[...] = v", _index(index))
 
     @property
     def at(self) -> _At:
@@ -597,11 +613,11 @@ class Tensor(TorchNames):
 
     def isnan(self) -> Tensor:
         """Where values are NaN."""
-        return Tensor._wrap(np.asarray(np.isnan(self._data)), None)
+        return unrecorded("isnan", np.isnan(self._data), self)
 
     def isfinite(self) -> Tensor:
         """Where values are neither NaN nor infinite."""
-        return Tensor._wrap(np.asarray(np.isfinite(self._data)), None)
+        return unrecorded("isfinite", np.isfinite(self._data), self)
 
     # ---- dtypes
 
@@ -616,7 +632,7 @@ class Tensor(TorchNames):
         if target == self.dtype:
             return self
         if target.kind != "f":
-            return Tensor._wrap(self._data.astype(target), None)
+            return unrecorded("cast", self._data.astype(target), self, target)
         return e.cast(self, target)
 
     def astype(self, dtype: Any) -> Tensor:
@@ -987,12 +1003,19 @@ class Tensor(TorchNames):
         return indexing.getitem(self, tuple(grid))
 
     def clone(self) -> Tensor:
-        """The same value as a node of its own; values never change, so nothing is copied."""
-        return shapes.reshape(self, self.shape)
+        """The same value as a node of its own; a write to one is not seen by the other."""
+        t = shapes.reshape(self, self.shape)
+        if state.tracer is None:
+            t._alias, flags = None, t._data.flags
+            if not (
+                flags.c_contiguous or flags.f_contiguous
+            ):  # a part of something: now it is whole
+                t._data = t._data.copy("K")
+        return t
 
     def contiguous(self) -> Tensor:
-        """Itself: PyTorch's name, kept so that its scripts run."""
-        return self
+        """Itself where its elements lie in order, else a copy that shares no memory."""
+        return self if state.tracer is not None or self._data.flags.c_contiguous else self.clone()
 
     # ---- numpy's protocols
 
@@ -1002,6 +1025,15 @@ class Tensor(TorchNames):
     )
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        """The values for numpy and whoever asks it, where no gradient is lost by that; else TypeError.
+
+        ``np.asarray(t)``, ``rows[i] = t``, ``np.mean([t, t])``, ``frame @ t`` and plots all end here and
+        look alike, so that a tensor that requires a gradient says what to write instead.
+        """
+        if state.tracer is not None:
+            state.tracer.looks("numpy()")
+        if state.recording and self.requires_grad:
+            raise TypeError(_would_be_lost("an array"))
         if dtype is not None and np.dtype(dtype) != self.dtype:
             if copy is False:
                 raise ValueError(f"a view cannot change dtype from {self.dtype} to {dtype}")
@@ -1054,34 +1086,6 @@ int_, bool_, float_ = (
 )  # the methods of these names hide the builtins inside the class
 
 
-class _Data(Tensor):
-    """``p.data``: the values of a leaf, whose in-place methods write that leaf."""
-
-    __slots__ = ("_owner",)
-    _owner: Tensor
-
-    def _install(self, data: Array, by: str) -> Tensor:
-        written(self._owner, data, f"data.{by}")
-        self._data = data
-        return self
-
-
-def written(tensor: Tensor, data: Array, by: str) -> None:
-    """Write a tensor's ``data``, unless it was computed."""
-    if isinstance(tensor._node, Node):
-        raise RuntimeError(
-            f"{by}: only a leaf can be written, and this tensor was computed by {tensor._node.op.name}"
-        )
-    tensor._install(data, by)
-
-
-def data_of(tensor: Tensor) -> Tensor:
-    """``tensor.data``."""
-    view = object.__new__(_Data)
-    view._data, view._node, view._tag, view._owner = tensor._data, None, None, tensor
-    return view
-
-
 def _placed(tensor: Tensor, given: tuple[Any, ...], keywords: dict[str, Any]) -> Tensor:
     """PyTorch's ``to(device)``, ``to(device, dtype)``, ``to(dtype=..., device=...)``."""
     known = {"device": None, "dtype": None, "non_blocking": False, "copy": False}
@@ -1106,8 +1110,34 @@ def _parts(several: Any) -> tuple[Tensor, ...]:
     return parts
 
 
+def _tensor(value: Any) -> Tensor:
+    """What is known to be a Tensor."""
+    tensor: Tensor = value
+    return tensor
+
+
 def _plain(value: Any) -> Any:
     return value._data if isinstance(value, Tensor) else value
+
+
+def _would_be_lost(what: str) -> str:
+    return (
+        f"{what} would take the values of a tensor that requires a gradient, and the gradient would be "
+        "lost: join tensors with tg.stack or tg.cat and use the tensor's own operations, or say that "
+        "only values are wanted: t.detach(), t.numpy(), t.item()"
+    )
+
+
+_STORE = opmap["STORE_SUBSCR"]
+
+
+def _is_stored() -> bool:
+    """Whether a number is asked for by ``array[i] = t``, which numpy takes for ``float(t)``.
+
+    The instruction that runs in the code that called ``__float__`` tells the two apart.
+    """
+    frame = sys._getframe(2)
+    return frame.f_code.co_code[frame.f_lasti] == _STORE
 
 
 def _cast_like(value: Any, tensor: Tensor) -> Tensor:
@@ -1130,6 +1160,8 @@ def _new_array(data: Any, dtype: Any) -> Array:
             "a list of tensors that require a gradient would be copied without it: "
             "join them with tg.stack (or tg.cat), or detach them first"
         )
+    if not isinstance(given, np.ndarray) and hasattr(given, "__array__"):
+        given = np.asarray(given)  # not all of those take copy=
     array = np.array(given)  # a copy; what follows copies only to convert
     if array.dtype.kind == "O":
         raise TypeError(
@@ -1162,7 +1194,7 @@ def _rebuilt(
 ) -> Tensor:
     """Unpickle a leaf (a frozen Parameter is one too) or a constant."""
     t: Tensor = object.__new__(kind)
-    t._data, t._tag, t._node = data, None, None
+    t._data, t._tag, t._node, t._alias = data, None, None, None
     if requires_grad or is_leaf:
         t._node = Leaf(t.shape, t.dtype, requires_grad, name).hold(data)
     return t
@@ -1183,6 +1215,14 @@ class all_or_none:  # noqa: N801 (said after ``with``)
                 t._data, t._node = data, node
                 if isinstance(node, Leaf):
                     node.stale, node.stale_at = None, 0
+
+
+def unrecorded(name: str, data: Any, operand: Any, *constants: Any) -> Tensor:
+    """A result without a derivative, of which whoever follows what depends on what must hear."""
+    result = Tensor._wrap(np.asarray(data), None)
+    if state.tracer is not None:
+        state.tracer.marked(name, result, (operand,), constants)
+    return result
 
 
 def _compared(ufunc: Any, a: Any, b: Any) -> Any:
@@ -1294,7 +1334,8 @@ def _extreme(t: Tensor, largest: bool, dim: Any, keepdim: bool, names: NumpyName
 
 def _arg(function: Any, t: Tensor, dim: Any, keepdim: bool) -> Tensor:
     axis = None if dim is None or not t.ndim else _axis(t, dim)
-    return Tensor._wrap(np.asarray(function(t._data, axis=axis, keepdims=keepdim)), None)
+    found = function(t._data, axis=axis, keepdims=keepdim)
+    return unrecorded(function.__name__, found, t, axis, bool(keepdim))
 
 
 # ---- making tensors --------------------------------------------------------------------------

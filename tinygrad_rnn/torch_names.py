@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -9,9 +10,21 @@ import numpy as np
 from .autograd import state
 from .devices import CPU, device, no_gpu
 from .random import generator_or_default
+from .writing import adopt, become, cut, share, write
 
 if TYPE_CHECKING:
     from .tensors import Tensor
+
+
+def _in_place(name: str) -> Callable[[Any], Tensor]:
+    """The method that writes what the method ``name`` returns."""
+
+    def method(self: Any) -> Tensor:
+        return _tensor(become(self, getattr(self, name)(), f"{name}_"))
+
+    method.__name__ = method.__qualname__ = f"{name}_"
+    method.__doc__ = f"``{name}()`` in place; see ``copy_``."
+    return method
 
 
 class Sorted(NamedTuple):
@@ -49,19 +62,22 @@ class TorchNames:
 
     @property
     def data(self: Any) -> Tensor:
-        """The values outside the graph; ``p.data = x`` and ``p.data.copy_(x)`` write a leaf."""
-        from .tensors import data_of
+        """The values outside the graph, in the same memory: ``p.data[0].zero_()`` writes p, unrecorded.
 
-        return data_of(self)
+        ``p.data = x`` lets p have the memory of x instead of its own.
+        """
+        from .tensors import Tensor
+
+        return _tensor(share(self, Tensor._wrap(self._data, None)))
 
     @data.setter
     def data(self: Any, value: Any) -> None:
-        from .tensors import as_tensor, written
+        from .tensors import as_tensor
 
         new = as_tensor(value)
         if new.shape != self.shape:
             raise ValueError(f"data has shape {new.shape}, expected {self.shape}")
-        written(self, np.array(new._data, self.dtype), "data =")
+        adopt(self, new, "data =")
 
     # ---- new tensors like it
 
@@ -225,37 +241,124 @@ class TorchNames:
             return _tensor((self / other).floor())
         return _whole(np.floor_divide, self, other)
 
-    # ---- writing a leaf
+    # ---- writing in place: see ``copy_``
 
     def uniform_(self: Any, a: float = 0.0, b: float = 1.0, *, generator: Any = None) -> Tensor:
-        """Give a leaf values from U(a, b); see ``copy_``."""
+        """Write values from U(a, b); see ``copy_``."""
         drawn = generator_or_default(generator).uniform(a, b, self.shape)
-        return _tensor(self.copy_(drawn, by="uniform_"))
+        return _tensor(write(self, drawn, "uniform_"))
 
     def normal_(self: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Tensor:
-        """Give a leaf values from N(mean, std**2); see ``copy_``."""
+        """Write values from N(mean, std**2); see ``copy_``."""
         drawn = generator_or_default(generator).normal(mean, std, self.shape)
-        return _tensor(self.copy_(drawn, by="normal_"))
+        return _tensor(write(self, drawn, "normal_"))
+
+    def bernoulli_(self: Any, p: float = 0.5, *, generator: Any = None) -> Tensor:
+        """Write 1 with the probability p, else 0; see ``copy_``."""
+        drawn = generator_or_default(generator).random(self.shape) < p
+        return _tensor(write(self, drawn, "bernoulli_"))
 
     def add_(self: Any, other: Any, *, alpha: float = 1) -> Tensor:
-        """Add to a leaf; see ``copy_``."""
-        return _tensor(self.copy_(self.detach() + _plain(other) * alpha, by="add_"))
+        """Add ``alpha * other`` in place; see ``copy_``."""
+        return _tensor(become(self, self + (other if alpha == 1 else other * alpha), "add_"))
 
     def sub_(self: Any, other: Any, *, alpha: float = 1) -> Tensor:
-        """Subtract from a leaf; see ``copy_``."""
-        return _tensor(self.copy_(self.detach() - _plain(other) * alpha, by="sub_"))
+        """Subtract ``alpha * other`` in place; see ``copy_``."""
+        return _tensor(become(self, self - (other if alpha == 1 else other * alpha), "sub_"))
 
     def mul_(self: Any, other: Any) -> Tensor:
-        """Multiply a leaf; see ``copy_``."""
-        return _tensor(self.copy_(self.detach() * _plain(other), by="mul_"))
+        """Multiply in place; see ``copy_``."""
+        return _tensor(become(self, self * other, "mul_"))
 
     def div_(self: Any, other: Any) -> Tensor:
-        """Divide a leaf; see ``copy_``."""
-        return _tensor(self.copy_(self.detach() / _plain(other), by="div_"))
+        """Divide in place; see ``copy_``."""
+        return _tensor(become(self, self / other, "div_"))
+
+    def pow_(self: Any, exponent: Any) -> Tensor:
+        """Raise to a power in place; see ``copy_``."""
+        return _tensor(become(self, self**exponent, "pow_"))
+
+    def remainder_(self: Any, other: Any) -> Tensor:
+        """The remainder of a division in place; see ``copy_``."""
+        return _tensor(become(self, self % other, "remainder_"))
+
+    def addcmul_(self: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Tensor:
+        """Add ``value * tensor1 * tensor2`` in place; see ``copy_``."""
+        return _tensor(become(self, self + tensor1 * tensor2 * value, "addcmul_"))
+
+    def addcdiv_(self: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Tensor:
+        """Add ``value * tensor1 / tensor2`` in place; see ``copy_``."""
+        return _tensor(become(self, self + tensor1 / tensor2 * value, "addcdiv_"))
+
+    def lerp_(self: Any, end: Any, weight: Any) -> Tensor:
+        """Go the part ``weight`` of the way to ``end`` in place; see ``copy_``."""
+        return _tensor(become(self, self + (end - self) * weight, "lerp_"))
 
     def clamp_(self: Any, min: Any = None, max: Any = None) -> Tensor:
-        """Clip a leaf; see ``copy_``."""
-        return _tensor(self.copy_(self.detach().clip(min, max), by="clamp_"))
+        """Clip in place; see ``copy_``."""
+        return _tensor(become(self, self.clip(min, max), "clamp_"))
+
+    clip_ = clamp_
+    abs_ = _in_place("abs")
+    ceil_ = _in_place("ceil")
+    cos_ = _in_place("cos")
+    exp_ = _in_place("exp")
+    expm1_ = _in_place("expm1")
+    floor_ = _in_place("floor")
+    log_ = _in_place("log")
+    log1p_ = _in_place("log1p")
+    neg_ = _in_place("neg")
+    relu_ = _in_place("relu")
+    round_ = _in_place("round")
+    sigmoid_ = _in_place("sigmoid")
+    sign_ = _in_place("sign")
+    sin_ = _in_place("sin")
+    sqrt_ = _in_place("sqrt")
+    square_ = _in_place("square")
+    tanh_ = _in_place("tanh")
+
+    def detach_(self: Any) -> Tensor:
+        """Cut this tensor from its graph. Raises RuntimeError for a leaf: requires_grad_(False) is meant."""
+        if self.is_leaf and self.requires_grad:
+            raise RuntimeError(
+                "detach_: a leaf has no past: use requires_grad_(False), or detach()"
+            )
+        return _tensor(cut(self))
+
+    def masked_fill_(self: Any, mask: Any, value: Any) -> Tensor:
+        """Write ``value`` where the mask, which is broadcast, is true; see ``copy_``."""
+        where = np.broadcast_to(np.asarray(mask).astype(bool), self.shape)
+        return _tensor(write(self, value, "masked_fill_", where.copy()))
+
+    def index_fill_(self: Any, dim: Any, index: Any, value: Any) -> Tensor:
+        """Write ``value`` into the slices along ``dim`` that a vector names; see ``copy_``."""
+        return _tensor(write(self, value, "index_fill_", _slices(self, dim, index)))
+
+    def index_copy_(self: Any, dim: Any, index: Any, source: Any) -> Tensor:
+        """Write the slices of ``source`` into those along ``dim`` that a vector names; see ``copy_``."""
+        return _tensor(write(self, source, "index_copy_", _slices(self, dim, index)))
+
+    def index_add_(self: Any, dim: Any, index: Any, source: Any, *, alpha: float = 1) -> Tensor:
+        """Add the slices of ``source`` to those along ``dim`` that a vector names; see ``copy_``."""
+        part = source if alpha == 1 else source * alpha
+        return _tensor(become(self, self.at[_slices(self, dim, index)].add(part), "index_add_"))
+
+    def scatter_(self: Any, dim: Any, index: Any, src: Any) -> Tensor:
+        """``self[index[i][j]][j] = src[i][j]`` for dim 0, and so on, or a number; see ``copy_``."""
+        grid, src = _grid(self, "scatter_", dim, index, src)
+        return _tensor(write(self, src, "scatter_", grid))
+
+    def scatter_add_(self: Any, dim: Any, index: Any, src: Any) -> Tensor:
+        """``self[index[i][j]][j] += src[i][j]`` for dim 0, and so on; see ``copy_``."""
+        grid, src = _grid(self, "scatter_add_", dim, index, src)
+        return _tensor(become(self, self.at[grid].add(src), "scatter_add_"))
+
+    def fill_diagonal_(self: Any, value: Any) -> Tensor:
+        """Write ``value`` on the diagonal of a matrix; see ``copy_``."""
+        if self.ndim != 2:
+            raise ValueError(f"fill_diagonal_ takes a matrix, not shape {self.shape}")
+        along = np.arange(min(self.shape))
+        return _tensor(write(self, value, "fill_diagonal_", (along, along)))
 
 
 # ---- what they share ------------------------------------------------------------------------------
@@ -266,8 +369,33 @@ def _tensor(value: Any) -> Tensor:
     return tensor
 
 
-def _plain(value: Any) -> Any:
-    return value.detach() if hasattr(value, "detach") else value
+def _slices(tensor: Any, dim: Any, index: Any) -> tuple[Any, ...]:
+    """The index of the slices along ``dim`` that a vector of integers names."""
+    from .tensors import _axis, _integers
+
+    return (*(slice(None),) * _axis(tensor, dim), _integers("the index", index).reshape(-1))
+
+
+def _grid(tensor: Any, who: str, dim: Any, index: Any, src: Any) -> tuple[tuple[Any, ...], Any]:
+    """Where ``scatter_`` puts things, and the things."""
+    from .tensors import _axis, _integers, _within
+
+    where, axis = _integers(who, index), _axis(tensor, dim)
+    if where.ndim != tensor.ndim or not tensor.ndim:
+        raise ValueError(f"{who}: index has {where.ndim} axes, the tensor {tensor.ndim}")
+    sides = zip(where.shape, tensor.shape, strict=True)
+    if any(k > n for i, (k, n) in enumerate(sides) if i != axis):
+        raise ValueError(f"{who}: index of shape {where.shape} reaches beyond shape {tensor.shape}")
+    _within(who, where, 0, tensor.shape[axis])
+    grid: list[Any] = list(np.ogrid[tuple(slice(n) for n in where.shape)])
+    grid[axis] = where
+    if getattr(src, "ndim", 0):
+        if src.ndim != where.ndim or any(
+            a < b for a, b in zip(src.shape, where.shape, strict=True)
+        ):
+            raise ValueError(f"{who}: src of shape {src.shape} does not cover {where.shape}")
+        src = src[tuple(slice(n) for n in where.shape)]
+    return tuple(grid), src
 
 
 def _like(tensor: Any, make: Any, size: tuple[Any, ...]) -> Tensor:

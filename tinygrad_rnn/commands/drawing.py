@@ -61,7 +61,8 @@ def _arguments(p: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from ..drawing.render import DrawingError, as_graph, draw
+    from ..drawing.draw import as_graph, draw
+    from ..drawing.output.graphviz import DrawingError
 
     steps = options.steps
     if options.layer is not None:

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import nn
+from .. import nn, plots
 from ..data import sunspots
-from ..drawing import plot_style, plots
-from ..drawing.render import DrawingError
+from ..drawing.output.graphviz import DrawingError
 from ..graphs import Graph, Ledger
 from ..tensors import Tensor
 from .forecaster import FIRST, LAST_TESTED, LAST_TRAINED, Trained
@@ -182,7 +181,7 @@ def _figure(
         figure = plots.plot_contributions(
             ledger, shared, measure=measure, times=years, xlabel="year"
         )
-        svg = plot_style.figure_svg(figure)
+        svg = plots.figure_svg(figure)
     except ImportError as error:
         report.missing(error)
         lines = []

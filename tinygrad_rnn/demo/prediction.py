@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from .. import plots
 from ..data import Errors, fit_autoregression, forecast_errors, sunspots
-from ..drawing import plot_style, plots
 from .forecaster import (
     FIRST,
     HIDDEN,
@@ -106,14 +106,14 @@ def _show(report: Report, made: dict[str, Any], trained: Trained) -> None:
         )
         report.picture(
             "forecast.svg",
-            plot_style.figure_svg(figure),
+            plots.figure_svg(figure),
             "Sunspot numbers 1921 to 1955 with the one-step forecasts of the LSTM and of AR(9).",
             f"One-step forecasts of {LAST_TRAINED + 1} to {LAST_TESTED}, years that neither model was "
             "fitted to.",
         )
         report.picture(
             "training.svg",
-            plot_style.figure_svg(plots.plot_history(trained.losses)),
+            plots.figure_svg(plots.plot_history(trained.losses)),
             "The training loss by step, on a logarithmic axis.",
             f"The loss over training, {trained.losses[0]:.3f} to {trained.losses[-1]:.4f} (mean "
             "squared error of values divided by the largest one).",

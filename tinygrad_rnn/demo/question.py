@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .. import nn
-from ..drawing.render import DrawingError, backend, to_svg
+from ..drawing.draw import to_svg
+from ..drawing.output.graphviz import DrawingError, backend
 from ..functions import zeros
 from ..graphs import Graph
 from .forecaster import HIDDEN

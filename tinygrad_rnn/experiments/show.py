@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
+from .. import plots
 from ..demo.report import WIDTH, Report, sparkline
-from ..drawing import plot_style, plots, plots_over_time
-from ..drawing.render import DrawingError, to_svg
+from ..drawing.draw import to_svg
+from ..drawing.output.graphviz import DrawingError
 from ..nn.module import Module
 from ..tensors import Tensor
 from .task import Result, figure
@@ -85,7 +86,7 @@ class Show:
             made = plots.plot_history(
                 series, ylabel=ylabel, xlabel=xlabel, marks=marks, log=log, every=every
             )
-            self.report.picture(f"{name}.svg", plot_style.figure_svg(made), caption, caption)
+            self.report.picture(f"{name}.svg", plots.figure_svg(made), caption, caption)
         except ImportError as error:
             self.report.missing(error)
             wide = max(map(len, series))
@@ -123,7 +124,7 @@ class Show:
         sequence: int = 0,
     ) -> None:
         """What the gates did for one sequence, as heat maps over time: the file gates.svg."""
-        self.figure("gates", lambda: plots_over_time.plot_gates(record, names, sequence), caption)
+        self.figure("gates", lambda: plots.plot_gates(record, names, sequence), caption)
 
     def graph(self, outputs: Tensor, caption: str) -> None:
         """The unrolled graph behind a tensor, long ones folded: the file graph.svg."""
@@ -143,7 +144,7 @@ class Show:
         if self.report is None:
             return
         try:
-            svg = plot_style.figure_svg(make())
+            svg = plots.figure_svg(make())
         except ImportError as error:
             self.report.missing(error)
             return
@@ -156,7 +157,7 @@ class Show:
         if self._parts:
             caption = "What each time step adds to the gradient of the one shared W, by its norm."
             parts = self._parts
-            self.figure("gradient", lambda: plots_over_time.plot_parts(parts), caption)
+            self.figure("gradient", lambda: plots.plot_parts(parts), caption)
         self.report.section("outcome", "The outcome")
         self.report.table(
             [result.measure, "reached", "to reach", "trivial answer", "verdict"],

@@ -20,7 +20,7 @@ def packed(state: Any) -> tuple[dict[str, Array], str | None]:
     if isinstance(state, Mapping) and all(
         isinstance(k, str) and isinstance(v, (Tensor, np.ndarray)) for k, v in state.items()
     ):
-        return {name: np.asarray(value) for name, value in state.items()}, None
+        return {name: _values(value) for name, value in state.items()}, None
     arrays: dict[str, Array] = {}
     return arrays, json.dumps(_packed(state, "", arrays), separators=(",", ":"))
 
@@ -32,13 +32,17 @@ def unpacked(structure: str | None, arrays: dict[str, Array]) -> Any:
     return _unpacked(json.loads(structure), arrays)
 
 
+def _values(value: Any) -> Array:
+    return value.numpy() if isinstance(value, Tensor) else np.asarray(value)
+
+
 def _packed(value: Any, path: str, arrays: dict[str, Array]) -> Any:
     """JSON for a value; arrays are put aside. Lists become ["list", ...], so that all are told apart."""
     if isinstance(value, (Tensor, np.ndarray, np.generic)):
         name = path or "value"
         while name in arrays or name == "__metadata__":
             name += "'"
-        arrays[name] = np.asarray(value)
+        arrays[name] = _values(value)
         return ["tensor" if isinstance(value, Tensor) else "array", name]
     if isinstance(value, Mapping):
         pairs = [[_key(k, path), _packed(v, _below(path, k), arrays)] for k, v in value.items()]

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Leaf, Literal
-from .graph import CellCall, Graph, GraphNode, Use
 from .readback import apply, flows_of, raw_values
+from .recorded import CellCall, GraphNode, RecordedGraph, Use
 
 MOVES = frozenset(
     "broadcast cast cat chunk expand flip getitem item permute reshape split stack unbind".split()  # noqa: SIM905
 )
 
 
-def count_numbers(graph: Graph) -> int:
+def count_numbers(graph: RecordedGraph) -> int:
     """How many numbers a graph computes and is given."""
     total = 0
     for i, node in enumerate(graph._raw):
@@ -28,14 +28,14 @@ def count_numbers(graph: Graph) -> int:
     return total
 
 
-class Elements(Graph):
-    """The numbers of a Graph: those that an op merely moves are the same number, not another one.
+class Elements(RecordedGraph):
+    """The numbers of a RecordedGraph: those that an op merely moves are the same number, not another one.
 
     ``numbers`` and ``gradients`` are their values by id; an edge is there where an element of an op's
     result depends on an element of its operand.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: RecordedGraph) -> None:
         self._all: list[GraphNode] = []
         self._named: dict[str, GraphNode] = {}
         known = raw_values(graph)

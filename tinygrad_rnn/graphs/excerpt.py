@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..autograd import Call, Constant, Leaf
 from .columns import Column, Unlike, columns_of, is_folded, maker
-from .graph import Graph, GraphNode, Use, by_step, in_order, pick_of
+from .folding import ENDS
+from .recorded import RecordedGraph, Use, by_step, in_order, pick_of
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
 
-ENDS = 2  # steps that pictures draw at both ends
 LEAD = 4  # steps that are read as they are at both ends of what is hidden
 _number = attrgetter("number")
 
@@ -39,10 +39,10 @@ class Gap(NamedTuple):
         return self.stride * (self.times - 1)
 
 
-class Excerpt(Graph):
+class Excerpt(RecordedGraph):
     """A Graph some of whose calls stand for others that were left out."""
 
-    def __init__(self, whole: Graph, reader: Reader) -> None:
+    def __init__(self, whole: RecordedGraph, reader: Reader) -> None:
         self._ends = [reader.alias.get(id(node), node) for node in whole._ends]
         self._reader = reader
         self._feeds: dict[int, tuple[Any, ...]] = {}
@@ -68,15 +68,6 @@ class Excerpt(Graph):
 
     def _weight(self, call: Call) -> int:
         return self._reader.weights.get(call, 1)
-
-    def use_count(self, parameter: Tensor | GraphNode | str) -> int:
-        """How often a Parameter is used, those uses included that others stand for."""
-        made_in = (self._raw[use.node].place.call for use in self._uses[self._find(parameter)])
-        return sum(1 if call is None else self._weight(call) for call in made_in)
-
-    def uses(self, parameter: Tensor | GraphNode | str) -> list[Use]:
-        """The uses that were read."""
-        return self._uses[self._find(parameter)]
 
     def spread_uses(self, parameter: Tensor | str) -> list[Use] | None:
         """Every use in the whole graph: its steps follow one another there by the same distance."""
@@ -135,7 +126,7 @@ class Excerpt(Graph):
         return kept.index(k % count) if -count <= k < count and k % count in kept else None
 
 
-def excerpt(graph: Graph, shown: Sequence[int] | None = None) -> Graph:
+def excerpt(graph: RecordedGraph, shown: Sequence[int] | None = None) -> RecordedGraph:
     """The graph without the steps that a picture of ``shown`` (or both ends) hides, where that may be.
 
     It is the graph itself where it is short, or where steps differ.

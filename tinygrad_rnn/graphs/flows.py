@@ -10,8 +10,8 @@ import numpy as np
 from ..autograd import Array, At, Part, as_array, flow
 
 if TYPE_CHECKING:
-    from .graph import Graph
     from .ledger import Ledger
+    from .recorded import RecordedGraph
 
 OUTSIDE = "outside"  # who sends what comes from nodes that the graph does not have
 
@@ -32,7 +32,7 @@ class Flows:
 
     def __init__(
         self,
-        graph: Graph,
+        graph: RecordedGraph,
         ledger: Ledger,
         boxes: Mapping[int, Hashable],
         values: Collection[int],

@@ -1,14 +1,14 @@
-"""What was recorded, as data: nodes, steps, cell calls, and every use of every Parameter."""
+"""What is a graph to its users? What was recorded behind some tensors, in words, as data, and as pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from ..autograd import Call, Constant, Leaf, Literal, Scope, reachable
+from ..doors import door
+from .excerpt import excerpt
+from .names import count_numbers
+from .recorded import CellCall, GraphNode, RecordedGraph, Use
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -16,61 +16,10 @@ if TYPE_CHECKING:
     from ..tensors import Tensor
     from .ledger import Ledger
 
-
-@dataclass(frozen=True, slots=True)
-class GraphNode:
-    """One value of the graph: what op made it, from what, in which module and at which step.
-
-    ``op`` is the op's name, or ``"parameter"`` (a leaf that takes a gradient), ``"input"`` (a value
-    that takes none) or ``"literal"`` (a Python number). ``inputs`` are ids of nodes of the same graph,
-    in the order of the operands. ``step`` counts from 0; None is a value outside every time step.
-    ``detail`` is what was taken by indexing, as it is written: ``[-1]``; of a ``where`` that takes
-    nothing from its first choice, ``"where: none"``.
-    """
-
-    id: int
-    op: str
-    name: str
-    shape: tuple[Any, ...]
-    dtype: str
-    path: str
-    step: int | None
-    inputs: tuple[int, ...]
-    call: int | None
-    detail: str = ""
+__all__ = ["CellCall", "Graph", "GraphNode", "Use"]
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
-    """One use of a Parameter: the node that takes it, as which operand, at which step."""
-
-    node: int
-    operand: int
-    step: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class CellCall:
-    """One application of a cell at one step: the box that a picture draws.
-
-    ``inputs`` maps ``"x"`` and each state's name to the node that came in, ``outputs`` each state's
-    name to the node that left; ``run`` numbers the chains that calls form through their states. ``times``
-    is 1 but where a picture reads one call in place of many.
-    """
-
-    id: int
-    cell: type
-    path: str
-    label: str
-    step: int
-    run: int
-    inputs: dict[str, int]
-    outputs: dict[str, int]
-    nodes: tuple[int, ...]
-    times: int = 1
-
-
-class Graph:
+class Graph(RecordedGraph):
     """The recorded computation behind some tensors, as data; made by :func:`tinygrad_rnn.graph`.
 
     Ops are in the order in which they were made, each after the leaves that it is the first to use, so
@@ -84,133 +33,10 @@ class Graph:
     (4, [0, 1, 2, 3])
     """
 
-    def __init__(self, *outputs: Tensor) -> None:
-        self._ends: list[Any] = [_node_of(t) for t in outputs]
-
-    @classmethod
-    def behind(cls, node: Any) -> Graph:
-        """The graph behind a recorded node, where the tensor itself is gone."""
-        graph = cls()
-        graph._ends = [node]
-        return graph
-
-    # ---- nodes
-
     @cached_property
-    def _raw(self) -> list[Any]:
-        """Every recorded node, read when first asked for."""
-        return self._read()
-
-    def _read(self) -> list[Any]:
-        return in_order(reachable(self._ends))
-
-    @cached_property
-    def _index(self) -> dict[int, int]:
-        return {id(node): i for i, node in enumerate(self._raw)}
-
-    def _parents(self, node: Any) -> Sequence[Any]:
-        """What a node was computed from."""
-        return cast(Sequence[Any], node.parents)
-
-    def _entered(self, call: Call) -> Sequence[tuple[str, Any]]:
-        """What came into a cell's call, by role."""
-        return call.inputs
-
-    def _weight(self, call: Call) -> int:
-        """How many calls this one stands for: one, but in an excerpt."""
-        return 1
-
-    def _place_of(self, stack: Any, k: int) -> int | None:
-        """Where the k-th of what was stacked stands among the operands."""
-        count = len(self._parents(stack))
-        return k % count if -count <= k < count else None
-
-    def picked(self, i: int) -> int | None:
-        """The one operand of a stack that an indexing node takes whole; None where it takes another thing.
-
-        >>> import tinygrad_rnn as tg
-        >>> a, b = (tg.ones(2, requires_grad=True) for _ in "ab")
-        >>> graph = tg.graph(tg.stack([a, b])[-1])
-        >>> graph[graph.picked(graph.outputs[0])].name
-        'w2'
-        """
-        node = self._raw[i]
-        if node.op is None or node.op.name != "getitem":
-            return None
-        inner = self._parents(node)[0]
-        axes = tuple(range(len(inner.shape)))
-        while inner.op is not None and inner.op.name == "permute":
-            axes = tuple(inner.saved[-1][k] for k in axes)
-            inner = self._parents(inner)[0]
-        if inner.op is None or inner.op.name != "stack":
-            return None
-        k = pick_of(node, axes.index(inner.saved[-1]))
-        place = None if k is None else self._place_of(inner, k)
-        return None if place is None else self._index[id(self._parents(inner)[place])]
-
-    @cached_property
-    def outputs(self) -> tuple[int, ...]:
-        """The ids of the tensors that the graph was made of."""
-        return tuple(self._index[id(node)] for node in self._ends)
-
-    def __len__(self) -> int:
-        return len(self._raw)
-
-    def __iter__(self) -> Iterator[GraphNode]:
-        return (self[i] for i in range(len(self._raw)))
-
-    def __getitem__(self, i: int) -> GraphNode:
-        node = self._raw[i]
-        if isinstance(node, Leaf):
-            op, name = node.role, self._leaf_names[id(node)]
-        elif isinstance(node, Literal):
-            op, name = "literal", repr(node.value)
-        else:
-            op, name = ("input" if isinstance(node, Constant) else node.op.name), node.name or ""
-        place = node.place
-        return GraphNode(
-            id=i,
-            op=op,
-            name=name,
-            shape=node.shape,
-            dtype=_dtype_name(node.dtype),
-            path=self._paths[place.scope] if place.scope is not None else "",
-            step=place.step,
-            inputs=tuple(self._index[id(parent)] for parent in self._parents(node)),
-            call=self._call_ids.get(place.call) if place.call is not None else None,
-            detail=_detail(op, node),
-        )
-
-    @property
-    def nodes(self) -> Sequence[GraphNode]:
-        """Every node, made when looked at."""
-        return [self[i] for i in range(len(self._raw))]
-
-    @cached_property
-    def steps(self) -> list[int]:
-        """The time steps that occur in the graph, in order, counted from 0."""
-        return sorted({n.place.step for n in self._raw if n.place.step is not None})
-
-    # ---- parameters and their uses
-
-    @cached_property
-    def parameters(self) -> dict[str, GraphNode]:
-        """Each Parameter of the graph, once, by its dotted name, in the order of its modules."""
-        leaves = [(i, node) for i, node in enumerate(self._raw) if _is_parameter(node)]
-        rank = {key: k for k, key in enumerate(self._parameter_names)}
-        leaves.sort(key=lambda pair: (rank.get(pair[1].key, len(rank)), pair[1].key))
-        return {self._leaf_names[id(node)]: self[i] for i, node in leaves}
-
-    @cached_property
-    def _uses(self) -> dict[int, list[Use]]:
-        uses: dict[int, list[Use]] = {i: [] for i, n in enumerate(self._raw) if isinstance(n, Leaf)}
-        for i, node in enumerate(self._raw):
-            for k, parent in enumerate(self._parents(node)):
-                if isinstance(parent, Leaf):
-                    uses[self._index[id(parent)]].append(Use(i, k, node.place.step))
-        for rows in uses.values():
-            rows.sort(key=by_step)
-        return uses
+    def _short(self) -> RecordedGraph:
+        """The graph without the steps that are like others, where that may be."""
+        return excerpt(self)
 
     def uses(self, parameter: Tensor | GraphNode | str) -> list[Use]:
         """Every use of a Parameter, in the order of the steps (uses outside every step come last).
@@ -221,163 +47,14 @@ class Graph:
         spread = None
         if "_raw" not in self.__dict__ and not isinstance(parameter, GraphNode):
             spread = self._short.spread_uses(parameter)
-        return self._uses[self._find(parameter)] if spread is None else spread
-
-    def spread_uses(self, parameter: Tensor | str) -> list[Use] | None:
-        """What ``uses`` returns, where it can be told without reading every step."""
-        return None
-
-    @cached_property
-    def _short(self) -> Graph:
-        """The graph without the steps that are like others, where that may be."""
-        from .excerpt import excerpt
-
-        return excerpt(self)
+        return super().uses(parameter) if spread is None else spread
 
     def use_count(self, parameter: Tensor | GraphNode | str) -> int:
         """How often a Parameter is used."""
         known = "_raw" in self.__dict__ or isinstance(parameter, GraphNode)
         if not known and self._short is not self:
             return self._short.use_count(parameter)
-        made_in = (self._raw[use.node].place.call for use in self._uses[self._find(parameter)])
-        return sum(1 if call is None else self._weight(call) for call in made_in)
-
-    def _find(self, parameter: Tensor | GraphNode | str) -> int:
-        if isinstance(parameter, GraphNode):
-            return parameter.id
-        if isinstance(parameter, str):
-            if parameter not in self.parameters:
-                known = ", ".join(self.parameters) or "none"
-                raise KeyError(f"no Parameter named {parameter!r} in this graph; it has: {known}")
-            return self.parameters[parameter].id
-        key = getattr(parameter._node, "key", None)
-        for i, node in enumerate(self._raw):
-            if isinstance(node, Leaf) and node.key == key:
-                return i
-        raise KeyError("that tensor is no Parameter of this graph: nothing recorded here uses it")
-
-    # ---- modules
-
-    @cached_property
-    def _roots(self) -> dict[int, tuple[str, Any]]:
-        """Each root module by the id of its weak reference: its name, and the module while it lives."""
-        roots: dict[int, Scope] = {}
-        for node in self._raw:
-            scope = node.place.scope
-            if scope is not None and id(scope.root.module) not in roots:
-                roots[id(scope.root.module)] = scope.root
-        names = [scope.kind.__name__.lower() for scope in roots.values()]
-        count: dict[str, int] = {}
-        result: dict[int, tuple[str, Any]] = {}
-        for (key, scope), name in zip(roots.items(), names, strict=True):
-            count[name] = count.get(name, 0) + 1
-            label = f"{name}_{count[name]}" if names.count(name) > 1 else name
-            result[key] = (label, scope.module())
-        return result
-
-    @cached_property
-    def _paths(self) -> dict[Scope, str]:
-        """The dotted path of each scope, below its root's name in this graph."""
-        paths: dict[Scope, str] = {}
-        for node in self._raw:
-            scope = node.place.scope
-            if scope is not None and scope not in paths:
-                paths[scope] = scope.path(self._roots[id(scope.root.module)][0])
-        return paths
-
-    @cached_property
-    def _parameter_names(self) -> dict[int, str]:
-        """Dotted names by leaf key, for every Parameter of every root module."""
-        names: dict[int, str] = {}
-        for label, module in self._roots.values():
-            if module is not None:
-                for name, parameter in module.named_parameters():
-                    names.setdefault(parameter._node.key, _dotted(label, name))
-        return names
-
-    @cached_property
-    def _leaf_names(self) -> dict[int, str]:
-        """A name for every leaf: dotted where a module has it, else its own, else w1, w2 ...
-
-        Where the module itself is gone, the scopes that used the leaf still tell its class.
-        """
-        names: dict[int, str] = {}
-        taken = set(self._parameter_names.values())
-        for node in self._raw:
-            for parent in self._parents(node):
-                if isinstance(parent, Leaf) and id(parent) not in names:
-                    names[id(parent)] = self._leaf_name(parent, node.place.scope, taken)
-        for node in self._raw:
-            if isinstance(node, Leaf) and id(node) not in names:
-                names[id(node)] = self._leaf_name(node, None, taken)
-        return names
-
-    def _leaf_name(self, leaf: Leaf, scope: Scope | None, taken: set[str]) -> str:
-        known = self._parameter_names.get(leaf.key)
-        if known is not None:
-            return known
-        name = leaf.name or ""
-        if name and scope is not None and leaf.role == "parameter" and scope.root.module() is None:
-            name = _dotted(self._paths[scope], name)
-        k = 1
-        candidate = name or "w1"
-        while candidate in taken:
-            k += 1
-            candidate = f"{name}_{k}" if name else f"w{k}"
-        taken.add(candidate)
-        return candidate
-
-    # ---- cell calls
-
-    @cached_property
-    def _call_ids(self) -> dict[Call, int]:
-        ids: dict[Call, int] = {}
-        for node in self._raw:
-            call = node.place.call
-            if call is not None and call not in ids:
-                ids[call] = len(ids)
-        return ids
-
-    @cached_property
-    def calls(self) -> list[CellCall]:
-        """Every application of a cell, in the order in which they ran."""
-        members: dict[Call, list[int]] = {call: [] for call in self._call_ids}
-        for i, node in enumerate(self._raw):
-            if node.place.call is not None:
-                members[node.place.call].append(i)
-        made_by: dict[int, int] = {}  # node id -> run of the call that made it
-        runs = 0
-        calls: list[CellCall] = []
-        for k, (call, ids) in enumerate(members.items()):
-            inputs = {
-                role: self._index[id(node)]
-                for role, node in self._entered(call)
-                if id(node) in self._index
-            }
-            named = {self._raw[i].name: i for i in ids}
-            roles = [role for role, _ in call.inputs if role != "x"]
-            outputs = {role: named[role] for role in roles if role in named}
-            carried = [made_by[i] for role, i in inputs.items() if role != "x" and i in made_by]
-            run = carried[0] if carried else runs
-            runs = max(runs, run + 1)
-            made_by.update(dict.fromkeys(outputs.values(), run))
-            scope = call.scope
-            path = self._paths.get(scope, "") if scope is not None else ""
-            calls.append(
-                CellCall(
-                    k,
-                    call.cell,
-                    path,
-                    call.label,
-                    call.step,
-                    run,
-                    inputs,
-                    outputs,
-                    tuple(ids),
-                    self._weight(call),
-                )
-            )
-        return calls
+        return super().use_count(parameter)
 
     # ---- words and pictures
 
@@ -407,7 +84,7 @@ class Graph:
         for name, shape in zip(names, shapes, strict=True):
             n = self.use_count(name)
             lines.append(f"  {name:<{wide}}  {shape:<{wider}}   {n:,} use{'s' * (n != 1)}")
-        numbers = sum(_size(p.shape) for p in self.parameters.values())
+        numbers = sum(count_numbers(p.shape) for p in self.parameters.values())
         tail = ", the same for any number of steps" if self._shared else ""
         lines.append(f"  {len(names)} Parameters, {numbers:,} numbers{tail}")
         return "\n".join(lines)
@@ -428,15 +105,13 @@ class Graph:
 
     def to_dot(self, level: str = "auto", **options: Any) -> str:
         """The picture as DOT text; see :func:`tinygrad_rnn.draw` for the options."""
-        from ..drawing.dot import to_dot
-
-        return to_dot(self, level=level, **options)
+        text: str = door("to_dot")(self, level=level, **options)
+        return text
 
     def render(self, path: str | PathLike[str], level: str = "auto", **options: Any) -> str:
         """Draw into a file whose ending says the format; see :func:`tinygrad_rnn.draw`."""
-        from ..drawing.render import render
-
-        return render(self, path, level=level, **options)
+        written: str = door("render")(self, path, level=level, **options)
+        return written
 
     def to_html(
         self, path: str | PathLike[str], *, level: str = "auto", ledger: Ledger | None = None
@@ -458,98 +133,9 @@ class Graph:
         ...     pathlib.Path(path).read_text(encoding="utf-8").splitlines()[0]
         '<!DOCTYPE html>'
         """
-        from ..drawing.html import to_html
-
-        return to_html(self, path, level=level, ledger=ledger)
+        written: str = door("to_html")(self, path, level=level, ledger=ledger)
+        return written
 
     def _repr_svg_(self) -> str:
-        from ..drawing.render import to_svg
-
-        return to_svg(self)
-
-
-def in_order(
-    nodes: Sequence[Any],
-    parents: Callable[[Any], Sequence[Any]] = attrgetter("parents"),
-) -> list[Any]:
-    """Nodes in an order that does not depend on when the leaves were written."""
-    order: dict[int, Any] = {}
-    for node in sorted((n for n in nodes if n.op is not None), key=attrgetter("number")):
-        for parent in parents(node):
-            if parent.op is None:
-                order.setdefault(id(parent), parent)
-        order[id(node)] = node
-    for node in nodes:  # a leaf that is itself an output
-        order.setdefault(id(node), node)
-    return list(order.values())
-
-
-@cache
-def _dtype_name(dtype: Any) -> str:
-    return str(dtype)
-
-
-def _detail(op: str, node: Any) -> str:
-    """What a picture may say of an op beside its name."""
-    if op in ("getitem", "item"):
-        return _taken(node)
-    if op != "where":
-        return ""
-    choice = node.saved[0]
-    return "where: none" if hasattr(choice, "any") and not choice.any() else ""
-
-
-def _taken(node: Any) -> str:
-    """What an indexing node takes, as a user writes it: ``[0, :, 2:4]``, an array as ``[...]``."""
-
-    def word(part: Any) -> str:
-        if isinstance(part, slice):
-            ends = ["" if end is None else str(end) for end in (part.start, part.stop)]
-            return ":".join(ends if part.step is None else [*ends, str(part.step)])
-        if part is None or isinstance(part, (int, bool)):
-            return str(part)
-        return "..."
-
-    index = node.saved[-1]
-    return f"[{', '.join(map(word, index if isinstance(index, tuple) else (index,)))}]"
-
-
-def pick_of(node: Any, axis: int) -> int | None:
-    """The place that an indexing takes along an axis, where it takes one of them and nothing else."""
-    index = node.saved[-1]
-    parts = index if isinstance(index, tuple) else (index,)
-    whole = all(isinstance(part, slice) and part == slice(None) for part in parts[:axis])
-    if len(parts) != axis + 1 or not whole:
-        return None
-    k = parts[axis]
-    return k if isinstance(k, int) and not isinstance(k, bool) else None
-
-
-def _is_parameter(node: Any) -> bool:
-    return isinstance(node, Leaf) and node.role == "parameter"
-
-
-def _dotted(*parts: str) -> str:
-    return ".".join(part for part in parts if part)
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    n = 1
-    for side in shape:
-        n *= side
-    return n
-
-
-def by_step(use: Use) -> tuple[bool, int, int]:
-    """The order of uses: by their step, those outside every step last."""
-    return (use.step is None, use.step or 0, use.node)
-
-
-def _node_of(tensor: Tensor) -> Any:
-    node = getattr(tensor, "_node", None)
-    if node is None:
-        raise ValueError(
-            "nothing was recorded behind this tensor: it needs an input with requires_grad=True, "
-            "computed outside tg.no_grad()"
-        )
-    return node
+        svg: str = door("to_svg")(self)
+        return svg

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..autograd import Array, At, Node
+from ..doors import door
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
@@ -249,9 +250,8 @@ class Ledger:
         return f"<Ledger: {len(self)} Parameters, {uses:,} uses>"
 
     def _repr_html_(self) -> str:
-        from ..drawing.ledger_card import ledger_html
-
-        return ledger_html(self)
+        html: str = door("ledger_html")(self)
+        return html
 
 
 def _by_step(row: Entry) -> tuple[bool, int, int]:

@@ -11,17 +11,17 @@ from ..ops.row import ROWS
 from .ledger import Ledger
 
 if TYPE_CHECKING:
-    from .graph import Graph
+    from .recorded import RecordedGraph
 
 MOST = 50_000  # nodes; of a larger graph only those values are known that its rules kept
 
 
-def values_of(graph: Graph) -> dict[int, Array]:
+def values_of(graph: RecordedGraph) -> dict[int, Array]:
     """The value of each node, by id, where it can be known; of an op with several outputs all in one row."""
     return {i: _joined(value) for i, value in raw_values(graph).items()}
 
 
-def raw_values(graph: Graph) -> dict[int, Any]:
+def raw_values(graph: RecordedGraph) -> dict[int, Any]:
     """The value of each node, by id, where it can be known; of an op with several outputs a list.
 
     A graph keeps what its rules need: operands, outputs. The rest is computed again by the same forwards,
@@ -52,7 +52,7 @@ def raw_values(graph: Graph) -> dict[int, Any]:
     return known
 
 
-def flows_of(graph: Graph) -> tuple[dict[int, Array], dict[tuple[int, int], Array]]:
+def flows_of(graph: RecordedGraph) -> tuple[dict[int, Array], dict[tuple[int, int], Array]]:
     """The gradient of the graph's one number by each node, and what crosses each edge (node, operand).
 
     Those by constants, which take no gradient in training, are there too. Empty where the graph has
@@ -117,7 +117,7 @@ def apply(node: Any, operands: list[Any]) -> Any:
     return list(made) if node.op.several else np.asarray(made)
 
 
-def gradients_of(graph: Graph) -> tuple[Ledger, dict[int, float]] | None:
+def gradients_of(graph: RecordedGraph) -> tuple[Ledger, dict[int, float]] | None:
     """A ledger of the graph's one scalar output, and the norm of each node's gradient, by id.
 
     The rules run as in ``backward``, and no tensor's ``grad`` is touched. None where the graph has no
@@ -149,7 +149,7 @@ def norm(*arrays: Array) -> float:
     return float(np.sqrt(sum(np.square(a, dtype=np.float64).sum() for a in arrays)))
 
 
-def _compute(graph: Graph, known: dict[int, Any]) -> None:
+def _compute(graph: RecordedGraph, known: dict[int, Any]) -> None:
     """Fill in what can be computed from what is known, in the order of the ops."""
     table = {id(op) for op in ROWS.values()}
     for i, node in enumerate(graph._raw):

@@ -1,4 +1,4 @@
-"""In and out: weights and layers to and from other frameworks, models to ONNX."""
+"""In and out: weights and layers to and from other frameworks, models to and from ONNX."""
 
 from .conventions import layouts
 from .frameworks import (
@@ -15,12 +15,16 @@ from .frameworks import (
 from .layers import repeat_last
 from .onnx_export import to_onnx
 from .onnx_graph import ExportError
+from .onnx_import import OnnxModel, from_onnx
+from .onnx_read_ops import ReadError
 from .packing import WeightsError
 from .pytorch import from_torch, to_torch
 from .weights import from_weights, to_weights
 
 __all__ = [
     "ExportError",
+    "OnnxModel",
+    "ReadError",
     "WeightsError",
     "from_chainer",
     "from_equinox",
@@ -29,6 +33,7 @@ __all__ = [
     "from_mlx",
     "from_mxnet",
     "from_ncps",
+    "from_onnx",
     "from_paddle",
     "from_tinygrad",
     "from_torch",

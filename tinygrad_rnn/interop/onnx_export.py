@@ -1,8 +1,8 @@
 """``to_onnx``: a module's forward, traced on an example, as an ONNX file.
 
-The forward runs twice, on the example and on one like it with other values (and other lengths of the
-dynamic axes). What both runs did alike is written; a constant that differs came from the input in a way
-that the trace cannot see, and is refused instead of being frozen.
+The forward runs again on other values (and other lengths of the dynamic axes), like the example's and
+wilder. What all runs did alike is written; a constant that differs came from the input in a way that the
+trace cannot see, and is refused instead of being frozen.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..ops.row import ROWS
 from ..tensors import Tensor, as_tensor
 from . import onnx_layers, onnx_ops
 from .onnx_graph import Applied, ExportError, GraphBuilder, library, same, sized
-from .onnx_trace import Axes, Event, Inputs, Trace, flat, is_array
+from .onnx_trace import Axes, Event, Inputs, Trace, flat, is_array, weights_of
 
 
 def to_onnx(
@@ -53,16 +53,30 @@ def to_onnx(
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
-        traces = [Trace(module, inputs, twin, unroll) for twin in (False, True)]
+        first, *others = [Trace(module, inputs, twin, unroll) for twin in (0, 1)]
+        others += _wilder(module, inputs, unroll)
     finally:
         for part, mode in modes:
             part.__dict__["training"] = mode
-    model = _Writer(module, inputs, *traces).model(output_names)
+    for other in others:
+        model = _Writer(module, inputs, first, other).model(output_names)
     data = model.SerializeToString()
     if hasattr(path, "write"):
         path.write(data)
     else:
         atomic.write(Path(path), [data])
+
+
+def _wilder(module: Module, inputs: Inputs, unroll: bool) -> list[Trace]:
+    """The run on the wildest values that the forward takes: not all take NaN, or an index beyond."""
+    for wild in (3, 2):
+        try:
+            return [Trace(module, inputs, wild, unroll)]
+        except ExportError:
+            raise
+        except Exception:  # whatever the forward says to such values
+            continue
+    return []
 
 
 # ---- writing ---------------------------------------------------------------------------------------
@@ -189,27 +203,34 @@ class _Writer:
         return table[name](self.b, applied)
 
     def _write_comparison(self, event: Event, twin: Event) -> None:
+        if event.constants != twin.constants:
+            raise self._unlike("it does other operations")
+        name = onnx_ops.LOGICAL.get(event.what, event.what)
         arrays = [a._data if isinstance(a, Tensor) else a for a in event.operands]
         dtype = np.result_type(*arrays)
         inputs = [
             self._name(a, dtype, c) for a, c in zip(event.operands, twin.operands, strict=True)
         ]
+        if name != event.what:  # of truths: what is not 0
+            inputs = [self.b.true(one, dtype) for one in inputs]
+            dtype = np.dtype(bool)
+        shapes = [[np.shape(a) for a in e.operands] for e in (event, twin)]
         applied = Applied(
-            event.what,
+            name,
             event.place,
             inputs,
-            ([], []),
-            ((), ()),
+            (shapes[0], shapes[1]),
+            (event.constants, twin.constants),
             dtype,
-            0,
+            event.results[0].ndim,
             lambda array: None,
             self._length,
         )
-        if event.what.startswith(("bitwise", "invert")) and dtype.kind != "b":
+        if name.startswith(("bitwise", "invert")) and dtype.kind != "b":
             raise applied.failure("of integers, bit by bit")
-        if event.what not in onnx_ops.COMPARE:
-            raise applied.failure("it is not in the table of comparisons")
-        self._know(event.results[0], twin.results[0], onnx_ops.COMPARE[event.what](self.b, applied))
+        if name not in onnx_ops.COMPARE:
+            raise applied.failure("it is not in the table of functions without a derivative")
+        self._know(event.results[0], twin.results[0], onnx_ops.COMPARE[name](self.b, applied))
 
     def _write_layer(self, event: Event, twin: Event) -> None:
         path, part = event.what
@@ -218,6 +239,13 @@ class _Writer:
         write = onnx_layers.writer(part)
         if write is None:
             raise ExportError(f"{path}: {type(part).__name__} cannot be exported")
+        now = weights_of(part)
+        for then in (event.constants, twin.constants):
+            if len(then) != len(now) or not all(map(same, then, now)):
+                raise ExportError(
+                    f"{path}: a weight of this {type(part).__name__} is computed from the input, or differs "
+                    "from call to call, and would be frozen in the export"
+                )
         args, kwargs = event.operands
         ndim = next(
             a.ndim for a in (*args, *kwargs.values()) if isinstance(a, (Tensor, np.ndarray))

@@ -21,12 +21,12 @@ class ExportError(ValueError):
     """
 
 
-def library() -> Any:
+def library(who: str = "to_onnx") -> Any:
     """The package onnx."""
     try:
         import onnx
     except ImportError as error:
-        raise ImportError('to_onnx needs onnx: pip install "tinygrad_rnn[onnx]"') from error
+        raise ImportError(f'{who} needs onnx: pip install "tinygrad_rnn[onnx]"') from error
     return onnx
 
 
@@ -70,6 +70,12 @@ class GraphBuilder:
             self._constants[key] = name
             self.initializers[name] = self.onnx.numpy_helper.from_array(array, name)
         return self._constants[key]
+
+    def true(self, value: str, dtype: Any) -> str:
+        """Where a value is not 0; a NaN is not."""
+        if np.dtype(dtype).kind == "b":
+            return value
+        return str(self.op("Not", self.op("Equal", value, self.const(np.array(0, dtype)))))
 
     def parameter(self, name: str, array: Array) -> str:
         """An initializer under a name of its own."""

@@ -78,6 +78,19 @@ def _cast(b: GraphBuilder, a: Applied) -> str:
     return b.cast(a.inputs[0], None if a.dtype is None else np.dtype("V1"), a.dtype)
 
 
+def _of_numbers(kind: str, of_truths: str) -> Emit:
+    """What numpy does with truths, too."""
+    return lambda b, a: str(b.op(of_truths if a.dtype.kind == "b" else kind, *a.inputs))
+
+
+def _sign(b: GraphBuilder, a: Applied) -> str:
+    """0 also of a NaN."""
+    sign = b.op("Sign", a.inputs[0])
+    if a.dtype.kind != "f":
+        return str(sign)
+    return str(b.op("Where", b.op("IsNaN", a.inputs[0]), _number(b, a, 0.0), sign))
+
+
 def _square(b: GraphBuilder, a: Applied) -> str:
     return str(b.op("Mul", a.inputs[0], a.inputs[0]))
 
@@ -185,9 +198,9 @@ SAME_DTYPE = frozenset(  # ops whose operands are brought to the result's dtype 
 )
 
 EMIT: dict[str, Emit] = {
-    "add": _simple("Add"),
+    "add": _of_numbers("Add", "Or"),
     "sub": _simple("Sub"),
-    "mul": _simple("Mul"),
+    "mul": _of_numbers("Mul", "And"),
     "div": _simple("Div"),
     "pow": _simple("Pow"),
     "maximum": _simple("Max"),
@@ -195,7 +208,7 @@ EMIT: dict[str, Emit] = {
     "where": _simple("Where"),
     "neg": _simple("Neg"),
     "abs": _simple("Abs"),
-    "sign": _simple("Sign"),
+    "sign": _sign,
     "square": _square,
     "sqrt": _simple("Sqrt"),
     "exp": _simple("Exp"),
@@ -251,7 +264,104 @@ EMIT: dict[str, Emit] = {
     "embedding": shapes.embedding,
 }
 
+# ---- functions without a derivative ------------------------------------------------------------------
+
+
+def _of_floats(kind: str) -> Emit:
+    """IsNaN and IsInf, which whole numbers never are."""
+
+    def emit(b: GraphBuilder, a: Applied) -> str:
+        x = a.inputs[0] if a.dtype.kind == "f" else b.cast(a.inputs[0], a.dtype, np.float64)
+        return str(b.op(kind, x))
+
+    return emit
+
+
+def _isfinite(b: GraphBuilder, a: Applied) -> str:
+    odd = b.op("Or", _of_floats("IsNaN")(b, a), _of_floats("IsInf")(b, a))
+    return str(b.op("Not", odd))
+
+
+def _whether(kind: str) -> Emit:
+    """any and all: the largest and the smallest of truths, as 0 and 1."""
+
+    def emit(b: GraphBuilder, a: Applied) -> str:
+        axis, keep = a.constants
+        truths = b.cast(b.true(a.inputs[0], a.dtype), np.dtype(bool), np.dtype(np.int32))
+        axes: tuple[int, ...] | None = None if axis is None else (axis,)
+        if not a.shapes[0][0]:
+            axes = ()
+        return b.cast(_reduced(b, kind, truths, axes, keep), np.dtype(np.int32), np.dtype(bool))
+
+    return emit
+
+
+def _place_of(kind: str) -> Emit:
+    """argmax and argmin: the first of equal values, and of NaN where there is one."""
+
+    def emit(b: GraphBuilder, a: Applied) -> str:
+        axis, keep = a.constants
+        x, shape, dtype = a.inputs[0], a.shapes[0][0], a.dtype
+        if axis is None:
+            if keep and shape:
+                raise a.failure("of all values, keeping the axes")
+            x, axis, keep = b.op("Reshape", x, b.ints(-1)), 0, False
+        if dtype.kind in "bu":
+            x, dtype = b.cast(x, dtype, np.dtype(np.int64)), np.dtype(np.int64)
+        where = b.op(kind, x, axis=axis, keepdims=int(keep))
+        if dtype.kind != "f":
+            return str(where)
+        odd = b.op("IsNaN", x)
+        plain = b.op("Where", odd, b.const(np.array(0, dtype)), x)
+        where = b.op(kind, plain, axis=axis, keepdims=int(keep))
+        marks = b.cast(odd, np.dtype(bool), np.dtype(np.int32))
+        first = b.op("ArgMax", marks, axis=axis, keepdims=int(keep))
+        found = b.cast(
+            _reduced(b, "ReduceMax", marks, (axis,), keep), np.dtype(np.int32), np.dtype(bool)
+        )
+        return str(b.op("Where", found, first, where))
+
+    return emit
+
+
+def _whole(kind: str) -> Emit:
+    """Floor, Ceil, Round: whole numbers are what they are."""
+    return lambda b, a: str(b.op(kind if a.dtype.kind == "f" else "Identity", a.inputs[0]))
+
+
+def _mod(b: GraphBuilder, a: Applied) -> str:
+    if a.dtype.kind not in "iu":
+        raise a.failure("of floats it is written with floor")
+    return str(b.op("Mod", *a.inputs))
+
+
+def _to_whole(b: GraphBuilder, a: Applied) -> str:
+    """A cast to integers, or to truths."""
+    (target,) = a.constants
+    if np.dtype(target).kind == "b":
+        return b.true(a.inputs[0], a.dtype)
+    return b.cast(a.inputs[0], a.dtype, target)
+
+
+LOGICAL = {  # of anything: what they mean of truths
+    "logical_and": "bitwise_and",
+    "logical_or": "bitwise_or",
+    "logical_xor": "bitwise_xor",
+    "logical_not": "invert",
+}
 COMPARE: dict[str, Emit] = {
+    "isnan": _of_floats("IsNaN"),
+    "isinf": _of_floats("IsInf"),
+    "isfinite": _isfinite,
+    "any": _whether("ReduceMax"),
+    "all": _whether("ReduceMin"),
+    "argmax": _place_of("ArgMax"),
+    "argmin": _place_of("ArgMin"),
+    "floor": _whole("Floor"),
+    "ceil": _whole("Ceil"),
+    "rint": _whole("Round"),
+    "remainder": _mod,
+    "cast": _to_whole,
     "equal": _simple("Equal"),
     "not_equal": lambda b, a: b.op("Not", b.op("Equal", *a.inputs)),
     "less": _simple("Less"),

@@ -82,29 +82,27 @@ class Inputs:
                     )
 
     def _collect(self, label: str, value: Any) -> None:
-        if isinstance(value, (tuple, list)) and any(
-            is_array(v) or isinstance(v, tuple) for v in value
-        ):
-            for k, part in enumerate(value):
+        parts = _nested(value)
+        if parts is not None:
+            for k, part in parts.items():
                 self._collect(f"{label}_{k}", part)
         elif is_array(value) or (isinstance(value, list) and value):
             self.names.append(label)
             self.tensors.append(as_tensor(value))
 
-    def call(self, module: Module, twin: bool) -> tuple[Any, list[Tensor]]:
-        """Run the module on leaves of its own: the output, and the leaves."""
+    def call(self, module: Module, twin: int) -> tuple[Any, list[Tensor]]:
+        """Run the module on leaves of its own: the output, and the leaves; see ``_twin``."""
         leaves: list[Tensor] = []
 
         def fresh(value: Any) -> Any:
-            if isinstance(value, (tuple, list)) and any(
-                is_array(v) or isinstance(v, tuple) for v in value
-            ):
-                return tuple(fresh(v) for v in value)
+            parts = _nested(value)
+            if parts is not None:
+                return _renewed(value, {k: fresh(v) for k, v in parts.items()})
             if not (is_array(value) or (isinstance(value, list) and value)):
                 return value
             k = len(leaves)
             data = self.tensors[k]._data
-            leaf = Tensor._wrap(self._twin(k, data) if twin else np.array(data), None)
+            leaf = Tensor._wrap(self._twin(k, data, twin) if twin else np.array(data), None)
             leaf._node = Leaf(
                 leaf.shape, leaf.dtype
             )  # also for integers: all that is done is recorded
@@ -123,21 +121,60 @@ class Inputs:
         words = {(size, size + self.more(word)): word for word, size in self.sizes.items()}
         return words.get((one, two))
 
-    def _twin(self, k: int, data: Any) -> Any:
-        """Other values within the same bounds, and more along each dynamic axis: 1 of the first, 2 ..."""
+    def _twin(self, k: int, data: Any, wild: int) -> Any:
+        """Other values, and more along each dynamic axis: 1 of the first, 2 of the second ...
+
+        They are within the example's bounds (1), drawn from wider ones (2), or anything: NaN and
+        infinities among them, integers beyond the largest (3).
+        """
         for axis, word in self.dynamic.get(self.names[k], {}).items():
             longer = data.shape[axis] + self.more(word)
             data = np.take(data, np.arange(longer) % data.shape[axis], axis)
+        draw = np.random.default_rng((wild, k))
         if data.dtype.kind == "b":
-            return ~data
+            return ~data if wild == 1 else draw.random(data.shape) < 0.5
         if data.dtype.kind in "iu" and data.size:
-            return data.max() - data + data.min()
-        return (data[::-1] if data.ndim else data) * data.dtype.type(0.75) + data.dtype.type(0.125)
+            if wild == 1:
+                return data.max() - data + data.min()
+            most = int(data.max()) + (wild == 3)
+            return draw.integers(int(data.min()), most, data.shape, endpoint=True).astype(
+                data.dtype
+            )
+        if wild == 1:
+            return (data[::-1] if data.ndim else data) * data.dtype.type(0.75) + data.dtype.type(
+                0.125
+            )
+        values = np.round(draw.normal(size=data.shape) * 10 * (1 + np.abs(data)), 1)
+        if wild == 3:
+            odd = draw.choice([np.nan, np.inf, -np.inf, 0.0], data.shape)
+            values = np.where(draw.random(data.shape) < 0.4, odd, values)
+        return values.astype(data.dtype)
 
 
 def is_array(value: Any) -> bool:
     """Whether a value is a Tensor or an array."""
     return isinstance(value, (Tensor, np.ndarray))
+
+
+def _nested(value: Any) -> dict[Any, Any] | None:
+    """The parts of a tuple, list or dict that holds arrays at any depth; None for any other value."""
+    if isinstance(value, dict):
+        parts = dict(value)
+    else:
+        parts = dict(enumerate(value)) if isinstance(value, (tuple, list)) else {}
+    found = any(
+        is_array(v) or isinstance(v, tuple) or _nested(v) is not None for v in parts.values()
+    )
+    return parts if found else None
+
+
+def _renewed(value: Any, parts: dict[Any, Any]) -> Any:
+    """The nesting of a value around other parts."""
+    if isinstance(value, dict):
+        return parts
+    if hasattr(value, "_fields"):
+        return type(value)(*parts.values())
+    return list(parts.values()) if isinstance(value, list) else tuple(parts.values())
 
 
 # ---- tracing ---------------------------------------------------------------------------------------
@@ -147,10 +184,16 @@ class Event:
     """Something that was done: an op, a comparison, or a whole layer."""
 
     def __init__(
-        self, kind: str, what: Any, results: list[Tensor], operands: Any, place: str
+        self,
+        kind: str,
+        what: Any,
+        results: list[Tensor],
+        operands: Any,
+        place: str,
+        constants: tuple[Any, ...] = (),
     ) -> None:
         self.kind, self.what, self.results = kind, what, results
-        self.operands, self.place = operands, place
+        self.operands, self.place, self.constants = operands, place, constants
 
 
 class Trace:
@@ -158,7 +201,7 @@ class Trace:
 
     follower = None
 
-    def __init__(self, module: Module, inputs: Inputs, twin: bool, unroll: bool) -> None:
+    def __init__(self, module: Module, inputs: Inputs, twin: int, unroll: bool) -> None:
         self.events: list[Event] = []
         with self._listening(module, unroll):
             self.output, self.leaves = inputs.call(module, twin)
@@ -223,7 +266,8 @@ class Trace:
                 return fresh
 
             made = leaf(output)
-            self.events.append(Event("layer", (path, part), results, (args, kwargs), ""))
+            weights = weights_of(part)
+            self.events.append(Event("layer", (path, part), results, (args, kwargs), "", weights))
             return made
 
         return call
@@ -237,16 +281,32 @@ class Trace:
             "exported"
         )
 
+    def draws(self) -> None:
+        """Random numbers are about to be drawn: they are constants of the exported graph."""
+
     def compared(self, name: str, result: Tensor, operands: tuple[Any, ...]) -> None:
         """A comparison was made."""
+        self.marked(name, result, operands, ())
+
+    def marked(
+        self, name: str, result: Tensor, operands: tuple[Any, ...], constants: tuple[Any, ...]
+    ) -> None:
+        """A function without a derivative has computed."""
         result._node = Leaf(result.shape, result.dtype)
         given = tuple(as_tensor(a) if not isinstance(a, row.NUMBERS) else a for a in operands)
-        self.events.append(Event("compare", name, [result], given, str(state.place)))
+        self.events.append(Event("compare", name, [result], given, str(state.place), constants))
 
     def look(self, op: Any, result: Tensor, operands: tuple[Any, ...]) -> None:
         """An op was applied."""
         if result.__class__ is Tensor:
             self.events.append(Event("op", op, [result], operands, str(state.place)))
+
+
+def weights_of(part: Module) -> tuple[Any, ...]:
+    """The arrays that a layer computes with: Parameters, and computed tensors in their places."""
+    cells = part.cells() if isinstance(part, RecurrentLayer) else []
+    inside = (module for root in (part, *cells) for module in root.modules())
+    return tuple(v._data for m in inside for v in vars(m).values() if isinstance(v, Tensor))
 
 
 def flat(output: Any) -> list[Any]:

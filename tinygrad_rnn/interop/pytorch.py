@@ -55,7 +55,7 @@ def to_torch(source: Any, into: Any = None) -> Any:
     """
     torch = _torch()
     if isinstance(source, Tensor):
-        return torch.tensor(np.asarray(source))
+        return torch.tensor(np.array(source.numpy()))
     if isinstance(source, Mapping):
         return {name: to_torch(value) for name, value in source.items()}
     if not isinstance(source, Module):
@@ -109,7 +109,7 @@ def _tie(source: dict[str, Any], made: Any, own: dict[str, Any], who: str, new: 
 
 def _same(a: Any, b: Any) -> bool:
     """Whether two tensors, of either library, have the same values."""
-    first, second = (np.asarray(t) if isinstance(t, Tensor) else _array(t) for t in (a, b))
+    first, second = (t.numpy() if isinstance(t, Tensor) else _array(t) for t in (a, b))
     return bool(np.array_equal(first, second, equal_nan=True))
 
 

@@ -185,6 +185,8 @@ def embedding(input: Any, weight: Tensor, padding_idx: int | None = None) -> Ten
             [1., 0.]])
     """
     index = as_tensor(input)._data
+    if weight.ndim != 2:
+        raise ValueError(f"embedding: weight must be (count, size), and has shape {weight.shape}")
     count = weight.shape[0]
     if index.dtype.kind not in "iu":
         raise TypeError(f"embedding looks rows up by integers, not by {index.dtype}")

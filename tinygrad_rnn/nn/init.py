@@ -306,6 +306,4 @@ def _gate_bias(cell: Any, gate: str, value: Any, by: str) -> None:
     at = list(cell.gates).index(gate) * cell.hidden_size
     for bias, new in ((cell.bias_ih, value), (cell.bias_hh, 0.0)):
         if bias is not None:
-            values = np.array(bias._data)
-            values[at : at + cell.hidden_size] = new
-            _write(bias, values, by)
+            _write(bias.data[at : at + cell.hidden_size], new, by)

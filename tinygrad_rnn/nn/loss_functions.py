@@ -111,26 +111,24 @@ def binary_cross_entropy(
     p, y = _pair("binary_cross_entropy", input, target)
     if p._data.size and not (p._data.min() >= 0 and p._data.max() <= 1):
         raise ValueError("binary_cross_entropy: input must hold probabilities, 0 to 1")
-    edge = p * (1 - p) < _EDGE
+    steepest = min(1e12, float(np.finfo(p.dtype).max))  # PyTorch's choice, and what float16 holds
+    edge = p * (1 - p) < 1 / steepest
     inner = where(edge, 0.5, p)
-    loss = where(edge, _at_the_edge(p, y), -(y * inner.log() + (1 - y) * e.log1p(-inner)))
+    loss = where(edge, _at_the_edge(p, y, steepest), -(y * inner.log() + (1 - y) * e.log1p(-inner)))
     if weight is not None:
         loss = loss * _factor("binary_cross_entropy", "weight", weight, p)
     return _reduced(loss, reduction)
 
 
-_EDGE = 1e-12  # where p (1 - p) is less, the slope does not grow any more (PyTorch's choice)
-
-
-def _at_the_edge(p: Tensor, y: Tensor) -> Tensor:
-    """``binary_cross_entropy`` where p is almost 0 or 1: its value there, and the slope (p - y) / 1e-12.
+def _at_the_edge(p: Tensor, y: Tensor, steepest: float) -> Tensor:
+    """``binary_cross_entropy`` where p is almost 0 or 1: its value, and the slope (p - y) steepest.
 
     The value does not lead to that slope, since it is floored: so ``d = p - p``, a zero that has one.
     """
     held = p.detach()
-    d, steep = p - held, min(1 / _EDGE, float(np.finfo(p.dtype).max))
+    d = p - held
     value = -(y * _floored_log(held) + (1 - y) * _floored_log(1 - held))
-    return value + (d * (held - y) + d * d * 0.5) * steep
+    return value + (d * (held - y) + d * d * 0.5) * steepest
 
 
 def _floored_log(p: Tensor) -> Tensor:

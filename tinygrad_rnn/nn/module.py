@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, NamedTuple, NoReturn, TypeVar
 from weakref import ref
 
@@ -11,8 +11,10 @@ import numpy as np
 from ..autograd import Leaf, Place, Scope, state
 from ..devices import check_device, is_device, no_gpu
 from ..tensors import Tensor, all_or_none, as_tensor
+from ..writing import snapshot
 
 M = TypeVar("M", bound="Module")
+L = TypeVar("L", bound="_Ordered")
 
 
 def _nobody() -> None:
@@ -119,6 +121,14 @@ class Module:
         name = next((n for n, module in names if module is self), type(self).__name__.lower())
         self.__dict__["_known_as"] = (ref(owner) if owner is not None else _nobody, name)
         return name
+
+    def __copy__(self: M) -> M:
+        """A module that shares all values, and has tables of its own."""
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__getstate__())
+        for table in ("_parameters", "_modules", "_buffers"):
+            made.__dict__[table] = dict(self.__dict__[table])
+        return made
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled and copied: all but the note of who called it last."""
@@ -388,11 +398,12 @@ class Module:
         return {**dict(self._everywhere("_parameters")), **dict(self._everywhere("_buffers"))}
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Every Parameter and buffer by its dotted name: a true snapshot, since values never change.
+        """Every Parameter and buffer by its dotted name: a snapshot, which later writes leave alone.
 
-        What is shared is there under each of its names, as in PyTorch.
+        What is shared is there under each of its names, as in PyTorch. A write to one of the values
+        (``module.state_dict()["w"].zero_()``) writes the module's own.
         """
-        return {name: value.detach() for name, value in self._state().items()}
+        return {name: snapshot(value) for name, value in self._state().items()}
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True
@@ -489,9 +500,10 @@ class Module:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        from ..drawing.cards import module_html
+        from ..doors import door
 
-        return module_html(self)
+        html: str = door("module_html")(self)
+        return html
 
     def _cast(self, x: Any, like: Tensor) -> Tensor:
         """Input as a Tensor in the precision of the parameters; integers stay what they are.
@@ -526,8 +538,78 @@ class _Ordered(Module):
     def __iter__(self) -> Iterator[Module]:
         return self.children()
 
-    def __getitem__(self, index: int) -> Module:
-        return list(self.children())[index]
+    def __getitem__(self, index: Any) -> Any:
+        """The module at a place; of a slice, those modules in one of this kind."""
+        if isinstance(index, slice):
+            made: _Ordered = Sequential() if isinstance(self, Sequential) else ModuleList()
+            return made.extend(list(self.children())[index])
+        return list(self.children())[self._place(index)]
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        name = list(self.named_children())[self._place(index)][0]
+        setattr(self, name, *self._checked([module]))
+
+    def __delitem__(self, index: Any) -> None:
+        listed = list(self.children())
+        del listed[index if isinstance(index, slice) else self._place(index)]
+        self._fill(listed)
+
+    def __iadd__(self: L, modules: Iterable[Module]) -> L:
+        return self.extend(modules)
+
+    def append(self: L, module: Module) -> L:
+        """Add a module at the end; returns this."""
+        return self.extend([module])
+
+    def extend(self: L, modules: Iterable[Module]) -> L:
+        """Add modules at the end; returns this."""
+        for module in self._checked(modules):
+            number = len(self)
+            while str(number) in self.__dict__["_modules"]:  # after one was taken out by name
+                number += 1
+            setattr(self, str(number), module)
+        return self
+
+    def insert(self: L, index: int, module: Module) -> L:
+        """Put a module before the one at ``index``; returns this."""
+        listed = list(self.children())
+        listed.insert(index, module)
+        self._fill(listed)
+        return self
+
+    def pop(self, index: int = -1) -> Module:
+        """Take the module at ``index`` out, and return it."""
+        module: Module = self[index]
+        del self[index]
+        return module
+
+    def _place(self, index: Any) -> int:
+        """The place in words of a list: negative ones count from the end."""
+        size = len(self)
+        if not isinstance(index, (int, np.integer)) or isinstance(index, bool):
+            raise TypeError(
+                f"{type(self).__name__} is indexed by places, not {type(index).__name__}"
+            )
+        if not -size <= index < size:
+            raise IndexError(f"{type(self).__name__} has {size} modules, and no place {index}")
+        return int(index) % size
+
+    def _checked(self, modules: Iterable[Any]) -> list[Module]:
+        """Modules and nothing else, or a TypeError."""
+        listed = list(modules)
+        for module in listed:
+            if not isinstance(module, Module):
+                raise TypeError(
+                    f"{type(self).__name__} holds Modules, and this is a {type(module).__name__}"
+                )
+        return listed
+
+    def _fill(self, modules: list[Any]) -> None:
+        """Hold these modules, under the names 0, 1, ..."""
+        checked = self._checked(modules)
+        for name in list(self.__dict__["_modules"]):
+            delattr(self, name)
+        self.extend(checked)
 
 
 class Sequential(_Ordered):
@@ -543,8 +625,7 @@ class Sequential(_Ordered):
 
     def __init__(self, *modules: Module) -> None:
         super().__init__()
-        for i, module in enumerate(modules):
-            setattr(self, str(i), module)
+        self.extend(modules)
 
     def forward(self, input: Any) -> Any:
         """The last module's result."""
@@ -564,10 +645,4 @@ class ModuleList(_Ordered):
 
     def __init__(self, modules: Any = ()) -> None:
         super().__init__()
-        for module in modules:
-            self.append(module)
-
-    def append(self, module: Module) -> ModuleList:
-        """Add a module at the end; returns the list."""
-        setattr(self, str(len(self)), module)
-        return self
+        self.extend(modules)

@@ -17,11 +17,20 @@ def _place(values: Any, indices: tuple[Any, ...], shape: Any, dtype: Any) -> Any
     return total
 
 
+def taken(a: Any, index: Any) -> Any:
+    """``a[index]``, where one number too is a view: a 0-d array."""
+    part = a[index]
+    if isinstance(part, np.generic):
+        part = a[(*index, ...) if index.__class__ is tuple else (index, ...)]
+    return part
+
+
 getitem = row(
     "getitem",
-    lambda a, index: a[index],
+    taken,
     lambda g, _y, _a, index: At(index, g),
     sparse=True,
+    view=True,
 )
 embedding = row(
     "embedding",

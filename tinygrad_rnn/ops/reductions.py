@@ -45,7 +45,7 @@ def _extreme(g: Any, y: Any, a: Any, axes: Axes) -> Any:
 
 def _extreme_of_all(g: Any, y: Any, a: Any) -> Any:
     """The gradient goes in equal shares to the extreme elements: the NaNs, where there are any."""
-    hit = a != a if bool(y != y) else a == y
+    hit = (a == y) | ((a != a) & (y != y))
     return g * hit / hit.sum().astype(g.dtype)
 
 

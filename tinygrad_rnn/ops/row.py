@@ -21,6 +21,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 
@@ -97,6 +98,7 @@ class Op:
         "several",
         "sparse",
         "variadic",
+        "view",
     )
 
     def __init__(
@@ -110,6 +112,7 @@ class Op:
         sparse: bool,
         promote: int | None,
         floating: bool,
+        view: bool = False,
     ) -> None:
         self.name = name
         self.call: Any = None  # the function of the row
@@ -121,6 +124,7 @@ class Op:
         self.item = name == "item"
         self.promote = promote
         self.floating = floating
+        self.view = view
         self.keep_out, self.keep = _what_to_keep(rules, variadic)
 
     def __repr__(self) -> str:
@@ -176,6 +180,7 @@ def row(
     sparse: bool = False,
     promote: int | None = None,
     floating: bool = False,
+    view: bool = False,
     shown: str | None = None,
 ) -> Row:
     """Add an op to the table and return the function that applies it.
@@ -184,6 +189,7 @@ def row(
     ``several``: the forward returns a list; the rule gets the list of their gradients.
     ``sparse``: the rule returns :class:`At`. ``promote=k``: operands from the k-th on are brought to
     a common dtype first (PyTorch's promotion). ``floating``: integers become the default float first.
+    ``view``: the result may lie in the operand's memory, and a write to one is then seen by the other.
     ``shown``: the name that nodes bear where it is not the row's own.
     """
     if name in ROWS:
@@ -197,12 +203,15 @@ def row(
         sparse=sparse,
         promote=promote,
         floating=floating,
+        view=view,
     )
     ROWS[name] = op
     if several:
         function = _several(op)
     elif variadic:
         function = _variadic(op)
+    elif view:
+        function = _view(op)
     elif len(rules) == 1:
         function = _unary(op)
     elif len(rules) == 2 and promote == 0 and not takes_constants(forward, 2):
@@ -239,7 +248,7 @@ def _unary(op: Op) -> Callable[..., Any]:
         try:
             x, parent = a._data, a._node
         except AttributeError:
-            return strange(op, (a, *constants), forward)
+            return forward(a, *constants)
         needs = parent is not None and parent.needs  # only floats can need a gradient
         if floating and not needs and x.dtype.kind in "iub":
             x = x.astype(default_dtype)
@@ -251,7 +260,7 @@ def _unary(op: Op) -> Callable[..., Any]:
             y = np.asanyarray(y)
         t = _new(tensor_class)
         t._data = y
-        t._tag = None
+        t._tag = t._alias = None
         if needs and state.recording:
             if keep_any or constants:
                 kept = x if keep_value else x.shape if keep_shape else None
@@ -272,6 +281,49 @@ def _unary(op: Op) -> Callable[..., Any]:
     return call
 
 
+def _view(op: Op) -> Callable[..., Any]:
+    """As ``_unary``, of what keeps no value; the result knows with whom it shares its memory."""
+    forward, keep_shape = op.forward, op.keep[0] == "shape"
+
+    def call(a: Any, *constants: Any) -> Any:
+        if a.__class__ is _ndarray:
+            return forward(a, *constants)
+        try:
+            x, parent = a._data, a._node
+        except AttributeError:
+            return forward(a, *constants)
+        try:
+            y = forward(x, *constants)
+        except ValueError as error:
+            raise misfit(op, (x,), error) from None
+        if y.__class__ is not _ndarray:
+            y = np.asanyarray(y)
+        t = _new(tensor_class)
+        t._data = y
+        t._tag = t._alias = None
+        recorded = view = True
+        if parent is None or not parent.needs:
+            recorded = False
+        elif not state.recording:
+            recorded = view = False
+        if recorded:
+            shape = y.shape
+            if shape == parent.shape:
+                shape = parent.shape
+            saved = (x.shape if keep_shape else None, *constants)
+            t._node = Node(op, (parent,), None, saved, shape, y.dtype, state.place)
+        else:
+            t._node = None
+        memory = y.base
+        if memory is x or (memory is not None and memory is x.base):
+            joined(a, t, view)
+        if watching:
+            watcher(op, t, (a,))
+        return t
+
+    return call
+
+
 def _binary(op: Op) -> Callable[..., Any]:
     forward, keep_out, keep = op.forward, op.keep_out, op.keep
     if "shape" in keep:
@@ -285,7 +337,7 @@ def _binary(op: Op) -> Callable[..., Any]:
         try:
             x, y, pa, pb = a._data, b._data, a._node, b._node
         except AttributeError:
-            return strange(op, (a, b), general)
+            return general(a, b)
         needs = False
         if pa is not None and pb is not None and pa.dtype is pb.dtype:
             needs = pa.needs or pb.needs  # only floats can
@@ -301,7 +353,7 @@ def _binary(op: Op) -> Callable[..., Any]:
             z = np.asanyarray(z)
         t = _new(tensor_class)
         t._data = z
-        t._tag = None
+        t._tag = t._alias = None
         if needs and state.recording:
             if pa is None:
                 pa = constant(a)
@@ -324,7 +376,7 @@ def _binary(op: Op) -> Callable[..., Any]:
         try:
             x, parent = a._data, a._node
         except AttributeError:
-            return strange(op, (a, b), forward)
+            return forward(a, b)
         if x.dtype.kind != "f":
             return general(a, b)
         z = forward(x, b)
@@ -362,8 +414,6 @@ def _general(op: Op) -> Callable[..., Any]:
             try:
                 node, x = a._node, a._data
             except AttributeError:
-                if follower() is not None:
-                    return strange(op, args, forward)
                 strangers += 1
                 continue
             needs = needs or (node is not None and node.needs)
@@ -415,8 +465,6 @@ def _variadic(op: Op) -> Callable[..., Any]:
                 break
         else:
             return as_array(forward(operands, *constants))
-        if follower() is not None:
-            return strange(op, args, forward)
         tensors, arrays = _alike(operands) or prepared(op, operands)
         try:
             y = np.asanyarray(forward(arrays, *constants))
@@ -446,11 +494,15 @@ def _several(op: Op) -> Callable[..., Any]:
         try:
             x, parent = a._data, a._node
         except AttributeError:
-            return strange(op, (a, *constants), forward)
+            return forward(a, *constants)
         parts = forward(x, *constants)
         wrap = tensor_class._wrap
         if parent is None or not (parent.needs and state.recording):
-            return tuple([wrap(part, None) for part in parts])
+            several = tuple([wrap(part, None) for part in parts])
+            if op.view:
+                for t in several:
+                    joined(a, t, parent is None or not parent.needs)
+            return several
         place = state.place
         dtype = x.dtype
         saved = (_kept(x, keep), *constants)
@@ -462,7 +514,10 @@ def _several(op: Op) -> Callable[..., Any]:
             if shape != part.shape:
                 shape = part.shape
             saved = _ITEM_SAVED[k] if k < len(_ITEM_SAVED) else (None, k)
-            parts[k] = wrap(part, Node(item, parents, None, saved, shape, dtype, place))
+            t = wrap(part, Node(item, parents, None, saved, shape, dtype, place))
+            if op.view:
+                joined(a, t, True)
+            parts[k] = t
         return tuple(parts)
 
     return call
@@ -471,15 +526,28 @@ def _several(op: Op) -> Callable[..., Any]:
 # ---- what the recorders share -------------------------------------------------------------------
 
 
-def follower() -> Any:
-    """Who follows the ops of this thread on tensors without nodes instead of computing them, or None."""
-    return None if state.tracer is None else state.tracer.follower
+def joined(a: Any, t: Any, view: bool) -> None:
+    """Note that ``t`` shares the memory of ``a``: as a view, whose gradient goes there, or without one.
 
-
-def strange(op: Op, args: tuple[Any, ...], ordinary: Callable[..., Any]) -> Any:
-    """An op on what is no tensor, or on a tensor without a node, which stands for another one's."""
-    who = follower()
-    return ordinary(*args) if who is None else who.follow(op, args)
+    A tensor's ``_alias`` is None (it shares with nobody), the list of weak references to all that share
+    or a token that has it (it stands for itself), or (that, what it is a view of); see ``writing``.
+    """
+    held = a._alias
+    if held is None:
+        held = a._alias = [ref(a)]
+    if held.__class__ is tuple:
+        token = held[0]
+        t._alias = held if view else token
+    else:
+        token = held
+        t._alias = (held, a) if view else held
+    members = token if token.__class__ is list else token.of
+    if members is None:
+        return
+    members.append(ref(t))
+    n = len(members)
+    if n >= 64 and not n & (n - 1):  # at powers of two, those that are gone are left out
+        members[:] = [r for r in members if r() is not None]
 
 
 def _kept(value: Any, what: str) -> Any:

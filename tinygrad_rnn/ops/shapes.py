@@ -76,6 +76,16 @@ def _everywhere(a: Any, to: Shape) -> Any:
     return view
 
 
+def stretched(a: Any) -> bool:
+    """Whether some elements of an array lie in one place, as expanding leaves them."""
+    return 0 in a.strides and any(s == 0 and n > 1 for n, s in zip(a.shape, a.strides, strict=True))
+
+
+def solid(a: Any) -> Any:
+    """An array each of whose elements has its own place: what is no view may be written."""
+    return a.copy() if stretched(a) else a
+
+
 def _untiled(g: Any, shape: Shape, times: Shape) -> Any:
     """The sum over the copies of each element; there are as many ``times`` as axes of g."""
     sides = (1,) * (len(times) - len(shape)) + shape
@@ -87,11 +97,13 @@ reshape = row(
     "reshape",
     lambda a, to: a.reshape(to),
     lambda g, _y, shape, to: g.reshape(shape),
+    view=True,
 )
 permute: Row = row(
     "permute",
     lambda a, axes: a.transpose(axes),
     lambda g, _y, _a, axes: permute(g, _inverse(axes)),
+    view=True,
 )
 broadcast = row(
     "broadcast",
@@ -99,8 +111,11 @@ broadcast = row(
         _everywhere(a, to) if a.size == 1 and a.ndim <= len(to) else np.broadcast_to(a, to)
     ),
     lambda g, _y, _a, to: g,  # the engine sums it back to the operand's shape
+    view=True,
 )
-flip: Row = row("flip", lambda a, axes: np.flip(a, axes), lambda g, _y, _a, axes: flip(g, axes))
+flip: Row = row(
+    "flip", lambda a, axes: np.flip(solid(a), axes), lambda g, _y, _a, axes: flip(g, axes)
+)
 roll: Row = row(
     "roll",
     lambda a, shifts, axes: np.roll(a, shifts, axes),
@@ -125,7 +140,9 @@ cat = row(
 )
 stack = row(
     "stack",
-    lambda arrays, axis: np.stack(arrays, axis) if len(arrays) > 1 else _opened(arrays[0], axis),
+    lambda arrays, axis: (
+        np.stack(arrays, axis) if len(arrays) > 1 else _opened(solid(arrays[0]), axis)
+    ),
     lambda i, g, _y, _a, axis: g[_along(axis, i)],
     variadic=True,
     promote=0,
@@ -135,11 +152,13 @@ split = row(
     _split,
     lambda g, _y, _a, sizes, axis: cat(*g, axis, _offsets(sizes)),
     several=True,
+    view=True,
 )
 unbind = row(
     "unbind",
     lambda a, axis: _unbound(a if axis == 0 else np.moveaxis(a, axis, 0)),
     lambda g, _y, _a, axis: stack(*g, axis),
     several=True,
+    view=True,
 )
 item = row("item", lambda parts, k: parts[k], lambda g, _y, _parts, k: Part(k, g), sparse=True)

@@ -4,6 +4,6 @@
 two straight programs (``few_calls`` into shorter ones), ``schedule`` decides what leaves the loop and
 what is kept for backward, ``numpy_loops`` and ``numba_loops`` run them, ``backends`` chooses between
 the two, and ``running`` puts the result in place of the recorded loop, as one node that ``folding`` leads
-back from. ``again`` and ``following`` make later calls short. Only ``nn.recurrent`` knows that
-this floor exists.
+back from. ``purity`` says for whose Python a program may stand (``bytecode`` and ``opcodes`` follow it),
+and ``again`` makes later calls short. Only ``nn.recurrent`` knows that this floor exists.
 """

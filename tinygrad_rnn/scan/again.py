@@ -9,70 +9,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
 from ..autograd import state as now
 from ..nn import naming
 from ..nn.module import Module
-from ..nn.recurrent import apply_step, as_input, parts
+from ..nn.recurrent import apply_step, as_input, initial_state, parts
+from ..nn.stacks import Recorded
 from ..tensors import Tensor
-from .cells import BUILT_IN, OPTIONS, Compiled, compiled, weights_of
+from .cells import BUILT_IN, Variant, variant_of
 from .folding import Fold
-from .running import Stack, refusal
+from .running import BEGIN, Stack, refusal
 from .tracing import Untraceable
 
 
 class Ready:
     """What calls of a built-in cell need, on inputs of one shape a step, ``(batch, features)``."""
 
-    __slots__ = (
-        "axis",
-        "cell",
-        "dtype",
-        "found",
-        "names",
-        "options",
-        "shape",
-        "slots",
-        "states",
-        "weights",
-        "zeros",
-    )
+    __slots__ = ("axis", "cell", "dtype", "names", "shape", "states", "variant", "weights", "zeros")
 
     def __init__(
-        self,
-        cell: Any,
-        slots: list[tuple[dict[str, Any], str, Tensor | None]],
-        shape: tuple[int, ...],
-        dtype: Any,
-        found: Compiled,
-        axis: int = 0,
+        self, cell: Any, shape: tuple[int, ...], dtype: Any, variant: Variant, axis: int = 0
     ):
-        self.cell = cell.__dict__
-        self.found, self.shape, self.axis, self.dtype = found, shape, axis, dtype
-        self.options = [self.cell.get(name) for name in OPTIONS]
+        self.cell, self.variant, self.weights = ref(cell), variant, variant.weights({})
+        self.shape, self.axis, self.dtype = shape, axis, dtype
         sizes = cell.state_sizes()
         self.names = tuple(sizes)
         self.states = [(shape[0], size) for size in sizes.values()]
         self.zeros = [np.zeros(shape, dtype) for shape in self.states]
-        self.slots = [(t, n, w, w._data.shape if w is not None else None) for t, n, w in slots]
-        self.weights = list({id(w): w for _, _, w in slots if w is not None}.values())
 
     def fits(self, shape: tuple[int, ...], dtype: Any) -> bool:
         """Whether an input's step is like the first one's, and the cell as it was."""
-        if shape != self.shape or dtype is not self.dtype:
-            return False
-        for table, name, tensor, size in self.slots:
-            if table.get(name) is not tensor:
-                return False
-            if tensor is not None:
-                array = tensor._data
-                if array.shape != size or array.dtype is not dtype:
-                    return False
-        cell = self.cell
-        return "step" not in cell and [cell.get(name) for name in OPTIONS] == self.options
+        return shape == self.shape and dtype is self.dtype and self.variant.holds()
 
     def starts(self, given: Any, lead: tuple[int, ...] = ()) -> bool:
         """Whether the parts of a state have the right shapes, after ``lead``, and the right dtype."""
@@ -92,6 +62,8 @@ class Run(Fold):
     def __init__(self, ready: Ready, x: Tensor, steps: range) -> None:
         super().__init__(steps)
         self.x, self.time_axis, self.weights = x, ready.axis, ready.weights
+        self.cell: Any = ready.cell()
+        self.variant = ready.variant
 
     def forward(self, ready: Ready, x: Any, states: list[Any], asking: tuple[bool, ...]) -> Any:
         """(outputs, last states) of arrays; ``asking``: which of the first states ask for a gradient."""
@@ -99,22 +71,29 @@ class Run(Fold):
         needs_x = node is not None and node.needs
         asking += tuple([w._node.needs for w in self.weights])
         self.keep = now.recording and (needs_x or True in asking)
-        self.asking = (needs_x, *asking)
-        self.loops = ready.found.loops(self.keep, self.keep and needs_x)
+        self.asking, self.dtype = (needs_x, *asking), x.dtype
+        self.reach = ready.variant.found.reach
+        self.loops = ready.variant.found.loops(self.keep, self.keep and needs_x)
         arrays = [np.ascontiguousarray(x), *states, *[w._data for w in self.weights]]
         y, finals, self.kept = self.loops.forward(arrays, len(self.steps), self.keep)
+        self.y = y
         return y, finals
+
+    def variants(self) -> list[Variant]:
+        """What the cell had read."""
+        return [self.variant]
 
     def needs(self) -> list[bool]:
         """Which of output and last states depend on what asks for a gradient."""
-        asking = self.asking[1:]
-        return self.loops.needing(asking, self.asking[0], len(self.steps))  # type: ignore[no-any-return]
+        return self.reach.needing(self.asking[1:], self.asking[0], len(self.steps))  # type: ignore[no-any-return]
 
     def backward(self, dy: Any, last: list[Any]) -> list[Any]:
         """The gradients of all that asks, from those of the outputs and of the last states."""
-        if dy is not None:
-            dy = np.ascontiguousarray(dy)
-        dx, dstates, dweights = self.loops.backward(self.kept, len(self.steps), dy, last)
+        came, steps = (dy is not None, *[d is not None for d in last]), len(self.steps)
+        if dy is None:
+            dy = np.zeros((steps, *self.y.shape[1:]), self.dtype)
+        found = self.loops.backward(self.kept, steps, np.ascontiguousarray(dy), last)
+        dx, dstates, dweights = self.reach.only(came, steps, *found)
         if self.time_axis and dx is not None:
             dx = dx.swapaxes(0, 1)
         every = (dx, *dstates, *dweights)
@@ -133,14 +112,19 @@ _ready: WeakKeyDictionary[Module, Ready] = (
 # ---- layers ---------------------------------------------------------------------------------------
 
 
-def remember(layer: Any, stack: Stack, found: Compiled) -> None:
+def remember(layer: Any, stack: Stack, variant: Variant) -> None:
     """Make later calls like this one quick, where the layer is of the kind."""
     x, axis, (cell,) = stack.x._data, stack.time_axis, layer.cells()
-    slots = weights_of(cell) if type(cell) in BUILT_IN and x.ndim == 3 else None
-    if slots is not None:
+    if type(cell) in BUILT_IN and x.ndim == 3 and not stack.stages[0].ways[0].backwards:
         shape, known = (x.shape[1 - axis], x.shape[2]), _ready.get(layer)
-        if known is None or not known.fits(shape, x.dtype):
-            _ready[layer] = Ready(cell, slots, shape, x.dtype, found, axis)
+        if known is None or not _is_like(known, layer, shape, x.dtype):
+            _ready[layer] = Ready(cell, shape, x.dtype, variant, axis)
+
+
+def _is_like(ready: Ready, layer: Any, shape: tuple[int, ...], dtype: Any) -> bool:
+    """Whether a call is like the one that was remembered, and the layer as it was."""
+    same = ready.axis == layer.batch_first and ready.cell() is layer.cells()[0]
+    return same and not layer._backwards(0) and ready.fits(shape, dtype)
 
 
 def run_again(layer: Any, x: Any, hx: Any, first_step: int) -> tuple[Tensor, Any] | None:
@@ -151,9 +135,11 @@ def run_again(layer: Any, x: Any, hx: Any, first_step: int) -> tuple[Tensor, Any
     data = x._data
     if ready.axis:
         data = data.swapaxes(0, 1) if data.ndim == 3 else data[:0]
-    if data.ndim != 3 or not len(data) or not ready.fits(data.shape[1:], data.dtype):
+    if data.ndim != 3 or not len(data) or not _is_like(ready, layer, data.shape[1:], data.dtype):
         return None
     given = (hx,) if hx.__class__ is Tensor else hx or ()
+    if hx is None and layer.learned_state:
+        return None
     if hx is None:
         starts = ready.zeros
     elif not ready.starts(given, (1,)) or any(t.requires_grad for t in given):
@@ -191,10 +177,18 @@ class _Call(Run):
 
     def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
         """The layer's own loop."""
-        states = self.layer._states(self.hx, self.x._data.shape[1 - self.time_axis])
+        batch = self.x._data.shape[1 - self.time_axis]
+        given = [initial_state(self.cell, batch)] if self.hx is None else None
+        states = given or self.layer._states(self.hx, batch)
         first = self.steps[0]
-        y, last = self.layer._recorded(self.x, states, self.time_axis, None, first, only)
+        run = Recorded([self.cell], [False])
+        y, last = self.layer._recorded(self.x, states, self.time_axis, None, first, only, run)
         return [y, *([last] if isinstance(last, Tensor) else last)]
+
+    def begin(self) -> tuple[Any, Any]:
+        """Values of the first steps."""
+        y, first = self.y[:BEGIN], slice(0, BEGIN)
+        return (y.swapaxes(0, 1), (slice(None), first)) if self.time_axis else (y, first)
 
 
 # ---- cells in a loop of the user's own --------------------------------------------------------------
@@ -221,7 +215,7 @@ def step_again(cell: Any, x: Tensor, state: tuple[Tensor, ...], step: int, label
     asking = tuple([t._node is not None and t._node.needs for t in state])
     _, finals = call.forward(ready, data[None], starts, asking)
     if call.keep:
-        call.cell, call.state, call.label = cell, state, label
+        call.state, call.label = state, label
         outputs = call.outputs(finals, call.needs()[1:], (x, *state, *call.weights))
     else:
         outputs = [Tensor._wrap(array, None) for array in finals]
@@ -234,14 +228,14 @@ def step_again(cell: Any, x: Tensor, state: tuple[Tensor, ...], step: int, label
 
 def _prepared(cell: Any, x: Any, state: tuple[Tensor, ...]) -> Ready | None:
     """What the cell's steps on inputs like this need; None where they cannot be compiled."""
-    slots = weights_of(cell) if type(cell) in BUILT_IN and "step" not in cell.__dict__ else None
-    if slots is None:
+    if type(cell) not in BUILT_IN:
         return None
+    given = state[0] if len(state) == 1 else state
     try:
-        found, _ = compiled(cell, x[None], state[0] if len(state) == 1 else state, None, {})
+        variant = variant_of(cell, x[None], given, None, {})
     except Untraceable:
         return None
-    ready = Ready(cell, slots, x.shape, x.dtype, found)
+    ready = Ready(cell, x.shape, x.dtype, variant)
     if not ready.fits(x.shape, x.dtype):
         return None
     _ready[cell] = ready
@@ -252,7 +246,6 @@ class _Step(Run):
     """A cell's step."""
 
     nested = True
-    cell: Any
     state: tuple[Tensor, ...]
     label: str
 
@@ -265,3 +258,7 @@ class _Step(Run):
         state = self.state[0] if len(self.state) == 1 else self.state
         _, new = apply_step(self.cell, self.x, state, self.steps[0], self.label, {})
         return [t for _, t in parts(new)]
+
+    def begin(self) -> tuple[Any, Any]:
+        """The new state's first part."""
+        return self.y[0], ...

@@ -1,22 +1,27 @@
 """From a cell to the loops that run it: traced, derived, scheduled, kept for the next call.
 
-A built-in cell is traced once for each configuration. A cell of the user's own may hold Python state,
-draw random numbers, or do something else every time: it is traced again at every call, over two steps
-that must agree, and its loops are found by what the trace says.
+A cell's code is read before it is run (``bytecode``): what could do more than compute is recorded. What is
+pure is traced, over two steps that must agree, and its loops are found by what the trace says. They are
+the cell's for as long as everything that its step reads is as it was.
 """
 
 from __future__ import annotations
 
 import threading
+from types import FunctionType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ..nn import cells as known_cells
 from ..nn.module import Module
 from ..nn.recurrent import mapped, parts
+from ..ops import row
 from ..ops.elementwise import where
 from ..tensors import Tensor
 from . import backends, verified
-from .following import followed, write
+from .bytecode import inspected
+from .purity import PACKAGE, Guard, hold
+from .reach import Reach
 from .tracing import Shadow, Trace, Untraceable, leaf, trace, tracing
 
 BUILT_IN = frozenset(
@@ -26,15 +31,16 @@ BUILT_IN = frozenset(
 )
 _lock = threading.RLock()
 _loops: dict[Any, Compiled] = {}
-_configurations: dict[Any, Compiled] = {}
+_configurations: dict[Any, tuple[Compiled, list[int]]] = {}
 MOST = 256  # programs that are remembered; the oldest go
+MOST_VARIANTS = 8  # of one cell on inputs of one kind: other settings, other modes
 
 
 class Compiled:
     """A cell's loops, for one trace: with derivatives made when the first call asks for them."""
 
     def __init__(self, first: Trace, trusted: bool) -> None:
-        self.trace, self.trusted = first, trusted
+        self.trace, self.trusted, self.reach = first, trusted, Reach(first)
         kinds = {node.dtype.char for role, node in first.inputs.items() if role != "live"}
         if len(kinds) != 1 or not kinds <= {"f", "d"}:
             raise Untraceable("input, state and Parameters are not all float32 or all float64")
@@ -65,70 +71,195 @@ class Compiled:
         return self._loops[key]
 
 
+class Variant:
+    """What one cell computes while all that its step reads is as it was: its loops, or why it has none."""
+
+    __slots__ = ("found", "guards", "shapes", "tensors", "used", "why")
+
+    def __init__(self, guards: list[Guard], why: str = "") -> None:
+        self.guards, self.why = guards, why
+        self.found: Any = None
+        self.tensors: list[Tensor] = []
+        self.used: list[int] = []  # of the cell's tensors and the call's constants
+        self.shapes: list[tuple[Any, Any]] = []
+
+    def takes(self, found: Compiled, used: list[int], tensors: list[Tensor]) -> None:
+        """Its loops, and which tensors go into them."""
+        self.found, self.used, self.tensors = found, used, tensors
+        self.shapes = [(t._data.shape, t._data.dtype) for t in tensors]
+
+    def holds(self) -> bool:
+        """Whether the cell reads what it read."""
+        for tensor, (shape, dtype) in zip(self.tensors, self.shapes, strict=True):
+            if tensor._data.shape != shape or tensor._data.dtype is not dtype:
+                return False
+        return hold(self.guards)
+
+    def weights(self, constants: dict[str, Any]) -> list[Tensor]:
+        """The tensors that are the same at every step, in the order of the loops' inputs."""
+        every = [*self.tensors, *constants.values()]
+        return [every[k] for k in self.used]
+
+
+class _Variants:
+    """What a cell was seen to compute on inputs of one kind, the latest first."""
+
+    def __init__(self) -> None:
+        self.known: list[Variant] = []
+        self.programs = 0  # made anew for it
+
+    def find(self) -> Variant | None:
+        """The one that holds now."""
+        for variant in self.known:
+            if variant.holds():
+                return variant
+        return None
+
+    def enter(self, variant: Variant) -> Variant:
+        """A new one; the oldest goes."""
+        self.known = [variant, *self.known[: MOST_VARIANTS - 1]]
+        return variant
+
+
+_variants: WeakKeyDictionary[Module, dict[Any, _Variants]] = WeakKeyDictionary()
+
+
 def compiled(
     cell: Module, x: Any, state: Any, live: Any, constants: dict[str, Any]
 ) -> tuple[Compiled, list[Tensor]]:
-    """The loops of a cell on inputs like these, and the tensors that are the same at every step.
+    """The loops of a cell on inputs like these, and the tensors that are the same at every step."""
+    variant = variant_of(cell, x, state, live, constants)
+    return variant.found, variant.weights(constants)
+
+
+def variant_of(cell: Module, x: Any, state: Any, live: Any, constants: dict[str, Any]) -> Variant:
+    """What a cell computes on inputs like these.
 
     ``x`` is (time, batch, features) as an array, ``state`` a nesting of tensors, ``live`` (time, batch, 1)
     or None. Raises Untraceable with the reason where the cell cannot be compiled.
     """
-    shared = [t for t in constants.values() if isinstance(t, Tensor)]
-    if len(shared) != len(constants):
-        raise Untraceable("a keyword argument of the call is no tensor")
-    slots = weights_of(cell) if type(cell) in BUILT_IN and not constants else None
-    if slots is not None and not callable(vars(cell).get("step")):
-        weights = list({id(w): w for _, _, w in slots if w is not None}.values())
-        key = _configuration(cell, slots, weights, x, state, live)
-        found = _configurations.get(key)
-        if found is None:
-            found = _trace_twice(cell, x, state, live, constants)[0]
-            _remember(_configurations, key, found)
-        return found, weights
-    if live is None:
-        with _lock:
-            known = followed(cell, x, state, constants)
+    for name, value in constants.items():
+        if not isinstance(value, Tensor):
+            raise Untraceable(f"a keyword argument of the call, {name}, is no tensor")
+    with _lock:
+        kinds = _variants.setdefault(cell, {})
+        kind = _kind(x, state, live, constants)
+        variants = kinds.get(kind)
+        if variants is None:
+            while len(kinds) >= MOST:
+                del kinds[next(iter(kinds))]
+            variants = kinds[kind] = _Variants()
+        variant = variants.find()
+        if variant is None:
+            variant = variants.enter(_seen(cell, x, state, live, constants, variants, kind))
+    if variant.why:
+        raise Untraceable(variant.why)
+    return variant
+
+
+def _kind(x: Any, state: Any, live: Any, constants: dict[str, Any]) -> Any:
+    """What a variant is for: the kinds of input, state and constants, and what casting depends on."""
+    shapes = [(k, t._data.shape, t._data.dtype) for k, t in constants.items()]
+    steps = min(len(x), len(parts(state)) + 1)
+    around = (steps, live is None, row.default_dtype)
+    return (x.shape[1:], x.dtype, _nesting(state), *around, *shapes)
+
+
+def _nesting(value: Any) -> Any:
+    """The nesting of a state, with shapes and dtypes, hashable."""
+    if isinstance(value, Tensor):
+        return value._data.shape, value._data.dtype
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        return (dict, *[(k, _nesting(v)) for k, v in value.items()])
+    if not isinstance(value, (tuple, list)):
+        raise Untraceable(f"its state holds a {type(value).__name__}")
+    return (type(value), *[_nesting(v) for v in value])
+
+
+def _fields(value: Any) -> set[str]:
+    """The names of the parts of named tuples in a state."""
+    if not isinstance(value, (tuple, list, dict)):
+        return set()
+    below = value.values() if isinstance(value, dict) else value
+    return {*getattr(value, "_fields", ()), *(name for part in below for name in _fields(part))}
+
+
+def _seen(
+    cell: Module,
+    x: Any,
+    state: Any,
+    live: Any,
+    constants: dict[str, Any],
+    variants: _Variants,
+    kind: Any,
+) -> Variant:
+    """What a cell computes as it is now: read first, traced only where nothing but tensors can matter."""
+    guards, why = inspected(cell, constants, _fields([state, *constants.values()]))
+    variant = Variant(guards, why or "")
+    if why:
+        return variant
+    key, tensors = None, _tensors_of(guards)
+    ours = type(cell) in BUILT_IN and all(map(_ours, guards))
+    if ours and not constants:
+        key = (type(cell), kind, *_described(guards, tensors))
+        known = _configurations.get(key)
         if known is not None:
-            return known
-    return _trace_twice(cell, x, state, live, constants)
+            variant.takes(*known, tensors)
+            return variant
+    if variants.programs >= MOST_VARIANTS:
+        variant.why = (
+            f"its settings have changed {variants.programs} times, each time to another program: "
+            "pass what changes as a keyword argument, a tensor"
+        )
+        return variant
+    try:
+        first, used, every = _trace_twice(cell, x, state, live, constants)
+        found = _loops.get(first.signature)
+        if found is None:
+            found = Compiled(first, ours)
+            _remember(_loops, first.signature, found)
+            variants.programs += 1
+    except Untraceable as reason:
+        variant.why = str(reason)
+        return variant
+    variant.takes(found, used, every)
+    if key is not None:
+        places = {id(t): k for k, t in enumerate(tensors)}
+        _remember(_configurations, key, (found, [places[id(every[k])] for k in used]))
+    return variant
 
 
-def weights_of(cell: Any) -> list[tuple[dict[str, Any], str, Tensor | None]] | None:
-    """A built-in cell's Parameters, each as (the attributes that it is one of, its name, its value).
-
-    None where a computed tensor stands in the place of one: that is another program.
-    """
-    slots = []
-    for module in cell.modules() if cell.__dict__["_modules"] else (cell,):
-        attributes = module.__dict__
-        known = attributes["_parameters"]
-        if any(isinstance(v, Tensor) and name not in known for name, v in attributes.items()):
-            return None
-        slots += [(attributes, name, value) for name, value in known.items()]
-    return slots
+def _ours(guard: Guard) -> bool:
+    """Whether what a step reads is no function, or one of the package's own."""
+    value = guard[2]
+    return not isinstance(value, FunctionType) or value.__module__.startswith(PACKAGE)
 
 
-def _configuration(
-    cell: Any, slots: list[Any], weights: list[Tensor], x: Any, state: Any, live: Any
-) -> Any:
-    """What a built-in cell's equations depend on."""
-    options = [cell.__dict__.get(name) for name in OPTIONS]
-    which = {id(w): k for k, w in enumerate(weights)}  # two names may have one Parameter
-    names = [(name, which.get(id(w))) for _, name, w in slots]
-    shapes = [(w._data.shape, w._data.dtype) for w in weights]
-    parts = (state,) if isinstance(state, Tensor) else state
-    states = [(t._data.shape, t._data.dtype) for t in parts]
-    return (type(cell), *options, *names, *shapes, x.shape[1:], x.dtype, *states, live is not None)
+def _tensors_of(guards: list[Guard]) -> list[Tensor]:
+    """The tensors that a step reads, each once."""
+    found = {id(value): value for _, _, value in guards if isinstance(value, Tensor)}
+    return list(found.values())
 
 
-OPTIONS = ("bias", "nonlinearity", "proj_size", "reset_after")  # what the equations ask of a cell
+def _described(guards: list[Guard], tensors: list[Tensor]) -> list[Any]:
+    """What a built-in cell reads, as far as its equations depend on it."""
+    places = {id(t): k for k, t in enumerate(tensors)}
+    described: list[Any] = []
+    for _, key, value in guards:
+        if isinstance(value, Tensor):
+            described.append((key, places[id(value)], value._data.shape, value._data.dtype))
+        else:
+            described.append((key, type(value) if isinstance(value, Module) else value))
+    return described
 
 
 def _trace_twice(
     cell: Module, x: Any, state: Any, live: Any, constants: dict[str, Any]
-) -> tuple[Compiled, list[Tensor]]:
-    """Trace two steps, which must agree, and find or make the loops of what they say."""
-    with _lock, tracing() as tracer:
+) -> tuple[Trace, list[int], list[Tensor]]:
+    """Trace two steps, which must agree: the first, which tensors it used, and all that the cell has."""
+    with tracing() as tracer:
         try:
             shadow = Shadow(cell)
             step = _Step(shadow, x, state, live, constants)
@@ -136,28 +267,17 @@ def _trace_twice(
             if len(x) > 1:
                 step.advance(x[1], None if live is None else live[1])
                 second = trace(step, step.inputs(), tracer)
-                changed = shadow.changed()
-                if changed:
-                    raise Untraceable(changed)
                 if first.signature != second.signature:
                     raise Untraceable("two steps of it recorded different operations or numbers")
-            changed = shadow.changed()
-            if changed:
-                raise Untraceable(changed)
+            used, first = step.only_used(first)
         except Untraceable:
             raise
         except Exception as error:
             raise Untraceable(f"tracing it raised {type(error).__name__}: {error}") from error
-    found = _loops.get(first.signature)
-    if found is None:
-        found = Compiled(first, type(cell) in BUILT_IN)
-        _remember(_loops, first.signature, found)
-    if live is None and type(cell) not in BUILT_IN:
-        write(cell, _Step(Shadow(cell), x, state, None, constants), found, x, state, constants)
-    return found, [*shadow.tensors, *constants.values()]
+    return first, used, shadow.tensors
 
 
-def _remember(table: dict[Any, Compiled], key: Any, value: Compiled) -> None:
+def _remember(table: dict[Any, Any], key: Any, value: Any) -> None:
     while len(table) >= MOST:
         del table[next(iter(table))]
     table[key] = value
@@ -188,6 +308,15 @@ class _Step:
         weights = [t._node for t in (*self.shadow.copies, *self.constants.values())]
         roles.update({f"w{k}": node for k, node in enumerate(weights)})
         return roles
+
+    def only_used(self, seen: Trace) -> tuple[list[int], Trace]:
+        """A trace without the tensors that it has no use for, and the places of those that it has."""
+        weights = [node for role, node in seen.inputs.items() if role[0] == "w"]
+        nodes = {id(node) for node in seen.nodes}
+        used = [k for k, node in enumerate(weights) if id(node) in nodes]
+        inputs = {role: node for role, node in seen.inputs.items() if role[0] != "w"}
+        inputs.update({f"w{k}": weights[at] for k, at in enumerate(used)})
+        return used, Trace(inputs, seen.outputs)
 
     def advance(self, x: Any, live: Any) -> None:
         """The next step: its input, and the state that the last one left."""

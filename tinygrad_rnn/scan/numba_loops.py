@@ -38,22 +38,22 @@ class NumbaLoops(NumpyLoops):
         values = [self.program.values[v] for v in which]
         return sum(int(np.prod(v.shape)) * np.dtype(v.dtype).itemsize for v in values)
 
-    def back(
+    def backward(
         self, kept: Any, steps: int, dy: Any, dstates: list[Any]
     ) -> tuple[Any, list[Any], list[Any]]:
-        """As ``NumpyLoops.back``, a block of steps at a time where there are many.
+        """As ``NumpyLoops.backward``, a block of steps at a time where there are many.
 
         What the loop leaves for the sums over time is summed while it is still in the cache.
         """
         block = self.block
         if steps // 2 < block:
-            return super().back(kept, steps, dy, dstates)
+            return super().backward(kept, steps, dy, dstates)
         dx, sums = None, None
         for stop in range(steps, 0, -block):
             start = max(stop - block, 0)
             pairs = zip(kept, self.over_time, strict=True)
             part = [a[start:stop] if over_time else a for a, over_time in pairs]
-            of_x, dstates, found = super().back(part, stop - start, dy[start:stop], dstates)
+            of_x, dstates, found = super().backward(part, stop - start, dy[start:stop], dstates)
             if of_x is not None:
                 if dx is None:
                     dx = empty((steps, *of_x.shape[1:]), of_x.dtype, steps * of_x[0].nbytes)

@@ -20,15 +20,6 @@ class Unsupported(Exception):  # noqa: N818 (an answer, not a mistake)
     """What a back end cannot do, in words."""
 
 
-MOST = 64  # answers that are remembered: a sequence may have any length
-
-
-def _remember(table: dict[Any, Any], key: Any, value: Any) -> None:
-    if len(table) >= MOST:
-        table.clear()
-    table[key] = value
-
-
 class NumpyLoops:
     """A schedule as two functions, forward and backward: lines, a loop over time, lines.
 
@@ -44,8 +35,6 @@ class NumpyLoops:
         self.schedule = schedule
         self.program = schedule.program
         self.ran = frozenset({(self.name, why)})  # for ``layer.explain()``: why not another
-        self._needing: dict[Any, list[bool]] = {}
-        self._unreached: dict[Any, frozenset[str]] = {}
         self.loops: dict[bool, Any] = {}  # forward's and backward's, for whoever wants to look
         self._forward: Any = None
         self._backward: Any = None
@@ -68,50 +57,9 @@ class NumpyLoops:
     ) -> tuple[Any, list[Any], list[Any]]:
         """The gradients of x, states and weights from those of the outputs and of the last states.
 
-        None stands where none came, where none was asked for, or none arrives.
+        None stands where none was asked for, or none arrives.
         """
-        given = (dy is not None, *[d is not None for d in dstates])
-        if dy is None:
-            y = self.program.values[self.program.y]
-            dy = np.zeros((steps, *y.shape), y.dtype)
-        dx, dstates, dweights = self.back(kept, steps, dy, dstates)
-        missing = self._missing(given, steps)
-        if missing:
-            dx = None if "x" in missing else dx
-            dstates = [None if f"s{k}" in missing else d for k, d in enumerate(dstates)]
-            dweights = [None if f"w{k}" in missing else d for k, d in enumerate(dweights)]
-        return dx, dstates, dweights
-
-    def back(
-        self, kept: Any, steps: int, dy: Any, dstates: list[Any]
-    ) -> tuple[Any, list[Any], list[Any]]:
-        """As ``backward``, zeros where nothing arrives."""
         return self._backward(steps, kept, dy, *dstates)  # type: ignore[no-any-return]
-
-    def _missing(self, given: tuple[bool, ...], steps: int) -> frozenset[str]:
-        """The inputs that no gradient comes to."""
-        found = self._unreached.get((given, steps))
-        if found is None:
-            p = self.program
-            found = frozenset(p.inputs) - p.reached(given, steps)
-            _remember(self._unreached, (given, steps), found)
-        return found
-
-    def needing(self, asking: tuple[bool, ...], x: bool, steps: int) -> list[bool]:
-        """Which of output and last states depend on an input that asks for a gradient.
-
-        ``asking`` goes by states and weights in their order, ``x`` is the sequence.
-        """
-        found = self._needing.get((asking, x, steps))
-        if found is None:
-            roles = [r for r in self.program.inputs if r[0] in "sw"]
-            who = {"x"} if x else set()
-            who |= {role for role, asks in zip(roles, asking, strict=True) if asks}
-            count = len(self.program.outputs)
-            each = [[k == j for j in range(count)] for k in range(count)]
-            found = [not who.isdisjoint(self.program.reached(one, steps)) for one in each]
-            _remember(self._needing, (asking, x, steps), found)
-        return found
 
     def memory(self, fresh: Any, empty: Any) -> tuple[Any, Any]:
         """Have arrays made by others than ``np.empty`` and ``memory.empty``; returns the old ones."""
@@ -282,17 +230,17 @@ class QuickLoops(NumpyLoops):
         y, finals, kept = self.exact().forward(inputs, steps, keep)
         return y, finals, (kept, None) if keep else None
 
-    def back(
+    def backward(
         self, kept: Any, steps: int, dy: Any, dstates: list[Any]
     ) -> tuple[Any, list[Any], list[Any]]:
         """As ever."""
         kept, inputs = kept
         if inputs is not None:
-            dx, ds, dw = super().back(kept, steps, dy, dstates)
+            dx, ds, dw = super().backward(kept, steps, dy, dstates)
             if _finite(dx, *ds, *dw):
                 return dx, ds, dw
             kept = self.exact().forward(inputs, steps, True)[2]
-        return self.exact().back(kept, steps, dy, dstates)
+        return self.exact().backward(kept, steps, dy, dstates)
 
 
 def _finite(*arrays: Any) -> bool:

@@ -61,7 +61,6 @@ class Program:
         for node in trace.nodes:
             self._lower(node)
         self.outputs = [self._of[id(node)] for node in trace.outputs]
-        self._sources = trace.sources()
         self.forward = len(self.values)  # values from here on belong to backward
         if derive:
             self._derive(trace, wanted)
@@ -374,26 +373,6 @@ class Program:
         )
 
     # ---- reading
-
-    def reached(self, given: Sequence[bool], steps: int) -> frozenset[str]:
-        """The inputs that gradients come to from some of the outputs (of every step) and last states.
-
-        A gradient that stays away is another thing than one that is 0: it is None.
-        """
-        found: set[str] = set()
-        asked = frozenset(k for k, comes in enumerate(given[1:]) if comes)
-        met: dict[frozenset[int], int] = {}  # which parts of the state it came to, in their order
-        for t in range(steps):
-            if asked in met:  # from here on it all comes again
-                first = met[asked]
-                asked = list(met)[first + (steps - t) % (t - first)]
-                break
-            met[asked] = t
-            ends = [self._sources[1 + k] for k in asked]
-            roles = frozenset[str]().union(*ends, *self._sources[: int(given[0])])
-            found |= roles
-            asked = frozenset(int(role[1:]) for role in roles if role[0] == "s")
-        return frozenset(r for r in found if r[0] != "s").union(f"s{k}" for k in asked)
 
     def needed(self, results: Sequence[int]) -> list[int]:
         """The values behind some results, in the order of computation."""

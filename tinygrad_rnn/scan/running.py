@@ -14,9 +14,11 @@ from ..nn.module import Module
 from ..nn.recurrent import mapped, parts
 from ..random import generator_or_default
 from ..tensors import Tensor
-from .cells import Compiled, compiled
+from .cells import Variant, variant_of
 from .folding import Fold
 from .tracing import Untraceable
+
+BEGIN = 3  # so many steps are compared when a call is recorded after all
 
 
 @dataclass(slots=True)
@@ -44,7 +46,7 @@ class Stack:
 
     ``joined`` names the parts of the state where the last states of all cells are to be stacked, as
     PyTorch's layers return them; without it each cell's is returned in its own nesting. ``recorded``
-    gives the same outputs, op by op, of all steps or of some only.
+    gives the same outputs, op by op, of all steps or of some only, by the masks that dropout drew.
     """
 
     x: Tensor
@@ -52,10 +54,10 @@ class Stack:
     stages: list[Stage]
     lengths: Any
     first_step: int
-    recorded: Callable[[Sequence[int] | None], tuple[Tensor, Any]]
+    recorded: Callable[[Sequence[int] | None, list[Any]], tuple[Tensor, Any]]
     joined: tuple[str, ...] = ()
     by: frozenset[tuple[str, str]] = frozenset()  # which back end ran, and why if not the usual one
-    found: list[Compiled] = field(default_factory=list)  # what ran, cell by cell
+    found: list[Variant] = field(default_factory=list)  # what ran, cell by cell
 
 
 def refusal(layer: Module) -> str | None:
@@ -78,7 +80,7 @@ def run(stack: Stack) -> tuple[Tensor, Any]:
     flat = call.forward()
     done = [p for stage in call.passes for p in stage]
     stack.by = frozenset().union(*(p.loops.ran for p in done))
-    stack.found = [p.found for p in done]
+    stack.found = [p.variant for p in done]
     if not any(p.keep for p in done):
         return call.shaped([Tensor._wrap(a, None) for a in flat])
     taken = {id(t): t for p in done for t in (stack.x, *p.states, *p.weights)}
@@ -90,13 +92,13 @@ class _Pass:
 
     __slots__ = (
         "finals",
-        "found",
         "keep",
         "kept",
         "loops",
         "needs",
         "states",
         "steps",
+        "variant",
         "way",
         "weights",
         "y",
@@ -110,13 +112,14 @@ class _Pass:
         x = np.ascontiguousarray(x)
         state = way.state
         self.states = [state] if isinstance(state, Tensor) else [t for _, t in parts(state)]
-        self.found, self.weights = compiled(way.cell, x, state, live, way.constants)
+        self.variant = variant_of(way.cell, x, state, live, way.constants)
+        self.weights = self.variant.weights(way.constants)
         given = [*self.states, *self.weights]
         asking = tuple([t._node is not None and t._node.needs for t in given])
         self.keep = now.recording and (needs_x or True in asking)
-        self.loops = self.found.loops(self.keep, self.keep and needs_x)
+        self.loops = self.variant.found.loops(self.keep, self.keep and needs_x)
         self.steps = len(x)
-        self.needs = self.loops.needing(asking, needs_x, self.steps)
+        self.needs = self.variant.found.reach.needing(asking, needs_x, self.steps)
         arrays = [x] if live is None else [x, live]
         arrays += [t._data for t in given]
         y, self.finals, self.kept = self.loops.forward(arrays, self.steps, self.keep)
@@ -128,9 +131,14 @@ class _Pass:
 
     def backward(self, dy: Any, dfinals: list[Any]) -> tuple[Any, list[Any], list[Any]]:
         """The gradients of x (in the order of time) or None, of the states, of the weights."""
-        if dy is not None:
-            dy = np.ascontiguousarray(dy[::-1] if self.way.backwards else dy)
-        dx, dstates, dweights = self.loops.backward(self.kept, self.steps, dy, dfinals)
+        came = (dy is not None, *[d is not None for d in dfinals])
+        if dy is None:
+            dy = np.zeros(self.y.shape, self.y.dtype)
+        if self.way.backwards:
+            dy = dy[::-1]
+        dy = np.ascontiguousarray(dy)
+        found = self.loops.backward(self.kept, self.steps, dy, dfinals)
+        dx, dstates, dweights = self.variant.found.reach.only(came, self.steps, *found)
         return dx[::-1] if self.way.backwards and dx is not None else dx, dstates, dweights
 
 
@@ -144,16 +152,25 @@ class _LayerCall(Fold):
         self.stack = stack
         self.passes: list[list[_Pass]] = []
         self.masks: list[Any] = []
-        if any(stage.dropout for stage in stack.stages):
-            drawn = {id(g): g for g in [generator_or_default(s.generator) for s in stack.stages]}
-            self.generators = [(g, g.bit_generator.state) for g in drawn.values()]
 
     def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
         """The layer's own loop."""
-        y, finals = self.stack.recorded(only)
+        y, finals = self.stack.recorded(only, self.masks)
         if self.stack.joined:
             return [y, *([finals] if isinstance(finals, Tensor) else finals)]
         return [y, *(t for final in finals for _, t in parts(final))]
+
+    def variants(self) -> list[Variant]:
+        """What the cells that ran had read."""
+        return self.stack.found
+
+    def begin(self) -> tuple[Any, Any] | None:
+        """Values of the first steps, unless a cell came from the end."""
+        if any(p.way.backwards for stage in self.passes for p in stage):
+            return None
+        y = self.passes[-1][0].y[:BEGIN]
+        first = slice(0, BEGIN)
+        return (np.moveaxis(y, 0, 1), (slice(None), first)) if self.time_axis else (y, first)
 
     def forward(self) -> list[Any]:
         """The arrays of the output and of the last states."""

@@ -6,9 +6,8 @@ written (values never change: a write installs another array).
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from ..autograd import state as now
 from ..nn.module import Module
 from ..nn.recurrent import step_after
 from ..tensors import Tensor
-from .cells import BUILT_IN, OPTIONS, compiled, weights_of
+from .cells import BUILT_IN, Variant, variant_of
 from .running import refusal
 from .tracing import Untraceable
 
@@ -24,56 +23,45 @@ from .tracing import Untraceable
 class Stream:
     """A layer's step on inputs and states of one shape, for the weights as they are."""
 
-    __slots__ = ("cells", "dtype", "options", "states", "weights", "x")
+    __slots__ = ("cells", "dtype", "modules", "states", "values", "variants", "x")
 
     def __init__(self, layer: Any, x: Any, states: list[Any]) -> None:
         self.x, self.states = x.shape, [(s.shape, s.dtype) for s in states]
         self.dtype = x.dtype
-        self.cells: list[
-            tuple[Any, Any]
-        ] = []  # of each cell the step, and what it was prepared from
-        self.weights: list[tuple[dict[str, Any], str, Tensor | None, Any]] = []
-        self.options: list[tuple[dict[str, Any], Any, Any]] = []
+        self.cells: list[tuple[Any, Any]] = []  # of each the step, and what it was prepared from
+        self.modules = [ref(cell) for cell in layer.cells()]
+        self.variants: list[Variant] = []
+        self.values: list[tuple[Tensor, Any]] = []
         shape = x.shape[1]
         for cell in layer.cells():
-            if type(cell) not in BUILT_IN or callable(cell.__dict__.get("step")):
+            if type(cell) not in BUILT_IN:
                 raise Untraceable("its equations are not a built-in cell's")
-            slots = weights_of(cell)
-            if slots is None:
-                raise Untraceable("a computed tensor stands in the place of a Parameter")
             mine = [Tensor._wrap(np.zeros(s.shape[1:], s.dtype), None) for s in states]
             given = np.zeros((1, x.shape[0], shape), x.dtype)
-            found, weights = compiled(
-                cell, given, mine[0] if len(mine) == 1 else tuple(mine), None, {}
-            )
-            made = found.stream()
+            variant = variant_of(cell, given, mine[0] if len(mine) == 1 else tuple(mine), None, {})
+            made = variant.found.stream()
             if made is None:
                 raise Untraceable("two parts of its state are one value")
             prepare, step = made
+            weights = variant.weights({})
             self.cells.append((step, prepare(*[w._data for w in weights])))
-            self._note(cell, slots)
+            self.variants.append(variant)
+            self.values += [(w, w._data) for w in weights]
             shape = cell.output_size
 
-    def _note(self, cell: Any, slots: list[tuple[dict[str, Any], str, Tensor | None]]) -> None:
-        """What a cell's step was prepared from."""
-        self.weights += [(d, n, t, None if t is None else t._data) for d, n, t in slots]
-        attributes = cell.__dict__
-        look = itemgetter(*[name for name in OPTIONS if name in attributes])
-        self.options.append((attributes, look, look(attributes)))
-
-    def fits(self, x: Any, states: list[Any]) -> bool:
+    def fits(self, layer: Any, x: Any, states: list[Any]) -> bool:
         """Whether input and states have the shapes, and nothing has changed since it was made."""
         if x.shape != self.x or x.dtype != self.dtype:
             return False
         if [(s.shape, s.dtype) for s in states] != self.states:
             return False
-        for table, name, tensor, array in self.weights:
-            if table.get(name) is not tensor or (tensor is not None and tensor._data is not array):
+        for tensor, array in self.values:
+            if tensor._data is not array:
                 return False
-        for attributes, look, known in self.options:
-            if look(attributes) != known or "step" in attributes:
+        for cell, known in zip(layer.cells(), self.modules, strict=True):
+            if known() is not cell:
                 return False
-        return True
+        return all(variant.holds() for variant in self.variants)
 
 
 whole = np.ascontiguousarray
@@ -95,7 +83,7 @@ def streamed(layer: Any, x: Any, state: Any) -> tuple[Tensor, Any] | None:
     except AttributeError:
         return None
     stream = prepared.get(layer)
-    if stream is None or not stream.fits(data, states):
+    if stream is None or not stream.fits(layer, data, states):
         if not _right(layer, data, states):
             return None
         try:

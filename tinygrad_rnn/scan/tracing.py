@@ -1,16 +1,15 @@
 """Recording one step of a cell on inputs of its own: the trace that programs are made of.
 
 A trace is a recorded graph like any other. The cell is not run itself but a shadow of it: a copy that
-shares all values, with leaves of its own. So a trace leaves no mark on the cell, and a cell that
-changes itself while it runs (a counter, a list, a random draw) is found out.
+shares all values, with leaves of its own. So a trace leaves no mark on the cell's graph; that the cell
+does nothing but compute is known before it is traced (``purity``), but for random draws, which are
+refused when they come.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from operator import is_ as _is
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,6 @@ from ..nn import naming
 from ..nn.module import Module, Parameter
 from ..ops import row
 from ..ops.row import ROWS, takes_constants
-from ..random import generator_or_default
 from ..tensors import Tensor
 
 Signature = tuple[Any, ...]
@@ -48,10 +46,14 @@ class Comparison:
 class Tracer:
     """What ``state.tracer`` hears while a cell is traced."""
 
-    follower: Any = None  # who answers for ops on tensors without a node (``following``)
+    rebinds = True  # a handle that nobody shares may get a new value: nodes keep the old one
 
     def __init__(self) -> None:
         self.looked: str | None = None
+
+    def draws(self) -> None:
+        """Random numbers are about to be drawn."""
+        raise Untraceable("it draws random numbers while it runs")
 
     def looks(self, how: str) -> None:
         """Python reads a value: what it does with it the trace cannot know."""
@@ -72,6 +74,9 @@ class Tracer:
         op = Comparison(name)
         result._node = Unrecorded(op, tuple(parents), None, (), result.shape, result.dtype, NOWHERE)
 
+    def marked(self, name: str, result: Tensor, operands: Any, constants: Any) -> None:
+        """Another function without a derivative made a tensor: one from outside, to a program."""
+
     def look(self, op: Any, result: Tensor, operands: tuple[Any, ...]) -> None:
         """An op was applied: where it was not recorded, it is here (the weights that ``maximum`` shares
         its gradient by are made of comparisons)."""
@@ -89,11 +94,9 @@ class Tracer:
 
 @contextmanager
 def tracing() -> Iterator[Tracer]:
-    """Inside, values are recorded for a trace: nobody listens, and random draws are taken back."""
+    """Inside, values are recorded for a trace: nobody listens, and nothing is drawn."""
     tracer = Tracer()
-    generator = generator_or_default(None).bit_generator
     before = state.place, state.tracer, state.watch, naming._now.records, naming._now.listeners
-    draws = generator.state
     state.place, state.tracer, state.watch = NOWHERE, tracer, tracer  # it looks at every op
     naming._now.records, naming._now.listeners = [], []
     try:
@@ -102,112 +105,66 @@ def tracing() -> Iterator[Tracer]:
     finally:
         state.place, state.tracer, state.watch = before[:3]
         naming._now.records, naming._now.listeners = before[3:]
-        generator.state = draws
 
 
 # ---- shadows ------------------------------------------------------------------------------------
 
 
 class Shadow:
-    """A copy of a cell with the same values and leaves of its own, or (``bare``) without any nodes.
+    """A copy of a cell with the same values and leaves of its own.
 
     ``tensors`` are the cell's own tensors (Parameters by dotted name, then buffers and plain
     attributes), ``copies`` the shadow's in the same order.
     """
 
-    def __init__(self, cell: Module, bare: bool = False) -> None:
-        self.bare = bare
+    def __init__(self, cell: Module) -> None:
         self._copies: dict[int, Any] = {}
-        self._sources: list[tuple[Any, Any]] = []  # the cell's containers and what they held
-        self._originals: list[tuple[Any, Any]] = []  # the copies, to tell whether they changed
-        self.opaque = False  # whether there are things whose change would not be noticed
+        self._held: list[Any] = []  # what has a copy, so that its id stays its own
         self.tensors: list[Tensor] = []
         self.copies: list[Tensor] = []
-        self.names: list[str] = []
-        for name, parameter in cell.named_parameters():
-            self._names(parameter, name)
-        self.cell: Any = self._copy(cell, type(cell).__name__.lower())
+        for parameter in cell.parameters():
+            self._twin(parameter)
+        self.cell: Any = self._copy(cell)
 
-    def _names(self, tensor: Tensor, name: str) -> Any:
+    def _twin(self, tensor: Tensor) -> Any:
         key = id(tensor)
         if key not in self._copies:
             fresh = bare(tensor)
-            if not self.bare:
-                kind = Leaf if tensor.is_floating_point() else Constant
-                fresh._node = kind(tensor.shape, tensor.dtype)
+            kind = Leaf if tensor.is_floating_point() else Constant
+            fresh._node = kind(tensor.shape, tensor.dtype)
             self._copies[key] = fresh
             self.tensors.append(tensor)
             self.copies.append(fresh)
-            self.names.append(name)
         return self._copies[key]
 
-    def _copy(self, value: Any, name: str) -> Any:
+    def _copy(self, value: Any) -> Any:
         key = id(value)
         if key in self._copies:
             return self._copies[key]
         made: Any = value
         if isinstance(value, Tensor):
-            return self._names(value, name)
+            return self._twin(value)
         if isinstance(value, Module):
-            made = object.__new__(type(value))
-            self._copies[key] = made
+            made = self._copies[key] = object.__new__(type(value))
             inside = {k: v for k, v in vars(value).items() if k != "_known_as"}
-            made.__dict__.update({k: self._copy(v, f"{name}.{k}") for k, v in inside.items()})
-            self._originals.append((dict(made.__dict__), made.__dict__))
-            self._sources.append((vars(value), inside))
-        elif isinstance(value, dict):
-            made = self._copies[key] = {k: self._copy(v, f"{name}.{k}") for k, v in value.items()}
-            self._originals.append((dict(made), made))
-            self._sources.append((value, dict(value)))
-        elif isinstance(value, list):
-            made = self._copies[key] = [self._copy(v, f"{name}[{k}]") for k, v in enumerate(value)]
-            self._originals.append((list(made), made))
-            self._sources.append((value, list(value)))
+            made.__dict__.update({k: self._copy(v) for k, v in inside.items()})
+        elif type(value) is dict:
+            made = self._copies[key] = {}
+            made.update({k: self._copy(v) for k, v in value.items()})
+        elif type(value) is list:
+            made = self._copies[key] = []
+            made.extend(map(self._copy, value))
         elif type(value) is tuple:
-            made = tuple(self._copy(v, f"{name}[{k}]") for k, v in enumerate(value))
-        elif isinstance(value, (np.random.Generator, set)):
-            made, self.opaque = copy.deepcopy(value), True
+            made = tuple(map(self._copy, value))
         self._copies[key] = made
+        self._held.append(value)
         return made
-
-    def fits(self) -> bool:
-        """Whether the cell still holds what it held when it was copied, values of tensors aside."""
-        for now, before in self._sources:
-            if now.__class__ is list:
-                same = len(now) == len(before) and all(map(_is, now, before))
-            else:
-                get = now.get
-                same = len(now) - ("_known_as" in now) == len(before)
-                for name, value in before.items():
-                    if get(name, now) is not value:
-                        return False
-            if not same:
-                return False
-        for tensor, copied in zip(self.tensors, self.copies, strict=True):
-            data, old = tensor._data, copied._data
-            if data.shape != old.shape or data.dtype is not old.dtype:
-                return False
-        return True
-
-    def changed(self) -> str | None:
-        """What the cell did to itself while it ran, in words, or None."""
-        for before, now in self._originals:
-            if isinstance(before, list):
-                if len(before) != len(now) or any(
-                    a is not b for a, b in zip(before, now, strict=True)
-                ):
-                    return "it changes a list that it keeps"
-                continue
-            for name in {**before, **now}:
-                if name != "_known_as" and before.get(name, before) is not now.get(name, now):
-                    return f"it keeps Python state that changes: .{name}"
-        return None
 
 
 def bare(t: Tensor) -> Tensor:
     """A tensor of the same values without a node."""
     made: Tensor = object.__new__(type(t))
-    made._data, made._tag = t._data, t._tag
+    made._data, made._tag, made._alias = t._data, t._tag, None
     return made
 
 
@@ -228,17 +185,6 @@ class Trace:
             entries.append(entry(node, known))
             known[id(node)] = len(known)
         self.signature: Signature = (*entries, tuple(known[id(node)] for node in outputs))
-
-    def sources(self) -> list[frozenset[str]]:
-        """Of each output the inputs, by role, that its gradient comes to."""
-        found: dict[int, frozenset[str]] = {
-            id(node): frozenset((role,)) for role, node in self.inputs.items() if node.needs
-        }
-        for node in self.nodes:
-            if id(node) not in found:
-                behind = [found[id(p)] for p in node.parents if p.needs] if node.needs else []
-                found[id(node)] = frozenset[str]().union(*behind)
-        return [found[id(node)] for node in self.outputs]
 
 
 def in_order(nodes: list[Any]) -> list[Any]:

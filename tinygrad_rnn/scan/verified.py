@@ -20,7 +20,7 @@ from ..ops.row import ROWS
 from ..tensors import Tensor
 from . import backends
 from .few_calls import FewCalls
-from .numpy_loops import QuickLoops
+from .numpy_loops import NumpyLoops, QuickLoops
 from .program import Program
 from .tracing import Comparison, Trace, Untraceable, tracing
 
@@ -39,9 +39,9 @@ def loops(trace: Trace, wanted: Sequence[str], trusted: bool) -> Any:
     reasons: list[str] = []
     for name, kind in _ways(backends.choice()[0]):
         try:
-            made = _made(trace, wanted, name, kind, "; ".join(reasons))
+            made = _made(trace, wanted, name, kind, "; ".join(reasons), trusted)
             found = _mistake(trace, made, wanted, trusted)
-        except MemoryError:
+        except (MemoryError, Untraceable):
             raise
         except Exception as error:
             found = _in_words(name, error)
@@ -52,13 +52,26 @@ def loops(trace: Trace, wanted: Sequence[str], trusted: bool) -> Any:
     raise Untraceable("; ".join(reasons))
 
 
-def _made(trace: Trace, wanted: Sequence[str], name: str, kind: type[Program], why: str) -> Any:
+def _made(
+    trace: Trace, wanted: Sequence[str], name: str, kind: type[Program], why: str, trusted: bool
+) -> Any:
     """The loops of a back end for one form of the program."""
-    with tracing():
+    with tracing() as tracer:
         program = kind(trace, bool(wanted), wanted)
+    if tracer.looked:  # a rule that asks for values has another derivative for others
+        raise Untraceable(f"its gradient: {tracer.looked}")
     made = backends.loops(program, name, why)
     if isinstance(made, QuickLoops):
-        made.exact = cache(lambda: _made(trace, wanted, name, Program, why))
+        made.exact = cache(lambda: _exact(trace, wanted, trusted))
+    return made
+
+
+def _exact(trace: Trace, wanted: Sequence[str], trusted: bool) -> Any:
+    """The numpy loops of the program as it is. Raises Untraceable where they are not right."""
+    made = _made(trace, wanted, "numpy", Program, "", trusted)
+    found = _mistake(trace, made, wanted, trusted)
+    if found is not None:
+        raise Untraceable(found)
     return made
 
 
@@ -122,12 +135,13 @@ class _Example:
         fenced = _Fenced()
         given = {role: fenced.copy(a) for role, a in self.given.items()}
         dy, *dlast = map(fenced.copy, self.seeds)
+        alone = NumpyLoops if isinstance(made, QuickLoops) else type(made)  # no others step in
         before = made.memory(fenced.empty, fenced.empty)
         try:
-            y, finals, kept = made.forward(list(given.values()), STEPS, derive)
+            y, finals, kept = alone.forward(made, list(given.values()), STEPS, derive)
             found = {"output": y, **_named("last state", finals)}
             if derive:
-                dx, dstates, dweights = made.backward(kept, STEPS, dy, dlast)
+                dx, dstates, dweights = alone.backward(made, kept, STEPS, dy, dlast)
                 roles = [role for role in given if role[0] in "sw"]
                 every = zip(["x", *roles], [dx, *dstates, *dweights], strict=True)
                 found.update({f"gradient of {role}": d for role, d in every})

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..functions import stack
 from ..random import generator_or_default
 from ..tensors import Tensor, as_tensor
 
-__all__ = ["Dataset", "Subset", "TensorDataset", "random_split"]
+__all__ = ["Dataset", "IterableDataset", "Subset", "TensorDataset", "random_split"]
 
 
 class Dataset:
@@ -30,6 +31,22 @@ class Dataset:
     def __getitem__(self, index: Any) -> Any:
         """One example."""
         raise NotImplementedError(f"{type(self).__name__} has no __getitem__")
+
+
+class IterableDataset(Dataset):
+    """The base of data sets that are gone through: write ``__iter__``, which gives one example at a time.
+
+    >>> from tinygrad_rnn.utils.data import DataLoader, IterableDataset
+    >>> class Count(IterableDataset):
+    ...     def __iter__(self):
+    ...         return iter(range(5))
+    >>> [batch.tolist() for batch in DataLoader(Count(), batch_size=2)]
+    [[0, 1], [2, 3], [4]]
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        """The examples."""
+        raise NotImplementedError(f"{type(self).__name__} has no __iter__")
 
 
 class TensorDataset(Dataset):
@@ -107,23 +124,57 @@ def random_split(
 def collate(examples: list[Any]) -> Any:
     """Examples as one batch: tensors, arrays and numbers stacked, tuples and dicts by their parts.
 
-    Raises ValueError where examples differ in shape, TypeError for what is neither.
+    As PyTorch's ``default_collate``: Python floats become float64, whole numbers int64, text stays a list.
+    Gradients of tensors are kept. Raises ValueError where examples differ in shape or number of parts,
+    TypeError for what is neither.
 
     >>> from tinygrad_rnn.training.datasets import collate
-    >>> collate([(1.0, 2), (3.0, 4)])
-    (tensor([1., 3.]), tensor([2, 4]))
+    >>> collate([{"x": [1.0, 2]}, {"x": [3.0, 4]}])
+    {'x': [tensor([1., 3.], dtype=float64), tensor([2, 4])]}
     """
     first = examples[0]
-    if isinstance(first, (tuple, list)):
-        return tuple(collate(list(column)) for column in zip(*examples, strict=True))
-    if isinstance(first, dict):
-        return {key: collate([e[key] for e in examples]) for key in first}
-    if isinstance(first, str):
+    if isinstance(first, (str, bytes)):
         return examples
+    if isinstance(first, Mapping):
+        return _like_dict(first, {key: collate([e[key] for e in examples]) for key in first})
+    if isinstance(first, (tuple, list)):
+        if len({len(e) for e in examples}) > 1:
+            raise ValueError(
+                f"DataLoader: examples have {sorted({len(e) for e in examples})} parts: as many in each"
+            )
+        parts = [collate(list(column)) for column in zip(*examples, strict=True)]
+        return _like_sequence(first, parts)
+    if isinstance(first, float):  # what np.float64 is as well
+        return Tensor(np.array(examples, np.float64))
     rows = [as_tensor(e) for e in examples]
     if len({row.shape for row in rows}) > 1:
         raise ValueError(
             f"DataLoader: examples have the shapes {sorted({row.shape for row in rows})}: give a "
             "collate_fn that pads them (nn.utils.rnn.pad_sequence)"
         )
-    return Tensor(np.stack([row._data for row in rows]))
+    return stack(rows)
+
+
+def converted(example: Any) -> Any:
+    """One example with its arrays as tensors, and all else as it is: PyTorch's ``default_convert``."""
+    if isinstance(example, (np.ndarray, np.generic)):
+        return as_tensor(example)
+    if isinstance(example, Mapping):
+        return _like_dict(example, {key: converted(part) for key, part in example.items()})
+    if isinstance(example, (tuple, list)):
+        return _like_sequence(example, [converted(part) for part in example])
+    return example
+
+
+def _like_dict(example: Any, parts: dict[Any, Any]) -> Any:
+    """Parts in the type of an example's mapping, where that can be made of them."""
+    try:
+        return type(example)(parts)
+    except TypeError:
+        return parts
+
+
+def _like_sequence(example: Any, parts: list[Any]) -> Any:
+    if hasattr(example, "_fields"):
+        return type(example)(*parts)
+    return tuple(parts) if isinstance(example, tuple) else parts

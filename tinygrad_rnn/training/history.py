@@ -60,7 +60,7 @@ class History:
         return f"History({count} epoch{'s' * (count != 1)}: {self.words()})"
 
     def _repr_html_(self) -> str:
-        from ..drawing.cards import history_html
+        from ..plots.cards import history_html
 
         return history_html(self)
 

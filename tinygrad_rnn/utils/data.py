@@ -1,6 +1,6 @@
 """PyTorch's ``utils.data``: data sets and the loader."""
 
 from ..training.batches import DataLoader
-from ..training.datasets import Dataset, Subset, TensorDataset, random_split
+from ..training.datasets import Dataset, IterableDataset, Subset, TensorDataset, random_split
 
-__all__ = ["DataLoader", "Dataset", "Subset", "TensorDataset", "random_split"]
+__all__ = ["DataLoader", "Dataset", "IterableDataset", "Subset", "TensorDataset", "random_split"]

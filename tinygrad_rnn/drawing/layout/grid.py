@@ -1,0 +1,274 @@
+"""Where does everything stand? Columns of steps, rows of layers, and the states in the gaps between."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Generic, NamedTuple, TypeVar
+
+from ...graphs.chains import Chain, Output
+from ...graphs.folding import Column
+from ...graphs.meaning import Cell, Input, Out, State
+from ...graphs.unrolled import UnrolledGraph
+from ..scene import style
+from ..scene.notes import LINE, Notes
+from ..scene.scene import Box, Key, Point, Scene
+from ..scene.style import Look, state_looks
+from ..scene.text import sub, text_width
+
+PILL, PILL_HEIGHT = 28.0, 24.0
+BESIDE, ASIDE = 16.0, 5.0  # joined outputs: more room in a gap; how far from a pill a line goes up
+CARRY_GAP = 8.0  # between two lines that carry states on to another chain
+
+
+class Anchor(NamedTuple):
+    """An end for a wire: the drawn thing's key and the point.
+
+    ``rise`` is the height to which a wire must first go up from there; ``side`` is where it may leave
+    to the right instead, if nothing stands there.
+    """
+
+    key: Key
+    x: float
+    y: float
+    node: int = -1
+    rise: float | None = None
+    side: Point | None = None
+
+
+Anchors = Mapping[tuple[Chain, int, str], Anchor]
+Ways = list[tuple[Key, list[Point]]]
+
+
+class StepBox(ABC):
+    """One chain's step as a level draws it: its size and where values come in and go out.
+
+    Heights are above the row's base; points of the ``grid`` are in the picture.
+    """
+
+    rise: ClassVar[float]  # from the top of a row to the middle of the y above it
+    least: ClassVar[float]  # how wide a y is at least
+    channel: ClassVar[
+        float
+    ]  # from the top of a row to the wire that joins its output with another's
+    joined_radius: ClassVar[float]
+    up_radius: ClassVar[float]
+    input_height: ClassVar[float]
+    input_pen: ClassVar[float]
+    says_via: ClassVar[
+        bool
+    ]  # whether ops between two layers are named beside the wire, and not drawn
+    joined_look: ClassVar[
+        bool
+    ]  # whether an input that joins two directions has the colour of their y
+    chain: Chain
+    bottom: float
+    top: float
+    curved = False
+
+    @abstractmethod
+    def entry(self, state: str) -> float:
+        """The height at which a state comes in, and its pill stands."""
+
+    @abstractmethod
+    def leaves(
+        self, grid: AnyGrid, column: Column, state: str, pill: Point
+    ) -> tuple[Key, list[Point]]:
+        """From what writes a state to the state's pill: the tail, and the route."""
+
+    @abstractmethod
+    def ways_in(self, grid: AnyGrid, column: Column, role: str, start: Point) -> Ways:
+        """From a pill to everything that takes it."""
+
+    @abstractmethod
+    def up(self, grid: AnyGrid, column: Column) -> tuple[Key, Point]:
+        """Where the output goes up to what stands above."""
+
+    @abstractmethod
+    def up_to(self, grid: AnyGrid, column: Column, x: float) -> tuple[Key, Point, float]:
+        """Where the wire to a layer above begins, and the level at which it may turn."""
+
+    @abstractmethod
+    def inputs(self, grid: AnyGrid, column: Column) -> Iterator[tuple[str, Point]]:
+        """The inputs of a step by role, and where their pills stand."""
+
+    @abstractmethod
+    def folded_at(self, grid: AnyGrid, column: Column, at: Point, aside: float) -> Point:
+        """Where an input of folded steps stands, beside those before it."""
+
+    @abstractmethod
+    def input_name(
+        self, column: Column, role: str, source: Output | None, looks: Mapping[str, Look]
+    ) -> str:
+        """What an input's pill says."""
+
+    @abstractmethod
+    def input_color(self, source: Output | None, look: Look) -> str:
+        """The colour of the wire from an input's pill."""
+
+    @abstractmethod
+    def from_pill(
+        self, route: list[Point], x: float, y: float, width: float, tall: float
+    ) -> list[Point]:
+        """The route from an input's middle, as it leaves its pill."""
+
+    @abstractmethod
+    def from_joined(
+        self, grid: AnyGrid, column: Column, y: Box, pill: Box, next_row: bool
+    ) -> tuple[list[Point], str]:
+        """From an output that joins two directions to an input of a layer above; the wire's colour."""
+
+
+B = TypeVar("B", bound=StepBox, covariant=True)
+
+
+@dataclass
+class Grid(Generic[B]):
+    """All positions that the parts of a picture share."""
+
+    unrolled: UnrolledGraph
+    scene: Scene
+    boxes: Mapping[Chain, B]
+    extents: dict[tuple[int, Column], tuple[float, float]]  # by segment: left side and width
+    pill: float
+    gap: float
+    looks: dict[str, Look]
+    notes: Notes
+    pill_height: float = PILL_HEIGHT
+    bases: list[float] = field(default_factory=list)
+    tops: list[float] = field(default_factory=list)  # of each row, with what stands above its steps
+
+    def edges(self, chain: Chain, column: Column) -> tuple[float, float]:
+        """The left and the right side of a step."""
+        left, width = self.extents[chain.segment, column]
+        return left, left + width
+
+    @property
+    def left(self) -> float:
+        """The left side of the first step."""
+        return min(left for left, _ in self.extents.values())
+
+    @property
+    def right(self) -> float:
+        """The right side of the last step."""
+        return max(left + width for left, width in self.extents.values())
+
+    @property
+    def folds(self) -> bool:
+        """Whether any steps are folded."""
+        return any(column.folded for _, column in self.extents)
+
+    def y(self, chain: Chain, height: float) -> float:
+        """A height above the base of the chain's row, in the picture."""
+        return self.bases[chain.row] + height
+
+    def frame(self, chain: Chain) -> tuple[float, float]:
+        """Bottom and top of the chain's steps."""
+        return self.y(chain, self.boxes[chain].bottom), self.y(chain, self.boxes[chain].top)
+
+    def entry(self, chain: Chain, state: str) -> float:
+        """The height at which a state comes in, and its pill stands."""
+        return self.y(chain, self.boxes[chain].entry(state))
+
+    # ---- which way a chain runs
+
+    def sign(self, chain: Chain) -> int:
+        """1 where the chain runs to the right, -1 where it runs to the left."""
+        return -1 if chain.backwards else 1
+
+    def leaves(self, chain: Chain, column: Column) -> float:
+        """The x of the side where states leave a column."""
+        return self.edges(chain, column)[0 if chain.backwards else 1]
+
+    def enters(self, chain: Chain, column: Column) -> float:
+        """The x of the side where states come into a column."""
+        return self.edges(chain, column)[1 if chain.backwards else 0]
+
+    def pill_after(self, chain: Chain, column: Column) -> float:
+        """The x of the pill of the states that leave a column."""
+        return self.leaves(chain, column) + self.sign(chain) * self.gap / 2
+
+    def pill_before(self, chain: Chain) -> float:
+        """The x of the pill of the states that a chain starts from."""
+        column = self.unrolled.columns_run(chain)[0]
+        return self.enters(chain, column) - self.sign(chain) * self.gap / 2
+
+    def beside(self, chain: Chain, column: Column, side: int) -> float:
+        """The x of a wire that goes up in the gap left (-1) or right (1) of a column, beside the pill."""
+        return self.edges(chain, column)[side > 0] + side * ((self.gap - self.pill) / 2 - ASIDE)
+
+    # ---- what is drawn at every level
+
+    def noted(
+        self,
+        of: Cell | State | Input | Out,
+        label: str,
+        node: int | None,
+        at: Point,
+        size: tuple[float, float],
+        look: Look,
+        kind: str,
+        *,
+        part: str = "",
+        type_size: float = style.OP_SIZE,
+        bold: bool = False,
+        dashed: bool = False,
+    ) -> Key:
+        """A box whose label stands over what there is to say of a node's values."""
+        notes, (x, y), rest = self.notes, at, (*size, look, kind)
+        if node not in notes.nodes:
+            box = (of, label, x, y, *rest)
+            return self.scene.box(*box, part=part, size=type_size, bold=bold, dashed=dashed)
+        self.scene.box(of, "", x, y, *rest, part=part, dashed=dashed)
+        prefix = f"{part}." if part else ""
+        self.scene.text(of, f"{prefix}label", label, x, y + 8, type_size, look.text, bold=bold)
+        notes.draw(self.scene, of, prefix, node, x, y - 8)
+        return of, part
+
+
+AnyGrid = Grid[StepBox]
+
+
+def make_grid(
+    unrolled: UnrolledGraph,
+    boxes: Mapping[Chain, B],
+    title: str,
+    width: Callable[[int, Column], float],
+    start: float,
+    air: float,
+    notes: Notes,
+) -> Grid[B]:
+    """The columns; the rows are left to what the level puts under and over them."""
+    last = max(column.last for segment in unrolled.segments for column in segment)
+    states = tuple(dict.fromkeys(s for chain in unrolled.chains for s in chain.states))
+    names = [text_width(sub(s, last), style.STATE, True) + 10 for s in (*states, "x")]
+    pill = max([PILL, *names, notes.width + 12 if notes else 0.0])
+    gap = pill + air + BESIDE * unrolled.is_joined
+    extents: dict[tuple[int, Column], tuple[float, float]] = {}
+    x = start
+    for k, segment in enumerate(unrolled.segments):
+        x += CARRY_GAP * max(unrolled.carries(k) - 1, 0)
+        for column in segment:
+            extents[k, column] = (x, width(k, column))
+            x += extents[k, column][1] + gap
+        x += gap
+    tall = PILL_HEIGHT + LINE * bool(notes)
+    return Grid(unrolled, Scene(title), boxes, extents, pill, gap, state_looks(states), notes, tall)
+
+
+def route_from(end: Anchor, at: Point) -> list[Point]:
+    """From an anchor to a box's left side; a wire that must rise goes over everything first."""
+    start = (end.x, end.y)
+    if end.rise is None:
+        return [start, at]
+    if end.rise == at[1]:
+        return [start, (end.x, at[1]), at]
+    return [start, (end.x, end.rise), (at[0] - 12, end.rise), (at[0] - 12, at[1]), at]
+
+
+def jog(start: Point, end: Point, level: float) -> list[Point]:
+    """Straight up, or up to a level, across and up again."""
+    if start[0] == end[0]:
+        return [start, end]
+    return [start, (start[0], level), (end[0], level), end]

@@ -1,0 +1,217 @@
+"""One recorded step of any cell as a small graph: its ops, in columns, joined into straight tracks."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from ...graphs.chains import NotUnrollableError, StepCall
+
+if TYPE_CHECKING:
+    from ...graphs.recorded import GraphNode
+
+
+class StepOp(NamedTuple):
+    """One op of a step: what it takes by role (``x``, ``h'``, ``n3``), its Parameters and numbers."""
+
+    role: str
+    op: str
+    name: str
+    takes: tuple[str, ...]
+    params: tuple[int, ...]
+    numbers: tuple[str, ...]
+    detail: str
+
+
+class Step(NamedTuple):
+    """A step as data: equal for two steps exactly if they are drawn alike."""
+
+    ops: tuple[StepOp, ...]
+    states: tuple[tuple[str, str], ...]  # each state with the role that writes it
+    order: tuple[str, ...]  # the states from the highest rail down
+    inputs: tuple[str, ...]
+    output: str = ""  # the role that makes the output, where that is no state
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What comes in, from the highest down: the states of the step before, then the inputs."""
+        return (*(f"{state}'" for state in self.order), *self.inputs)
+
+
+def read_step(
+    nodes: Sequence[GraphNode], call: StepCall, order: Sequence[str], out: int | None = None
+) -> tuple[Step, dict[str, int]]:
+    """A recorded call as a Step, and the node of each role.
+
+    Raises NotUnrollableError where the step takes a value that is neither an input, a state nor a Parameter.
+    """
+    known = {i: role if role.startswith("x") else f"{role}'" for role, i in call.inputs.items()}
+    roles: dict[str, int] = {}
+    ops: list[StepOp] = []
+    for group in _groups(nodes, call):
+        last = nodes[group[-1]]
+        operands = [k for i in group for k in nodes[i].inputs if k not in group]
+        params = tuple(k for k in operands if nodes[k].op == "parameter" and k not in known)
+        values = [k for k in operands if k not in params and nodes[k].op != "literal"]
+        if any(k not in known for k in values):
+            raise NotUnrollableError
+        takes = tuple(known[k] for k in values)
+        if last.op == "item" and takes:
+            known[last.id] = takes[0]
+            continue
+        known[last.id] = role = f"n{len(ops)}"
+        roles[role] = last.id
+        numbers = [nodes[k].name if nodes[k].op == "literal" else "" for k in last.inputs]
+        op = last.op if len(group) == 1 else last.path.rpartition(".")[2]
+        name = last.name if len(group) == 1 else ""
+        ops.append(StepOp(role, op, name, takes, params, tuple(numbers), last.detail))
+    states = tuple((state, known.get(call.outputs.get(state, -1), "")) for state in order)
+    if not ops or any(role not in roles for _, role in states):
+        raise NotUnrollableError
+    inputs = tuple(role for role in call.inputs if role.startswith("x"))
+    output = "" if out is None else known.get(out, "")
+    return Step(tuple(ops), states, tuple(order), inputs, output), roles
+
+
+def first_step(nodes: Sequence[GraphNode], call: StepCall, later: Step) -> dict[str, int] | None:
+    """The roles that a cell's first call has of a later step's, None where it is no such step.
+
+    What takes only inputs and a constant initial state is a constant there, and not recorded.
+    """
+    constant = {*later.sources}
+    for op in later.ops:
+        if op.takes and constant.issuperset(op.takes) and not op.params:
+            constant.add(op.role)
+    wanted = [op for op in later.ops if op.role not in constant]
+    groups = [g for g in _groups(nodes, call) if nodes[g[-1]].op != "item"]
+    roles = {op.role: group[-1] for op, group in zip(wanted, groups, strict=False)}
+    alike = all(
+        len(group) > 1 or (nodes[group[-1]].op, nodes[group[-1]].name) == (op.op, op.name)
+        for op, group in zip(wanted, groups, strict=False)
+    )
+    written = {state: roles.get(role) for state, role in later.states}
+    whole = len(wanted) == len(groups) < len(later.ops) and written == call.outputs
+    return roles if whole and alike else None
+
+
+def _groups(nodes: Sequence[GraphNode], call: StepCall) -> list[list[int]]:
+    """The ops one by one, those of a module inside the cell that hands on one value together."""
+    groups: list[list[int]] = []
+    own = min((nodes[i].path for i in call.nodes), key=len, default="")
+    for i in call.nodes:
+        inner = nodes[i].path != own
+        if groups and inner and nodes[groups[-1][-1]].path == nodes[i].path:
+            groups[-1].append(i)
+        else:
+            groups.append([i])
+    users: dict[int, set[int]] = {}
+    for i in call.nodes:
+        for k in nodes[i].inputs:
+            users.setdefault(k, set()).add(i)
+    out = set(call.outputs.values())
+    result: list[list[int]] = []
+    for group in groups:
+        whole = all(users.get(k, set()) <= set(group) and k not in out for k in group[:-1])
+        inside = {k for i in group for k in nodes[i].inputs}
+        connected = all(k in inside for k in group[:-1])
+        result += [group] if whole and connected else [[i] for i in group]
+    return result
+
+
+@dataclass
+class Ranks:
+    """The step in columns: the rank of each role, and links between neighbouring columns only.
+
+    What spans several columns runs through places ``(role, rank)`` in between, shared by all that take
+    it; a state that leaves ends at ``>h``.
+    """
+
+    step: Step
+    rank: dict[str, int] = field(default_factory=dict)
+    after: dict[str, list[str]] = field(default_factory=dict)
+    before: dict[str, list[str]] = field(default_factory=dict)
+    way: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+    @property
+    def last(self) -> int:
+        """The rank of the states that leave."""
+        return max(self.rank.values())
+
+    def link(self, a: str, b: str) -> None:
+        """Join two places of neighbouring columns."""
+        if b not in self.after.setdefault(a, []):
+            self.after[a].append(b)
+            self.before.setdefault(b, []).append(a)
+
+
+def in_ranks(step: Step) -> Ranks:
+    """Every op as far left as what it takes allows; what takes Parameters alone, as far right."""
+    columns = Ranks(step)
+    rank = columns.rank
+    for source in step.sources:
+        rank[source] = 0
+    for op in step.ops:
+        rank[op.role] = 1 + max((rank[t] for t in op.takes), default=0)
+    for op in reversed(step.ops):
+        users = [rank[other.role] for other in step.ops if op.role in other.takes]
+        if not op.takes and users:
+            rank[op.role] = max(1, min(users) - 1)
+    last = max(rank.values()) + 1
+    for state in step.order:
+        rank[f">{state}"] = last
+    edges = [(tail, op.role) for op in step.ops for tail in dict.fromkeys(op.takes)]
+    edges += [(role, f">{state}") for state, role in step.states]
+    if step.output:
+        rank[">y"] = last
+        edges.append((step.output, ">y"))
+    for tail, head in edges:
+        way = [tail, *(f"{tail}|{k}" for k in range(rank[tail] + 1, rank[head])), head]
+        for k, place in enumerate(way[1:-1], rank[tail] + 1):
+            rank[place] = k
+        for a, b in itertools.pairwise(way):
+            columns.link(a, b)
+        columns.way[tail, head] = way
+    return columns
+
+
+def tracks_of(columns: Ranks) -> list[list[str]]:
+    """The places as tracks that run straight, one place a column: first the states' own ways."""
+    taken: set[str] = set()
+    tracks: list[list[str]] = []
+    for state in columns.step.order:
+        track = _spine(columns, state, taken)
+        taken.update(track)
+        tracks.append(track)
+    for source in [*columns.step.inputs, *(s for s in columns.rank if s not in taken)]:
+        track = []
+        place: str | None = source
+        while place is not None and place not in taken:
+            taken.add(place)
+            track.append(place)
+            place = next((n for n in columns.after.get(place, ()) if n not in taken), None)
+        if track:
+            tracks.append(track)
+    return tracks
+
+
+def _spine(columns: Ranks, state: str, taken: set[str]) -> list[str]:
+    """From where a state comes in to where it leaves, through as few ops as may be."""
+    start, end = f"{state}'", f">{state}"
+    best: dict[str, tuple[int, list[str]]] = {start: (0, [start])}
+    for place in _by_rank(columns):
+        if place not in best:
+            continue
+        cost, way = best[place]
+        for following in columns.after.get(place, ()):
+            if following in taken:
+                continue
+            new = cost + ("|" not in following)
+            if following not in best or new < best[following][0]:
+                best[following] = (new, [*way, following])
+    return best[end][1] if end in best else [start]
+
+
+def _by_rank(columns: Ranks) -> Iterator[str]:
+    return iter(sorted(columns.rank, key=lambda place: columns.rank[place]))

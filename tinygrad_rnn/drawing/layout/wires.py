@@ -1,0 +1,358 @@
+"""How do values reach the steps? States from step to step, inputs, outputs, and states of other layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...graphs.chains import Chain, NotUnrollableError, Output
+from ...graphs.folding import Column
+from ...graphs.meaning import Input, Out, State
+from ...graphs.unrolled import UnrolledGraph
+from ..scene import style
+from ..scene.scene import Key, Point, Scene
+from ..scene.style import Look
+from ..scene.text import span, sub, text_width
+from .grid import CARRY_GAP, PILL_HEIGHT, Anchor, AnyGrid, jog
+
+CUT = 5.0
+Y_HEIGHT = 20.0
+CONSTANT = ("input", "literal")
+
+# ---- states -------------------------------------------------------------------------------------
+
+
+def draw_states(grid: AnyGrid, chain: Chain) -> None:
+    """Each state's pills, from the one that the chain starts from to the last, and the wires between them."""
+    unrolled, box, half = grid.unrolled, grid.boxes[chain], grid.sign(chain) * grid.pill / 2
+    for name in chain.states:
+        y, x = grid.entry(chain, name), grid.pill_before(chain)
+        pill = unrolled.state_before(chain, name)
+        _draw_pill(grid, pill, (x, y), pill.node)
+        _draw_carry(grid, pill, (x - half, y))
+        for column in unrolled.columns_run(chain):
+            _draw_state_in(grid, column, pill, (x + half, y))
+            x = grid.pill_after(chain, column)
+            pill = unrolled.state_after(chain, column, name)
+            _draw_pill(grid, pill, (x, y), None if column.folded else pill.node)
+            tail, route = box.leaves(grid, column, name, (x, y))
+            grid.scene.wire(
+                tail,
+                (pill, ""),
+                route,
+                of=pill,
+                kind="rail",
+                color=grid.looks[name].stroke,
+                pen=style.STATE_PEN,
+                swing="h" if box.curved and not column.folded else "",
+            )
+
+
+def _draw_pill(grid: AnyGrid, state: State, at: Point, node: int | None) -> None:
+    """A state between two steps."""
+    words, look, size = sub(state.name, state.step), grid.looks[state.name], grid.pill_height
+    box = (state, words, node, at, (grid.pill, size), look, "state")
+    grid.noted(*box, type_size=style.STATE, bold=True)
+
+
+def _draw_state_in(grid: AnyGrid, column: Column, state: State, start: Point) -> None:
+    """From a state's pill to everything that takes it; the straight way is the thick one."""
+    box = grid.boxes[state.chain]
+    ways = box.ways_in(grid, column, f"{state.name}'", start)
+    for head, route in ways:
+        straight = len(ways) == 1 or all(y == start[1] for _, y in route)
+        grid.scene.wire(
+            (state, ""),
+            head,
+            route,
+            of=state,
+            kind="rail",
+            color=grid.looks[state.name].stroke,
+            pen=style.STATE_PEN if straight else style.INPUT_PEN,
+            arrow=style.ARROW if straight else style.SMALL_ARROW,
+            swing="h" if box.curved else "",
+        )
+
+
+def fed_states(unrolled: UnrolledGraph, scene: Scene) -> list[Anchor]:
+    """The pills of initial states that are computed from something, or are Parameters themselves."""
+    over = scene.bounds()[3] + 24
+    fed: list[Anchor] = []
+    for chain in unrolled.chains:
+        for name in chain.states:
+            node = chain.start.inputs.get(name)
+            origin = None if node is None else unrolled.origin(node)
+            if origin is None or origin.output is not None:
+                continue
+            if unrolled.nodes[origin.node].op in CONSTANT:
+                continue
+            pill = scene.boxes[unrolled.state_before(chain, name), ""]
+            over += 9.0 * chain.backwards
+            side, rise = (pill.sides[2], over) if chain.backwards else (pill.sides[0], None)
+            fed.append(Anchor(pill.key, side, pill.y, origin.node, rise=rise))
+    return fed
+
+
+# ---- a state that goes on from one chain to another -----------------------------------------------
+
+
+def _draw_carry(grid: AnyGrid, state: State, end: Point) -> None:
+    """The wire to a chain's first pill from the last of another chain: the same value, or a cut.
+
+    Where the state only follows on the step of a chain that ended before, it was cut: the value may go
+    on, and no gradient comes back.
+    """
+    unrolled, chain = grid.unrolled, state.chain
+    output = unrolled.carry_of(chain, state.name)
+    source = output or unrolled.cut_of(chain, state.name)
+    if source is None:
+        return
+    last = unrolled.columns_run(source.chain)[-1]
+    y = grid.entry(source.chain, source.role)
+    start = (grid.pill_after(source.chain, last) + grid.sign(source.chain) * grid.pill / 2, y)
+    rank = _rank(unrolled, state) if output and start[1] != end[1] else 0
+    bend = start[0] + 8 + CARRY_GAP * rank
+    route = [start, end] if y == end[1] else [start, (bend, y), (bend, end[1]), end]
+    grid.scene.wire(
+        (unrolled.last_state(source.chain, source.role), ""),
+        (state, ""),
+        route,
+        of=state,
+        kind="rail" if output else "cut",
+        color=grid.looks[state.name].stroke,
+        pen=style.STATE_PEN if output else style.INPUT_PEN,
+        radius=6,
+        dashed=not output,
+    )
+    if output:
+        return
+    for k, dx in enumerate((-2.5, 2.5)):  # two strokes across the line
+        x, part = (start[0] + end[0]) / 2 + dx, f"{chain.key}.cut.{state.name}{k}"
+        ends = [(x - 2, end[1] - CUT), (x + 2, end[1] + CUT)]
+        a, b = (
+            grid.scene.port((None, f"{part}.{n}"), *at) for n, at in zip("ab", ends, strict=True)
+        )
+        grid.scene.wire(a, b, ends, kind="cut", pen=style.INPUT_PEN)
+
+
+def _rank(unrolled: UnrolledGraph, state: State) -> int:
+    """Which of the wires into a segment this is: those from above bend first."""
+    others = [
+        (other, name)
+        for other in reversed(list(unrolled.chains))
+        if other.segment == state.chain.segment
+        for name in other.states
+        if unrolled.carry_of(other, name) is not None
+    ]
+    return others.index((state.chain, state.name))
+
+
+def name_row(
+    grid: AnyGrid, chain: Chain, height: float, aside: float, no_room: Point, side: int
+) -> None:
+    """The name of a row where there are several; ``no_room`` is where it ends (begins, for ``side`` 1)
+    where a state of another chain leaves no room beside the steps."""
+    row = grid.unrolled.rows[chain.row]
+    if not row.name or chain is not row.chains[0]:
+        return
+    at = (grid.edges(chain, grid.unrolled.columns(chain)[0])[0] - aside, grid.y(chain, height))
+    if grid.unrolled.carries(chain.segment):
+        at = no_room
+    else:
+        side = -1
+    x = at[0] + side * text_width(row.name, style.NOTE) / 2
+    grid.scene.text(None, row_key(chain)[1], row.name, x, at[1], style.NOTE, style.PLAIN)
+
+
+def row_key(chain: Chain) -> Key:
+    """By what a row's name is found."""
+    return None, f"{chain.key}.row"
+
+
+# ---- inputs ---------------------------------------------------------------------------------------
+
+
+def draw_inputs(grid: AnyGrid) -> list[Anchor]:
+    """What comes into every step from below; returns what the nodes before the cells feed."""
+    places = [(chain, c) for chain in grid.unrolled.chains for c in grid.unrolled.columns(chain)]
+    return [anchor for chain, column in places for anchor in _draw_inputs(grid, chain, column)]
+
+
+def _draw_inputs(grid: AnyGrid, chain: Chain, column: Column) -> Iterator[Anchor]:
+    unrolled, box, aside = grid.unrolled, grid.boxes[chain], 0.0
+    call = chain.calls[chain.here(column)[0]]
+    for role, (x, y) in box.inputs(grid, column):
+        node = call.inputs.get(role, -1)
+        origin = None if node < 0 else unrolled.origin(node)
+        source = None if origin is None else origin.output
+        look = style.INPUT if source is None else grid.looks.get(source.role, style.INPUT)
+        if source is not None and source.chain.partner is not None and box.joined_look:
+            look = grid.looks[source.chain.out_role]
+        name, of = (
+            box.input_name(column, role, source, grid.looks),
+            Input(chain, column, role, node),
+        )
+        width, tall = max(grid.pill, text_width(name, style.STATE, True) + 10), box.input_height
+        tall += grid.pill_height - PILL_HEIGHT
+        if column.folded:
+            x, y = box.folded_at(grid, column, (x, y), width / 2 + aside)
+            aside += width + 4
+        thin = Look(look.stroke, look.fill, look.text)
+        noted = None if column.folded or node < 0 else node
+        key = grid.noted(
+            of,
+            name,
+            noted,
+            (x, y),
+            (width, tall),
+            thin,
+            "io x",
+            type_size=style.STATE,
+            bold=True,
+            dashed=column.folded,
+        )
+        for head, route in box.ways_in(grid, column, role, (x, y)):
+            grid.scene.wire(
+                key,
+                head,
+                box.from_pill(route, x, y, width, tall),
+                of=of,
+                color=box.input_color(source, look),
+                pen=box.input_pen,
+                arrow=style.SMALL_ARROW,
+                swing="h" if box.curved and not column.folded else "",
+            )
+        if source is not None and origin is not None:
+            _draw_from_below(grid, of, source, origin.via, (x, y - tall / 2))
+        elif origin is not None and unrolled.nodes[origin.node].op not in CONSTANT:
+            yield Anchor(key, x, y - tall / 2, origin.node)
+
+
+def _draw_from_below(
+    grid: AnyGrid, to: Input, source: Output, via: tuple[str, ...], end: Point
+) -> None:
+    """The wire from a lower layer's output up to the input of an upper one."""
+    lower, box, unrolled = source.chain, grid.boxes[source.chain], grid.unrolled
+    if lower.row >= to.chain.row or (via and not box.says_via):
+        raise NotUnrollableError
+    if lower.partner is not None and (source.role == "y" or not box.says_via):
+        _draw_from_joined(grid, to, lower)
+        return
+    at = next((c for c in unrolled.segments[lower.segment] if source.step in c.steps), None)
+    if at is None or (not box.says_via and to.column not in unrolled.columns(lower)):
+        raise NotUnrollableError
+    tail, start, level = box.up_to(grid, at, end[0])
+    role = source.role if box.says_via else "h"
+    grid.scene.wire(
+        tail,
+        (to, ""),
+        jog(start, end, level),
+        of=State(to.chain, to.column.first, role),
+        kind="up",
+        color=grid.looks.get(role, style.OP).stroke,
+        pen=style.INPUT_PEN,
+        arrow=style.SMALL_ARROW,
+        radius=box.up_radius,
+    )
+    if via:
+        words, at_ = " ".join(dict.fromkeys(via)), (end[0] + 5, end[1] - 7)
+        part = f"{to.chain.key}.via{to.column.first}"
+        grid.scene.text(None, part, words, *at_, 8.5, style.PLAIN, left=True)
+
+
+def _draw_from_joined(grid: AnyGrid, to: Input, lower: Chain) -> None:
+    """From the joined output of two directions to an input of the layer above, past what is between."""
+    chain, column = to.chain, to.column
+    y, pill = grid.scene.boxes[Out(lower, column), ""], grid.scene.boxes[to, ""]
+    next_row = chain.row == lower.row + 1
+    route, color = grid.boxes[chain].from_joined(grid, column, y, pill, next_row)
+    grid.scene.wire(
+        y.key,
+        pill.key,
+        route,
+        of=State(chain, column.first, "y"),
+        kind="up",
+        color=color or style.PLAIN,
+        pen=style.INPUT_PEN,
+        arrow=style.SMALL_ARROW,
+        radius=5,
+    )
+
+
+# ---- outputs --------------------------------------------------------------------------------------
+
+
+def draw_outputs(grid: AnyGrid, chain: Chain, single: bool) -> None:
+    """The y above each step: of the last layer where ``single``, or what joins two directions."""
+    if not (chain.collected if single else chain.partner is not None):
+        return
+    unrolled, box, role, partner = grid.unrolled, grid.boxes[chain], chain.out_role, chain.partner
+    own = any(output.chain is chain and output.role == "y" for output in unrolled.made.values())
+    plain = partner is None and (own or role not in grid.looks)
+    for column in unrolled.columns(chain):
+        left, right = grid.edges(chain, column)
+        x, level = (left + right) / 2, grid.tops[chain.row] + box.rise
+        name = span("y", column.first, column.last)
+        look = style.OP if plain else grid.looks[role]
+        same = "" if own or column.folded else f" = {sub(role, column.first)}"
+        if partner is not None and not column.folded:
+            same = " = [fwd; rev]"
+        if single and column.steps[0] in chain.ended and not column.folded and not own:
+            same, look = " = 0", style.FAINT
+        width = max(box.least, text_width(name + same, 9.5) + 12)
+        y = grid.scene.box(
+            Out(chain, column, _node_of(unrolled, chain, column)),
+            name + same,
+            x,
+            level,
+            width,
+            Y_HEIGHT,
+            Look(look.stroke, look.fill, look.text),
+            "io y",
+            size=9.5,
+            dashed=column.folded,
+        )
+        tail, at = box.up(grid, column)
+        near = x - width / 2 if at[0] < x else x + width / 2
+        route = [at, (at[0], level), (near, level)]
+        if at[0] == x:
+            route = [at, (x, level - Y_HEIGHT / 2)]
+        _draw_up(grid, chain, column, tail, y, route, look, single)
+        if partner is not None:
+            tail, at = grid.boxes[partner].up(grid, column)
+            channel = grid.tops[partner.row] + box.channel
+            beside = grid.beside(partner, column, 1)
+            over = [(at[0], channel), (beside, channel), (beside, level), (x + width / 2, level)]
+            look = grid.looks[partner.out_role]
+            _draw_up(grid, partner, column, tail, y, [at, *over], look, False)
+
+
+def _node_of(unrolled: UnrolledGraph, chain: Chain, column: Column) -> int:
+    """The node that the y of a step drawn alone stands for: an output of its own, else the state."""
+    if column.folded:
+        return -1
+    call = chain.calls[chain.here(column)[0]]
+    own = [i for i in call.nodes if i in unrolled.made and unrolled.made[i].role == "y"]
+    return own[0] if own else call.outputs.get(chain.out_role, -1)
+
+
+def _draw_up(
+    grid: AnyGrid,
+    chain: Chain,
+    column: Column,
+    tail: Key,
+    head: Key,
+    route: list[Point],
+    look: Look,
+    straight: bool,
+) -> None:
+    grid.scene.wire(
+        tail,
+        head,
+        route,
+        of=State(chain, column.first, "h"),
+        kind="" if straight else "up",
+        color=look.stroke,
+        pen=style.INPUT_PEN,
+        arrow=style.SMALL_ARROW,
+        radius=10 if straight else grid.boxes[chain].joined_radius,
+    )

@@ -1,0 +1,318 @@
+"""How is a picture written as DOT? Ids and classes from what things mean, quoting, attributes, numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from ...graphs.meaning import (
+    Cell,
+    Contribution,
+    Feed,
+    Input,
+    Layer,
+    Meaning,
+    Out,
+    Parameter,
+    State,
+    Use,
+    Value,
+    Weights,
+)
+from ..scene import style
+from ..scene.scene import Box, Frame, Key, Point, Scene, Wire
+from ..scene.style import Look
+
+Part = Frame | Box | Wire
+
+
+def write(scene: Scene, numbered: bool = False) -> str:
+    """A laid-out picture as DOT text that Graphviz merely draws (``layout=nop2``).
+
+    ``numbered`` gives frames, boxes and wires, in this order, the ids p0, p1 ... for a page.
+    """
+    graph: dict[str, object] = {
+        "layout": "nop2",
+        "bb": _numbers(*scene.bounds()),
+        "bgcolor": "transparent",
+        "pad": 0.08,
+        "outputorder": scene.order,
+        "tooltip": scene.title,
+    }
+    out = head(scene.title, graph)
+    count = 0
+
+    def ids() -> dict[str, object]:
+        nonlocal count
+        count += 1
+        return {"id": f"p{count - 1}"} if numbered else {}
+
+    for frame in scene.frames:
+        attrs = {"bb": _numbers(*frame.box), **frame.attrs, **ids()}
+        name = quote("cluster_" + identify((frame.of, frame.part)))
+        out.append(f"  subgraph {name} {{ graph [{attributes(attrs)}] }}")
+    for box in scene.boxes.values():
+        left_aligned = box.attrs.get("labeljust") == "l"
+        attrs = {
+            "label": Label(box.label, "\\l" if left_aligned else ""),
+            "pos": _numbers(box.x, box.y),
+            "width": round(box.width / 72, 4),
+            "height": round(box.height / 72, 4),
+            "fixedsize": "true",
+            "class": " ".join([box.kind, *_of_box(box)]),
+            **box.attrs,
+            **ids(),
+        }
+        attrs.pop("labeljust", None)
+        out.append(f"  {quote(identify(box.key))} [{attributes(attrs)}]")
+    for wire in scene.wires:
+        pos = ("" if wire.tip is None else f"e,{_numbers(*wire.tip)} ") + _path(wire.points)
+        tokens = [wire.kind, *_of_wire(wire.kind, wire.of), "grad" * wire.gradient]
+        cls = " ".join(filter(None, tokens))
+        told = {"class": cls, "tooltip": wire.tooltip}
+        told = {key: words for key, words in told.items() if words}
+        attrs = {**wire.attrs, **told, "pos": pos, **ids()}
+        ends = f"{quote(identify(wire.tail))} -> {quote(identify(wire.head))}"
+        out.append(f"  {ends} [{attributes(attrs)}]")
+    return "\n".join([*out, "}", ""])
+
+
+def head(title: str, graph: Mapping[str, object]) -> list[str]:
+    """The first lines of every picture: graph attributes and the defaults of nodes and edges."""
+    return [
+        f"digraph {quote(title)} {{",
+        f"  graph [{attributes(graph)}]",
+        f"  node [{attributes(style.NODE_DEFAULTS)}]",
+        f"  edge [{attributes(style.EDGE_DEFAULTS)}]",
+    ]
+
+
+class Sketch:
+    """A picture that Graphviz lays out itself, statement by statement, with what each box and edge means.
+
+    ``numbered`` as for :func:`write`; ``parts`` are then what has these ids.
+    """
+
+    def __init__(self, title: str, ground: Mapping[str, object], numbered: bool = False) -> None:
+        self.title, self.numbered = title, numbered
+        self.lines = head(title, ground)
+        self.parts: list[Part] = []
+
+    def box(
+        self,
+        key: Key,
+        words: str,
+        look: Look,
+        kind: str,
+        *,
+        square: bool = False,
+        dashed: bool = False,
+        tooltip: str = "",
+        inside: bool = False,
+    ) -> None:
+        """A box with its words; ``inside`` a frame."""
+        attrs: dict[str, object] = {
+            "label": Label(words),
+            "style": ("filled" if square else "rounded,filled") + ",dashed" * dashed,
+            "color": look.stroke,
+            "fillcolor": look.fill,
+            "fontcolor": look.text,
+            "penwidth": look.pen,
+            "height": 0.33,
+            "width": 0.36,
+            "margin": "0.09,0.04",
+        }
+        if tooltip:
+            attrs["tooltip"] = tooltip
+        box = Box(*key, kind, words, 0, 0, 0, 0, attrs)
+        self._write(
+            "  " * inside + quote(identify(key)), box, " ".join([kind, *_of_box(box)]), attrs
+        )
+
+    def joint(self, key: Key) -> None:
+        """A dot where edges connect."""
+        attrs = {"fillcolor": style.ORANGE, "shape": "point", "width": 0.09}
+        attrs |= {"color": style.ORANGE, "penwidth": style.BUS_PEN}
+        self._write(quote(identify(key)), Box(*key, "dot", "", 0, 0, 0, 0, attrs), "dot", attrs)
+
+    def edge(
+        self,
+        tail: Key,
+        head: Key,
+        attrs: dict[str, object],
+        kind: str = "",
+        of: Meaning | None = None,
+    ) -> None:
+        """An edge with its attributes."""
+        wire = Wire(of, kind, tail, head, (), None, attrs)
+        cls = " ".join(filter(None, [kind, *_of_wire(kind, of)]))
+        self._write(f"{quote(identify(tail))} -> {quote(identify(head))}", wire, cls, attrs)
+
+    def _write(self, name: str, part: Part, cls: str, attrs: dict[str, object]) -> None:
+        told = {**attrs, **({"class": cls} if cls else {})}
+        if self.numbered:
+            told["id"] = f"p{len(self.parts)}"
+            self.parts.append(part)
+        self.lines.append(f"  {name} [{attributes(dict(sorted(told.items())))}]")
+
+    def dot(self) -> str:
+        """The whole text."""
+        return "\n".join([*self.lines, "}", ""])
+
+
+# ---- ids and classes, from what things mean --------------------------------------------------------
+
+
+def identify(key: Key) -> str:
+    """The id of a thing: ``l0.t1`` for a cell, ``l0.h3`` for a state, ``param.lstm.weight_hh_l0`` ..."""
+    of, part = key
+    name, joint = _named(of), "" if isinstance(of, Feed) else "."
+    return f"{name}{joint}{part}" if name and part else name or part
+
+
+def _named(of: Meaning | None) -> str:
+    match of:
+        case Cell(chain, column):
+            return f"{chain.key}.t{column.first}"
+        case State(chain, step, name):
+            return f"{chain.key}.{name}{step}"
+        case Input(chain, column, role):
+            return f"{chain.key}.{class_name(role)}{column.first}"
+        case Out(chain, column):
+            return f"{chain.key}.y{column.first}"
+        case Use(_, _, chain, column) if chain is not None and column is not None:
+            return f"{chain.key}.tap{column.first}"
+        case Parameter(_, name):
+            return f"param.{name}"
+        case Contribution(parameter, _, _, place):
+            return f"part.{parameter.name}.{place}"
+        case Value(_, name):
+            return name
+        case Layer(name, kind):
+            return f"{kind} {name}"
+        case Feed(_, source):
+            return f"{_named(source)}.feed"
+        case Weights(row):
+            return f"row{row}"
+    return ""
+
+
+def _of_box(box: Box) -> list[str]:
+    """The classes of a box beside its kind."""
+    match box.of:
+        case _ if box.kind in ("text", "dot", "port"):
+            return []
+        case Cell() if box.kind == "band":
+            return [class_name(box.part)]
+        case State(_, step, name):
+            return [class_name(name), f"t{step}"]
+        case Input(_, column) | Out(_, column):
+            return [f"t{column.first}"]
+        case Parameter():
+            return parameter_classes(box.of)
+        case Contribution(parameter, when, against, _):
+            return [class_name(parameter.short), class_name(when)] + ["negative"] * against
+    return []
+
+
+def _of_wire(kind: str, of: Meaning | None) -> list[str]:
+    """The classes of a wire beside its kind."""
+    match of:
+        case _ if not kind:
+            return []
+        case State(_, step, name):
+            return [class_name(name)] + [f"t{step}"] * (kind == "up")
+        case Parameter():
+            return parameter_classes(of)
+        case Use():
+            return use_classes(of)
+    return []
+
+
+def use_classes(use: Use) -> list[str]:
+    """When a use is, then for each Parameter ``W_hh p-lstm.weight_hh_l0``: ``t3``, ``after``.
+
+    A Parameter that is used twice there has its dotted name twice. Folded steps are ``fold t3-t98 n96``
+    (n: uses of each Parameter) and name each Parameter once.
+    """
+    column = use.column
+    when, counts = [use.when], use.counts
+    if column is not None and column.folded:
+        when, counts = (
+            ["fold", f"t{column.first}-t{column.last}", f"n{max(counts)}"],
+            (1,) * len(counts),
+        )
+    elif column is not None:
+        when = [f"t{column.first}"]
+    elif use.folded:
+        when = ["fold", f"n{use.folded}"]
+    elif use.step:
+        when = [f"t{use.step}"]
+    pairs = zip(use.parameters, counts, strict=True)
+    return [*when, *(token for p, n in pairs for token in parameter_classes(p, n))]
+
+
+def parameter_classes(parameter: Parameter, times: int = 1) -> list[str]:
+    """The classes by which a Parameter is known: ``W_hh p-lstm.weight_hh_l0``."""
+    return [class_name(parameter.short), *[f"p-{class_name(parameter.name)}"] * times]
+
+
+def class_name(text: str) -> str:
+    """``text`` as one token of a ``class`` attribute."""
+    return re.sub(r"[^\w.-]+", "_", text)
+
+
+# ---- text ------------------------------------------------------------------------------------------
+
+
+class Label(str):
+    """Text of the user's or ours, shown as it is: no HTML, no entities, no escapes."""
+
+    __slots__ = ("ending",)
+    ending: str
+
+    def __new__(cls, text: str, ending: str = "") -> Label:
+        """``ending`` closes the last line: ``\\\\l`` sets it to the left."""
+        label = super().__new__(cls, text)
+        label.ending = ending
+        return label
+
+
+def attributes(values: Mapping[str, object]) -> str:
+    """``key="value"`` pairs, each value quoted."""
+    return ", ".join(f"{key}={_value(key, value)}" for key, value in values.items())
+
+
+def quote(text: str) -> str:
+    """A DOT string; a quoted string is never HTML."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _value(key: str, value: object) -> str:
+    if isinstance(value, Label):
+        body = "\\n".join(_printable(line) for line in str(value).split("\n"))
+        return f'"{body}{value.ending}"'
+    if isinstance(value, float):
+        return f'"{value:g}"'
+    if key in ("tooltip", "label"):
+        return f'"{_printable(str(value))}"'
+    return quote(str(value))
+
+
+def _printable(text: str) -> str:
+    """Text that no reader of DOT takes for an escape, an entity or an end of string."""
+    text = "".join(c if c.isprintable() else " " for c in text)
+    return text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _numbers(*values: float) -> str:
+    return ",".join(_number(v) for v in values)
+
+
+def _number(value: float) -> str:
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def _path(points: tuple[Point, ...]) -> str:
+    return " ".join(_numbers(*p) for p in points)

@@ -1,0 +1,157 @@
+"""The page: one offline file with the pictures of a graph, its numbers, and a viewer for both."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+from html import escape
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...graphs.ledger import Ledger
+from ...graphs.readback import gradients_of, values_of
+from ..output.graphviz import replace_file
+from ..scene.text import plural
+from .numbers import Timeline, node_table, parameter_table
+from .views import PageView, views_of
+
+if TYPE_CHECKING:
+    from ...graphs.graph import Graph
+
+MOST_NODES = (
+    20_000  # of a larger graph, only the values of the nodes that are drawn are in the page
+)
+SCHEMA = 1
+SCRIPTS = ("model", "stage", "backward", "panel", "control")
+
+
+def to_html(
+    graph: Graph,
+    path: str | os.PathLike[str],
+    *,
+    level: str = "auto",
+    ledger: Ledger | None = None,
+    engine: str | None = None,
+) -> str:
+    """Write the page of a Graph and return its path; see :meth:`tinygrad_rnn.Graph.to_html`."""
+    target = Path(path)
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"{target.name!r}: a page's name ends in .html")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"the folder {str(target.parent)!r} does not exist")
+    replace_file(target, page_of(graph, level=level, ledger=ledger, engine=engine).encode())
+    return str(target)
+
+
+def page_of(
+    graph: Graph, *, level: str = "auto", ledger: Ledger | None = None, engine: str | None = None
+) -> str:
+    """The page as text."""
+    views = views_of(graph, engine)
+    known = [view.level for view in views]
+    if level != "auto" and level not in known:
+        raise ValueError(f"level={level!r}: this graph's page has {', '.join(map(repr, known))}")
+    if level == "auto":
+        level = "cell" if "cell" in known else "op"
+    first = views[known.index(level)]
+    data = _data(graph, views, ledger)
+    data["level"] = first.level
+    return _filled(views, first, data)
+
+
+def _data(graph: Graph, views: list[PageView], ledger: Ledger | None) -> dict[str, Any]:
+    """Everything that the viewer knows, ready for JSON."""
+    if ledger is not None:
+        if not isinstance(ledger, Ledger):
+            raise TypeError(
+                "ledger: expected what loss.backward(ledger=True) returns, "
+                f"got {type(ledger).__name__}"
+            )
+        keys = {graph._raw[node.id].key for node in graph.parameters.values()}
+        if ledger._entries and keys.isdisjoint(ledger._entries):
+            raise ValueError(
+                "ledger: it knows none of this graph's Parameters; give the ledger of a backward pass "
+                "through this graph"
+            )
+    found = gradients_of(graph)
+    norms = {} if found is None else found[1]
+    if ledger is None and found is not None:
+        ledger = found[0]
+    drawn = {node for view in views for node in view.nodes}
+    nodes = list(graph) if len(graph) <= MOST_NODES else [graph[i] for i in sorted(drawn)]
+    timeline = Timeline(graph)
+    parameters = parameter_table(graph, timeline, ledger)
+    shared = sum(p["numbers"] for p in parameters if p["stepped"])
+    return {
+        "schema": SCHEMA,
+        "title": next((v.title for v in views if v.level == "cell"), views[-1].title),
+        "steps": len(graph.steps),
+        "positions": timeline.positions,
+        "shared": shared,
+        "silent": "" if ledger is not None else _silence(graph),
+        "any": graph._shared,
+        "numbers": sum(p["numbers"] for p in parameters),
+        "parameters": parameters,
+        "nodes": node_table(graph, nodes, values_of(graph), norms),
+        "chains": {key: chain for view in views for key, chain in view.chains.items()},
+        "views": [view.data() for view in views],
+    }
+
+
+def _silence(graph: Graph) -> str:
+    """Why there is no backward to see."""
+    if any(getattr(graph._raw[p.id], "stale", None) for p in graph.parameters.values()):
+        return "a Parameter was written after this graph had used it"
+    return "the graph does not end in one number that needs a gradient, and no ledger was given"
+
+
+def _filled(views: list[PageView], first: PageView, data: dict[str, Any]) -> str:
+    """The template with everything in its place; each part is put in once, whatever it says."""
+    script, css = script_of(), asset("viewer.css")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    others = [
+        f'<template id="view-{view.level}">{view.svg}</template>'
+        for view in views
+        if view is not first
+    ]
+    parts = {
+        "title": escape(data["title"]),
+        "subtitle": escape(_subtitle(data)),
+        "csp": f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
+        "img-src data: blob:",
+        "css": lean(css),
+        "picture": first.svg,
+        "others": "".join(others),
+        "data": json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
+        "script": script,
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda m: parts[m[1]], asset("page.html"))
+
+
+def script_of() -> str:
+    """The viewer: its files, one after the other, in a scope of their own."""
+    files = "\n".join(asset(f"{name}.js") for name in SCRIPTS)
+    return f'(() => {{\n"use strict";\n{lean(files)}\n}})();'
+
+
+def lean(text: str) -> str:
+    """Without comments of a line and without indentation: the viewer has no text of several lines."""
+    lines = (re.sub(r"(^|;|\{|,|\}) *// .*$", r"\1", line.strip()) for line in text.splitlines())
+    return "\n".join(line for line in lines if line)
+
+
+def asset(name: str) -> str:
+    """A file of the viewer, as text."""
+    return (resources.files(__package__) / "viewer" / name).read_text(encoding="utf-8")
+
+
+def _subtitle(data: dict[str, Any]) -> str:
+    count, numbers = len(data["parameters"]), data["numbers"]
+    if not count:
+        return "no Parameters"
+    words = f"{plural(count, 'Parameter')}, {numbers:,} numbers"
+    return words + (", the same for any number of steps" if data["any"] else "")

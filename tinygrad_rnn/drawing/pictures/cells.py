@@ -1,0 +1,384 @@
+"""How are cells drawn? A box for every step, states from box to box, the weights as their foundation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+from ...graphs.chains import Chain, Output
+from ...graphs.folding import Column
+from ...graphs.meaning import Cell, Out, Weights
+from ...graphs.unrolled import UnrolledGraph
+from ..layout.cell_layout import (
+    BAND,
+    CHIP_GAP,
+    CHIP_HEIGHT,
+    INPUT_AT,
+    STATE_PITCH,
+    TAP_AT,
+    Z_HEIGHT,
+    CellLayout,
+    cell_layout,
+)
+from ..layout.grid import BESIDE, PILL_HEIGHT, Anchor, AnyGrid, Grid, StepBox, Ways, make_grid
+from ..layout.surroundings import draw_after, draw_before
+from ..layout.weights import Tap, draw_panels
+from ..layout.wires import draw_inputs, draw_outputs, draw_states, name_row
+from ..scene import style
+from ..scene.legend import draw_legend, samples_of
+from ..scene.notes import Notes
+from ..scene.scene import Box, Key, Point
+from ..scene.style import Look
+from ..scene.text import fold_count, fold_heading, plural, span, sub, text_width
+
+Foundation = Callable[[AnyGrid, list[list[Tap]], list[float]], None]
+INPUT_DROP = 29.0  # below the cell's bottom: the middle of x
+BAR_DROP = 68.0  # below the cell's bottom: the bar of the lowest row
+UPPER_GAP, UPPER_BAR = 86.0, 24.0  # between two rows: in all, and from the lower one to the bar
+COLLECT_RISE, JOINED = 16.0, 40.0  # from a y to the wire that collects them; for joined outputs
+
+
+class CellBox(StepBox):
+    """A cell as a box: states come in at their bands, x and the weights at the bottom."""
+
+    rise, least, channel, joined_radius, up_radius = 27.0, 58.0, 9.0, 5, 5
+    input_height, input_pen, says_via, joined_look = 20.0, style.INPUT_PEN, True, False
+
+    def __init__(self, chain: Chain, layout: CellLayout) -> None:
+        self.chain, self.layout = chain, layout
+        self.bottom, self.top = 0.0, layout.height
+
+    def entry(self, state: str) -> float:
+        """At the row z, or at the state's own band."""
+        return self.layout.enters_at(state)
+
+    def part(self, state: str) -> str:
+        """Which part of the cell takes a state, an input or the weights."""
+        if state in self.layout.bands and state != self.layout.entering:
+            return state
+        return "z" if self.layout.z else "title"
+
+    def leaves(
+        self, grid: AnyGrid, column: Column, state: str, pill: Point
+    ) -> tuple[Key, list[Point]]:
+        """From the state's band; the state that enters z turns down to its pill."""
+        sign, band = grid.sign(self.chain), grid.y(self.chain, self.layout.bands[state])
+        start, (x, y) = (grid.leaves(self.chain, column) - sign * 0.5, band), pill
+        turn = [start, (x, band), (x, y + PILL_HEIGHT / 2)]
+        route = [start, (x - sign * grid.pill / 2, y)] if band == y else turn
+        return (Cell(self.chain, column), state), route
+
+    def ways_in(self, grid: AnyGrid, column: Column, role: str, start: Point) -> Ways:
+        """A state at the side, x from below."""
+        state, cell = role.removesuffix("'"), Cell(self.chain, column)
+        if state == role:
+            floor = grid.y(self.chain, self.layout.floor)
+            return [((cell, self.part(role)), [start, (start[0], floor)])]
+        inset = 5.0 if state == self.layout.entering else 0.5
+        x = grid.enters(self.chain, column) + grid.sign(self.chain) * inset
+        return [((cell, self.part(state)), [start, (x, start[1])])]
+
+    def up(self, grid: AnyGrid, column: Column) -> tuple[Key, Point]:
+        """The middle of the top."""
+        left, right = grid.edges(self.chain, column)
+        at = ((left + right) / 2, grid.y(self.chain, self.top))
+        return (Cell(self.chain, column), "title"), at
+
+    def up_to(self, grid: AnyGrid, column: Column, _x: float) -> tuple[Key, Point, float]:
+        """Where the wire to a layer above begins, and the level at which it may turn."""
+        tail, (_, top) = self.up(grid, column)
+        return tail, (self.at(grid, column, INPUT_AT), top), top + 10
+
+    def at(self, grid: AnyGrid, column: Column, share: float) -> float:
+        """An x inside the cell."""
+        left, right = grid.edges(self.chain, column)
+        return left + share * (right - left)
+
+    def inputs(self, grid: AnyGrid, column: Column) -> Iterator[tuple[str, Point]]:
+        """x alone, below the cell."""
+        if "x" in self.chain.calls[self.chain.here(column)[0]].inputs:
+            yield "x", (self.at(grid, column, INPUT_AT), grid.y(self.chain, -INPUT_DROP))
+
+    def folded_at(self, _grid: AnyGrid, _column: Column, at: Point, _aside: float) -> Point:
+        """As of a single step."""
+        return at
+
+    def input_name(
+        self, column: Column, _role: str, source: Output | None, looks: Mapping[str, Look]
+    ) -> str:
+        """x, and which output of the layer below it is."""
+        name = span("x", column.first, column.last)
+        if source is None:
+            return name
+        shift = source.step - self.chain.here(column)[0]
+        if not self.chain.states:
+            return span(source.role, column.first + shift, column.last + shift)
+        known = (source.role in looks or source.chain.partner) and not column.folded
+        return f"{name} = {sub(source.role, column.first + shift)}" if known else name
+
+    def input_color(self, _source: Output | None, look: Look) -> str:
+        """That of the state that it is."""
+        return style.PLAIN if look is style.INPUT else look.stroke
+
+    def from_pill(
+        self, route: list[Point], x: float, y: float, _width: float, tall: float
+    ) -> list[Point]:
+        """From the pill's top."""
+        return [(x, y + tall / 2), *route[1:]]
+
+    def from_joined(
+        self, grid: AnyGrid, column: Column, y: Box, pill: Box, next_row: bool
+    ) -> tuple[list[Point], str]:
+        """Straight up into the next row, else past it at the left."""
+        if next_row:
+            return [(pill.x, y.sides[3]), (pill.x, pill.sides[1])], ""
+        x = grid.beside(self.chain, column, -1)
+        return [(y.sides[0], y.y), (x, y.y), (x, pill.y), (pill.sides[0], pill.y)], ""
+
+
+CellGrid = Grid[CellBox]
+
+
+def draw_cells(unrolled: UnrolledGraph) -> CellGrid:
+    """Lay out the unrolled cells, the weights below them and what comes before and after."""
+    grid = lay_cells(cell_grid(unrolled), draw_panels)
+    formulas = [
+        f for box in grid.boxes.values() for f in (*box.layout.formulas.values(), box.layout.z)
+    ]
+    left = min([0.0, *(frame.box[0] for frame in grid.scene.frames)])
+    star = any("*" in formula for formula in formulas)
+    samples = samples_of(grid.scene, grid.looks, of_ops=False, elementwise=star)
+    draw_legend(grid.scene, list(samples), left + 16)
+    return grid
+
+
+def cell_grid(unrolled: UnrolledGraph, state_pitch: float = STATE_PITCH) -> CellGrid:
+    """Measure everything that is written, and set columns and rows accordingly."""
+    columns = [column for segment in unrolled.segments for column in segment]
+    folded, roomy = any(column.folded for column in columns), len(columns) <= 4
+    boxes: dict[Chain, CellBox] = {}
+    for chain in unrolled.chains:
+        weights = [unrolled.short(p.id) for p in unrolled.rows[chain.row].params]
+        layout = cell_layout(chain, unrolled.nodes, weights, folded)
+        boxes[chain] = CellBox(chain, replace(layout, state_pitch=state_pitch))
+    layouts = [box.layout for box in boxes.values()]
+    wide = max(layout.width(columns, roomy) for layout in layouts)
+    if len(unrolled.rows) > 1:
+        step = max(column.last for column in columns)
+        label = text_width(f"{sub('x', step)} = {sub('h', step)}", style.STATE, True) + 10
+        wide = max(wide, (label / 2 + 9) / (TAP_AT - INPUT_AT))
+
+    def width(_segment: int, column: Column) -> float:
+        folds = max(each.fold_width(column) for each in layouts) + 2 * BESIDE * unrolled.is_joined
+        return folds if column.folded else wide
+
+    steps = plural(sum(column.count for column in columns), "step")
+    title = f"{', '.join(dict.fromkeys(f.title for f in layouts))}, {steps}, one set of weights"
+    grid = make_grid(unrolled, boxes, title, width, 0.0, 22.0 if roomy else 18.0, Notes())
+    base = -9.0
+    for row in unrolled.rows:
+        tallest = max(boxes[chain].top for chain in row.chains)
+        grid.bases.append(base)
+        grid.tops.append(base + tallest)
+        base += tallest + JOINED * any(chain.partner for chain in row.chains) + UPPER_GAP
+    return grid
+
+
+def bar(grid: CellGrid, row: int) -> float:
+    """The y of a row's bar."""
+    return grid.bases[row] - (UPPER_GAP - UPPER_BAR if row else BAR_DROP)
+
+
+def lay_cells(grid: CellGrid, panels: Foundation) -> CellGrid:
+    """Draw everything but the legend; ``panels`` draws the weights, given taps and bars."""
+    unrolled = grid.unrolled
+    taps: list[list[Tap]] = [[] for _ in unrolled.rows]
+    for chain in unrolled.chains:
+        box = grid.boxes[chain]
+        for column in unrolled.columns(chain):
+            _draw_cell(grid, chain, column)
+            if tap := _draw_tap(grid, chain, column):
+                taps[chain.row].append(tap)
+        draw_states(grid, chain)
+        aside = 6 + (grid.gap - grid.pill) / 2 * unrolled.is_joined
+        first = box.at(grid, unrolled.columns_run(chain)[0], INPUT_AT) - 8
+        no_room = (first, grid.y(chain, box.top + 8))
+        name_row(grid, chain, box.layout.title_middle, aside, no_room, -1)
+        draw_outputs(grid, chain, single=True)
+    feed = grid.bases[0] - INPUT_DROP - CellBox.input_height / 2 - 9
+    draw_before(grid, draw_inputs(grid), feed)
+    panels(grid, taps, [bar(grid, i) for i in range(len(unrolled.rows))])
+    draw_after(grid, _output_anchors(grid), _bar_ends(grid), collapse=True)
+    return grid
+
+
+def _output_anchors(grid: CellGrid) -> dict[tuple[Chain, int, str], Anchor]:
+    """Where a wire may start for each output that is drawn: its y, else the last pill."""
+    anchors: dict[tuple[Chain, int, str], Anchor] = {}
+    boxes, unrolled = grid.scene.boxes, grid.unrolled
+    over = max(
+        top + JOINED * any(chain.partner for chain in row.chains)
+        for top, row in zip(grid.tops, unrolled.rows, strict=True)
+    )
+    for chain in unrolled.chains:
+        for name in chain.states:
+            state = unrolled.last_state(chain, name)
+            pill = boxes[state, ""]
+            end = Anchor(pill.key, pill.sides[2], pill.y)
+            if chain.backwards:
+                end = Anchor(pill.key, pill.x, pill.sides[3], rise=over + 2 * COLLECT_RISE)
+            anchors[chain, state.step - 1, name] = end
+        for column in unrolled.columns(chain) if chain.collected else ():
+            y = boxes[Out(chain, column), ""]
+            last = column is unrolled.columns(chain)[-1] and chain.partner is None
+            side, rise = (y.sides[2], y.y) if last else None, y.sides[3] + COLLECT_RISE
+            anchor = Anchor(y.key, y.x, y.sides[3], rise=rise, side=side)
+            for inside in column.steps:
+                if chain.partner is None:
+                    anchors[chain, inside, chain.out_role] = anchor
+                anchors[chain, inside, "y"] = anchor
+    return anchors
+
+
+def _bar_ends(grid: CellGrid) -> dict[int, Anchor]:
+    """Where a use after the cells may leave the bar of each Parameter's panel."""
+    return {
+        parameter.id: Anchor((Weights(i), "bar"), grid.right - 10, bar(grid, i))
+        for i, row in enumerate(grid.unrolled.rows)
+        for parameter in row.params
+    }
+
+
+def _draw_cell(grid: CellGrid, chain: Chain, column: Column) -> None:
+    """The box of one column: frame, title, bands, chips and the row z."""
+    scene, layout, (left, right) = grid.scene, grid.boxes[chain].layout, grid.edges(chain, column)
+    cell, middle = Cell(chain, column), (left + right) / 2
+    bottom, ended = grid.y(chain, 0), is_ended(chain, column)
+    look, outer = style.FAINT if ended else style.OP, (left, bottom, right, bottom + layout.height)
+    scene.frame(cell, outer, look, dashed=column.folded, tooltip=chain.path)
+    heading = fold_heading(column) if column.folded else layout.heading(column.first)
+    color = style.SECOND if column.folded else style.FAINT.text if ended else style.INK
+    at, bold = (middle, bottom + layout.title_middle), not column.folded
+    scene.text(cell, "title", heading, *at, style.TITLE, color, bold=bold)
+    outputs = chain.calls[chain.here(column)[0]].outputs
+    for state, y in layout.bands.items():
+        look = style.FAINT if ended else grid.looks[state]
+        text = (
+            layout.held_text(state, column.first)
+            if ended
+            else layout.band_text(state, column.first)
+        )
+        scene.box(
+            Cell(chain, column, -1 if column.folded else outputs.get(state, -1)),
+            "·  ·  ·" if column.folded else text,
+            middle,
+            bottom + y,
+            (right - left) - 1,
+            BAND,
+            Look(look.stroke, look.fill, look.text, 0),
+            "band",
+            part=state,
+            size=style.NAME if column.folded else style.NOTE,
+            bold=column.folded,
+            square=True,
+        )
+    if column.folded:
+        _draw_folded_middle(grid, chain, column)
+    else:
+        _draw_chips(grid, chain, column)
+        if layout.z:
+            size = layout.z_size(right - left)
+            text = layout.z_text(column.first, size, (right - left) - 14)
+            _draw_z(grid, chain, column, text, size)
+
+
+def is_ended(chain: Chain, column: Column) -> bool:
+    """Whether a step drawn alone is beyond the length of every sequence."""
+    return not column.folded and column.steps[0] in chain.ended
+
+
+def _named(grid: CellGrid, chain: Chain, column: Column, name: str) -> int:
+    """The node of a step drawn alone that has a name, -1 for none."""
+    nodes, inside = grid.unrolled.nodes, chain.calls[chain.here(column)[0]].nodes
+    return next((i for i in reversed(inside) if nodes[i].name == name), -1)
+
+
+def _draw_chips(grid: CellGrid, chain: Chain, column: Column) -> None:
+    layout, (left, right) = grid.boxes[chain].layout, grid.edges(chain, column)
+    width = ((right - left) - 2 * 5 - CHIP_GAP) / 2
+    for i, (name, words) in enumerate(layout.chips.items()):
+        alone = i % 2 == 0 and i == len(layout.chips) - 1
+        offset = 0.0 if alone else (width + CHIP_GAP) / 2 * (1 if i % 2 else -1)
+        grid.scene.box(
+            Cell(chain, column, _named(grid, chain, column, name)),
+            words,
+            (left + right) / 2 + offset,
+            grid.y(chain, layout.chip_row(i // 2)),
+            width,
+            CHIP_HEIGHT,
+            style.FAINT if is_ended(chain, column) else style.GATE_CHIP,
+            "gate",
+            part=f"gate{i}",
+            size=style.NOTE,
+        )
+
+
+def _draw_z(grid: CellGrid, chain: Chain, column: Column, text: str, size: float) -> None:
+    left, right = grid.edges(chain, column)
+    alone = not column.folded and "z" not in chain.gates and "z" not in chain.states
+    grid.scene.box(
+        Cell(chain, column, _named(grid, chain, column, "z") if alone else -1),
+        text,
+        (left + right) / 2,
+        grid.y(chain, grid.boxes[chain].layout.z_middle),
+        (right - left) - 10,
+        Z_HEIGHT,
+        style.FAINT if is_ended(chain, column) else style.OP,
+        "z",
+        part="z",
+        size=size,
+        dashed=column.folded,
+    )
+
+
+def _draw_folded_middle(grid: CellGrid, chain: Chain, column: Column) -> None:
+    """What a dashed cell says of the steps inside: how many, and that their weights are the same."""
+    layout, (left, right), cell = (
+        grid.boxes[chain].layout,
+        grid.edges(chain, column),
+        Cell(chain, column),
+    )
+    words, count = "same weights" if chain.uses else "same ops", fold_count(column)
+    if layout.z and not layout.chips:
+        _draw_z(grid, chain, column, f"{count}\n{words}", style.NOTE)
+        return
+    middle, top = (left + right) / 2, grid.y(chain, layout.chip_row(0))
+    grid.scene.text(cell, "count", count, middle, top - 3, style.NAME, style.INK, bold=True)
+    grid.scene.text(cell, "same", words, middle, top - 18, style.NOTE, style.SECOND)
+    if layout.z:
+        _draw_z(grid, chain, column, "z", style.NOTE)
+
+
+def _draw_tap(grid: CellGrid, chain: Chain, column: Column) -> Tap | None:
+    """The thick wire from the bar into one cell: one use of every Parameter of the panel."""
+    params = [p.id for p in grid.unrolled.rows[chain.row].params]
+    counts = {p: n for p in params if (n := chain.count(p, column))}
+    if not counts:
+        return None
+    use = grid.unrolled.use(chain, column, counts)
+    box, x, y = grid.boxes[chain], grid.boxes[chain].at(grid, column, TAP_AT), bar(grid, chain.row)
+    grid.scene.wire(
+        (use, ""),
+        (Cell(chain, column), box.part("")),
+        [(x, y), (x, grid.y(chain, box.layout.floor))],
+        of=use,
+        kind="use",
+        color=style.ORANGE,
+        pen=style.TAP_PEN,
+        arrow=style.TAP_ARROW,
+        dashed=column.folded,
+    )
+    if column.folded:
+        words, at = plural(max(counts.values()), "use"), (x + 7, grid.y(chain, -38))
+        grid.scene.text(use, "uses", words, *at, 9.5, style.ORANGE, bold=True, left=True)
+    return Tap(use, x)

@@ -1,0 +1,295 @@
+"""A picture as data: boxes, texts, dots, frames and wires, each at its place and with what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from ...graphs.meaning import Meaning
+from . import style
+from .style import Look
+from .text import text_width
+
+Point = tuple[float, float]
+Key = tuple[Meaning | None, str]  # what a thing belongs to, and which part of that it is
+Rectangle = tuple[float, float, float, float]  # left, bottom, right, top
+_KAPPA = 0.45  # how far a rounded corner's handles stay from the corner, as a part of its radius
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box, a text or a dot, at its centre, with the DOT attributes that make it look so."""
+
+    of: Meaning | None
+    part: str
+    kind: str
+    label: str
+    x: float
+    y: float
+    width: float
+    height: float
+    attrs: dict[str, object]
+    owner: str = ""  # of a text: the part of the same thing that it belongs to
+
+    @property
+    def key(self) -> Key:
+        """By what wires and others find it."""
+        return self.of, self.part
+
+    @property
+    def sides(self) -> Rectangle:
+        """Left, bottom, right, top."""
+        w, h = self.width / 2, self.height / 2
+        return self.x - w, self.y - h, self.x + w, self.y + h
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """An edge along Bezier control points (3 n + 1 of them), with an arrow's tip if it has one."""
+
+    of: Meaning | None
+    kind: str
+    tail: Key
+    head: Key
+    points: tuple[Point, ...]
+    tip: Point | None
+    attrs: dict[str, object]
+    route: tuple[Point, ...] = ()  # as it was given, to be drawn again the other way round
+    bend: tuple[float, str] = (10.0, "")  # its radius and swing
+    tooltip: str = ""
+    gradient: bool = False  # whether it shows what crosses it in a backward pass
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A rectangle behind everything: a step, a cell, a panel."""
+
+    of: Meaning | None
+    part: str
+    box: Rectangle
+    attrs: dict[str, object]
+
+
+@dataclass
+class Scene:
+    """Everything that is drawn, in the order of drawing; the methods add one thing each."""
+
+    title: str
+    order: str = "edgesfirst"  # what is drawn first; the other is drawn over it
+    frames: list[Frame] = field(default_factory=list)
+    boxes: dict[Key, Box] = field(default_factory=dict)
+    wires: list[Wire] = field(default_factory=list)
+
+    def frame(
+        self,
+        of: Meaning | None,
+        box: Rectangle,
+        look: Look,
+        *,
+        part: str = "",
+        filled: bool = True,
+        dashed: bool = False,
+        tooltip: str = "",
+    ) -> None:
+        """A rounded rectangle behind the boxes."""
+        attrs: dict[str, object] = {
+            "style": "rounded" + ",filled" * filled + ",dashed" * dashed,
+            "color": look.stroke,
+            "penwidth": look.pen,
+        }
+        if filled:
+            attrs["fillcolor"] = look.fill
+        if tooltip:
+            attrs["tooltip"] = tooltip
+        self.frames.append(Frame(of, part, box, attrs))
+
+    def _add(
+        self,
+        key: Key,
+        kind: str,
+        label: str,
+        at: Rectangle,
+        attrs: dict[str, object],
+        owner: str = "",
+    ) -> Key:
+        self.boxes[key] = Box(*key, kind, label, *at, {"fixedsize": "true", **attrs}, owner)
+        return key
+
+    def box(
+        self,
+        of: Meaning | None,
+        label: str,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        look: Look,
+        kind: str,
+        *,
+        part: str = "",
+        size: float = style.OP_SIZE,
+        bold: bool = False,
+        square: bool = False,
+        dashed: bool = False,
+        tooltip: str = "",
+    ) -> Key:
+        """A box with a label in its middle; returns its key."""
+        shape = "filled" if square else "rounded,filled"
+        attrs: dict[str, object] = {
+            "style": shape + ",dashed" * dashed,
+            "fontsize": size,
+            "fontcolor": look.text,
+            "color": look.stroke,
+            "fillcolor": look.fill,
+            "penwidth": look.pen,
+            "margin": 0,
+        }
+        if bold:
+            attrs["fontname"] = style.BOLD
+        if tooltip:
+            attrs["tooltip"] = tooltip
+        return self._add((of, part), kind, label, (x, y, width, height), attrs)
+
+    def text(
+        self,
+        of: Meaning | None,
+        part: str,
+        label: str,
+        x: float,
+        y: float,
+        size: float,
+        color: str,
+        *,
+        bold: bool = False,
+        left: bool = False,
+        owner: str = "",
+    ) -> Key:
+        """Free text, centred on (x, y), or beginning at x where ``left``; ``owner`` is the part it is of."""
+        width = text_width(label, size, bold)
+        height = size * 1.2 * (label.count("\n") + 1)
+        attrs: dict[str, object] = {
+            "shape": "plaintext",
+            "style": "",
+            "margin": 0,
+            "fontsize": size,
+            "fontcolor": color,
+        }
+        if bold:
+            attrs["fontname"] = style.BOLD
+        if left:
+            attrs["labeljust"] = "l"
+            width += 6  # room for a renderer whose font is a little wider
+            x += width / 2
+        else:
+            attrs["fixedsize"] = "shape"
+        return self._add((of, part), "text", label, (x, y, width, height), attrs, owner)
+
+    def dot(self, key: Key, x: float, y: float, color: str, size: float = style.JUNCTION) -> Key:
+        """A junction: where wires connect."""
+        attrs: dict[str, object] = {"shape": "point", "color": color, "fillcolor": color}
+        return self._add(key, "dot", "", (x, y, size, size), attrs)
+
+    def port(self, key: Key, x: float, y: float) -> Key:
+        """An invisible end for a wire."""
+        return self._add(key, "port", "", (x, y, 1, 1), {"shape": "plaintext", "style": ""})
+
+    def wire(
+        self,
+        tail: Key,
+        head: Key,
+        route: Sequence[Point],
+        *,
+        of: Meaning | None = None,
+        kind: str = "",
+        color: str = style.PLAIN,
+        pen: float = style.PLAIN_PEN,
+        arrow: float = 0.0,
+        radius: float = 10.0,
+        dashed: bool = False,
+        swing: str = "",
+        tooltip: str = "",
+        gradient: bool = False,
+    ) -> None:
+        """A line along straight stretches with rounded corners, or in S-curves (``swing`` v or h).
+
+        ``arrow`` is the size of the head; its tip is pulled back by 0.45 of the pen, since old
+        Graphviz draws it over the target by that much.
+        """
+        points, tip = list(route), None
+        if arrow:
+            tip = _pulled(points[-2], points[-1], 0.45 * pen, swing)
+            points[-1] = _pulled(points[-2], tip, 10 * arrow, swing)
+        curve = _swings(points, swing) if swing else _rounded(points, radius)
+        attrs: dict[str, object] = {
+            "arrowhead": "normal" if arrow else "none",
+            "arrowsize": arrow or style.SMALL_ARROW,
+            "penwidth": pen,
+            "color": color,
+        }
+        if dashed:
+            attrs["style"] = "dashed"
+        line = (tuple(curve), tip, attrs, tuple(route), (radius, swing))
+        self.wires.append(Wire(of, kind, tail, head, *line, tooltip, gradient))
+
+    def bounds(self) -> Rectangle:
+        """Left, bottom, right, top of everything drawn."""
+        sides = [box.sides for box in self.boxes.values()] + [frame.box for frame in self.frames]
+        sides += [(x, y, x, y) for wire in self.wires for x, y in wire.points]
+        if not sides:
+            return (0, 0, 1, 1)
+        lefts, bottoms, rights, tops = zip(*sides, strict=True)
+        return (min(lefts), min(bottoms), max(rights), max(tops))
+
+
+def _pulled(before: Point, end: Point, by: float, swing: str) -> Point:
+    """``end`` moved back along the line's last direction."""
+    dx, dy = end[0] - before[0], end[1] - before[1]
+    if swing == "v":
+        dx = 0
+    elif swing == "h":
+        dy = 0
+    length = (dx * dx + dy * dy) ** 0.5 or 1.0
+    return end[0] - by * dx / length, end[1] - by * dy / length
+
+
+def _swings(points: Sequence[Point], how: str) -> list[Point]:
+    """S-curves from point to point, straight where two are in line."""
+    curve = [points[0]]
+    for a, b in pairwise(points):
+        level = a[1] == b[1] if how == "h" else a[0] == b[0]
+        curve += _straight(a, b) if level else _swing(a, b, how)
+    return curve
+
+
+def _swing(a: Point, b: Point, how: str) -> list[Point]:
+    if how == "v":
+        middle = (a[1] + b[1]) / 2
+        return [(a[0], middle), (b[0], middle), b]
+    middle = (a[0] + b[0]) / 2
+    return [(middle, a[1]), (middle, b[1]), b]
+
+
+def _rounded(points: Sequence[Point], radius: float) -> list[Point]:
+    """Bezier points along a polyline whose corners are rounded."""
+    curve: list[Point] = [points[0]]
+    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
+        r = min(radius, _distance(before, corner) / 2, _distance(corner, after) / 2)
+        start, end = _toward(corner, before, r), _toward(corner, after, r)
+        curve += _straight(curve[-1], start)
+        curve += [_toward(corner, before, r * _KAPPA), _toward(corner, after, r * _KAPPA), end]
+    return curve + _straight(curve[-1], points[-1])
+
+
+def _straight(a: Point, b: Point) -> list[Point]:
+    dx, dy = (b[0] - a[0]) / 3, (b[1] - a[1]) / 3
+    return [(a[0] + dx, a[1] + dy), (a[0] + 2 * dx, a[1] + 2 * dy), b]
+
+
+def _toward(a: Point, b: Point, by: float) -> Point:
+    length = _distance(a, b) or 1.0
+    return a[0] + (b[0] - a[0]) * by / length, a[1] + (b[1] - a[1]) * by / length
+
+
+def _distance(a: Point, b: Point) -> float:
+    return float(((a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2) ** 0.5)

@@ -1,0 +1,96 @@
+"""The visual language as data: colours, type, line widths, and the attributes DOT knows them by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FONT = "Helvetica,Arial,sans-serif"
+BOLD = FONT + " bold"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The colours and the pen of one role."""
+
+    stroke: str
+    fill: str
+    text: str
+    pen: float = 1.0
+
+
+INK = "#1F2937"
+SECOND = "#57606A"
+PLAIN = "#6E7781"
+ORANGE = "#C65102"
+
+PARAM = Look(ORANGE, "#FFF3E0", "#7A3300", 2.0)
+CHIP = Look(ORANGE, "#FFFFFF", "#7A3300", 2.0)
+H = Look("#2F7FC4", "#E7F1FA", "#0B3A5E", 1.5)
+C = Look("#00906A", "#E2F5EE", "#07503B", 1.5)
+OP = Look("#8C959F", "#F6F8FA", INK)
+GATE = Look("#8C959F", "#FFFFFF", INK)
+GATE_CHIP = Look("#C9CFD6", "#FFFFFF", INK)
+INPUT = Look("#8C959F", "#FFFFFF", INK)
+FAINT = Look("#B7BEC6", "#F1F3F5", "#7D8690")
+LOSS = Look(INK, "#FFFFFF", INK, 1.5)
+GRADIENT = Look("#B0509A", "#F8EAF4", "#6B2160")
+RAMP = ("#C98ABD", "#BD78AF", "#B266A1", "#A65493", "#9A3384")
+PART = Look(GRADIENT.stroke, "#E3B9DA", GRADIENT.text, 0)
+PART_MOST = Look(GRADIENT.stroke, RAMP[-1], "#FFFFFF", 0)
+PART_AGAINST = Look(GRADIENT.stroke, GRADIENT.stroke, "#FFFFFF", 0)
+QUIET = "#C9CFD6"  # lines that no gradient crosses
+
+# Wire widths and arrow sizes.
+PLAIN_PEN, INPUT_PEN, STATE_PEN, BUS_PEN, TAP_PEN, RISER_PEN = 1.2, 1.6, 3.0, 3.0, 4.0, 6.0
+SMALL_ARROW, ARROW, TAP_ARROW = 0.6, 0.7, 0.75
+JUNCTION, TAP_DOT = 7.0, 12.0
+
+# Type sizes.
+TITLE, STATE, NAME, OP_SIZE, NOTE, SMALL = 10.5, 11.0, 12.0, 10.0, 9.0, 8.5
+
+NODE_DEFAULTS: dict[str, object] = {
+    "shape": "box",
+    "style": "rounded,filled",
+    "fontname": FONT,
+    "fontsize": OP_SIZE,
+    "fontcolor": INK,
+    "color": OP.stroke,
+    "fillcolor": OP.fill,
+    "penwidth": 1,
+}
+
+# In alphabetical order, all of them: Graphviz 2.43 corrupts arrowheads otherwise.
+EDGE_DEFAULTS: dict[str, object] = {
+    "arrowhead": "normal",
+    "arrowsize": ARROW,
+    "arrowtail": "normal",
+    "class": "",
+    "color": PLAIN,
+    "constraint": "true",
+    "dir": "forward",
+    "fontcolor": PLAIN,
+    "fontname": FONT,
+    "fontsize": NOTE,
+    "headport": "",
+    "id": "",
+    "label": "",
+    "minlen": 1,
+    "penwidth": PLAIN_PEN,
+    "pos": "",
+    "style": "solid",
+    "tailport": "",
+    "tooltip": "",
+    "weight": 1,
+}
+
+_OTHERS = (H, C)
+
+
+def state_looks(names: tuple[str, ...]) -> dict[str, Look]:
+    """A colour for every state: h blue and c green, others take what is left, then grey."""
+    looks = {name: {"h": H, "c": C}[name] for name in names if name in ("h", "c")}
+    free = [look for look in _OTHERS if look not in looks.values()]
+    for name in names:
+        if name not in looks:
+            looks[name] = free.pop(0) if free else Look(OP.stroke, OP.fill, OP.text, 1.5)
+    return looks

@@ -1,0 +1,240 @@
+"""Chains: one cell applied over and over, each call on the states that the one before gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import NamedTuple
+
+from .folding import Column
+from .loops import LoopCell, loop_calls
+from .names import title_of
+from .passthrough import HANDS_ON
+from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph
+from .time_distributed import TimeDistributed
+
+
+class NotUnrollableError(Exception):
+    """This graph is no grid of cells over time; it is laid out as a general graph instead."""
+
+
+class StepCall(NamedTuple):
+    """One box of a chain: which nodes came in (``x`` and the states), which went out, which are inside."""
+
+    id: int
+    inputs: dict[str, int]
+    outputs: dict[str, int]
+    nodes: tuple[int, ...]
+    times: int = 1  # how many calls this one stands for
+
+
+class Output(NamedTuple):
+    """A value that left a cell: which chain, at which step, as which state (``y``: no state)."""
+
+    chain: Chain
+    step: int
+    role: str
+
+
+@dataclass(eq=False)
+class Chain:
+    """One cell applied over and over: its calls by step, in one row of the picture."""
+
+    key: str
+    title: str
+    path: str
+    equations: Mapping[str, str]
+    gates: Mapping[str, str]
+    states: tuple[str, ...]
+    calls: dict[int, StepCall]
+    label: str = ""
+    backwards: bool = False
+    partner: Chain | None = None  # the chain below whose outputs are joined with this one's
+    ended: set[int] = field(default_factory=set)  # steps beyond the length of every sequence
+    row: int = 0
+    segment: int = 0
+    uses: dict[int, dict[int, int]] = field(default_factory=dict)
+    collected: bool = False
+    y_role: str = ""  # which state goes on as y, where that is another than usual
+
+    @property
+    def steps(self) -> list[int]:
+        """The steps at which the cell ran, in the order of time."""
+        return sorted(self.calls)
+
+    @property
+    def runs(self) -> list[int]:
+        """The steps at which the cell ran, in the order in which it did."""
+        return sorted(self.calls, reverse=self.backwards)
+
+    @property
+    def start(self) -> StepCall:
+        """The call that ran first."""
+        return self.calls[self.runs[0]]
+
+    @property
+    def out_role(self) -> str:
+        """Which output is the layer's y: h, the cell's last state, or another that goes on at every step."""
+        if self.y_role:
+            return self.y_role
+        return "h" if "h" in self.states or not self.states else self.states[-1]
+
+    def on_top(self, chains: Sequence[Chain]) -> bool:
+        """Whether no other chain stands above this one."""
+        return all(other.segment != self.segment or other.row <= self.row for other in chains)
+
+    def here(self, column: Column) -> list[int]:
+        """The steps of this column at which the cell ran."""
+        return [step for step in column.steps if step in self.calls]
+
+    def count(self, parameter: int, column: Column) -> int:
+        """How often a Parameter is used in this column."""
+        used = self.uses.get(parameter, {})
+        return sum(used.get(step, 0) for step in column.steps)
+
+
+def cells_of(graph: RecordedGraph) -> tuple[list[GraphNode], list[CellCall]]:
+    """The nodes and the calls of cells; of a graph without any, the turns of its loops."""
+    nodes = list(graph)
+    if graph.calls:
+        return nodes, graph.calls
+    loop = loop_calls(nodes)
+    if loop is None:
+        raise NotUnrollableError
+    inside, turns = loop
+    calls = [
+        CellCall(
+            k,
+            LoopCell,
+            "",
+            f"loop {turn.loop}",
+            turn.step,
+            turn.loop,
+            turn.inputs,
+            turn.outputs,
+            turn.nodes,
+        )
+        for k, turn in enumerate(turns)
+    ]
+    return inside, calls
+
+
+def chained(calls: list[CellCall], nodes: Sequence[GraphNode]) -> list[CellCall]:
+    """The calls with the runs that they form where what a loop holds still counts as handed on."""
+    run_of: dict[int, int] = {}
+    chained: list[CellCall] = []
+    for call in calls:
+        run = call.run
+        for role, i in call.inputs.items():
+            while nodes[i].op == "held":
+                i = nodes[i].inputs[0]
+            if role in call.outputs and i in run_of:
+                run = run_of[i]
+                break
+        run_of.update(dict.fromkeys(call.outputs.values(), run))
+        chained.append(replace(call, run=run))
+    return chained
+
+
+def chains_of(calls: Sequence[CellCall]) -> list[Chain]:
+    """The chains that the cells' calls form through their states."""
+    chains: dict[ChainKey, Chain] = {}
+    for call in calls:
+        key = call.chain
+        if key not in chains:
+            equations: dict[str, str] = getattr(call.cell, "equations", {})
+            gates: dict[str, str] = getattr(call.cell, "gates", {})
+            title = title_of(call.cell)
+            chains[key] = Chain("", title, call.path, equations, gates, (), {}, label=call.label)
+        chain = chains[key]
+        if call.step in chain.calls:
+            raise NotUnrollableError
+        chain.calls[call.step] = StepCall(
+            call.id, call.inputs, call.outputs, call.nodes, call.times
+        )
+    for chain in chains.values():
+        names = {s for call in chain.calls.values() for s in (*call.inputs, *call.outputs)}
+        chain.states = tuple(
+            s for s in sorted(names, key=_state_order) if s != "x" and not s.startswith("x_")
+        )
+    return list(chains.values())
+
+
+def module_chains(
+    nodes: Sequence[GraphNode], groups: Sequence[TimeDistributed], number: int
+) -> list[Chain]:
+    """The chains of modules that run once a step: no state, one input, one output."""
+    chains: list[Chain] = []
+    for group in groups:
+        calls: dict[int, StepCall] = {}
+        for step, ids in group.steps.items():
+            inside = set(ids)
+            outer = (i for k in ids for i in nodes[k].inputs if i not in inside)
+            x = [i for i in outer if nodes[i].op not in ("parameter", "literal")]
+            calls[step] = StepCall(number, {"x": x[0]} if x else {}, {}, ids)
+            number += 1
+        chains.append(Chain("", group.title, group.path, {}, {}, (), calls, f"module {group.path}"))
+    return chains
+
+
+def _state_order(name: str) -> tuple[int, str]:
+    return ({"c": 0, "h": 2}.get(name, 1), name)
+
+
+def outputs_of(chains: list[Chain], nodes: Sequence[GraphNode]) -> dict[int, Output]:
+    """The values that left the cells, by node: states, and whatever else is used outside."""
+    made: dict[int, Output] = {}
+    owner: dict[int, Output] = {}
+    for chain in chains:
+        for step, call in chain.calls.items():
+            for role, out in call.outputs.items():
+                made[out] = Output(chain, step, role)
+            owner[call.id] = Output(chain, step, "y")
+    for node in nodes:
+        for i in node.inputs:
+            call_id = nodes[i].call
+            if call_id is not None and call_id != node.call and i not in made:
+                made[i] = owner[call_id]
+    return made
+
+
+def check_chain(chain: Chain, made: dict[int, Output], nodes: Sequence[GraphNode]) -> None:
+    """A rail may be drawn only where each call took the very states that the call before gave.
+
+    A chain whose first step goes on from its second runs backwards.
+    """
+
+    def giver(step: int, state: str) -> Output | None:
+        came = chain.calls[step].inputs.get(state)
+        while came is not None and came not in made and nodes[came].op in HANDS_ON:
+            came = nodes[came].inputs[0]
+        return None if came is None else made.get(came)
+
+    if chain.states and len(chain.calls) > 1:
+        first, second = chain.steps[:2]
+        chain.backwards = giver(first, chain.states[0]) == Output(chain, second, chain.states[0])
+    else:
+        chain.backwards = "reverse" in chain.label
+    for before, step in pairwise(chain.runs):
+        for state in chain.states:
+            if giver(step, state) != Output(chain, before, state):
+                raise NotUnrollableError
+
+
+def join_directions(nodes: Sequence[GraphNode], made: dict[int, Output]) -> None:
+    """Where the outputs of two directions are joined, that is the y of the chain that runs backwards."""
+    for node in nodes:
+        if node.op != "cat" or node.call is not None or len(node.inputs) != 2:
+            continue
+        found = []
+        for i in node.inputs:
+            while i not in made and nodes[i].op in HANDS_ON:
+                i = nodes[i].inputs[0]
+            found.append(made.get(i))
+        ahead, back = found
+        if ahead is None or back is None or ahead.step != back.step:
+            continue
+        if back.chain.backwards and not ahead.chain.backwards and ahead.role == back.role:
+            back.chain.partner = ahead.chain
+            made[node.id] = Output(back.chain, back.step, "y")
