@@ -50,6 +50,7 @@ class Written(nn.Module):
         body += [*self.lines, f"return y, {new if len(starts) == 1 else f'({new})'}"]
         source = "\n    ".join(["def run(self, x, state):", *body])
         space = {"tg": tg, "np": np, "nn": nn, "F": nn.functional, "B": b, "I": i, "H": h}
+        space["__name__"] = __name__
         exec(source, space)
         self.run = space["run"]
 

@@ -343,7 +343,12 @@ def _turn(a: Any) -> Any:
 
 
 def plain(value: Value, args: list[Any]) -> Any:
-    """A value by its op's own forward."""
+    """A value by its op's own forward; Python numbers alone make one of the default dtype."""
+    made = _plain(value, args)
+    return made if made.dtype == value.dtype else made.astype(value.dtype)
+
+
+def _plain(value: Value, args: list[Any]) -> Any:
     op, consts = value.op, value.consts
     if op == "zeros":
         return np.zeros(value.shape, value.dtype)
