@@ -32,7 +32,7 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __init__(self, data: Any, requires_grad: bool = True, dtype: Any = None) -> None:
-        super().__init__(data, dtype)
+        self._begin(data, dtype)
         if not self.is_floating_point():
             raise TypeError(f"a Parameter holds floats, not {self.dtype}")
         self._node = Leaf(self.shape, self.dtype, requires_grad).hold(self._data)
@@ -347,7 +347,7 @@ class Module:
         for module in self.modules() if self.__dict__["_modules"] else (self,):
             for parameter in module._table("_parameters").values():
                 if parameter is not None and parameter._node.grad is not None:
-                    zeros = None if set_to_none else Tensor(np.zeros_like(parameter._data))
+                    zeros = None if set_to_none else Tensor._made(np.zeros_like(parameter._data))
                     parameter._node.grad = zeros
 
     def to(self: M, dtype: Any = None, *, device: Any = None) -> M:
