@@ -168,7 +168,7 @@ class _Example:
     def _recorded(self, wanted: Sequence[str]) -> dict[str, Any]:
         leaves = {}
         for role, a in self.given.items():
-            leaves[role] = Tensor(a, requires_grad=a.dtype.kind == "f")
+            leaves[role] = Tensor._made(a, requires_grad=a.dtype.kind == "f")
         values, outputs = dict(leaves), []
         for t in range(STEPS):
             values.update({r: leaves[r][t] for r in ("x", "live") if r in leaves})
