@@ -120,3 +120,59 @@ def test_what_is_the_same_near_the_example_is_looked_for_farther_away(forward):
 
     with pytest.raises(ExportError, match="leaves no trace"):
         export(Around(), tg.tensor([[0.3, 0.7], [0.2, 1.1]]))
+
+
+# ---- computed weights ------------------------------------------------------------------------------
+
+LAYERS = {
+    "LSTM": (lambda: nn.LSTM(3, 4), lambda layer: (layer, "weight_hh_l0")),
+    "cell": (lambda: nn.Recurrent(nn.GRUCell(3, 4)), lambda layer: (layer.cell, "weight_hh")),
+    "LayerNorm": (lambda: nn.LayerNorm(3), lambda layer: (layer, "weight")),
+    "Linear": (lambda: nn.Linear(3, 4), lambda layer: (layer, "weight")),
+}
+
+
+class Computed(nn.Module):
+    """A layer of which a weight is computed anew at every call, by ``weigh``."""
+
+    def __init__(self, kind, weigh):
+        super().__init__()
+        make, self.where = LAYERS[kind]
+        self.layer, self.weigh = make(), weigh
+        owner, name = self.where(self.layer)
+        self.raw = nn.Parameter(getattr(owner, name).detach())
+        delattr(owner, name)
+
+    def forward(self, x):
+        owner, name = self.where(self.layer)
+        outputs = []
+        for turn in range(2):
+            setattr(owner, name, self.raw * self.weigh(x, turn))
+            y = self.layer(x)
+            outputs.append(y[0] if isinstance(y, tuple) else y)
+        return tg.stack(outputs)
+
+
+WEIGHED = {
+    "the same": lambda x, turn: tg.tensor(2.0),
+    "by turns": lambda x, turn: tg.tensor(1.0 + turn),
+    "of the input": lambda x, turn: x.mean(),
+    "of the input far away": lambda x, turn: (x > 5).float().mean() + 1,
+}
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("weigh", WEIGHED.values(), ids=WEIGHED)
+def test_a_computed_weight_is_written_or_refused_and_not_frozen(kind, weigh):
+    rng, module = np.random.default_rng(0), Computed(kind, weigh)
+    example = tg.tensor(rng.normal(size=(5, 2, 3)).astype(np.float32))
+    if kind != "Linear" and weigh is not WEIGHED["the same"]:
+        with pytest.raises(ExportError, match="is computed from the input, or differs from call"):
+            export(module, example)
+        return
+    made = session(export(module, example))
+    for scale in (1, 8):
+        x = (rng.normal(size=(5, 2, 3)) * scale).astype(np.float32)
+        (found,) = made.run(None, {"x": x})
+        expected = module(tg.tensor(x)).detach().numpy()
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)

@@ -615,7 +615,7 @@ REFUSED = {
     "a list of tensors": (lambda w: tg.zeros(2).copy_([w[0], w[1]]), TypeError, r"tg\.stack"),
     "an index outside": (lambda w: tg.zeros(2).__setitem__(2, 1.0), IndexError, "out of bounds"),
     "detach_ of a leaf": (lambda w: w.detach_(), RuntimeError, "requires_grad_"),
-    "scatter_ below 0": (lambda w: tg.zeros(2).scatter_(0, [-1], 1.0), IndexError, "scatter_"),
+    "scatter_ below 0": (lambda w: tg.zeros(2).scatter_(0, [-1], 1.0), IndexError, "scatter"),
     "scatter_ of too little": (
         lambda w: tg.zeros(3).scatter_(0, [0, 1], tg.ones(1)),
         ValueError,
@@ -805,9 +805,16 @@ def test_views_keep_nothing_alive_and_are_forgotten():
         del cut
         assert node() is None
         big = tg.ones(100)
-        for _ in range(10_000):
-            big[3]
-        assert len(big._alias) < 100
+        for take in (
+            lambda: big[3],
+            lambda: big.chunk(4),
+            lambda: big.T,
+            lambda: big[1:][1:],
+            big.detach,
+        ):
+            for _ in range(3_000):
+                take()
+            assert len(big._alias) < 140
         kept = [big[i : i + 1] for i in range(100)]
         big.fill_(3.0)
         assert all(v.item() == 3.0 for v in kept)

@@ -20,7 +20,7 @@ from ..ops.row import ROWS
 from ..tensors import Tensor, as_tensor
 from . import onnx_layers, onnx_ops
 from .onnx_graph import Applied, ExportError, GraphBuilder, library, same, sized
-from .onnx_trace import Axes, Event, Inputs, Trace, flat, is_array
+from .onnx_trace import Axes, Event, Inputs, Trace, flat, is_array, weights_of
 
 
 def to_onnx(
@@ -239,6 +239,13 @@ class _Writer:
         write = onnx_layers.writer(part)
         if write is None:
             raise ExportError(f"{path}: {type(part).__name__} cannot be exported")
+        now = weights_of(part)
+        for then in (event.constants, twin.constants):
+            if len(then) != len(now) or not all(map(same, then, now)):
+                raise ExportError(
+                    f"{path}: a weight of this {type(part).__name__} is computed from the input, or differs "
+                    "from call to call, and would be frozen in the export"
+                )
         args, kwargs = event.operands
         ndim = next(
             a.ndim for a in (*args, *kwargs.values()) if isinstance(a, (Tensor, np.ndarray))

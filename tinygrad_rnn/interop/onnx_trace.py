@@ -266,7 +266,8 @@ class Trace:
                 return fresh
 
             made = leaf(output)
-            self.events.append(Event("layer", (path, part), results, (args, kwargs), ""))
+            weights = weights_of(part)
+            self.events.append(Event("layer", (path, part), results, (args, kwargs), "", weights))
             return made
 
         return call
@@ -299,6 +300,13 @@ class Trace:
         """An op was applied."""
         if result.__class__ is Tensor:
             self.events.append(Event("op", op, [result], operands, str(state.place)))
+
+
+def weights_of(part: Module) -> tuple[Any, ...]:
+    """The arrays that a layer computes with: Parameters, and computed tensors in their places."""
+    cells = part.cells() if isinstance(part, RecurrentLayer) else []
+    inside = (module for root in (part, *cells) for module in root.modules())
+    return tuple(v._data for m in inside for v in vars(m).values() if isinstance(v, Tensor))
 
 
 def flat(output: Any) -> list[Any]:

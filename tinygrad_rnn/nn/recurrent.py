@@ -330,12 +330,14 @@ class Recurrent(Module):
                 starts[k] = initial_state(cell, batch)
         as_input(x)
 
-        def recorded(only: Sequence[int] | None = None) -> tuple[Tensor, list[Any]]:
-            return self._recorded(x, starts, time_axis, replace(loop, only=only), constants)
+        cells = self.cells()
 
-        ways = [
-            (cell, s, k == 1) for k, (cell, s) in enumerate(zip(self.cells(), starts, strict=True))
-        ]
+        def recorded(
+            only: Sequence[int] | None = None, _masks: Any = None
+        ) -> tuple[Tensor, list[Any]]:
+            return self._recorded(x, starts, time_axis, replace(loop, only=only), constants, cells)
+
+        ways = [(cell, s, k == 1) for k, (cell, s) in enumerate(zip(cells, starts, strict=True))]
         if loop.variational:
             self.__dict__["_ran"] = (
                 "recorded op by op: variational dropout is drawn anew at every call"
@@ -348,15 +350,21 @@ class Recurrent(Module):
         return y, finals[0] if self.reverse is None else tuple(finals)
 
     def _recorded(
-        self, x: Tensor, starts: list[Any], time_axis: int, loop: Loop, constants: dict[str, Any]
+        self,
+        x: Tensor,
+        starts: list[Any],
+        time_axis: int,
+        loop: Loop,
+        constants: dict[str, Any],
+        cells: list[Module],
     ) -> tuple[Tensor, list[Any]]:
         """The loop op by op: the outputs, and the last state of each cell."""
         xs = sequence(x, time_axis, loop.only)
-        outputs, last = self.run(xs, starts[0], loop, constants)
-        if self.reverse is None:
+        outputs, last = self.run(xs, starts[0], loop, constants, cell=cells[0])
+        if len(cells) == 1:
             return stacked(outputs, time_axis), [last]
         back = replace(loop, label="reverse", backwards=True)
-        others, first = self.run(xs, starts[1], back, constants, cell=self.reverse)
+        others, first = self.run(xs, starts[1], back, constants, cell=cells[1])
         joined = [cat([a, b], -1) for a, b in zip(outputs, others, strict=True)]
         return stacked(joined, time_axis), [last, first]
 
@@ -447,8 +455,8 @@ def _masks(loop: Loop, x: Any, state: Any) -> tuple[Any, Any]:
 
     def mask(t: Tensor) -> Tensor:
         if not t.is_floating_point():  # an index has no features to drop
-            return Tensor(1, t.dtype)
-        return Tensor((draw.random(t.shape) < keep) / keep, t.dtype)
+            return Tensor._made(1, t.dtype)
+        return Tensor._made((draw.random(t.shape) < keep) / keep, t.dtype)
 
     def first(value: Any) -> Any:
         return value if isinstance(value, Tensor) else first(next(iter(_children(value))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -42,6 +43,20 @@ from .recurrent import (
     step_after,
 )
 from .utils.rnn import PackedSequence
+
+
+@dataclass(slots=True)
+class Recorded:
+    """What a call's recorded loop runs: cells, layer by layer, directions, dropout between the layers.
+
+    It is noted when the call begins, so that a loop recorded later is that call's. ``masks`` are what
+    dropout drew, by layer, where it has.
+    """
+
+    cells: list[Any]
+    backwards: list[bool]
+    dropout: float = 0.0
+    masks: Any = None
 
 
 class RecurrentLayer(Module):
@@ -139,10 +154,12 @@ class RecurrentLayer(Module):
         shown: dict[str, Any] = {}
         if table != "_modules":
             for at, layer in enumerate(self.__dict__.get("_stack", ())):
-                for path, part in layer.cell.named_modules():
-                    lead, end = f"{path}." if path else "", self._suffix(at)
-                    below = part.__dict__[table].items()
-                    shown.update({lead + name + end: value for name, value in below})
+                cell, end = layer.cell, self._suffix(at)
+                shown.update({name + end: value for name, value in cell.__dict__[table].items()})
+                for path, part in cell.named_modules() if cell.__dict__["_modules"] else ():
+                    if part is not cell:
+                        below = part.__dict__[table].items()
+                        shown.update({f"{path}.{name}{end}": value for name, value in below})
         return {**shown, **self.__dict__[table]}
 
     def _assign(self, name: str, value: Any, known_as: tuple[str, str] | None = None) -> None:
@@ -208,14 +225,16 @@ class RecurrentLayer(Module):
         starts = self._states(hx, batch, x.shape[time_axis])
         as_input(x)
         ways = 2 if self.bidirectional else 1
-        cells = self.cells()
+        cells, back = self.cells(), [self._backwards(way) for way in range(ways)]
+        how = Recorded(cells, back, self.dropout if self.training else 0.0)
         stages = []
         for k in range(0, len(cells), ways):
-            each = [(cells[k + way], starts[k + way], self._backwards(way)) for way in range(ways)]
-            stages.append((each, self.dropout if k and self.training else 0.0))
+            each = [(cells[k + way], starts[k + way], back[way]) for way in range(ways)]
+            stages.append((each, how.dropout if k else 0.0))
 
-        def recorded(only: Sequence[int] | None = None) -> tuple[Tensor, Any]:
-            return self._recorded(x, starts, time_axis, lengths, first_step, only)
+        def recorded(only: Sequence[int] | None = None, masks: Any = None) -> tuple[Tensor, Any]:
+            run = replace(how, masks=masks)
+            return self._recorded(x, starts, time_axis, lengths, first_step, only, run)
 
         names = self._first.states
         return run_compiled(self, x, time_axis, stages, lengths, first_step, recorded, {}, names)
@@ -235,24 +254,37 @@ class RecurrentLayer(Module):
         lengths: Any,
         first_step: int,
         only: Sequence[int] | None,
+        how: Recorded,
     ) -> tuple[Tensor, Any]:
         """All layers op by op: the outputs, and the last states."""
         xs: Sequence[Tensor] = sequence(x, time_axis, only)
-        ways = 2 if self.bidirectional else 1
+        ways = len(how.backwards)
         finals: list[Any] = []
-        for k in range(self.num_layers):
-            if k and self.dropout and self.training:
-                xs = [f.dropout(x_t, self.dropout, True, self.generator) for x_t in xs]
+        for k in range(len(how.cells) // ways):
+            if k and how.dropout:
+                xs = self._dropped(xs, k, only, how)
             outputs = []
-            for way in range(ways):
+            for way, back in enumerate(how.backwards):
                 at = k * ways + way
-                back = self._backwards(way)
                 loop = Loop(self._label(at), first_step, back, lengths, only=only)
-                ys, final = self._stack[at].run(xs, starts[at], loop, {})
+                ys, final = self._stack[at].run(xs, starts[at], loop, {}, cell=how.cells[at])
                 outputs.append(ys)
                 finals.append(final)
             xs = outputs[0] if ways == 1 else [cat(pair, -1) for pair in zip(*outputs, strict=True)]
         return stacked(xs, time_axis), self._last(finals)
+
+    def flatten_parameters(self) -> None:
+        """Nothing: PyTorch's name, kept so that its scripts run (weights are laid out when they run)."""
+
+    def _dropped(
+        self, xs: Sequence[Tensor], layer: int, only: Sequence[int] | None, how: Recorded
+    ) -> list[Tensor]:
+        """What enters a layer, with features dropped: by masks that were drawn, or by new ones."""
+        if how.masks is None:
+            return [f.dropout(x_t, how.dropout, True, self.generator) for x_t in xs]
+        mask = how.masks[layer]
+        times = range(len(xs)) if only is None else only
+        return [x_t * Tensor._wrap(mask[t], None) for t, x_t in zip(times, xs, strict=True)]
 
     def explain(self) -> str:
         """How the layer's last call ran, compiled or recorded op by op, and why."""

@@ -16,11 +16,12 @@ import numpy as np
 from ..autograd import state as now
 from ..nn import naming
 from ..nn.module import Module
-from ..nn.recurrent import apply_step, as_input, parts
+from ..nn.recurrent import apply_step, as_input, initial_state, parts
+from ..nn.stacks import Recorded
 from ..tensors import Tensor
 from .cells import BUILT_IN, Variant, variant_of
 from .folding import Fold
-from .running import Stack, refusal
+from .running import BEGIN, Stack, refusal
 from .tracing import Untraceable
 
 
@@ -61,6 +62,8 @@ class Run(Fold):
     def __init__(self, ready: Ready, x: Tensor, steps: range) -> None:
         super().__init__(steps)
         self.x, self.time_axis, self.weights = x, ready.axis, ready.weights
+        self.cell: Any = ready.cell()
+        self.variant = ready.variant
 
     def forward(self, ready: Ready, x: Any, states: list[Any], asking: tuple[bool, ...]) -> Any:
         """(outputs, last states) of arrays; ``asking``: which of the first states ask for a gradient."""
@@ -73,8 +76,12 @@ class Run(Fold):
         self.loops = ready.variant.found.loops(self.keep, self.keep and needs_x)
         arrays = [np.ascontiguousarray(x), *states, *[w._data for w in self.weights]]
         y, finals, self.kept = self.loops.forward(arrays, len(self.steps), self.keep)
-        self.size = y.shape[1:]
+        self.y = y
         return y, finals
+
+    def variants(self) -> list[Variant]:
+        """What the cell had read."""
+        return [self.variant]
 
     def needs(self) -> list[bool]:
         """Which of output and last states depend on what asks for a gradient."""
@@ -84,7 +91,7 @@ class Run(Fold):
         """The gradients of all that asks, from those of the outputs and of the last states."""
         came, steps = (dy is not None, *[d is not None for d in last]), len(self.steps)
         if dy is None:
-            dy = np.zeros((steps, *self.size), self.dtype)
+            dy = np.zeros((steps, *self.y.shape[1:]), self.dtype)
         found = self.loops.backward(self.kept, steps, np.ascontiguousarray(dy), last)
         dx, dstates, dweights = self.reach.only(came, steps, *found)
         if self.time_axis and dx is not None:
@@ -108,7 +115,7 @@ _ready: WeakKeyDictionary[Module, Ready] = (
 def remember(layer: Any, stack: Stack, variant: Variant) -> None:
     """Make later calls like this one quick, where the layer is of the kind."""
     x, axis, (cell,) = stack.x._data, stack.time_axis, layer.cells()
-    if type(cell) in BUILT_IN and x.ndim == 3:
+    if type(cell) in BUILT_IN and x.ndim == 3 and not stack.stages[0].ways[0].backwards:
         shape, known = (x.shape[1 - axis], x.shape[2]), _ready.get(layer)
         if known is None or not _is_like(known, layer, shape, x.dtype):
             _ready[layer] = Ready(cell, shape, x.dtype, variant, axis)
@@ -117,7 +124,7 @@ def remember(layer: Any, stack: Stack, variant: Variant) -> None:
 def _is_like(ready: Ready, layer: Any, shape: tuple[int, ...], dtype: Any) -> bool:
     """Whether a call is like the one that was remembered, and the layer as it was."""
     same = ready.axis == layer.batch_first and ready.cell() is layer.cells()[0]
-    return same and ready.fits(shape, dtype)
+    return same and not layer._backwards(0) and ready.fits(shape, dtype)
 
 
 def run_again(layer: Any, x: Any, hx: Any, first_step: int) -> tuple[Tensor, Any] | None:
@@ -131,6 +138,8 @@ def run_again(layer: Any, x: Any, hx: Any, first_step: int) -> tuple[Tensor, Any
     if data.ndim != 3 or not len(data) or not _is_like(ready, layer, data.shape[1:], data.dtype):
         return None
     given = (hx,) if hx.__class__ is Tensor else hx or ()
+    if hx is None and layer.learned_state:
+        return None
     if hx is None:
         starts = ready.zeros
     elif not ready.starts(given, (1,)) or any(t.requires_grad for t in given):
@@ -168,10 +177,18 @@ class _Call(Run):
 
     def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
         """The layer's own loop."""
-        states = self.layer._states(self.hx, self.x._data.shape[1 - self.time_axis])
+        batch = self.x._data.shape[1 - self.time_axis]
+        given = [initial_state(self.cell, batch)] if self.hx is None else None
+        states = given or self.layer._states(self.hx, batch)
         first = self.steps[0]
-        y, last = self.layer._recorded(self.x, states, self.time_axis, None, first, only)
+        run = Recorded([self.cell], [False])
+        y, last = self.layer._recorded(self.x, states, self.time_axis, None, first, only, run)
         return [y, *([last] if isinstance(last, Tensor) else last)]
+
+    def begin(self) -> tuple[Any, Any]:
+        """Values of the first steps."""
+        y, first = self.y[:BEGIN], slice(0, BEGIN)
+        return (y.swapaxes(0, 1), (slice(None), first)) if self.time_axis else (y, first)
 
 
 # ---- cells in a loop of the user's own --------------------------------------------------------------
@@ -198,7 +215,7 @@ def step_again(cell: Any, x: Tensor, state: tuple[Tensor, ...], step: int, label
     asking = tuple([t._node is not None and t._node.needs for t in state])
     _, finals = call.forward(ready, data[None], starts, asking)
     if call.keep:
-        call.cell, call.state, call.label = cell, state, label
+        call.state, call.label = state, label
         outputs = call.outputs(finals, call.needs()[1:], (x, *state, *call.weights))
     else:
         outputs = [Tensor._wrap(array, None) for array in finals]
@@ -229,7 +246,6 @@ class _Step(Run):
     """A cell's step."""
 
     nested = True
-    cell: Any
     state: tuple[Tensor, ...]
     label: str
 
@@ -242,3 +258,7 @@ class _Step(Run):
         state = self.state[0] if len(self.state) == 1 else self.state
         _, new = apply_step(self.cell, self.x, state, self.steps[0], self.label, {})
         return [t for _, t in parts(new)]
+
+    def begin(self) -> tuple[Any, Any]:
+        """The new state's first part."""
+        return self.y[0], ...

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from typing import Any
 from weakref import ref
+
+import numpy as np
 
 from .. import autograd
 from ..autograd import STRIDE, Call, Constant, Folded, Node, enable_grad
@@ -18,6 +21,7 @@ from ..nn import naming
 from ..ops.row import Op
 from ..ops.shapes import reshape
 from ..tensors import Tensor
+from .purity import as_before
 
 _lock = threading.RLock()
 
@@ -34,7 +38,6 @@ class Fold:
 
     def __init__(self, steps: range) -> None:
         self.steps = steps
-        self.generators: list[tuple[Any, Any]] = []  # what dropout draws from, as it was
 
     def gradients(self, g: list[Any]) -> list[Any]:
         """From the gradients of all outputs (None where nothing came to a later one) to the parents'."""
@@ -42,6 +45,18 @@ class Fold:
 
     def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
         """The same outputs, op by op, of all steps or of some only (counted from the first)."""
+        raise NotImplementedError
+
+    def variants(self) -> Iterable[Any]:
+        """What the cells that ran had read."""
+        raise NotImplementedError
+
+    def begin(self) -> tuple[Any, slice | int] | None:
+        """Values of the first steps as they were computed, and which of the output they are.
+
+        A recorded loop must give them again; later ones may differ by rounding that grows. None where
+        all steps depend on all others.
+        """
         raise NotImplementedError
 
     def outputs(
@@ -78,7 +93,6 @@ class Fold:
             outputs = self._record(None)
             made = self._numbered(outputs, mark, some)
             place = {id(outputs[k]._node): f for k, f in folded.items()}
-            some.whole.number = made[0].number - 1
             calls: set[Call] = set()
             for node in made:
                 if any(id(p) in place for p in node.parents):
@@ -87,8 +101,11 @@ class Fold:
                     calls.add(node.place.call)
             for call in calls:
                 call.inputs = tuple([(name, place.get(id(n), n)) for name, n in call.inputs])
+            writes = autograd.slot_writes(some.whole, number=made[0].number - 1)
             for k, f in folded.items():
-                f.become(outputs[k]._node)
+                writes += f.becoming(outputs[k]._node)
+            for write, thing, value in writes:
+                write(thing, value)
 
     # ---- some steps of it, for who needs no more
 
@@ -144,30 +161,46 @@ class Fold:
         changed = [(t, t._data, t._node) for t, data, _ in self.values if t._data is not data]
         nodes = [(t, t._node) for t, _, node in self.values if t._node is not node]
         before = now.place, now.watch, now.tracer, naming._now.records, naming._now.listeners
-        random = [(g, g.bit_generator.state) for g, _ in self.generators]
         now.place, now.watch, now.tracer = self.place, None, None
         naming._now.records, naming._now.listeners = [], []
         try:
             for t, data, node in self.values:
                 t._data, t._node = data, node
-            for g, drawn in self.generators:
-                g.bit_generator.state = drawn
-            with enable_grad():
+            with ExitStack() as stack, enable_grad():
+                for variant in self.variants():
+                    stack.enter_context(as_before(variant.guards))
                 mark = autograd._next_number()
                 outputs = self.recorded(steps)
                 for k, f in self.folded:
                     if f() is not None:
                         outputs[k] = _own(outputs[k], mark)
-                return outputs
+            if steps is None:
+                self._compare(outputs[0])
+            return outputs
         finally:
             for t, data, node in changed:
                 t._data, t._node = data, node
             for t, node in nodes:
                 t._node = node
-            for g, drawn in random:
-                g.bit_generator.state = drawn
             now.place, now.watch, now.tracer = before[:3]
             naming._now.records, naming._now.listeners = before[3:]
+
+    def _compare(self, output: Tensor) -> None:
+        """Raise where the recorded loop gives other values than the call gave."""
+        begin = self.begin()
+        if begin is None:
+            return
+        values, where = begin
+        found = output._data[where]
+        limit = 1e-6 if values.dtype.char == "d" else 1e-2
+        size = 1 + np.abs(values).max(initial=0, where=np.isfinite(values))
+        with np.errstate(invalid="ignore"):
+            apart = ~np.isclose(found, values, rtol=limit, atol=limit * size, equal_nan=True)
+        if apart.any():
+            raise RuntimeError(
+                f"{self.place}the steps of a compiled call cannot be recorded as they were: they give "
+                "other values now. Something that the cell reads has changed since the call"
+            )
 
 
 def _own(output: Tensor, mark: int) -> Tensor:

@@ -20,7 +20,7 @@ import math
 import operator
 import sys
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -79,8 +79,8 @@ class Guards:
 
     def contents(self, container: Any) -> None:
         """The entries of a list, dict or set, noted."""
-        kept = _entries(container)
-        self.note(container, lambda _key, _none: _entries(container), _CONTENTS, kept)
+        get = _Contents(container)
+        self.note(container, get, _ENTRIES, get(_ENTRIES, None))
 
     def finished(self) -> list[Guard]:
         """All of them."""
@@ -88,13 +88,32 @@ class Guards:
 
 
 _HEAP_TYPE = 1 << 9
-_CONTENTS = "its entries"
+_ENTRIES = "its entries"
 
 
-def _entries(container: Any) -> tuple[Any, ...]:
-    if isinstance(container, dict):
-        return (*container, *container.values())
-    return tuple(container)
+class _Contents:
+    """Reads and writes all entries of a list, dict or set."""
+
+    def __init__(self, container: Any) -> None:
+        self.container = container
+
+    def __call__(self, _key: Any, _none: Any) -> tuple[Any, ...]:
+        if isinstance(self.container, dict):
+            return (*self.container, *self.container.values())
+        return tuple(self.container)
+
+    def put(self, _key: Any, entries: tuple[Any, ...]) -> None:
+        """Let the container hold these again."""
+        container = self.container
+        if isinstance(container, list):
+            container[:] = entries
+            return
+        half = len(entries) // 2
+        container.clear()
+        if isinstance(container, dict):
+            container.update(zip(entries[:half], entries[half:], strict=True))
+        else:
+            container.update(entries)
 
 
 def hold(guards: Iterable[Guard]) -> bool:
@@ -104,6 +123,62 @@ def hold(guards: Iterable[Guard]) -> bool:
         if now is not value and not same(now, value):
             return False
     return True
+
+
+@contextlib.contextmanager
+def as_before(guards: Iterable[Guard]) -> Iterator[None]:
+    """Inside, a cell has the attributes and entries again that its step read.
+
+    Raises RuntimeError where something else has changed since, which cannot be put back: a class, a
+    global, a function.
+    """
+    undo: list[tuple[Callable[..., None], Any, Any]] = []
+    try:
+        for get, key, value in guards:
+            now = get(key, MISSING)
+            if now is value or same(now, value):
+                continue
+            put = _writer(get)
+            if put is None:
+                raise RuntimeError(
+                    f"the steps of a compiled call cannot be recorded as they were: {_what(get, key)} has "
+                    "changed since; ask for them before it changes, or call with layer.compiled = False"
+                )
+            undo.append((put, key, now))
+            put(key, value)
+        yield
+    finally:
+        for put, key, value in reversed(undo):
+            put(key, value)
+
+
+def _writer(get: Callable[..., Any]) -> Callable[..., None] | None:
+    """What writes where a guard reads, if that is a module's own attribute or a container."""
+    if isinstance(get, _Contents):
+        return get.put
+    table = getattr(get, "__self__", None)
+    if type(table) is not dict or "_parameters" not in table:
+        return None
+
+    def put(key: Any, value: Any) -> None:
+        if value is MISSING:
+            table.pop(key, None)
+        else:
+            table[key] = value
+
+    return put
+
+
+def _what(get: Callable[..., Any], key: Any) -> str:
+    """Where a guard reads, in words."""
+    if isinstance(get, functools.partial):
+        owner = get.args[0]
+        name = getattr(owner, "__qualname__", type(owner).__name__)
+        return (
+            f"a variable of the function around it ({key})" if name == "cell" else f"{name}.{key}"
+        )
+    table = getattr(get, "__self__", None)
+    return f"the global {key!r}" if type(table) is dict else f"the class's {key!r}"
 
 
 def same(a: Any, b: Any) -> bool:
@@ -234,7 +309,8 @@ FIELDS = named("shape ndim dtype T mT device is_cuda at real imag")  # no method
 VIEWS = named(
     "T mT data detach view view_as reshape reshape_as t transpose permute squeeze unsqueeze "
     "expand expand_as broadcast_to chunk split unbind contiguous to type_as float double half "
-    "cpu flatten ravel swapaxes swapdims diagonal narrow select unfold"
+    "cpu flatten ravel swapaxes swapdims diagonal narrow select unfold movedim moveaxis unflatten "
+    "expand_dims hsplit vsplit array_split tensor_split atleast_1d atleast_2d masked_select"
 )
 MUTATORS = named(
     "append extend insert remove pop popitem clear update setdefault add discard sort reverse "

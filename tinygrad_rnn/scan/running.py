@@ -18,6 +18,8 @@ from .cells import Variant, variant_of
 from .folding import Fold
 from .tracing import Untraceable
 
+BEGIN = 3  # so many steps are compared when a call is recorded after all
+
 
 @dataclass(slots=True)
 class Way:
@@ -44,7 +46,7 @@ class Stack:
 
     ``joined`` names the parts of the state where the last states of all cells are to be stacked, as
     PyTorch's layers return them; without it each cell's is returned in its own nesting. ``recorded``
-    gives the same outputs, op by op, of all steps or of some only.
+    gives the same outputs, op by op, of all steps or of some only, by the masks that dropout drew.
     """
 
     x: Tensor
@@ -52,7 +54,7 @@ class Stack:
     stages: list[Stage]
     lengths: Any
     first_step: int
-    recorded: Callable[[Sequence[int] | None], tuple[Tensor, Any]]
+    recorded: Callable[[Sequence[int] | None, list[Any]], tuple[Tensor, Any]]
     joined: tuple[str, ...] = ()
     by: frozenset[tuple[str, str]] = frozenset()  # which back end ran, and why if not the usual one
     found: list[Variant] = field(default_factory=list)  # what ran, cell by cell
@@ -150,16 +152,25 @@ class _LayerCall(Fold):
         self.stack = stack
         self.passes: list[list[_Pass]] = []
         self.masks: list[Any] = []
-        if any(stage.dropout for stage in stack.stages):
-            drawn = {id(g): g for g in [generator_or_default(s.generator) for s in stack.stages]}
-            self.generators = [(g, g.bit_generator.state) for g in drawn.values()]
 
     def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
         """The layer's own loop."""
-        y, finals = self.stack.recorded(only)
+        y, finals = self.stack.recorded(only, self.masks)
         if self.stack.joined:
             return [y, *([finals] if isinstance(finals, Tensor) else finals)]
         return [y, *(t for final in finals for _, t in parts(final))]
+
+    def variants(self) -> list[Variant]:
+        """What the cells that ran had read."""
+        return self.stack.found
+
+    def begin(self) -> tuple[Any, Any] | None:
+        """Values of the first steps, unless a cell came from the end."""
+        if any(p.way.backwards for stage in self.passes for p in stage):
+            return None
+        y = self.passes[-1][0].y[:BEGIN]
+        first = slice(0, BEGIN)
+        return (np.moveaxis(y, 0, 1), (slice(None), first)) if self.time_axis else (y, first)
 
     def forward(self) -> list[Any]:
         """The arrays of the output and of the last states."""

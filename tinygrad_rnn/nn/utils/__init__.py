@@ -17,6 +17,8 @@ from .rnn import (
     pad_packed_sequence,
     pad_sequence,
     sequence_mask,
+    unpack_sequence,
+    unpad_sequence,
 )
 
 __all__ = [
@@ -28,6 +30,8 @@ __all__ = [
     "pad_packed_sequence",
     "pad_sequence",
     "sequence_mask",
+    "unpack_sequence",
+    "unpad_sequence",
 ]
 
 
@@ -77,7 +81,7 @@ def clip_grad_norm_(
         with np.errstate(invalid="ignore"):
             _give(owners, [g * g.dtype.type(scale) for g in grads])
     dtype = grads[0].dtype if grads else None
-    return Tensor(norm, dtype)
+    return Tensor._made(norm, dtype)
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
