@@ -487,6 +487,13 @@ def test_weight_drop_is_pytorchs(kind, layers, bidirectional):
 # ---- what a graph was made of, and programs drawn at random ------------------------------------------
 
 
+@pytest.fixture
+def loops_on_numpy():
+    with backends.using("numpy"):
+        yield
+
+
+@pytest.mark.usefixtures("loops_on_numpy")
 @pytest.mark.parametrize("again", ["computed", "Parameter", "None", "deleted"])
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "two gru", "both ways"])
 def test_a_graph_knows_the_weights_that_it_was_made_of(kind, again):
@@ -597,11 +604,11 @@ class Program:
                 np.testing.assert_allclose(g, sum(parts), rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.usefixtures("loops_on_numpy")
 @pytest.mark.parametrize("seed", range(20))
 def test_whatever_is_done_to_a_layer_in_whatever_order(seed):
     program = Program(seed)
-    with backends.using("numpy"):
-        for _ in range(4):
-            for _ in range(int(program.draw.integers(1, 4))):
-                program.act()
-            program.check()
+    for _ in range(4):
+        for _ in range(int(program.draw.integers(1, 4))):
+            program.act()
+        program.check()
