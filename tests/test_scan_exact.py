@@ -245,6 +245,19 @@ def test_a_refusal_is_asked_for_once(unknown, monkeypatch):
     agree(layer, 3, "numpy", how="recorded op by op")
 
 
+def test_what_is_close():
+    b = np.array([1.0, np.inf, np.nan])
+    assert verified._close(b + 1e-9, b, 1.0)
+    for other in ([1.0, np.inf, 0.0], [1.0, np.nan, np.nan], [1.0, -np.inf, np.nan]):
+        assert not verified._close(np.array(other), b, 1.0)
+    for other in ([1.1, np.inf, np.nan], [np.nan, np.inf, np.nan]):
+        assert not verified._close(np.array(other), b, 1.0)
+    assert not verified._close(b.astype("f"), b, 1.0)
+    assert not verified._close(b[None], b, 1.0)
+    assert verified._close(None, np.zeros(2), 1.0)
+    assert not verified._close(np.ones(2), None, 1.0)
+
+
 def test_writing_beside_an_array_is_seen():
     for beside in (-1, 6):
         fenced = _Fenced()
