@@ -250,6 +250,27 @@ MUTANTS = [
     Mutant("one program with and without a gradient", "scan/tracing.py", "node.dtype.char, node.needs)", "node.dtype.char)", "again"),
     Mutant("only the last block's sums", "scan/numba_loops.py", "a if b is None else a + b for", "b for", "scan"),
     Mutant("only the first block's input", "scan/numba_loops.py", "dx[start:stop] = of_x", "dx[:] = of_x[:1]", "scan"),
+    # ---- arrays, numpy, names of PyTorch's
+    Mutant("scalars among tensors", ENGINE, "np.asarray(value) if isinstance(value, np.generic) else value", "value", "second_order"),
+    Mutant("broadcast: to fewer axes", SHAPES, "if a.size == 1 and a.ndim <= len(to) else", "if a.size == 1 else", "more_names"),
+    Mutant("numpy takes values of what has a gradient", TENSORS, "if state.recording and self.requires_grad:\n            raise TypeError(_would_be_lost", "if False:\n            raise TypeError(_would_be_lost", "numpy"),
+    Mutant("numpy: an element is stored", TENSORS, "self.requires_grad and _is_stored():", "False:", "numpy"),
+    Mutant("numpy: out= is let through", "numpy_names.py", 'if kwargs.get("out") is not None:', "if False:", "numpy"),
+    Mutant("loader: a list is columns", "training/batches.py", "return bucket or not dataset or _ragged(dataset)", "return True", "loader"),
+    Mutant("loader: the last batch stays", "training/batches.py", "if len(part) == self.batch_size or not self.drop_last:", "if part:", "loader"),
+    Mutant("loader: gradients of examples lost", "training/datasets.py", "return stack(rows)", "return stack([row.detach() for row in rows])", "loader"),
+    Mutant("cumprod: the recurrence stops early", SUMS, "factor = cat(factor[here] * factor[ahead], end", "factor = cat(factor[here], end", "ops"),
+    Mutant("erf: slope", CALCULUS, "* 1.1283791670955126", "* 0.5641895835477563", "ops"),
+    Mutant("atan2: sign", CALCULUS, "g * (-a / _square_sum(a, b))", "g * (a / _square_sum(a, b))", "ops"),
+    Mutant("hooks: not heard step by step", "graphs/replay.py", "if Hook.registered:", "if False:", "hooks"),
+    Mutant("hooks: lost with a write", ENGINE, 'if hasattr(self, "hooks"):', "if False:", "hooks"),
+    Mutant("hooks: of a leaf not heard", ENGINE, '            if Hook.registered and hasattr(node, "hooks"):\n                g = hooked(node, g)\n            reached', "            reached", "hooks"),
+    Mutant("scatter: two to one place", "torch_names.py", "return bool(len(np.unique(flat)) < flat.size)", "return False", "more_names"),
+    Mutant("cummax: where it was not", "torch_names.py", "at = np.where((a == best) | (a != a),", "at = np.where(a == best,", "more_names"),
+    Mutant("median: one of equal ones", "torch_names.py", "(flat[same] - value).mean()", "(flat[same] - value)[0]", "more_names"),
+    Mutant("pad_sequence: on the wrong side", "nn/utils/rnn.py", "slice(len(p)) if right else slice(steps - len(p), steps)", "slice(len(p))", "more_names"),
+    Mutant("softplus: beta forgotten", "nn/functional.py", "e.softplus(x * beta) / beta", "e.softplus(x)", "torch_samples"),
+    Mutant("add: alpha forgotten", "torch_functions.py", "return paired(e.add, input, _times(other, alpha))", "return paired(e.add, input, other)", "more_names"),
 ]  # fmt: skip
 
 
