@@ -10,7 +10,7 @@ import numpy as np
 from .autograd import state
 from .devices import CPU, device, no_gpu
 from .random import generator_or_default
-from .writing import adopt, become, cut, data, write
+from .writing import adopt, become, cut, data, turn, write
 
 if TYPE_CHECKING:
     from .tensors import Tensor
@@ -297,6 +297,39 @@ class TorchNames:
         return _tensor(become(self, self.clip(min, max), "clamp_"))
 
     clip_ = clamp_
+
+    def clamp_min_(self: Any, min: Any) -> Tensor:
+        """Raise what is below ``min`` to it, in place; see ``copy_``."""
+        return _tensor(become(self, self.clip(min), "clamp_min_"))
+
+    def clamp_max_(self: Any, max: Any) -> Tensor:
+        """Lower what is above ``max`` to it, in place; see ``copy_``."""
+        return _tensor(become(self, self.clip(None, max), "clamp_max_"))
+
+    def reciprocal_(self: Any) -> Tensor:
+        """1 / x in place; see ``copy_``."""
+        return _tensor(become(self, 1 / self, "reciprocal_"))
+
+    def cumsum_(self: Any, dim: Any) -> Tensor:
+        """The sums along ``dim`` in place; see ``copy_``."""
+        return _tensor(become(self, self.cumsum(dim), "cumsum_"))
+
+    def unsqueeze_(self: Any, dim: Any) -> Tensor:
+        """The tensor itself with a new axis at ``dim``; see ``unsqueeze``."""
+        return _tensor(turn(self, self.unsqueeze(dim), "unsqueeze_"))
+
+    def squeeze_(self: Any, dim: Any = None) -> Tensor:
+        """The tensor itself without axes of length 1; see ``squeeze``."""
+        return _tensor(turn(self, self.squeeze(dim), "squeeze_"))
+
+    def t_(self: Any) -> Tensor:
+        """The tensor itself, transposed; see ``t``."""
+        return _tensor(turn(self, self.t(), "t_"))
+
+    def transpose_(self: Any, dim0: Any, dim1: Any) -> Tensor:
+        """The tensor itself with two axes swapped; see ``transpose``."""
+        return _tensor(turn(self, self.transpose(dim0, dim1), "transpose_"))
+
     abs_ = _in_place("abs")
     ceil_ = _in_place("ceil")
     cos_ = _in_place("cos")
@@ -341,15 +374,33 @@ class TorchNames:
         part = source if alpha == 1 else source * alpha
         return _tensor(become(self, self.at[_slices(self, dim, index)].add(part), "index_add_"))
 
-    def scatter_(self: Any, dim: Any, index: Any, src: Any) -> Tensor:
-        """``self[index[i][j]][j] = src[i][j]`` for dim 0, and so on, or a number; see ``copy_``."""
-        grid, src = _grid(self, "scatter_", dim, index, src)
-        return _tensor(write(self, src, "scatter_", grid))
+    def scatter_(
+        self: Any, dim: Any, index: Any, src: Any = None, *, value: Any = None, reduce: Any = None
+    ) -> Tensor:
+        """``self[index[i][j]][j] = src[i][j]`` for dim 0, and so on; a ``value`` is one number.
+
+        ``reduce="add"`` adds instead; see ``copy_``. Raises TypeError without src and value, IndexError for
+        an index outside.
+        """
+        given = value if src is None else src
+        if given is None or reduce not in (None, "add"):
+            raise TypeError('scatter_ takes src or value, and reduce="add" or none')
+        if reduce:
+            return _tensor(self.scatter_add_(dim, index, given))
+        grid, given = _grid(self, "scatter_", dim, index, given)
+        return _tensor(write(self, given, "scatter_", grid))
 
     def scatter_add_(self: Any, dim: Any, index: Any, src: Any) -> Tensor:
         """``self[index[i][j]][j] += src[i][j]`` for dim 0, and so on; see ``copy_``."""
         grid, src = _grid(self, "scatter_add_", dim, index, src)
         return _tensor(become(self, self.at[grid].add(src), "scatter_add_"))
+
+    def index_put_(self: Any, indices: Any, values: Any, accumulate: bool = False) -> Tensor:
+        """``self[indices] = values``, or ``+=`` for every time that an element is named; see ``copy_``."""
+        where = tuple(np.array(getattr(i, "_data", i)) for i in indices)
+        if accumulate:
+            return _tensor(become(self, self.at[where].add(values), "index_put_"))
+        return _tensor(write(self, values, "index_put_", where))
 
     def fill_diagonal_(self: Any, value: Any) -> Tensor:
         """Write ``value`` on the diagonal of a matrix; see ``copy_``."""
