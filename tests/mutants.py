@@ -156,7 +156,7 @@ MUTANTS = [
     Mutant("a layer's own copy of a weight", STACKS, "        cell._assign(short, value, (type(self).__name__, name))\n", "        super()._assign(name, value, known_as)\n", "ownership"),
     Mutant("registered beside the cell", STACKS, "            cell._own(table, short, value)\n", "            super()._own(table, name, value)\n", "ownership"),
     Mutant("deleted in the layer alone", STACKS, "            delattr(*owner)\n", "            pass\n", "ownership"),
-    Mutant("the last cell's weights are not listed", STACKS, 'for at, layer in enumerate(self.__dict__.get("_stack", ())):\n                for path', 'for at, layer in enumerate(self.__dict__.get("_stack", ())[:1]):\n                for path', "ownership"),
+    Mutant("the last cell's weights are not listed", STACKS, 'for at, layer in enumerate(self.__dict__.get("_stack", ())):\n                cell, end', 'for at, layer in enumerate(self.__dict__.get("_stack", ())[:1]):\n                cell, end', "ownership"),
     Mutant("a weight of any shape", MODULE, "        elif value.shape != shape:\n", "        elif False:\n", "ownership"),
     Mutant("a weight may be None", MODULE, '            if not name.startswith("bias"):\n', "            if False:\n", "ownership"),
     Mutant("a table that does not write through", MODULE, "        delattr(self._module, name)\n", "        del self._module.__dict__[self._table][name]\n", "ownership"),
@@ -183,6 +183,8 @@ MUTANTS = [
     Mutant("export: isnan is frozen", TENSORS, 'return unrecorded("isnan", np.isnan(self._data), self)', "return Tensor._wrap(np.asarray(np.isnan(self._data)), None)", "onnx_frozen"),
     Mutant("export: any as all", "interop/onnx_ops.py", '"any": _whether("ReduceMax")', '"any": _whether("ReduceMin")', "onnx_frozen"),
     Mutant("export: no wilder run", "interop/onnx_export.py", "        others += _wilder(module, inputs, unroll)\n", "", "onnx_frozen"),
+    Mutant("a constant asks for a gradient", AGAIN, "[w._node is not None and w._node.needs for w in self.weights]", "[w._node.needs for w in self.weights]", "ownership"),
+    Mutant("a name with a dot", MODULE, 'if not isinstance(name, str) or not name or "." in name:', "if False:", "sharing"),
     Mutant("export: a computed weight is frozen", "interop/onnx_export.py", "if len(then) != len(now) or not all(map(same, then, now)):", "if False:", "onnx_frozen"),
     # ---- writes in place
     Mutant("in place: a view stands for itself", WRITING, "return t._alias[1] if t._alias.__class__ is tuple else t", "return t", "writes"),
