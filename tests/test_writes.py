@@ -784,6 +784,34 @@ def test_a_checkpointed_function_may_write_what_it_made():
     np.testing.assert_array_equal(a.grad.numpy(), b.grad.numpy())
 
 
+class Writing(nn.Module):
+    def __init__(self, write):
+        super().__init__()
+        self.head, self.write = nn.Linear(3, 3), write
+
+    def forward(self, x):
+        h = self.head(x)
+        y = h.tanh()
+        self.write(h)
+        return h * y
+
+
+@pytest.mark.parametrize("way", ["iadd", "relu_", "setitem", "through a view"])
+def test_an_export_refuses_what_writes_in_place(way, tmp_path):
+    """The trace names values by their tensors: one that got another value would be taken for the first."""
+    pytest.importorskip("onnx")
+    from tinygrad_rnn.interop.onnx_graph import ExportError
+
+    write = {
+        "iadd": lambda h: h.__iadd__(1.0),
+        "relu_": lambda h: h.relu_(),
+        "setitem": lambda h: h.__setitem__((slice(None), 0), 0.0),
+        "through a view": lambda h: h.T[0].zero_(),
+    }[way]
+    with pytest.raises(ExportError, match="writes in place"):
+        tg.interop.to_onnx(Writing(write), str(tmp_path / "m.onnx"), tg.ones(2, 3))
+
+
 # ---- memory --------------------------------------------------------------------------------------
 
 
