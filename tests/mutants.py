@@ -45,6 +45,7 @@ AGAIN, PURITY, WALK, OPCODES = (
     "scan/bytecode.py",
     "scan/opcodes.py",
 )
+WRITING = "writing.py"
 OPTIM, LEDGER, UTILS = "optim/optimizers.py", "graphs/ledger.py", "nn/utils/__init__.py"
 
 MUTANTS = [
@@ -100,13 +101,13 @@ MUTANTS = [
     Mutant("seed not checked", ENGINE, "        if data.shape != tensor.shape:\n            raise", "        if False:\n            raise", "autograd"),
     Mutant("no_grad not undone", ENGINE, "state.recording = self._before.pop()", "self._before.pop()", "autograd"),
     Mutant("recording shared by threads", ENGINE, "class _State(threading.local):", "class _State:", "autograd"),
-    Mutant("observer gets no gradient", ENGINE, "observer(node, i, g, d)", "observer(node, i, g, d) if i else None", "recurrent"),
+    Mutant("observer gets no gradient", ENGINE, "observer(node, i, g, as_array(d))", "observer(node, i, g, as_array(d)) if i else None", "recurrent"),
     # ---- tensors
     Mutant("passed array not copied", TENSORS, "array = np.array(given)  # a copy", "array = np.asarray(given)  # a copy", "autograd"),
     Mutant("missing lock", TENSORS, "        self._data.flags.writeable = False\n", "", "autograd mutation_guards"),
-    Mutant("detach loses the tag", TENSORS, "        t._tag = self._step\n        return t\n", "        return t\n", "recurrent"),
+    Mutant("detach loses the tag", TENSORS, "        t._tag = self._step\n", "", "recurrent"),
     Mutant("write keeps the leaf", TENSORS, "node.replaced(data.shape, data.dtype, by) if isinstance(node, Leaf)", "node if isinstance(node, Leaf)", "autograd"),
-    Mutant("write in place", TENSORS, "        self._data = data\n        node = self._node\n", "        self._data[...] = data\n        node = self._node\n", "autograd mutation_guards"),
+    Mutant("write in place", TENSORS, "        self._data = data = autograd.as_array(data)\n        node", "        self._data[...] = data = autograd.as_array(data)\n        node", "autograd mutation_guards"),
     Mutant("requires_grad toggled in place", TENSORS, 'self._node = node.replaced(node.shape, node.dtype, f"requires_grad = {on}")\n', "pass\n", "autograd mutation_guards"),
     Mutant("grad of another shape", TENSORS, "            if value.shape != self.shape:\n                raise ValueError(f\"grad", "            if False:\n                raise ValueError(f\"grad", "mutation_guards"),
     # ---- recurrence
@@ -155,7 +156,7 @@ MUTANTS = [
     Mutant("a layer's own copy of a weight", STACKS, "        cell._assign(short, value, (type(self).__name__, name))\n", "        super()._assign(name, value, known_as)\n", "ownership"),
     Mutant("registered beside the cell", STACKS, "            cell._own(table, short, value)\n", "            super()._own(table, name, value)\n", "ownership"),
     Mutant("deleted in the layer alone", STACKS, "            delattr(*owner)\n", "            pass\n", "ownership"),
-    Mutant("the last cell's weights are not listed", STACKS, 'for at, layer in enumerate(self.__dict__.get("_stack", ())):\n                for path', 'for at, layer in enumerate(self.__dict__.get("_stack", ())[:1]):\n                for path', "ownership"),
+    Mutant("the last cell's weights are not listed", STACKS, 'for at, layer in enumerate(self.__dict__.get("_stack", ())):\n                cell, end', 'for at, layer in enumerate(self.__dict__.get("_stack", ())[:1]):\n                cell, end', "ownership"),
     Mutant("a weight of any shape", MODULE, "        elif value.shape != shape:\n", "        elif False:\n", "ownership"),
     Mutant("a weight may be None", MODULE, '            if not name.startswith("bias"):\n', "            if False:\n", "ownership"),
     Mutant("a table that does not write through", MODULE, "        delattr(self._module, name)\n", "        del self._module.__dict__[self._table][name]\n", "ownership"),
@@ -182,7 +183,33 @@ MUTANTS = [
     Mutant("export: isnan is frozen", TENSORS, 'return unrecorded("isnan", np.isnan(self._data), self)', "return Tensor._wrap(np.asarray(np.isnan(self._data)), None)", "onnx_frozen"),
     Mutant("export: any as all", "interop/onnx_ops.py", '"any": _whether("ReduceMax")', '"any": _whether("ReduceMin")', "onnx_frozen"),
     Mutant("export: no wilder run", "interop/onnx_export.py", "        others += _wilder(module, inputs, unroll)\n", "", "onnx_frozen"),
+    Mutant("a name with a dot", MODULE, 'if not isinstance(name, str) or not name or "." in name:', "if False:", "sharing"),
     Mutant("export: a computed weight is frozen", "interop/onnx_export.py", "if len(then) != len(now) or not all(map(same, then, now)):", "if False:", "onnx_frozen"),
+    # ---- writes in place
+    Mutant("in place: a view stands for itself", WRITING, "return t._alias[1] if t._alias.__class__ is tuple else t", "return t", "writes"),
+    Mutant("in place: partners keep the old array", WRITING, "        m._data = moved[id(a)]\n", "        m._data = moved[id(a)] if m is t else a\n", "writes"),
+    Mutant("in place: memory that others hold", WRITING, "return count == _ONE + known - 1 and not weak", "return not weak", "writes"),
+    Mutant("in place: a view that a node holds", WRITING, "if getrefcount(m._data) != _ONE + held[id(m._data)] - 1 or getweakrefcount(m._data):", "if getweakrefcount(m._data):", "writes"),
+    Mutant("in place: always a copy", WRITING, "    alone = t._data.flags.writeable and _alone(live)\n", "    alone = False\n", "writes"),
+    Mutant("in place: the old leaf lives on", WRITING, "t._node = node.replaced(t._data.shape, t._data.dtype, by).hold(t._data)", "pass", "writes"),
+    Mutant("in place: a leaf while recording", WRITING, "        if needs:\n            raise RuntimeError(", "        if needs and not asks:\n            return False\n        if needs:\n            raise RuntimeError(", "writes"),
+    Mutant("in place: views keep their derivative", WRITING, "        if not np.may_share_memory(m._data, t._data):\n", "        if True:\n", "writes"),
+    Mutant("in place: the value's gradient is lost", WRITING, "if value.__class__ in NUMBERS else parent_of(value)", "if value.__class__ in NUMBERS else Constant(value.shape, value.dtype)", "writes"),
+    Mutant("in place: the old value's gradient is lost", WRITING, "return Node(op, (before, parent),", "return Node(op, (Constant(base.shape, base.dtype), parent),", "writes"),
+    Mutant("in place: detach is a view", WRITING, "    joined(a, t, False)\n    return t\n", "    joined(a, t, True)\n    return t\n", "writes"),
+    Mutant("in place: a snapshot follows", WRITING, "if _token(m).__class__ is Snapshot and _token(m) is not token]", "if False]", "writes"),
+    Mutant("in place: a step leaves its views", WRITING, "    _part([m for m in others if m is not t], by)\n", "", "writes"),
+    Mutant("in place: a copy of what is assigned to data", WRITING, "    if same:\n        joined(new, t, False)\n", "", "writes"),
+    Mutant("in place: an expanded tensor", WRITING, "    if shapes.stretched(target):\n", "    if False:\n", "writes"),
+    Mutant("in place: an index twice", WRITING, "        _once(t, index, by)\n", "        pass\n", "writes"),
+    Mutant("in place: any dtype", WRITING, "    if _RANKS[new._data.dtype.kind] > _RANKS[t._data.dtype.kind]:\n", "    if False:\n", "writes"),
+    Mutant("in place: retained gradients stay behind", WRITING, "        node.retained = [old.retained[0]]\n", "        pass\n", "writes"),
+    Mutant("in place: compiled as if nothing were written", WRITING, '    if state.tracer is not None and not (alone and getattr(state.tracer, "rebinds", False)):\n', "    if False:\n", "writes"),
+    Mutant("in place: offsets of a view", WRITING, "starts[axis], left = divmod(left, stride)", "starts[axis], left = 0, 0", "writes"),
+    Mutant("in place: what is written outside has no derivative", WRITING, "    elif node is not None and not isinstance(node, Node):\n        t._node = None\n", "    elif node is not None:\n        t._node = None\n", "writes"),
+    Mutant("in place: one number is a copy", "ops/indexing.py", "    if isinstance(part, np.generic):\n", "    if False:\n", "writes"),
+    Mutant("in place: the dead are never left out", "ops/row.py", "    if n.bit_length() != (n - added).bit_length():\n", "    if False:\n", "writes"),
+    Mutant("in place: a clone shares", TENSORS, "            t._alias, flags = None, t._data.flags\n", "            flags = t._data.flags\n", "writes"),
     # ---- calls like an earlier one, and cells that are followed
     Mutant("a replaced Parameter is not seen", PURITY, "if now is not value and not same(now, value):", "if now is not value and not same(now, value) and not isinstance(now, Tensor):", "again"),
     Mutant("another precision is not seen", "scan/cells.py", " or tensor._data.dtype is not dtype:", ":", "gradcheck"),

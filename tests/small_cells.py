@@ -50,6 +50,7 @@ class Written(nn.Module):
         body += [*self.lines, f"return y, {new if len(starts) == 1 else f'({new})'}"]
         source = "\n    ".join(["def run(self, x, state):", *body])
         space = {"tg": tg, "np": np, "nn": nn, "F": nn.functional, "B": b, "I": i, "H": h}
+        space["__name__"] = __name__
         exec(source, space)
         self.run = space["run"]
 
@@ -119,26 +120,30 @@ LEAVES = [
     "self.row[:, :1]", "self.W[:1]", "self.W[0]", "self.bias.sigmoid()", "self.scalar.exp()",
     "self.full * 0.5", "self.column.tanh()", "(self.row @ self.W)",
 ]  # fmt: skip
-KINDS = [UNARY, REDUCE, PARTS, SHAPE, BINARY, PRODUCT]
+KINDS = {
+    "all": [UNARY, REDUCE, PARTS, SHAPE, BINARY, PRODUCT],
+    # what goes by columns of rows: machine code takes it
+    "columns": [UNARY[:-7], REDUCE[:2], PARTS[:3], SHAPE[:3], BINARY[:12], PRODUCT],
+}
 WEIGHTS = np.array([0.26, 0.12, 0.14, 0.12, 0.24, 0.12])
 
 
-def drawn(seed, sizes, length=6, states=1):
+def drawn(seed, sizes, length=6, states=1, kinds="all"):
     """A cell of some lines drawn at random."""
     draw = np.random.default_rng(seed)
     b, _, h = sizes
     starts = [None] * states
     for k in range(1, states):
-        starts[k] = [None, (b, 1), (), (b, 3), (1,), (b, 2, 2)][int(draw.integers(6))]
+        any_start = [None, (b, 1), (b, 3), (), (1,), (b, 2, 2)]
+        starts[k] = any_start[int(draw.integers(6 if kinds == "all" else 3))]
     probe = Probe(sizes, starts)
     probe.add("x @ self.U + s0 @ self.W")
     tries = 0
     while len(probe.lines) < length and tries < 200:
         tries += 1
-        kind = KINDS[int(draw.choice(len(KINDS), p=WEIGHTS))]
+        kind = KINDS[kinds][int(draw.choice(len(WEIGHTS), p=WEIGHTS))]
         text = kind[int(draw.integers(len(kind)))]
-        a, b = (probe.some(draw) for _ in range(2))
-        probe.add(text, a, b, draw)
+        probe.add(text, probe.some(draw), probe.some(draw), draw)
     for k in range(states):
         probe.end(f"n{k}", starts[k] if starts[k] is not None else (b, h), draw)
     probe.end("y", None, draw)
@@ -243,8 +248,11 @@ def given(cell, steps, dtype="d", seed=5):
     return x, [numbers(cell.shape(k), seed + 1 + k).astype(dtype) for k in range(len(cell.starts))]
 
 
-def outcome(layer, x, states, compiled):
-    """(outputs and last states, gradients or None of x, states and Parameters) of a weighted sum."""
+def outcome(layer, x, states, compiled, only=None):
+    """(outputs and last states, gradients or None of x, states and Parameters) of a weighted sum.
+
+    ``only`` are the outputs (0) and last states (1, 2 ...) that the sum is of, where it is not of all.
+    """
     layer.compiled = compiled
     layer.zero_grad()
     x = tg.tensor(x, requires_grad=True)
@@ -253,7 +261,7 @@ def outcome(layer, x, states, compiled):
     outs = [y, last] if isinstance(last, tg.Tensor) else [y, *last]
     total = None
     for k, t in enumerate(outs):
-        if t.requires_grad:
+        if t.requires_grad and (only is None or k in only):
             part = (t * tg.tensor(0.3 + numbers(t.shape, 70 + k).astype(t.dtype))).sum()
             total = part if total is None else total + part
     if total is not None:

@@ -197,9 +197,9 @@ WRITES = {
     "requires_grad_(False)": (lambda w: w.requires_grad_(False), "requires_grad = False"),
     # .data is PyTorch's word for a write that is not recorded: no leave is asked, and it is found out
     "a new data": (lambda w: setattr(w, "data", VALUES), "data ="),
-    "data.mul_": (lambda w: w.data.mul_(2.0), "mul_"),
-    "data -=": (_data_isub, "-="),
-    "a view of data": (lambda w: w.data[0].zero_(), "zero_"),
+    "data.mul_": (lambda w: w.data.mul_(2.0), "data.mul_"),
+    "data -=": (_data_isub, "data -="),
+    "a view of data": (lambda w: w.data[0].zero_(), "data.zero_"),
     "a view under no_grad": (_under_no_grad(lambda w: w.t()[0].fill_(1.0)), "fill_"),
     "an item": (_under_no_grad(lambda w: w.__setitem__(0, 1.0)), r"x\[...\] = v"),
     "detach": (lambda w: w.detach().zero_(), "zero_"),

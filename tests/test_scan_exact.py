@@ -1,37 +1,426 @@
-"""Small cells of every kind: compiled loops, on both back ends, equal the recorded loop."""
+"""Small cells of every kind: compiled loops, on both back ends, equal the recorded loop.
 
+The recorded loop's gradients are held against central differences. Each cell is a line of a table; the
+tables are built from operands of every shape, the rows of the calculus, and ways to hand a state on.
+"""
+
+import itertools
+
+import numpy as np
 import pytest
-from small_cells import Written, difference, given, outcome
+from small_cells import PARTS, REDUCE, SHAPE, UNARY, Written, difference, drawn, given, outcome
+from support import along, numbers
 
+import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.scan import backends
+from tinygrad_rnn.scan import backends, cells, numpy_text, verified
+from tinygrad_rnn.scan.verified import _Fenced
 
 INSTALLED = backends.choice()[0] == "numba"
-BACKENDS = [
-    "numpy",
-    pytest.param(
-        "numba",
-        marks=pytest.mark.skipif(not INSTALLED, reason="numba is not installed (extra fast)"),
-    ),
-]
+needs_numba = pytest.mark.skipif(not INSTALLED, reason="numba is not installed (extra fast)")
+if INSTALLED:
+    from tinygrad_rnn.scan import machine_code, numba_plan
+BACKENDS = ["numpy", pytest.param("numba", marks=needs_numba)]
+SIZES = [(3, 2, 4), (4, 4, 4), (1, 3, 4), (2, 1, 4), (2, 3, 1), (1, 1, 1), (3, 3, 2)]  # B, I, H
 Z = "z = (x @ self.U + s0 @ self.W).tanh()"
-LOOPED = [
-    "x[:, :1] * z",
-    "z[:, 1:3].sum(-1, keepdim=True) * z",
-    "(s0.reshape(-1, 4, 2).permute(1, 0, 2) @ self.W[:2, :2]).permute(1, 0, 2).reshape(-1, 8) + z",
-    "nn.functional.leaky_relu(z, 0.1)",
-    "z.round() + z",
-    "z * z.norm(dim=-1, keepdim=True)",
+
+WRITTEN = """
+x[:, :1]                x[:, -1:]             s0[:, :1]            s0[:, -1:]         z[:, :1]
+x[:, :1].expand(B, H)   self.bias             self.bias[:1]        self.row           self.row[:, :1]
+self.corner             self.scalar           self.column          self.full          self.wide[:, 1:2]
+self.wide[:, H:2*H]     self.one              z[:, :2].sum(-1, keepdim=True)          (x[:, :1] > 0)
+z.mean(-1, keepdim=True)                      (x[:, :1] > z[:, -1:])                  self.W[:1]
+"""
+USES = [
+    "({}) * z",
+    "z + 1.0 * ({})",
+    "z / (1 + (1.0 * ({})).abs())",
+    "tg.maximum(z, ({}) * 0.5)",
+    "tg.where(({}) * z > 0.1, z, 0.5 * z)",
+    "(z * ({})) @ self.W",
+    "tg.cat([z, ((1.0 * ({})) + 0 * z[:, :1]).expand(B, H)], -1)[:, 1:1 + H]",
+    "(tg.cat([((1.0 * ({})) * z).expand(B, H), z], -1) * self.wide[:, :2 * H]).sum(-1, keepdim=True) * z",
+]
+OPERANDS = [
+    part for line in WRITTEN.strip().split("\n") for part in line.split("  ") if part.strip()
+]
+COLUMNS = [use.format(a.strip()) for a, use in itertools.product(OPERANDS, USES)]
+ROWS = [
+    text.format(a="z", p=0, q=1, n="H") for text in (*UNARY, *REDUCE, *PARTS, *SHAPE)
+]  # the shape of each is made the state's by what follows
+HANDED_ON = [  # lines, and the shapes of the states after the first (None: as the first)
+    (["y = z", "n0 = s1", "n1 = z"], (None,)),
+    (["y = s0 * z", "n0 = s1", "n1 = s0"], (None,)),
+    (["y = z", "n0 = z", "n1 = s0", "n2 = s1"], (None, None)),
+    (["y = z", "n0 = s2", "n1 = s0 * 0.5", "n2 = s1 + z"], (None, None)),
+    (["y = z + s2", "n0 = s1", "n1 = s2", "n2 = z + s0"], (None, None)),
+    (["y = self.full", "n0 = z"], ()),
+    (["y = self.bias", "n0 = z"], ()),
+    (["y = self.scalar.exp()", "n0 = z"], ()),
+    (["y = x", "n0 = z"], ()),
+    (["y = s0", "n0 = z"], ()),
+    (["y = z[:, :2]", "n0 = z"], ()),
+    (["y = z", "n0 = z", "n1 = z"], (None,)),
+    (["y = z + s1", "n0 = z", "n1 = self.full"], (None,)),
+    (["y = z", "n0 = x @ self.U", "n1 = x @ self.U"], (None,)),
+    (["w = z @ self.W3", "y = w[:, 1:3]", "n0 = w[:, H:2*H]", "n1 = w[:, :H]"], (None,)),
+    (["y = z", "n0 = z", "n1 = s0[:, ::1]"], (None,)),
+    (["y = z * s1", "n0 = z", "n1 = s1 + 1.0"], ((),)),
+    (["y = z * s1", "n0 = z + s1", "n1 = s1 * 0.9 + z.mean()"], ((),)),
+    (["y = tg.cat([s0, s0.sum(-1, keepdim=True)], -1)", "n0 = z"], ()),
+    (["y = z", "n0 = z * s1", "n1 = s1 * 0.5 + z.mean(-1, keepdim=True)"], ("column",)),
+    (["y = z", "n0 = z * s1", "n1 = s1 * 0.5 + z.mean(0)"], ("features",)),
+    (["y = z * s1.sum(-1)", "n0 = z", "n1 = s1 * 0.5 + z.unsqueeze(-1)"], ("three",)),
+    (["y = z.sum(-1)", "n0 = z"], ()),
+    (["y = z.sum()", "n0 = z"], ()),
+    (["y = z.unsqueeze(1)", "n0 = z"], ()),
+    (["y = z.reshape(-1)", "n0 = z"], ()),
+    (["y = z", "n0 = z * (self.row @ self.W)"], ()),
+    (["y = (s1 > 0) * z", "n0 = z", "n1 = (s1 > 0.1) * z"], (None,)),
+    (
+        ["n0 = ((s0 + s1) @ self.W + s0 @ self.W.t()).tanh() + x @ self.U", "n1 = z", "y = n0"],
+        (None,),
+    ),
+    (["y = tg.where(s0 > 0, 0.1, 0.3) * z", "n0 = z"], ()),
+    (["y = s1 * z", "n0 = z", "n1 = tg.cat([s0[:, 1:], z.sum(-1, keepdim=True)], -1)"], (None,)),
+]
+IN_MACHINE_CODE = [2, 4, 5, 16, 19, -3, -2, -1]
+HEADS = [  # a reshape of what does not lie in one piece is another array
+    "(s0.reshape(-1, H // 2, 2).permute(1, 0, 2) @ self.W[:2, :2]).permute(1, 0, 2).reshape(-1, H) + z",
+    "z.reshape(B, 2, -1).transpose(1, 2).reshape(B, -1)",
+    "z.t().reshape(B, -1) * 0.9",
+    "z.t().reshape(-1, 2).t().reshape(B, -1) + s0",
+    "s0.reshape(-1, 2, H // 2).permute(1, 0, 2).reshape(B, -1) * z",
+    "(z.reshape(B, 2, 1, -1) * tg.softmax((z.reshape(B, 2, 1, -1) * z.reshape(B, 1, 2, -1)).sum(-1), -1)"
+    ".unsqueeze(-1)).sum(2).reshape(B, -1)",
+    "tg.stack([z, s0], -1).reshape(B, -1)[:, ::2]",
+    "(z[:, :2] * 1.0).reshape(-1, 2, 1).permute(0, 2, 1).reshape(-1, 2).sum(-1, keepdim=True) * z",
+    "x[:, :1].expand(B, H).reshape(-1).reshape(B, H) * z",
 ]
 
 
-@pytest.mark.parametrize("text", LOOPED)
+def layer_of(lines, sizes, starts=(None,)):
+    return nn.Recurrent(Written([Z, *lines], sizes, starts)).double()
+
+
+def agree(layer, steps, backend, tol=1e-9, dtype="d", only=None, how=""):
+    """Outputs and gradients are those of the recorded loop, by the back end or what it fell to."""
+    x, states = given(layer.cell, steps, dtype)
+    slow = outcome(layer, x, states, False, only)
+    with backends.using(backend), np.errstate(all="ignore"):
+        fast = outcome(layer, x, states, True, only)
+    assert not difference(fast, slow, tol), layer.cell.lines
+    assert how in layer.explain(), layer.explain()
+    return slow
+
+
+def state_of(text):
+    """The lines of a cell whose state is made of some value, and which puts that out."""
+    return [f"v = {text}", "y = v", "n0 = 0.9 * z + 0.1 * v.sum()"]
+
+
+def some(table, every, sizes=SIZES):
+    """A slice of a table for everyday, each with one of the sizes, by turns; the rest is slow."""
+    return [
+        pytest.param(
+            entry, sizes[k % len(sizes)], marks=[] if k % every == 0 else [pytest.mark.slow]
+        )
+        for k, entry in enumerate(table)
+    ]
+
+
+# ---- values and gradients ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("text", "sizes"), some(COLUMNS, 2))
+def test_operands_of_every_shape(text, sizes):
+    agree(layer_of([f"n0 = {text}", "y = n0"], sizes), 4, "numpy", how="compiled")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", COLUMNS)
+def test_operands_of_every_shape_at_every_size(text):
+    for sizes in SIZES:
+        agree(layer_of([f"n0 = {text}", "y = n0"], sizes), 3, "numpy", how="compiled")
+
+
+@needs_numba
+@pytest.mark.parametrize(("text", "sizes"), some(COLUMNS, 54)[::3])
+def test_operands_of_every_shape_in_machine_code(text, sizes):
+    b, _, h = sizes
+    taken = b == 1 or "self.W[:1]" not in text
+    agree(
+        layer_of([f"n0 = {text}", "y = n0"], sizes), 4, "numba", how="numba" if taken and h else ""
+    )
+
+
+@pytest.mark.parametrize("sizes", [(3, 2, 4), (4, 4, 4)])
+@pytest.mark.parametrize("text", ROWS)
+def test_every_row(text, sizes):
+    layer = layer_of(state_of(text), sizes)
+    x, states = given(layer.cell, 1)
+    try:
+        outcome(layer, x, states, False)
+    except (ValueError, IndexError, RuntimeError):
+        pytest.xfail("not for these sizes")
+    agree(layer, 4, "numpy")
+
+
+@needs_numba
+@pytest.mark.parametrize(("text", "sizes"), some(ROWS, 80, [(3, 2, 4)])[::4])
+def test_every_row_in_machine_code(text, sizes):
+    agree(layer_of(state_of(text), sizes), 4, "numba")
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 7])
+@pytest.mark.parametrize(("lines", "starts"), HANDED_ON)
+def test_states_are_handed_on_as_they_are(lines, starts, steps):
+    for sizes in ((3, 2, 4), (4, 4, 4), (1, 2, 4)):
+        b, _, h = sizes
+        shapes = {None: None, (): (), "column": (b, 1), "features": (h,), "three": (b, h, 2)}
+        layer = layer_of(lines, sizes, (None, *(shapes[s] for s in starts)))
+        how = "compiled" if steps > 3 else ""  # few steps may not show what moves on
+        for only in (None, [0], [len(starts) + 1]):
+            agree(layer, steps, "numpy", only=only, how=how)
+
+
+@needs_numba
+@pytest.mark.parametrize("which", IN_MACHINE_CODE)
+def test_states_are_handed_on_in_machine_code(which):
+    lines, starts = HANDED_ON[which]
+    starts = [{"column": (3, 1)}.get(s, s) for s in starts]
+    layer = layer_of(lines, (3, 2, 4), (None, *starts))
+    for steps in (4, 5):
+        for only in (None, [0]):
+            agree(layer, steps, "numba", only=only, how="numpy" if () in starts else "numba")
+
+
+@pytest.mark.parametrize("sizes", [(3, 2, 4), (4, 4, 4), (1, 2, 4), (2, 3, 6)])
+@pytest.mark.parametrize("text", HEADS)
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_what_a_cell_computes_is_what_it_says(backend, text):
-    cell = Written([Z, f"n0 = {text}", "y = n0"], (3, 2, 8))
-    layer = nn.Recurrent(cell).double()
-    x, states = given(cell, 4)
-    slow = outcome(layer, x, states, False)
-    with backends.using(backend):
-        fast = outcome(layer, x, states, True)
+def test_a_reshape_that_has_to_copy(backend, text, sizes):
+    layer = layer_of(state_of(text), sizes)
+    for steps in (1, 2, 5):
+        agree(layer, steps, backend, how="compiled")
+
+
+@pytest.mark.parametrize("text", COLUMNS[::7] + HEADS[:4])
+def test_recorded_gradients_are_central_differences(text):
+    layer = layer_of([f"n0 = {text}", "y = n0"], (4, 4, 4))
+    x, states = given(layer.cell, 3)
+    leaves = [x, *states, *[p.detach().numpy() for p in layer.parameters()]]
+    ways = [numbers(a.shape, 11 + k) for k, a in enumerate(leaves)]
+    _, grads = outcome(layer, x, states, False)
+    parameters = list(layer.parameters())
+
+    def total(arrays):
+        with tg.no_grad():
+            for p, a in zip(parameters, arrays[2:], strict=True):
+                p.copy_(a)
+        outs, _ = outcome(layer, *arrays[:1], arrays[1:2], False)
+        return [sum(((0.3 + numbers(o.shape, 70 + k)) * o).sum() for k, o in enumerate(outs))]
+
+    (slope,) = along(total, leaves, ways, 1e-4)
+    ours = sum((d * g).sum() for d, g in zip(ways, grads.values(), strict=True) if g is not None)
+    np.testing.assert_allclose(ours, slope, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_cells_drawn_at_random(seed):
+    agree_at_random(seed, "numpy")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1000, 3000, 40))
+def test_more_cells_drawn_at_random(seed):
+    for k in range(40):
+        agree_at_random(seed + k, "numpy")
+
+
+@needs_numba
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(30))
+def test_cells_drawn_at_random_in_machine_code(seed):
+    agree_at_random(seed, "numba", "columns")
+
+
+def agree_at_random(seed, backend, kinds="all"):
+    draw = np.random.default_rng(seed)
+    cell = drawn(
+        seed, SIZES[seed % len(SIZES)], int(draw.integers(3, 9)), int(draw.integers(1, 4)), kinds
+    )
+    only = None if draw.random() < 0.5 else [int(draw.integers(len(cell.starts) + 1))]
+    agree(nn.Recurrent(cell).double(), int(draw.integers(1, 6)), backend, only=only)
+
+
+# ---- what goes wrong is seen, and goes one back end down ----------------------------------------------
+
+
+@pytest.fixture
+def unknown(monkeypatch):
+    """No program has been made yet."""
+    monkeypatch.setattr(cells, "_loops", {})
+
+
+def test_a_wrong_result_is_seen_and_the_loop_recorded(unknown, monkeypatch):
+    monkeypatch.setitem(numpy_text.UFUNCS, "mul", "add")
+    layer = layer_of(["n0 = z * s0.sin()", "y = n0"], (3, 2, 4))
+    agree(layer, 3, "numpy", how="numpy gave another")
+
+
+@needs_numba
+def test_a_wrong_result_of_machine_code_goes_to_numpy(unknown, monkeypatch):
+    monkeypatch.setitem(numba_plan.ELEMENTWISE, "sin", "math.cos({0})")
+    layer = layer_of(["n0 = z * s0.sin()", "y = n0"], (3, 2, 4))
+    agree(layer, 3, "numba", how="run by numpy (numba gave another output")
+
+
+@needs_numba
+def test_what_numba_cannot_compile_goes_to_numpy(unknown, monkeypatch):
+    monkeypatch.setitem(numba_plan.ELEMENTWISE, "sin", "math.no_such_function({0})")
+    layer = layer_of(["n0 = z * s0.sin() * 0.5", "y = n0"], (3, 2, 4))
+    agree(layer, 3, "numba", how="run by numpy (numba cannot run it: ")
+
+
+def test_what_numpy_cannot_run_is_recorded(unknown, monkeypatch):
+    monkeypatch.setitem(numpy_text.UFUNCS, "sin", "no_such_function")
+    layer = layer_of(["n0 = z * s0.sin() * 0.25", "y = n0"], (3, 2, 4))
+    agree(layer, 3, "numpy", how="recorded op by op: numpy cannot run it")
+
+
+def test_a_refusal_is_asked_for_once(unknown, monkeypatch):
+    layer = layer_of(["n0 = z.amax(-1, keepdim=True) * z", "y = n0"], (3, 2, 4))
+    agree(layer, 3, "numpy", how="recorded op by op")
+    monkeypatch.setattr(verified, "loops", lambda *_: pytest.fail("asked again"))
+    agree(layer, 3, "numpy", how="recorded op by op")
+
+
+@needs_numba
+def test_reading_beside_an_array_is_seen(unknown, monkeypatch):
+    """A row that all rows share, read as if each had its own: beyond its end there is only NaN."""
+    monkeypatch.setattr(numba_plan.Plan, "has_rows", lambda _self, _v: True)
+    layer = layer_of(["n0 = z * self.bias", "y = n0"], (3, 2, 4))
+    agree(layer, 3, "numba", how="run by numpy (numba gave another output")
+
+
+def test_writing_beside_an_array_is_seen():
+    for beside in (-1, 6):
+        fenced = _Fenced()
+        array = fenced.copy(np.zeros((2, 3), np.float32))
+        array.base.reshape(-1)[verified.FENCE + beside] = 0
+        with pytest.raises(AssertionError, match="beside an array"):
+            fenced.check()
+    assert np.isnan(_Fenced().empty((2, 3), "f")).all()
+    assert _Fenced().empty((2, 3), "d", "F").flags.f_contiguous
+
+
+@needs_numba
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["n0 = x[:, :1] * z", "y = tg.cat([s0, s0.sum(-1, keepdim=True)], -1)"],
+        ["n0 = tg.cat([x[:, :1].expand(B, H), z], -1)[:, 1:1 + H]", "y = n0"],
+        ["n0 = z[:, 1:3].sum(-1, keepdim=True) * (z @ self.W) * self.row", "y = n0 * self.full"],
+        ["n0 = F.softplus(z * s0[:, -1:]) + self.wide[:, 2:3]", "y = n0[:, :1]"],
+    ],
+)
+def test_no_index_of_machine_code_is_outside(lines, unknown, monkeypatch):
+    monkeypatch.setenv("TINYGRAD_RNN_BOUNDSCHECK", "1")
+    for sizes in ((3, 2, 4), (4, 4, 4)):
+        agree(layer_of(lines, sizes), 4, "numba", how="run by numba")
+
+
+@needs_numba
+def test_an_index_outside_is_an_error_where_it_is_tested(unknown, monkeypatch):
+    monkeypatch.setenv("TINYGRAD_RNN_BOUNDSCHECK", "1")
+    monkeypatch.setattr(numba_plan.Plan, "has_rows", lambda _self, _v: True)
+    layer = layer_of(["n0 = z * self.bias * 0.5", "y = n0"], (3, 2, 4))
+    agree(layer, 3, "numba", how="IndexError")
+
+
+@needs_numba
+@pytest.mark.parametrize("bits", [32, 64])
+def test_products_stay_within_their_arrays(bits):
+    from tinygrad_rnn.scan import products
+
+    machine_code.kernels(bits)
+    kind = np.dtype(f"f{bits // 8}")
+    packed, checked = getattr(products, f"packed{bits}"), getattr(products, f"checked{bits}")
+    for rows, inner, width in itertools.product((1, 2, 4, 5), (1, 3, 9), (1, 7, 16, 65)):
+        fenced = _Fenced()
+        a = fenced.copy(numbers((rows, inner), 1).astype(kind))
+        w = numbers((inner, width), 2).astype(kind)
+        laid_out = fenced.copy(packed(fenced.copy(w), False))
+        out = fenced.empty((rows * width,), kind)
+        checked(a.reshape(-1), laid_out, out, rows, inner, width, 0)
+        fenced.check()
+        assert np.abs(out.reshape(rows, width) - a @ w).max() < 1e-5
+        for arrays in ((a.reshape(-1)[1:], laid_out, out), (a.reshape(-1), laid_out[1:], out)):
+            with pytest.raises(IndexError, match="beyond"):
+                checked(*arrays, rows, inner, width, 0)
+        with pytest.raises(IndexError, match="beyond"):
+            checked(a.reshape(-1), laid_out, out[1:], rows, inner, width, 0)
+
+
+# ---- numbers at the edge -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_differences_of_large_numbers_are_taken_in_their_order(backend):
+    """(h + 1e9) - 1e9 rounds; h - h of infinity is NaN: an optimiser that knows algebra must not see it."""
+    for text in (
+        "(z + 3e16) - 3e16",
+        "(s0 + z) - s0",
+        "z / self.column / 3.0",
+        "z * 1e-300 * 1e300",
+    ):
+        agree(layer_of([f"n0 = 0.1 * z + {text}", "y = n0"], (3, 2, 4)), 3, backend, 1e-13)
+
+
+ODD = [np.nan, np.inf, -np.inf, 1e200, -1e200, 1e-310, -1e-310, 0.0, -0.0, 710.0, -100.0, 30.0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-z.sigmoid() * s0 * -z",
+        "z.sigmoid() * z.tanh() + (1 - z.sigmoid()) * s0",
+        "tg.where(s0 > 0, z.exp(), s0)",
+        "z.exp() / (1 + z.exp())",
+        "F.softplus(z) - F.silu(z)",
+        "tg.maximum(z, s0) * tg.minimum(x[:, :1], z)",
+        "tg.softmax(z, -1) * z",
+        "z.clip(-0.5, 1e100) * z.sign()",
+        "tg.relu(z) - F.leaky_relu(s0, 0.1)",
+    ],
+)
+def test_what_is_not_finite_stays_as_it_is(text):
+    for seed in range(8):
+        cell = Written(["z = x @ self.U + s0 @ self.W", f"n0 = {text}", "y = n0"], (3, 2, 4))
+        layer = nn.Recurrent(cell).double()
+        x, states = given(cell, 3)
+        draw = np.random.default_rng(seed)
+        for a in (x, *states):
+            odd = draw.random(a.shape) < (0.15 if seed % 2 else 0.05)
+            a[odd] = draw.choice(ODD, odd.sum())
+        with np.errstate(all="ignore"):
+            slow = outcome(layer, x, states, False)
+            with backends.using("numpy"):
+                fast = outcome(layer, x, states, True)
+        assert not difference((fast[0], {}), (slow[0], {}), 1e-9)
+        for name, g in slow[1].items():  # finite numbers may be what rounding left of huge ones
+            odd = [np.where(np.isfinite(a), 0, a) for a in (fast[1][name], g)]
+            np.testing.assert_array_equal(*odd)
+
+
+def test_factors_that_overflow_before_a_gradient_scales_them():
+    """g a b is finite, a b is not: fewer multiplications are not worth an infinite gradient."""
+    large = "(x[:, :1] * 0 + 1e200)"
+    layer = layer_of([f"n0 = s0 * {large} * {large}", "y = n0 * 1e-300"], (3, 2, 4))
+    x, states = given(layer.cell, 1)
+    states = [s * 1e-250 for s in states]
+    slow = outcome(layer, x, states, False, [0])
+    with backends.using("numpy"):
+        fast = outcome(layer, x, states, True, [0])
+    assert np.isfinite(slow[1]["s0"]).all()
     assert not difference(fast, slow, 1e-9)

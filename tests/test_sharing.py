@@ -359,6 +359,24 @@ def test_clipping_is_pytorchs(kind, bad, bound):
         np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), rtol=1e-6)
 
 
+def test_only_parameters_and_tensors_are_registered_and_under_names():
+    module, layer = nn.Linear(1, 1), nn.LSTM(1, 1)
+    for owner in (module, layer):
+        names = list(owner.state_dict())
+        with pytest.raises(TypeError, match="'q' must be a Parameter, not a Tensor"):
+            owner.register_parameter("q", tg.ones(1))
+        with pytest.raises(TypeError, match="'q' must be a tensor, not a int"):
+            owner.register_buffer("q", 3)
+        for name in ("a.b", "", 3):
+            with pytest.raises(KeyError, match="a name without dots"):
+                owner.register_parameter(name, nn.Parameter([1.0]))
+            with pytest.raises(KeyError, match="a name without dots"):
+                owner.register_buffer(name, tg.ones(1))
+        assert list(owner.state_dict()) == names
+    with pytest.raises(TypeError, match="must be a Parameter"):
+        layer.register_parameter("weight_hh_l0", tg.ones(4, 1))
+
+
 # ---- lists of modules -------------------------------------------------------------------------------
 
 

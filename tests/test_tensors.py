@@ -1,8 +1,10 @@
 """What a tensor is: dtypes, shapes, conversions, comparisons, and names that two worlds share."""
 
+import ast
 import copy
 import math
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,7 +42,7 @@ MADE = {
 @pytest.mark.parametrize("name", MADE)
 def test_dtype_of_what_is_made(name):
     data, dtype = MADE[name]
-    for make in (tg.tensor, tg.as_tensor, tg.Tensor):
+    for make in (tg.tensor, tg.as_tensor):
         t = make(data)
         assert t.dtype == dtype
         assert t.dtype.isnative
@@ -422,6 +424,53 @@ def test_where_and_clip_as_methods():
     assert t.isnan().any().item() is False
     assert t.isfinite().all().item() is True
     assert tg.argmax(t, 1).tolist() == CUBE.argmax(1).tolist()
+
+
+CONSTRUCTED = {
+    "integers": (([1, 2],), [1.0, 2.0]),
+    "nested": (([[1], [2]],), [[1.0], [2.0]]),
+    "an array of doubles": ((np.array([1.5, 2.0]),), [1.5, 2.0]),
+    "an array of integers": ((np.array([1, 2]),), [1.0, 2.0]),
+    "a tensor": ((tg.tensor([1, 2]),), [1.0, 2.0]),
+    "a tuple": (((2, 3),), [2.0, 3.0]),
+    "sizes": ((2, 3), [[0.0] * 3] * 2),
+    "one size": ((3,), [0.0] * 3),
+    "nothing": ((), []),
+}
+
+
+@pytest.mark.parametrize("name", CONSTRUCTED)
+def test_the_constructor_is_pytorchs(name):
+    given, values = CONSTRUCTED[name]
+    t = tg.Tensor(*given)
+    assert (t.tolist(), t.dtype) == (values, tg.float32)
+    assert type(t) is tg.Tensor
+    assert tg.Tensor(*given, dtype=tg.float64, requires_grad=True).dtype == tg.float64
+
+
+def test_the_constructor_copies_and_refuses():
+    array = np.zeros(2, np.float32)
+    t = tg.Tensor(array)
+    array[0] = 5.0
+    assert t.tolist() == [0, 0]
+    for wrong in ((2.5,), (True,), ([1], [2]), (2, [1])):
+        with pytest.raises(TypeError, match=r"use tensor\(data"):
+            tg.Tensor(*wrong)
+    w = tg.ones(2, requires_grad=True)
+    with pytest.raises(TypeError, match=r"tg\.stack"):
+        tg.Tensor([w[0], w[1]])
+
+
+def test_the_package_does_not_call_the_constructor():
+    """Its float32 is for users; inside, ``Tensor._made`` (or ``tensor``) keeps dtypes."""
+    package = Path(tg.__file__).parent
+    calls = [
+        f"{path.name}:{node.lineno}"
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Tensor"
+    ]
+    assert not calls, calls
 
 
 def test_tensors_are_written_in_place():

@@ -234,6 +234,9 @@ class Node:
         self.retained: list[Any] | None = None
 
 
+Write = tuple[Callable[[Any, Any], None], Any, Any]
+
+
 class Folded(Node):
     """A result of many recorded ops that ran as one: a compiled layer's output.
 
@@ -254,13 +257,19 @@ class Folded(Node):
         self.number, self.place = _next_number(), whole.place
         self.name, self.retained = None, None
 
-    def become(self, node: Node) -> None:
-        """Take the place of a node that was recorded."""
-        for slot in ("op", "parents", "saved", "out", "place"):
-            getattr(Node, slot).__set__(self, getattr(node, slot))
+    def becoming(self, node: Node) -> list[Write]:
+        """What to write for this to be a node that was recorded."""
+        values = {slot: getattr(node, slot) for slot in ("op", "parents", "saved", "out", "place")}
+        values |= {"number": node.number, "name": self.name or node.name}
         if self.fold.nested:
-            self.whole = None
-        self.number, self.name, self.fold = node.number, self.name or node.name, None
+            values["whole"] = None
+        return slot_writes(self, **values, fold=None)
+
+
+def slot_writes(thing: Any, **values: Any) -> list[Write]:
+    """Attributes to set, prepared so far that setting them cannot fail: no call is left that takes memory."""
+    owners = {slot: Node if slot in Node.__slots__ else type(thing) for slot in values}
+    return [(getattr(owners[k], k).__set__, thing, value) for k, value in values.items()]
 
 
 def goes_short(node: Any) -> bool:

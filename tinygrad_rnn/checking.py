@@ -69,7 +69,9 @@ def gradcheck(
 
     def gradient(*args: Any) -> Any:
         outputs = [y for y in _outputs(fn(*args)) if y.requires_grad]
-        weights = [Tensor(np.cos(1.0 + np.arange(y.numel())).reshape(y.shape)) for y in outputs]
+        weights = [
+            Tensor._made(np.cos(1.0 + np.arange(y.numel())).reshape(y.shape)) for y in outputs
+        ]
         found = _grad(outputs, checked, weights, create_graph=True)
         return [zeros_like(t) if g is None else g for g, t in zip(found, checked, strict=True)]
 
@@ -234,7 +236,7 @@ def _rules(probe: _Probe, outputs: list[Tensor]) -> list[Array]:
         for i in np.ndindex(y.shape):
             seed = np.zeros(y.shape, y.dtype)
             seed[i] = 1
-            found = _grad([y] if y.requires_grad else [], probe.inputs, [Tensor(seed)])
+            found = _grad([y] if y.requires_grad else [], probe.inputs, [Tensor._made(seed)])
             for row, g, t in zip(rows, found, probe.inputs, strict=True):
                 row.append(np.zeros(t.numel()) if g is None else g._data.reshape(-1))
     return [np.stack(r) if r else np.zeros((0, 0)) for r in rows]

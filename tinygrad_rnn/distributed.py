@@ -120,7 +120,7 @@ class World(Alone):
             raise RuntimeError("sum_gradients: the weights of all ranks are 0")
         flat[2:] /= flat[1]
         for p, part, own in zip(taken, parts, flat[3:head], strict=True):
-            p.grad = Tensor(part.reshape(p.shape), p.dtype) if own else None
+            p.grad = Tensor._made(part.reshape(p.shape), p.dtype) if own else None
         return float(flat[2])
 
     def weigh(self, weight: int | None = None) -> int:

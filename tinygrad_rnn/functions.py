@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _made(data: Any, dtype: Any, requires_grad: bool) -> Tensor:
-    return Tensor(data, row.default_dtype if dtype is None else dtype, requires_grad)
+    return Tensor._made(data, row.default_dtype if dtype is None else dtype, requires_grad)
 
 
 def zeros(
@@ -70,8 +70,8 @@ def full(
     tensor([7., 7.])
     """
     check_device(device)
-    value = Tensor(fill_value, dtype)
-    return Tensor(np.full(_sizes((size,)), value._data), None, requires_grad)
+    value = Tensor._made(fill_value, dtype)
+    return Tensor._made(np.full(_sizes((size,)), value._data), None, requires_grad)
 
 
 def eye(
@@ -111,7 +111,7 @@ def arange(
     values = np.arange(*(b.item() if isinstance(b, Tensor) else b for b in bounds))
     if dtype is None:
         dtype = row.default_dtype if values.dtype.kind == "f" else np.int64
-    return Tensor(values, dtype, requires_grad)
+    return Tensor._made(values, dtype, requires_grad)
 
 
 def linspace(

@@ -139,7 +139,7 @@ class _Segment:
             node.parents = tuple([_through(p, start, doors) for p in node.parents])
         roots = [_through(t._node, start, doors) for t in outputs]
         if recorded:
-            g = [part if isinstance(part, Tensor) else Tensor(part) for part in g]
+            g = [part if isinstance(part, Tensor) else Tensor._made(part) for part in g]
         with enable_grad():
             reached = flow(list(zip(roots, g, strict=True)), recorded=recorded)
         found = []

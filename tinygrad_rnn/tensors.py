@@ -46,12 +46,15 @@ class Extremes(NamedTuple):
 class Tensor(TorchNames):
     """An n-dimensional array that remembers how it was computed; ``()`` is a scalar.
 
-    Floats without a dtype of their own (Python numbers and lists) become the default float
-    (float32, see ``set_default_dtype``), integers int64; arrays keep their dtype. The data is
-    copied. ``requires_grad=True`` makes a leaf whose ``grad`` is filled by ``backward()``, of the
-    tensor's own shape and dtype. Raises TypeError for what is no float16/32/64, integer or bool.
+    Called, it is PyTorch's constructor: ``Tensor(data)`` holds a copy of the data in the default float
+    (float32, see ``set_default_dtype``) or in ``dtype``, ``Tensor(2, 3)`` zeros of that shape, to be written.
+    ``tensor(data)`` keeps integers and the dtypes of arrays. ``requires_grad=True`` makes a leaf whose
+    ``grad`` is filled by ``backward()``, of the tensor's own shape and dtype. Raises TypeError for a single
+    number that is no size and for what is no float16/32/64, integer or bool.
 
     >>> import tinygrad_rnn as tg
+    >>> tg.Tensor([1, 2]), tg.Tensor(2, 3).shape
+    (tensor([1., 2.]), (2, 3))
     >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
     >>> (w * w).sum().backward()
     >>> w.grad
@@ -64,12 +67,24 @@ class Tensor(TorchNames):
     _node: Any
     _tag: int | None
 
-    def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
-        self._data = _new_array(data, dtype)
-        self._node = None
-        self._tag = self._alias = None
+    def __init__(self, *data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
+        self._begin(_given(data), row.default_dtype if dtype is None else dtype)
         if requires_grad:
             self.requires_grad = True
+
+    def _begin(self, data: Any, dtype: Any) -> None:
+        """Hold a copy of the data, as a constant that shares its memory with nobody."""
+        self._data = _new_array(data, dtype)
+        self._node = self._tag = self._alias = None
+
+    @staticmethod
+    def _made(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+        """What ``tensor()`` makes: a copy of the data in its own dtype, or in the one that is given."""
+        t = object.__new__(Tensor)
+        t._begin(data, dtype)
+        if requires_grad:
+            t.requires_grad = True
+        return t
 
     @staticmethod
     def _wrap(data: Array, node: Any, tag: int | None = None) -> Tensor:
@@ -1175,6 +1190,18 @@ def _new_array(data: Any, dtype: Any) -> Array:
     return array.astype(_dtype(array.dtype), order="C", copy=False)
 
 
+def _given(data: tuple[Any, ...]) -> Any:
+    """What the arguments of ``Tensor(...)`` mean: sizes, or data."""
+    if all(isinstance(size, (int_, np.integer)) and not isinstance(size, bool_) for size in data):
+        return np.zeros(data or 0)
+    if len(data) != 1 or isinstance(data[0], (bool_, float_, np.generic)):
+        raise TypeError(
+            f"Tensor() takes data (a list, an array, a tensor) or sizes, not {', '.join(map(repr, data))}: "
+            "use tensor(data, dtype=...)"
+        )
+    return data[0]
+
+
 def _holds_gradient(data: Any) -> bool:
     """Whether a nested list has a tensor in it that requires a gradient."""
     if isinstance(data, (list, tuple)):
@@ -1342,14 +1369,19 @@ def _arg(function: Any, t: Tensor, dim: Any, keepdim: bool) -> Tensor:
 
 
 def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor with a copy of ``data``; see :class:`Tensor` for dtypes and errors.
+    """A tensor with a copy of ``data``.
+
+    Floats without a dtype of their own (Python numbers and lists) become the default float (float32, see
+    ``set_default_dtype``), integers int64; arrays keep their dtype. ``requires_grad=True`` makes a leaf.
+    Raises TypeError for what is no float16/32/64, integer or bool, and for a list of tensors that
+    require a gradient, which would be lost.
 
     >>> import tinygrad_rnn as tg
     >>> tg.tensor([[1.0, 2.0]]).dtype, tg.tensor(3).dtype
     (dtype('float32'), dtype('int64'))
     """
     check_device(device)
-    return Tensor(data, dtype, requires_grad)
+    return Tensor._made(data, dtype, requires_grad)
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
@@ -1362,7 +1394,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
-    return Tensor(data, dtype)
+    return Tensor._made(data, dtype)
 
 
 def from_numpy(array: Array) -> Tensor:
@@ -1374,7 +1406,7 @@ def from_numpy(array: Array) -> Tensor:
     """
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy takes an array, not {type(array).__name__}: use tensor()")
-    return Tensor(array)
+    return Tensor._made(array)
 
 
 def set_default_dtype(dtype: Any) -> None:

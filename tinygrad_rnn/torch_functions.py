@@ -23,7 +23,7 @@ def randint(*bounds_and_size: Any, generator: Any = None, dtype: Any = None) -> 
     *bounds, size = bounds_and_size
     low, high = (0, *bounds) if len(bounds) == 1 else bounds
     drawn = generator_or_default(generator).integers(int(low), int(high), _sizes((size,)))
-    return Tensor(drawn, np.int64 if dtype is None else dtype)
+    return Tensor._made(drawn, np.int64 if dtype is None else dtype)
 
 
 def randperm(n: int, generator: Any = None) -> Tensor:
@@ -33,7 +33,7 @@ def randperm(n: int, generator: Any = None) -> Tensor:
     >>> tg.randperm(3).sort().values
     tensor([0, 1, 2])
     """
-    return Tensor(generator_or_default(generator).permutation(n))
+    return Tensor._made(generator_or_default(generator).permutation(n))
 
 
 def normal(mean: Any, std: Any, size: Any = None, generator: Any = None) -> Tensor:
@@ -56,7 +56,7 @@ def randn_like(input: Any, generator: Any = None) -> Tensor:
     (2, 3)
     """
     t = as_tensor(input)
-    return Tensor(generator_or_default(generator).normal(size=t.shape), t.dtype)
+    return Tensor._made(generator_or_default(generator).normal(size=t.shape), t.dtype)
 
 
 def rand_like(input: Any, generator: Any = None) -> Tensor:
@@ -67,7 +67,7 @@ def rand_like(input: Any, generator: Any = None) -> Tensor:
     (2, 3)
     """
     t = as_tensor(input)
-    return Tensor(generator_or_default(generator).random(t.shape), t.dtype)
+    return Tensor._made(generator_or_default(generator).random(t.shape), t.dtype)
 
 
 def full_like(input: Any, fill_value: Any, dtype: Any = None) -> Tensor:
@@ -78,7 +78,7 @@ def full_like(input: Any, fill_value: Any, dtype: Any = None) -> Tensor:
     tensor([3., 3.])
     """
     t = as_tensor(input)
-    return Tensor(np.full(t.shape, fill_value), dtype or t.dtype)
+    return Tensor._made(np.full(t.shape, fill_value), dtype or t.dtype)
 
 
 def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 from .autograd import state
 from .devices import CPU, device, no_gpu
 from .random import generator_or_default
-from .writing import adopt, become, cut, share, write
+from .writing import adopt, become, cut, data, write
 
 if TYPE_CHECKING:
     from .tensors import Tensor
@@ -66,9 +66,7 @@ class TorchNames:
 
         ``p.data = x`` lets p have the memory of x instead of its own.
         """
-        from .tensors import Tensor
-
-        return _tensor(share(self, Tensor._wrap(self._data, None)))
+        return _tensor(data(self))
 
     @data.setter
     def data(self: Any, value: Any) -> None:
@@ -101,7 +99,7 @@ class TorchNames:
         """Other data in this dtype."""
         from .tensors import Tensor
 
-        return Tensor(data, self.dtype)
+        return Tensor._made(data, self.dtype)
 
     # ---- shapes
 
@@ -173,7 +171,7 @@ class TorchNames:
                 )
             found.append(draw.choice(row.size, num_samples, replacement, row / row.sum()))
         indices = np.array(found, np.int64).reshape(len(rows), num_samples)
-        return Tensor(indices[0] if weights.ndim == 1 else indices)
+        return Tensor._made(indices[0] if weights.ndim == 1 else indices)
 
     # ---- comparing
 
@@ -401,7 +399,7 @@ def _grid(tensor: Any, who: str, dim: Any, index: Any, src: Any) -> tuple[tuple[
 def _like(tensor: Any, make: Any, size: tuple[Any, ...]) -> Tensor:
     from .tensors import Tensor, _sizes
 
-    return Tensor(make(_sizes(size)), tensor.dtype)
+    return Tensor._made(make(_sizes(size)), tensor.dtype)
 
 
 def _order(tensor: Any, dim: Any, descending: bool) -> Any:
@@ -410,13 +408,13 @@ def _order(tensor: Any, dim: Any, descending: bool) -> Any:
     if state.tracer is not None:
         state.tracer.looks("sorting")
     if not tensor.ndim:
-        return Tensor(np.array(0))
+        return Tensor._made(np.array(0))
     axis = _axis(tensor, dim)
     if not descending:
-        return Tensor(np.argsort(tensor._data, axis, kind="stable"))
+        return Tensor._made(np.argsort(tensor._data, axis, kind="stable"))
     back = np.flip(tensor._data, axis)  # stable, and NaN first
     order = np.flip(np.argsort(back, axis, kind="stable"), axis)
-    return Tensor(tensor.shape[axis] - 1 - order)
+    return Tensor._made(tensor.shape[axis] - 1 - order)
 
 
 def _whole(function: Any, *operands: Any) -> Tensor:

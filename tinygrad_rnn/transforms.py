@@ -257,7 +257,7 @@ class _Call:
             seed = np.zeros(y.shape, y.dtype)
             seed[i] = 1
             live = [y] if y.requires_grad else []
-            rows.append(_derived(live, self.inputs, [Tensor(seed)], self.records(())))
+            rows.append(_derived(live, self.inputs, [Tensor._made(seed)], self.records(())))
         columns = []
         for j, x in enumerate(self.inputs):
             parts = [_or_zeros(row[j], x) for row in rows]

@@ -48,6 +48,12 @@ class Snapshot:
         self.of = of
 
 
+class Data(Snapshot):
+    """What ``t.data`` has: it goes along with ``t``, and errors call a write by it that."""
+
+    __slots__ = ()
+
+
 # ---- who shares a memory --------------------------------------------------------------------------
 
 
@@ -100,6 +106,14 @@ def snapshot(t: Any) -> Any:
     return entry
 
 
+def data(t: Any) -> Any:
+    """``t.data``."""
+    made = share(t, autograd.tensor_class._wrap(t._data, None))
+    if _members(made) is not None:
+        made._alias = Data(_members(made))
+    return made
+
+
 def leave(t: Any, by: str) -> None:
     """``t`` gets an array of its own by ``by``; whoever shared its memory keeps the old values."""
     if t._alias is None:
@@ -147,7 +161,9 @@ def write(t: Any, value: Any, by: str, index: Any = None) -> Any:
     if state.tracer is not None:
         state.tracer.looks(f"{by} writes in place")
     if value.__class__ not in NUMBERS and not isinstance(value, autograd.tensor_class):
-        value = value.item() if isinstance(value, np.generic) else autograd.tensor_class(value)
+        value = (
+            value.item() if isinstance(value, np.generic) else autograd.tensor_class._made(value)
+        )
     return _write(t, value, by, index, False)
 
 
@@ -185,6 +201,8 @@ def become(t: Any, new: Any, by: str) -> Any:
 
 def _write(t: Any, value: Any, by: str, index: Any, whole: bool) -> Any:
     base = _base(t, by)
+    if _token(t).__class__ is Data:
+        by = f"data.{by}" if by[-1] == "_" else f"data {by}"
     recorded = _recorded(base, value, by)
     if index is not None and _is_itself(t, index, value):
         return t

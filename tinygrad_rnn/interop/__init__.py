@@ -12,6 +12,7 @@ from .frameworks import (
     from_paddle,
     from_tinygrad,
 )
+from .keras import from_keras, from_tfjs, to_keras
 from .layers import repeat_last
 from .onnx_export import to_onnx
 from .onnx_graph import ExportError
@@ -30,16 +31,19 @@ __all__ = [
     "from_equinox",
     "from_flax",
     "from_haiku",
+    "from_keras",
     "from_mlx",
     "from_mxnet",
     "from_ncps",
     "from_onnx",
     "from_paddle",
+    "from_tfjs",
     "from_tinygrad",
     "from_torch",
     "from_weights",
     "layouts",
     "repeat_last",
+    "to_keras",
     "to_onnx",
     "to_torch",
     "to_weights",

@@ -159,7 +159,7 @@ class RuleGRUCell(GRUCell):
 
 
 class RuleRNNCell(RNNCell):
-    """A simple recurrent net with any activation, ``residual`` adding the state: h = act(z) + h'."""
+    """A simple recurrent net with any activation, ``residual`` adding the state: h = act(z + h')."""
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool, *, rule: Rule, **more: Any):
         self.__dict__["rule"] = rule
@@ -170,9 +170,9 @@ class RuleRNNCell(RNNCell):
         """h = act(W_ih x + b_ih + W_hh h + b_hh): (h, h)."""
         rule: Rule = self.rule
         z = linear(x, self.weight_ih, self.bias_ih) + linear(state, self.weight_hh, self.bias_hh)
-        h = apply(rule.act, _clipped(rule, z))
         if rule.residual:
-            h = h + state
+            z = z + state
+        h = apply(rule.act, _clipped(rule, z))
         name_all(z=z, h=h)
         return h, h
 

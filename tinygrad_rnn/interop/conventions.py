@@ -253,11 +253,12 @@ def _keras() -> list[Row]:
         }  # fmt: skip
         base = {"goBackwards" if camel else "go_backwards": ("flipped",)}
         hard = HARD_SIGMOID if camel else SIGMOID
+        more = {"recurrent_activation": ("gate",)} if camel else {}  # as a model.json spells it
         rows += [
             Row(
                 layout, "LSTM", Rule("LSTM", gate=hard), _keras_parts("ifgo"),
                 (_keras_names("lstm", "lstm_cell"),), "i f c o",
-                {**base, "activation": _ACT_OUT, gate: ("gate",)}, state="(h, c)",
+                {**base, "activation": _ACT_OUT, gate: ("gate",), **more}, state="(h, c)",
                 note="g is called c", **common,
             ),
             Row(
@@ -268,7 +269,10 @@ def _keras() -> list[Row]:
                     Part("bias", "b[zrn]", when=("reset_after", False)),
                 ),
                 (_keras_names("gru", "gru_cell"),), "z r h",
-                {**base, "activation": _ACT, gate: ("gate",), after: ("reset_after",)},
+                {
+                    **base, "activation": _ACT, gate: ("gate",), after: ("reset_after",), **more,
+                    **({"reset_after": ("reset_after",)} if camel else {}),
+                },
                 note="reset before: one bias; after: two rows of biases, of x and of h"
                 if not camel else "reset before alone",
                 **common,
@@ -377,15 +381,19 @@ def _jax() -> list[Row]:
                     ),
                     names, "", {"activation_fn": _ACT, "residual": ("residual",)}, **flax,
                 ),
-                Row(
-                    layout, "MGUCell", Rule("MGU"),
-                    (
-                        *_each({"f": "if/kernel", "n": "in/kernel"}, "W_ih"),
-                        *_each({"f": "hf/kernel", "n": "hn/kernel"}, "W_hh"),
-                        Part("if/bias", "b[f]"), Part("in/bias", "b_ih[n]"), Part("hn/bias", "b_hh[n]"),
-                    ),
-                    names, "f n", {**only, "reset_gate": ("gated",)},
-                    note="the forget gate's bias starts at 1", **flax,
+                *(
+                    Row(
+                        layout, "MGUCell", Rule("MGU", gated=gated),
+                        (
+                            *_each({"f": "if/kernel", "n": "in/kernel"}, "W_ih"),
+                            *_each({"f": "hf/kernel", "n": "hn/kernel"}, "W_hh"), Part("if/bias", "b[f]"),
+                            *((Part("in/bias", "b_ih[n]"), Part("hn/bias", "b_hh[n]")) if gated
+                              else (Part("in/bias", "b[n]"),)),
+                        ),
+                        names, "f n", only, harmless=("reset_gate",),
+                        note="the forget gate's bias starts at 1; reset_gate=False: no hn/bias", **flax,
+                    )
+                    for gated in (True, False)
                 ),
             ]  # fmt: skip
         else:
@@ -744,6 +752,13 @@ def _others() -> list[Row]:
     ]  # fmt: skip
     return rows
 
+
+# Keras's layers without a state: ours, and of each array its name there, ours, and whether it is turned.
+PLAIN: dict[str, tuple[str, tuple[tuple[str, str, bool], ...]]] = {
+    "Dense": ("Linear", (("kernel", "weight", True), ("bias", "bias", False))),
+    "Embedding": ("Embedding", (("embeddings", "weight", False),)),
+    "LayerNormalization": ("LayerNorm", (("gamma", "weight", False), ("beta", "bias", False))),
+}
 
 TABLE: tuple[Row, ...] = (*_keras(), *_torch_like(), *_jax(), *_engines(), *_others())
 _ALIASES = {

@@ -72,7 +72,7 @@ class OnnxRecurrent(Module):
         count = 2 if self.kind == "LSTM" else 1
         given = [*states, None, None][:count]
         if any(s is not None for s in given):  # ONNX: what is not given is 0
-            zero = Tensor(np.zeros((self.ways, x.shape[1], self.hidden_size)), x.dtype)
+            zero = Tensor._made(np.zeros((self.ways, x.shape[1], self.hidden_size)), x.dtype)
             given = [zero if s is None else s for s in given]
         if self.second is None:
             y, last = _called(self.layer, x, lengths, given)
@@ -81,7 +81,7 @@ class OnnxRecurrent(Module):
             z, first = _called(self.second, x, lengths, [s if s is None else s[1:] for s in given])
             y, last = cat([y, z], -1), [cat(pair, 0) for pair in zip(last, first, strict=True)]
         if lengths is not None and not lengths.all():
-            some = Tensor((lengths > 0)[None, :, None])
+            some = Tensor._made((lengths > 0)[None, :, None])
             last = [where(some, state, 0.0) for state in last]
         return y, last
 

@@ -111,6 +111,13 @@ def _spelled(row: Row, name: str, value: Any) -> Activation:
     return row.spelling[value]
 
 
+_NO_DEFAULT = (
+    "affine",
+    "scaled_tanh",
+    "thresholded_relu",
+)  # onnxruntime's is 0, ONNX's operators have 1
+
+
 def _listed(row: Row, rule: Rule, given: Mapping[str, Any]) -> Rule:
     """ONNX's list of activations, alpha and beta taken up in turn by those that have them."""
     fields = row.options["activations"]
@@ -125,6 +132,10 @@ def _listed(row: Row, rule: Rule, given: Mapping[str, Any]) -> Rule:
             raise WeightsError(f"{row.title}: there is no activation {word!r}")
         name, defaults = row.spelling[word.lower()]
         values = list(defaults)
+        if name in _NO_DEFAULT and not numbers["alpha"]:
+            raise WeightsError(
+                f"{row.title}: {word} has no default that all agree on: give activation_alpha"
+            )
         for k, kind in zip(range(len(values)), ("alpha", "beta"), strict=False):
             if numbers[kind]:
                 values[k] = numbers[kind].pop(0)

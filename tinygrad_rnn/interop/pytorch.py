@@ -28,7 +28,7 @@ def from_torch(source: Any, into: Module | None = None) -> Any:
     """
     torch = _torch()
     if isinstance(source, torch.Tensor):
-        return Tensor(_array(source))
+        return Tensor._made(_array(source))
     if isinstance(source, Mapping):
         return {name: from_torch(value) for name, value in source.items()}
     if not isinstance(source, torch.nn.Module):

@@ -171,7 +171,7 @@ def dropout(
     if not training or p == 0:
         return x
     kept = generator_or_default(generator).random(x.shape) >= p
-    return x * Tensor(kept / (1 - p) if p < 1 else np.zeros(x.shape), x.dtype)
+    return x * Tensor._made(kept / (1 - p) if p < 1 else np.zeros(x.shape), x.dtype)
 
 
 def embedding(input: Any, weight: Tensor, padding_idx: int | None = None) -> Tensor:
@@ -243,4 +243,4 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
         num_classes = int(index.max()) + 1
     if index.size and not (index.min() >= 0 and index.max() < num_classes):
         raise ValueError(f"one_hot: a class is outside 0 ... {num_classes - 1}")
-    return Tensor((index[..., None] == np.arange(num_classes)).astype(np.int64))
+    return Tensor._made((index[..., None] == np.arange(num_classes)).astype(np.int64))

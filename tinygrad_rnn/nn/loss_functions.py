@@ -252,10 +252,10 @@ def _class_loss(
     found = y._data[kept]
     if found.size and not (found.min() >= 0 and found.max() < classes):
         raise IndexError(f"{who}: a target class is outside 0 ... {classes - 1}")
-    at = Tensor(np.where(kept, y._data, 0))
+    at = Tensor._made(np.where(kept, y._data, 0))
     loss = -logs.gather(axis, at.unsqueeze(axis)).squeeze(axis)
     spread = logs
-    counts = Tensor(kept, logs.dtype)
+    counts = Tensor._made(kept, logs.dtype)
     if weight is not None:
         w = _class_weights(who, weight, logs, axis)
         counts, spread = w.flatten()[at] * counts, logs * w

@@ -32,7 +32,7 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __init__(self, data: Any, requires_grad: bool = True, dtype: Any = None) -> None:
-        super().__init__(data, dtype)
+        self._begin(data, dtype)
         if not self.is_floating_point():
             raise TypeError(f"a Parameter holds floats, not {self.dtype}")
         self._node = Leaf(self.shape, self.dtype, requires_grad).hold(self._data)
@@ -223,6 +223,11 @@ class Module:
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """Own a Parameter under a name; None stands for one that is left out (``bias=False``)."""
+        if parameter is not None and not isinstance(parameter, Parameter):
+            raise TypeError(
+                f"register_parameter: {name!r} must be a Parameter, not a {type(parameter).__name__}"
+            )
+        _check_name(name)
         self._check(name, parameter)
         self._own_parameter(name, parameter)
 
@@ -233,6 +238,11 @@ class Module:
 
     def register_buffer(self, name: str, tensor: Tensor | None) -> None:
         """Own a tensor that is saved with the state but not trained."""
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"register_buffer: {name!r} must be a tensor, not a {type(tensor).__name__}"
+            )
+        _check_name(name)
         self._check(name, tensor)
         self._own("_buffers", name, tensor)
 
@@ -337,7 +347,7 @@ class Module:
         for module in self.modules() if self.__dict__["_modules"] else (self,):
             for parameter in module._table("_parameters").values():
                 if parameter is not None and parameter._node.grad is not None:
-                    zeros = None if set_to_none else Tensor(np.zeros_like(parameter._data))
+                    zeros = None if set_to_none else Tensor._made(np.zeros_like(parameter._data))
                     parameter._node.grad = zeros
 
     def to(self: M, dtype: Any = None, *, device: Any = None) -> M:
@@ -520,6 +530,12 @@ class Module:
         return (
             t.to(like.dtype) if t._data.dtype != like._data.dtype and t.is_floating_point() else t
         )
+
+
+def _check_name(name: Any) -> None:
+    """Raise KeyError for what is no name in a state dict, where a dot leads to a submodule."""
+    if not isinstance(name, str) or not name or "." in name:
+        raise KeyError(f"a Parameter or buffer needs a name without dots, not {name!r}")
 
 
 def holds_tensors(x: Any) -> bool:

@@ -457,8 +457,8 @@ def _masks(loop: Loop, x: Any, state: Any) -> tuple[Any, Any]:
 
     def mask(t: Tensor) -> Tensor:
         if not t.is_floating_point():  # an index has no features to drop
-            return Tensor(1, t.dtype)
-        return Tensor((draw.random(t.shape) < keep) / keep, t.dtype)
+            return Tensor._made(1, t.dtype)
+        return Tensor._made((draw.random(t.shape) < keep) / keep, t.dtype)
 
     def first(value: Any) -> Any:
         return value if isinstance(value, Tensor) else first(next(iter(_children(value))))

@@ -154,10 +154,12 @@ class RecurrentLayer(Module):
         shown: dict[str, Any] = {}
         if table != "_modules":
             for at, layer in enumerate(self.__dict__.get("_stack", ())):
-                for path, part in layer.cell.named_modules():
-                    lead, end = f"{path}." if path else "", self._suffix(at)
-                    below = part.__dict__[table].items()
-                    shown.update({lead + name + end: value for name, value in below})
+                cell, end = layer.cell, self._suffix(at)
+                shown.update({name + end: value for name, value in cell.__dict__[table].items()})
+                for path, part in cell.named_modules() if cell.__dict__["_modules"] else ():
+                    if part is not cell:
+                        below = part.__dict__[table].items()
+                        shown.update({f"{path}.{name}{end}": value for name, value in below})
         return {**shown, **self.__dict__[table]}
 
     def _assign(self, name: str, value: Any, known_as: tuple[str, str] | None = None) -> None:

@@ -18,7 +18,7 @@ the forward.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -316,7 +316,14 @@ def _view(op: Op) -> Callable[..., Any]:
             t._node = None
         memory = y.base
         if memory is x or (memory is not None and memory is x.base):
-            joined(a, t, view)
+            held = a._alias
+            if held.__class__ is list and view:  # as joined() does, sooner
+                t._alias = (held, a)
+                held.append(ref(t))
+                if len(held) > 63:
+                    thin_out(held)
+            else:
+                joined(a, t, view)
         if watching:
             watcher(op, t, (a,))
         return t
@@ -500,8 +507,7 @@ def _several(op: Op) -> Callable[..., Any]:
         if parent is None or not (parent.needs and state.recording):
             several = tuple([wrap(part, None) for part in parts])
             if op.view:
-                for t in several:
-                    joined(a, t, parent is None or not parent.needs)
+                all_joined(a, several, parent is None or not parent.needs)
             return several
         place = state.place
         dtype = x.dtype
@@ -514,10 +520,9 @@ def _several(op: Op) -> Callable[..., Any]:
             if shape != part.shape:
                 shape = part.shape
             saved = _ITEM_SAVED[k] if k < len(_ITEM_SAVED) else (None, k)
-            t = wrap(part, Node(item, parents, None, saved, shape, dtype, place))
-            if op.view:
-                joined(a, t, True)
-            parts[k] = t
+            parts[k] = wrap(part, Node(item, parents, None, saved, shape, dtype, place))
+        if op.view:
+            all_joined(a, parts, True)
         return tuple(parts)
 
     return call
@@ -545,9 +550,32 @@ def joined(a: Any, t: Any, view: bool) -> None:
     if members is None:
         return
     members.append(ref(t))
+    if len(members) > 63:
+        thin_out(members)
+
+
+def thin_out(members: list[Any], added: int = 1) -> None:
+    """Leave out the tensors that are gone, whenever a power of two has been passed."""
     n = len(members)
-    if n >= 64 and not n & (n - 1):  # at powers of two, those that are gone are left out
+    if n.bit_length() != (n - added).bit_length():
         members[:] = [r for r in members if r() is not None]
+
+
+def all_joined(a: Any, parts: Sequence[Any], view: bool) -> None:
+    """``joined`` of every part: all of them have the same ``_alias``."""
+    if not parts:
+        return
+    joined(a, parts[0], view)
+    alias = parts[0]._alias
+    members = alias[0] if view else alias
+    if members.__class__ is not list:
+        members = members.of
+    for t in parts[1:]:
+        t._alias = alias
+    if members is not None:
+        members += map(ref, parts[1:])
+        if len(members) > 63:
+            thin_out(members, len(parts) - 1)
 
 
 def _kept(value: Any, what: str) -> Any:
@@ -594,7 +622,7 @@ def prepared(op: Op, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[
         if isinstance(a, np.generic)
         else a
         if isinstance(a, NUMBERS)
-        else tensor_class(a)
+        else tensor_class._made(a)
         for a in operands
     )
     arrays = [a._data if isinstance(a, tensor_class) else a for a in tensors]

@@ -67,7 +67,7 @@ class Optimizer:
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
-                    p.grad = None if set_to_none else Tensor(np.zeros_like(p._data))
+                    p.grad = None if set_to_none else Tensor._made(np.zeros_like(p._data))
 
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
         """Update every Parameter that has a gradient; ``closure`` computes the loss first, if given."""

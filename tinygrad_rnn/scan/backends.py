@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 
-from .numpy_loops import NumpyLoops, Unsupported
+from .few_calls import FewCalls
+from .numpy_loops import NumpyLoops, QuickLoops, Unsupported
 from .program import Program
 from .schedule import Schedule
 
@@ -53,7 +54,8 @@ def _usual() -> tuple[str, str]:
 def loops(program: Program, name: str, why: str = "") -> NumpyLoops:
     """The loops of a program by a back end; ``why`` it is not the usual one. Raises Unsupported."""
     if name == "numpy":
-        return NumpyLoops(Schedule(program), why)
+        kind = QuickLoops if isinstance(program, FewCalls) else NumpyLoops
+        return kind(Schedule(program), why)
     from .numba_loops import NumbaLoops
 
     return NumbaLoops(Schedule(program, hoist=False), why)

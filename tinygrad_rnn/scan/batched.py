@@ -15,7 +15,7 @@ import numpy as np
 from ..ops.elementwise import _sigmoid
 from ..ops.row import ROWS
 from .memory import LEAST, empty
-from .program import Value
+from .program import ELEMENTWISE, Value
 from .schedule import Schedule
 
 _OWN_NAMES = (
@@ -69,6 +69,7 @@ class Lines:
             "whole": _whole,
             "empty": empty,
             "fresh": np.empty,
+            "each": _each,
             "ones": _ones,
             "begun": _begun,
             "turn": _turn,
@@ -165,6 +166,8 @@ class Lines:
         if value.op == "literal":
             return self.constant(f"k{v}", value.consts[0])
         args = [self[a] for a in value.args]
+        if value.op in ELEMENTWISE:
+            args = [self.aligned(a, name, v) for a, name in zip(value.args, args, strict=True)]
         if value.op == "zeros":
             shape = self.shape(value.shape) if p.depends[v] else value.shape
             self.line(f"{name} = zeros({shape}, {self.kind(value.dtype)})")
@@ -190,6 +193,14 @@ class Lines:
             else:
                 self.line(f"{name} = {self.plainly(v, args)}")
         return name
+
+    def aligned(self, a: int, name: str, v: int) -> str:
+        """An operand of an elementwise op, time before all axes that the result has at a step."""
+        p = self.program
+        missing = len(p.values[v].shape) - len(p.values[a].shape)
+        if not p.depends[a] or not missing:
+            return name
+        return f"{name}[{', '.join([':', *['None'] * missing])}]"
 
     def _dot(self, v: int, args: list[str]) -> str:
         value = self.program.values[v]
@@ -264,6 +275,11 @@ class Lines:
                 return f"zeros({value.shape}, {self.kind(value.dtype)})"
             if parts:
                 return self.plainly(v, [self.total(a) for a in parts])
+            still = [a for a in value.args if not p.depends[a]]
+            if value.op == "outer" and still:  # what is the same at every step comes out of the sum
+                return self.plainly(
+                    v, [self[a] if a in still else self.total(a) for a in value.args]
+                )
             if value.op == "outer":
                 g, x = (
                     f"{self.contiguous(a)}.reshape(-1, {p.values[a].shape[-1]})" for a in value.args
@@ -302,6 +318,11 @@ def _begun(given: Any, shape: Any, dtype: Any, order: Any = "C") -> Any:
     return np.array(given.reshape(shape), dtype, order=order)
 
 
+def _each(a: Any) -> list[Any]:
+    """The numbers of an array over time, each as an array without axes."""
+    return [a[t, ...] for t in range(len(a))]
+
+
 def _full(a: Any, shape: tuple[int, ...], order: Any) -> Any:
     """An array broadcast to a shape, with memory for all of it."""
     return np.array(np.broadcast_to(a, shape), order=order)
@@ -322,7 +343,12 @@ def _turn(a: Any) -> Any:
 
 
 def plain(value: Value, args: list[Any]) -> Any:
-    """A value by its op's own forward."""
+    """A value by its op's own forward; Python numbers alone make one of the default dtype."""
+    made = _plain(value, args)
+    return made if made.dtype == value.dtype else made.astype(value.dtype)
+
+
+def _plain(value: Value, args: list[Any]) -> Any:
     op, consts = value.op, value.consts
     if op == "zeros":
         return np.zeros(value.shape, value.dtype)

@@ -189,8 +189,9 @@ class FewCalls(Program):
             if any(p[0] != g for p in parts) or all(p[1] is None for p in parts):
                 return None
             factors = [self._one() if factor is None else factor for _, factor in parts]
-        if all(self.literal(f) is not None for f in factors):
-            return None
+        given = [f for f in factors if self.literal(f) is None]
+        if not given or any(self.values[f].dtype != dtype for f in given):
+            return None  # two numbers alone, or a coarser kind of number
         side = np.broadcast_shapes(*(self.values[f].shape for f in factors))
         factor = self.make(op, tuple(factors), (), side, dtype)
         return self.make("mul", (g, factor), (), shape, dtype)

@@ -93,7 +93,6 @@ class Fold:
             outputs = self._record(None)
             made = self._numbered(outputs, mark, some)
             place = {id(outputs[k]._node): f for k, f in folded.items()}
-            some.whole.number = made[0].number - 1
             calls: set[Call] = set()
             for node in made:
                 if any(id(p) in place for p in node.parents):
@@ -102,8 +101,11 @@ class Fold:
                     calls.add(node.place.call)
             for call in calls:
                 call.inputs = tuple([(name, place.get(id(n), n)) for name, n in call.inputs])
+            writes = autograd.slot_writes(some.whole, number=made[0].number - 1)
             for k, f in folded.items():
-                f.become(outputs[k]._node)
+                writes += f.becoming(outputs[k]._node)
+            for write, thing, value in writes:
+                write(thing, value)
 
     # ---- some steps of it, for who needs no more
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .batched import Lines, carry
 from .numpy_loops import Unsupported
 from .schedule import Schedule
@@ -26,10 +28,19 @@ ELEMENTWISE: dict[str, str] = {
     "log": "math.log({0})",
     "log1p": "math.log1p({0})",
     "expm1": "math.expm1({0})",
+    "pow": "({0}) ** ({1})",
+    "reciprocal": "one / {0}",
+    "sign": "(one if {0} > zero else -one if {0} < zero else zero)",
+    "rint": "np.rint({0})",
+    "floor": "np.floor({0})",
+    "ceil": "np.ceil({0})",
+    "softplus": "({0} if {0} > zero else zero) + math.log1p(math.exp(-abs({0})))",
+    "elu": "{0} if {0} > zero else math.expm1({0}) * {1}",
     "sin": "math.sin({0})",
     "cos": "math.cos({0})",
     "relu": "zero if {0} <= zero else {0}",
-    "leaky_relu": "{0} if {0} > zero else {0} * {2}",
+    "clip": "{1} if {0} < {1} else {2} if {0} > {2} else {0}",
+    "leaky_relu": "{0} if {0} > zero else {0} * {1}",
     "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}",
     "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}",
     "where": "{1} if {0} else {2}",
@@ -44,7 +55,9 @@ ELEMENTWISE: dict[str, str] = {
     "bitwise_or": "{0} or {1}",
     "invert": "not {0}",
 }
-ROUNDED_BY_CODE = ("sum", "div")  # ops whose last bits depend on whether a loop is vectorised
+MOVED = ("dot", "concat", "sum", "slice", "broadcast", "zeros")  # what has no line of its own
+LOGIC = ("bitwise_and", "bitwise_or", "invert")  # of truth values alone
+ROUNDED_BY_CODE = ("sum",)  # ops whose last bits depend on whether a loop is vectorised
 APART = 128  # numbers between two buffers: more than a vectorised loop takes at once
 Cell = tuple[int, int, int]  # columns low to high of a value
 
@@ -58,10 +71,11 @@ class Plan:
         self.s, self.p, self.reverse, self.stored = schedule, schedule.program, reverse, stored
         self.around = around
         p = self.p
-        self.bits = 32 if p.values[p.y].dtype == "f" else 64
+        self.dtype = p.values[p.y].dtype
+        self.bits = 32 if self.dtype == "f" else 64
         self.rank = len(p.values[p.inputs["x"]].shape)
         self.rows = p.values[p.inputs["x"]].shape[0] if self.rank == 2 else 1
-        if self.rank > 2:
+        if self.rank not in (1, 2):
             raise Unsupported(f"an input of {self.rank} axes a step")
         self.inside = set(schedule.again) | set(schedule.back) if reverse else set(schedule.loop)
         self.arguments: dict[str, str] = {}  # what the function calls it -> what the caller does
@@ -75,6 +89,9 @@ class Plan:
         self.order: list[Any] = []  # what is computed, each after what it needs
         self.known: set[Any] = set()
         self.needs: dict[Any, list[Any]] = {}
+        self.within: dict[
+            Any, set[Any]
+        ] = {}  # of a cell: what it may read in the loop that makes it
         self.stores: dict[Cell, list[tuple[str, str, str]]] = {}
         self.writers: dict[int, list[Any]] = {}  # of a value that lies in memory: what writes it
         self.carries: list[str] = []
@@ -105,18 +122,77 @@ class Plan:
         return "B" if columns == 1 and self.rows != 1 else f"B * {self.size(columns)}"
 
     def columns(self, v: int) -> int:
-        """The features of a value; 1 for one number a row."""
+        """The features of a value, 1 for one number a row: of its shape, which is (rows, features).
+
+        What is the same at every step may lack the rows. Raises Unsupported for any other shape.
+        """
+        shape = self.p.values[v].shape
+        lead = shape[:-1]
+        fits = lead == (self.rows,)
+        if self.rank == 1:  # one row, without an axis of its own
+            fits = lead in ((), (1,))
+        elif not self.p.depends[v]:
+            fits = fits or lead in ((), (1,))
+        if not fits:
+            raise Unsupported(f"a value of shape {shape} at a step of shape ({self.rows}, ...)")
+        return shape[-1] if shape else 1
+
+    def has_rows(self, v: int) -> bool:
+        """Whether a value has numbers of its own for each row."""
+        return bool(self.p.depends[v]) or self.p.values[v].shape[:-1] not in ((), (1,))
+
+    def right_kind(self, v: int) -> bool:
+        """Whether a value's numbers are of the program's kind, or what is exactly one: a truth value, or
+        one of two Python numbers, which is of the default dtype."""
         value = self.p.values[v]
-        rank = len(value.shape)
-        if rank == 0:
-            return 1
-        if rank > 2 or (rank == 1 and self.rank == 2 and self.p.depends[v]):
-            raise Unsupported(
-                f"a value of shape {value.shape} at a step of shape ({self.rows}, ...)"
-            )
-        if rank == 2 and value.shape[0] != self.rows and (self.p.depends[v] or value.shape[0] != 1):
-            raise Unsupported(f"a value of shape {value.shape} at a step of {self.rows} rows")
-        return value.shape[-1]
+        if value.op == "literal" or value.dtype in (self.dtype, "?"):
+            return True
+        return value.op == "where" and value.dtype == "f" and all(map(self.chosen, value.args[1:]))
+
+    def chosen(self, v: int) -> bool:
+        """Whether a value is a Python number, or one of two."""
+        value = self.p.values[v]
+        return value.op == "literal" or (
+            value.op == "where" and all(map(self.chosen, value.args[1:]))
+        )
+
+    def check(self, v: int) -> None:
+        """Raises Unsupported where a value is not computed row by row from the columns of its operands."""
+        value, p = self.p.values[v], self.p
+        if value.op not in ELEMENTWISE and value.op not in MOVED:
+            raise Unsupported(f"the op {value.op}")
+        if value.op == "clip" and None in value.consts:
+            raise Unsupported("a clip with one bound")
+        columns = self.columns(v)
+        args = value.args[:1] if value.op == "dot" else value.args
+        sides = [self.columns(a) for a in args]
+        for u in (v, *args):
+            if not self.right_kind(u):
+                kinds = np.dtype(p.values[u].dtype), np.dtype(self.dtype)
+                raise Unsupported("{} among {}".format(*kinds))
+        if value.op in ELEMENTWISE:
+            fits = all(side in (1, columns) for side in sides)
+            booleans = [p.values[a].dtype == "?" for a in args]
+            if value.op in LOGIC:
+                fits = fits and all(booleans)
+            elif value.dtype == "?":
+                fits = fits and not any(booleans)
+        elif value.op == "concat":
+            fits = sum(sides) == columns
+        elif value.op == "sum":
+            last = len(p.values[args[0]].shape) - 1
+            fits = columns == 1 and value.consts[0] == (last,)
+        elif value.op == "broadcast":
+            fits = sides[0] in (1, columns)
+        else:
+            fits = True
+        if value.op == "dot":
+            weight = p.values[value.args[1]]
+            fits = not p.depends[value.args[1]] and weight.dtype == value.dtype == self.dtype
+            fits = fits and sorted(weight.shape) == sorted((sides[0], columns))
+        if not fits:
+            of = ", ".join(str(p.values[a].shape) for a in args)
+            raise Unsupported(f"{value.op} of shapes {of}")
 
     def slab(self, v: int) -> str:
         """A value that lies in an array over time."""
@@ -179,6 +255,7 @@ class Plan:
         """Find out all that the loop does."""
         p = self.p
         carried = {int(r[1:]): v for r, v in p.gradients.items() if r[0] == "s"}
+        self.carried = set(carried.values()) if self.reverse else set()
         self.solid = (
             {v for v in self.stored if p.depends[v]} | set(p.outputs) | set(carried.values())
         )
@@ -187,11 +264,7 @@ class Plan:
             if value.op in ("dot", "outer"):
                 self.solid.add(value.args[0])
         for v in list(self.inside):
-            if (
-                p.values[v].op not in ("dot", "concat", "sum", "slice", "broadcast", "zeros")
-                and p.values[v].op not in ELEMENTWISE
-            ):
-                raise Unsupported(f"the op {p.values[v].op}")
+            self.check(v)
         if self.reverse:
             for k in range(len(p.states)):
                 seed = p.inputs[f"ds{k}"]
@@ -207,19 +280,24 @@ class Plan:
             if v in self.inside:
                 self.solid_value(v)
         self.copies: list[str] = []
+        self.handed: list[str] = []
         if self.reverse:
             for k in range(len(p.states)):
                 if k not in carried:
                     self.copies.append(f"c{k}[:] = zero")
                     continue
-                source = self.memory(carried[k])
-                if source != f"c{k}":
-                    if source in self.carries:
-                        raise Unsupported("a state's gradient that is another's")
-                    self.copies.append(f"copy(c{k}, {source}, {self.total(p.inputs[f'ds{k}'])})")
+                source, size = self.memory(carried[k]), self.total(p.inputs[f"ds{k}"])
+                if source == f"c{k}":
+                    continue
+                if source in self.carries:  # by then another gradient may stand there
+                    self.buffer(f"h{k}", size, carried[k])
+                    self.handed.append(f"copy(h{k}, {source}, {size})")
+                    source = f"h{k}"
+                self.copies.append(f"copy(c{k}, {source}, {size})")
         else:
             for v in sorted(set(p.outputs)):
-                if v not in self.inside and v not in self.s.ahead and p.values[v].op != "input":
+                made = v in self.inside or v in self.s.ahead or not p.depends[v]
+                if not made and p.values[v].op != "input":
                     raise Unsupported("an output that no op made")
             for k, v in enumerate(p.states):
                 if self.s.state_out[v] != k or v in self.s.state_in:
@@ -228,6 +306,7 @@ class Plan:
                     self.copies.append(
                         f"copy(N{k}[t * {columns} : (t + 1) * {columns}], {self.memory(v)}, {columns})"
                     )
+        self.copies = self.handed + self.copies
         self.absorb()
         self.schedule_groups()
 
@@ -276,67 +355,74 @@ class Plan:
         return list(self.writers.get(v, []))
 
     def store(self, cell: Any, name: str, offset: str, stride: str, owner: int) -> None:
-        """Columns of a value go to a place in an array."""
+        """What a cell computes goes to a place in an array."""
         self.stores.setdefault(cell, []).append((name, offset, stride))
         self.writers.setdefault(owner, []).append(cell)
 
     def cell(self, v: int, low: int, high: int) -> Any:
-        """The columns of a value as something computed; what they need comes before."""
-        v, low, high = self.through(v, low, high)
+        """The columns of a value as something computed, as many; what they need comes before.
+
+        What is not computed as such columns is copied from where it lies: memory, or the one column of
+        a value that is stretched.
+        """
+        behind = self.through(v, low, high)
+        if self.computed(behind[0]) and behind[2] - behind[1] == high - low:
+            v, low, high = behind
         key = (v, low, high)
         if key in self.known:
             return key
         self.known.add(key)
-        needs: list[Any] = []
-        for source in self.sources(v, low, high):
-            needs += self.read(*source)
-        self.needs[key] = needs
+        computed = self.computed(v)
+        sources = self.sources(v, low, high) if computed else [self.origin(v, low, high)]
+        self.needs[key] = [need for source in sources for need in self.read(*source)]
+        self.within[key] = {self.through(*source) for source in sources}
         self.order.append(key)
         return key
 
-    def sources(self, v: int, low: int, high: int) -> list[Cell]:
-        """The columns of operands that a cell is computed from."""
+    def origin(self, v: int, low: int, high: int) -> Cell:
+        """What columns that are wanted in memory are copied from."""
         value = self.p.values[v]
-        if v not in self.inside or value.op == "zeros":
-            return []
-        if value.op == "slice":
-            return [(value.args[0], low + value.consts[0], high + value.consts[0])]
+        if v in self.inside and value.op == "slice":
+            return value.args[0], low + value.consts[0], high + value.consts[0]
+        if v in self.inside and value.op == "broadcast":
+            return value.args[0], low, high
+        return v, low, high
+
+    def computed(self, v: int) -> bool:
+        """Whether a loop of rows and columns computes a value from others."""
+        op = self.p.values[v].op
+        return v in self.inside and (op in ELEMENTWISE or op == "sum")
+
+    def sources(self, v: int, low: int, high: int) -> list[Cell]:
+        """The columns of operands that a computed cell needs."""
+        value = self.p.values[v]
         if value.op == "sum":
             return [(value.args[0], 0, self.columns(value.args[0]))]
-        return [(a, low, high) for a in value.args]
+        return [(a, low, high) for a in value.args if self.p.values[a].op != "literal"]
 
     def read(self, a: int, low: int, high: int) -> list[Any]:
         """Have columns of an operand at hand; what must come before."""
-        p = self.p
-        if p.values[a].op == "literal" or (not p.depends[a] and p.values[a].op != "zeros"):
-            return []
-        if self.columns(a) == 1:
-            low, high = 0, 1
         v, lo, hi = self.through(a, low, high)
-        if v not in self.inside:
+        value = self.p.values[v]
+        if v not in self.inside or value.op in ("literal", "zeros"):
             return []
-        value = p.values[v]
-        if value.op == "dot" or value.op == "concat":
+        if v in self.solid or not self.computed(v):
             self.solid_value(v)
             return self.made_by(v)
-        if v in self.solid:
-            self.solid_value(v)
-            return [(v, 0, self.columns(v))]
         return [self.cell(v, lo, hi)]
 
     def through(self, v: int, low: int, high: int) -> Cell:
-        """The columns behind slices and stretched values."""
+        """Where columns really are: behind slices, joins and stretched values; one column where every
+        column is that one."""
         while True:
             value = self.p.values[v]
-            if v in self.solid and v in self.inside and value.op in ("slice", "broadcast"):
-                return v, low, high
-            if value.op == "slice":
+            if self.columns(v) == 1:
+                low, high = 0, 1
+            if value.op == "slice" and not self.stands(v):
                 v, low, high = value.args[0], low + value.consts[0], high + value.consts[0]
-            elif value.op == "broadcast":
+            elif value.op == "broadcast" and not self.stands(v):
                 v = value.args[0]
-                if self.columns(v) == 1:
-                    low, high = 0, 1
-            elif value.op == "concat" and v not in self.solid:
+            elif value.op == "concat" and v not in self.solid and not self.stands(v):
                 at = 0
                 for a in value.args:
                     width = self.columns(a)
@@ -348,6 +434,18 @@ class Plan:
                     return v, low, high
             else:
                 return v, low, high
+
+    def stands(self, v: int) -> bool:
+        """Whether a value lies in memory itself, and what it is made of may not."""
+        if v in self.inside:
+            return v in self.solid
+        return not all(self.at_hand(a) for a in self.p.values[v].args)
+
+    def at_hand(self, v: int) -> bool:
+        """Whether a value is there without being made anew."""
+        p, near = self.p, self.around
+        there = not p.depends[v] or p.values[v].op == "input" or v in self.inside
+        return there or v in self.s.ahead or v in near.names or v in near.before
 
     def absorb(self) -> None:
         """Products that are added to another are added up where that one lies."""
@@ -369,6 +467,7 @@ class Plan:
                 if p.values[d].op == "dot"
                 and d in self.inside
                 and d not in self.stored
+                and d not in self.carried
                 and d not in p.outputs
                 and p.values[d].shape == value.shape
             ]
@@ -413,7 +512,8 @@ class Plan:
             group: list[Any] = []
             usable: set[Any] = set()
             for n in waiting:
-                if n[0] != "dot" and self.width(n) == width and set(self.needs[n]) <= done | usable:
+                fits = n[0] != "dot" and self.width(n) == width
+                if fits and set(self.needs[n]) - done <= usable & self.within[n]:
                     group.append(n)
                     if self.p.values[n[0]].op != "sum":
                         usable.add(n)
@@ -434,8 +534,6 @@ class Plan:
         """The columns that a cell's loop runs over; a sum runs over its operand's."""
         value = self.p.values[n[0]]
         if value.op == "sum" and n[0] in self.inside:
-            if value.consts[0] != (len(self.p.values[value.args[0]].shape) - 1,):
-                raise Unsupported("a sum over the batch in the loop")
             return self.columns(value.args[0])
         return int(n[2] - n[1])
 

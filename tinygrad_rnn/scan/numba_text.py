@@ -1,19 +1,25 @@
 """How a loop of machine code is written: text for numba that names no sizes.
 
 One compiled function serves every length, batch and width of the same program. It is compiled with
-``error_model="numpy"`` (a test at every division would keep loops from vectorising) and with only those
-fast-math flags that leave NaN and infinity what they are.
+``error_model="numpy"`` (a test at every division would keep loops from vectorising). Products are added
+unrounded; only in a sum over columns the order is free: a difference, a quotient, NaN and infinity are what
+they are op by op. With ``TINYGRAD_RNN_BOUNDSCHECK=1`` every index is tested (for tests: it is slow).
 """
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
-from .machine_code import function
-from .numba_plan import APART, ELEMENTWISE, ROUNDED_BY_CODE, Plan
+import numpy as np
 
-FLAGS = '{"contract", "nsz", "reassoc", "arcp"}'
+from .machine_code import function
+from .numba_plan import APART, ELEMENTWISE, LOGIC, ROUNDED_BY_CODE, Plan
+from .numpy_loops import Unsupported
+
+FLAGS = '{"contract", "nsz"}'
+CHECK = "TINYGRAD_RNN_BOUNDSCHECK"
 PRODUCTS = ("packed", "product")
 CURVES = ("exp", "sigmoid", "tanh")
 
@@ -46,16 +52,24 @@ class Text(Plan):
         arguments = ", ".join(["T", "B", *self.arguments])
         bits, kind = self.bits, f"float{self.bits}"
         constants = [f"{name} = np.{kind}({value})" for value, name in self.constants.items()]
+        options = f'error_model="numpy", fastmath={FLAGS}, cache=True'
+        borrowed = ["from tinygrad_rnn.scan.vector_math import copy, plus"]
+        products = [f"from tinygrad_rnn.scan.products import {f}{bits} as {f}" for f in PRODUCTS]
+        if os.environ.get(CHECK) == "1":
+            options += ", boundscheck=True"
+            borrowed = ["from tinygrad_rnn.scan.vector_math import checked_copy as copy, plus"]
+            products[1] = f"from tinygrad_rnn.scan.products import checked{bits} as product"
         head = [
             "import math",
             "import numpy as np",
             "from numba import njit",
-            *(f"from tinygrad_rnn.scan.products import {f}{bits} as {f}" for f in PRODUCTS),
-            "from tinygrad_rnn.scan.vector_math import copy",
+            *products,
+            *borrowed,
             *(f"from tinygrad_rnn.scan.vector_math import {f}{bits} as {f}" for f in CURVES),
             f"zero = np.{kind}(0)",
+            f"one = np.{kind}(1)",
             *constants,
-            f'@njit(error_model="numpy", fastmath={FLAGS}, cache=True)',
+            f"@njit({options})",
             f"def loop({arguments}):",
             "    rows = np.uint64(B)",
             *(f"    {unsigned(n)} = np.uint64({n})" for n in self.sizes.values()),
@@ -119,6 +133,12 @@ class Text(Plan):
             first += "" if offset == "0" else f" + {unsigned(offset)}"
             return f"{flat}[{before.setdefault(first, f'r{len(before)}')}{more}]"
 
+        def number(array: str, offset: str, stride: str) -> str:
+            """One number of the running row, the same for all columns of the loop."""
+            flat, b = row(array)
+            first = b if stride == "1" else f"{b} * {unsigned(stride)}"
+            return f"{flat}[{first}]" if offset == "0" else f"{flat}[{first} + {unsigned(offset)}]"
+
         def once(array: str) -> str:
             """The one number that a row has."""
             flat, b = row(array)
@@ -136,46 +156,32 @@ class Text(Plan):
             return before.setdefault(here, f"r{len(before)}") + f"[{more[3:] or 0}]"
 
         def operand(a: int, low: int, high: int) -> str:
-            value = self.p.values[a]
+            """Columns of a value, in the running loop: the running one, or the one for all of them."""
+            if self.p.values[a].op == "literal":
+                return self.constant(self.p.values[a].consts[0])
+            v, lo, hi = key = self.through(a, low, high)
+            value = self.p.values[v]
             if value.op == "literal":
                 return self.constant(value.consts[0])
-            if value.op == "zeros":
+            if value.op == "zeros" or v in self.absorbed:
                 return "zero"
-            if self.columns(a) == 1:
-                low, high = 0, 1
-            v, lo, hi = self.through(a, low, high)
-            if self.p.values[v].op == "zeros" or v in self.absorbed:
-                return "zero"
-            key = (v, lo, hi)
             if key in local:
                 return local[key]
-            if (
-                v in self.solid
-                and (v, 0, self.columns(v)) in local
-                and lo == 0
-                and hi == self.columns(v)
-            ):
-                return local[v, 0, self.columns(v)]
-            single = self.columns(v) == 1 and width > 1
-            spilled = self.stores.get(key)
-            if v in self.inside and not (
-                v in self.solid or self.p.values[v].op in ("dot", "concat")
-            ):
-                array, offset, stride = spilled[0]  # type: ignore[index]
+            columns = self.columns(v)
+            if self.computed(v) and v not in self.solid:
+                array, offset, stride = self.stores[key][0]
             else:
-                array = self.memory(v)
-                offset = self.size(lo) if lo else "0"
-                columns = self.columns(v)
+                array, offset = self.memory(v), self.size(lo) if lo else "0"
                 stride = self.size(columns) if columns > 1 else "1"
-                if not self.p.depends[v] and (
-                    len(self.p.values[v].shape) < 2 or self.p.values[v].shape[0] == 1
-                ):
-                    if columns == 1:
-                        return before.setdefault(f"{array}[0]", f"r{len(before)}")
-                    first_of_it = unsigned(offset) + more if lo else more[3:] or "0"
-                    return f"{array}[{first_of_it}]"
-            if single:
-                return before.setdefault(once(array), f"r{len(before)}")
+            spread = hi - lo == 1 and width > 1  # one number for all columns of the loop
+            if hi - lo != width and not spread:
+                raise Unsupported(f"columns {lo} to {hi} in a loop over {width}")
+            if not self.has_rows(v):
+                if spread or columns == 1:
+                    return before.setdefault(f"{array}[{unsigned(offset)}]", f"r{len(before)}")
+                return f"{array}[{unsigned(offset) + more if lo else more[3:] or '0'}]"
+            if spread:
+                return before.setdefault(number(array, offset, stride), f"r{len(before)}")
             return at(array, offset, stride)
 
         for k, cell in enumerate(group):
@@ -184,16 +190,14 @@ class Text(Plan):
             x = f"x{k}"
             if value.op == "sum" and v in self.inside:
                 start.append(f"{x} = zero")
-                inner.append(f"{x} += {operand(value.args[0], 0, width)}")
-                for array, _offset, _stride in self.stores[cell]:
-                    after.append(f"{once(array)} = {x}")
+                inner.append(f"{x} = plus({x}, {operand(value.args[0], 0, width)})")
+                after += [f"{number(*place)} = {x}" for place in self.stores[cell]]
                 continue
-            args = [operand(*source) for source in self.sources(v, low, high)]
-            if value.op in ELEMENTWISE and v in self.inside:
-                extra = [self.constant(c) for c in value.consts if isinstance(c, (int, float))]
-                inner.append(f"{x} = {ELEMENTWISE[value.op].format(*args, *extra)}")
+            if self.computed(v):
+                args = [operand(a, low, high) for a in value.args]
+                inner.append(f"{x} = {self.formula(v, args)}")
             else:  # a copy to where it is wanted
-                inner.append(f"{x} = {args[0] if args else operand(v, low, high)}")
+                inner.append(f"{x} = {operand(*self.origin(v, low, high))}")
             local[cell] = x
             for turn, place in enumerate(self.stores.get(cell, ())):
                 if careful and place[0] not in self.apart:
@@ -221,6 +225,23 @@ class Text(Plan):
             copies.append(f"{target(*place)} = {source}")
         return text + (lines(copies, []) if copies else [])
 
+    def formula(self, v: int, args: list[str]) -> str:
+        """A value's op on its operands; a truth value counts as 1 or 0 among numbers."""
+        value = self.p.values[v]
+        kinds = [self.p.values[a].dtype for a in value.args]
+        if value.dtype == "f" != self.dtype:  # Python numbers rounded to the default dtype
+            numbers = [self.p.literal(a) for a in value.args]
+            args = [
+                a if c is None else self.constant(float(np.float32(c)))
+                for a, c in zip(args, numbers, strict=True)
+            ]
+        for k, kind in enumerate(kinds):
+            truth = value.op in LOGIC or (value.op == "where" and not k)
+            if kind == "?" and not truth:
+                args[k] = f"(one if {args[k]} else zero)"
+        extra = [self.constant(c) for c in value.consts if isinstance(c, (int, float))]
+        return ELEMENTWISE[value.op].format(*args, *extra)
+
     def constant(self, value: Any) -> str:
         """A Python number as a float of the program's kind; one that is a size is an argument."""
         if isinstance(value, bool):
@@ -241,4 +262,4 @@ def _used(name: str, text: str, heads: list[str]) -> bool:
 
 def unsigned(size: str) -> str:
     """The name of a size as a whole number without a sign."""
-    return "u" + size[1:]
+    return "0" if size == "0" else "u" + size[1:]

@@ -5,7 +5,11 @@ The loops are written by ``numpy_text``, or by what takes the place of ``NumpyLo
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import isfinite
 from typing import Any
+
+import numpy as np
 
 from .batched import TIME, Lines
 from .numpy_text import Text
@@ -32,6 +36,8 @@ class NumpyLoops:
         self.program = schedule.program
         self.ran = frozenset({(self.name, why)})  # for ``layer.explain()``: why not another
         self.loops: dict[bool, Any] = {}  # forward's and backward's, for whoever wants to look
+        self._forward: Any = None
+        self._backward: Any = None
         self._bare: Any = None
         if self.program.gradients:
             self._forward, self._backward = self._write()
@@ -54,6 +60,16 @@ class NumpyLoops:
         None stands where none was asked for, or none arrives.
         """
         return self._backward(steps, kept, dy, *dstates)  # type: ignore[no-any-return]
+
+    def memory(self, fresh: Any, empty: Any) -> tuple[Any, Any]:
+        """Have arrays made by others than ``np.empty`` and ``memory.empty``; returns the old ones."""
+        spaces = [
+            f.__globals__ for f in (self._forward, self._backward, self._bare) if f is not None
+        ]
+        before = spaces[0]["fresh"], spaces[0]["empty"]
+        for space in spaces:
+            space.update(fresh=fresh, empty=empty)
+        return before
 
     # ---- the text around the loops
 
@@ -157,7 +173,7 @@ class NumpyLoops:
             if out not in s.loop and out not in s.state_in:  # no loop writes it
                 lines.line(f"S{k}[1:] = {lines[out]}")
             lines.names[v] = lines.made(v, lines.once(f"old{k}", f"S{k}[:-1]"))
-            if out not in lines.names:
+            if out not in lines.names and p.depends[out]:
                 lines.names[out] = lines.made(out, lines.once(f"new{k}", f"S{k}[1:]"))
         kept = s.kept if keep else []
         places = s.spare if keep and self.spare else {}
@@ -166,10 +182,15 @@ class NumpyLoops:
                 lines.slab(w)
         lines.place(places)
         for v in sorted({*kept, p.y}):
-            if v not in lines.names:
+            if v not in lines.names and p.depends[v]:
                 lines.slab(v)
         self.loop(lines, False, frozenset({*kept, p.y, *p.states}))
         self.y = lines[p.y]
+        if not p.depends[p.y]:  # the same at every step
+            lines.line(f"y = {lines.memory(p.y, plain=True)}")
+            lines.line(f"y[...] = {self.y}")
+            self.y = "y"
+            lines.solid.add("y")
         if self.y not in lines.solid:  # others get the output in the order of its axes
             base = self.y.replace("new", "S")
             lines.line(f"{base} = whole({base})")
@@ -191,3 +212,38 @@ class NumpyLoops:
         self.loops[backward] = loop
         lines.space["loop"] = loop
         lines.line(f"loop({', '.join(text.arguments)})")
+
+
+class QuickLoops(NumpyLoops):
+    """The loops of a program in fewer ops, which are equal only where all numbers are finite.
+
+    Where they are not (0 times a factor that overflowed is NaN), ``exact`` loops run instead.
+    """
+
+    exact: Callable[[], NumpyLoops]
+
+    def forward(self, inputs: list[Any], steps: int, keep: bool) -> tuple[Any, list[Any], Any]:
+        """As ever; what is kept says by which loops, and of what."""
+        y, finals, kept = super().forward(inputs, steps, keep)
+        if _finite(y, *finals):
+            return y, finals, (kept, inputs) if keep else None
+        y, finals, kept = self.exact().forward(inputs, steps, keep)
+        return y, finals, (kept, None) if keep else None
+
+    def backward(
+        self, kept: Any, steps: int, dy: Any, dstates: list[Any]
+    ) -> tuple[Any, list[Any], list[Any]]:
+        """As ever."""
+        kept, inputs = kept
+        if inputs is not None:
+            dx, ds, dw = super().backward(kept, steps, dy, dstates)
+            if _finite(dx, *ds, *dw):
+                return dx, ds, dw
+            kept = self.exact().forward(inputs, steps, True)[2]
+        return self.exact().backward(kept, steps, dy, dstates)
+
+
+def _finite(*arrays: Any) -> bool:
+    """Whether there are only finite numbers in some arrays: their sums are, or may be too large."""
+    with np.errstate(all="ignore"):
+        return all(a is None or isfinite(a.sum()) for a in arrays)

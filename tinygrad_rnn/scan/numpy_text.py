@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.row import ROWS
-from .batched import TIME, UFUNCS, Lines, carry
+from ..ops.elementwise import _LIMITS as LIMITS
+from .batched import TIME, UFUNCS, Lines, carry, plain
 from .few_calls import small
 from .program import ELEMENTWISE, Value
 from .schedule import VIEWS, Schedule
@@ -67,6 +67,8 @@ class Text:
             self.steps = 4
         self.targets: dict[int, tuple[int, int, int]] = {}  # a part of a concat: (whole, low, high)
         self.functions: dict[str, Any] = {}
+        self.whole: set[int] = set()  # values that lie in one piece, in the order of their axes
+        self.each: set[str] = set()  # names of numbers over time
 
     # ---- what the loop is given
 
@@ -90,12 +92,18 @@ class Text:
         """A value that lies in an array over time."""
         if self.near.turns(v) and source in self.near.solid:
             source = f"turn({source})"
-        self.names[v] = self.over_time(f"t{v}", f"{source}[::-1]" if self.reverse else source)
+        if source in self.near.solid:
+            self.whole.add(v)
+        self.names[v] = self.over_time(
+            f"t{v}", f"{source}[::-1]" if self.reverse else source, self.p.values[v].shape
+        )
         return self.names[v]
 
-    def over_time(self, name: str, text: str) -> str:
-        """A name that goes through an array over time."""
+    def over_time(self, name: str, text: str, shape: tuple[int, ...]) -> str:
+        """A name that goes through an array over time of what has a shape at each step."""
         slab = name.upper()
+        if not shape:  # numpy would give numbers, in which nothing can be written
+            self.each.add(name)
         if self.reverse:
             self.near.line(f"{slab} = {text}")
         else:
@@ -135,14 +143,7 @@ class Text:
         for v in self.inside:
             self.emit(v)
         if self.reverse:
-            for k in range(len(p.states)):
-                if k in self.carried:
-                    source = self.name(self.carried[k])
-                    if source != f"c{k}":
-                        fresh = any(source == f"c{j}" for j in range(k))
-                        self.lines.append(f"copyto(c{k}, {source}{'.copy()' if fresh else ''})")
-                else:
-                    self.lines.append(f"c{k}.fill(0)")
+            self.hand_down()
         else:
             for v in sorted(self.stored | set(p.outputs)):
                 if v not in self.inside and p.depends[v] and not self._filled(v):
@@ -150,7 +151,7 @@ class Text:
             for k, v in enumerate(p.states):
                 if s.state_out[v] != k or v in s.state_in:  # one value is two states, or stays
                     name = f"n{k}"
-                    self.over_time(name, f"S{k}[1:]")
+                    self.over_time(name, f"S{k}[1:]", p.values[v].shape)
                     self.lines.append(f"copyto({name}, {self.name(v)})")
         return self._build()
 
@@ -161,7 +162,9 @@ class Text:
     def _build(self) -> Any:
         read = set(re.findall(r"\w+", " ".join(self.lines)))
         self.zipped = [name for name in self.zipped if name in read] or self.zipped
-        slabs = ", ".join(name.upper() for name in self.zipped)
+        slabs = ", ".join(
+            f"each({n.upper()})" if n in self.each else n.upper() for n in self.zipped
+        )
         lines = [f"for {', '.join(self.zipped)}, in zip({slabs}):"]
         if not self.zipped:
             lines = [f"for _ in range({TIME}):"]
@@ -182,6 +185,7 @@ class Text:
             name: getattr(np, name)
             for name in (*UFUNCS.values(), "copyto", "dot", "reciprocal", "sum")
         }
+        space["each"] = self.around.space["each"]
         space.update(self.functions)
         if self.reverse:
             space.update(self.near.space)
@@ -213,6 +217,28 @@ class Text:
             return self.names[v]
         return self.slab(v, self.near[v])
 
+    def hand_down(self) -> None:
+        """The gradients of the states go to where the step before finds them."""
+        later = []
+        for k in range(len(self.p.states)):
+            if k not in self.carried:
+                later.append(f"c{k}.fill(0)")
+                continue
+            source = self.name(self.carried[k])
+            if source == f"c{k}":
+                continue
+            if self._of_seed(self.carried[k]):  # by then another gradient may stand there
+                self.lines.append(f"m{k} = {source}.copy()")
+                source = f"m{k}"
+            later.append(f"copyto(c{k}, {source})")
+        self.lines += later
+
+    def _of_seed(self, v: int) -> bool:
+        """Whether a value lies where a gradient came in."""
+        while self.p.values[v].op in VIEWS:
+            v = self.p.values[v].args[0]
+        return self.p.values[v].op == "input"
+
     def carry_in_place(self) -> None:
         """The gradient of a state is written over the one that came in, if that is read no more by then."""
         values, carried = self.p.values, list(self.carried.values())
@@ -236,19 +262,21 @@ class Text:
         if v in self.targets:
             whole, low, high = self.targets[v]
             self.out(whole)
-            self.names[v] = self.view(v, whole, lambda a: a[..., low:high])
+            self.names[v] = self.view(v, whole, lambda a: a[..., low:high], value.shape)
             return self.names[v]
         kind = self.around.kind(value.dtype)
         order = ", 'F'" if self.around.turns(v) else ""
+        if not order:
+            self.whole.add(v)
         self.names[v] = self.argument(f"b{v}", f"fresh({value.shape}, {kind}{order})")
         return self.names[v]
 
-    def view(self, v: int, base: int, look: Any) -> str:
+    def view(self, v: int, base: int, look: Any, shape: tuple[int, ...]) -> str:
         """A view of another value, made before the loop; ``look`` works on one more axis, too."""
         source = self.name(base)
         if source[0] == "t":
             function = self.near.constant(f"look{v}", look)
-            return self.over_time(f"t{v}", f"{function}({source.upper()})")
+            return self.over_time(f"t{v}", f"{function}({source.upper()})", shape)
         function = self.around.constant(f"look{v}", look)
         return self.argument(f"b{v}", f"{function}({source})")
 
@@ -269,21 +297,26 @@ class Text:
         """The transpose of a matrix that lies with its features first: in memory as usual."""
         name = self.names[v]
         if name[0] == "t":
-            return self.over_time(f"{name}t", f"{name.upper()}.transpose(0, 2, 1)")
+            return self.over_time(f"{name}t", f"{name.upper()}.transpose(0, 2, 1)", (1, 1))
         return self.argument(f"{name}t", f"{name}.T")
 
     def emit(self, v: int) -> None:
         """The lines that compute one value."""
         value = self.p.values[v]
         op, args = value.op, value.args
+        if op == "reshape" and self._copies(args[0]):
+            self.lines.append(f"copyto({self.out(v)}, {self.name(args[0])}.reshape({value.shape}))")
+            return
         if op in VIEWS and not self._of_literal(args[0]):
             over_time = self.name(args[0])[0] == "t"
             look = _look(value, over_time, self.p.values[args[0]])
             if v in self.stored:
-                part = self.view(10**9 + v, args[0], look)
+                part = self.view(10**9 + v, args[0], look, value.shape)
                 self.lines.append(f"copyto({self.out(v)}, {part})")
             else:
-                self.names[v] = self.view(v, args[0], look)
+                self.names[v] = self.view(v, args[0], look, value.shape)
+                if op == "reshape":
+                    self.whole.add(v)
             return
         if op == "concat":
             self.out(v)
@@ -291,7 +324,8 @@ class Text:
             for a in args:
                 width = self.p.values[a].shape[-1]
                 if self.targets.get(a, (None,))[0] != v:
-                    part = self.view(10**6 * (v + 1) + low, v, _window(low, low + width))
+                    window = _window(low, low + width)
+                    part = self.view(10**6 * (v + 1) + low, v, window, value.shape)
                     zero = self.p.values[a].op == "zeros"
                     self.lines.append(
                         f"{part}.fill(0)" if zero else f"copyto({part}, {self.name(a)})"
@@ -307,16 +341,17 @@ class Text:
             out = "out=" if op in ("maximum", "minimum") else ""  # quicker without the name
             self.lines.append(f"{UFUNCS[op]}({', '.join(names)}, {out}{self.out(v)})")
         elif op == "sigmoid":
-            o, one = self.out(v), f"k_one_{value.dtype}"
+            o, one, most = self.out(v), f"k_one_{value.dtype}", f"k_most_{value.dtype}"
             minus = f"k_minus_{value.dtype}"
-            self.functions[one] = np.array(1, value.dtype)
             self.functions[minus] = np.array(-1, value.dtype)
+            self.functions[most], self.functions[one] = LIMITS[value.dtype]
             self.lines += [
                 f"multiply({names[0]}, {minus}, {o})",
+                f"minimum({o}, {most}, out={o})",
                 f"exp({o}, {o})",
                 f"add({o}, {one}, {o})",
+                f"reciprocal({o}, {o})",
             ]
-            self.lines.append(f"reciprocal({o}, {o})")
         elif op == "relu":
             self.lines.append(f"maximum({names[0]}, 0, out={self.out(v)})")
         elif op == "where":
@@ -346,6 +381,11 @@ class Text:
             self.functions[f"f{v}"] = _general(value)
             self.lines.append(f"copyto({self.out(v)}, f{v}({', '.join(names)}))")
 
+    def _copies(self, v: int) -> bool:
+        """Whether another shape of a value may be another array: where it does not lie in one piece."""
+        self.name(v)
+        return v not in self.whole
+
     def _of_literal(self, v: int) -> bool:
         return self.p.values[v].op == "literal"
 
@@ -370,11 +410,5 @@ def _look(value: Value, over_time: bool, inner: Value) -> Any:
 
 
 def _general(value: Value) -> Any:
-    """Any other op of the table, by its own forward."""
-    if value.op not in ROWS:
-        raise NotImplementedError(value.op)
-    op, consts = ROWS[value.op], value.consts
-    forward = op.forward
-    if op.variadic:
-        return lambda *arrays: forward(arrays, *consts)
-    return lambda *arrays: forward(*arrays, *consts)
+    """Any other op, by its own forward."""
+    return lambda *arrays: plain(value, list(arrays))

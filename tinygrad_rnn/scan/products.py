@@ -281,7 +281,7 @@ pack32, pack64 = _packer(32), _packer(64)
 # ---- what loops call ---------------------------------------------------------------------------
 
 
-def _callers(bits: int) -> tuple[Any, Any]:
+def _callers(bits: int) -> tuple[Any, Any, Any]:
     times, pack = _external("product", bits, 7), _external("pack", bits, 6)
     lanes = LANES[bits]
 
@@ -301,8 +301,16 @@ def _callers(bits: int) -> tuple[Any, Any]:
         """out = a w, or with ``onto`` out += a w: a (rows, inner), out (rows, width) flat, w packed."""
         times(a.ctypes.data, w.ctypes.data, out.ctypes.data, rows, inner, width, onto)
 
-    return packed, product
+    @_named(f"checked{bits}")
+    def checked(a: Any, w: Any, out: Any, rows: int, inner: int, width: int, onto: int) -> None:
+        """As ``product``, which reads and writes by address; raises IndexError where one is outside."""
+        whole = inner * ((width + lanes - 1) // lanes * lanes)
+        if rows * inner > a.size or whole > w.size or rows * width > out.size:
+            raise IndexError("a product reaches beyond its arrays")
+        product(a, w, out, rows, inner, width, onto)
+
+    return packed, product, checked
 
 
-packed32, product32 = _callers(32)
-packed64, product64 = _callers(64)
+packed32, product32, checked32 = _callers(32)
+packed64, product64, checked64 = _callers(64)

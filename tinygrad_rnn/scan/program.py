@@ -113,11 +113,13 @@ class Program:
         if isinstance(node, Literal):
             self._of[id(node)] = self.make("literal", (), (node.value,), (), node.dtype)
             return
-        name = row_name(node.op) if node.op is not None else ""
+        if node.op is None:
+            raise NotImplementedError("an array that the trace does not explain")
+        name = row_name(node.op)
         if name in ("split", "unbind"):
             return  # its items are what is used
         args = tuple(self._of.get(id(p), -1) for p in node.parents)
-        consts = tuple(map(unhashed, constants(node))) if node.op is not None else ()
+        consts = tuple(map(unhashed, constants(node)))
         if name == "item":
             whole = node.parents[0]
             value = self._part(whole, consts[0], node)

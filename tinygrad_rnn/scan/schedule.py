@@ -108,13 +108,14 @@ class Schedule:
                 else:
                     mine |= whole(a)
         found: dict[int, tuple[int, int]] = {}
-        made = [v for v in self.kept if v in self.loop]
+        made = [v for v in self.kept if v in self.loop and values[v].shape]
         for v in made:
             at = 0
             for low, high in sorted((*read.get(v, ()), (values[v].shape[-1], 0))):
                 fits = (*values[v].shape[:-1], low - at)
                 for u in made if low > at and read.get(v) else ():
-                    if u > v and values[u].shape == fits and u not in (*found, *p.outputs):
+                    placed = u in found or u in p.outputs or values[u].op == "dot"
+                    if u > v and values[u].shape == fits and not placed:
                         found[u] = (v, at)
                         break
                 at = max(at, high)

@@ -150,3 +150,16 @@ def copy(to: Any, source: Any, count: int) -> None:
     """The first ``count`` numbers of an array into another."""
     for j in range(count):
         to[j] = source[j]
+
+
+@njit(error_model="numpy", boundscheck=True)
+def checked_copy(to: Any, source: Any, count: int) -> None:
+    """As ``copy``, every index tested."""
+    for j in range(count):
+        to[j] = source[j]
+
+
+@njit(error_model="numpy", fastmath={"reassoc", "nsz", "contract"}, forceinline=True)
+def plus(a: Any, b: Any) -> Any:
+    """One more summand of a sum whose order is free: so it adds up whole vectors."""
+    return a + b

@@ -8,6 +8,7 @@ op, on numbers of our own: outputs, last states and gradients of a few steps.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,13 @@ from ..ops.row import ROWS
 from ..tensors import Tensor
 from . import backends
 from .few_calls import FewCalls
+from .numpy_loops import NumpyLoops, QuickLoops
 from .program import Program
 from .tracing import Comparison, Trace, Untraceable, tracing
 
 STEPS = 3  # so many are compared: the first, one between, the last
 TOLERANCE = {"f": 1e-3, "d": 1e-7}  # relative: far above rounding, far below a mistake
+FENCE = 64  # numbers on either side
 SIGNED, POSITIVE = (-1.0, 1.0), (0.1, 1.1)  # what numbers are drawn from
 
 
@@ -36,11 +39,7 @@ def loops(trace: Trace, wanted: Sequence[str], trusted: bool) -> Any:
     reasons: list[str] = []
     for name, kind in _ways(backends.choice()[0]):
         try:
-            with tracing() as tracer:
-                program = kind(trace, bool(wanted), wanted)
-            if tracer.looked:  # a rule that asks for values has another derivative for others
-                raise Untraceable(f"its gradient: {tracer.looked}")
-            made = backends.loops(program, name, "; ".join(reasons))
+            made = _made(trace, wanted, name, kind, "; ".join(reasons), trusted)
             found = _mistake(trace, made, wanted, trusted)
         except (MemoryError, Untraceable):
             raise
@@ -51,6 +50,29 @@ def loops(trace: Trace, wanted: Sequence[str], trusted: bool) -> Any:
         if found not in reasons:
             reasons.append(found)
     raise Untraceable("; ".join(reasons))
+
+
+def _made(
+    trace: Trace, wanted: Sequence[str], name: str, kind: type[Program], why: str, trusted: bool
+) -> Any:
+    """The loops of a back end for one form of the program."""
+    with tracing() as tracer:
+        program = kind(trace, bool(wanted), wanted)
+    if tracer.looked:  # a rule that asks for values has another derivative for others
+        raise Untraceable(f"its gradient: {tracer.looked}")
+    made = backends.loops(program, name, why)
+    if isinstance(made, QuickLoops):
+        made.exact = cache(lambda: _exact(trace, wanted, trusted))
+    return made
+
+
+def _exact(trace: Trace, wanted: Sequence[str], trusted: bool) -> Any:
+    """The numpy loops of the program as it is. Raises Untraceable where they are not right."""
+    made = _made(trace, wanted, "numpy", Program, "", trusted)
+    found = _mistake(trace, made, wanted, trusted)
+    if found is not None:
+        raise Untraceable(found)
+    return made
 
 
 def _in_words(name: str, error: Exception) -> str:
@@ -110,14 +132,22 @@ class _Example:
 
     def run(self, made: Any, derive: bool) -> dict[str, Any]:
         """By the loops."""
-        given = {role: np.array(a) for role, a in self.given.items()}
-        y, finals, kept = made.forward(list(given.values()), STEPS, derive)
-        found = {"output": y, **_named("last state", finals)}
-        if derive:
-            dx, dstates, dweights = made.backward(kept, STEPS, self.seeds[0], self.seeds[1:])
-            roles = [role for role in given if role[0] in "sw"]
-            every = zip(["x", *roles], [dx, *dstates, *dweights], strict=True)
-            found.update({f"gradient of {role}": d for role, d in every})
+        fenced = _Fenced()
+        given = {role: fenced.copy(a) for role, a in self.given.items()}
+        dy, *dlast = map(fenced.copy, self.seeds)
+        alone = NumpyLoops if isinstance(made, QuickLoops) else type(made)  # no others step in
+        before = made.memory(fenced.empty, fenced.empty)
+        try:
+            y, finals, kept = alone.forward(made, list(given.values()), STEPS, derive)
+            found = {"output": y, **_named("last state", finals)}
+            if derive:
+                dx, dstates, dweights = alone.backward(made, kept, STEPS, dy, dlast)
+                roles = [role for role in given if role[0] in "sw"]
+                every = zip(["x", *roles], [dx, *dstates, *dweights], strict=True)
+                found.update({f"gradient of {role}": d for role, d in every})
+        finally:
+            made.memory(*before)
+        fenced.check()
         for role, before in self.given.items():
             if not np.array_equal(given[role], before):
                 raise AssertionError(f"the loops wrote over their input {role}")
@@ -138,7 +168,7 @@ class _Example:
     def _recorded(self, wanted: Sequence[str]) -> dict[str, Any]:
         leaves = {}
         for role, a in self.given.items():
-            leaves[role] = Tensor(a, requires_grad=a.dtype.kind == "f")
+            leaves[role] = Tensor._made(a, requires_grad=a.dtype.kind == "f")
         values, outputs = dict(leaves), []
         for t in range(STEPS):
             values.update({r: leaves[r][t] for r in ("x", "live") if r in leaves})
@@ -158,6 +188,35 @@ class _Example:
             for role, d in zip(wanted, each, strict=True):
                 found[f"gradient of {role}"] = None if d is None else d._data
         return found
+
+
+class _Fenced:
+    """Arrays that hold NaN until they are written, with a margin of NaN around each.
+
+    What reads before it writes, or beside the array, finds NaN; what writes beside it leaves a trace.
+    """
+
+    def __init__(self) -> None:
+        self.fences: list[Any] = []
+
+    def empty(self, shape: Any, dtype: Any, order: Any = "C") -> Any:
+        """As ``np.empty``, or as ``memory.empty``, which says the size."""
+        size = int(np.prod(shape, dtype=int))
+        block = np.full(size + 2 * FENCE, np.nan if np.dtype(dtype).kind == "f" else 1, dtype)
+        self.fences += [block[:FENCE], block[FENCE + size :]]
+        return block[FENCE : FENCE + size].reshape(shape, order="F" if order == "F" else "C")
+
+    def copy(self, a: Any) -> Any:
+        """As ``np.array``."""
+        made = self.empty(a.shape, a.dtype)
+        made[...] = a
+        return made
+
+    def check(self) -> None:
+        """Raises AssertionError where something was written beside an array."""
+        for fence in self.fences:
+            if not (np.isnan(fence) if fence.dtype.kind == "f" else fence == 1).all():
+                raise AssertionError("the loops wrote beside an array")
 
 
 def _named(what: str, arrays: Sequence[Any]) -> dict[str, Any]:

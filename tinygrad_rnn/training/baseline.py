@@ -29,7 +29,7 @@ def constant_loss(loss: Callable[[Any, Any], Tensor], fitted: Seen, judged: Seen
     kind = _kind(*fitted[0])
     if kind is None or any(_kind(*pair) != kind for pair in (*fitted, *judged)):
         return None
-    constant = Tensor(_start(*kind, fitted), np.float64, requires_grad=True)
+    constant = Tensor._made(_start(*kind, fitted), np.float64, requires_grad=True)
 
     def mean_loss(seen: Seen, learn: bool) -> Tensor:
         count, total = sum(y.numel() for _, y in seen), 0.0
@@ -38,7 +38,7 @@ def constant_loss(loss: Callable[[Any, Any], Tensor], fitted: Seen, judged: Seen
             total += part.item()
             if learn:
                 part.backward()
-        return Tensor(total, np.float64)
+        return Tensor._made(total, np.float64)
 
     search = LBFGS([constant], max_iter=10, line_search_fn="strong_wolfe")
 

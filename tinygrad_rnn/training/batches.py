@@ -204,17 +204,17 @@ class DataLoader:
             examples = [self.dataset[i] for i in places] if many is None else many(places)
             return self.collate(examples)
         if alone:
-            parts = tuple(Tensor(column[rows]) for column in self.columns)
+            parts = tuple(Tensor._made(column[rows]) for column in self.columns)
             return parts if len(parts) > 1 else parts[0]
         batch: list[Tensor] = []
         for column in self.columns:
             if isinstance(column, list):
                 batch.append(pad_sequence([column[i] for i in rows], self.batch_first))
             else:
-                batch.append(Tensor(column[rows]))
+                batch.append(Tensor._made(column[rows]))
         if self.lengths is not None:
             own = self.lengths[rows]
-            batch.append(Tensor(own))
+            batch.append(Tensor._made(own))
             if any(isinstance(column, list) for column in self.columns[1:]):
                 batch.append(sequence_mask(own, batch_first=self.batch_first))
         return tuple(batch) if len(batch) > 1 else batch[0]

@@ -145,7 +145,7 @@ def collate(examples: list[Any]) -> Any:
         parts = [collate(list(column)) for column in zip(*examples, strict=True)]
         return _like_sequence(first, parts)
     if isinstance(first, float):  # what np.float64 is as well
-        return Tensor(np.array(examples, np.float64))
+        return Tensor._made(np.array(examples, np.float64))
     rows = [as_tensor(e) for e in examples]
     if len({row.shape for row in rows}) > 1:
         raise ValueError(

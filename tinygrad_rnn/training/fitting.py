@@ -262,7 +262,7 @@ class _Run:
             whole = self.world.sum_gradients(self.trained(), value, weight)
             if self.clip is not None:
                 clip_grad_norm_(self.model.parameters(), self.clip)
-            return value if self.world.size == 1 else Tensor(whole, value.dtype)
+            return value if self.world.size == 1 else Tensor._made(whole, value.dtype)
 
         self.optimizer.step(closure)
         return asked[0]

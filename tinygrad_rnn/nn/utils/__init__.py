@@ -77,7 +77,7 @@ def clip_grad_norm_(
         with np.errstate(invalid="ignore"):
             _give(owners, [g * g.dtype.type(scale) for g in grads])
     dtype = grads[0].dtype if grads else None
-    return Tensor(norm, dtype)
+    return Tensor._made(norm, dtype)
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:

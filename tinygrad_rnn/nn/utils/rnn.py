@@ -46,7 +46,7 @@ def pad_sequence(
     fill = np.full(shape, padding_value, dtype)
     for index in where:
         fill[index] = 0
-    return padded + Tensor(fill)
+    return padded + Tensor._made(fill)
 
 
 def sequence_mask(lengths: Any, steps: int | None = None, batch_first: bool = False) -> Tensor:
@@ -76,7 +76,7 @@ def sequence_mask(lengths: Any, steps: int | None = None, batch_first: bool = Fa
     if given.min() < 0 or longest > steps:
         raise ValueError(f"sequence_mask: lengths must be 0 to {steps}, got {given.tolist()}")
     mask = np.arange(steps) < given[:, None]
-    return Tensor(mask if batch_first else mask.T)
+    return Tensor._made(mask if batch_first else mask.T)
 
 
 class PackedSequence:
@@ -157,7 +157,7 @@ def pad_packed_sequence(
             f"pad_packed_sequence: total_length {steps} is less than the longest, {x.shape[0]}"
         )
     if steps > x.shape[0]:
-        more = Tensor(np.zeros((steps - x.shape[0], *x.shape[1:])), x.dtype)
+        more = Tensor._made(np.zeros((steps - x.shape[0], *x.shape[1:])), x.dtype)
         from ...functions import cat
 
         x = cat([x, more])
