@@ -1,6 +1,6 @@
 """Cells whose Python hides what it changes, or who changes it: by other names, in containers, in classes."""
-# ruff: noqa: B006, B007, B008, B009, B010, B018, C416, C417, C419, E501, E731, E741, E742, F841
-# ruff: noqa: N801, N803, N805, N806, N807, RUF005, RUF012, SIM, UP, S102 (as people write)
+# ruff: noqa: B007, B009, C416, E731, E741, E742, F841 (as people write)
+# ruff: noqa: N805, N806, RUF005, RUF012 (as people write)
 
 import collections
 import contextlib
