@@ -44,7 +44,7 @@ def list_sort_key_side():
 
     def step(self, x, h):
         ks = sorted([3, 1, 2], key=lambda k: log.append(k) or k)
-        h = (self.drive(x, h) * ks[0] * len(log)).tanh()
+        h = (self.drive(x, h) * ks[0]).tanh()
         return h, h
 
     return CW(step), nothing, lambda: len(log)
@@ -56,7 +56,7 @@ def map_side():
 
     def step(self, x, h):
         list(map(log.append, [1]))
-        h = (self.drive(x, h) * len(log)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     return CW(step), nothing, lambda: len(log)
@@ -69,7 +69,7 @@ def partial_side():
 
     def step(self, x, h):
         f(1)
-        h = (self.drive(x, h) * len(log)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     return CW(step), nothing, lambda: len(log)
@@ -81,7 +81,7 @@ def unbound_append():
 
     def step(self, x, h):
         list.append(log, 1)
-        h = (self.drive(x, h) * len(log)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     return CW(step), nothing, lambda: len(log)
@@ -93,7 +93,7 @@ def dict_setitem_unbound():
 
     def step(self, x, h):
         dict.__setitem__(log, len(log), 1)
-        h = (self.drive(x, h) * len(log)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     return CW(step), nothing, lambda: len(log)
@@ -105,7 +105,7 @@ def operator_iadd():
 
     def step(self, x, h):
         operator.iadd(log, [1])
-        h = (self.drive(x, h) * len(log)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     return CW(step), nothing, lambda: len(log)
@@ -127,7 +127,7 @@ def alias_through_tuple():
     def step(self, x, h):
         t = (self.a, 1)
         t[0].append(1)
-        h = (self.drive(x, h) * len(self.a)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[])
@@ -139,7 +139,7 @@ def alias_through_dict():
     def step(self, x, h):
         t = {"k": self.a}
         t["k"].append(1)
-        h = (self.drive(x, h) * len(self.a)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[])
@@ -155,7 +155,7 @@ def alias_through_closure():
             a.append(1)
 
         f()
-        h = (self.drive(x, h) * len(self.a)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[])
@@ -169,7 +169,7 @@ def alias_through_return():
 
     def step(self, x, h):
         get(self).append(1)
-        h = (self.drive(x, h) * len(self.a)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[])
@@ -181,7 +181,7 @@ def alias_through_or():
     def step(self, x, h):
         a = self.a or self.b2
         a.append(1)
-        h = (self.drive(x, h) * len(self.b2)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[], b2=[])
@@ -193,7 +193,7 @@ def alias_through_plus():
     def step(self, x, h):
         t = [self.a] + []
         t[0].append(1)
-        h = (self.drive(x, h) * len(self.a)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[])
@@ -205,7 +205,7 @@ def alias_through_mul():
     def step(self, x, h):
         t = [self.a] * 2
         t[1].append(1)
-        h = (self.drive(x, h) * len(self.a)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[])
@@ -217,7 +217,7 @@ def alias_through_slices():
     def step(self, x, h):
         t = [self.a][:]
         t[0].append(1)
-        h = (self.drive(x, h) * len(self.a)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[])
@@ -229,7 +229,7 @@ def alias_through_nested_attr_list():
     def step(self, x, h):
         for t in self.a[:]:
             t.append(1)
-        h = (self.drive(x, h) * len(self.a[0])).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[[], []])
@@ -241,7 +241,7 @@ def alias_through_reversed():
     def step(self, x, h):
         for t in reversed(self.a):
             t.append(1)
-        h = (self.drive(x, h) * len(self.a[0])).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[[], []])
@@ -252,7 +252,7 @@ def alias_through_reversed():
 def alias_through_max():
     def step(self, x, h):
         max(self.a, key=len).append(1)
-        h = (self.drive(x, h) * len(self.a[0])).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[[], []])
@@ -263,7 +263,7 @@ def alias_through_max():
 def alias_through_dict_get():
     def step(self, x, h):
         self.d.get("k").append(1)
-        h = (self.drive(x, h) * len(self.d["k"])).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, d={"k": []})
@@ -275,7 +275,7 @@ def alias_through_dict_items():
     def step(self, x, h):
         for k, v in self.d.items():
             v.append(1)
-        h = (self.drive(x, h) * len(self.d["k"])).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, d={"k": []})
@@ -319,7 +319,7 @@ def alias_star():
 
     def step(self, x, h):
         f(*[self.a])
-        h = (self.drive(x, h) * len(self.a)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[])
@@ -333,7 +333,7 @@ def alias_kwstar():
 
     def step(self, x, h):
         f(l=self.a)
-        h = (self.drive(x, h) * len(self.a)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[])
@@ -348,7 +348,7 @@ def alias_generator():
     def step(self, x, h):
         for l in g(self.a):
             l.append(1)
-        h = (self.drive(x, h) * len(self.a)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[])
@@ -360,7 +360,7 @@ def alias_comp():
     def step(self, x, h):
         t = [l for l in [self.a]]
         t.pop().append(1)
-        h = (self.drive(x, h) * len(self.a)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[])
@@ -372,7 +372,7 @@ def alias_unpack():
     def step(self, x, h):
         a, *b = [self.a, self.a]
         b[0].append(1)
-        h = (self.drive(x, h) * len(self.a)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[])
@@ -386,7 +386,7 @@ def alias_namedtuple():
     def step(self, x, h):
         p = P(self.a, 1)
         p.l.append(1)
-        h = (self.drive(x, h) * len(self.a)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[])
@@ -397,7 +397,7 @@ def alias_namedtuple():
 def alias_next_iter():
     def step(self, x, h):
         next(iter([self.a])).append(1)
-        h = (self.drive(x, h) * len(self.a)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[])
@@ -409,7 +409,7 @@ def alias_copy():
     def step(self, x, h):
         t = self.a.copy()
         t[0].append(1)
-        h = (self.drive(x, h) * len(self.a[0])).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[[]])
@@ -421,7 +421,7 @@ def alias_lambda_default():
     def step(self, x, h):
         f = lambda a=self.a: a.append(1)
         f()
-        h = (self.drive(x, h) * len(self.a)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[])
@@ -432,7 +432,7 @@ def alias_lambda_default():
 def alias_walrus():
     def step(self, x, h):
         (t := self.a).append(1)
-        h = (self.drive(x, h) * len(self.a)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[])
@@ -444,7 +444,7 @@ def bound_method_value():
     def step(self, x, h):
         f = self.a.append
         f(1)
-        h = (self.drive(x, h) * len(self.a)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[])
@@ -455,7 +455,7 @@ def bound_method_value():
 def getattr_append():
     def step(self, x, h):
         getattr(self.a, "append")(1)
-        h = (self.drive(x, h) * len(self.a)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[])
@@ -466,7 +466,7 @@ def getattr_append():
 def del_item():
     def step(self, x, h):
         del self.a[0]
-        h = (self.drive(x, h) * len(self.a)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=list(range(40)))
@@ -477,7 +477,7 @@ def del_item():
 def slice_store():
     def step(self, x, h):
         self.a[:0] = [1]
-        h = (self.drive(x, h) * len(self.a)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[])
@@ -975,7 +975,7 @@ def train_in_step():
 def zero_grad_in_step():
     def step(self, x, h):
         self.zero_grad()
-        h = (self.drive(x, h)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step)
@@ -1021,7 +1021,7 @@ def match_statement():
 def exec_eval():
     def step(self, x, h):
         exec("self.a.append(1)")
-        h = (self.drive(x, h) * len(self.a)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[])
@@ -1033,7 +1033,7 @@ def async_gen():
     def step(self, x, h):
         g = (self.a.append(k) for k in range(2))
         list(g)
-        h = (self.drive(x, h) * len(self.a)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[])
@@ -1065,7 +1065,7 @@ def recursion():
 
     def step(self, x, h):
         f(2, self.a)
-        h = (self.drive(x, h) * len(self.a)).tanh()
+        h = self.drive(x, h).tanh()
         return h, h
 
     c = CW(step, a=[])
@@ -1105,6 +1105,20 @@ def deep_copy_self():
 
     c = CW(step, a=[1])
     return c, lambda k: c.a.append(1), nothing
+
+
+@kind
+def alias_in_the_next_turn():
+    def step(self, x, h):
+        t = [[]]
+        for _ in range(2):
+            t[0].append(1)
+            t[0] = self.a
+        h = self.drive(x, h).tanh()
+        return h, h
+
+    c = CW(step, a=[])
+    return c, nothing, lambda: c.a
 
 
 __all__ = ["KINDS"]
