@@ -1110,10 +1110,13 @@ def deep_copy_self():
 @kind
 def alias_in_the_next_turn():
     def step(self, x, h):
-        t = [[]]
-        for _ in range(2):
+        def note(t):
             t[0].append(1)
-            t[0] = self.a
+
+        t = [[]]
+        note(t)
+        t[0] = self.a
+        note(t)
         h = self.drive(x, h).tanh()
         return h, h
 

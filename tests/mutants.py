@@ -227,7 +227,6 @@ MUTANTS = [
     Mutant("caught exceptions are not seen", OPCODES, "    if code.handles:\n", "    if False:\n", "trust"),
     Mutant("variables around are not seen", OPCODES, "    if not isinstance(cell, Box):\n        raise Impure", "    if False:\n        raise Impure", "trust"),
     Mutant("kept lists may change", WALK, "isinstance(atom, Known) and not _fixed(atom.value):", "False:", "trust"),
-    Mutant("the state may be written", WALK, "            if atom == GIVEN:\n                raise Impure", "            if False:\n                raise Impure", "trust"),
     Mutant("entries of lists are not watched", WALK, "            self.guards.contents(value)\n", "            pass\n", "trust"),
     Mutant("entries of inner lists are not watched", WALK, "        for entry in value.values() if kind is dict else value:\n            self.watch(entry)", "        pass", "trust"),
     Mutant("modules in lists are not watched", WALK, "        self.guards.contents(table)\n", "", "trust"),
@@ -251,7 +250,6 @@ MUTANTS = [
     Mutant("closures are not watched", OPCODES, '        value = walk.guards.attribute(cell.value, "cell_contents")\n        stack', '        value = getattr(cell.value, "cell_contents", MISSING)\n        stack', "trust"),
     Mutant("classes are not watched", PURITY, "            self.note(cls, vars(cls).get, key, value)", "            pass", "trust"),
     Mutant("programs without end", "scan/cells.py", "    if variants.programs >= MOST_VARIANTS:", "    if False:", "trust"),
-    Mutant("unused weights have a gradient", "scan/cells.py", "if id(node) in nodes]", "if True]", "trust"),
     Mutant("batch_first is remembered", AGAIN, "    same = ready.axis == layer.batch_first and ready", "    same = ready", "trust"),
     # ---- what is recorded later
     Mutant("a replay reads today's cell", PURITY, "            undo.append((put, key, now))\n            put(key, value)\n", "", "replays"),
