@@ -94,7 +94,7 @@ def _arrays(arrays: Any) -> dict[str, Array]:
 
 def _plain(name: str, value: Any) -> Array:
     """Anything that numpy can read as numbers; bfloat16, which numpy has not, as float32."""
-    if hasattr(value, "detach"):
+    if hasattr(value, "detach") and hasattr(value, "cpu"):
         value = value.detach().cpu()
         value = value.float() if str(value.dtype) == "torch.bfloat16" else value
     try:
