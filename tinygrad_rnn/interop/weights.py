@@ -33,7 +33,7 @@ def from_weights(
     name (``tg.interop.layouts()``) and ``layer`` its class, needed only where names and shapes leave a
     choice. What changes the equations and is not seen in the arrays is given under the framework's
     own names, as ``options`` or as its ``config``: ``recurrent_activation="hard_sigmoid"`` (Keras),
-    ``linear_before_reset=1`` (ONNX), ``direction="reverse"``.
+    ``linear_before_reset=1`` (ONNX; its ``layout`` in ``config``), ``direction="reverse"``.
 
     The layer is ``nn.LSTM``, ``GRU`` or ``RNN`` where that is the rule, and one with the framework's
     rule where it differs (``layer.rule``); both are called alike, ``y, state = layer(x, state,
