@@ -39,7 +39,7 @@ def api_page(prefix: str, title: str, module: ModuleType, seen: dict[int, str]) 
         elif inspect.isclass(value):
             lines += [f".. autoclass:: {name}", "   :members:"]
             lines += ["   :undoc-members:"] if value is tg.Tensor else []
-            lines += ["   :inherited-members:"] if value is tg.Graph else []  # most of it is a base's
+            lines += ["   :inherited-members:"] if value is tg.Graph else []
             lines.append("")
         elif callable(value):
             lines += [f".. autofunction:: {name}", ""]
