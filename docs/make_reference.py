@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 
 ROOMS: list[tuple[str, str, ModuleType]] = [
     ("tg", "Tensors, functions, graphs, pictures", tg),
+    ("tg.linalg", "Norms", tg.linalg),
     ("tg.func", "Derivatives of functions", tg.func),
     ("tg.nn", "Modules", tg.nn),
     ("tg.nn.functional", "Layers and losses as functions", tg.nn.functional),

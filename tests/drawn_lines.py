@@ -55,6 +55,7 @@ OTHERS = {
     "gelu": "F.gelu({})",
     "gelu_by_tanh": 'F.gelu({}, approximate="tanh")',
     "normal_cdf": "elementwise.normal_cdf({})",
+    "erf": "tg.erf({})",
 }
 NEEDS = {  # where a function is at home: a line before it leads there
     "sqrt": "positive",
@@ -132,7 +133,7 @@ def pair_text(name):
 def two(pen, name):
     """Two operands that broadcast, in the domain of the pair."""
     a, b = pen.two()
-    if name in ("div", "remainder", "floor_divide") and not pen.chance(0.05):
+    if name in ("div", "remainder", "floor_divide", "atan2") and not pen.chance(0.05):
         b = pen.positive(b)
     if name == "pow":
         a, b = pen.small(pen.positive(a)), pen.small(b)
@@ -146,7 +147,7 @@ def with_number(pen, name, left):
             return (pen.small(a),), (abs(k) + 0.3,)
         k = float(pen.pick([0.0, 1.0, 2.0, 3.0, 0.5, -1.0, 2.5, -0.5]))
         return (a if k in (0.0, 1.0, 2.0, 3.0) else pen.positive(a),), (k,)
-    if name in ("div", "remainder", "floor_divide"):
+    if name in ("div", "remainder", "floor_divide", "atan2"):
         if left:
             a = pen.positive(a)
         elif k == 0:
@@ -154,7 +155,7 @@ def with_number(pen, name, left):
     return (a,), (k,)
 
 
-for _name in [*SYMBOLS, "maximum", "minimum"]:
+for _name in [*SYMBOLS, "maximum", "minimum", "atan2"]:
     _rows = "" if _name in ("remainder", "floor_divide") else _name
     _text, _dual = pair_text(_name), PAIRS[_name]
     kind(_name, _rows, lambda pen, n=_name: two(pen, n), _text, _dual)
@@ -700,7 +701,7 @@ kind(
     "{}.logsumexp({}, {})".format,
     duals.logsumexp,
 )
-for _name in ("cumsum", "softmax", "log_softmax"):
+for _name in ("cumsum", "cumprod", "softmax", "log_softmax"):
     kind(
         _name,
         _name,

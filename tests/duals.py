@@ -135,6 +135,10 @@ CURVES = {
     "softplus": (softplus, lambda x, y: sigmoid(x)),
     "silu": (lambda x: x * sigmoid(x), lambda x, y: sigmoid(x) * (1 + x * (1 - sigmoid(x)))),
     "normal_cdf": (normal_cdf, lambda x, y: bell(x)),
+    "erf": (
+        lambda x: 2 * normal_cdf(x * math.sqrt(2)) - 1,
+        lambda x, y: 2 * math.sqrt(2) * bell(x * math.sqrt(2)),
+    ),
     "gelu": (lambda x: x * normal_cdf(x), lambda x, y: normal_cdf(x) + x * bell(x)),
     "gelu_by_tanh": (
         lambda x: 0.5 * x * (1 + bent(x)),
@@ -222,6 +226,19 @@ def _pick(larger):
     return pick
 
 
+def _square_sum(a, b):
+    size = a * a + b * b
+    return np.where(size == 0, 1, size)
+
+
+def _angle(a, b):
+    """The angle of (b, a), and how it moves with a step along the imaginary axis."""
+    x, y = np.real(b), np.real(a)
+    turn = (np.imag(a) * x - np.imag(b) * y) / _square_sum(y, x)
+    angle = np.arctan2(y, x)
+    return angle + 1j * turn if np.iscomplexobj(a) or np.iscomplexobj(b) else angle
+
+
 def _log_where(a):
     """log(a), and 0 where nobody asks for it."""
     return np.log(np.where(np.real(a) > 0, a, 1))
@@ -236,6 +253,11 @@ PAIRS = {
         lambda a, b: a**b,
         lambda a, b, y: np.where(b == 0, 0, b * a ** np.where(b == 0, 1, b - 1)),
         lambda a, b, y: y * _log_where(a),
+    ),
+    "atan2": pair(
+        lambda a, b: _angle(a, b),
+        lambda a, b, y: b / _square_sum(a, b),
+        lambda a, b, y: -a / _square_sum(a, b),
     ),
     "maximum": pair(_pick(True), _shares(True), lambda a, b, y: _shares(True)(b, a, y)),
     "minimum": pair(_pick(False), _shares(False), lambda a, b, y: _shares(False)(b, a, y)),
@@ -454,6 +476,18 @@ def prod(a, axes, keep):
 def cumsum(a, axis):
     axis = normal(axis, a.ndim)[0]
     return linear_map(lambda x, lead: np.cumsum(x, axis))(a)
+
+
+def cumprod(a, axis):
+    axis = normal(axis, a.ndim)[0]
+    v, d = np.moveaxis(a.v, axis, 0), np.moveaxis(a.d, axis, 0)
+    value, slopes = np.ones(v.shape[1:], v.dtype), np.zeros(d.shape[1:], v.dtype)
+    values, rows = [], []
+    for x, dx in zip(v, d, strict=True):
+        value, slopes = value * x, slopes * x + value * dx
+        values.append(value)
+        rows.append(slopes)
+    return Dual(np.moveaxis(np.stack(values), 0, axis), np.moveaxis(np.stack(rows), 0, axis))
 
 
 def extreme(a, axes, keep, pick):

@@ -250,6 +250,12 @@ def below(a):
     return real + 1j * np.imag(a) * bell(np.real(a)) if np.iscomplexobj(a) else real
 
 
+def angle(a, b):
+    """The angle of (b, a) by arctan of a quotient, which takes the complex step; the quadrant is real."""
+    quarter = np.where(np.real(b) < 0, np.where(np.real(a) < 0, -np.pi, np.pi), 0.0)
+    return np.arctan(a / b) + quarter
+
+
 def bent(a):
     return a * (1 + np.tanh(np.sqrt(2 / np.pi) * (a + 0.044715 * a**3))) / 2
 
@@ -363,6 +369,15 @@ SAMPLES = {
         ),
     ],
     "normal_cdf": unary(elementwise.normal_cdf, below),
+    "erf": unary(tg.erf, lambda a: 2 * below(a * np.sqrt(2)) - 1),
+    "atan2": [
+        Sample(
+            tg.atan2,
+            angle,
+            [np.array(apart_from_0(numbers(s, 1))), np.array(apart_from_0(numbers(t, 2)))],
+        )
+        for s, t in PAIRS
+    ],
     "gelu": unary(F.gelu, lambda a: a * below(a)),
     "gelu_by_tanh": unary(lambda a: F.gelu(a, approximate="tanh"), bent),
     "sqrt": unary(np.sqrt, to=positive),
@@ -477,6 +492,13 @@ SAMPLES = {
     "cumsum": [
         *along_axis(lambda a, k: a.cumsum(k), lambda a, k: np.cumsum(a, k)),
         Sample(lambda a: a.cumsum(0), as_is, [np.array(0.5)]),
+    ],
+    "cumprod": [
+        *along_axis(lambda a, k: a.cumprod(k), lambda a, k: np.cumprod(a, k)),
+        Sample(lambda a: a.cumprod(0), as_is, [np.array(0.5)]),
+        Sample(lambda a: a.cumprod(1), lambda a: np.cumprod(a, 1), [ZEROS]),
+        Sample(lambda a: a.cumprod(0), lambda a: np.cumprod(a, 0), [ZEROS]),
+        Sample(lambda a: a.cumprod(-1), lambda a: np.cumprod(a, -1), [numbers((2, 9), 4, 1.5)]),
     ],
     "norm": [
         *(

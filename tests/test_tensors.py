@@ -511,7 +511,7 @@ WIDER_REFUSE = {
     "expand a new axis by -1": (lambda: VECTOR.expand(-1, 3), ValueError, "-1 at 0"),
     "pad odd": (lambda: tg.nn.functional.pad(VECTOR, (1,)), ValueError, "even number"),
     "pad too many": (lambda: tg.nn.functional.pad(VECTOR, (1, 1, 1, 1)), ValueError, "at most 2"),
-    "pad mode": (lambda: tg.nn.functional.pad(VECTOR, (1, 1), "reflect"), NotImplementedError, "reflect"),
+    "pad mode": (lambda: tg.nn.functional.pad(VECTOR, (1, 1), "mirror"), NotImplementedError, "mirror"),
     "pad away": (lambda: tg.nn.functional.pad(VECTOR, (-2, -2)), ValueError, "pad cannot take"),
     "np.pad negative": (lambda: np.pad(VECTOR, -1), ValueError, "negative"),
     "gelu": (lambda: tg.nn.functional.gelu(VECTOR, "erf"), ValueError, "'none' or 'tanh'"),

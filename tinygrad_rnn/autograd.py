@@ -200,6 +200,7 @@ class Node:
 
     __slots__ = (
         "dtype",
+        "hooks",  # set by the first hook alone
         "name",
         "number",
         "op",
@@ -211,6 +212,7 @@ class Node:
         "shape",
     )
     needs: ClassVar[bool] = True
+    hooks: list[Hook]
 
     def __init__(
         self,
@@ -359,7 +361,8 @@ class Leaf(_Source):
     "parameter", or "input" for a sequence that a recurrent layer was given.
     """
 
-    __slots__ = ("grad", "key", "needs", "role", "stale", "stale_at")
+    __slots__ = ("grad", "hooks", "key", "needs", "role", "stale", "stale_at")
+    hooks: list[Hook]
 
     def __init__(
         self,
@@ -381,8 +384,52 @@ class Leaf(_Source):
         """The leaf of the tensor's new value; this one becomes stale."""
         fresh = Leaf(shape, dtype, self.needs, self.name, self.key)
         fresh.grad = self.grad
+        if hasattr(self, "hooks"):
+            fresh.hooks = self.hooks
         self.stale, self.stale_at = by, fresh.number
         return fresh
+
+
+class Hook:
+    """What ``register_hook`` returns: ``remove()`` ends the hook. Hooks are called in their order."""
+
+    registered = False  # whether there ever was one: passes look for hooks only then
+
+    def __init__(self, node: Any, function: Callable[[Tensor], Any]) -> None:
+        self.function = function
+        if not hasattr(node, "hooks"):
+            node.hooks = []
+        self._among = node.hooks
+        self._among.append(self)
+        Hook.registered = True
+
+    def remove(self) -> None:
+        """Call the hook no more."""
+        if self in self._among:
+            self._among.remove(self)
+
+    def __enter__(self) -> Hook:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+
+def hooked(node: Any, g: Any) -> Any:
+    """The gradient that goes on from a node, after what its hooks made of it."""
+    for hook in list(getattr(node, "hooks", ())):
+        given = isinstance(g, tensor_class)
+        made = hook.function(g if given else tensor_class._wrap(np.array(g), None))
+        if made is None:
+            continue
+        if not isinstance(made, tensor_class) or made.shape != node.shape:
+            came = getattr(made, "shape", type(made).__name__)
+            raise ValueError(
+                f"a hook returned {came}, expected None or a Tensor of shape {node.shape}"
+            )
+        made = made.to(node.dtype)
+        g = made if given else np.array(made._data)
+    return g
 
 
 class StaleGraphError(RuntimeError):
@@ -547,14 +594,16 @@ def flow(
         g = grads.pop(k)
         if g.__class__ is not ndarray:
             g = as_array(g)
+            if g.__class__ is list and (node.op is None or not node.op.several):
+                g = _gathered(g, node)
+        if Hook.registered and hasattr(node, "hooks"):
+            g = hooked(node, g)
         if node.__class__ is Folded and not unfolded and node.whole is not None:
             if node.retained is not None or (wanted is not None and -k in wanted):
                 reached[-k] = (node, g, k in owned)
             arrive(node.whole, Part(node.position, g))
             continue
         op = node.op
-        if recorded and g.__class__ is list and (op is None or not op.several):
-            g = _gathered(g, node)
         if op is None or node.retained is not None or (wanted is not None and -k in wanted):
             reached[-k] = (node, g, k in owned)
             if op is None:
@@ -607,6 +656,8 @@ def flow(
             g = as_array(grads[k])
             if g.__class__ is list:
                 g = _gathered(g, node)
+            if Hook.registered and hasattr(node, "hooks"):
+                g = hooked(node, g)
             reached[-k] = (node, g, k in owned)
     return reached
 

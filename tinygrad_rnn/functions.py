@@ -115,8 +115,8 @@ def arange(
 
 
 def linspace(
-    start: float,
-    end: float,
+    start: Any,
+    end: Any,
     steps: int,
     dtype: Any = None,
     device: Any = None,
@@ -124,12 +124,19 @@ def linspace(
 ) -> Tensor:
     """``steps`` evenly spaced values from ``start`` to ``end``, both included.
 
+    The ends are numbers, or 0-d tensors that require no gradient.
+
     >>> import tinygrad_rnn as tg
     >>> tg.linspace(0, 1, 3)
     tensor([0. , 0.5, 1. ])
     """
     check_device(device)
-    return _made(np.linspace(start, end, steps), dtype, requires_grad)
+    ends: list[Any] = []
+    for t in (start, end):
+        if isinstance(t, Tensor) and t.requires_grad:
+            raise TypeError("linspace: the gradient of an end would be lost: detach() it")
+        ends.append(t.item() if isinstance(t, Tensor) else t)
+    return _made(np.linspace(ends[0], ends[1], steps), dtype, requires_grad)
 
 
 def zeros_like(
@@ -200,7 +207,7 @@ def rand(
     return _made(generator_or_default(generator).random(_sizes(size)), dtype, requires_grad)
 
 
-def _paired(op: Any, input: Any, other: Any) -> Tensor:
+def paired(op: Any, input: Any, other: Any) -> Tensor:
     """An op of two operands, of which either may be a Python number: it takes the other's dtype."""
     result: Tensor = op(input if isinstance(other, Tensor) else as_tensor(input), other)
     return result
@@ -346,7 +353,7 @@ def pow(input: Any, exponent: Any) -> Tensor:
     >>> tg.pow(tg.tensor(3.0), 2).item()
     9.0
     """
-    return _paired(e.pow, input, exponent)
+    return paired(e.pow, input, exponent)
 
 
 def maximum(input: Any, other: Any) -> Tensor:
@@ -356,7 +363,7 @@ def maximum(input: Any, other: Any) -> Tensor:
     >>> tg.maximum(tg.tensor([1.0, 4.0]), tg.tensor([3.0, 2.0]))
     tensor([3., 4.])
     """
-    return _paired(e.maximum, input, other)
+    return paired(e.maximum, input, other)
 
 
 def minimum(input: Any, other: Any) -> Tensor:
@@ -366,7 +373,7 @@ def minimum(input: Any, other: Any) -> Tensor:
     >>> tg.minimum(tg.tensor([1.0, 4.0]), tg.tensor([3.0, 2.0]))
     tensor([1., 2.])
     """
-    return _paired(e.minimum, input, other)
+    return paired(e.minimum, input, other)
 
 
 def clip(input: Any, min: Any = None, max: Any = None) -> Tensor:
@@ -402,7 +409,7 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, **names: Any) -> Ten
     >>> tg.sum(tg.ones(2, 3), dim=1)
     tensor([3., 3.])
     """
-    return as_tensor(input).sum(dim, keepdim, **names)
+    return as_tensor(input, names.pop("dtype", None)).sum(dim, keepdim, **names)
 
 
 def mean(input: Any, dim: Any = None, keepdim: bool = False, **names: Any) -> Tensor:
@@ -412,11 +419,11 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, **names: Any) -> Te
     >>> tg.mean(tg.tensor([1.0, 3.0])).item()
     2.0
     """
-    return as_tensor(input).mean(dim, keepdim, **names)
+    return as_tensor(input, names.pop("dtype", None)).mean(dim, keepdim, **names)
 
 
 def var(
-    input: Any, dim: Any = None, correction: int = 1, keepdim: bool = False, **names: Any
+    input: Any, dim: Any = None, correction: Any = 1, keepdim: bool = False, **names: Any
 ) -> Tensor:
     """The variance, divided by n - ``correction``.
 
@@ -428,7 +435,7 @@ def var(
 
 
 def std(
-    input: Any, dim: Any = None, correction: int = 1, keepdim: bool = False, **names: Any
+    input: Any, dim: Any = None, correction: Any = 1, keepdim: bool = False, **names: Any
 ) -> Tensor:
     """The square root of ``var``; its gradient is 0 where it is 0.
 
@@ -446,17 +453,17 @@ def prod(input: Any, dim: Any = None, keepdim: bool = False, **names: Any) -> Te
     >>> tg.prod(tg.tensor([2.0, 3.0])).item()
     6.0
     """
-    return as_tensor(input).prod(dim, keepdim, **names)
+    return as_tensor(input, names.pop("dtype", None)).prod(dim, keepdim, **names)
 
 
-def cumsum(input: Any, dim: int) -> Tensor:
+def cumsum(input: Any, dim: int, dtype: Any = None) -> Tensor:
     """The sums of the elements up to each one along ``dim``.
 
     >>> import tinygrad_rnn as tg
     >>> tg.cumsum(tg.tensor([1.0, 2.0, 3.0]), 0)
     tensor([1., 3., 6.])
     """
-    return as_tensor(input).cumsum(dim)
+    return as_tensor(input, dtype).cumsum(dim)
 
 
 def norm(input: Any, p: Any = 2, dim: Any = None, keepdim: bool = False, **names: Any) -> Tensor:
@@ -499,24 +506,24 @@ def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Tensor:
     return as_tensor(input).logsumexp(dim, keepdim)
 
 
-def softmax(input: Any, dim: int) -> Tensor:
+def softmax(input: Any, dim: int, dtype: Any = None) -> Tensor:
     """exp(x) / sum(exp(x)) along ``dim``.
 
     >>> import tinygrad_rnn as tg
     >>> tg.softmax(tg.zeros(2), 0)
     tensor([0.5, 0.5])
     """
-    return as_tensor(input).softmax(dim)
+    return as_tensor(input, dtype).softmax(dim)
 
 
-def log_softmax(input: Any, dim: int) -> Tensor:
+def log_softmax(input: Any, dim: int, dtype: Any = None) -> Tensor:
     """log(softmax(x)) along ``dim``.
 
     >>> import tinygrad_rnn as tg
     >>> tg.log_softmax(tg.zeros(2), 0)
     tensor([-0.6931, -0.6931])
     """
-    return as_tensor(input).log_softmax(dim)
+    return as_tensor(input, dtype).log_softmax(dim)
 
 
 def argmax(input: Any, dim: Any = None, keepdim: bool = False) -> Tensor:

@@ -704,8 +704,7 @@ class Tensor(TorchNames):
         **names: Unpack[NumpyNames],
     ) -> Tensor:
         """The variance, divided by n - ``correction`` (1, as in PyTorch; ``np.var(t)`` divides by n)."""
-        if isinstance(correction, bool_) or unbiased is not None:
-            correction = int_(correction if unbiased is None else unbiased)
+        dim, correction = _divisor(dim, correction, unbiased)
         axes, keep = _reduction(self, dim, keepdim, names)
         return reductions.var(self, axes, correction, keep)
 
@@ -719,8 +718,7 @@ class Tensor(TorchNames):
         **names: Unpack[NumpyNames],
     ) -> Tensor:
         """The square root of ``var``; its gradient is 0 where it is 0."""
-        if isinstance(correction, bool_) or unbiased is not None:
-            correction = int_(correction if unbiased is None else unbiased)
+        dim, correction = _divisor(dim, correction, unbiased)
         axes, keep = _reduction(self, dim, keepdim, names)
         return reductions.std(self, axes, correction, keep)
 
@@ -845,6 +843,8 @@ class Tensor(TorchNames):
     def transpose(self, dim0: Any, dim1: Any) -> Tensor:
         """Two axes swapped (PyTorch's meaning; ``np.transpose(t, axes)`` permutes all)."""
         a, b = _axis(self, dim0), _axis(self, dim1)
+        if not self.ndim:
+            return self.clone()
         axes = list(range(self.ndim))
         axes[a], axes[b] = b, a
         return shapes.permute(self, tuple(axes))
@@ -973,10 +973,14 @@ class Tensor(TorchNames):
         Raises IndexError for an index below 0 or too large, ValueError where the shapes do not fit.
         """
         where, axis = _integers("gather", index), _axis(self, dim)
-        if where.ndim != self.ndim:
+        if not self.ndim and where.ndim < 2:  # PyTorch takes no axis for one of length 1
+            return self.reshape(1).gather(0, where.reshape(-1)).reshape(where.shape)
+        if self.ndim == 1 and not where.ndim:
+            return self.gather(0, where.reshape(1)).reshape(())
+        if where.ndim != self.ndim and where.size:
             raise ValueError(f"gather: index has {where.ndim} axes, the tensor {self.ndim}")
-        if not self.ndim:
-            return self.reshape(1).gather(0, where.reshape(1)).reshape(())
+        if not where.size:
+            return indexing.getitem(self.reshape(-1), where)
         if any(
             k > n for i, (k, n) in enumerate(zip(where.shape, self.shape, strict=True)) if i != axis
         ):
@@ -1334,6 +1338,15 @@ def _reduction(
     return _axes(tensor, dim if axis is None else axis), bool(names.get("keepdims", keepdim))
 
 
+def _divisor(dim: Any, correction: Any, unbiased: Any) -> tuple[Any, Any]:
+    """PyTorch's older ways to say what is taken from n: a bool in either place, or ``unbiased=``."""
+    if isinstance(dim, bool_):
+        dim, correction = None, int_(dim)
+    if unbiased is not None:
+        correction = unbiased
+    return dim, 1 if correction is None else int_(correction) if correction is True else correction
+
+
 def _one_axis(tensor: Tensor, who: str, dim: Any, axis: Any) -> tuple[int, ...]:
     dim = dim if axis is None else axis
     if dim is None:
@@ -1360,7 +1373,10 @@ def _extreme(t: Tensor, largest: bool, dim: Any, keepdim: bool, names: NumpyName
 
 
 def _arg(function: Any, t: Tensor, dim: Any, keepdim: bool) -> Tensor:
-    axis = None if dim is None or not t.ndim else _axis(t, dim)
+    several = isinstance(dim, (tuple, list)) and function in (np.all, np.any)
+    axis: Any = _axes(t, dim) or None if several else None
+    if dim is not None and not several and t.ndim:
+        axis = _axis(t, dim)
     found = function(t._data, axis=axis, keepdims=keepdim)
     return unrecorded(function.__name__, found, t, axis, bool(keepdim))
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from .autograd import state
-from .devices import CPU, device, no_gpu
+from .autograd import Hook, by_itself, state
+from .devices import CPU, check_device, device, no_gpu
 from .random import generator_or_default
 from .writing import adopt, become, cut, data, write
 
@@ -79,21 +79,21 @@ class TorchNames:
 
     # ---- new tensors like it
 
-    def new_zeros(self: Any, *size: Any) -> Tensor:
-        """Zeros in another shape and this dtype."""
-        return _like(self, np.zeros, size)
+    def new_zeros(self: Any, *size: Any, **options: Any) -> Tensor:
+        """Zeros in another shape and this dtype, unless ``dtype`` is given."""
+        return _like(self, np.zeros, size, **options)
 
-    def new_ones(self: Any, *size: Any) -> Tensor:
-        """Ones in another shape and this dtype."""
-        return _like(self, np.ones, size)
+    def new_ones(self: Any, *size: Any, **options: Any) -> Tensor:
+        """Ones in another shape and this dtype, unless ``dtype`` is given."""
+        return _like(self, np.ones, size, **options)
 
-    def new_full(self: Any, size: Any, fill_value: Any) -> Tensor:
-        """One value in another shape and this dtype."""
-        return _like(self, lambda shape: np.full(shape, fill_value), (size,))
+    def new_full(self: Any, size: Any, fill_value: Any, **options: Any) -> Tensor:
+        """One value in another shape and this dtype, unless ``dtype`` is given."""
+        return _like(self, lambda shape: np.full(shape, fill_value), (size,), **options)
 
-    def new_empty(self: Any, *size: Any) -> Tensor:
-        """Zeros in another shape and this dtype, to be written."""
-        return _like(self, np.zeros, size)
+    def new_empty(self: Any, *size: Any, **options: Any) -> Tensor:
+        """Zeros in another shape and this dtype, unless ``dtype`` is given, to be written."""
+        return _like(self, np.zeros, size, **options)
 
     def new_tensor(self: Any, data: Any) -> Tensor:
         """Other data in this dtype."""
@@ -113,6 +113,284 @@ class TorchNames:
         """Stretched to the shape of another tensor."""
         return _tensor(self.expand(other.shape))
 
+    # ---- arithmetic by name
+
+    def add(self: Any, other: Any, *, alpha: float = 1) -> Tensor:
+        """This plus ``alpha`` times another."""
+        return _tensor(self + (other if alpha == 1 else other * alpha))
+
+    def sub(self: Any, other: Any, *, alpha: float = 1) -> Tensor:
+        """This minus ``alpha`` times another."""
+        return _tensor(self - (other if alpha == 1 else other * alpha))
+
+    def mul(self: Any, other: Any) -> Tensor:
+        """The product, elementwise."""
+        return _tensor(self * other)
+
+    def div(self: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+        """The quotient, or with ``rounding_mode`` "floor" or "trunc" the whole number below or towards 0."""
+        if rounding_mode is None:
+            return _tensor(self / other)
+        if rounding_mode == "floor":
+            return _tensor(self // other)
+        if rounding_mode != "trunc":
+            raise ValueError(
+                f"div: rounding_mode is None, 'floor' or 'trunc', not {rounding_mode!r}"
+            )
+        dtype = (self * other).dtype  # what both promote to
+        return _whole(np.trunc, (self / other).to(dtype) if dtype.kind == "f" else self / other).to(
+            dtype
+        )
+
+    def lerp(self: Any, end: Any, weight: Any) -> Tensor:
+        """This + weight (end - this): the point that divides the way to ``end``."""
+        return _tensor(self + weight * (end - self))
+
+    def erf(self: Any) -> Tensor:
+        """The error function, 2 / sqrt(pi) times the integral of exp(-t**2) from 0 to x."""
+        from .ops.elementwise import erf
+
+        return erf(self)
+
+    def atan2(self: Any, other: Any) -> Tensor:
+        """The angle of the point (other, this), from -pi to pi; at the origin its slopes are taken as 0."""
+        from .ops.elementwise import atan2
+
+        return atan2(self, other)
+
+    arctan2 = atan2
+
+    def addmm(self: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Tensor:
+        """``beta`` times this plus ``alpha`` times the product of two matrices; see ``tg.addmm``."""
+        from .torch_functions import mm
+
+        product = mm(mat1, mat2)
+        return _tensor((product if alpha == 1 else product * alpha) + _scaled(self, beta))
+
+    def mv(self: Any, vec: Any) -> Tensor:
+        """The product of a matrix and a vector: (n, m), (m,) give (n,)."""
+        if self.ndim != 2 or len(vec.shape) != 1:
+            raise ValueError(
+                f"mv takes a matrix and a vector, not shapes {self.shape}, {vec.shape}"
+            )
+        return _tensor(self @ vec)
+
+    def nan_to_num(
+        self: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+    ) -> Tensor:
+        """NaN, inf and -inf replaced, by 0 and the largest and smallest number unless given."""
+        from .ops.elementwise import where
+
+        if self.dtype.kind != "f":
+            return _tensor(self)
+        ends = np.finfo(self.dtype)
+        high = float(ends.max) if posinf is None else posinf
+        low = float(ends.min) if neginf is None else neginf
+        made = where(self.isnan(), nan, self)
+        return where(self == np.inf, high, where(self == -np.inf, low, made))
+
+    # ---- logic
+
+    def logical_and(self: Any, other: Any) -> Tensor:
+        """Where both are true (not 0)."""
+        return _truth(np.logical_and, self, other)
+
+    def logical_or(self: Any, other: Any) -> Tensor:
+        """Where one is true (not 0)."""
+        return _truth(np.logical_or, self, other)
+
+    def logical_xor(self: Any, other: Any) -> Tensor:
+        """Where exactly one is true (not 0)."""
+        return _truth(np.logical_xor, self, other)
+
+    def logical_not(self: Any) -> Tensor:
+        """Where it is 0."""
+        return _truth(np.logical_not, self)
+
+    # ---- over axes
+
+    def ravel(self: Any) -> Tensor:
+        """All elements as one axis."""
+        return _tensor(self.reshape(-1))
+
+    def tril(self: Any, diagonal: int = 0) -> Tensor:
+        """The lower triangle of matrices, 0 above; ``diagonal`` counts upwards from the main one."""
+        return _triangle(self, np.tri, diagonal, "tril")
+
+    def triu(self: Any, diagonal: int = 0) -> Tensor:
+        """The upper triangle of matrices, 0 below; see ``tril``."""
+        return _triangle(self, lambda n, m, k: ~np.tri(n, m, k - 1, dtype=bool), diagonal, "triu")
+
+    def cumprod(self: Any, dim: Any) -> Tensor:
+        """The products of the elements up to each one along ``dim``; the gradient is right at zeros."""
+        from .ops.reductions import cumprod
+        from .tensors import _axis
+
+        return cumprod(self, _axis(self, dim))
+
+    def cummax(self: Any, dim: Any) -> Sorted:
+        """The largest value up to each element along ``dim``, and where it was (last, of equal ones)."""
+        return _running(self, np.maximum, dim)
+
+    def cummin(self: Any, dim: Any) -> Sorted:
+        """The smallest value up to each element along ``dim``, and where it was; see ``cummax``."""
+        return _running(self, np.minimum, dim)
+
+    def median(self: Any, dim: Any = None, keepdim: bool = False) -> Any:
+        """The middle value, the lower of two; along ``dim`` a pair (values, indices).
+
+        Without ``dim`` equal values share the gradient evenly; with it the index that is returned gets it
+        all. NaN where there is one. (``np.median`` takes the mean of two.)
+        """
+        if not self.numel():
+            raise ValueError(f"median: a tensor of shape {self.shape} has no middle value")
+        flat = self.reshape(-1) if dim is None or not self.ndim else self
+        found = _middles(flat, 0 if dim is None or not self.ndim else dim)
+        if dim is None:
+            value = flat.detach()[found._data[0]]
+            same = flat == value if not bool(value != value) else flat.isnan()
+            return value + (flat[same] - value).mean() if self.requires_grad else value
+        if not self.ndim:
+            return Sorted(_tensor(self), found.reshape(()))
+        values = self.gather(dim, found)
+        return Sorted(*(t if keepdim else t.squeeze(dim) for t in (values, found)))
+
+    def diff(
+        self: Any, n: int = 1, dim: Any = -1, prepend: Any = None, append: Any = None
+    ) -> Tensor:
+        """The differences of neighbours along ``dim``, ``n`` times over."""
+        from .functions import cat
+        from .tensors import _axis
+
+        if not self.ndim:
+            raise ValueError("diff: a 0-d tensor has no neighbours")
+        axis = _axis(self, dim)
+        around = [t for t in (prepend, self, append) if t is not None]
+        t = cat(around, axis) if len(around) > 1 else self
+        if n < 0:
+            raise ValueError(f"diff: n is {n}, and must not be negative")
+        lead = (slice(None),) * axis
+        if not n:
+            return _tensor(self)
+        for _ in range(min(n, t.shape[axis])):
+            t = t[(*lead, slice(1, None))] - t[(*lead, slice(None, -1))]
+        return _tensor(t)
+
+    def scatter(self: Any, dim: Any, index: Any, src: Any = None, **options: Any) -> Tensor:
+        """``out[index[i][j]][j] = src[i][j]`` for dim 0, and so on (PyTorch's ``scatter``).
+
+        ``src`` is a tensor, of which the part that ``index`` covers is taken, or a number (``value=``
+        too). ``reduce="add"`` adds instead. Raises IndexError for an index out of range, and where
+        two elements go to one place and a gradient is asked for (which of them stays is chance).
+        """
+        from .ops.indexing import put
+
+        src = options.pop("value", src) if src is None else src
+        add = options.pop("reduce", None)
+        if add == "add":
+            return _tensor(self.scatter_add(dim, index, src))
+        if add is not None or options:
+            raise TypeError(
+                f"scatter has no {', '.join(options) or f'reduce={add!r}'}: there is 'add'"
+            )
+        places = _places(self, "scatter", dim, index, src)
+        part = _covered(src, places[0].shape, self)
+        asked = self.requires_grad or getattr(part, "requires_grad", False)
+        if asked and getattr(part, "ndim", 0) and _collide(self.shape, places):
+            raise IndexError(
+                "scatter: two elements go to one place, and which of them stays (and its gradient) is "
+                "chance: use scatter_add, or detach() first"
+            )
+        if not places[0].size:
+            return _tensor(self.clone())
+        one = not self.ndim
+        made = put(self.reshape(1) if one else self, part, places)
+        return _tensor(made.reshape(()) if one else made)
+
+    def scatter_add(self: Any, dim: Any, index: Any, src: Any) -> Tensor:
+        """``out[index[i][j]][j] += src[i][j]`` for dim 0, and so on; all that go to one place are added."""
+        from .ops.indexing import place
+        from .tensors import as_tensor
+
+        places = _places(self, "scatter_add", dim, index, src)
+        part = as_tensor(_covered(src, places[0].shape, self)).expand(places[0].shape)
+        shape = self.shape or (1,)
+        return _tensor(self + place(part, (places,), shape, self.dtype).reshape(self.shape))
+
+    def unique(
+        self: Any,
+        sorted: bool = True,
+        return_inverse: bool = False,
+        return_counts: bool = False,
+        dim: Any = None,
+    ) -> Any:
+        """The different values in order (or slices along ``dim``), and on demand which each is, and how many.
+
+        There is no gradient: raises TypeError for a tensor that requires one (detach it first).
+        """
+        from .tensors import Tensor
+
+        _no_gradient(self, "unique")
+        found = np.unique(
+            self._data, False, True, True, axis=dim, equal_nan=False
+        )  # inverse and counts
+        values, inverse, counts = (Tensor._made(a) for a in found)
+        inverse = inverse.reshape(self.shape if dim is None else (-1,))
+        result = [
+            values,
+            *([inverse] if return_inverse else []),
+            *([counts] if return_counts else []),
+        ]
+        return tuple(result) if len(result) > 1 else values
+
+    def bincount(self: Any, weights: Any = None, minlength: int = 0) -> Tensor:
+        """How often each whole number from 0 occurs in a vector, or the sums of their ``weights``."""
+        from .ops.indexing import place
+        from .tensors import Tensor, as_tensor
+
+        if self.ndim != 1 or self.dtype.kind not in "iu" or (self._data < 0).any():
+            raise ValueError("bincount takes a vector of whole numbers that are not negative")
+        if weights is None:
+            return Tensor._made(np.bincount(self._data, minlength=minlength))
+        w = as_tensor(weights)
+        if w.shape != self.shape:
+            raise ValueError(f"bincount: weights have shape {w.shape}, expected {self.shape}")
+        w = w if w.dtype.kind == "f" else w.to(np.float64)
+        size = max(int(self._data.max(initial=-1)) + 1, minlength)
+        return place(w, ((np.array(self._data),),), (size,), w.dtype)
+
+    # ---- to other libraries, and hooks
+
+    def __dlpack__(self: Any, **options: Any) -> Any:
+        """A copy of the values for ``torch.from_dlpack`` and the like (values here never change)."""
+        _no_gradient(self, "__dlpack__")
+        return np.array(self._data).__dlpack__(**options)
+
+    def __dlpack_device__(self: Any) -> tuple[int, int]:
+        """The CPU."""
+        found: tuple[int, int] = self._data.__dlpack_device__()
+        return found
+
+    def register_hook(self: Any, hook: Any) -> Hook:
+        """Have ``hook(gradient)`` called with this tensor's gradient in every backward pass.
+
+        What it returns, if not None, takes the gradient's place, here and for all that comes after. It is
+        called once a pass, with the sum of all that arrived. Returns a handle whose ``remove()``
+        ends it. Raises RuntimeError for a tensor without a gradient.
+
+        >>> import tinygrad_rnn as tg
+        >>> w = tg.tensor(3.0, requires_grad=True)
+        >>> handle = w.register_hook(lambda g: g.clip(-1.0, 1.0))
+        >>> (w * w).backward()
+        >>> w.grad.item()
+        1.0
+        """
+        if state.tracer is not None:
+            state.tracer.looks("register_hook()")
+        if not self.requires_grad:
+            raise RuntimeError("register_hook() needs a tensor that requires a gradient")
+        return Hook(by_itself(self._node), hook)
+
     # ---- choosing
 
     def masked_fill(self: Any, mask: Any, value: Any) -> Tensor:
@@ -126,6 +404,8 @@ class TorchNames:
         """The slices along ``dim`` that a vector of integers names."""
         from .tensors import _axis
 
+        if not self.ndim:
+            return _tensor(self.reshape(1)[index].reshape(()))
         return _tensor(self[(*(slice(None),) * _axis(self, dim), index)])
 
     def argsort(self: Any, dim: Any = -1, descending: bool = False, stable: bool = True) -> Tensor:
@@ -223,9 +503,14 @@ class TorchNames:
         """The whole number above; the derivative is 0."""
         return _whole(np.ceil, self)
 
-    def round(self: Any) -> Tensor:
-        """The nearest whole number, halves to the even one; the derivative is 0."""
-        return _whole(np.rint, self)
+    def round(self: Any, *, decimals: int = 0) -> Tensor:
+        """The nearest number of so many ``decimals``, halves to the even one; the derivative is 0."""
+        if not decimals:
+            return _whole(np.rint, self)
+        scale = 10.0 ** abs(decimals)
+        if decimals < 0:
+            return _tensor((self / scale).round() * scale)
+        return _tensor((self * scale).round() / scale)
 
     def __mod__(self: Any, other: Any) -> Tensor:
         """a - b floor(a / b): the sign is the divisor's."""
@@ -341,15 +626,13 @@ class TorchNames:
         part = source if alpha == 1 else source * alpha
         return _tensor(become(self, self.at[_slices(self, dim, index)].add(part), "index_add_"))
 
-    def scatter_(self: Any, dim: Any, index: Any, src: Any) -> Tensor:
-        """``self[index[i][j]][j] = src[i][j]`` for dim 0, and so on, or a number; see ``copy_``."""
-        grid, src = _grid(self, "scatter_", dim, index, src)
-        return _tensor(write(self, src, "scatter_", grid))
+    def scatter_(self: Any, dim: Any, index: Any, src: Any = None, **options: Any) -> Tensor:
+        """``scatter`` in place; see ``copy_``."""
+        return _tensor(become(self, self.scatter(dim, index, src, **options), "scatter_"))
 
     def scatter_add_(self: Any, dim: Any, index: Any, src: Any) -> Tensor:
-        """``self[index[i][j]][j] += src[i][j]`` for dim 0, and so on; see ``copy_``."""
-        grid, src = _grid(self, "scatter_add_", dim, index, src)
-        return _tensor(become(self, self.at[grid].add(src), "scatter_add_"))
+        """``scatter_add`` in place; see ``copy_``."""
+        return _tensor(become(self, self.scatter_add(dim, index, src), "scatter_add_"))
 
     def fill_diagonal_(self: Any, value: Any) -> Tensor:
         """Write ``value`` on the diagonal of a matrix; see ``copy_``."""
@@ -374,32 +657,122 @@ def _slices(tensor: Any, dim: Any, index: Any) -> tuple[Any, ...]:
     return (*(slice(None),) * _axis(tensor, dim), _integers("the index", index).reshape(-1))
 
 
-def _grid(tensor: Any, who: str, dim: Any, index: Any, src: Any) -> tuple[tuple[Any, ...], Any]:
-    """Where ``scatter_`` puts things, and the things."""
+def _like(
+    tensor: Any,
+    make: Any,
+    size: tuple[Any, ...],
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    from .tensors import Tensor, _sizes
+
+    check_device(device)
+    return Tensor._made(make(_sizes(size)), tensor.dtype if dtype is None else dtype, requires_grad)
+
+
+def _scaled(tensor: Any, by: float) -> Any:
+    """``by`` times a tensor; 0 times NaN is 0 here (PyTorch's ``beta=0``)."""
+    if by == 0:
+        return tensor.detach().new_zeros(tensor.shape)
+    return tensor if by == 1 else tensor * by
+
+
+def _no_gradient(tensor: Any, who: str) -> None:
+    """Raise TypeError where a gradient would be lost; tell a trace that values are looked at."""
+    if state.tracer is not None:
+        state.tracer.looks(who)
+    if state.recording and tensor.requires_grad:
+        raise TypeError(
+            f"{who} gives values without a gradient, and this one would be lost: detach() first"
+        )
+
+
+def _truth(ufunc: Any, *operands: Any) -> Tensor:
+    """A comparison of truth values, which a trace must hear of."""
+    from .tensors import Tensor
+
+    result = Tensor._wrap(np.asarray(ufunc(*(getattr(a, "_data", a) for a in operands))), None)
+    if state.tracer is not None:
+        state.tracer.compared(ufunc.__name__, result, operands)
+    return result
+
+
+def _triangle(tensor: Any, make: Any, diagonal: int, who: str) -> Tensor:
+    from .ops.elementwise import where
+
+    if tensor.ndim < 2:
+        raise ValueError(f"{who} takes matrices (..., n, m), not shape {tensor.shape}")
+    return where(make(*tensor.shape[-2:], diagonal).astype(bool), tensor, 0)
+
+
+def _running(tensor: Any, pick: Any, dim: Any) -> Sorted:
+    """The extreme value so far: an element is one where it equals what numpy accumulates, or is NaN."""
+    from .tensors import Tensor, _axis
+
+    if state.tracer is not None:
+        state.tracer.looks(f"the running {pick.__name__}")
+    if not tensor.ndim:
+        return Sorted(tensor, Tensor._made(np.array(0)))
+    axis, a = _axis(tensor, dim), tensor._data
+    best = pick.accumulate(a, axis)
+    shape = [-1 if i == axis else 1 for i in range(a.ndim)]
+    at = np.where((a == best) | (a != a), np.arange(a.shape[axis]).reshape(shape), 0)
+    found = Tensor._made(np.maximum.accumulate(at, axis))
+    return Sorted(tensor.gather(axis, found), found)
+
+
+def _middles(tensor: Any, dim: Any) -> Any:
+    """Where the lower middle value is along ``dim``, kept as an axis of length 1; a NaN comes first."""
+    from .tensors import Tensor, _axis
+
+    if state.tracer is not None:
+        state.tracer.looks("the median")
+    axis, a = _axis(tensor, dim), tensor._data
+    order = np.argsort(a, axis, kind="stable")
+    middle = np.take(order, [(a.shape[axis] - 1) // 2], axis)
+    odd = a != a
+    return Tensor._made(
+        np.where(odd.any(axis, keepdims=True), odd.argmax(axis, keepdims=True), middle)
+    )
+
+
+def _places(tensor: Any, who: str, dim: Any, index: Any, src: Any) -> tuple[Any, ...]:
+    """The indices of the places that ``scatter`` writes to, each of the shape of ``index``."""
     from .tensors import _axis, _integers, _within
 
     where, axis = _integers(who, index), _axis(tensor, dim)
-    if where.ndim != tensor.ndim or not tensor.ndim:
+    whole = tensor.shape or (1,)
+    if not tensor.ndim:
+        where = where.reshape(-1)
+    if where.ndim != len(whole) and where.size:
         raise ValueError(f"{who}: index has {where.ndim} axes, the tensor {tensor.ndim}")
-    sides = zip(where.shape, tensor.shape, strict=True)
-    if any(k > n for i, (k, n) in enumerate(sides) if i != axis):
-        raise ValueError(f"{who}: index of shape {where.shape} reaches beyond shape {tensor.shape}")
-    _within(who, where, 0, tensor.shape[axis])
+    _within(who, where, 0, whole[axis])
+    sides, size = where.shape if where.size else (), getattr(src, "shape", ()) or where.shape
+    if any(side > whole[i] for i, side in enumerate(sides) if i != axis):
+        raise ValueError(
+            f"{who}: index of shape {where.shape} reaches beyond shape {tensor.shape} apart from dim {axis}"
+        )
+    if sides and (len(size) != where.ndim or any(map(int.__gt__, sides, size))):
+        raise ValueError(f"{who}: src of shape {size} does not cover the index, {where.shape}")
     grid: list[Any] = list(np.ogrid[tuple(slice(n) for n in where.shape)])
     grid[axis] = where
-    if getattr(src, "ndim", 0):
-        if src.ndim != where.ndim or any(
-            a < b for a, b in zip(src.shape, where.shape, strict=True)
-        ):
-            raise ValueError(f"{who}: src of shape {src.shape} does not cover {where.shape}")
-        src = src[tuple(slice(n) for n in where.shape)]
-    return tuple(grid), src
+    return tuple(np.broadcast_to(part, where.shape) for part in grid)
 
 
-def _like(tensor: Any, make: Any, size: tuple[Any, ...]) -> Tensor:
-    from .tensors import Tensor, _sizes
+def _covered(src: Any, shape: tuple[int, ...], like: Any) -> Any:
+    """The part of what is written that an index of a shape covers."""
+    if not getattr(src, "shape", ()):
+        return src
+    from .tensors import as_tensor
 
-    return Tensor._made(make(_sizes(size)), tensor.dtype)
+    return as_tensor(src)[tuple(slice(n) for n in shape)].to(like.dtype)
+
+
+def _collide(shape: tuple[int, ...], places: tuple[Any, ...]) -> bool:
+    """Whether two elements go to one place."""
+    flat = np.ravel_multi_index(places, shape or (1,)).ravel()
+    return bool(len(np.unique(flat)) < flat.size)
 
 
 def _order(tensor: Any, dim: Any, descending: bool) -> Any:

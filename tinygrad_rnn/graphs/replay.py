@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd import Array, At, Part, as_array, commit, root_and_seed
+from ..autograd import Array, At, Hook, Part, as_array, commit, hooked, root_and_seed
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
@@ -41,6 +41,8 @@ def backward_steps(tensor: Tensor, gradient: Any = None) -> Iterator[BackwardSte
     while order:
         node, g = waiting.pop(-heappop(order))
         g = as_array(g)
+        if Hook.registered:
+            g = hooked(node, g)
         if node.op is None or node.retained is not None:
             reached.append((node, g, False))
         if node.op is None:

@@ -192,7 +192,7 @@ SAME_DTYPE = frozenset(  # ops whose operands are brought to the result's dtype 
     for line in (
         "add sub mul div pow maximum minimum matmul linear linear_without_bias dot outer einsum cat stack",
         "sqrt exp expm1 log log1p sin cos tanh sigmoid softplus silu leaky_relu elu normal_cdf gelu",
-        "gelu_by_tanh mean var std norm logsumexp softmax log_softmax sum prod cumsum square",
+        "gelu_by_tanh erf mean var std norm logsumexp softmax log_softmax sum prod cumsum square",
     )
     for name in line.split()
 )
@@ -225,6 +225,7 @@ EMIT: dict[str, Emit] = {
     "leaky_relu": lambda b, a: b.op("LeakyRelu", *a.inputs, alpha=float(a.constants[0])),
     "elu": lambda b, a: b.op("Elu", *a.inputs, alpha=float(a.constants[0])),
     "normal_cdf": _normal_cdf,
+    "erf": _simple("Erf"),
     "gelu": _gelu,
     "gelu_by_tanh": _gelu_by_tanh,
     "clip": _clip,
@@ -288,7 +289,7 @@ def _whether(kind: str) -> Emit:
     def emit(b: GraphBuilder, a: Applied) -> str:
         axis, keep = a.constants
         truths = b.cast(b.true(a.inputs[0], a.dtype), np.dtype(bool), np.dtype(np.int32))
-        axes: tuple[int, ...] | None = None if axis is None else (axis,)
+        axes: tuple[int, ...] | None = axis if axis is None or isinstance(axis, tuple) else (axis,)
         if not a.shapes[0][0]:
             axes = ()
         return b.cast(_reduced(b, kind, truths, axes, keep), np.dtype(np.int32), np.dtype(bool))

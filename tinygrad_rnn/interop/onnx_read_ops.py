@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import functions as tf
 from ..nn import functional as f
-from ..ops.elementwise import normal_cdf
+from ..ops.elementwise import erf
 from ..tensors import Tensor
 from .onnx_read_layers import Lanes
 
@@ -185,7 +185,7 @@ def _gelu(n: Node, x: Tensor) -> Tensor:
 
 
 def _erf(n: Node, x: Tensor) -> Tensor:
-    result: Tensor = normal_cdf(x * math.sqrt(2)) * 2 - 1
+    result: Tensor = erf(x)
     return result
 
 

@@ -132,23 +132,55 @@ def pad(
 ) -> Tensor:
     """``value`` (0) put around: ``pad`` is (before, after) of the last axis, then of the one before it, ...
 
-    A negative number cuts off instead. (PyTorch's order; ``np.pad`` means numpy's.) Raises ValueError
-    where ``pad`` does not fit the shape, NotImplementedError for a mode other than "constant".
+    A negative number cuts off instead. The ``mode`` "reflect" puts the mirrored elements around,
+    "replicate" the outermost, "circular" those of the other end, at most as many as there are. (PyTorch's
+    order; ``np.pad`` means numpy's.) Raises ValueError where ``pad`` does not fit the shape,
+    NotImplementedError for another mode.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.functional.pad(tg.ones(2), (1, 2))
     tensor([0., 1., 1., 0., 0.])
     """
     x, sides = as_tensor(input), [int(n) for n in pad]
-    if mode != "constant":
-        raise NotImplementedError(f"pad: mode {mode!r}; there is 'constant'")
+    if mode not in ("constant", "circular", *_AROUND):
+        raise NotImplementedError(
+            f"pad: mode is 'constant', 'reflect', 'replicate' or 'circular', not {mode!r}"
+        )
     if len(sides) % 2 or len(sides) > 2 * x.ndim:
         raise ValueError(
             f"pad: {len(sides)} numbers, and shape {x.shape} takes an even number, at most {2 * x.ndim}"
         )
     given = [(sides[i], sides[i + 1]) for i in range(0, len(sides), 2)]
     widths = ((0, 0),) * (x.ndim - len(given)) + tuple(given[::-1])
-    return shapes.pad(x, widths, 0.0 if value is None else value)
+    if mode == "constant":
+        return shapes.pad(x, widths, 0.0 if value is None else value)
+    for axis, (before, after) in enumerate(widths):
+        x = _padded_by_its_own(x, axis, before, after, mode)
+    return x
+
+
+def _padded_by_its_own(x: Tensor, axis: int, before: int, after: int, mode: str) -> Tensor:
+    """One axis padded with the tensor's own elements."""
+    if before == after == 0:
+        return x
+    n = x.shape[axis]
+    own = np.arange(max(-before, 0), n - max(-after, 0)) if mode == "circular" else np.arange(n)
+    most = {"reflect": n - 1, "circular": own.size}.get(mode, max(before, after) if n else 0)
+    if max(before, after) > most or n + before + after < 1:
+        raise ValueError(
+            f"pad: {before} and {after} by {mode!r} do not fit axis {axis} of {x.shape}"
+        )
+    if mode == "circular":  # goes around what is left where it cuts off
+        index = own[np.arange(-max(before, 0), own.size + max(after, 0)) % own.size]
+    else:
+        index = _AROUND[mode](np.arange(-before, n + after), n)
+    return x[(*(slice(None),) * axis, index)]
+
+
+_AROUND: dict[str, Any] = {  # which element stands at a place i beyond the n there are
+    "reflect": lambda i, n: n - 1 - np.abs(n - 1 - np.abs(i)),
+    "replicate": lambda i, n: np.clip(i, 0, n - 1),
+}
 
 
 def dropout(

@@ -273,6 +273,9 @@ class RecurrentLayer(Module):
             xs = outputs[0] if ways == 1 else [cat(pair, -1) for pair in zip(*outputs, strict=True)]
         return stacked(xs, time_axis), self._last(finals)
 
+    def flatten_parameters(self) -> None:
+        """Nothing: PyTorch's name, kept so that its scripts run (weights are laid out when they run)."""
+
     def _dropped(
         self, xs: Sequence[Tensor], layer: int, only: Sequence[int] | None, how: Recorded
     ) -> list[Tensor]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .normal import normal_share
+from .normal import error_function, normal_share
 from .row import Row, row
 
 
@@ -96,6 +96,14 @@ minimum = row(
     lambda g, _y, a, b: _share(g, a, b, b > a),
     promote=0,
 )
+atan2 = row(
+    "atan2",
+    np.arctan2,
+    lambda g, _y, a, b: g * (b / _square_sum(a, b)),
+    lambda g, _y, a, b: g * (-a / _square_sum(a, b)),
+    promote=0,
+    floating=True,
+)
 where: Row = row(
     "where",
     np.where,
@@ -146,6 +154,12 @@ normal_cdf: Row = row(
     lambda g, _y, a: g * _bell(a),
     floating=True,
 )
+erf = row(
+    "erf",
+    lambda a: error_function(a),
+    lambda g, _y, a: g * (exp(-(a * a)) * 1.1283791670955126),  # 2 / sqrt(pi)
+    floating=True,
+)
 gelu = row(
     "gelu",
     lambda a: a * normal_share(a),
@@ -165,6 +179,12 @@ clip = row(
     lambda g, _y, a, low, high: where(_inside(a, low, high), g, 0.0),
 )
 cast = row("cast", lambda a, dtype: a.astype(dtype), lambda g, _y, _a, dtype: g)
+
+
+def _square_sum(a: Any, b: Any) -> Any:
+    """a**2 + b**2, and 1 at the origin, where the angle has no slope and 0 is taken."""
+    size = a * a + b * b
+    return where(size == 0, 1.0, size)
 
 
 def _inside(a: Any, low: Any, high: Any) -> Any:

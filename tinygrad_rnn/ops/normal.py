@@ -59,6 +59,22 @@ def _tail(z: Any) -> Any:
     return np.exp(-short * short - 0.5625) * np.exp((short - z) * (short + z) + r) / z
 
 
+def error_function(x: Any) -> Any:
+    """erf(x), in the dtype of x; relative to its size right near 0 too."""
+    if np.iscomplexobj(x):
+        raise TypeError("the error function is computed for real numbers alone")
+    wide = np.asarray(x, np.float64)
+    z = np.abs(wide)
+    y = np.ones_like(z)
+    near, middle = z < 0.84375, (z >= 0.84375) & (z < 1.25)
+    far = (z >= 1.25) & (z < 28)
+    y[near] = z[near] + z[near] * _ratio(z[near] * z[near], _NEAR)
+    y[middle] = _AT_ONE + _ratio(z[middle] - 1, _MIDDLE)
+    y[far] = 1 - _tail(z[far])
+    y[np.isnan(z)] = np.nan
+    return np.copysign(y, wide).astype(np.asarray(x).dtype)
+
+
 def normal_share(x: Any) -> Any:
     """P(Z < x) for Z of N(0, 1), in the dtype of x: erfc(-x / sqrt(2)) / 2."""
     if np.iscomplexobj(x):

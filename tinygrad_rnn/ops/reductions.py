@@ -117,6 +117,31 @@ def _cumsum_rule(g: Any, axis: int) -> Any:
     return flip(cumsum(flip(g, (axis,)), axis), (axis,)) if g.shape else g
 
 
+def _cumprod_rule(g: Any, a: Any, axis: int) -> Any:
+    """The product of the elements before each one times s_i = g_i + a_{i+1} s_{i+1}: right where a is 0.
+
+    The recurrence is solved from behind in log2(n) passes, each of which joins twice as many terms.
+    """
+    if not a.shape or not a.shape[axis]:
+        return g
+    axes = (*(i for i in range(len(a.shape)) if i != axis), axis)
+    a, s = permute(a, axes), permute(g, axes)
+    n, last = a.shape[-1], len(a.shape) - 1
+    factor = cat(
+        a[_along(last, slice(1, n))], np.zeros((*a.shape[:-1], 1), a.dtype), last, (0, n - 1, n)
+    )
+    k = 1
+    while k < n:
+        rest, ahead = _along(last, slice(n - k, n)), _along(last, slice(k, n))
+        here = _along(last, slice(0, n - k))
+        s = cat(s[here] + factor[here] * s[ahead], s[rest], last, (0, n - k, n))
+        end = np.zeros((*a.shape[:-1], k), a.dtype)  # what reaches beyond the last element
+        factor = cat(factor[here] * factor[ahead], end, last, (0, n - k, n))
+        k *= 2
+    inverse = tuple([axes.index(i) for i in range(len(axes))])
+    return permute(_before(a, last) * s, inverse)
+
+
 def _norm(a: Any, p: float, axes: Axes, keepdims: bool) -> Any:
     if p == 2:
         return np.sqrt((a * a).sum(axis=axes, keepdims=keepdims))
@@ -186,6 +211,13 @@ cumsum: Row = row(
     "cumsum",
     _cumsum,
     lambda g, _y, _a, axis: _cumsum_rule(g, axis),
+)
+cumprod = row(
+    "cumprod",
+    lambda a, axis: (
+        np.cumprod(a, axis, _sum_dtype(a)) if a.ndim else a.astype(_sum_dtype(a) or a.dtype)
+    ),
+    lambda g, _y, a, axis: _cumprod_rule(g, a, axis),
 )
 norm = row(
     "norm",

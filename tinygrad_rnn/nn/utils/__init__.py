@@ -17,6 +17,8 @@ from .rnn import (
     pad_packed_sequence,
     pad_sequence,
     sequence_mask,
+    unpack_sequence,
+    unpad_sequence,
 )
 
 __all__ = [
@@ -28,6 +30,8 @@ __all__ = [
     "pad_packed_sequence",
     "pad_sequence",
     "sequence_mask",
+    "unpack_sequence",
+    "unpad_sequence",
 ]
 
 

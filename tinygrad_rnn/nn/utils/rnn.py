@@ -13,9 +13,14 @@ from ...tensors import Tensor, as_tensor
 
 
 def pad_sequence(
-    sequences: Sequence[Any], batch_first: bool = False, padding_value: float = 0.0
+    sequences: Sequence[Any],
+    batch_first: bool = False,
+    padding_value: float = 0.0,
+    padding_side: str = "right",
 ) -> Tensor:
     """Sequences of several lengths as one tensor, the short ones filled up with ``padding_value``.
+
+    ``padding_side`` "left" puts the padding before them.
 
     ``sequences`` are tensors or arrays (length, ...), alike but for their lengths (0 is allowed); the
     result is (longest, count, ...), with ``batch_first`` (count, longest, ...). Each sequence gets the
@@ -38,7 +43,10 @@ def pad_sequence(
     count, steps = len(parts), max(len(part) for part in parts)
     lead = (count, steps) if batch_first else (steps, count)
     shape, dtype = lead + parts[0].shape[1:], np.result_type(*[part.dtype for part in parts])
-    own = [slice(len(part)) for part in parts]
+    if padding_side not in ("right", "left"):
+        raise ValueError(f"pad_sequence: padding_side is 'right' or 'left', not {padding_side!r}")
+    right = padding_side == "right"
+    own = [slice(len(p)) if right else slice(steps - len(p), steps) for p in parts]
     where = tuple((k, s) if batch_first else (s, k) for k, s in enumerate(own))
     padded = indexing.place(*parts, where, shape, dtype)
     if not padding_value:
@@ -47,6 +55,25 @@ def pad_sequence(
     for index in where:
         fill[index] = 0
     return padded + Tensor._made(fill)
+
+
+def unpad_sequence(padded_sequences: Any, lengths: Any, batch_first: bool = False) -> list[Tensor]:
+    """The sequences, each of its own length, that were padded: the way back from ``pad_sequence``.
+
+    >>> import tinygrad_rnn as tg
+    >>> padded = tg.nn.utils.pad_sequence([tg.ones(2), tg.ones(1)])
+    >>> tg.nn.utils.rnn.unpad_sequence(padded, [2, 1])
+    [tensor([1., 1.]), tensor([1.])]
+    """
+    x, own = as_tensor(padded_sequences), as_tensor(lengths)._data
+    x = x if batch_first else x.transpose(0, 1)
+    if own.shape != (x.shape[0],) or own.dtype.kind not in "iu":
+        raise ValueError(
+            f"unpad_sequence: lengths must be {x.shape[0]} integers, got {own.dtype} {own.shape}"
+        )
+    if own.size and not (own.min() >= 0 and own.max() <= x.shape[1]):
+        raise ValueError(f"unpad_sequence: lengths must be 0 to {x.shape[1]}, got {own.tolist()}")
+    return [x[k, : int(n)] for k, n in enumerate(own)]
 
 
 def sequence_mask(lengths: Any, steps: int | None = None, batch_first: bool = False) -> Tensor:
@@ -134,6 +161,17 @@ def pack_sequence(sequences: Sequence[Any], enforce_sorted: bool = True) -> Pack
     """
     lengths = np.array([len(s) for s in sequences])
     return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
+
+
+def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
+    """The sequences, each of its own length, that were packed: the way back from ``pack_sequence``.
+
+    >>> import tinygrad_rnn as tg
+    >>> rnn = tg.nn.utils.rnn
+    >>> rnn.unpack_sequence(rnn.pack_sequence([tg.ones(2), tg.ones(1)]))
+    [tensor([1., 1.]), tensor([1.])]
+    """
+    return unpad_sequence(*pad_packed_sequence(packed_sequences))
 
 
 def pad_packed_sequence(
