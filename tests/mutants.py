@@ -47,6 +47,8 @@ AGAIN, PURITY, WALK, OPCODES = (
 )
 WRITING = "writing.py"
 OPTIM, LEDGER, UTILS = "optim/optimizers.py", "graphs/ledger.py", "nn/utils/__init__.py"
+REACH, FOLDING, RUNNING = "scan/reach.py", "scan/folding.py", "scan/running.py"
+VERIFIED, PROGRAM = "scan/verified.py", "scan/program.py"
 
 MUTANTS = [
     # ---- gradients over time
@@ -129,8 +131,8 @@ MUTANTS = [
     Mutant("dropout not scaled", LOOP, "(draw.random(t.shape) < keep) / keep, t.dtype", "(draw.random(t.shape) < keep) / 1, t.dtype", "layers"),
     Mutant("uses mislabelled", LOOP, "entered, loop.first_step + t,", "entered, loop.first_step,", "recurrent"),
     Mutant("state of a layer not checked", STACKS, "            if part.shape != want:\n", "            if False:\n", "rejections"),
-    Mutant("layers swap their starts", STACKS, "self._stack[at].run(xs, starts[at], loop, {})", "self._stack[at].run(xs, starts[-1 - at], loop, {})", "scan"),
-    Mutant("dropout after the last layer", STACKS, "if k and self.dropout and self.training:", "if self.dropout and self.training:", "scan"),
+    Mutant("layers swap their starts", STACKS, "self._stack[at].run(xs, starts[at], loop, {}, cell=how.cells[at])", "self._stack[at].run(xs, starts[-1 - at], loop, {}, cell=how.cells[at])", "scan"),
+    Mutant("dropout after the last layer", STACKS, "            if k and how.dropout:\n", "            if how.dropout:\n", "scan"),
     Mutant("list of tensors loses gradients", MODULE, "isinstance(x, (str, dict)) or holds_tensors(x):", "isinstance(x, (str, dict)):", "rejections"),
     Mutant("half a state loaded", MODULE, "        if faults:\n            raise", "        if False:\n            raise", "modules"),
     Mutant("ledger row lost", LEDGER, "self._entries.setdefault(parent.key, []).append(", "self._entries.setdefault(parent.key, [])[:] = (", "recurrent"),
@@ -220,6 +222,35 @@ MUTANTS = [
     Mutant("one program with and without a gradient", "scan/tracing.py", "node.dtype.char, node.needs)", "node.dtype.char)", "again"),
     Mutant("only the last block's sums", "scan/numba_loops.py", "a if b is None else a + b for", "b for", "scan"),
     Mutant("only the first block's input", "scan/numba_loops.py", "dx[start:stop] = of_x", "dx[:] = of_x[:1]", "scan"),
+    # ---- what a gradient reaches, and the way back to the steps
+    Mutant("reach: states do not move on", REACH, 'inner = [states[int(role[1:])] if role[0] == "s" else {role} for role in found]', "inner = [{role} for role in found]", "reach"),
+    Mutant("reach: a swap comes to rest", REACH, "at = self.first + (steps - self.first) % (count - self.first)", "at = count - 1", "reach"),
+    Mutant("reach: all that could come counts as come", REACH, "for on, role in pairs if on]", "for on, role in pairs]", "reach"),
+    Mutant("reach: through comparisons", REACH, "if id(parent) not in seen and parent.needs:", "if id(parent) not in seen:", "reach"),
+    Mutant("reach: nothing is None", REACH, "        if not all(flags):\n", "        if False:\n", "reach"),
+    Mutant("reach: what needs no gradient has one", REACH, "return [not who.isdisjoint(roles) for roles in self.after(steps)]", "return [True for roles in self.after(steps)]", "reach"),
+    Mutant("folding: a state that is a leaf", FOLDING, "return output if node.number > mark else output.clone()", "return output", "reach"),
+    Mutant("folding: half of it unfolds", FOLDING, "            for write, thing, value in writes:\n", "            for write, thing, value in writes[:-1]:\n", "recurrent graph"),
+    Mutant("folding: numbers of another call", FOLDING, "            node.number = start + 1 + k\n", "            node.number = start + 1\n", "recurrent graph"),
+    Mutant("a rule that asks for values is compiled", VERIFIED, "if tracer.looked:", "if False:", "reach"),
+    Mutant("stages: the input backwards, its mask not", RUNNING, "live = live if live is None else live[::-1]", "live = live", "layer_routes ragged"),
+    Mutant("stages: directions share the gradient's columns", RUNNING, "high, low = low, low - each.y.shape[-1]", "high, low = each.y.shape[-1], 0", "layer_routes"),
+    Mutant("stages: gradient in the order of time", RUNNING, "        if self.way.backwards:\n            dy = dy[::-1]\n", "", "layer_routes"),
+    Mutant("stages: input's gradient in the other order", RUNNING, "return dx[::-1] if self.way.backwards and dx is not None else dx, dstates, dweights", "return dx, dstates, dweights", "layer_routes"),
+    Mutant("stages: one direction's input gradient", RUNNING, "dx = d if dx is None else dx + d", "dx = d", "layer_routes"),
+    Mutant("stages: a state that is given twice", RUNNING, "sums[key] = sums[key] + d if key in sums else d", "sums[key] = d", "scan reach"),
+    Mutant("stages: last states of the layers change places", RUNNING, "dfinals, rest = rest[len(rest) - count :], rest[: len(rest) - count]", "dfinals, rest = rest[:count], rest[count:]", "layer_routes"),
+    Mutant("stages: dropout's mask forgotten on the way back", RUNNING, "                dx = dx * self.masks[k]\n", "                pass\n", "scan layers"),
+    Mutant("steps: all layers from the first state", "scan/streaming.py", "whole(s[k : k + 1])", "whole(s[:1])", "streaming"),
+    Mutant("steps: an older weight", "scan/streaming.py", "            if tensor._data is not array:\n                return False\n", "", "streaming"),
+    Mutant("memory that somebody holds", "scan/memory.py", "            if sys.getrefcount(held[k]) == 2:\n                return", "            if sys.getrefcount(held[k]) >= 2:\n                return", "memory"),
+    Mutant("program: a slice of a slice", PROGRAM, "(start + low, start + high)", "(low, high)", "scan"),
+    Mutant("program: equal but for a constant", PROGRAM, "repr(value.consts), value.shape", "value.shape", "scan scan_exact"),
+    Mutant("program: turned twice", PROGRAM, "axes = tuple(value.consts[0][i] for i in consts[0])", "axes = tuple(consts[0][i] for i in value.consts[0])", "scan scan_exact"),
+    Mutant("program: gaps between gradients of slices", PROGRAM, "                parts.append(self._zeros((*shape[:-1], low - at), dtype))\n", "                parts.append(arg)\n", "scan scan_exact"),
+    Mutant("schedule: a total of what is broadcast", SCHEDULE, "p.depends[a] and p.values[a].shape == value.shape for a in value.args", "p.depends[a] for a in value.args", "scan scan_exact"),
+    Mutant("schedule: made in memory of an output", SCHEDULE, "- {*self.program.outputs}", "", "scan"),
+    Mutant("schedule: a last state's gradient is not stored", SCHEDULE, "            self.stored.add(self.copies[seed])\n", "", "scan"),
 ]  # fmt: skip
 
 
