@@ -185,6 +185,7 @@ MUTANTS = [
     Mutant("export: isnan is frozen", TENSORS, 'return unrecorded("isnan", np.isnan(self._data), self)', "return Tensor._wrap(np.asarray(np.isnan(self._data)), None)", "onnx_frozen"),
     Mutant("export: any as all", "interop/onnx_ops.py", '"any": _whether("ReduceMax")', '"any": _whether("ReduceMin")', "onnx_frozen"),
     Mutant("export: no wilder run", "interop/onnx_export.py", "        others += _wilder(module, inputs, unroll)\n", "", "onnx_frozen"),
+    Mutant("a constant asks for a gradient", AGAIN, "[w._node is not None and w._node.needs for w in self.weights]", "[w._node.needs for w in self.weights]", "ownership"),
     Mutant("a name with a dot", MODULE, 'if not isinstance(name, str) or not name or "." in name:', "if False:", "sharing"),
     Mutant("export: a computed weight is frozen", "interop/onnx_export.py", "if len(then) != len(now) or not all(map(same, then, now)):", "if False:", "onnx_frozen"),
     # ---- writes in place

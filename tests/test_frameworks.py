@@ -1,6 +1,8 @@
 """Weights of other frameworks: every stored case read, run, written back; what is foreign is refused."""
 
 import contextlib
+import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -310,3 +312,13 @@ def test_what_pytorch_calls_a_state_dict_is_a_row_like_the_others():
     assert list(arrays) == list(lstm.state_dict())
     for name, value in lstm.state_dict().items():
         np.testing.assert_array_equal(arrays[name], value.numpy())
+
+
+def test_the_page_of_frameworks_is_up_to_date():
+    path = Path(__file__).parent.parent / "docs" / "make_frameworks.py"
+    spec = importlib.util.spec_from_file_location("make_frameworks", path)
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    assert made.PAGE.read_text(encoding="utf-8") == made.page(), (
+        "run python docs/make_frameworks.py"
+    )

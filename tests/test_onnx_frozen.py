@@ -7,6 +7,14 @@ from test_onnx_export import export, session
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.interop import ExportError
+from tinygrad_rnn.scan import backends
+
+
+@pytest.fixture(autouse=True)
+def _loops_on_numpy():
+    with backends.using("numpy"):
+        yield
+
 
 # What has no derivative, and has the same value on the example and on all that is near it: nothing of
 # it may be frozen.

@@ -223,6 +223,71 @@ def test_a_bare_cell_with_computed_weights(kind, compiled):
             np.testing.assert_allclose(p.grad.numpy(), right, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("lengths", [None, [4, 2]])
+@pytest.mark.parametrize("kind", CELLS)
+def test_both_cells_of_a_recurrent_with_computed_weights(kind, lengths):
+    results = []
+    for compiled in (True, False):
+        tg.manual_seed(0)
+        layer = nn.Recurrent(CELLS[kind](), reverse=CELLS[kind]())
+        layer.compiled = compiled
+        raw = [nn.Parameter(cell.weight_hh.detach()) for cell in layer.cells()]
+        for factor in (1.5, -0.5):
+            for cell, w in zip(layer.cells(), raw, strict=True):
+                cell._parameters.pop("weight_hh", None)
+                cell.weight_hh = w * factor
+            y, _ = layer(sequence(), lengths=lengths)
+            y.square().sum().backward()
+        assert layer.explain().startswith("compiled") == compiled
+        results.append([y.numpy(), *(p.grad.numpy() for p in (*raw, *layer.parameters()))])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "recorded"])
+@pytest.mark.parametrize("kind", LAYERS)
+def test_a_constant_in_a_parameters_place_takes_no_gradient(kind, compiled):
+    layer = LAYERS[kind]()
+    layer.compiled = compiled
+    value = layer.weight_hh_l0.numpy() + 0.1
+    del layer.weight_hh_l0
+    layer.weight_hh_l0 = tg.tensor(value)
+    _, right = expected(LAYERS[kind], {**layer.state_dict(), "weight_hh_l0": value})
+    parameters = dict(layer.named_parameters())
+    assert "weight_hh_l0" not in parameters
+    for _ in range(2):
+        _, grads = run(layer, parameters.values())
+        for name, g in zip(parameters, grads, strict=True):
+            np.testing.assert_allclose(g, right[name], rtol=1e-9, atol=1e-12)
+    with tg.no_grad():
+        y, state = layer(sequence())
+        if not layer.bidirectional:
+            step, _ = layer.step(sequence()[0])
+            np.testing.assert_allclose(step.numpy(), y[0].numpy(), rtol=1e-12)
+            layer.step(sequence()[0], state)
+    layer.requires_grad_(False)
+    assert not layer(sequence())[0].requires_grad
+
+
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "recorded"])
+def test_a_learned_state_is_owned_by_the_layer(compiled):
+    layer = LAYERS["learned"]()
+    layer.compiled = compiled
+    with pytest.raises(ValueError, match=r"GRU\.h_0 has shape \(2, 3\), and this one has \(1, 3\)"):
+        layer.h_0 = nn.Parameter(np.zeros((1, 3)))
+    with pytest.raises(TypeError, match="h_0 cannot be None"):
+        layer.h_0 = None
+    raw = nn.Parameter(np.full((2, 3), 0.3))
+    del layer.h_0
+    with pytest.raises(AttributeError, match="h_0 was deleted"):
+        layer(sequence())
+    layer.h_0 = raw * 2.0
+    y, (g,) = run(layer, [raw])
+    right, grads = expected(LAYERS["learned"], {**layer.state_dict(), "h_0": np.full((2, 3), 0.6)})
+    np.testing.assert_allclose(y, right, rtol=1e-12)
+    np.testing.assert_allclose(g, 2 * grads["h_0"], rtol=1e-9)
+
+
 @pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "recorded"])
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "two gru"])
 def test_weights_that_are_shared_inside_a_layer(kind, compiled):

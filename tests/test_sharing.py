@@ -9,6 +9,13 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
+from tinygrad_rnn.scan import backends
+
+
+@pytest.fixture(autouse=True)
+def _loops_on_numpy():
+    with backends.using("numpy"):
+        yield
 
 
 class Tied(nn.Module):

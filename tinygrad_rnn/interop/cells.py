@@ -64,7 +64,7 @@ class Rule:
             value = getattr(self, field.name)
             if value != getattr(plain, field.name):
                 known = isinstance(value, tuple) and isinstance(value[0], str)
-                words.append(f"{field.name}={in_words(value) if known else value!r}")
+                words.append(f"{field.name}={in_words(value) if known else repr(value)}")
         return ", ".join(words)
 
 

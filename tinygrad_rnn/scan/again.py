@@ -69,7 +69,7 @@ class Run(Fold):
         """(outputs, last states) of arrays; ``asking``: which of the first states ask for a gradient."""
         node = self.x._node
         needs_x = node is not None and node.needs
-        asking += tuple([w._node.needs for w in self.weights])
+        asking += tuple([w._node is not None and w._node.needs for w in self.weights])
         self.keep = now.recording and (needs_x or True in asking)
         self.asking, self.dtype = (needs_x, *asking), x.dtype
         self.reach = ready.variant.found.reach
