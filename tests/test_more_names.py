@@ -213,3 +213,9 @@ def test_composed_ones_have_second_derivatives(second):
     slope = tg.func.grad(function)
     (expected,) = along(lambda arrays: [slope(tg.tensor(arrays[0])).numpy()], [v], [d])
     assert_each_close(product, expected, 1e-8, second, 1e-3)
+
+
+def test_broadcasting_to_fewer_axes_is_refused():
+    for shape in ((1,), (1, 1)):
+        with pytest.raises(ValueError, match="broadcast"):
+            tg.ones(*shape).broadcast_to(())
