@@ -17,7 +17,7 @@ from pathlib import Path
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.levels import to_dot
+from tinygrad_rnn.drawing.draw import to_dot
 from tinygrad_rnn.drawing.output.graphviz import backend
 
 

@@ -12,7 +12,7 @@ from tinygrad_rnn.drawing.scene.scene import Scene
 from tinygrad_rnn.drawing.scene.style import Look
 from tinygrad_rnn.drawing.scene.text import sub
 from tinygrad_rnn.graphs import CellCall, Graph
-from tinygrad_rnn.graphs.names import count_numbers, title_of
+from tinygrad_rnn.graphs.recorded import count_numbers, title_of
 
 WRONG, CROSS = "#D9433B", "#D9433BB0"
 PITCH, CELL, HALF, STATE = 69.0, (50.0, 58.0), 337.0, 26.0

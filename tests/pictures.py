@@ -16,7 +16,7 @@ sys.path.append(str(Path(__file__).parent.parent / "docs"))  # the gallery, and 
 from test_drawing_random import EVERY, drawn
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.drawing.levels import to_dot
+from tinygrad_rnn.drawing.draw import to_dot
 
 
 @cache

@@ -10,8 +10,8 @@ from reading import Read, box, check_nothing_overlaps
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.levels import to_dot
-from tinygrad_rnn.graphs.names import short_name
+from tinygrad_rnn.drawing.draw import to_dot
+from tinygrad_rnn.graphs.recorded import short_name
 
 KEPT = []  # layers stay alive, so that their Parameters have their dotted names
 

@@ -10,7 +10,7 @@ from reading import Read, box, check_nothing_overlaps
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.levels import to_dot
+from tinygrad_rnn.drawing.draw import to_dot
 
 EVERY = range(15)
 KINDS = (nn.RNN, nn.LSTM, nn.GRU)

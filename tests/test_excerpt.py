@@ -8,7 +8,7 @@ from reading import Read
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing import levels as dot
+from tinygrad_rnn.drawing import draw as dot
 from tinygrad_rnn.graphs import excerpt as reading
 from tinygrad_rnn.graphs.excerpt import Excerpt, excerpt, segments
 

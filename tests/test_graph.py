@@ -1,6 +1,7 @@
 """The graph as data: what was recorded, the same every time, and never changed by looking."""
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -184,6 +185,49 @@ def test_calls_chain_through_their_states():
 
 
 # ---- the same every time; looking changes nothing ------------------------------------------------
+
+
+class Fields(NamedTuple):
+    """A state of the user's own, with names."""
+
+    fast: tg.Tensor
+    slow: tg.Tensor
+
+
+class OwnCell(nn.Module):
+    """A cell whose state is made by ``state`` of its parts."""
+
+    def __init__(self, state, count):
+        super().__init__()
+        self.w = nn.Parameter(tg.ones(3, 3))
+        self.state, self.count = state, count
+
+    def forward(self, x, state):
+        parts = state.values() if isinstance(state, dict) else state
+        new = [tg.tanh(x @ self.w + part) for part in parts]
+        return sum(new[1:], new[0]), self.state(new)
+
+    def initial_state(self, batch):
+        return self.state([tg.zeros(batch, 3) for _ in range(self.count)])
+
+
+@pytest.mark.parametrize(
+    ("state", "count", "names"),
+    [
+        (lambda parts: Fields(*parts), 2, ["fast", "slow"]),
+        (tuple, 2, ["h", "c"]),  # as PyTorch's pair
+        (tuple, 3, ["s1", "s2", "s3"]),
+        (lambda parts: dict(zip("ab", parts, strict=True)), 2, ["a", "b"]),
+    ],
+)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_states_keep_their_names(state, count, names, compiled):
+    layer = nn.Recurrent(OwnCell(state, count))
+    layer.compiled = compiled
+    y, _ = layer(tg.ones(4, 2, 3))
+    calls = tg.graph(y).calls
+    assert [list(call.outputs) for call in calls] == [names] * 4
+    assert [list(call.inputs) for call in calls] == [["x", *names]] * 4
 
 
 def test_the_same_program_gives_the_same_graph():

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
+
+import tinygrad_rnn as tg
 
 ROOT = Path(__file__).parent.parent
 
@@ -53,3 +57,80 @@ def test_a_line_that_no_test_reaches_says_why():
             if "pragma: no" in line:
                 said = line.partition("pragma: no cover")[2]
                 assert len(said.split()) > 3, f"{path.name}:{number}: # pragma: no cover - why"
+
+
+# ---- the rooms of the pictures ----------------------------------------------------------------------
+
+PICTURES = ("drawing", "graphs", "plots")
+
+
+def sources():
+    package = ROOT / "tinygrad_rnn"
+    return [path for room in PICTURES for path in sorted((package / room).rglob("*.py"))]
+
+
+def test_the_first_line_asks_what_the_file_answers():
+    lines = {path: rooms().first_line(path) for path in sources()}
+    assert all("?" in line for line in lines.values()), [
+        str(path) for path, line in lines.items() if "?" not in line
+    ]
+
+
+def test_no_class_name_stands_twice():
+    names = Counter(
+        node.name
+        for path in sources()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, n in names.items() if n > 1] == []
+
+
+def test_nobody_takes_an_id_or_a_class_apart():
+    """What a thing means stands in its ``of``; ids and classes are made in one file, and never read."""
+    made = "drawing/output/dot.py"
+    for path in sources():
+        text = path.read_text(encoding="utf-8")
+        if not path.as_posix().endswith(made):
+            assert 'attrs.get("class"' not in text, path
+            assert "data-id" not in text or path.name == "views.py", path
+    viewer = ROOT / "tinygrad_rnn" / "drawing" / "page" / "viewer"
+    for path in viewer.glob("*.js"):
+        text = path.read_text(encoding="utf-8")
+        for taken in (
+            "id.split",
+            "id.replace",
+            "id.startsWith",
+            ".exec(item.id",
+            'getAttribute("class")',
+        ):
+            assert taken not in text, (path.name, taken)
+
+
+def files_entered(call):
+    """The files of the package whose functions a call goes through."""
+    package, found = str(ROOT / "tinygrad_rnn"), set()
+
+    def seen(frame, event, _):
+        name = frame.f_code.co_filename
+        if event == "call" and name.startswith(package) and frame.f_code.co_name != "<module>":
+            found.add(name)
+
+    sys.setprofile(seen)
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    return found
+
+
+@pytest.mark.parametrize("level", ["cell", "op"])
+def test_draw_goes_through_few_files(level, tmp_path):
+    """From the tensor to the SVG; a compiled layer's steps are recorded first, by the engine."""
+    layer = tg.nn.LSTM(4, 3)
+    layer.compiled = False
+    y, _ = layer(tg.zeros(4, 1, 4))
+    draw = tg.draw
+    draw(y, tmp_path / "first.svg", level=level)  # imports
+    found = files_entered(lambda: draw(y, tmp_path / "a.svg", level=level))
+    assert len(found) <= 20, sorted(found)

@@ -244,3 +244,35 @@ def test_losses_cross(torch, rng):
     for loss in (theirs, tg.interop.to_torch(ours)):
         expected = loss(torch.tensor(x), torch.tensor(y)).item()
         assert ours(x, y).item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.peers
+@pytest.mark.filterwarnings("ignore")
+def test_a_parametrized_layer_names_the_cure_and_the_cure_works():
+    torch = pytest.importorskip("torch")
+    norms = torch.nn.utils.parametrizations
+
+    def lstm():
+        return norms.weight_norm(torch.nn.LSTM(2, 3), "weight_hh_l0")
+
+    makers = {
+        "weight": lambda: norms.weight_norm(torch.nn.Linear(2, 3)),
+        "orthogonal": lambda: norms.orthogonal(torch.nn.Linear(3, 3)),
+        "lstm": lstm,
+        "hook": lambda: torch.nn.utils.weight_norm(torch.nn.Linear(2, 3)),
+        "spectral hook": lambda: torch.nn.utils.spectral_norm(torch.nn.Linear(2, 3)),
+    }
+    for name, make in makers.items():
+        for model, layer in ((make(), None), (None, make())):
+            model = torch.nn.Sequential(layer) if model is None else model
+            layer = model if layer is None else layer
+            with pytest.raises(TypeError, match="is parametrized") as caught:
+                tg.interop.from_torch(model)
+            cure = str(caught.value).split("fix them first, ")[1]
+            exec(cure, {"torch": torch, "layer": layer})
+            x = torch.randn(4, 3 if name == "orthogonal" else 2)
+            theirs = model(x)
+            theirs = theirs[0] if isinstance(theirs, tuple) else theirs
+            ours = tg.interop.from_torch(model)(x.numpy())
+            ours = ours[0] if isinstance(ours, tuple) else ours
+            np.testing.assert_allclose(ours.numpy(), theirs.detach().numpy(), rtol=1e-5, atol=1e-6)

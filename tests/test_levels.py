@@ -10,7 +10,7 @@ from reading import Read, check_nothing_overlaps
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.levels import to_dot
+from tinygrad_rnn.drawing.draw import to_dot
 from tinygrad_rnn.graphs.elements import Elements, count_numbers
 from tinygrad_rnn.graphs.readback import flows_of, raw_values
 

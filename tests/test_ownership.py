@@ -8,6 +8,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
+from tinygrad_rnn.scan import backends
 
 LAYERS = {
     "rnn": lambda: nn.RNN(3, 3),
@@ -481,3 +482,133 @@ def test_weight_drop_is_pytorchs(kind, layers, bidirectional):
             np.testing.assert_allclose(
                 p.grad.numpy(), q.grad.numpy(), rtol=1e-8, atol=1e-12, err_msg=name
             )
+
+
+# ---- what a graph was made of, and programs drawn at random ------------------------------------------
+
+
+@pytest.fixture
+def loops_on_numpy():
+    with backends.using("numpy"):
+        yield
+
+
+@pytest.mark.usefixtures("loops_on_numpy")
+@pytest.mark.parametrize("again", ["computed", "Parameter", "None", "deleted"])
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "two gru", "both ways"])
+def test_a_graph_knows_the_weights_that_it_was_made_of(kind, again):
+    """A ledger, or a second derivative, after the weight of the layer is another one."""
+    seen = []
+    for compiled in (True, False):
+        tg.manual_seed(0)
+        layer = LAYERS[kind]()
+        layer.compiled = compiled
+        raw = nn.Parameter(layer.weight_hh_l0.detach())
+        bias = layer.bias_ih_l0
+        del layer.weight_hh_l0
+        layer.weight_hh_l0 = raw * 2.0
+        loss = layer(sequence())[0].square().sum()
+        if again == "computed":
+            layer.weight_hh_l0 = raw * 3.0
+        elif again == "Parameter":
+            layer.weight_hh_l0 = nn.Parameter(np.ones(raw.shape))
+        elif again == "None":
+            layer.bias_ih_l0 = None
+        else:
+            del layer.weight_hh_l0
+        ledger = loss.backward(ledger=True)
+        (first,) = tg.grad(loss, [raw], create_graph=True)
+        (second,) = tg.grad(first.sum(), [raw])
+        seen.append([ledger[bias], raw.grad.numpy(), bias.grad.numpy(), second.numpy()])
+        np.testing.assert_allclose(ledger[bias].sum(0), bias.grad.numpy(), rtol=1e-9, atol=1e-12)
+    for a, b in zip(*seen, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-10)
+
+
+class Program:
+    """A layer to which things are done at random, and a plain note of what each name stands for."""
+
+    def __init__(self, seed):
+        self.draw = np.random.default_rng(seed)
+        tg.manual_seed(seed)
+        self.make = LAYERS[self.draw.choice(["rnn", "lstm", "two gru", "both ways"])]
+        self.layer = self.make()
+        self.layer.compiled = bool(self.draw.random() < 0.7)
+        # name: (the leaf, or None where it is left out; what it is multiplied by, or None)
+        self.values = {n: (p, None) for n, p in self.layer.named_parameters()}
+
+    def act(self):
+        """One random act."""
+        name = str(self.draw.choice(list(self.values)))
+        leaf, factor = self.values[name]
+        owner, short = self.layer, name
+        shape = self.make().state_dict()[name].shape
+        new = nn.Parameter(self.draw.normal(size=shape) * 0.5)
+        act = self.draw.choice(["assign", "compute", "tie", "leave out", "freeze", "load"])
+        if act == "assign":
+            if factor is None:
+                WAYS[self.draw.integers(len(WAYS))](
+                    self.layer, name, new
+                ) if leaf is not None else (setattr(owner, short, new))
+            else:
+                setattr(self.layer, name, new)
+            self.values[name] = (new, None)
+        elif act == "compute":
+            if factor is None:
+                delattr(self.layer, name)
+            self.values[name] = (new, float(self.draw.integers(2, 4)))
+            setattr(self.layer, name, new * self.values[name][1])
+        elif act == "tie":
+            alike = [p for p, k in self.values.values() if k is None and p is not None]
+            alike = [p for p in alike if p.shape == shape]
+            if alike:
+                setattr(self.layer, name, alike[0])
+                self.values[name] = (alike[0], None)
+        elif act == "leave out" and name.startswith("bias"):
+            self.layer.register_parameter(name, None)
+            self.values[name] = (None, None)
+        elif act == "freeze" and leaf is not None:
+            leaf.requires_grad = not leaf.requires_grad
+        elif act == "load":
+            drawn = {id(p): self.draw.normal(size=p.shape) * 0.5 for p in self.layer.parameters()}
+            state = {
+                n: drawn[id(p)] for n, (p, k) in self.values.items() if id(p) in drawn and not k
+            }
+            self.layer.load_state_dict(state)
+
+    def check(self):
+        """Values, gradients and names are those of a fresh layer with the same values."""
+        leaves = {id(p): p for p, _ in self.values.values() if p is not None}
+        for name, (p, k) in self.values.items():
+            if k is not None:
+                setattr(self.layer, name, p * k)
+        listed = {id(p) for p, k in self.values.values() if p is not None and k is None}
+        assert {id(p) for p in self.layer.parameters()} == listed
+        own = {n for n, (p, k) in self.values.items() if p is not None and k is None}
+        assert set(self.layer.state_dict()) == own
+        shapes = {n: t.shape for n, t in self.make().state_dict().items()}
+        plain = {
+            n: np.zeros(shapes[n]) if p is None else p.numpy() * (1 if k is None else k)
+            for n, (p, k) in self.values.items()
+        }
+        right, grads = expected(self.make, plain)
+        if not any(p.requires_grad for p in leaves.values()):
+            np.testing.assert_allclose(self.layer(sequence())[0].numpy(), right, rtol=1e-9)
+            return
+        y, found = run(self.layer, list(leaves.values()))
+        np.testing.assert_allclose(y, right, rtol=1e-9, atol=1e-12)
+        for p, g in zip(leaves.values(), found, strict=True):
+            parts = [grads[n] * (k or 1) for n, (q, k) in self.values.items() if q is p]
+            assert (g is not None) == p.requires_grad
+            if g is not None:
+                np.testing.assert_allclose(g, sum(parts), rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.usefixtures("loops_on_numpy")
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_is_done_to_a_layer_in_whatever_order(seed):
+    program = Program(seed)
+    for _ in range(4):
+        for _ in range(int(program.draw.integers(1, 4))):
+            program.act()
+        program.check()

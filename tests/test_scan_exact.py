@@ -73,6 +73,7 @@ HANDED_ON = [  # lines, and the shapes of the states after the first (None: as t
     (["y = z.sum()", "n0 = z"], ()),
     (["y = z.unsqueeze(1)", "n0 = z"], ()),
     (["y = z.reshape(-1)", "n0 = z"], ()),
+    (["t = self.full.tanh()", "y = z * t + s1", "n0 = z", "n1 = t"], (None,)),
     (["y = z", "n0 = z * (self.row @ self.W)"], ()),
     (["y = (s1 > 0) * z", "n0 = z", "n1 = (s1 > 0.1) * z"], (None,)),
     (

@@ -19,7 +19,7 @@ from pictures import makers, picture  # and the way to the scripts of the docs
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.levels import to_dot
+from tinygrad_rnn.drawing.draw import to_dot
 
 HERE = Path(__file__).parent / "snapshots"
 HASHES = HERE / "statements.txt"

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 DOORS = {
-    "to_dot": "drawing.levels",
+    "to_dot": "drawing.draw",
     "render": "drawing.draw",
     "to_svg": "drawing.draw",
     "to_html": "drawing.page.html",
@@ -20,7 +20,7 @@ def door(name: str) -> Callable[..., Any]:
     """A function of a floor above, imported when it is asked for.
 
     >>> door("to_dot").__module__
-    'tinygrad_rnn.drawing.levels'
+    'tinygrad_rnn.drawing.draw'
     """
     found: Callable[..., Any] = getattr(import_module(f"{__package__}.{DOORS[name]}"), name)
     return found

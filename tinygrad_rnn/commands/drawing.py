@@ -61,8 +61,9 @@ def _arguments(p: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from ..drawing.draw import as_graph, draw
+    from ..drawing.draw import draw
     from ..drawing.output.graphviz import DrawingError
+    from ..graphs.graph import as_graph
 
     steps = options.steps
     if options.layer is not None:

@@ -1,1 +1,1 @@
-"""How a recorded graph looks: the visual language, positions, DOT text, and files."""
+"""How does a recorded graph look? What is drawn of it, where it stands, and the file it becomes."""

@@ -1,27 +1,64 @@
-"""What does ``draw`` take, and where does it write? Anything recorded, into a file whose ending says how."""
+"""What does ``draw`` draw, and where to? Anything recorded, at one of the levels, into a file."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 import webbrowser
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from .levels import Options, dot_of
-from .output.graphviz import replace_file, run, svg_of
+from ..files.atomic import write as write_file
+from ..graphs.chains import CELLS, OP_STEPS, NotUnrollableError
+from ..graphs.elements import Elements, count_numbers
+from ..graphs.excerpt import excerpt
+from ..graphs.graph import Graph, as_graph
+from ..graphs.ledger import Ledger
+from ..graphs.recorded import RecordedGraph
+from ..graphs.unrolled import UnrolledGraph
+from .output.dot import write
+from .output.graphviz import run, svg_of
 from .page.html import to_html
+from .pictures.backward import draw_backward
+from .pictures.cells import draw_cells
+from .pictures.general import draw_general
+from .pictures.layers import draw_layers
+from .pictures.ops import draw_ops
+from .scene.notes import Notes, notes_of
 
 if TYPE_CHECKING:
-    from ..graphs.graph import Graph
-    from ..graphs.ledger import Ledger
     from ..nn.module import Module
     from ..tensors import Tensor
 
+LEVELS = ("auto", "layer", "cell", "op", "scalar")
+SCALARS = 300  # more than these numbers are no picture
+LAYERS = 6  # more than these rows of cells are no picture that is looked at first
+
+
 FORMATS = (".svg", ".png", ".pdf", ".dot", ".html")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a caller may ask of a drawing; see :func:`to_dot`."""
+
+    level: str = "auto"
+    steps: Sequence[int] | None = None
+    shapes: bool = False
+    values: bool = False
+    backward: Ledger | None = None
+    backward_measure: str = "projection"
+
+    @property
+    def noted(self) -> bool:
+        """Whether boxes say more than what they are."""
+        return self.shapes or self.values
+
+    def notes_of(self, graph: RecordedGraph) -> Notes | None:
+        """What the boxes of a graph say beside what they are."""
+        return notes_of(graph, self.shapes, self.values) if self.noted else None
 
 
 def draw(
@@ -113,7 +150,7 @@ def _write(graph: Graph, target: Path, options: Options, engine: str | None) -> 
         content = svg_of(text, engine).encode()
     else:
         content = run(text, kind[1:], engine)
-    replace_file(target, content)
+    write_file(target, [content])
     return str(target)
 
 
@@ -121,86 +158,114 @@ def _is_page(path: str | os.PathLike[str] | None) -> bool:
     return path is not None and Path(path).suffix.lower() == ".html"
 
 
-# ---- what to draw -----------------------------------------------------------------------------
+# ---- at which level ---------------------------------------------------------------------------------
 
 
-def as_graph(
-    outputs: Any, steps: int | Sequence[int] | None, *, loss: bool = False
-) -> tuple[Graph, Sequence[int] | None]:
-    """The graph of anything that :func:`draw` takes, and the steps to show of it.
+def to_dot(
+    graph: RecordedGraph,
+    level: str = "auto",
+    *,
+    steps: Sequence[int] | None = None,
+    shapes: bool = False,
+    values: bool = False,
+    backward: Ledger | None = None,
+    backward_measure: str = "projection",
+) -> str:
+    """The picture of ``graph`` as DOT text.
 
-    Of a layer it is the graph of its output; with ``loss`` of a loss, so that there is a backward to see.
+    ``level`` is ``"layer"`` (a box for every recurrent layer), ``"cell"`` (a box for every application
+    of a recurrent cell), ``"op"`` (every op), ``"scalar"`` (every number, with its value and its gradient)
+    or ``"auto"`` (cells where there are any, of more than six layers one box each, else ops). ``steps`` are
+    the steps to draw one by one, counted from 0; the others are folded. Without it a long graph is folded
+    by itself. ``shapes`` writes shape and dtype into every box of the level of ops, ``values`` what the
+    values were. Raises ValueError for another level, for steps that the graph does not have, for
+    ``"cell"`` or ``"layer"`` where no cell ran, for ``"scalar"`` where there are too many numbers, and for
+    shapes or values at a level without boxes for them.
+
+    ``backward`` is the ledger of a backward pass of this graph: then its gradients are drawn, at cell
+    level. ``backward_measure`` says how the slab shows what each step adds to a Parameter's gradient:
+    ``"projection"`` (signed parts along the whole, which add up) or ``"norm"``.
     """
-    from ..graphs.graph import Graph
-    from ..nn.module import Module
-    from ..tensors import Tensor
+    return dot_of(graph, Options(level, steps, shapes, values, backward, backward_measure))
 
-    if isinstance(outputs, Module):
-        if not isinstance(steps, int) or steps < 1:
-            raise ValueError(
-                f"draw({type(outputs).__name__}(...)): say how many time steps to draw, "
-                f"e.g. steps=4 (got steps={steps!r})"
-            )
-        return Graph(*_tensors(_run_layer(outputs, steps, loss))), None
-    if isinstance(steps, int):
+
+def dot_of(graph: RecordedGraph, options: Options) -> str:
+    """The picture of a graph as DOT text; errors as of :func:`to_dot`."""
+    level = options.level
+    if options.backward is not None:
+        return _backward(graph, options, options.backward)
+    if level not in LEVELS:
+        raise ValueError(f"level={level!r}: expected one of {', '.join(map(repr, LEVELS))}")
+    if options.noted and level in ("layer", "cell"):
+        raise ValueError(f"shapes and values stand in the boxes of ops: level='op', not {level!r}")
+    if level == "scalar":
+        return _ops([_scalars(graph)], Options(steps=options.steps, values=True))
+    short = excerpt(graph, options.steps)
+    if level in ("layer", "cell") and not short.calls:
         raise ValueError(
-            f"steps={steps}: a recorded graph has its steps already; "
-            f"give a list of those to draw, e.g. steps=[0, 1, {steps}]"
+            f"level={level!r}: no recurrent cell ran in this graph, so there are no {level}s to draw; "
+            "use level='op' (or 'auto')"
         )
-    if isinstance(outputs, Graph):
-        return outputs, steps
-    tensors = list(_tensors(outputs))
-    if not tensors or not all(isinstance(t, Tensor) for t in tensors):
-        kinds = ", ".join(dict.fromkeys(type(t).__name__ for t in tensors)) or "nothing"
+    layers = {(call.path, call.label) for call in short.calls}
+    if level == "layer" or (level == "auto" and len(layers) > LAYERS and not options.noted):
+        return draw_layers(short).dot()
+    read = [graph] if options.values else list(dict.fromkeys([short, graph]))
+    if level == "cell" or (level == "auto" and short.calls and not options.noted):
+        return _cells(read, options)
+    return _ops(read, options)
+
+
+def _cells(graphs: Sequence[RecordedGraph], options: Options) -> str:
+    """The first of some readings of a graph that is cells on a grid, else the last as a general graph."""
+    for graph in graphs:
+        try:
+            return write(draw_cells(UnrolledGraph.read(graph, CELLS, options.steps)).scene)
+        except NotUnrollableError:
+            continue
+    return draw_general(graphs[-1], steps=options.steps).dot()
+
+
+def _ops(graphs: Sequence[RecordedGraph], options: Options) -> str:
+    """The same at the level of ops, with notes."""
+    for graph in graphs:
+        try:
+            unrolled = UnrolledGraph.read(graph, OP_STEPS, options.steps)
+            return write(draw_ops(unrolled, options.notes_of(graph)).scene)
+        except NotUnrollableError:
+            continue
+    notes = options.notes_of(graphs[-1])
+    return draw_general(graphs[-1], steps=options.steps, notes=notes).dot()
+
+
+def _scalars(graph: RecordedGraph) -> RecordedGraph:
+    """The graph of a graph's numbers."""
+    count = count_numbers(excerpt(graph))
+    if count > SCALARS:
+        raise ValueError(
+            f"level='scalar': this graph has {count:,} numbers, and more than {SCALARS} are no "
+            "picture; use level='op', with values=True for statistics"
+        )
+    arrays = (node for node in graph._raw if node.op is None or not node.op.several)
+    single = all(side == 1 for node in arrays for side in node.shape)
+    return graph if single else Elements(graph)
+
+
+def _backward(graph: RecordedGraph, options: Options, ledger: Ledger) -> str:
+    """The picture of a backward pass. Raises ValueError where the graph has no cells on a grid."""
+    if not isinstance(ledger, Ledger):
         raise TypeError(
-            f"draw() takes a Tensor, a tuple of Tensors, a Graph or a recurrent layer, not {kinds}"
+            "backward= takes the ledger that loss.backward(ledger=True) returned, "
+            f"not {type(ledger).__name__}"
         )
-    return Graph(*tensors), steps
-
-
-def _tensors(outputs: Any) -> Iterator[Any]:
-    if isinstance(outputs, (tuple, list)):
-        for part in outputs:
-            yield from _tensors(part)
-    else:
-        yield outputs
-
-
-def _run_layer(layer: Any, steps: int, loss: bool = False) -> Any:
-    """What a layer or cell gives for zeros of batch 1; its training state and all else stay.
-
-    With ``loss``, for normal numbers of a fixed seed, and of the output the sum of the last step's squares.
-    """
-    from ..autograd import enable_grad
-    from ..nn.cells import Cell
-    from ..nn.naming import name
-    from ..tensors import tensor
-
-    size = getattr(layer, "input_size", None) or getattr(
-        getattr(layer, "cell", None), "input_size", None
-    )
-    if not isinstance(size, int):
+    if options.level not in ("auto", "cell"):
         raise ValueError(
-            f"draw({type(layer).__name__}(...), steps={steps}): its input_size is unknown; "
-            "run it on data of yours and draw the output instead: draw(layer(x)[0])"
+            f"level={options.level!r}: a backward pass is drawn at level='cell' (or 'auto')"
         )
-    modes = [(module, module.training) for module in layer.modules()]
-    layer.eval()
-    draw = np.random.default_rng(0).standard_normal if loss else np.zeros
-    dtype = next((p.dtype for p in layer.parameters()), None)
-    x = tensor(draw((steps, 1, size)), dtype=dtype)
     try:
-        with enable_grad():
-            if isinstance(layer, Cell):
-                state = None
-                for t in range(steps):
-                    state = layer(x[t], state)
-                last = next(_tensors(state))
-                return name(last.square().sum(), "loss") if loss else state
-            first = getattr(layer, "batch_first", False)
-            y = layer(x.transpose(0, 1) if first else x)[0]
-            last = y[:, -1] if first else y[-1]
-            return name(last.square().sum(), "loss") if loss else y
-    finally:
-        for module, training in modes:
-            module.training = training
+        unrolled = UnrolledGraph.read(graph, CELLS, options.steps)
+        return write(draw_backward(unrolled, ledger, options.backward_measure).scene)
+    except NotUnrollableError:
+        raise ValueError(
+            "backward=: this graph cannot be laid out as cells over time steps, and only these have a "
+            "picture of their backward pass; loss.backward_steps() and the ledger have the numbers"
+        ) from None

@@ -140,7 +140,8 @@ def _write(f: Any, arrays: Any, words: dict[str, str], metadata: Mapping[str, st
                 f"metadata are texts by name (not beginning with {OURS!r}), got {key!r}: {value!r}"
             )
     versions = {OURS + "version": __version__, OURS + "numpy": np.__version__}
-    pieces = layout.encoded(arrays, {**versions, **words, **own})
+    # Readers of PyTorch models ask for the format: the names and numbers here are those of "pt".
+    pieces = layout.encoded(arrays, {**versions, "format": "pt", **words, **own})
     if hasattr(f, "write"):
         for piece in pieces:
             f.write(piece)

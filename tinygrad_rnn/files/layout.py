@@ -177,7 +177,8 @@ def _entries(header: bytes, room: int, who: str) -> tuple[dict[str, str], dict[s
         raise
     except (ValueError, RecursionError) as error:
         raise fail(f"the header is no JSON ({error})") from None
-    metadata = table.pop("__metadata__", {})
+    metadata = table.pop("__metadata__", None)
+    metadata = {} if metadata is None else metadata  # null is none, as elsewhere
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise fail("__metadata__ must hold texts by name")
     entries = {name: _entry(name, given, fail) for name, given in table.items()}
@@ -199,8 +200,8 @@ def _entries(header: bytes, room: int, who: str) -> tuple[dict[str, str], dict[s
 
 def _entry(name: str, given: Any, fail: Any) -> Entry:
     """One entry of the header: dtype, shape, first and last byte."""
-    if not isinstance(given, dict) or set(given) != {"dtype", "shape", "data_offsets"}:
-        raise fail(f"entry {name!r} must have dtype, shape and data_offsets alone")
+    if not isinstance(given, dict) or not {"dtype", "shape", "data_offsets"} <= set(given):
+        raise fail(f"entry {name!r} must have dtype, shape and data_offsets")  # others may say more
     code, shape, offsets = given["dtype"], given["shape"], given["data_offsets"]
     if not isinstance(code, str) or code not in DTYPES:
         raise fail(f"entry {name!r} has dtype {code!r}: there are {', '.join(DTYPES)}")

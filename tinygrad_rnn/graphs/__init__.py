@@ -1,4 +1,4 @@
-"""What was recorded, as data: the graph, what each use added to a gradient, and memory over time."""
+"""What was recorded? The graph as data, what each use added to a gradient, and memory over time."""
 
 from .credit import credit
 from .graph import CellCall, Graph, GraphNode, Use

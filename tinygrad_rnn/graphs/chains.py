@@ -1,18 +1,82 @@
-"""Chains: one cell applied over and over, each call on the states that the one before gave."""
+"""Which calls form a chain? One cell over and over, each call on the states that the one before gave."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from .folding import Column
 from .loops import LoopCell, loop_calls
-from .names import title_of
-from .passthrough import HANDS_ON
-from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph
-from .time_distributed import TimeDistributed
+from .passthrough import HANDS_ON, PASS_THROUGH, SOURCES
+from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph, title_of
+
+# How many cells, or op-level steps, are drawn one by one before the middle is folded to so many at both ends.
+CELLS, OP_STEPS, ENDS = 6, 4, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the picture: one step, or several that are folded into one dashed box.
+
+    ``steps`` are those that were read; ``last`` is the last step, counted from 1 as pictures do, and
+    ``count`` how many there are with those that others stand for.
+    """
+
+    steps: tuple[int, ...]
+    folded: bool
+    last: int
+    count: int
+
+    @property
+    def first(self) -> int:
+        """The first step, counted from 1."""
+        return self.steps[0] + 1
+
+
+def fold(
+    steps: Sequence[int],
+    limit: int,
+    shown: Sequence[int] | None = None,
+    times: Mapping[int, int] | None = None,
+) -> list[Column]:
+    """Columns for ``steps``: each its own, or the first and last two and the rest in one between.
+
+    ``times`` says of steps how many they stand for, themselves and those after them, where that is
+    more than one.
+
+    >>> [column.count for column in fold(range(100), 6)]
+    [1, 1, 96, 1, 1]
+    """
+    ends, times = ENDS, times or {}
+
+    def column(members: Sequence[int], folded: bool) -> Column:
+        last = members[-1] + times.get(members[-1], 1)
+        return Column(tuple(members), folded, last, sum(times.get(s, 1) for s in members))
+
+    if shown is None:
+        if sum(times.get(s, 1) for s in steps) <= max(limit, 2 * ends + 1):
+            return [column([s], False) for s in steps]
+        keep = {*steps[:ends], *steps[-ends:]}
+    else:
+        end = steps[-1] + times.get(steps[-1], 1)
+        keep = {s if s >= 0 else end + s for s in shown}
+        if missing := sorted(keep.difference(steps)):
+            raise ValueError(
+                f"steps={list(shown)}: the graph has no step {missing[0]}; "
+                f"its steps are {steps[0]} to {end - 1}"
+            )
+    columns: list[Column] = []
+    hidden: list[int] = []
+    for step in steps:
+        if step not in keep:
+            hidden.append(step)
+            continue
+        if hidden:
+            columns.append(column(hidden, True))
+            hidden = []
+        columns.append(column([step], False))
+    return [*columns, column(hidden, True)] if hidden else columns
 
 
 class NotUnrollableError(Exception):
@@ -238,3 +302,114 @@ def join_directions(nodes: Sequence[GraphNode], made: dict[int, Output]) -> None
         if back.chain.backwards and not ahead.chain.backwards and ahead.role == back.role:
             back.chain.partner = ahead.chain
             made[node.id] = Output(back.chain, back.step, "y")
+
+
+# ---- what a loop puts between its cells ---------------------------------------------------------------
+
+
+def mark_held(nodes: Sequence[GraphNode], paths: Collection[str]) -> list[GraphNode]:
+    """The nodes, those that a layer's loop puts between its cells as ``held``, which hands one value on.
+
+    These are the choice of what to keep where a sequence has ended (``where``), and the masks of
+    variational dropout (``mul`` by a constant).
+    """
+    return [_mark_held(nodes, node) if node.path in paths else node for node in nodes]
+
+
+def _mark_held(nodes: Sequence[GraphNode], node: GraphNode) -> GraphNode:
+    if node.call is not None or node.op not in ("where", "mul"):
+        return node
+    values = tuple(i for i in node.inputs if nodes[i].op not in ("input", "literal"))
+    if node.op == "where":
+        return replace(node, op="held", inputs=node.inputs[1:2])
+    if len(values) == 2 or all(nodes[i].op == "literal" for i in node.inputs):
+        return node
+    return replace(node, op="held", inputs=(values or node.inputs)[:1])
+
+
+# ---- modules that run once a step beside the cells ------------------------------------------------------
+
+Home = tuple[ChainKey, int]
+MANY: Home = ((object, "", "", -1), -1)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeDistributed:
+    """A module, or a group of loose ops, that ran at several steps: its node ids at each."""
+
+    path: str
+    title: str
+    steps: dict[int, tuple[int, ...]]
+
+
+def time_distributed(
+    nodes: Sequence[GraphNode], calls: Sequence[CellCall]
+) -> tuple[list[GraphNode], list[TimeDistributed]]:
+    """Nodes outside the cells that repeat with the steps, as calls of their own.
+
+    Returns the nodes, those of a repeated group now with a call number, counted on from the cells',
+    and the groups in the order of these numbers.
+    """
+    homes = _homes(nodes, calls)
+    found: dict[tuple[str, ChainKey], dict[int, list[int]]] = {}
+    for node in nodes:
+        home = homes[node.id]
+        if node.call is None and node.op not in SOURCES and home is not None and home != MANY:
+            chain, step = home
+            found.setdefault((node.path, chain), {}).setdefault(step, []).append(node.id)
+    fresh = list(nodes)
+    groups: list[TimeDistributed] = []
+    number = len(calls)
+    for (path, _), by_step in found.items():
+        working = {s: i for s, i in by_step.items() if any(_works(nodes[k]) for k in i)}
+        if len(working) < 2:
+            continue
+        ordered = dict(sorted(working.items()))
+        title = path.rpartition(".")[2] or "ops"
+        groups.append(TimeDistributed(path, title, {s: tuple(i) for s, i in ordered.items()}))
+        for ids in ordered.values():
+            for i in ids:
+                fresh[i] = replace(nodes[i], call=number)
+            number += 1
+    return fresh, groups
+
+
+def _works(node: GraphNode) -> bool:
+    return node.op not in PASS_THROUGH
+
+
+def _homes(nodes: Sequence[GraphNode], calls: Sequence[CellCall]) -> list[Home | None]:
+    """The chain of cells and the step that a node belongs to: where it comes from, else goes to."""
+    home_of = {call.id: (call.chain, call.step) for call in calls}
+    homes: list[Home | None] = []
+    for node in nodes:
+        if node.call is not None:
+            homes.append(home_of[node.call])
+        elif node.op in SOURCES:
+            homes.append(None)
+        elif node.op in ("stack", "cat"):
+            homes.append(MANY)
+        else:
+            homes.append(_one({homes[i] for i in node.inputs}))
+    ahead: dict[int, set[Home]] = {}
+    for node in reversed(nodes):
+        if node.call is not None:
+            mine = {home_of[node.call]}
+        elif node.op in SOURCES:
+            continue
+        else:
+            mine = ahead.get(node.id, set())
+            if homes[node.id] is None and mine:
+                homes[node.id] = _one(set(mine))
+        for i in node.inputs:
+            if homes[i] is None and nodes[i].op not in SOURCES:
+                ahead.setdefault(i, set()).update(mine)
+    return homes
+
+
+def _one(homes: set[Home | None]) -> Home | None:
+    """The one home of several, the last chain's where all are of one step; MANY otherwise."""
+    known = [home for home in homes if home is not None]
+    if not known or len({step for _, step in known}) == 1:
+        return max(known, default=None, key=lambda home: home[0][-1])
+    return MANY

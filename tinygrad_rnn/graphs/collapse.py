@@ -1,4 +1,4 @@
-"""Which boxes stand outside the cells: ops, whole modules, inputs, and outputs collected as y."""
+"""Which boxes stand outside the cells? Ops, whole modules, inputs, and outputs collected as y."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether many calls of a cell recorded the same thing: all of them compared at once, node by node.
+"""Did many calls of a cell record the same thing? All of them compared at once, node by node.
 
 A column is the list of the nodes that have one role in each of the calls. From the columns of what a call
 gives, the columns of what it was computed from follow, op for op, at the speed of ``map``.
@@ -11,6 +11,7 @@ from operator import attrgetter, itemgetter
 from typing import Any
 
 from ..autograd import Call, Constant, Folded, Literal, Node
+from .recorded import maker
 
 Column = list[Any]
 
@@ -20,19 +21,6 @@ _parents = attrgetter("parents")
 
 class Unlike(Exception):  # noqa: N818 (an answer, not an error)
     """Two calls differ where they would have to be alike."""
-
-
-def is_folded(node: Any) -> bool:
-    """Whether a node is a compiled layer's output that nobody has looked into."""
-    return node.__class__ is Folded and node.fold is not None
-
-
-def maker(node: Any) -> Call | None:
-    """The cell's call that computed a node."""
-    if is_folded(node) or node.op is None:
-        return None
-    call: Call | None = node.place.call
-    return call
 
 
 def columns_of(

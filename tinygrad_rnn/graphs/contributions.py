@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .chains import Chain
-from .folding import Column
+from .chains import Chain, Column
 from .ledger import Entry, Ledger
 from .meaning import State
 from .unrolled import LayerRow, UnrolledGraph
@@ -18,7 +17,7 @@ MEASURES = ("projection", "norm")
 Place = tuple[Chain, Column]
 
 
-class Added(NamedTuple):
+class Share(NamedTuple):
     """What one column adds: its signed projection (or its norm); ``place`` None: the uses outside the cells.
 
     ``zero`` is the state that the step starts from, where that is 0 and therefore the part too.
@@ -68,7 +67,7 @@ class Contributions:
         """The norm of what a column adds to several Parameters together."""
         return math.hypot(*(self._norm(self._rows[p].get(place, [])) for p in parameters))
 
-    def added(self, row: LayerRow, parameter: int, measure: str) -> tuple[list[Added], float]:
+    def added(self, row: LayerRow, parameter: int, measure: str) -> tuple[list[Share], float]:
         """The parts of one Parameter of a row of cells, in the order of time, and the norm of the whole.
 
         Projections add up to it.
@@ -89,7 +88,7 @@ class Contributions:
             else:
                 value = sum(entry.along(total) for entry in here) / whole if whole else 0.0
             zero = None if value or place is None else self._zero_state(place, here)
-            found.append(Added(place, value, zero))
+            found.append(Share(place, value, zero))
         return found, whole
 
     def _norm(self, entries: list[Entry]) -> float:

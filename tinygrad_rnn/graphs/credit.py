@@ -1,4 +1,4 @@
-"""Which loss says what about which step: the gradient over time, taken apart a second time."""
+"""Which loss says what about which step? The gradient over time, taken apart a second time."""
 
 from __future__ import annotations
 

@@ -8,11 +8,10 @@ from collections.abc import Hashable
 import numpy as np
 
 from ..autograd import Array
-from .chains import Chain
+from .chains import Chain, Column
 from .collapse import OuterBoxes
 from .contributions import Contributions
 from .flows import Flows
-from .folding import Column
 from .ledger import Ledger
 from .meaning import Cell, Feed, Input, Meaning, Out, State, Value, Weights
 from .passthrough import PASS_THROUGH

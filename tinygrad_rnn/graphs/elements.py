@@ -1,4 +1,4 @@
-"""A graph of arrays as a graph of numbers: every element a node, with its value and its gradient."""
+"""What is a graph of arrays as a graph of numbers? Every element a node, with value and gradient."""
 
 from __future__ import annotations
 

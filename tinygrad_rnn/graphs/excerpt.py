@@ -1,4 +1,4 @@
-"""A long graph less most of its middle: what a picture reads of 10^5 steps that it does not draw.
+"""What of a long graph need not be read? Most of its middle: what a picture does not draw.
 
 Of the steps that a picture folds, the first and last few are read as they are, and one of the others
 stands for the rest. That it may is either so by construction (a compiled layer ran one program at every
@@ -15,9 +15,9 @@ from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..autograd import Call, Constant, Leaf
-from .columns import Column, Unlike, columns_of, is_folded, maker
-from .folding import ENDS
-from .recorded import RecordedGraph, Use, by_step, in_order, pick_of
+from .chains import ENDS
+from .columns import Column, Unlike, columns_of
+from .recorded import RecordedGraph, Use, by_step, is_folded, maker, pick_of
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
@@ -46,15 +46,6 @@ class Excerpt(RecordedGraph):
         self._ends = [reader.alias.get(id(node), node) for node in whole._ends]
         self._reader = reader
         self._feeds: dict[int, tuple[Any, ...]] = {}
-
-    def _read(self) -> list[Any]:
-        found, stack = {id(n): n for n in self._ends}, list(self._ends)
-        while stack:
-            for parent in self._parents(stack.pop()):
-                if id(parent) not in found:
-                    found[id(parent)] = parent
-                    stack.append(parent)
-        return in_order(list(found.values()), self._parents)
 
     def _parents(self, node: Any) -> Sequence[Any]:
         feeds = self._feeds.get(id(node))

@@ -1,4 +1,4 @@
-"""What flowed where in one backward pass: the gradient at values, and who sent which part of it."""
+"""What flowed where in one backward pass? The gradient at values, and who sent which part of it."""
 
 from __future__ import annotations
 

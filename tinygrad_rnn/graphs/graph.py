@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..doors import door
 from .excerpt import excerpt
-from .names import count_numbers
-from .recorded import CellCall, GraphNode, RecordedGraph, Use
+from .recorded import CellCall, GraphNode, RecordedGraph, Use, count_numbers
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -139,3 +141,87 @@ class Graph(RecordedGraph):
     def _repr_svg_(self) -> str:
         svg: str = door("to_svg")(self)
         return svg
+
+
+# ---- of what -------------------------------------------------------------------------------------
+
+
+def as_graph(
+    outputs: Any, steps: int | Sequence[int] | None, *, loss: bool = False
+) -> tuple[Graph, Sequence[int] | None]:
+    """The graph of anything that :func:`draw` takes, and the steps to show of it.
+
+    Of a layer it is the graph of its output; with ``loss`` of a loss, so that there is a backward to see.
+    """
+    from ..nn.module import Module
+    from ..tensors import Tensor
+
+    if isinstance(outputs, Module):
+        if not isinstance(steps, int) or steps < 1:
+            raise ValueError(
+                f"draw({type(outputs).__name__}(...)): say how many time steps to draw, "
+                f"e.g. steps=4 (got steps={steps!r})"
+            )
+        return Graph(*_tensors(_run_layer(outputs, steps, loss))), None
+    if isinstance(steps, int):
+        raise ValueError(
+            f"steps={steps}: a recorded graph has its steps already; "
+            f"give a list of those to draw, e.g. steps=[0, 1, {steps}]"
+        )
+    if isinstance(outputs, Graph):
+        return outputs, steps
+    tensors = list(_tensors(outputs))
+    if not tensors or not all(isinstance(t, Tensor) for t in tensors):
+        kinds = ", ".join(dict.fromkeys(type(t).__name__ for t in tensors)) or "nothing"
+        raise TypeError(
+            f"draw() takes a Tensor, a tuple of Tensors, a Graph or a recurrent layer, not {kinds}"
+        )
+    return Graph(*tensors), steps
+
+
+def _tensors(outputs: Any) -> Iterator[Any]:
+    if isinstance(outputs, (tuple, list)):
+        for part in outputs:
+            yield from _tensors(part)
+    else:
+        yield outputs
+
+
+def _run_layer(layer: Any, steps: int, loss: bool = False) -> Any:
+    """What a layer or cell gives for zeros of batch 1; its training state and all else stay.
+
+    With ``loss``, for normal numbers of a fixed seed, and of the output the sum of the last step's squares.
+    """
+    from ..autograd import enable_grad
+    from ..nn.cells import Cell
+    from ..nn.naming import name
+    from ..tensors import tensor
+
+    size = getattr(layer, "input_size", None) or getattr(
+        getattr(layer, "cell", None), "input_size", None
+    )
+    if not isinstance(size, int):
+        raise ValueError(
+            f"draw({type(layer).__name__}(...), steps={steps}): its input_size is unknown; "
+            "run it on data of yours and draw the output instead: draw(layer(x)[0])"
+        )
+    modes = [(module, module.training) for module in layer.modules()]
+    layer.eval()
+    draw = np.random.default_rng(0).standard_normal if loss else np.zeros
+    dtype = next((p.dtype for p in layer.parameters()), None)
+    x = tensor(draw((steps, 1, size)), dtype=dtype)
+    try:
+        with enable_grad():
+            if isinstance(layer, Cell):
+                state = None
+                for t in range(steps):
+                    state = layer(x[t], state)
+                last = next(_tensors(state))
+                return name(last.square().sum(), "loss") if loss else state
+            first = getattr(layer, "batch_first", False)
+            y = layer(x.transpose(0, 1) if first else x)[0]
+            last = y[:, -1] if first else y[-1]
+            return name(last.square().sum(), "loss") if loss else y
+    finally:
+        for module, training in modes:
+            module.training = training

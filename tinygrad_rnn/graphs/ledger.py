@@ -1,4 +1,4 @@
-"""What each use of each Parameter adds to its gradient: rows whose sum is ``grad``."""
+"""What does each use of each Parameter add to its gradient? Rows whose sum is ``grad``."""
 
 from __future__ import annotations
 

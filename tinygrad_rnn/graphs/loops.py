@@ -1,4 +1,4 @@
-"""Loops over bare Parameters under ``tg.steps`` read as cells: what a loop carries is its state."""
+"""What is the state of a loop over bare Parameters? What ``tg.steps`` carries from turn to turn."""
 
 from __future__ import annotations
 

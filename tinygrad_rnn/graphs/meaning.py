@@ -1,4 +1,4 @@
-"""What the parts of a picture mean: a cell at some steps, a state, an input, an output, a use, a value.
+"""What do the parts of a picture mean? A cell at some steps, a state, an input, a use, a value.
 
 A box and a line of a picture carry one of these in ``of``. Who asks how much gradient crosses a line, which
 node a box stands for, or what to call it, asks its meaning; nobody reads ids.
@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .chains import Chain
-    from .folding import Column
+    from .chains import Chain, Column
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class Uses:
     """A use of Parameters: in a cell (``chain`` and ``column``), before all cells, or after them.
 
     ``counts`` says how often each is used there. Where there are no cells, ``step`` is the step of the use,
@@ -120,5 +119,5 @@ class Feed:
 
 
 Meaning = (
-    Cell | State | Input | Out | Parameter | Use | Contribution | Value | Layer | Weights | Feed
+    Cell | State | Input | Out | Parameter | Uses | Contribution | Value | Layer | Weights | Feed
 )

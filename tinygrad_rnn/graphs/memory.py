@@ -1,4 +1,4 @@
-"""How far back a recurrent layer remembers: what a state of the past does to a later one."""
+"""How far back does a layer remember? What a state of the past does to a later one."""
 
 from __future__ import annotations
 

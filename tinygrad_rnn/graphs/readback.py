@@ -1,4 +1,4 @@
-"""What the numbers of a recorded graph were: values read back or computed again, gradients sent anew."""
+"""What were the numbers of a recorded graph? Values read back or computed again, gradients sent anew."""
 
 from __future__ import annotations
 

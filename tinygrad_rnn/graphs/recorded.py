@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from ..autograd import Call, Constant, Leaf, Literal, Scope, reachable
+from ..autograd import Call, Constant, Folded, Leaf, Literal, Scope
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
@@ -100,7 +101,14 @@ class RecordedGraph:
         return self._read()
 
     def _read(self) -> list[Any]:
-        return in_order(reachable(self._ends))
+        """Every node behind the ends, in the order of the ops."""
+        found, stack = {id(n): n for n in self._ends}, list(self._ends)
+        while stack:
+            for parent in self._parents(stack.pop()):
+                if id(parent) not in found:
+                    found[id(parent)] = parent
+                    stack.append(parent)
+        return in_order(list(found.values()), self._parents)
 
     @cached_property
     def _index(self) -> dict[int, int]:
@@ -443,3 +451,49 @@ def _node_of(tensor: Tensor) -> Any:
             "computed outside tg.no_grad()"
         )
     return node
+
+
+# ---- names ------------------------------------------------------------------------------------------
+
+_PARAMETER = re.compile(r"(weight|bias)(?:_(.+?))??(?:_l\d+)?(_reverse)?")
+
+
+def short_name(dotted: str) -> str:
+    """The bold name of a Parameter: ``W_hh`` of ``lstm.weight_hh_l0``, ``b`` of ``head.bias``."""
+    name, bracket, element = dotted.partition("[")
+    last = name.rpartition(".")[2]
+    match = _PARAMETER.fullmatch(last)
+    if match is None:
+        return last + bracket + element
+    kind, role, reverse = match.groups()
+    letter = "W" if kind == "weight" else "b"
+    return letter + (f"_{role}" if role else "") + (reverse or "") + bracket + element
+
+
+def title_of(cell: type) -> str:
+    """What a cell is called: its class's name less ``Cell``."""
+    return cell.__name__.removesuffix("Cell") or cell.__name__
+
+
+def count_numbers(shape: Iterable[int]) -> int:
+    """How many numbers an array of this shape holds."""
+    total = 1
+    for side in shape:
+        total *= side
+    return total
+
+
+# ---- nodes ------------------------------------------------------------------------------------------
+
+
+def is_folded(node: Any) -> bool:
+    """Whether a node is a compiled layer's output that nobody has looked into."""
+    return node.__class__ is Folded and node.fold is not None
+
+
+def maker(node: Any) -> Call | None:
+    """The cell's call that computed a node."""
+    if is_folded(node) or node.op is None:
+        return None
+    call: Call | None = node.place.call
+    return call

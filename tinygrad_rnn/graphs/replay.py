@@ -1,4 +1,4 @@
-"""The backward pass, a node at a time: what arrived at it, and what it sent on."""
+"""What does backward do at each node? What arrived at it, and what it sent on, a node at a time."""
 
 from __future__ import annotations
 

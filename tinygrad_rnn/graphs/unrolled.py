@@ -1,4 +1,4 @@
-"""Which cells ran at which step: a recorded graph read as rows of cells on a grid of time."""
+"""Which cells ran at which step? A recorded graph read as rows of cells on a grid of time."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from typing import NamedTuple
 
 from .chains import (
     Chain,
+    Column,
     NotUnrollableError,
     Output,
     cells_of,
     chained,
     chains_of,
     check_chain,
+    fold,
     join_directions,
+    mark_held,
     module_chains,
     outputs_of,
+    time_distributed,
 )
-from .folding import Column, fold
 from .loops import LoopCell
-from .meaning import Parameter, State, Use
-from .names import short_name, title_of
-from .passthrough import PASS_THROUGH, SOURCES, mark_held
-from .recorded import GraphNode, RecordedGraph
-from .time_distributed import time_distributed
+from .meaning import Parameter, State, Uses
+from .passthrough import PASS_THROUGH, SOURCES
+from .recorded import GraphNode, RecordedGraph, short_name, title_of
 
 MOST_SEGMENTS = 6
 
@@ -132,10 +133,10 @@ class UnrolledGraph:
         """What a Parameter is called: its dotted name, and its short one in this picture."""
         return Parameter(node, self.names[node], self.short(node))
 
-    def use(self, chain: Chain, column: Column, counts: Mapping[int, int]) -> Use:
+    def use(self, chain: Chain, column: Column, counts: Mapping[int, int]) -> Uses:
         """The use of some Parameters, each so many times, in the cell (or the folded cells) of a column."""
         parameters = tuple(map(self.parameter, counts))
-        return Use(parameters, tuple(counts.values()), chain, column)
+        return Uses(parameters, tuple(counts.values()), chain, column)
 
     # ---- which way a chain runs
 
@@ -201,6 +202,11 @@ class UnrolledGraph:
         return None
 
     # ---- where values come from
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether anything but pass-through ops follows the cells."""
+        return any(self.nodes[i].op not in PASS_THROUGH for i in self.after)
 
     def origin(self, node: int) -> Origin:
         """Follow a cell's input back through what is between the cells.

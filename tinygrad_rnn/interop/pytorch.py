@@ -35,6 +35,7 @@ def from_torch(source: Any, into: Module | None = None) -> Any:
         raise TypeError(
             f"from_torch takes a torch.nn.Module or tensors, not {type(source).__name__}"
         )
+    _no_parametrizations(source)
     made = _ours(source, torch, "", {}) if into is None else into
     there = dict(source.named_parameters(remove_duplicate=False))
     _tie(there, made, dict(made._everywhere("_parameters")), "from_torch", into is None)
@@ -111,6 +112,24 @@ def _same(a: Any, b: Any) -> bool:
     """Whether two tensors, of either library, have the same values."""
     first, second = (t.numpy() if isinstance(t, Tensor) else _array(t) for t in (a, b))
     return bool(np.array_equal(first, second, equal_nan=True))
+
+
+def _no_parametrizations(source: Any) -> None:
+    """Raise TypeError, with the cure, for a layer whose weights are computed from others at every call."""
+    for path, module in source.named_modules():
+        kind = type(module).__name__.removeprefix("Parametrized")
+        computed = list(getattr(module, "parametrizations", {}))
+        cure = ", ".join(f'remove_parametrizations(layer, "{name}")' for name in computed)
+        cure = f"torch.nn.utils.parametrize.{cure}" if computed else ""
+        for hook in getattr(module, "_forward_pre_hooks", {}).values():
+            if type(hook).__name__ in ("WeightNorm", "SpectralNorm"):
+                name = "weight_norm" if type(hook).__name__ == "WeightNorm" else "spectral_norm"
+                cure = f'torch.nn.utils.remove_{name}(layer, "{hook.name}")'
+        if cure:
+            raise TypeError(
+                f"from_torch: {_named(kind, path)} is parametrized, its weights are computed from others at "
+                f"every call: fix them first, {cure}"
+            )
 
 
 def _torch() -> Any:

@@ -35,8 +35,11 @@ def parts(value: Any, names: tuple[str, ...] = ()) -> list[tuple[str, Tensor]]:
         pairs = [(str(key), part) for key, part in value.items()]
     elif len(names) == len(value):
         pairs = list(zip(names, value, strict=True))
-    else:
-        pairs = [(f"s{k + 1}", part) for k, part in enumerate(value)]
+    elif hasattr(value, "_fields"):
+        pairs = list(zip(value._fields, value, strict=True))
+    else:  # a pair is PyTorch's (h, c)
+        plain = ("h", "c") if len(value) == 2 else [f"s{k + 1}" for k in range(len(value))]
+        pairs = list(zip(plain, value, strict=True))
     found = []
     for label, part in pairs:
         if isinstance(part, Tensor):

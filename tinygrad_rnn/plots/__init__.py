@@ -1,4 +1,4 @@
-"""Plots of what was trained and measured, and the cards by which things show themselves in a notebook."""
+"""How do results look? Plots of what was trained and measured, and cards for notebooks."""
 
 from .curves import plot_contributions, plot_forecast, plot_history
 from .look import figure_svg

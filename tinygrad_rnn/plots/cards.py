@@ -1,4 +1,4 @@
-"""How a module and a training history show themselves in a notebook: tables in the colours of the page."""
+"""How do a module and a training history show themselves in a notebook? As tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plots of what was trained and measured, in the house palette (``plot_style``)."""
+"""How did training go, and how good is a forecast? Losses, forecasts, and what each step adds."""
 
 from __future__ import annotations
 

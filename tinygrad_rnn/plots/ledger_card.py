@@ -1,4 +1,4 @@
-"""How a ledger shows itself in a notebook: a row a Parameter, with a bar for what every step adds."""
+"""How does a ledger show itself in a notebook? A row a Parameter, a bar for what every step adds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all plots share: the look, a figure of panels, a figure as SVG; matplotlib is imported when used.
+"""What do all plots share? The look, a figure of panels, and a figure as SVG.
 
 Backgrounds are transparent and every colour is legible on white and on black, so that one file serves
 light pages, dark pages and paper. Nothing here touches pyplot or its global state.

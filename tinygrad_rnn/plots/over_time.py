@@ -1,4 +1,4 @@
-"""Plots with time on an axis: how far back a layer remembers, who says what about which step, what gates did.
+"""What happened over time? How far a layer remembers, who says what of which step, what gates did.
 
 The look is that of ``plot_style``; matplotlib is imported when used.
 """

@@ -1,4 +1,4 @@
-"""What a cell's box says and how tall its parts are: title, a band a state, chips, the row z."""
+"""What does a cell's box say, and how tall are its parts? Title, a band a state, chips, the row z."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ...graphs.chains import Chain
-from ...graphs.folding import Column
+from ...graphs.chains import Chain, Column
 from ..scene import style
 from ..scene.text import (
     OPERATORS,

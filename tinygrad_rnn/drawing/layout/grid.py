@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
-from ...graphs.chains import Chain, Output
-from ...graphs.folding import Column
+from ...graphs.chains import Chain, Column, Output
 from ...graphs.meaning import Cell, Input, Out, State
 from ...graphs.unrolled import UnrolledGraph
 from ..scene import style
 from ..scene.notes import LINE, Notes
 from ..scene.scene import Box, Key, Point, Scene
-from ..scene.style import Look, state_looks
+from ..scene.style import Look
 from ..scene.text import sub, text_width
 
 PILL, PILL_HEIGHT = 28.0, 24.0
@@ -47,21 +46,13 @@ class StepBox(ABC):
     Heights are above the row's base; points of the ``grid`` are in the picture.
     """
 
-    rise: ClassVar[float]  # from the top of a row to the middle of the y above it
     least: ClassVar[float]  # how wide a y is at least
-    channel: ClassVar[
-        float
-    ]  # from the top of a row to the wire that joins its output with another's
-    joined_radius: ClassVar[float]
-    up_radius: ClassVar[float]
     input_height: ClassVar[float]
     input_pen: ClassVar[float]
-    says_via: ClassVar[
-        bool
-    ]  # whether ops between two layers are named beside the wire, and not drawn
-    joined_look: ClassVar[
-        bool
-    ]  # whether an input that joins two directions has the colour of their y
+    # Whether ops between two layers are named beside the wire, and not drawn.
+    says_via: ClassVar[bool]
+    # Whether an input that joins two directions has the colour of their y.
+    joined_look: ClassVar[bool]
     chain: Chain
     bottom: float
     top: float
@@ -134,7 +125,7 @@ class Grid(Generic[B]):
     pill: float
     gap: float
     looks: dict[str, Look]
-    notes: Notes
+    notes: Notes | None
     pill_height: float = PILL_HEIGHT
     bases: list[float] = field(default_factory=list)
     tops: list[float] = field(default_factory=list)  # of each row, with what stands above its steps
@@ -154,10 +145,10 @@ class Grid(Generic[B]):
         """The right side of the last step."""
         return max(left + width for left, width in self.extents.values())
 
-    @property
-    def folds(self) -> bool:
-        """Whether any steps are folded."""
-        return any(column.folded for _, column in self.extents)
+    def end_of(self, row: int) -> float:
+        """The right side of a row's last step: where its weights' bar ends."""
+        chains = self.unrolled.rows[row].chains
+        return max(self.edges(chain, self.unrolled.columns(chain)[-1])[1] for chain in chains)
 
     def y(self, chain: Chain, height: float) -> float:
         """A height above the base of the chain's row, in the picture."""
@@ -217,7 +208,7 @@ class Grid(Generic[B]):
     ) -> Key:
         """A box whose label stands over what there is to say of a node's values."""
         notes, (x, y), rest = self.notes, at, (*size, look, kind)
-        if node not in notes.nodes:
+        if notes is None or node not in notes.nodes:
             box = (of, label, x, y, *rest)
             return self.scene.box(*box, part=part, size=type_size, bold=bold, dashed=dashed)
         self.scene.box(of, "", x, y, *rest, part=part, dashed=dashed)
@@ -237,13 +228,13 @@ def make_grid(
     width: Callable[[int, Column], float],
     start: float,
     air: float,
-    notes: Notes,
+    notes: Notes | None,
 ) -> Grid[B]:
     """The columns; the rows are left to what the level puts under and over them."""
     last = max(column.last for segment in unrolled.segments for column in segment)
     states = tuple(dict.fromkeys(s for chain in unrolled.chains for s in chain.states))
     names = [text_width(sub(s, last), style.STATE, True) + 10 for s in (*states, "x")]
-    pill = max([PILL, *names, notes.width + 12 if notes else 0.0])
+    pill = max([PILL, *names, 0.0 if notes is None else notes.width + 12])
     gap = pill + air + BESIDE * unrolled.is_joined
     extents: dict[tuple[int, Column], tuple[float, float]] = {}
     x = start
@@ -253,8 +244,19 @@ def make_grid(
             extents[k, column] = (x, width(k, column))
             x += extents[k, column][1] + gap
         x += gap
-    tall = PILL_HEIGHT + LINE * bool(notes)
+    tall = PILL_HEIGHT + LINE * (notes is not None)
     return Grid(unrolled, Scene(title), boxes, extents, pill, gap, state_looks(states), notes, tall)
+
+
+def state_looks(names: tuple[str, ...]) -> dict[str, Look]:
+    """A colour for every state: h blue and c green, others take what is left, then grey."""
+    looks = {name: {"h": style.H, "c": style.C}[name] for name in names if name in ("h", "c")}
+    free = [look for look in (style.H, style.C) if look not in looks.values()]
+    grey = Look(style.OP.stroke, style.OP.fill, style.OP.text, 1.5)
+    for name in names:
+        if name not in looks:
+            looks[name] = free.pop(0) if free else grey
+    return looks
 
 
 def route_from(end: Anchor, at: Point) -> list[Point]:

@@ -1,4 +1,4 @@
-"""Any cell's step at op level, laid out once: columns of ops, rows of straight tracks, as a Template."""
+"""Where do the ops of any cell's step stand? Columns of ops, rows of straight tracks, as a Template."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from functools import lru_cache
 from itertools import pairwise
 from math import dist
 
+from ...graphs.steps import Step, StepOp
 from ..scene import style
 from ..scene.notes import LINE
 from ..scene.scene import Point
-from ..scene.style import Look, state_looks
+from ..scene.style import Look
 from ..scene.text import SYMBOLS, op_words, text_width
-from .step_graph import Ranks, Step, StepOp, in_ranks, tracks_of
+from .grid import state_looks
+from .step_ranks import Ranks, in_ranks, tracks_of
 from .templates import Spot, Template, tap_offsets
 
 HEIGHT, TWO_LINES, AIR, LINE_AIR, GAP, HEADING, MARGIN = 24.0, 32.0, 15.0, 9.0, 20.0, 30.0, 12.0

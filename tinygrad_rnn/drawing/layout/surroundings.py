@@ -16,7 +16,6 @@ from ..scene.text import SYMBOLS, shape_text, text_width, words_of_op
 from .grid import Anchor, Anchors, AnyGrid, route_from
 from .weights import HEIGHT as PARAM_HEIGHT
 from .weights import draw_param, param_width, use_of
-from .wires import fed_states
 
 COLUMN_GAP, PITCH, BESIDE, SPREAD, PARAM_GAP = 30.0, 46.0, 34.0, 14.0, 10.0
 BUS_DROP, BUS_PITCH, DETOUR = 22.0, 9.0, 23.0
@@ -72,20 +71,18 @@ def draw_after(grid: AnyGrid, anchors: Anchors, bars: Mapping[int, Anchor], coll
     use too. ``collapse`` draws a module as one box.
     """
     placed = _placed(grid.unrolled, OuterBoxes(grid.unrolled, grid.unrolled.after, collapse))
-    if not placed:
-        return
     left = grid.scene.bounds()[2] + BESIDE
     _place(placed, left, {box: _level(anchors, box) for box in placed if box.outputs})
     _draw_boxes(grid, placed, anchors)
     _draw_params(grid, list(placed.values()), bars)
 
 
-def draw_before(grid: AnyGrid, fed: Sequence[Anchor], y: float) -> None:
+def draw_before(grid: AnyGrid, fed: Sequence[Anchor], states: Sequence[Anchor], y: float) -> None:
     """What the cells' inputs and initial states are computed from, to their left.
 
-    ``fed`` are the inputs, joined by a wire at height ``y``.
+    ``fed`` are the inputs, joined by a wire at height ``y``; ``states`` the initial states.
     """
-    unrolled, states = grid.unrolled, fed_states(grid.unrolled, grid.scene)
+    unrolled = grid.unrolled
     boxes = OuterBoxes(unrolled, unrolled.before, collapse=True, key="in")
     placed, right = _placed(unrolled, boxes), grid.scene.bounds()[0] - BESIDE
     if placed:
@@ -190,7 +187,7 @@ def _draw_feeds(
             pen=style.INPUT_PEN if blue else style.PLAIN_PEN,
             arrow=style.SMALL_ARROW,
             swing="" if straight else "h",
-            radius=6,
+            radius=style.TURN,
         )
 
 
@@ -299,7 +296,7 @@ def _draw_taps(
             color=style.ORANGE,
             pen=style.BUS_PEN,
             arrow=style.ARROW,
-            radius=4,
+            radius=style.TURN,
         )
         if len(users) > 1 and k == 0:
             of, part = start.key
@@ -385,5 +382,5 @@ def _feed_state(grid: AnyGrid, source: Anchor, anchor: Anchor, first: bool, out:
         color=style.ORANGE if orange else style.PLAIN,
         pen=style.BUS_PEN if orange else style.INPUT_PEN,
         arrow=style.SMALL_ARROW,
-        radius=6,
+        radius=style.TURN,
     )

@@ -1,4 +1,4 @@
-"""Where each op of a step stands at op level: one table a cell, matched against what was recorded.
+"""Where do the ops of a known cell stand? One table a cell, matched against what was recorded.
 
 A table is the cell's equations with positions. A new cell is one more table in ``TEMPLATES``; a cell
 without one is laid out as a general graph.

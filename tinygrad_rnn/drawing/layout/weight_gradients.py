@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ...graphs.contributions import Added, Contributions
-from ...graphs.folding import Column
+from ...graphs.chains import Column
+from ...graphs.contributions import Contributions, Share
 from ...graphs.meaning import Contribution, Parameter, Weights
 from ...graphs.unrolled import LayerRow, UnrolledGraph
 from ..scene import style
 from ..scene.scene import Scene
 from ..scene.text import plural, printed, shape_text, shorten, sub, text_width
 from .grid import AnyGrid
-from .weights import INSET, Panel, Tap, draw_chip, stack_panels
+from .weights import INSET, Panel, Tap, stack_panels
 
 CHIP_LEFT, CHIP_HEIGHT, MIN_CHIP, MAX_CHIP = 12.0, 30.0, 118.0, 200.0
 BAR_HEIGHT, MIN_BAR, AXIS_GAP, LABEL_GAP = 22.0, 160.0, 6.0, 8.0
@@ -133,7 +133,7 @@ def _bar(
     unrolled: UnrolledGraph,
     row: LayerRow,
     parameter: int,
-    added: Sequence[Added],
+    added: Sequence[Share],
     whole: float,
     measure: str,
 ) -> Bar:
@@ -204,7 +204,8 @@ def _notes(unrolled: UnrolledGraph, row: LayerRow, measure: str, other: bool) ->
 def _draw_chip(scene: Scene, bar: Bar, left: float, y: float, width: float) -> None:
     of, small, color = bar.parameter, style.SMALL, style.CHIP.text
     tip = f"{of.name} · {bar.uses}"
-    draw_chip(scene, of, (left + width / 2, y), (width, CHIP_HEIGHT), tip)
+    box = (left + width / 2, y, width, CHIP_HEIGHT, style.CHIP, "param")
+    scene.box(of, "", *box, square=True, tooltip=tip)
     room = width - 14 - text_width(bar.uses, small) - 6
     short, x = shorten(of.short, style.STATE, room, bold=True), left + 6
     scene.text(of, "name", short, x, y + 6.5, style.STATE, color, bold=True, left=True)

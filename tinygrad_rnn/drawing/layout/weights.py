@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from ...graphs.meaning import Parameter, Use, Weights
-from ...graphs.names import count_numbers
-from ...graphs.recorded import GraphNode
+from ...graphs.meaning import Uses, Weights
+from ...graphs.recorded import GraphNode, count_numbers
 from ...graphs.unrolled import LayerRow, UnrolledGraph
 from ..scene import style
 from ..scene.scene import Key, Scene
@@ -25,7 +24,7 @@ def param_width(grid: AnyGrid, parameter: int) -> float:
     """How wide the box of a Parameter is."""
     name, size = _name_and_size(grid.unrolled, parameter)
     widest = max(text_width(name, style.SMALL), text_width(size, style.SMALL))
-    if grid.notes:
+    if grid.notes is not None:
         widest = max(grid.notes.width, text_width(_heading(grid, parameter), style.OP_SIZE, True))
     return min(max(MIN_WIDTH, widest + 10), MAX_WIDTH)
 
@@ -40,7 +39,8 @@ def draw_param(grid: AnyGrid, parameter: int, x: float, y: float) -> Key:
     if name == of.short:
         lines = [("name", of.short, 6.0, style.NAME, True)]
     lines.append(("size", size, -13.5 if len(lines) > 1 else -9.0, style.SMALL, False))
-    if parameter in grid.notes.nodes:  # its values stand where the rest of its name was
+    if grid.notes is not None and parameter in grid.notes.nodes:
+        # its values stand where the rest of its name was
         lines = [("name", _heading(grid, parameter), 8.0, style.OP_SIZE, True)]
         grid.notes.draw(grid.scene, of, "", parameter, x, y - 9)
     for part, text, rise, type_size, bold in lines:
@@ -62,9 +62,9 @@ def _heading(grid: AnyGrid, parameter: int) -> str:
     return f"{unrolled.short(parameter)} · {uses}"
 
 
-def use_of(grid: AnyGrid, parameter: int, when: str) -> Use:
+def use_of(grid: AnyGrid, parameter: int, when: str) -> Uses:
     """A use of one Parameter outside the steps: before the cells, or after them."""
-    return Use((grid.unrolled.parameter(parameter),), when=when)
+    return Uses((grid.unrolled.parameter(parameter),), when=when)
 
 
 # ---- panels under the cells -------------------------------------------------------------------------
@@ -84,7 +84,7 @@ PANEL = Look(style.PARAM.stroke, style.PARAM.fill, style.PARAM.text, 2.5)
 class Tap(NamedTuple):
     """Where a use leaves the bar."""
 
-    use: Use
+    use: Uses
     x: float
 
 
@@ -119,7 +119,7 @@ def stack_panels(
         _draw_bar(scene, (weights, "slabbar" if i else "bar"), left, left + width, bar)
         panel.draw(left, left + width, top)
         if i:
-            _draw_bar(scene, (weights, "bar"), 0.0, right, bars[i])
+            _draw_bar(scene, (weights, "bar"), 0.0, grid.end_of(i), bars[i])
             x = outer - FEEDER * i
             route = [(left + INSET, bar), (x, bar), (x, bars[i]), (INSET, bars[i])]
             scene.wire(
@@ -141,13 +141,6 @@ def _draw_bar(scene: Scene, key: Key, left: float, right: float, y: float) -> No
     x, width = (left + right) / 2, right - left - 2 * INSET
     look = Look(style.ORANGE, style.ORANGE, style.ORANGE, 0)
     scene.box(key[0], "", x, y, width, BAR, look, "bar", part=key[1], square=True)
-
-
-def draw_chip(
-    scene: Scene, of: Parameter, at: tuple[float, float], size: tuple[float, float], tooltip: str
-) -> None:
-    """The box of a Parameter in a panel; its words are left to others."""
-    scene.box(of, "", *at, *size, style.CHIP, "param", square=True, tooltip=tooltip)
 
 
 def draw_panels(grid: AnyGrid, taps: list[list[Tap]], bars: list[float]) -> None:
@@ -204,7 +197,8 @@ def _draw_chip(grid: AnyGrid, parameter: GraphNode, x: float, y: float, width: f
     )
     short = shorten(of.short, style.STATE, width - 8, bold=True)
     small = shorten(text, style.SMALL, width - 6)
-    draw_chip(grid.scene, of, (x, y), (width, CHIP_HEIGHT), text)
+    box = (x, y, width, CHIP_HEIGHT, style.CHIP, "param")
+    grid.scene.box(of, "", *box, square=True, tooltip=text)
     grid.scene.text(of, "name", short, x, y + 5, style.STATE, color.text, bold=True)
     grid.scene.text(of, "detail", small, x, y - 7.5, style.SMALL, color.text)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...graphs.chains import Chain, NotUnrollableError, Output
-from ...graphs.folding import Column
+from ...graphs.chains import Chain, Column, NotUnrollableError, Output
 from ...graphs.meaning import Input, Out, State
 from ...graphs.unrolled import UnrolledGraph
 from ..scene import style
@@ -15,7 +14,11 @@ from ..scene.text import span, sub, text_width
 from .grid import CARRY_GAP, PILL_HEIGHT, Anchor, AnyGrid, jog
 
 CUT = 5.0
-Y_HEIGHT = 20.0
+Y_HEIGHT, Y_RISE = (
+    20.0,
+    28.0,
+)  # of a y above a row: how tall, and how far its middle is from the top
+CHANNEL = 10.0  # from the top of a row to the wire that joins its output with another's
 CONSTANT = ("input", "literal")
 
 # ---- states -------------------------------------------------------------------------------------
@@ -92,6 +95,23 @@ def fed_states(unrolled: UnrolledGraph, scene: Scene) -> list[Anchor]:
     return fed
 
 
+def state_anchors(grid: AnyGrid, over: float) -> dict[tuple[Chain, int, str], Anchor]:
+    """Where a wire may start for each last state: right of its pill, or over it in a chain that runs back.
+
+    ``over`` is the height over everything.
+    """
+    anchors: dict[tuple[Chain, int, str], Anchor] = {}
+    for chain in grid.unrolled.chains:
+        for name in chain.states:
+            state = grid.unrolled.last_state(chain, name)
+            pill = grid.scene.boxes[state, ""]
+            end = Anchor(pill.key, pill.sides[2], pill.y)
+            if chain.backwards:
+                end = Anchor(pill.key, pill.x, pill.sides[3], rise=over)
+            anchors[chain, state.step - 1, name] = end
+    return anchors
+
+
 # ---- a state that goes on from one chain to another -----------------------------------------------
 
 
@@ -120,7 +140,7 @@ def _draw_carry(grid: AnyGrid, state: State, end: Point) -> None:
         kind="rail" if output else "cut",
         color=grid.looks[state.name].stroke,
         pen=style.STATE_PEN if output else style.INPUT_PEN,
-        radius=6,
+        radius=style.TURN,
         dashed=not output,
     )
     if output:
@@ -251,7 +271,7 @@ def _draw_from_below(
         color=grid.looks.get(role, style.OP).stroke,
         pen=style.INPUT_PEN,
         arrow=style.SMALL_ARROW,
-        radius=box.up_radius,
+        radius=style.TURN,
     )
     if via:
         words, at_ = " ".join(dict.fromkeys(via)), (end[0] + 5, end[1] - 7)
@@ -274,7 +294,7 @@ def _draw_from_joined(grid: AnyGrid, to: Input, lower: Chain) -> None:
         color=color or style.PLAIN,
         pen=style.INPUT_PEN,
         arrow=style.SMALL_ARROW,
-        radius=5,
+        radius=style.TURN,
     )
 
 
@@ -290,7 +310,7 @@ def draw_outputs(grid: AnyGrid, chain: Chain, single: bool) -> None:
     plain = partner is None and (own or role not in grid.looks)
     for column in unrolled.columns(chain):
         left, right = grid.edges(chain, column)
-        x, level = (left + right) / 2, grid.tops[chain.row] + box.rise
+        x, level = (left + right) / 2, grid.tops[chain.row] + Y_RISE
         name = span("y", column.first, column.last)
         look = style.OP if plain else grid.looks[role]
         same = "" if own or column.folded else f" = {sub(role, column.first)}"
@@ -319,7 +339,7 @@ def draw_outputs(grid: AnyGrid, chain: Chain, single: bool) -> None:
         _draw_up(grid, chain, column, tail, y, route, look, single)
         if partner is not None:
             tail, at = grid.boxes[partner].up(grid, column)
-            channel = grid.tops[partner.row] + box.channel
+            channel = grid.tops[partner.row] + CHANNEL
             beside = grid.beside(partner, column, 1)
             over = [(at[0], channel), (beside, channel), (beside, level), (x + width / 2, level)]
             look = grid.looks[partner.out_role]
@@ -354,5 +374,5 @@ def _draw_up(
         color=look.stroke,
         pen=style.INPUT_PEN,
         arrow=style.SMALL_ARROW,
-        radius=10 if straight else grid.boxes[chain].joined_radius,
+        radius=style.TURN,
     )

@@ -15,7 +15,7 @@ from ...graphs.meaning import (
     Out,
     Parameter,
     State,
-    Use,
+    Uses,
     Value,
     Weights,
 )
@@ -180,7 +180,7 @@ def _named(of: Meaning | None) -> str:
             return f"{chain.key}.{class_name(role)}{column.first}"
         case Out(chain, column):
             return f"{chain.key}.y{column.first}"
-        case Use(_, _, chain, column) if chain is not None and column is not None:
+        case Uses(_, _, chain, column) if chain is not None and column is not None:
             return f"{chain.key}.tap{column.first}"
         case Parameter(_, name):
             return f"param.{name}"
@@ -224,12 +224,12 @@ def _of_wire(kind: str, of: Meaning | None) -> list[str]:
             return [class_name(name)] + [f"t{step}"] * (kind == "up")
         case Parameter():
             return parameter_classes(of)
-        case Use():
+        case Uses():
             return use_classes(of)
     return []
 
 
-def use_classes(use: Use) -> list[str]:
+def use_classes(use: Uses) -> list[str]:
     """When a use is, then for each Parameter ``W_hh p-lstm.weight_hh_l0``: ``t3``, ``after``.
 
     A Parameter that is used twice there has its dotted name twice. Folded steps are ``fold t3-t98 n96``

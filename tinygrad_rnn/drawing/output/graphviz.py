@@ -130,13 +130,3 @@ def svg_of(text: str, engine: str | None = None) -> str:
     svg = re.sub(r'font-family="([^"]*?),? bold"', r'font-family="\1" font-weight="bold"', svg)
     svg = svg.replace('"transparent"', '"none"')
     return re.sub(r"<!--.*?-->\n?", "", svg, flags=re.DOTALL)
-
-
-def replace_file(target: Path, content: bytes) -> None:
-    """Write beside the target, then put it in place, so that a failure leaves an old file whole."""
-    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, target)
-    finally:
-        beside.unlink(missing_ok=True)

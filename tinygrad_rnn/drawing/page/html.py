@@ -1,4 +1,4 @@
-"""The page: one offline file with the pictures of a graph, its numbers, and a viewer for both."""
+"""How is a page made? One offline file: pictures of a graph, its numbers, and a viewer for both."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...files.atomic import write
 from ...graphs.ledger import Ledger
 from ...graphs.readback import gradients_of, values_of
-from ..output.graphviz import replace_file
+from ...graphs.timeline import Timeline
 from ..scene.text import plural
-from .numbers import Timeline, node_table, parameter_table
+from .numbers import node_table, parameter_table
 from .views import PageView, views_of
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def to_html(
         raise ValueError(f"{target.name!r}: a page's name ends in .html")
     if not target.parent.is_dir():
         raise FileNotFoundError(f"the folder {str(target.parent)!r} does not exist")
-    replace_file(target, page_of(graph, level=level, ledger=ledger, engine=engine).encode())
+    write(target, [page_of(graph, level=level, ledger=ledger, engine=engine).encode()])
     return str(target)
 
 

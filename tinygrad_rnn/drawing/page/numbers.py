@@ -1,4 +1,4 @@
-"""Numbers for the page: statistics of values, histograms, what each step adds; packed as base64."""
+"""Which numbers are in a page? Statistics, histograms, what each step adds; packed as base64."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...graphs.names import count_numbers, short_name
 from ...graphs.readback import norm
+from ...graphs.recorded import count_numbers, short_name
+from ...graphs.timeline import Added, Timeline
 from ..scene.text import shape_text
 
 if TYPE_CHECKING:
     from ...graphs.ledger import Entry, Ledger
-    from ...graphs.recorded import GraphNode, RecordedGraph, Use
+    from ...graphs.recorded import GraphNode, RecordedGraph
 
 Packed = dict[str, str]
 VALUES, BINS = 64, 24  # so many values are listed; of more, a histogram
@@ -110,7 +111,7 @@ def parameter_table(
             "uses": pack([timeline.of_use(use) for use in uses], "i4"),
         }
         if node.id in rows:
-            entry["gradient"] = _contributions(timeline, rows[node.id], node.shape)
+            entry["gradient"] = _packed(timeline.added(rows[node.id], node.shape))
         table.append(entry)
     return table
 
@@ -139,58 +140,15 @@ def _below(name: str, short: str) -> str:
     return ".".join(filter(None, [name.rpartition(".")[0], short]))
 
 
-class Timeline:
-    """The columns of the slider, in the order of time: -1 before all steps, the steps, -2 after them."""
-
-    def __init__(self, graph: RecordedGraph) -> None:
-        self._graph = graph
-        raw = graph._raw
-        self._last = max((i for i, n in enumerate(raw) if n.place.step is not None), default=-1)
-        found: set[int] = set(graph.steps)
-        for name in graph.parameters:
-            found.update(self._at(use.step, use.node) for use in graph.uses(name))
-        self.positions = sorted(found, key=lambda p: (p == -2, p))
-        self._index = {p: k for k, p in enumerate(self.positions)}
-
-    def of_use(self, use: Use) -> int:
-        """The column of a use."""
-        return self._index[self._at(use.step, use.node)]
-
-    def of_row(self, row: Entry) -> int:
-        """The column of a ledger's row."""
-        return self._index[self._at(row.step, self._graph._index.get(id(row.node), self._last + 1))]
-
-    def _at(self, step: int | None, node: int) -> int:
-        if step is not None:
-            return step
-        return -1 if node < self._last else -2
-
-
-def _contributions(timeline: Timeline, rows: list[Entry], shape: tuple[int, ...]) -> dict[str, Any]:
+def _packed(found: Added) -> dict[str, Any]:
     """Norm, part along the whole, and running norm, of every column, and how much cancels."""
-    count = len(timeline.positions)
-    at: dict[int, list[Entry]] = {}
-    for row in rows:
-        at.setdefault(timeline.of_row(row), []).append(row)
-    whole, said, running, along = np.zeros(shape), np.zeros(count), np.zeros(count), np.zeros(count)
-    with np.errstate(all="ignore"):
-        for k in reversed(range(count)):
-            part = np.zeros(shape)
-            for row in at.get(k, ()):
-                part += row.contribution()
-            said[k] = norm(part)
-            whole += part
-            running[k] = norm(whole)
-        length, total = norm(whole), float(said.sum())
-        for k, found in at.items():
-            along[k] = sum(row.along(whole) for row in found) / length if length else 0.0
-    kind = "f8" if count <= EXACT else "f4"
+    kind = "f8" if len(found.norms) <= EXACT else "f4"
     return {
-        "norms": pack(said, kind),
-        "along": pack(along, kind),
-        "running": pack(running, kind),
-        "whole": length if np.isfinite(length) else None,
-        "cancels": max(0.0, 1 - length / total) if total and np.isfinite(total) else 0.0,
+        "norms": pack(found.norms, kind),
+        "along": pack(found.along, kind),
+        "running": pack(found.running, kind),
+        "whole": found.whole if np.isfinite(found.whole) else None,
+        "cancels": found.cancels,
     }
 
 

@@ -8,9 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ...graphs.chains import Chain, NotUnrollableError
-from ...graphs.folding import ENDS, fold
-from ...graphs.meaning import Cell, Input, Layer, Out, Parameter, State, Use, Weights
+from ...graphs.chains import ENDS, Chain, NotUnrollableError, fold
+from ...graphs.meaning import Cell, Input, Layer, Out, Parameter, State, Uses, Weights
 from ...graphs.recorded import RecordedGraph
 from ...graphs.unrolled import UnrolledGraph
 from ..output.dot import Part, Sketch, write
@@ -183,10 +182,10 @@ def parts_of(parts: Sequence[Part], parameters: Mapping[int, int]) -> list[dict[
             tail = part.tail[0]
             if isinstance(tail, Weights):
                 data["row"] = tail.row
-            if isinstance(part.of, Use):
+            if isinstance(part.of, Uses):
                 data["role"] = f"use {data['params']} {part.head[1]}"
         elif isinstance(part, Box) and part.kind == "text":
-            data |= {"owner": places.get((part.of, part.owner)), "uses": isinstance(part.of, Use)}
+            data |= {"owner": places.get((part.of, part.owner)), "uses": isinstance(part.of, Uses)}
         elif (
             isinstance(part, Box) and getattr(part.of, "node", -1) >= 0 and part.kind not in SILENT
         ):
@@ -219,7 +218,7 @@ def _meant(part: Part, parameters: Mapping[int, int]) -> dict[str, Any]:
             return {"chain": chain.key, "first": first, "last": first, "role": f".{role}"}
         case Out(chain, column):
             return {"chain": chain.key, "first": column.first, "last": column.first, "role": ".y"}
-        case Use(used, _, chain, column):
+        case Uses(used, _, chain, column):
             data: dict[str, Any] = {"params": [parameters[p.node] for p in used]}
             if chain is not None and column is not None:
                 place = {"chain": chain.key, "row": chain.row}

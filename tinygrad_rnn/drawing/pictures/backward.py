@@ -11,7 +11,7 @@ from ...graphs.collapse import OuterBoxes
 from ...graphs.contributions import MEASURES, Contributions
 from ...graphs.edge_gradients import EdgeGradients
 from ...graphs.ledger import Ledger
-from ...graphs.meaning import Cell, Input, State, Use
+from ...graphs.meaning import Cell, Input, State, Uses
 from ...graphs.unrolled import UnrolledGraph
 from ..layout.grid import PILL_HEIGHT, AnyGrid
 from ..layout.weight_gradients import draw_gradient_panels
@@ -94,7 +94,7 @@ def _reverse(scene: Scene, gradients: EdgeGradients) -> None:
         route += [*wire.route[-2:0:-1], _at_pill(tail, wire.route[0])]
         joint = tail is not None and tail.kind == "dot"
         if (
-            use and joint and isinstance(wire.tail[0], Use)
+            use and joint and isinstance(wire.tail[0], Uses)
         ):  # the arrow ends on top of the bar's dot
             route[-1] = (route[-1][0], route[-1][1] + style.TAP_DOT / 2)
         radius, swing = wire.bend
@@ -143,7 +143,7 @@ def _ends(keys: Iterable[Key]) -> dict[Key, list[int]]:
 
 
 def _is_use(wire: Wire) -> bool:
-    return isinstance(wire.of, Use)
+    return isinstance(wire.of, Uses)
 
 
 def _at_pill(box: Box | None, point: Point) -> Point:

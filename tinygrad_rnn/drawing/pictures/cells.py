@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from ...graphs.chains import Chain, Output
-from ...graphs.folding import Column
+from ...graphs.chains import Chain, Column, Output
 from ...graphs.meaning import Cell, Out, Weights
 from ...graphs.unrolled import UnrolledGraph
 from ..layout.cell_layout import (
@@ -23,10 +22,16 @@ from ..layout.cell_layout import (
 from ..layout.grid import BESIDE, PILL_HEIGHT, Anchor, AnyGrid, Grid, StepBox, Ways, make_grid
 from ..layout.surroundings import draw_after, draw_before
 from ..layout.weights import Tap, draw_panels
-from ..layout.wires import draw_inputs, draw_outputs, draw_states, name_row
+from ..layout.wires import (
+    draw_inputs,
+    draw_outputs,
+    draw_states,
+    fed_states,
+    name_row,
+    state_anchors,
+)
 from ..scene import style
 from ..scene.legend import draw_legend, samples_of
-from ..scene.notes import Notes
 from ..scene.scene import Box, Key, Point
 from ..scene.style import Look
 from ..scene.text import fold_count, fold_heading, plural, span, sub, text_width
@@ -41,7 +46,7 @@ COLLECT_RISE, JOINED = 16.0, 40.0  # from a y to the wire that collects them; fo
 class CellBox(StepBox):
     """A cell as a box: states come in at their bands, x and the weights at the bottom."""
 
-    rise, least, channel, joined_radius, up_radius = 27.0, 58.0, 9.0, 5, 5
+    least = 58.0
     input_height, input_pen, says_via, joined_look = 20.0, style.INPUT_PEN, True, False
 
     def __init__(self, chain: Chain, layout: CellLayout) -> None:
@@ -174,7 +179,7 @@ def cell_grid(unrolled: UnrolledGraph, state_pitch: float = STATE_PITCH) -> Cell
 
     steps = plural(sum(column.count for column in columns), "step")
     title = f"{', '.join(dict.fromkeys(f.title for f in layouts))}, {steps}, one set of weights"
-    grid = make_grid(unrolled, boxes, title, width, 0.0, 22.0 if roomy else 18.0, Notes())
+    grid = make_grid(unrolled, boxes, title, width, 0.0, 22.0 if roomy else 18.0, None)
     base = -9.0
     for row in unrolled.rows:
         tallest = max(boxes[chain].top for chain in row.chains)
@@ -206,28 +211,24 @@ def lay_cells(grid: CellGrid, panels: Foundation) -> CellGrid:
         name_row(grid, chain, box.layout.title_middle, aside, no_room, -1)
         draw_outputs(grid, chain, single=True)
     feed = grid.bases[0] - INPUT_DROP - CellBox.input_height / 2 - 9
-    draw_before(grid, draw_inputs(grid), feed)
+    fed, states = draw_inputs(grid), fed_states(unrolled, grid.scene)
+    if fed or states or unrolled.before:
+        draw_before(grid, fed, states, feed)
     panels(grid, taps, [bar(grid, i) for i in range(len(unrolled.rows))])
-    draw_after(grid, _output_anchors(grid), _bar_ends(grid), collapse=True)
+    if grid.unrolled.goes_on:
+        draw_after(grid, _output_anchors(grid), _bar_ends(grid), collapse=True)
     return grid
 
 
 def _output_anchors(grid: CellGrid) -> dict[tuple[Chain, int, str], Anchor]:
     """Where a wire may start for each output that is drawn: its y, else the last pill."""
-    anchors: dict[tuple[Chain, int, str], Anchor] = {}
     boxes, unrolled = grid.scene.boxes, grid.unrolled
     over = max(
         top + JOINED * any(chain.partner for chain in row.chains)
         for top, row in zip(grid.tops, unrolled.rows, strict=True)
     )
+    anchors = state_anchors(grid, over + 2 * COLLECT_RISE)
     for chain in unrolled.chains:
-        for name in chain.states:
-            state = unrolled.last_state(chain, name)
-            pill = boxes[state, ""]
-            end = Anchor(pill.key, pill.sides[2], pill.y)
-            if chain.backwards:
-                end = Anchor(pill.key, pill.x, pill.sides[3], rise=over + 2 * COLLECT_RISE)
-            anchors[chain, state.step - 1, name] = end
         for column in unrolled.columns(chain) if chain.collected else ():
             y = boxes[Out(chain, column), ""]
             last = column is unrolled.columns(chain)[-1] and chain.partner is None
@@ -243,7 +244,9 @@ def _output_anchors(grid: CellGrid) -> dict[tuple[Chain, int, str], Anchor]:
 def _bar_ends(grid: CellGrid) -> dict[int, Anchor]:
     """Where a use after the cells may leave the bar of each Parameter's panel."""
     return {
-        parameter.id: Anchor((Weights(i), "bar"), grid.right - 10, bar(grid, i))
+        parameter.id: Anchor(
+            (Weights(i), "bar"), (grid.end_of(i) if i else grid.right) - 10, bar(grid, i)
+        )
         for i, row in enumerate(grid.unrolled.rows)
         for parameter in row.params
     }

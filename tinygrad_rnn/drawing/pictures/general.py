@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ...graphs.folding import OP_STEPS, Column, fold
-from ...graphs.meaning import Parameter, Use, Value
-from ...graphs.names import short_name
+from ...graphs.chains import OP_STEPS, Column, fold
+from ...graphs.meaning import Parameter, Uses, Value
 from ...graphs.passthrough import PASS_THROUGH, SOURCES
-from ...graphs.recorded import ChainKey, GraphNode, RecordedGraph
+from ...graphs.recorded import ChainKey, GraphNode, RecordedGraph, short_name
 from ..output.dot import Label, Sketch, attributes, identify, quote
 from ..scene import style
 from ..scene.notes import Notes
@@ -49,7 +48,7 @@ class GeneralView:
     nodes: Sequence[GraphNode]
     steps: list[int | None]
     chains: dict[int, int]  # the chain of cells that each call belongs to
-    notes: Notes = field(default_factory=Notes)
+    notes: Notes | None = None
     box: dict[int, str | int] = field(default_factory=dict)
     folds: dict[str, str] = field(default_factory=dict)
     columns: list[Column] = field(default_factory=list)
@@ -61,7 +60,7 @@ class GeneralView:
 
     def note(self, node: int) -> str:
         """The second line of a node's box, where there is one."""
-        parts = self.notes.nodes.get(node)
+        parts = self.notes.nodes.get(node) if self.notes else None
         return "\n" + " | ".join(parts) if parts else ""
 
     def frame(self, node: int) -> tuple[int, int] | None:
@@ -85,9 +84,9 @@ def draw_general(
     last few, and ops beyond the first and last hundred, are folded into one dashed box.
     """
     view = _view(graph, steps)
-    view.notes = notes or Notes()
+    view.notes = notes
     words = "a dot connects: the same Parameter (orange); a crossing without one does not"
-    words = "\n".join([words, *view.notes.legend])
+    words = "\n".join([words, *(notes.legend if notes else ())])
     title = f"Graph, {plural(len(graph.parameters), 'Parameter')}"
     ground = {**GROUND, "tooltip": title, "label": Label(words if graph.parameters else "", "\\l")}
     sketch = Sketch(title, ground, numbered)
@@ -192,7 +191,8 @@ def _draw_box(sketch: Sketch, view: GeneralView, node: GraphNode, inside: bool) 
     if node.op == "input":
         name = _named(node, step) or "input"
         words = name if node.name and step is not None else f"{name}\n{shape_text(node.shape)}"
-        words = f"{name}{view.note(node.id)}" if node.id in view.notes.nodes else words
+        note = view.note(node.id)
+        words = name + note if note else words
         look = {"h": style.H, "c": style.C}.get(node.name, style.INPUT)
         sketch.box(key, words, look, "io", inside=inside)
         return
@@ -297,7 +297,7 @@ def _draw_uses(
         end, folded = _key(box), box in view.folds
         step = 0 if steps[0] is None else steps[0] + 1
         when, count = "" if step else "after", len(steps) if folded else 0
-        use = Use((of,), when=when, step=step, folded=count)
+        use = Uses((of,), when=when, step=step, folded=count)
         tap: dict[str, object] = {"arrowsize": style.ARROW, **bus}
         if folded:
             tap["xlabel"], tap["fontcolor"] = plural(len(steps), "use"), style.ORANGE

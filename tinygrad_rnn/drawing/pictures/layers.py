@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...graphs.meaning import Layer, Meaning, Parameter, Use, Value
-from ...graphs.names import short_name, title_of
-from ...graphs.passthrough import PASS_THROUGH, mark_held
-from ...graphs.recorded import CellCall, GraphNode, RecordedGraph
+from ...graphs.chains import mark_held
+from ...graphs.meaning import Layer, Meaning, Parameter, Uses, Value
+from ...graphs.passthrough import PASS_THROUGH
+from ...graphs.recorded import CellCall, GraphNode, RecordedGraph, short_name, title_of
 from ..output.dot import Sketch
 from ..scene import style
 from ..scene.text import op_words, plural, shape_text, span, sub
@@ -164,4 +164,4 @@ def _draw_parameters(sketch: Sketch, layers: Layers) -> None:
                 "label": plural(count, "use"),
                 "penwidth": style.BUS_PEN,
             }
-            sketch.edge((of, ""), (end, ""), tap, "use", Use((of,), folded=count))
+            sketch.edge((of, ""), (end, ""), tap, "use", Uses((of,), folded=count))

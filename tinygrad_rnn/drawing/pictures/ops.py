@@ -6,19 +6,24 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from ...graphs.chains import Chain, NotUnrollableError, Output
-from ...graphs.folding import Column
-from ...graphs.meaning import Cell, Out, State, Use
-from ...graphs.passthrough import PASS_THROUGH
+from ...graphs.chains import Chain, Column, NotUnrollableError, Output
+from ...graphs.meaning import Cell, Out, State, Uses
+from ...graphs.steps import Step, first_step, read_step
 from ...graphs.unrolled import UnrolledGraph
 from ..layout.grid import ASIDE, Anchor, AnyGrid, Grid, StepBox, Ways, make_grid
-from ..layout.step_graph import Step, first_step, read_step
 from ..layout.step_layout import lay_out
 from ..layout.surroundings import draw_after, draw_before
 from ..layout.templates import Spot, Template, match, mirrored, tap_offsets
 from ..layout.weights import HEIGHT as PARAM_HEIGHT
 from ..layout.weights import draw_param, param_width
-from ..layout.wires import draw_inputs, draw_outputs, draw_states, name_row
+from ..layout.wires import (
+    draw_inputs,
+    draw_outputs,
+    draw_states,
+    fed_states,
+    name_row,
+    state_anchors,
+)
 from ..scene import style
 from ..scene.legend import Sample, draw_legend, samples_of
 from ..scene.notes import Notes
@@ -61,7 +66,7 @@ class OpGrid(Grid["OpBox"]):
 class OpBox(StepBox):
     """A step as its template: its ops, and the routes between them and the frame's sides."""
 
-    rise, least, channel, joined_radius, up_radius = JOINED - 18, 0.0, 10.0, 6, 10
+    least = 0.0
     input_height, input_pen, says_via, joined_look = 24.0, style.PLAIN_PEN, False, True
 
     def __init__(self, chain: Chain, template: Template) -> None:
@@ -176,7 +181,6 @@ class OpBox(StepBox):
 
 def draw_ops(unrolled: UnrolledGraph, notes: Notes | None = None) -> OpGrid:
     """Lay out every step by its cell's template. Raises NotUnrollableError where a cell has none."""
-    notes = notes or Notes()
     templates, roles = _templates(unrolled, notes)
     boxes = {chain: OpBox(chain, template) for chain, template in templates.items()}
     grid = _grid(unrolled, boxes, roles, notes)
@@ -192,19 +196,25 @@ def draw_ops(unrolled: UnrolledGraph, notes: Notes | None = None) -> OpGrid:
     _draw_buses(grid)
     for chain in unrolled.chains:
         draw_outputs(grid, chain, single=False)
-    fed = draw_inputs(grid)
+    fed, states = draw_inputs(grid), fed_states(unrolled, grid.scene)
     feed = min((anchor.y for anchor in fed), default=0.0)
     feed = min(feed, *(grid.frame(chain)[0] for chain in unrolled.rows[0].chains)) - 8
-    draw_before(grid, fed, feed)
-    draw_after(grid, _output_anchors(grid), _bus_ends(grid), collapse=False)
+    if fed or states or unrolled.before:
+        draw_before(grid, fed, states, feed)
+    if grid.unrolled.goes_on:
+        draw_after(grid, _output_anchors(grid), _bus_ends(grid), collapse=False)
     star = any(spot.ops == "mul" for t in templates.values() for spot in t.spots)
     samples = [*samples_of(grid.scene, grid.looks, of_ops=True, elementwise=star)]
-    samples += [Sample(words, "text", style.GRADIENT.stroke) for words in notes.legend]
+    samples += [
+        Sample(words, "text", style.GRADIENT.stroke) for words in (notes.legend if notes else ())
+    ]
     draw_legend(grid.scene, samples, grid.left + 7)
     return grid
 
 
-def _grid(unrolled: UnrolledGraph, boxes: dict[Chain, OpBox], roles: Roles, notes: Notes) -> OpGrid:
+def _grid(
+    unrolled: UnrolledGraph, boxes: dict[Chain, OpBox], roles: Roles, notes: Notes | None
+) -> OpGrid:
     """Measure what is written, and set columns, rows and buses accordingly."""
 
     def width(segment: int, column: Column) -> float:
@@ -306,7 +316,7 @@ def _own_output(unrolled: UnrolledGraph, chain: Chain, step: int) -> int | None:
     return found[0] if len(found) == 1 else None
 
 
-def _templates(unrolled: UnrolledGraph, notes: Notes) -> tuple[dict[Chain, Template], Roles]:
+def _templates(unrolled: UnrolledGraph, notes: Notes | None) -> tuple[dict[Chain, Template], Roles]:
     """The template of each chain, and for each step drawn the node of each of its roles.
 
     Raises NotUnrollableError where the steps of a chain differ from one another.
@@ -328,7 +338,7 @@ def _templates(unrolled: UnrolledGraph, notes: Notes) -> tuple[dict[Chain, Templ
                 out = _own_output(unrolled, chain, column.steps[0])
                 later, found = read_step(unrolled.nodes, call, chain.states, out)
                 gates = tuple(chain.gates.items())
-                matched = lay_out(later, gates, states, notes.width), found
+                matched = lay_out(later, gates, states, notes.width if notes else 0.0), found
             if templates.setdefault(chain, matched[0]) is not matched[0]:
                 raise NotUnrollableError
             roles[chain, column] = matched[1]
@@ -378,28 +388,25 @@ def _draw_op(grid: OpGrid, chain: Chain, column: Column, spot: Spot, node: int) 
         box = (of, spot.label, x, y, *size, look, "op")
         scene.box(*box, part=part, dashed=True, tooltip=note)
         return
+    nodes = grid.unrolled.nodes
+    label = spot.label or words_of_op(nodes, nodes[node])
     if notes and not spot.gate:
-        label = _spelled(grid, node) or spot.label or _words(grid, node)
+        label = _spelled(grid, node) or label
         bold = node in notes.nodes
         grid.noted(of, label, node, (x, y), size, look, "op", part=part, bold=bold)
         return
     if not spot.gate:
-        label = spot.label or _words(grid, node)
         scene.box(of, label, x, y, *size, look, "op", part=part)
         return
     scene.box(of, "", x, y, *size, look, "gate", part=part)
     if notes:
         y += 7
         notes.draw(scene, of, f"{part}.", node, x, y - 21)
-    made = grid.unrolled.nodes[node]
+    made = nodes[node]
     word = chain.gates.get(made.name, part)
     equation = spot.label or f"{part} = {SYMBOLS.get(made.op, made.op)}(z_{part})"
     scene.text(of, f"{part}.word", word, x, y + 6, style.OP_SIZE, style.INK, bold=True, owner=part)
     scene.text(of, f"{part}.rule", equation, x, y - 8, style.SMALL, style.SECOND, owner=part)
-
-
-def _words(grid: OpGrid, node: int) -> str:
-    return words_of_op(grid.unrolled.nodes, grid.unrolled.nodes[node])
 
 
 def _spelled(grid: OpGrid, node: int) -> str:
@@ -488,7 +495,7 @@ def _draw_taps(
         use = grid.unrolled.use(chain, column, {parameter: 1})
         _draw_tap(grid, bus, dot, (cell, spot.role), end, use)
         said = None
-        if parameter in inputs:
+        if parameter in inputs and grid.notes is not None:
             said = grid.notes.uses.get((node, inputs.index(parameter)))
         if said is not None:
             wide = text_width(said, style.NOTE, True)
@@ -497,7 +504,7 @@ def _draw_taps(
             grid.scene.text(cell, part, said, *at, style.NOTE, color, bold=True, left=True)
 
 
-def _draw_tap(grid: OpGrid, bus: Bus, dot: Key, head: Key, end: Point, use: Use) -> None:
+def _draw_tap(grid: OpGrid, bus: Bus, dot: Key, head: Key, end: Point, use: Uses) -> None:
     assert use.chain is not None
     assert use.column is not None
     grid.scene.dot(dot, end[0], bus.y, style.ORANGE)
@@ -605,20 +612,11 @@ def _bus_ends(grid: OpGrid) -> dict[int, Anchor]:
 
 def _output_anchors(grid: OpGrid) -> dict[tuple[Chain, int, str], Anchor]:
     """Where a wire may start for each output: the last pills, y, and the output over the top of its step."""
-    anchors: dict[tuple[Chain, int, str], Anchor] = {}
     unrolled, boxes = grid.unrolled, grid.scene.boxes
-    if all(unrolled.nodes[i].op in PASS_THROUGH for i in unrolled.after):
-        return anchors
-    chains = list(unrolled.chains)
+    if not unrolled.goes_on:
+        return {}
+    anchors, chains = state_anchors(grid, max(grid.tops) + 2 * RISE + JOINED), list(unrolled.chains)
     for chain in chains:
-        for name in chain.states:
-            state = unrolled.last_state(chain, name)
-            pill = boxes[state, ""]
-            end = Anchor(pill.key, pill.sides[2], pill.y)
-            if chain.backwards:
-                over = max(grid.tops) + 2 * RISE + JOINED
-                end = Anchor(pill.key, pill.x, pill.sides[3], rise=over)
-            anchors[chain, state.step - 1, name] = end
         output = grid.boxes[chain].template.output
         rising = chain.collected and chain.on_top(chains) and not output and chain.partner is None
         for column in unrolled.columns(chain):

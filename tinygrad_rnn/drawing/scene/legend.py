@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ...graphs.meaning import Cell, Use
+from ...graphs.meaning import Cell, Uses
 from . import style
 from .scene import Scene
 from .style import Look
@@ -27,7 +27,7 @@ def samples_of(
 ) -> Iterator[Sample]:
     """What a picture of cells or of ops has to explain: what is there, and nothing else."""
     cells = [frame.of for frame in scene.frames if isinstance(frame.of, Cell)]
-    uses = any(isinstance(wire.of, Use) and wire.of.column is not None for wire in scene.wires)
+    uses = any(isinstance(wire.of, Uses) and wire.of.column is not None for wire in scene.wires)
     if uses and not of_ops:
         yield Sample("a dot connects: every tap leaves the same bar", "bus")
     elif uses:

@@ -1,8 +1,8 @@
-"""What a picture says of values on demand: a second line in each box, a number at each use."""
+"""What does a picture say of values, on demand? A second line in each box, a number at each use."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,17 +25,14 @@ SHORT = {"float64": "f64", "float32": "f32", "float16": "f16"}
 class Notes:
     """By node id the parts of its second line, data and gradient; by use (node, operand) a number."""
 
-    nodes: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    uses: dict[tuple[int, int], str] = field(default_factory=dict)
-    legend: tuple[str, ...] = ()
+    nodes: dict[int, tuple[str, ...]]
+    uses: dict[tuple[int, int], str]
+    legend: tuple[str, ...]
 
     @property
     def width(self) -> float:
         """The room that the widest second line needs."""
         return max((_width(parts) for parts in self.nodes.values()), default=0.0)
-
-    def __bool__(self) -> bool:
-        return bool(self.nodes)
 
     def draw(
         self, scene: Scene, of: Meaning, prefix: str, node: int | None, x: float, y: float
@@ -63,8 +60,6 @@ def _width(parts: tuple[str, ...]) -> float:
 
 def notes_of(graph: RecordedGraph, shapes: bool, values: bool) -> Notes:
     """The notes of a graph's nodes: shape and dtype, and what the values were."""
-    if not (shapes or values):
-        return Notes()
     found: dict[int, Any] = {}
     gradients: dict[int, Any] = {}
     edges: dict[tuple[int, int], Any] = {}

@@ -1,4 +1,4 @@
-"""A picture as data: boxes, texts, dots, frames and wires, each at its place and with what it means."""
+"""What is a picture as data? Boxes, texts, dots, frames and wires, placed, with what they mean."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The visual language as data: colours, type, line widths, and the attributes DOT knows them by."""
+"""What does the visual language look like? Colours, type, line widths, and what DOT calls them."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ QUIET = "#C9CFD6"  # lines that no gradient crosses
 PLAIN_PEN, INPUT_PEN, STATE_PEN, BUS_PEN, TAP_PEN, RISER_PEN = 1.2, 1.6, 3.0, 3.0, 4.0, 6.0
 SMALL_ARROW, ARROW, TAP_ARROW = 0.6, 0.7, 0.75
 JUNCTION, TAP_DOT = 7.0, 12.0
+TURN = 6.0  # the radius of a wire's corner outside the steps
 
 # Type sizes.
 TITLE, STATE, NAME, OP_SIZE, NOTE, SMALL = 10.5, 11.0, 12.0, 10.0, 9.0, 8.5
@@ -82,15 +83,3 @@ EDGE_DEFAULTS: dict[str, object] = {
     "tooltip": "",
     "weight": 1,
 }
-
-_OTHERS = (H, C)
-
-
-def state_looks(names: tuple[str, ...]) -> dict[str, Look]:
-    """A colour for every state: h blue and c green, others take what is left, then grey."""
-    looks = {name: {"h": H, "c": C}[name] for name in names if name in ("h", "c")}
-    free = [look for look in _OTHERS if look not in looks.values()]
-    for name in names:
-        if name not in looks:
-            looks[name] = free.pop(0) if free else Look(OP.stroke, OP.fill, OP.text, 1.5)
-    return looks

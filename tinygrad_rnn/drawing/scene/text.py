@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ...graphs.folding import Column
+    from ...graphs.chains import Column
     from ...graphs.recorded import GraphNode
 
 # Advance widths of the characters 32 to 126 in Helvetica (Arial and Liberation Sans have the same), in
