@@ -480,6 +480,21 @@ def an_exception_is_caught():
 
 
 @kind
+def an_effect_where_an_exception_is_caught():
+    def step(self, x, h):
+        h = self.drive(x, h).tanh()
+        try:
+            if x.shape[0] > 1:
+                raise KeyError
+        except KeyError:
+            self.log.append(1)
+        return h, h
+
+    cell = cell_with(step, log=[])
+    return cell, nothing, lambda: len(cell.log)
+
+
+@kind
 def a_generator_with_a_memory():
     def steps():
         n = 0
@@ -572,6 +587,58 @@ def a_state_that_is_a_list_is_written():
     cell = cell_with(step)
     type(cell).initial_state = lambda self, batch: [tg.zeros(batch, H, dtype=tg.float64)]
     return cell, nothing, nothing
+
+
+@kind
+def a_first_state_that_is_kept_is_written():
+    def step(self, x, state):
+        state[0] = self.drive(x, state[0]).tanh()
+        return state[0], [state[0]]
+
+    cell = cell_with(step)
+    cell.start = [tg.zeros(2, H, dtype=tg.float64)]
+    type(cell).initial_state = lambda self, batch: self.start
+    return cell, nothing, lambda: cell.start[0].tolist()
+
+
+@kind
+def two_parts_of_a_state_that_begin_as_one():
+    def step(self, x, state):
+        h, c = state
+        z = self.drive(x, h)
+        h = z.tanh() if h is c else z.sigmoid()
+        return h, (h, 0.5 * c + h)
+
+    cell = cell_with(step)
+
+    def begin(self, batch):
+        zeros = tg.zeros(batch, H, dtype=tg.float64)
+        return zeros, zeros
+
+    type(cell).initial_state = begin
+    return cell, nothing, nothing
+
+
+@kind
+def a_list_in_a_dict_is_written_and_not_read():
+    def step(self, x, h):
+        self.log.get("k").append(1)
+        h = self.drive(x, h).tanh()
+        return h, h
+
+    cell = cell_with(step, log={"k": []})
+    return cell, nothing, lambda: len(cell.log["k"])
+
+
+@kind
+def an_iterator_goes_on_and_is_not_read():
+    def step(self, x, h):
+        next(self.it)
+        h = self.drive(x, h).tanh()
+        return h, h
+
+    cell = cell_with(step, it=iter(range(100)))
+    return cell, nothing, lambda: next(cell.it)
 
 
 # ---- what tensors say of themselves --------------------------------------------------------------------
@@ -840,6 +907,12 @@ changing(
     lambda self, x, h: ((self.drive(x, h) * self.factors[0][0]).tanh(),) * 2,
     lambda c, k: c.factors[0].__setitem__(0, 1.0 + k // 2),
     factors=lambda: ([1.0], 2.0),
+)
+changing(
+    "a list in a list that is handed on",
+    lambda self, x, h: ((self.drive(x, h) * float(np.sum(self.factors))).tanh(),) * 2,
+    lambda c, k: c.factors[0].__setitem__(0, 1.0 + k // 2),
+    factors=lambda: [[1.0], [2.0]],
 )
 changing(
     "a dict's entry",

@@ -33,6 +33,11 @@ def parts(value: Any, names: tuple[str, ...] = ()) -> list[tuple[str, Tensor]]:
         return [(names[0] if names else "h", value)]
     if isinstance(value, dict):
         pairs = [(str(key), part) for key, part in value.items()]
+    elif not isinstance(value, (tuple, list)):
+        raise TypeError(
+            f"{_place()}a state is made of tensors, and this one has {type(value).__name__} ({value!r}) "
+            "in it: tg.tensor(...) makes a tensor of a number"
+        )
     elif len(names) == len(value):
         pairs = list(zip(names, value, strict=True))
     elif hasattr(value, "_fields"):

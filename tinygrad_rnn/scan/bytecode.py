@@ -24,7 +24,7 @@ import numpy as np
 from ..nn.module import Module, Parameter, _Ordered
 from ..tensors import Tensor
 from . import purity
-from .purity import CONTAINERS, MISSING, SCALARS, Guards, Impure
+from .purity import CONTAINERS, MISSING, Guards, Impure
 
 
 class Known:
@@ -192,10 +192,15 @@ class Walk:
                 found |= {GIVEN}
         return found
 
+    def values(self, value: Value) -> Value:
+        """What dictionaries from outside hold."""
+        tables = [a.value for a in value if isinstance(a, Known) and type(a.value) is dict]
+        return union(self.outside(v) for table in tables for v in table.values())
+
     def _entries(self, thing: Any) -> Value:
-        if type(thing) in CONTAINERS or isinstance(thing, tuple):
+        if isinstance(thing, (tuple, *CONTAINERS)) and purity.plain(thing):
             return union(map(self.outside, thing))
-        if isinstance(thing, (str, bytes, range)):
+        if type(thing) in (str, bytes, range):
             return NEW
         if isinstance(thing, Tensor):
             return frozenset({GIVEN})
@@ -281,6 +286,8 @@ class Walk:
         if isinstance(thing, types.ModuleType):
             value = guards.item(vars(thing), name)
             if value is MISSING:
+                if not thing.__name__.startswith((purity.PACKAGE, "numpy")):
+                    raise Impure(f"it reads {thing.__name__}.{name}, which is not there")
                 value = guards.attribute(thing, name)
             return NOTHING if value is MISSING else self.outside(value)
         if kind in (Tensor, Parameter):
@@ -293,7 +300,7 @@ class Walk:
             if name not in ("reduce", "accumulate", "outer"):
                 raise Impure(f"it uses {thing.__name__}.{name}")
             return frozenset({Bound(NEW, name)})
-        if isinstance(thing, SCALARS):
+        if purity.scalar(thing):
             if isinstance(thing, Enum) and name in ("value", "name"):
                 return self.outside(getattr(thing, name))
             return frozenset({Bound(frozenset({atom}), name)})
@@ -312,6 +319,8 @@ class Walk:
         return self._found(atom, name, kind.__mro__)
 
     def _of_class(self, cls: type, name: str) -> Value:
+        if not purity.usual_class(cls):
+            raise Impure(f"it uses {cls.__name__}, whose class is of its own kind")
         if name in ("__name__", "__qualname__", "__module__", "__doc__"):
             return NEW
         if issubclass(cls, Enum) and name in cls.__members__:
@@ -381,7 +390,7 @@ class Walk:
             thing = atom.value
             if isinstance(thing, np.ndarray):
                 raise Impure("it uses a numpy array: keep it as a buffer, tg.tensor(array)")
-            if not purity.inert(thing) or _overloads(type(thing)):
+            if not purity.inert(thing) or purity.overloads(type(thing)):
                 raise Impure(f"it computes with a {type(thing).__name__}, which may change")
 
     def changes(self, value: Value, how: str) -> None:
@@ -389,7 +398,7 @@ class Walk:
         for atom in value:
             if atom == GIVEN:
                 raise Impure(f"it changes what it is given, {how}")
-            if isinstance(atom, Known) and not isinstance(atom.value, (*SCALARS, tuple, frozenset)):
+            if isinstance(atom, Known) and not _fixed(atom.value):
                 name = type(atom.value).__name__
                 raise Impure(f"it changes a {name} that outlives the step, {how}")
 
@@ -406,7 +415,7 @@ class Walk:
         if not isinstance(atom, Known):
             return None
         thing = atom.value
-        if isinstance(thing, SCALARS) or type(thing) in CONTAINERS:
+        if purity.scalar(thing) or type(thing) in CONTAINERS:
             return bool(thing)
         if isinstance(thing, Tensor):
             return None
@@ -421,7 +430,7 @@ class Walk:
         """``a < b`` and the like."""
         self.operate(a, b)
         left, right = single(a), single(b)
-        if isinstance(left, SCALARS) and isinstance(right, SCALARS):
+        if purity.scalar(left) and purity.scalar(right):
             try:
                 return known(bool(_COMPARISONS[how](left, right)))
             except (TypeError, ValueError, KeyError):
@@ -448,7 +457,7 @@ class Walk:
         """``item in where``."""
         self.operate(item, where)
         small, large = single(item), single(where)
-        if isinstance(small, SCALARS) and (type(large) in CONTAINERS or isinstance(large, str)):
+        if purity.scalar(small) and (type(large) in CONTAINERS or isinstance(large, str)):
             try:
                 return known((small in large) != negated)
             except TypeError:
@@ -488,7 +497,7 @@ class Walk:
             return every | self.made(Seq(every))
         if isinstance(thing, Tensor):
             return frozenset({GIVEN})
-        if isinstance(thing, (str, type, range)):
+        if type(thing) in (str, bytes, range) or isinstance(thing, (type, types.GenericAlias)):
             return NEW
         if isinstance(thing, Module) and hasattr(type(thing), "__getitem__"):
             mods = self._modules(thing)
@@ -550,7 +559,7 @@ class Walk:
             return self._call_trusted(thing, args, kwargs)
         if isinstance(thing, type):
             return self._construct(thing, args, kwargs)
-        if isinstance(thing, (*SCALARS, Tensor)):
+        if purity.scalar(thing) or isinstance(thing, Tensor):
             return NOTHING
         raise Impure(f"it calls {purity.called(thing)}, which may give something else every time")
 
@@ -593,7 +602,7 @@ class Walk:
         if name == "sort":  # a list's or a tensor's
             self.changes(receiver - {GIVEN}, "by .sort()")
             self.callbacks(kwargs, [self.elements(receiver)])
-        inside = self.elements(receiver)
+        inside = self.elements(receiver) | self.values(receiver)
         if name == "items":
             return self.made(Seq(self.made(Tup((inside, inside)))))
         if name in ("keys", "values"):
@@ -725,15 +734,9 @@ def _tensors(value: Value) -> Iterable[Any]:
     return (a for a in value if isinstance(a, Known) and isinstance(a.value, Tensor))
 
 
-def _overloads(kind: Any) -> bool:
-    """Whether a class says itself what operators do with it."""
-    usual = {"__init__", "__call__", "__module__", "__doc__", "__repr__", "__init_subclass__"}
-    return any(
-        isinstance(value, types.FunctionType) and name.startswith("__") and name not in usual
-        for one in kind.__mro__
-        if not one.__module__.startswith(purity.PACKAGE)
-        for name, value in vars(one).items()
-    )
+def _fixed(value: Any) -> bool:
+    """Whether nothing can change a value."""
+    return purity.scalar(value) or type(value) in (tuple, frozenset)
 
 
 def _is_name(value: Any) -> bool:
@@ -802,9 +805,6 @@ def _iterated(walk: Walk, _f: Any, args: list[Value], kwargs: dict[str, Value]) 
 
 
 def _next(walk: Walk, _f: Any, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    for atom in args[0]:
-        if isinstance(atom, Known):
-            raise Impure("it advances an iterator that outlives the step")
     return walk.elements(args[0]) | union(args[1:])
 
 
@@ -823,7 +823,7 @@ def _collected(walk: Walk, f: Any, args: list[Value], kwargs: dict[str, Value]) 
 def hashed(entries: Value) -> None:
     """Refuse sets of tensors: their order is that of addresses."""
     for atom in entries:
-        if not (isinstance(atom, Known) and isinstance(atom.value, SCALARS)) and atom != FRESH:
+        if not (isinstance(atom, Known) and purity.scalar(atom.value)) and atom != FRESH:
             raise Impure("it makes a set of values whose order may change")
 
 
@@ -866,7 +866,10 @@ def _length(walk: Walk, _f: Any, args: list[Value], kwargs: dict[str, Value]) ->
 
 def _is_instance(walk: Walk, f: Any, args: list[Value], kwargs: dict[str, Value]) -> Value:
     thing, kind = single(args[0]), single(args[1])
-    if thing is not MISSING and (isinstance(kind, (type, types.UnionType, tuple))):
+    for one in kind if isinstance(kind, tuple) else [kind]:
+        if isinstance(one, type) and not purity.usual_class(one):
+            raise Impure(f"it asks for {one.__name__}, whose class is of its own kind")
+    if thing is not MISSING and isinstance(kind, (type, types.UnionType, tuple)):
         return known(bool(f(thing, kind)))
     return NEW
 

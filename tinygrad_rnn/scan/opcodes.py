@@ -538,9 +538,7 @@ def _extend(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars
     given = stack.pop()
     entries = walk.elements(given)
     if line.opname.startswith("DICT"):
-        for atom in given:
-            if isinstance(atom, Known) and isinstance(atom.value, dict):
-                entries |= union(map(walk.outside, atom.value.values()))
+        entries |= walk.values(given)
     if line.opname == "SET_UPDATE":
         hashed(entries)
     walk.store(entries)
@@ -723,9 +721,7 @@ def _call_ex(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Var
         kwargs["*"] = walk.elements(given)
     if named is not None:
         kwargs["*"] = kwargs.get("*", NOTHING) | walk.elements(named) | walk.heap | NEW
-        for atom in named:
-            if isinstance(atom, Known) and isinstance(atom.value, dict):
-                kwargs["*"] |= union(map(walk.outside, atom.value.values()))
+        kwargs["*"] |= walk.values(named)
     args = items or []
     if "*" in kwargs and not any(isinstance(a, Local) or _python(a) for a in callee):
         args, kwargs = [*args, kwargs.pop("*")], {}

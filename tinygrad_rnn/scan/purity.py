@@ -12,6 +12,7 @@ While all of them hold, the program is the cell's, and the cell need not be run 
 
 from __future__ import annotations
 
+import abc
 import builtins
 import contextlib
 import enum
@@ -198,20 +199,53 @@ def same(a: Any, b: Any) -> bool:
 _VALUES = frozenset((bool, int, str, bytes, range, slice, types.MethodType))
 
 
+def named(words: str) -> frozenset[str]:
+    """A set of names."""
+    return frozenset(words.split())
+
+
 # ---- what things are ------------------------------------------------------------------------------------
 
-_NUMBERS = (bool, int, float, complex, str, bytes, np.generic, np.dtype)
-SCALARS = (type(None), type(Ellipsis), type(NotImplemented), *_NUMBERS, enum.Enum, slice, range)
+_NAMES = map(type, (None, Ellipsis, NotImplemented))
+_EXACT = frozenset((bool, int, float, complex, str, bytes, slice, range, *_NAMES))
 CONTAINERS = (tuple, list, dict, set, frozenset)
 MOST_ENTRIES = 256  # of a container that is watched
+
+
+def scalar(value: Any) -> bool:
+    """Whether a value is a number, a string or the like that never changes, with no say of its own."""
+    kind = type(value)
+    if kind in _EXACT:
+        return True
+    if isinstance(value, enum.Enum):
+        return not overloads(kind)
+    return isinstance(value, (np.generic, np.dtype)) and kind.__module__.startswith("numpy")
+
+
+def overloads(kind: type) -> bool:
+    """Whether a class says itself what operators do with it."""
+    usual = named("__init__ __call__ __repr__ __init_subclass__ __new__ __getnewargs__ __replace__")
+    return any(
+        isinstance(value, types.FunctionType) and name.startswith("__") and name not in usual
+        for one in kind.__mro__
+        if one.__module__ != "enum" and not one.__module__.startswith(PACKAGE)
+        for name, value in vars(one).items()
+    )
+
+
+def usual_class(cls: Any) -> bool:
+    """Whether a class does with attributes, calls and ``isinstance`` what classes do."""
+    return type(cls) in (type, abc.ABCMeta, enum.EnumMeta)
 
 
 def plain(value: Any) -> bool:
     """Whether operators and library functions do with a value what they always do."""
     kind = type(value)
-    if isinstance(value, SCALARS):
+    if scalar(value):
         return True
-    return kind in (Tensor, modules.Parameter) or kind in CONTAINERS or hasattr(kind, "_fields")
+    if kind in (Tensor, modules.Parameter) or kind in CONTAINERS:
+        return True
+    return isinstance(value, tuple) and hasattr(kind, "_fields") and not overloads(kind)
 
 
 def inert(value: Any) -> bool:
@@ -221,11 +255,6 @@ def inert(value: Any) -> bool:
     """
     kinds = (modules.Module, type, types.FunctionType, types.ModuleType, types.BuiltinFunctionType)
     return isinstance(value, (*kinds, np.random.Generator, types.MethodType, np.ufunc))
-
-
-def named(words: str) -> frozenset[str]:
-    """A set of names."""
-    return frozenset(words.split())
 
 
 # ---- what can be trusted ----------------------------------------------------------------------------------
