@@ -1,6 +1,6 @@
 """Tests of the tests: bugs planted one at a time in a copy of the package; the suite must see each.
 
-    python tests/mutants.py [--only NAME] [--jobs 2]
+    python tests/mutants.py [--only NAME] [--jobs N]
 
 Prints every mutant and, at the end, ``killed / planted``. Exits with 1 where a mutant survives, breaks
 the tests in another way than by failing them, or no longer finds the text that it changes.
@@ -351,7 +351,7 @@ def planted(text: str, mutant: Mutant) -> str:
 
 def copy_of_the_project(to: Path) -> Path:
     """The package and its tests, to plant bugs in."""
-    skip = shutil.ignore_patterns("__pycache__", ".*", "pictures")
+    skip = shutil.ignore_patterns("__pycache__", ".*")
     for name in ("tinygrad_rnn", "tests"):
         shutil.copytree(ROOT / name, to / name, ignore=skip)
     shutil.copy(ROOT / "pyproject.toml", to)
@@ -397,7 +397,7 @@ def main() -> int:
     """Plant the bugs, print what became of each, and how many were killed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", help="mutants whose name contains this")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
     options = parser.parse_args()
     mutants = [m for m in MUTANTS if not options.only or options.only in m.name]
     began = time.monotonic()
