@@ -89,6 +89,7 @@ from .tensors import (
     set_default_dtype,
     tensor,
 )
+from .torch_names import Size
 from .torch_functions import (
     add,
     addmm,
@@ -223,7 +224,9 @@ _LATER = {
     "save": "files",
 }
 _MODULES = {
+    "backends": "backends",
     "data": "data",
+    "distributions": "distributions",
     "distributed": "distributed",
     "func": "transforms",
     "interop": "interop",
@@ -241,7 +244,9 @@ def __getattr__(name: str) -> Any:
         return import_module(f".{_MODULES[name]}", __name__)
     if name in _LATER:
         return getattr(import_module(f".{_LATER[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .doors import for_scripts
+
+    return for_scripts(__name__, name)
 
 
 __all__ = [

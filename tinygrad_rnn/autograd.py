@@ -19,6 +19,8 @@ from weakref import ref
 
 import numpy as np
 
+from .doors import for_scripts
+
 if TYPE_CHECKING:
     from .tensors import Tensor
 
@@ -894,3 +896,8 @@ def _explain_stale(leaf: Leaf, roots: list[Any]) -> str:
     else:
         text += ". Call backward() before the write, or compute the loss again after it"
     return text
+
+
+def __getattr__(name: str) -> Any:
+    """What PyTorch's scripts alone ask for, imported when they do."""
+    return for_scripts(__name__, name)

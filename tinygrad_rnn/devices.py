@@ -75,5 +75,17 @@ class cuda:  # noqa: N801 (PyTorch's name)
         return 0
 
     @staticmethod
+    def manual_seed(seed: int) -> None:
+        """Nothing: there is no GPU to seed (``torch.manual_seed`` seeds the library)."""
+
+    @staticmethod
+    def empty_cache() -> None:
+        """Nothing: there is no GPU's memory."""
+
+    @staticmethod
+    def synchronize(device: Any = None) -> None:
+        """Nothing: results are there when a call returns."""
+
+    @staticmethod
     def manual_seed_all(seed: int) -> None:
         """Nothing: there is no GPU to seed (``manual_seed`` seeds the library)."""

@@ -24,3 +24,40 @@ def door(name: str) -> Callable[..., Any]:
     """
     found: Callable[..., Any] = getattr(import_module(f"{__package__}.{DOORS[name]}"), name)
     return found
+
+
+def typed(name: str) -> Callable[..., Any]:
+    """A function of the room of PyTorch's typed constructors."""
+    found: Callable[..., Any] = getattr(import_module(f"{__package__}.compat.typed"), name)
+    return found
+
+
+# PyTorch's names that only its scripts ask for, by the module that has them, and the rooms where they are.
+FOR_SCRIPTS = {
+    "": {
+        "typed": "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor "
+        "ShortTensor",
+        "choosing": "bernoulli cosine_similarity masked_select narrow nonzero typename",
+        "settings": "Generator set_default_tensor_type set_num_threads get_num_threads",
+    },
+    "autograd": {"variable": "Variable", "custom": "Function", "settings": "set_detect_anomaly"},
+    "nn": {
+        "containers": "ModuleDict ParameterDict ParameterList",
+        "layers": "BatchNorm1d Conv1d CosineSimilarity Dropout1d Dropout2d",
+    },
+    "nn.functional": {"layers": "batch_norm conv1d cosine_similarity dropout1d dropout2d"},
+    "optim": {"optimizers": "Adadelta Adagrad Adamax NAdam"},
+}
+
+
+def for_scripts(module: str, name: str) -> Any:
+    """What a module has for PyTorch's scripts, imported when it is asked for; raises AttributeError.
+
+    >>> for_scripts("tinygrad_rnn", "LongTensor").dtype
+    dtype('int64')
+    """
+    package = str(__package__)
+    for room, names in FOR_SCRIPTS[module.removeprefix(package).lstrip(".")].items():
+        if name in names.split():
+            return getattr(import_module(f"{package}.compat.{room}"), name)
+    raise AttributeError(f"module {module!r} has no attribute {name!r}")

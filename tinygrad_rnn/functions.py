@@ -390,13 +390,17 @@ def clip(input: Any, min: Any = None, max: Any = None) -> Tensor:
 clamp = clip
 
 
-def where(condition: Any, input: Any, other: Any) -> Tensor:
-    """``input`` where the condition holds, ``other`` elsewhere.
+def where(condition: Any, input: Any = None, other: Any = None) -> Any:
+    """``input`` where the condition holds, ``other`` elsewhere; of a condition alone its places, see ``nonzero``.
 
     >>> import tinygrad_rnn as tg
     >>> tg.where(tg.tensor([True, False]), 1.0, 2.0)
     tensor([1., 2.])
     """
+    if input is None or other is None:
+        if input is not other:
+            raise TypeError("where takes a condition alone, or a condition, input and other")
+        return as_tensor(condition).nonzero(as_tuple=True)
     return e.where(as_tensor(condition).bool(), input, other)
 
 
@@ -507,24 +511,30 @@ def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Tensor:
     return as_tensor(input).logsumexp(dim, keepdim)
 
 
-def softmax(input: Any, dim: int, dtype: Any = None) -> Tensor:
-    """exp(x) / sum(exp(x)) along ``dim``.
+def softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Tensor:
+    """exp(x) / sum(exp(x)) along ``dim``; without one PyTorch's choice: 0 of 0, 1 or 3 axes, else 1.
 
     >>> import tinygrad_rnn as tg
     >>> tg.softmax(tg.zeros(2), 0)
     tensor([0.5, 0.5])
     """
-    return as_tensor(input, dtype).softmax(dim)
+    x = as_tensor(input, dtype)
+    return x.softmax(_usual_axis(x) if dim is None else dim)
 
 
-def log_softmax(input: Any, dim: int, dtype: Any = None) -> Tensor:
-    """log(softmax(x)) along ``dim``.
+def log_softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Tensor:
+    """log(softmax(x)) along ``dim``; without one PyTorch's choice, see ``softmax``.
 
     >>> import tinygrad_rnn as tg
     >>> tg.log_softmax(tg.zeros(2), 0)
     tensor([-0.6931, -0.6931])
     """
-    return as_tensor(input, dtype).log_softmax(dim)
+    x = as_tensor(input, dtype)
+    return x.log_softmax(_usual_axis(x) if dim is None else dim)
+
+
+def _usual_axis(x: Tensor) -> int:
+    return 0 if x.ndim in (0, 1, 3) else 1
 
 
 def argmax(input: Any, dim: Any = None, keepdim: bool = False) -> Tensor:

@@ -56,6 +56,7 @@ def generator_or_default(generator: np.random.Generator | None) -> np.random.Gen
         if _default is None:
             _default = np.random.default_rng()
         return _default
+    generator = getattr(generator, "numpy_generator", generator)  # a torch.Generator has one
     if not isinstance(generator, np.random.Generator):
         raise TypeError(
             f"generator must be a numpy.random.Generator, not {type(generator).__name__}: "

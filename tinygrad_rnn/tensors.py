@@ -20,7 +20,7 @@ from .autograd import Array, Leaf, Node, by_itself, state
 from .devices import check_device, is_device
 from .ops import elementwise as e
 from .ops import indexing, products, reductions, row, shapes
-from .torch_names import TorchNames
+from .torch_names import Size, TorchNames
 from .writing import become, leave, share, write
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Tensor(TorchNames):
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the length of one axis (PyTorch's ``size``; numpy's is ``numel()``)."""
-        return self.shape if dim is None else self.shape[dim]
+        return Size(self.shape) if dim is None else self.shape[dim]
 
     def dim(self) -> int:
         """How many axes it has."""
@@ -1198,6 +1198,8 @@ def _given(data: tuple[Any, ...]) -> Any:
     """What the arguments of ``Tensor(...)`` mean: sizes, or data."""
     if all(isinstance(size, (int_, np.integer)) and not isinstance(size, bool_) for size in data):
         return np.zeros(data or 0)
+    if len(data) == 1 and isinstance(data[0], Size):
+        return np.zeros(tuple(data[0]))
     if len(data) != 1 or isinstance(data[0], (bool_, float_, np.generic)):
         raise TypeError(
             f"Tensor() takes data (a list, an array, a tensor) or sizes, not {', '.join(map(repr, data))}: "

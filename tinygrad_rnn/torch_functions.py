@@ -16,26 +16,30 @@ from .tensors import Tensor, _sizes, as_tensor, tensor
 from .torch_names import Sorted
 
 
-def randint(*bounds_and_size: Any, generator: Any = None, dtype: Any = None) -> Tensor:
+def randint(
+    *bounds_and_size: Any, generator: Any = None, dtype: Any = None, device: Any = None
+) -> Tensor:
     """Integers from low to high - 1: ``randint(high, size)`` or ``randint(low, high, size)``.
 
     >>> import tinygrad_rnn as tg
     >>> x = tg.randint(3, 7, (2, 5)); x.shape, bool((x >= 3).all() and (x < 7).all())
     ((2, 5), True)
     """
+    check_device(device)
     *bounds, size = bounds_and_size
     low, high = (0, *bounds) if len(bounds) == 1 else bounds
     drawn = generator_or_default(generator).integers(int(low), int(high), _sizes((size,)))
     return Tensor._made(drawn, np.int64 if dtype is None else dtype)
 
 
-def randperm(n: int, generator: Any = None) -> Tensor:
+def randperm(n: int, generator: Any = None, device: Any = None) -> Tensor:
     """The numbers 0 to n - 1 in random order.
 
     >>> import tinygrad_rnn as tg
     >>> tg.randperm(3).sort().values
     tensor([0, 1, 2])
     """
+    check_device(device)
     return Tensor._made(generator_or_default(generator).permutation(n))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
@@ -32,6 +33,25 @@ class Sorted(NamedTuple):
 
     values: Tensor
     indices: Tensor
+
+
+class Size(tuple[int, ...]):
+    """What ``size()`` returns: a tuple that typed constructors take for a shape, ``Tensor(x.size())``.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.ones(2, 3).size()[1:].numel()
+    3
+    """
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """How many numbers a tensor of this shape holds."""
+        return math.prod(self)
+
+    def __getitem__(self, index: Any) -> Any:
+        found = tuple.__getitem__(self, index)
+        return Size(found) if isinstance(index, slice) else found
 
 
 class TorchNames:
@@ -101,7 +121,43 @@ class TorchNames:
 
         return Tensor._made(data, self.dtype)
 
+    def new(self: Any, *data: Any, device: Any = None) -> Tensor:
+        """What ``LongTensor(*data)`` and its like make, of this dtype: zeros of these sizes, or this data."""
+        from .doors import typed
+
+        check_device(device)
+        made: Tensor = typed("made")("new", self.dtype, data)
+        return made
+
+    def type(self: Any, dtype: Any = None, non_blocking: bool = False) -> Any:
+        """In another dtype, which may be ``LongTensor`` or "torch.LongTensor"; without one, that name."""
+        from .doors import typed
+
+        return typed("named")(self) if dtype is None else self.to(typed("dtype_of")(dtype))
+
+    def byte(self: Any) -> Tensor:
+        """In uint8."""
+        return _tensor(self.to(np.uint8))
+
+    @property
+    def grad_fn(self: Any) -> Any:
+        """The node of the recorded op that made this tensor; None of a leaf."""
+        return None if self.is_leaf else self._node
+
     # ---- shapes
+
+    def narrow(self: Any, dim: Any, start: Any, length: Any) -> Tensor:
+        """The slices ``start`` to ``start + length - 1`` along ``dim``, in the same memory."""
+        from .tensors import _axis
+
+        if not self.ndim:
+            raise IndexError("narrow: a 0-d tensor has no slices")
+        axis, first, many = _axis(self, dim), int(start), int(length)
+        side = self.shape[axis]
+        first = first + side if first < 0 else first
+        if not (0 <= first and 0 <= many and first + many <= side):
+            raise IndexError(f"narrow: {many} slices from {start} on, and axis {axis} has {side}")
+        return _tensor(self[(*(slice(None),) * axis, slice(first, first + many))])
 
     def view_as(self: Any, other: Any) -> Tensor:
         """The values in the shape of another tensor."""
@@ -392,6 +448,30 @@ class TorchNames:
         return Hook(by_itself(self._node), hook)
 
     # ---- choosing
+
+    def nonzero(self: Any, *, as_tuple: bool = False) -> Any:
+        """Where it is not 0: a row of indices an element, or with ``as_tuple`` a vector an axis.
+
+        (``np.nonzero`` and numpy's own method give the tuple.)
+        """
+        from .tensors import Tensor
+
+        if state.tracer is not None:
+            state.tracer.looks("nonzero()")
+        if as_tuple:
+            found = np.nonzero(np.atleast_1d(self._data))
+            return tuple(Tensor._made(places) for places in found)
+        return Tensor._made(np.argwhere(self._data).reshape(-1, self.ndim), np.int64)
+
+    def masked_select(self: Any, mask: Any) -> Tensor:
+        """The elements where the mask is true, as a vector; the two are broadcast to one shape."""
+        from .tensors import as_tensor
+
+        where = as_tensor(mask)
+        if where.dtype.kind != "b":
+            raise TypeError(f"masked_select takes a mask of bools, not of {where.dtype}")
+        shape = np.broadcast_shapes(self.shape, where.shape)
+        return _tensor(self.expand(shape)[where.expand(shape)])
 
     def masked_fill(self: Any, mask: Any, value: Any) -> Tensor:
         """``value`` where the mask is true."""

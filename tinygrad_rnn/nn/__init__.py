@@ -1,5 +1,8 @@
 """Modules: layers, cells, the loop over time, losses, and how parameters start."""
 
+from typing import Any
+
+from ..doors import for_scripts
 from . import functional, init, utils
 from .activations import (
     ELU,
@@ -37,6 +40,13 @@ from .module import Module, ModuleList, Parameter, Sequential
 from .recurrent import Recurrent
 from .stacks import GRU, LSTM, RNN
 from .truncated import Chunk, tbptt
+
+
+
+def __getattr__(name: str) -> Any:
+    """What PyTorch's scripts alone ask for, imported when they do."""
+    return for_scripts(__name__, name)
+
 
 __all__ = [
     "ELU",

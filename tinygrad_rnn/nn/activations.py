@@ -148,14 +148,14 @@ class Softplus(Module):
 
 
 class Softmax(Module):
-    """``exp(x) / sum(exp(x))`` along ``dim``.
+    """``exp(x) / sum(exp(x))`` along ``dim``; see ``nn.functional.softmax``.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.Softmax(dim=0)(tg.zeros(2))
     tensor([0.5, 0.5])
     """
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
 

@@ -17,6 +17,7 @@ from .functional import linear
 from .layers import LayerNorm
 from .module import Module, Parameter
 from .naming import name_all
+from .placing import placed
 
 
 def check_sizes(who: str, **sizes: Any) -> None:
@@ -134,6 +135,7 @@ class Cell(Module):
         return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
 
 
+@placed
 class RNNCell(Cell):
     """One step of a simple recurrent net (Elman 1990), with PyTorch's two biases.
 
@@ -184,6 +186,7 @@ class RNNCell(Cell):
         )
 
 
+@placed
 class LSTMCell(Cell):
     """One step of long short-term memory (Hochreiter & Schmidhuber 1997; Gers et al. 2000).
 
@@ -306,6 +309,7 @@ class PeepholeLSTMCell(LSTMCell):
         return h, (h, c)
 
 
+@placed
 class GRUCell(Cell):
     """One step of a gated recurrent unit (Cho et al. 2014), PyTorch's form.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import state
+from ..doors import for_scripts
 from ..functions import log_softmax, relu, sigmoid, softmax, tanh
 from ..ops import elementwise as e
 from ..ops import indexing, products, shapes
@@ -187,11 +188,13 @@ def dropout(
     input: Any,
     p: float = 0.5,
     training: bool = True,
+    inplace: bool = False,
+    *,
     generator: np.random.Generator | None = None,
 ) -> Tensor:
     """Zero each element with probability ``p`` and scale the rest by 1 / (1 - p), while training.
 
-    (Srivastava et al. 2014.) Raises ValueError where p is outside 0 to 1.
+    (Srivastava et al. 2014.) ``inplace`` writes and returns the input. Raises ValueError where p is outside 0 to 1.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.functional.dropout(tg.ones(3), 0.5, training=False)
@@ -203,7 +206,8 @@ def dropout(
     if not training or p == 0:
         return x
     kept = generator_or_default(generator).random(x.shape) >= p
-    return x * Tensor._made(kept / (1 - p) if p < 1 else np.zeros(x.shape), x.dtype)
+    factor = Tensor._made(kept / (1 - p) if p < 1 else np.zeros(x.shape), x.dtype)
+    return x.mul_(factor) if inplace else x * factor
 
 
 def embedding(input: Any, weight: Tensor, padding_idx: int | None = None) -> Tensor:
@@ -276,3 +280,8 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
     if index.size and not (index.min() >= 0 and index.max() < num_classes):
         raise ValueError(f"one_hot: a class is outside 0 ... {num_classes - 1}")
     return Tensor._made((index[..., None] == np.arange(num_classes)).astype(np.int64))
+
+
+def __getattr__(name: str) -> Any:
+    """What PyTorch's scripts alone ask for, imported when they do."""
+    return for_scripts(__name__, name)

@@ -11,8 +11,10 @@ from ..tensors import Tensor, as_tensor, get_default_dtype
 from . import functional as f
 from . import init
 from .module import Module, Parameter
+from .placing import placed
 
 
+@placed
 class Linear(Module):
     """``y = x W^T + b``: x (..., in_features) gives (..., out_features).
 
@@ -62,6 +64,7 @@ class Linear(Module):
         )
 
 
+@placed
 class Embedding(Module):
     """A table of ``num_embeddings`` rows, looked up by integer: (...) gives (..., embedding_dim).
 
@@ -93,6 +96,20 @@ class Embedding(Module):
             rows[padding_idx] = 0
             init._write(self.weight, rows, "padding_idx")
 
+    @classmethod
+    def from_pretrained(
+        cls, embeddings: Any, freeze: bool = True, padding_idx: int | None = None
+    ) -> Embedding:
+        """A table of these rows (num_embeddings, embedding_dim), which are copied; trained unless ``freeze``."""
+        rows = as_tensor(embeddings).detach()
+        if rows.ndim != 2 or not rows.is_floating_point():
+            raise ValueError(
+                f"from_pretrained takes floats (rows, size), not {rows.dtype} of shape {rows.shape}"
+            )
+        made = cls(*rows.shape, padding_idx=padding_idx)
+        made.weight = Parameter(rows, requires_grad=not freeze)
+        return made
+
     def forward(self, input: Any) -> Tensor:
         """Integers (...) in, rows (..., embedding_dim) out."""
         return f.embedding(input, self.weight, self.padding_idx)
@@ -105,27 +122,31 @@ class Embedding(Module):
 class Dropout(Module):
     """Zero each element with probability ``p`` while training, scale the rest by 1 / (1 - p).
 
+    ``inplace`` writes and returns the input.
+
     >>> import tinygrad_rnn as tg
     >>> tg.nn.Dropout(0.5).eval()(tg.ones(3))
     tensor([1., 1., 1.])
     """
 
-    def __init__(self, p: float = 0.5, *, generator: np.random.Generator | None = None) -> None:
+    def __init__(
+        self, p: float = 0.5, inplace: bool = False, *, generator: np.random.Generator | None = None) -> None:
         super().__init__()
         if not 0 <= p <= 1:
             raise ValueError(f"Dropout: p must be between 0 and 1, got {p}")
         self.p = p
-        self.generator = generator
+        self.generator, self.inplace = generator, inplace
 
     def forward(self, input: Any) -> Tensor:
         """Any shape in, the same out."""
-        return f.dropout(input, self.p, self.training, self.generator)
+        return f.dropout(input, self.p, self.training, self.inplace, generator=self.generator)
 
     def extra_repr(self) -> str:
         """The probability."""
         return f"p={self.p}"
 
 
+@placed
 class LayerNorm(Module):
     """``(x - mean) / sqrt(var + eps) * weight + bias`` over the last axes (Ba, Kiros & Hinton 2016).
 

@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from ..functions import log_softmax, where
 from ..ops import elementwise as e
 from ..tensors import Tensor, as_tensor
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def reduces(loss: F) -> F:
+    """A loss that takes PyTorch's old words for ``reduction``, ``size_average`` and ``reduce``, too."""
+
+    @wraps(loss)
+    def call(*args: Any, **options: Any) -> Any:
+        if "size_average" in options or "reduce" in options:
+            mean, reduce = options.pop("size_average", None), options.pop("reduce", None)
+            if mean is not None or reduce is not None:
+                options["reduction"] = _in_new_words(mean, reduce)
+        return loss(*args, **options)
+
+    return cast(F, call)
+
+
+def _in_new_words(size_average: Any, reduce: Any) -> str:
+    if reduce is not None and not reduce:
+        return "none"
+    return "mean" if size_average is None or size_average else "sum"
 
 
 def _pair(who: str, input: Any, target: Any) -> tuple[Tensor, Tensor]:
@@ -33,6 +58,7 @@ def _reduced(loss: Tensor, reduction: str) -> Tensor:
     raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
 
 
+@reduces
 def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
     """``(x - y)**2``, reduced. Raises ValueError where the shapes differ.
 
@@ -44,6 +70,7 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
     return _reduced((x - y).square(), reduction)
 
 
+@reduces
 def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
     """``|x - y|``, reduced. Raises ValueError where the shapes differ.
 
@@ -55,6 +82,7 @@ def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
     return _reduced((x - y).abs(), reduction)
 
 
+@reduces
 def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """``d**2 / (2 beta)`` where d = |x - y| < beta, ``d - beta / 2`` elsewhere, reduced.
 
@@ -75,6 +103,7 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
     return _reduced(where(far, d - 0.5 * beta, bent), reduction)
 
 
+@reduces
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Tensor:
     """``d**2 / 2`` where d = |x - y| < delta, ``delta (d - delta / 2)`` elsewhere, reduced (Huber 1964).
 
@@ -91,6 +120,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     return smooth_l1_loss(input, target, reduction, delta) * delta
 
 
+@reduces
 def binary_cross_entropy(
     input: Any, target: Any, weight: Any = None, *, reduction: str = "mean"
 ) -> Tensor:
@@ -136,6 +166,7 @@ def _floored_log(p: Tensor) -> Tensor:
     return where(p < np.exp(-100.0), -100.0, where(p > 0, p, 1.0).log())
 
 
+@reduces
 def binary_cross_entropy_with_logits(
     input: Any,
     target: Any,
@@ -165,6 +196,7 @@ def binary_cross_entropy_with_logits(
     return _reduced(loss if weight is None else loss * _factor(who, "weight", weight, x), reduction)
 
 
+@reduces
 def nll_loss(
     input: Any,
     target: Any,
@@ -188,6 +220,7 @@ def nll_loss(
     )
 
 
+@reduces
 def cross_entropy(
     input: Any,
     target: Any,

@@ -6,12 +6,14 @@ from typing import Any
 
 from ..tensors import Tensor, as_tensor
 from . import functional as f
+from .loss_functions import reduces
 from .module import Module
 
 
 class _Loss(Module):
     """A loss of an input and a target, reduced by "mean", "sum" or "none"."""
 
+    @reduces
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__()
         if reduction not in ("mean", "sum", "none"):
@@ -50,6 +52,7 @@ class _ClassLoss(_Loss):
 
     weight: Tensor | None
 
+    @reduces
     def __init__(
         self, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean"
     ) -> None:
@@ -66,6 +69,7 @@ class CrossEntropyLoss(_ClassLoss):
     0.6931
     """
 
+    @reduces
     def __init__(
         self,
         weight: Any = None,
@@ -117,6 +121,7 @@ class BCEWithLogitsLoss(_Loss):
     weight: Tensor | None
     pos_weight: Tensor | None
 
+    @reduces
     def __init__(
         self, weight: Any = None, *, reduction: str = "mean", pos_weight: Any = None
     ) -> None:
@@ -141,6 +146,7 @@ class BCELoss(_Loss):
 
     weight: Tensor | None
 
+    @reduces
     def __init__(self, weight: Any = None, *, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.register_buffer("weight", None if weight is None else as_tensor(weight))
@@ -158,6 +164,7 @@ class SmoothL1Loss(_Loss):
     2.5
     """
 
+    @reduces
     def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction)
         self.beta = beta
@@ -175,6 +182,7 @@ class HuberLoss(_Loss):
     2.5
     """
 
+    @reduces
     def __init__(self, *, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction)
         self.delta = delta

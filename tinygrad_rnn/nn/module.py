@@ -71,6 +71,23 @@ class Table(MutableMapping[str, Any]):
         return len(self._module._table(self._table))
 
 
+class ForwardHook:
+    """What ``register_forward_hook`` returns: ``remove()`` ends the hook. Hooks are called in their order."""
+
+    def __init__(self, module: Module, when: str, function: Callable[..., Any]) -> None:
+        self.function, self._module, self._when = function, module, when
+        hooks = module.__dict__.setdefault("_hooks", {"before": [], "after": []})
+        hooks[when].append(self)
+
+    def remove(self) -> None:
+        """Call the hook no more."""
+        hooks = self._module.__dict__.get("_hooks", {self._when: []})
+        if self in hooks[self._when]:
+            hooks[self._when].remove(self)
+        if not any(hooks.values()):
+            self._module.__dict__.pop("_hooks", None)
+
+
 class Module:
     """The base of layers and models: assign Parameters and Modules as attributes, write ``forward``.
 
@@ -108,9 +125,34 @@ class Module:
         name = "" if around is None else self._name_below(around.module())
         state.place = Place(Scope(self, around, name), before.step, before.call)
         try:
+            if "_hooks" in self.__dict__:
+                return self._hooked(args, kwargs)
             return self.forward(*args, **kwargs)
         finally:
             state.place = before
+
+    def _hooked(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """``forward`` with the hooks before and after it."""
+        for before in list(self.__dict__["_hooks"]["before"]):
+            made = before.function(self, args)
+            if made is not None:
+                args = made if isinstance(made, tuple) else (made,)
+        result = self.forward(*args, **kwargs)
+        for after in list(self.__dict__["_hooks"]["after"]):
+            made = after.function(self, args, result)
+            result = result if made is None else made
+        return result
+
+    def register_forward_hook(self, hook: Callable[[Any, Any, Any], Any]) -> ForwardHook:
+        """Have ``hook(module, inputs, result)`` called after every forward; returns a handle, ``remove()`` ends it.
+
+        ``inputs`` is the tuple of arguments. What the hook returns, if not None, takes the result's place.
+        """
+        return ForwardHook(self, "after", hook)
+
+    def register_forward_pre_hook(self, hook: Callable[[Any, Any], Any]) -> ForwardHook:
+        """Have ``hook(module, inputs)`` called before every forward; what it returns, if not None, are the inputs."""
+        return ForwardHook(self, "before", hook)
 
     def _name_below(self, owner: Module | None) -> str:
         """The dotted name under which ``owner``, whose forward is running, has this module."""
@@ -629,7 +671,7 @@ class _Ordered(Module):
 
 
 class Sequential(_Ordered):
-    """Modules called one after the other, each on what the one before returned.
+    """Modules called one after the other, each on what the one before returned; a dict gives their names.
 
     >>> from tinygrad_rnn import nn
     >>> nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
@@ -639,9 +681,15 @@ class Sequential(_Ordered):
       (2): Linear(in_features=3, out_features=1, bias=True)  # 4 parameters
     """
 
-    def __init__(self, *modules: Module) -> None:
+    def __init__(self, *modules: Any) -> None:
         super().__init__()
-        self.extend(modules)
+        if len(modules) == 1 and isinstance(modules[0], Mapping):  # by their own names
+            for (name, _), module in zip(
+                modules[0].items(), self._checked(modules[0].values()), strict=True
+            ):
+                self.add_module(name, module)
+        else:
+            self.extend(modules)
 
     def forward(self, input: Any) -> Any:
         """The last module's result."""

@@ -26,6 +26,7 @@ from .cells import (
 )
 from .module import Module, Parameter, holds_tensors
 from .naming import name_all
+from .placing import placed
 from .recurrent import (
     Loop,
     Recurrent,
@@ -281,7 +282,7 @@ class RecurrentLayer(Module):
     ) -> list[Tensor]:
         """What enters a layer, with features dropped: by masks that were drawn, or by new ones."""
         if how.masks is None:
-            return [f.dropout(x_t, how.dropout, True, self.generator) for x_t in xs]
+            return [f.dropout(x_t, how.dropout, True, generator=self.generator) for x_t in xs]
         mask = how.masks[layer]
         times = range(len(xs)) if only is None else only
         return [x_t * Tensor._wrap(mask[t], None) for t, x_t in zip(times, xs, strict=True)]
@@ -439,6 +440,7 @@ def _place(layer: Module) -> str:
     return str(now.place) or f"{type(layer).__name__.lower()}: "
 
 
+@placed
 class RNN(RecurrentLayer):
     """A simple recurrent net over a sequence, ``torch.nn.RNN``'s signature, names and results.
 
@@ -491,6 +493,7 @@ class RNN(RecurrentLayer):
         self.nonlinearity = nonlinearity
 
 
+@placed
 class LSTM(RecurrentLayer):
     """Long short-term memory over a sequence, ``torch.nn.LSTM``'s signature, names and results.
 
@@ -552,6 +555,7 @@ class LSTM(RecurrentLayer):
         self.proj_size, self.peephole, self.forget_bias = proj_size, peephole, forget_bias
 
 
+@placed
 class GRU(RecurrentLayer):
     """Gated recurrent units over a sequence, ``torch.nn.GRU``'s signature, names and results.
 

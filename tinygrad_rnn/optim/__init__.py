@@ -1,7 +1,17 @@
 """Optimizers: what turns gradients into new values, in PyTorch's names and updates."""
 
+from typing import Any
+
+from ..doors import for_scripts
 from . import lr_scheduler
 from .lbfgs import LBFGS
 from .optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
+
+
+
+def __getattr__(name: str) -> Any:
+    """What PyTorch's scripts alone ask for, imported when they do."""
+    return for_scripts(__name__, name)
+
 
 __all__ = ["LBFGS", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "lr_scheduler"]

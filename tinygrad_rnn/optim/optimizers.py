@@ -274,6 +274,7 @@ class Adam(Optimizer):
 
     ``m = b1 m + (1 - b1) g``; ``v = b2 v + (1 - b2) g**2``;
     ``p = p - lr (m / (1 - b1**t)) / (sqrt(v / (1 - b2**t)) + eps)``; ``weight_decay`` adds to g.
+    With ``amsgrad`` v in the last line is the largest so far (Reddi, Kale & Kumar 2018).
 
     >>> import tinygrad_rnn as tg
     >>> w = tg.tensor(1.0, requires_grad=True)
@@ -292,10 +293,10 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        amsgrad: bool = False,
     ) -> None:
-        super().__init__(
-            params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        )
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, {**options, "amsgrad": True} if amsgrad else options)
 
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
         (b1, b2), lr = group["betas"], group["lr"]
@@ -308,6 +309,8 @@ class Adam(Optimizer):
         m = b1 * memory.get("exp_avg", 0.0) + (1 - b1) * g
         v = b2 * memory.get("exp_avg_sq", 0.0) + (1 - b2) * (g * g)
         memory["exp_avg"], memory["exp_avg_sq"] = m, v
+        if group.get("amsgrad"):
+            v = memory["max_exp_avg_sq"] = np.maximum(memory.get("max_exp_avg_sq", v), v)
         root = np.sqrt(v) / float(np.sqrt(1 - b2**t)) + group["eps"]
         result: Array = p - (lr / (1 - b1**t)) * (m / root)
         return result
@@ -335,5 +338,6 @@ class AdamW(Adam):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
+        amsgrad: bool = False,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay)
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad)

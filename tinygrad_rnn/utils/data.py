@@ -1,6 +1,33 @@
-"""PyTorch's ``utils.data``: data sets and the loader."""
+"""PyTorch's ``utils.data``: data sets, samplers and the loader."""
+
+import sys
 
 from ..training.batches import DataLoader
 from ..training.datasets import Dataset, IterableDataset, Subset, TensorDataset, random_split
+from ..training.samplers import (
+    BatchSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
 
-__all__ = ["DataLoader", "Dataset", "IterableDataset", "Subset", "TensorDataset", "random_split"]
+__all__ = [
+    "BatchSampler",
+    "DataLoader",
+    "Dataset",
+    "IterableDataset",
+    "RandomSampler",
+    "Sampler",
+    "SequentialSampler",
+    "Subset",
+    "SubsetRandomSampler",
+    "TensorDataset",
+    "WeightedRandomSampler",
+    "random_split",
+]
+
+dataloader = dataset = sampler = sys.modules[__name__]  # by which paths scripts import them, too
+for _file in ("dataloader", "dataset", "sampler"):
+    sys.modules[f"{__name__}.{_file}"] = sys.modules[__name__]

@@ -116,6 +116,25 @@ class PackedSequence:
     def __init__(self, padded: Tensor, lengths: Tensor) -> None:
         self.padded, self.lengths = padded, lengths
 
+    @property
+    def _order(self) -> Any:
+        """The sequences from the longest to the shortest, equal ones in their order."""
+        return np.argsort(-self.lengths._data, kind="stable")
+
+    @property
+    def data(self) -> Tensor:
+        """The steps without the padding, as PyTorch lays them: step by step, longest sequences first."""
+        steps, order = np.arange(self.padded.shape[0]), self._order
+        mask = steps[:, None] < self.lengths._data[order]
+        times, places = np.nonzero(mask)
+        return self.padded[times, order[places]]
+
+    @property
+    def batch_sizes(self) -> Tensor:
+        """How many sequences are still running at each step."""
+        steps = np.arange(self.padded.shape[0])
+        return Tensor._made((steps[:, None] < self.lengths._data).sum(1))
+
     def __repr__(self) -> str:
         return f"PackedSequence(padded {self.padded.shape}, lengths {self.lengths.tolist()})"
 

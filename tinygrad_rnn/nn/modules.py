@@ -1,0 +1,31 @@
+"""By which paths do PyTorch's scripts import layers? ``nn.modules.rnn``, ``.loss`` and the like: all are ``nn``."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+from . import for_scripts, init, utils  # noqa: F401 (PyTorch's own have them)
+from . import functional as F  # noqa: F401, N812 (PyTorch's own have it)
+
+FILES = (
+    "activation batchnorm container conv distance dropout flatten linear loss module normalization rnn sparse "
+    "utils"
+)
+
+
+def __getattr__(name: str) -> Any:
+    """What ``nn`` has of this name."""
+    return getattr(sys.modules[__package__ or ""], name)
+
+
+class _File(ModuleType):
+    """A file of PyTorch's ``nn.modules``: it has what ``nn`` has."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.modules[__package__ or ""], name)
+
+
+for _name in FILES.split():
+    sys.modules[f"{__name__}.{_name}"] = globals()[_name] = _File(f"{__name__}.{_name}")
