@@ -89,7 +89,6 @@ from .tensors import (
     set_default_dtype,
     tensor,
 )
-from .torch_names import Size
 from .torch_functions import (
     add,
     addmm,
@@ -157,6 +156,7 @@ from .torch_functions import (
     true_divide,
     unique,
 )
+from .torch_names import Size
 
 if TYPE_CHECKING:
     from . import data, distributed, interop, linalg, training, utils
@@ -259,6 +259,7 @@ __all__ = [
     "Graph",
     "GraphNode",
     "Ledger",
+    "Size",
     "StaleGraphError",
     "Tensor",
     "Use",

@@ -1,4 +1,4 @@
-"""Which of PyTorch's back ends are there to be asked for? None: the questions have answers, switches no effect."""
+"""Which of PyTorch's back ends are there? None: the questions have answers, switches no effect."""
 
 from __future__ import annotations
 

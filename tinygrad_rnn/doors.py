@@ -40,7 +40,11 @@ FOR_SCRIPTS = {
         "choosing": "bernoulli cosine_similarity masked_select narrow nonzero typename",
         "settings": "Generator set_default_tensor_type set_num_threads get_num_threads",
     },
-    "autograd": {"variable": "Variable", "custom": "Function", "settings": "set_detect_anomaly"},
+    "autograd": {
+        "variable": "Variable",
+        "custom": "Function",
+        "settings": "detect_anomaly set_detect_anomaly",
+    },
     "nn": {
         "containers": "ModuleDict ParameterDict ParameterList",
         "layers": "BatchNorm1d Conv1d CosineSimilarity Dropout1d Dropout2d",

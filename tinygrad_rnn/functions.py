@@ -390,8 +390,10 @@ def clip(input: Any, min: Any = None, max: Any = None) -> Tensor:
 clamp = clip
 
 
-def where(condition: Any, input: Any = None, other: Any = None) -> Any:
-    """``input`` where the condition holds, ``other`` elsewhere; of a condition alone its places, see ``nonzero``.
+def where(condition: Any, input: Any = None, other: Any = None) -> Tensor:
+    """``input`` where the condition holds, ``other`` elsewhere.
+
+    Of a condition alone its places, a vector an axis: ``nonzero(as_tuple=True)``.
 
     >>> import tinygrad_rnn as tg
     >>> tg.where(tg.tensor([True, False]), 1.0, 2.0)
@@ -400,7 +402,8 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     if input is None or other is None:
         if input is not other:
             raise TypeError("where takes a condition alone, or a condition, input and other")
-        return as_tensor(condition).nonzero(as_tuple=True)
+        places: Any = as_tensor(condition).nonzero(as_tuple=True)
+        return places  # type: ignore[no-any-return]
     return e.where(as_tensor(condition).bool(), input, other)
 
 

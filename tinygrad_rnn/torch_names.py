@@ -155,7 +155,7 @@ class TorchNames:
         axis, first, many = _axis(self, dim), int(start), int(length)
         side = self.shape[axis]
         first = first + side if first < 0 else first
-        if not (0 <= first and 0 <= many and first + many <= side):
+        if not (first >= 0 and many >= 0 and first + many <= side):
             raise IndexError(f"narrow: {many} slices from {start} on, and axis {axis} has {side}")
         return _tensor(self[(*(slice(None),) * axis, slice(first, first + many))])
 

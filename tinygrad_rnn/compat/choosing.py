@@ -1,4 +1,4 @@
-"""Which functions do PyTorch's scripts call beside the methods of the same names? Those that choose and draw."""
+"""Which functions do PyTorch's scripts choose and draw with? Mostly methods, called as functions."""
 
 from __future__ import annotations
 

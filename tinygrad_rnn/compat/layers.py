@@ -1,4 +1,4 @@
-"""Which layers stand beside recurrent ones in PyTorch's scripts? Convolution over time, batch norm, channel dropout."""
+"""Which layers stand beside recurrent ones in PyTorch's scripts? Convolution, norms, dropout."""
 
 from __future__ import annotations
 
@@ -78,7 +78,9 @@ def _ends(padding: Any, reach: int, stride: int) -> tuple[int, int]:
         return reach // 2, reach - reach // 2
     number = padding[0] if isinstance(padding, (tuple, list)) and len(padding) == 1 else padding
     if not isinstance(number, (int, np.integer)) or number < 0:
-        raise ValueError(f"conv1d: padding is a number of zeros, 'same' or 'valid', not {padding!r}")
+        raise ValueError(
+            f"conv1d: padding is a number of zeros, 'same' or 'valid', not {padding!r}"
+        )
     return int(number), int(number)
 
 
@@ -117,7 +119,11 @@ class Conv1d(Module):
             raise ValueError(f"Conv1d: there is no padding_mode {padding_mode!r}")
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size, self.stride = _one("kernel_size", kernel_size), _one("stride", stride)
-        self.dilation, self.padding, self.padding_mode = _one("dilation", dilation), padding, padding_mode
+        self.dilation, self.padding, self.padding_mode = (
+            _one("dilation", dilation),
+            padding,
+            padding_mode,
+        )
         _ends(padding, 0, self.stride)
         inner = in_channels // groups
         dtype, bound = get_default_dtype(), 1 / math.sqrt(inner * self.kernel_size)
@@ -166,7 +172,9 @@ def batch_norm(
     """
     x = as_tensor(input)
     if x.ndim < 2:
-        raise ValueError(f"{state.place}batch_norm: x has shape {x.shape}, expected (batch, channels, ...)")
+        raise ValueError(
+            f"{state.place}batch_norm: x has shape {x.shape}, expected (batch, channels, ...)"
+        )
     axes, side = (0, *range(2, x.ndim)), (1, -1, *(1,) * (x.ndim - 2))
     if training:
         count = x.numel() // max(x.shape[1], 1)
@@ -273,7 +281,12 @@ def _channels_dropped(
 
 
 def dropout1d(
-    input: Any, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Any = None
+    input: Any,
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,
+    *,
+    generator: Any = None,
 ) -> Tensor:
     """Zero whole channels of (batch, channels, time) or (channels, time) with probability ``p``.
 
@@ -285,14 +298,21 @@ def dropout1d(
     """
     x = as_tensor(input)
     if x.ndim not in (2, 3):
-        raise ValueError(f"dropout1d takes (batch, channels, time) or (channels, time), not {x.shape}")
+        raise ValueError(
+            f"dropout1d takes (batch, channels, time) or (channels, time), not {x.shape}"
+        )
     return _channels_dropped("dropout1d", x, x.ndim - 1, p, training, inplace, generator)
 
 
 def dropout2d(
-    input: Any, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Any = None
+    input: Any,
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,
+    *,
+    generator: Any = None,
 ) -> Tensor:
-    """Zero whole channels of (batch, channels, ...) with probability ``p``; three axes are (batch, channels, time).
+    """Zero whole channels of (batch, channels, ...) with probability ``p``.
 
     The rest is scaled by 1 / (1 - p). Raises ValueError for another number of axes.
 
@@ -324,9 +344,7 @@ class Dropout1d(Module):
 
     def forward(self, input: Any) -> Tensor:
         """The same shape in and out."""
-        return self._function(
-            input, self.p, self.training, self.inplace, generator=self.generator
-        )
+        return self._function(input, self.p, self.training, self.inplace, generator=self.generator)
 
     def extra_repr(self) -> str:
         """The probability."""

@@ -38,7 +38,10 @@ class Adagrad(Optimizer):
         initial_accumulator_value: float = 0.0,
         eps: float = 1e-10,
     ) -> None:
-        for name, value in (("lr_decay", lr_decay), ("initial_accumulator_value", initial_accumulator_value)):
+        for name, value in (
+            ("lr_decay", lr_decay),
+            ("initial_accumulator_value", initial_accumulator_value),
+        ):
             if not value >= 0:
                 raise ValueError(f"Adagrad: {name} must not be negative: {value}")
         super().__init__(

@@ -84,7 +84,9 @@ class set_detect_anomaly:  # noqa: N801 (PyTorch's name)
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
         if not check_nan:
-            raise TypeError("set_detect_anomaly: values are always looked at, check_nan=False is not")
+            raise TypeError(
+                "set_detect_anomaly: values are always looked at, check_nan=False is not"
+            )
         self._before = bool(self._on)
         self._switch(mode)
 

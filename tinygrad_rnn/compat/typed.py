@@ -13,7 +13,7 @@ from ..torch_names import Size
 
 
 class _OfOneDtype(type):
-    """The class of ``LongTensor`` and its like: called, they make a Tensor; tensors of the dtype are theirs."""
+    """The class of ``LongTensor`` and its like: called, they make a Tensor; it is an instance of theirs."""
 
     dtype: np.dtype[Any]
 
@@ -149,6 +149,8 @@ def dtype_of(kind: Any) -> Any:
         if short in BY_NAME:
             return BY_NAME[short].dtype
         if kind == short or not hasattr(np, short):
-            raise TypeError(f"type: no tensor is called {kind!r}: say 'torch.LongTensor' or a dtype")
+            raise TypeError(
+                f"type: no tensor is called {kind!r}: say 'torch.LongTensor' or a dtype"
+            )
         return np.dtype(short)
     return np.dtype(kind)

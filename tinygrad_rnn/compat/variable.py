@@ -31,7 +31,9 @@ class Variable(metaclass=_IsTensor):
     ) -> Tensor:
         """A tensor, whatever the class says."""
         if volatile:
-            raise TypeError("Variable(volatile=True): use `with torch.no_grad():` around the network")
+            raise TypeError(
+                "Variable(volatile=True): use `with torch.no_grad():` around the network"
+            )
         if not isinstance(data, Tensor):
             raise TypeError(f"Variable takes a tensor, not {type(data).__name__}")
         made = data.detach()

@@ -42,7 +42,6 @@ from .stacks import GRU, LSTM, RNN
 from .truncated import Chunk, tbptt
 
 
-
 def __getattr__(name: str) -> Any:
     """What PyTorch's scripts alone ask for, imported when they do."""
     return for_scripts(__name__, name)

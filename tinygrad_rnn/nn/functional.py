@@ -194,7 +194,8 @@ def dropout(
 ) -> Tensor:
     """Zero each element with probability ``p`` and scale the rest by 1 / (1 - p), while training.
 
-    (Srivastava et al. 2014.) ``inplace`` writes and returns the input. Raises ValueError where p is outside 0 to 1.
+    (Srivastava et al. 2014.) ``inplace`` writes and returns the input.
+    Raises ValueError where p is outside 0 to 1.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.functional.dropout(tg.ones(3), 0.5, training=False)

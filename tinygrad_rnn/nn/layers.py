@@ -100,13 +100,13 @@ class Embedding(Module):
     def from_pretrained(
         cls, embeddings: Any, freeze: bool = True, padding_idx: int | None = None
     ) -> Embedding:
-        """A table of these rows (num_embeddings, embedding_dim), which are copied; trained unless ``freeze``."""
+        """A table of these rows (num_embeddings, embedding_dim), a copy; trained unless ``freeze``."""
         rows = as_tensor(embeddings).detach()
         if rows.ndim != 2 or not rows.is_floating_point():
             raise ValueError(
                 f"from_pretrained takes floats (rows, size), not {rows.dtype} of shape {rows.shape}"
             )
-        made = cls(*rows.shape, padding_idx=padding_idx)
+        made = cls(rows.shape[0], rows.shape[1], padding_idx)
         made.weight = Parameter(rows, requires_grad=not freeze)
         return made
 
@@ -130,7 +130,8 @@ class Dropout(Module):
     """
 
     def __init__(
-        self, p: float = 0.5, inplace: bool = False, *, generator: np.random.Generator | None = None) -> None:
+        self, p: float = 0.5, inplace: bool = False, *, generator: np.random.Generator | None = None
+    ) -> None:
         super().__init__()
         if not 0 <= p <= 1:
             raise ValueError(f"Dropout: p must be between 0 and 1, got {p}")

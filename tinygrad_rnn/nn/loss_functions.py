@@ -12,7 +12,6 @@ from ..functions import log_softmax, where
 from ..ops import elementwise as e
 from ..tensors import Tensor, as_tensor
 
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 

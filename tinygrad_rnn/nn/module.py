@@ -144,14 +144,14 @@ class Module:
         return result
 
     def register_forward_hook(self, hook: Callable[[Any, Any, Any], Any]) -> ForwardHook:
-        """Have ``hook(module, inputs, result)`` called after every forward; returns a handle, ``remove()`` ends it.
+        """Have ``hook(module, inputs, result)`` called after every forward; the handle's ``remove()`` ends it.
 
         ``inputs`` is the tuple of arguments. What the hook returns, if not None, takes the result's place.
         """
         return ForwardHook(self, "after", hook)
 
     def register_forward_pre_hook(self, hook: Callable[[Any, Any], Any]) -> ForwardHook:
-        """Have ``hook(module, inputs)`` called before every forward; what it returns, if not None, are the inputs."""
+        """Have ``hook(module, inputs)`` called before every forward; it may return other inputs."""
         return ForwardHook(self, "before", hook)
 
     def _name_below(self, owner: Module | None) -> str:

@@ -1,4 +1,4 @@
-"""By which paths do PyTorch's scripts import layers? ``nn.modules.rnn``, ``.loss`` and the like: all are ``nn``."""
+"""By which paths do PyTorch's scripts import layers? ``nn.modules.rnn``, ``.loss`` and so on: all are ``nn``."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from . import for_scripts, init, utils  # noqa: F401 (PyTorch's own have them)
-from . import functional as F  # noqa: F401, N812 (PyTorch's own have it)
-
 FILES = (
-    "activation batchnorm container conv distance dropout flatten linear loss module normalization rnn sparse "
-    "utils"
+    "activation batchnorm container conv distance dropout flatten linear loss module normalization rnn "
+    "sparse utils"
 )
 
 

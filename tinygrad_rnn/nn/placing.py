@@ -15,11 +15,13 @@ def placed(layer: C) -> C:
     begin = layer.__init__  # type: ignore[misc]
 
     @wraps(begin)
-    def __init__(self: Any, *args: Any, device: Any = None, dtype: Any = None, **options: Any) -> None:
+    def placed_init(
+        self: Any, *args: Any, device: Any = None, dtype: Any = None, **options: Any
+    ) -> None:
         check_device(device)
         begin(self, *args, **options)
         if dtype is not None:
             self.to(dtype)
 
-    layer.__init__ = __init__  # type: ignore[misc]
+    layer.__init__ = placed_init  # type: ignore[misc]
     return layer

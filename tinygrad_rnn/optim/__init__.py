@@ -8,7 +8,6 @@ from .lbfgs import LBFGS
 from .optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 
 
-
 def __getattr__(name: str) -> Any:
     """What PyTorch's scripts alone ask for, imported when they do."""
     return for_scripts(__name__, name)

@@ -1,4 +1,4 @@
-"""In which order does a loader take examples? PyTorch's samplers, for its ``sampler=`` and ``batch_sampler=``."""
+"""In which order does a loader take examples? PyTorch's samplers, for ``sampler=`` and ``batch_sampler=``."""
 
 from __future__ import annotations
 
@@ -115,7 +115,9 @@ class WeightedRandomSampler(Sampler):
         self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
         sound = np.isfinite(self.weights).all() and (self.weights >= 0).all()
         if self.weights.ndim != 1 or not sound or not self.weights.sum() > 0:
-            raise ValueError("WeightedRandomSampler: weights must be finite, not negative, not all 0")
+            raise ValueError(
+                "WeightedRandomSampler: weights must be finite, not negative, not all 0"
+            )
         if not replacement and num_samples > np.count_nonzero(self.weights):
             raise ValueError(f"WeightedRandomSampler: {num_samples} samples without replacement")
 
