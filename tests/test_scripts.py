@@ -356,6 +356,8 @@ ROOMS = {
     "torch.nn.init": tg.nn.init,
     "torch.optim": tg.optim,
     "torch.utils.data": tg.utils.data,
+    "torch.autograd": tg.autograd,
+    "torch.distributions": tg.distributions,
 }
 
 
@@ -374,6 +376,8 @@ def test_every_name_that_the_guide_lists_is_there():
     for room, owner in ROOMS.items():
         for name in rooms[room][0].split():
             assert hasattr(owner, name), f"{room}: {name}"
+    for name in rooms["torch.*, making"][1].split():
+        assert hasattr(tg, name), name
     for name in rooms["Tensor"][0].split():
         assert hasattr(tg.Tensor, name), name
     for name in rooms["torch.nn.utils"][2].split():
@@ -396,6 +400,8 @@ def test_every_name_that_the_guide_lists_is_pytorchs():
     theirs |= {
         "torch.optim": torch.optim,
         "torch.utils.data": torch.utils.data,
+        "torch.autograd": torch.autograd,
+        "torch.distributions": torch.distributions,
         "Tensor": torch.Tensor,
     }
     for room, owner in theirs.items():

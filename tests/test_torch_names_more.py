@@ -1,4 +1,4 @@
-"""What PyTorch's scripts import and call beyond the engine: plain values here, and PyTorch itself where there is one."""
+"""What PyTorch's scripts import and call beyond the engine, against values written out here."""
 
 import io
 
@@ -122,7 +122,9 @@ def test_where_it_is_not_zero(rng):
     for shape in [(), (4,), (3, 4), (2, 3, 2)]:
         x = rng.integers(0, 2, shape)
         t = tg.tensor(x)
-        np.testing.assert_array_equal(t.nonzero().numpy(), np.argwhere(x).reshape(-1, len(shape)))
+        np.testing.assert_array_equal(
+            t.nonzero().numpy(), np.argwhere(x).reshape(np.count_nonzero(x), len(shape))
+        )
         for found in (tg.where(t), tg.nonzero(t, as_tuple=True), t.nonzero(as_tuple=True)):
             for a, b in zip(found, np.nonzero(np.atleast_1d(x)), strict=True):
                 np.testing.assert_array_equal(a.numpy(), b)
@@ -187,14 +189,15 @@ def test_size_average_and_reduce(name, mean, reduce, rng):
 
 
 def test_every_path_of_a_module_is_the_same_class():
-    from tinygrad_rnn.backends import cudnn
-    from tinygrad_rnn.nn.modules import Module
     from tinygrad_rnn.nn.modules.batchnorm import BatchNorm1d
     from tinygrad_rnn.nn.modules.loss import MSELoss
     from tinygrad_rnn.nn.modules.rnn import LSTM
-    from tinygrad_rnn.nn.parameter import Parameter
     from tinygrad_rnn.utils.data.dataloader import DataLoader as Loader
     from tinygrad_rnn.utils.data.sampler import SequentialSampler as InOrder
+
+    from tinygrad_rnn.backends import cudnn
+    from tinygrad_rnn.nn.modules import Module
+    from tinygrad_rnn.nn.parameter import Parameter
 
     assert (Module, MSELoss, LSTM, Parameter) == (nn.Module, nn.MSELoss, nn.LSTM, nn.Parameter)
     assert (BatchNorm1d, Loader, InOrder) == (nn.BatchNorm1d, DataLoader, SequentialSampler)
@@ -411,7 +414,7 @@ def test_batch_norm(shape, momentum, rng):
     np.testing.assert_allclose(t.grad, central(plain, x), atol=1e-6)
     with pytest.raises(ValueError, match="needs two values"):
         norm(tg.ones(1, 3))
-    with pytest.raises(ValueError, match="expected .batch, 3."):
+    with pytest.raises(ValueError, match=r"expected \(batch, 3\)"):
         norm(tg.ones(4, 2))
     assert list(norm.state_dict()) == [
         "weight",
@@ -487,7 +490,7 @@ def test_categorical(by, rng):
     for wrong, words in [
         (lambda: Categorical(), "one of them"),
         (lambda: Categorical(tg.tensor([-1.0, 2.0])), "not negative"),
-        (lambda: choice.log_prob(tg.tensor(4)), "outside 0 ... 3"),
+        (lambda: choice.log_prob(tg.tensor(4)), r"outside 0 \.\.\. 3"),
     ]:
         with pytest.raises(ValueError, match=words):
             wrong()
@@ -701,6 +704,11 @@ def test_an_op_of_ones_own_in_a_cell():
 
 def test_anomalies_are_looked_for_from_now_on():
     x = tg.tensor(200.0, requires_grad=True)
+    with np.errstate(over="ignore"):
+        look_for_anomalies(x)
+
+
+def look_for_anomalies(x):
     tg.autograd.set_detect_anomaly(True)
     try:
         with pytest.raises(tg.AnomalyError):

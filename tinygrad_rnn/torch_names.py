@@ -461,7 +461,8 @@ class TorchNames:
         if as_tuple:
             found = np.nonzero(np.atleast_1d(self._data))
             return tuple(Tensor._made(places) for places in found)
-        return Tensor._made(np.argwhere(self._data).reshape(-1, self.ndim), np.int64)
+        places = np.nonzero(np.atleast_1d(self._data))
+        return Tensor._made(np.stack(places, 1)[:, : self.ndim])
 
     def masked_select(self: Any, mask: Any) -> Tensor:
         """The elements where the mask is true, as a vector; the two are broadcast to one shape."""

@@ -144,7 +144,7 @@ class Module:
         return result
 
     def register_forward_hook(self, hook: Callable[[Any, Any, Any], Any]) -> ForwardHook:
-        """Have ``hook(module, inputs, result)`` called after every forward; the handle's ``remove()`` ends it.
+        """Have ``hook(module, inputs, result)`` called after every forward; until the handle's ``remove()``.
 
         ``inputs`` is the tuple of arguments. What the hook returns, if not None, takes the result's place.
         """

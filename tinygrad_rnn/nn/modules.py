@@ -1,4 +1,4 @@
-"""By which paths do PyTorch's scripts import layers? ``nn.modules.rnn``, ``.loss`` and so on: all are ``nn``."""
+"""By which paths do scripts import layers? ``nn.modules.rnn``, ``.loss`` and so on: all are ``nn``."""
 
 from __future__ import annotations
 

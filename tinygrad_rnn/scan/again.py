@@ -137,7 +137,7 @@ def run_again(layer: Any, x: Any, hx: Any, first_step: int) -> tuple[Tensor, Any
         data = data.swapaxes(0, 1) if data.ndim == 3 else data[:0]
     if data.ndim != 3 or not len(data) or not _is_like(ready, layer, data.shape[1:], data.dtype):
         return None
-    given = (hx,) if hx.__class__ is Tensor else hx or ()
+    given = hx if isinstance(hx, (tuple, list)) else () if hx is None else (hx,)
     if hx is None and layer.learned_state:
         return None
     if hx is None:

@@ -526,12 +526,22 @@ class Walk:
                 found |= NEW
         return self.narrowed(found)
 
+    def _no_hooks(self, modules: Value) -> None:
+        """Raise where a module that is called has forward hooks, whose Python is not the step's."""
+        for atom in modules:
+            module = atom.value if isinstance(atom, Known) else None
+            if not isinstance(module, Module):
+                continue
+            if self.guards.item(module.__dict__, "_hooks") is not purity.MISSING:
+                raise Impure(f"{type(module).__name__} has forward hooks")
+
     def _call_known(self, thing: Any, args: list[Value], kwargs: dict[str, Value]) -> Value:
         if isinstance(thing, Module):
             run = self._found(Known(thing), "__call__", type(thing).__mro__)
             return self.call(run, args, kwargs)
         if isinstance(thing, types.FunctionType):
             if thing is purity.CALLS:
+                self._no_hooks(args[0])
                 return self.call(self.attribute(args[0], "forward"), args[1:], kwargs)
             if thing is purity.BARE:
                 return self._call_bare(args, kwargs)
