@@ -48,8 +48,10 @@ def versions() -> str:
     """What else decides about compiled code, beside its text."""
     import numba
 
+    here = Path(__file__).parent
     library = b"".join(
-        Path(__file__).with_name(name).read_bytes() for name in ("vector_math.py", "products.py")
+        (here / name).read_bytes()
+        for name in ("vector_math.py", "products.py", "../ops/elementwise.py")
     )
     return f"{numba.__version__} {sys.version} {hashlib.sha256(library).hexdigest()}"
 
