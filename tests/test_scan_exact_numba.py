@@ -251,3 +251,15 @@ def test_other_numbers_need_no_other_machine_code(unknown, monkeypatch):
             np.testing.assert_allclose(fast, slow, rtol=1e-9, atol=1e-12)
         counts.append(len(machine_code._functions))
     assert counts == [2] * 7
+
+
+def test_no_more_functions_are_remembered_than_a_limit(unknown, monkeypatch):
+    monkeypatch.setattr(machine_code, "_functions", {})
+    monkeypatch.setattr(machine_code, "MOST", 3)
+    layers = [
+        layer_of([f"n0 = {text} * z", "y = n0"], (3, 2, 4)) for text in ("s0", "z", "2", "s0 * 2")
+    ]
+    for _ in range(2):
+        for layer in layers:
+            agree(layer, 3, "numba", how="run by numba")
+            assert len(machine_code._functions) <= 3

@@ -18,6 +18,7 @@ import numpy as np
 
 _lock = threading.RLock()
 _functions: dict[str, Kept] = {}
+MOST = 256  # functions that are remembered; the oldest go, and stay as long as loops call them
 
 
 @cache
@@ -81,6 +82,9 @@ def function(text: str, bits: int) -> Kept:
         name = _named(text)
         found = _functions.get(name)
         if found is None:
+            while len(_functions) >= MOST:
+                oldest = next(iter(_functions))
+                del _functions[oldest], sys.modules[oldest]
             found = _functions[name] = Kept(_load(name, text).loop, name)
         return found
 
