@@ -207,7 +207,7 @@ MUTANTS = [
     Mutant("exact: columns: handed down over one another", "scan/numba_plan.py", "        self.copies = self.handed + self.copies\n", "        self.copies = self.copies + self.handed\n", "scan_exact_numba"),
     Mutant("exact: columns: a sum at the row's beginning", "scan/numba_text.py", "                after += [f\"{number(*place)} = {x}\" for place in self.stores[cell]]", "                after += [f\"{once(place[0])} = {x}\" for place in self.stores[cell]]", "scan_exact_numba"),
     Mutant("exact: columns: one number is spread as columns", "scan/numba_text.py", "            spread = hi - lo == 1 and width > 1", "            spread = False", "scan_exact_numba"),
-    Mutant("exact: columns: algebra with rounded numbers", "scan/numba_text.py", "FLAGS = '{\"contract\", \"nsz\"}'", "FLAGS = '{\"contract\", \"nsz\", \"reassoc\"}'", "scan_exact"),
+    Mutant("exact: columns: algebra with rounded numbers", "scan/numba_text.py", "FLAGS = '{\"contract\", \"nsz\"}'", "FLAGS = '{\"contract\", \"nsz\", \"reassoc\"}'", "scan_exact_numba"),
     Mutant("exact: columns: Python numbers in double", "scan/numba_text.py", "        if value.dtype == \"f\" != self.dtype:", "        if False:", "scan_exact_numba"),
     Mutant("exact: products: sizes are not tested", "scan/products.py", "        if rows * inner > a.size or whole > w.size or rows * width > out.size:", "        if False:", "scan_exact_numba"),
     Mutant("exact: columns: indices are never tested", "scan/numba_text.py", "            options += \", boundscheck=True\"\n", "", "scan_exact_numba"),
@@ -230,6 +230,8 @@ MUTANTS = [
     Mutant("later errors: backward's are silent", "scan/folding.py", "            if self.layer is not None:", "            if False:", "later_errors"),
     Mutant("later errors: gradients of all outputs are 1", "scan/folding.py", "[Tensor._wrap(d, None) for _, d in came]", "[Tensor._wrap(np.ones_like(d), None) for _, d in came]", "later_errors"),
     Mutant("later errors: beyond the call's inputs", "scan/folding.py", "fresh.get(id(t), node)) for t, data, node in self.values", "node) for t, data, node in self.values", "later_errors"),
+    Mutant("a weight that does not fit goes on", "nn/layers.py", "        if weight.ndim not in (1, 2) or weight.shape[-1] != size:", "        if False:", "rejections"),
+    Mutant("a norm's weight that does not fit goes on", "nn/layers.py", "            if value is not None and value.shape != self.normalized_shape:", "            if False:", "rejections"),
     # ---- writes in place
     Mutant("in place: a view stands for itself", WRITING, "return t._alias[1] if t._alias.__class__ is tuple else t", "return t", "writes"),
     Mutant("in place: partners keep the old array", WRITING, "        m._data = moved[id(a)]\n", "        m._data = moved[id(a)] if m is t else a\n", "writes"),

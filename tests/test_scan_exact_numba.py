@@ -263,3 +263,9 @@ def test_no_more_functions_are_remembered_than_a_limit(unknown, monkeypatch):
         for layer in layers:
             agree(layer, 3, "numba", how="run by numba")
             assert len(machine_code._functions) <= 3
+
+
+@pytest.mark.parametrize("text", ["(t + v) - v", "(t - v) + v"])
+def test_what_is_lost_to_rounding_is_lost_in_machine_code(text, unknown):
+    layer = layer_of(["v = self.full * 1e17", "t = z.tanh()", f"n0 = {text}", "y = n0"], (3, 2, 4))
+    agree(layer, 1, "numba", how="run by numba")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -14,10 +14,10 @@ from . import init
 from .module import Module, Parameter
 
 
-def _misfit(layer: Module, name: str, value: Tensor, expected: str) -> NoReturn:
-    """Refuse what was assigned to a layer and has another shape than its equation takes."""
+def _misfit(layer: Module, name: str, value: Tensor, expected: str) -> str:
+    """What is wrong with a weight that was assigned and has another shape than the layer's equation takes."""
     kind = type(layer).__name__
-    raise ValueError(f"{state.place}{kind}.{name} has shape {value.shape}, expected {expected}")
+    return f"{state.place}{kind}.{name} has shape {value.shape}, expected {expected}"
 
 
 class Linear(Module):
@@ -57,9 +57,11 @@ class Linear(Module):
         if not x.ndim or x.shape[-1] != size:
             raise ValueError(f"{state.place}x has shape {x.shape}, expected (..., {size})")
         if weight.ndim not in (1, 2) or weight.shape[-1] != size:
-            _misfit(self, "weight", weight, f"({self.out_features}, {size})")
+            raise ValueError(_misfit(self, "weight", weight, f"({self.out_features}, {size})"))
         if bias is not None and bias.shape not in (weight.shape[:-1], (1,), ()):
-            _misfit(self, "bias", bias, f"{weight.shape[:-1]}, by its weight {weight.shape}")
+            raise ValueError(
+                _misfit(self, "bias", bias, f"{weight.shape[:-1]}, by its weight {weight.shape}")
+            )
         return f.linear(x, weight, bias)
 
     def extra_repr(self) -> str:
@@ -169,7 +171,7 @@ class LayerNorm(Module):
         x = input if self.weight is None else self._cast(input, self.weight)
         for name, value in (("weight", self.weight), ("bias", self.bias)):
             if value is not None and value.shape != self.normalized_shape:
-                _misfit(self, name, value, f"{self.normalized_shape}")
+                raise ValueError(_misfit(self, name, value, f"{self.normalized_shape}"))
         return f.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
