@@ -222,7 +222,7 @@ MUTANTS = [
     Mutant("only the last block's sums", "scan/numba_loops.py", "a if b is None else a + b for", "b for", "scan"),
     Mutant("only the first block's input", "scan/numba_loops.py", "dx[start:stop] = of_x", "dx[:] = of_x[:1]", "scan"),
     # ---- arrays, numpy, names of PyTorch's
-    Mutant("scalars among tensors", ENGINE, "np.asarray(value) if isinstance(value, np.generic) else value", "value", "second_order"),
+    Mutant("scalars among tensors", ENGINE, "np.asarray(value) if isinstance(value, np.generic) else value", "value", "arrays"),
     Mutant("broadcast: to fewer axes", SHAPES, "if a.size == 1 and a.ndim <= len(to) else", "if a.size == 1 else", "more_names"),
     Mutant("numpy takes values of what has a gradient", TENSORS, "if state.recording and self.requires_grad:\n            raise TypeError(_would_be_lost", "if False:\n            raise TypeError(_would_be_lost", "numpy"),
     Mutant("numpy: an element is stored", TENSORS, "self.requires_grad and _is_stored():", "False:", "numpy"),
