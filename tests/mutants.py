@@ -311,7 +311,7 @@ MUTANTS = [
     Mutant("frozen cells are derived", "scan/running.py", "        return self.keep and (dy is not None", "        return (dy is not None", "frozen"),
     Mutant("no gradient is one of zeros", "scan/running.py", "if id(t) in sums else None", "if id(t) in sums else np.zeros(t.shape, t.dtype)", "frozen"),
     # ---- arrays, numpy, names of PyTorch's
-    Mutant("scalars among tensors", ENGINE, "np.asarray(value) if isinstance(value, np.generic) else value", "value", "second_order"),
+    Mutant("scalars among tensors", ENGINE, "np.asarray(value) if isinstance(value, np.generic) else value", "value", "arrays"),
     Mutant("broadcast: to fewer axes", SHAPES, "if a.size == 1 and a.ndim <= len(to) else", "if a.size == 1 else", "more_names"),
     Mutant("numpy takes values of what has a gradient", TENSORS, "if state.recording and self.requires_grad:\n            raise TypeError(_would_be_lost", "if False:\n            raise TypeError(_would_be_lost", "numpy"),
     Mutant("numpy: an element is stored", TENSORS, "self.requires_grad and _is_stored():", "False:", "numpy"),
