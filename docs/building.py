@@ -38,7 +38,9 @@ def api_page(prefix: str, title: str, module: ModuleType, seen: dict[int, str]) 
             lines += [f".. py:data:: {name}", "", f"   The same as :py:obj:`{first}`.", ""]
         elif inspect.isclass(value):
             lines += [f".. autoclass:: {name}", "   :members:"]
-            lines += ["   :undoc-members:", ""] if value is tg.Tensor else [""]
+            lines += ["   :undoc-members:"] if value is tg.Tensor else []
+            lines += ["   :inherited-members:"] if value is tg.Graph else []
+            lines.append("")
         elif callable(value):
             lines += [f".. autofunction:: {name}", ""]
         else:

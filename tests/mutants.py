@@ -1,6 +1,6 @@
 """Tests of the tests: bugs planted one at a time in a copy of the package; the suite must see each.
 
-    python tests/mutants.py [--only NAME] [--jobs 2]
+    python tests/mutants.py [--only NAME] [--jobs N]
 
 Prints every mutant and, at the end, ``killed / planted``. Exits with 1 where a mutant survives, breaks
 the tests in another way than by failing them, or no longer finds the text that it changes.
@@ -47,6 +47,8 @@ AGAIN, PURITY, WALK, OPCODES = (
 )
 WRITING = "writing.py"
 OPTIM, LEDGER, UTILS = "optim/optimizers.py", "graphs/ledger.py", "nn/utils/__init__.py"
+REACH, FOLDING, RUNNING = "scan/reach.py", "scan/folding.py", "scan/running.py"
+VERIFIED, PROGRAM = "scan/verified.py", "scan/program.py"
 
 MUTANTS = [
     # ---- gradients over time
@@ -252,7 +254,7 @@ MUTANTS = [
     Mutant("in place: any dtype", WRITING, "    if _RANKS[new._data.dtype.kind] > _RANKS[t._data.dtype.kind]:\n", "    if False:\n", "writes"),
     Mutant("in place: retained gradients stay behind", WRITING, "        node.retained = [old.retained[0]]\n", "        pass\n", "writes"),
     Mutant("in place: compiled as if nothing were written", WRITING, '    if state.tracer is not None and not (alone and getattr(state.tracer, "rebinds", False)):\n', "    if False:\n", "writes"),
-    Mutant("in place: offsets of a view", WRITING, "starts[axis], left = divmod(left, stride)", "starts[axis], left = 0, 0", "writes"),
+    Mutant("in place: positions of a view", WRITING, "return np.unravel_index(found, outer.shape) if", "return np.unravel_index(found[..., ::-1], outer.shape) if", "writes"),
     Mutant("in place: what is written outside has no derivative", WRITING, "    elif node is not None and not isinstance(node, Node):\n        t._node = None\n", "    elif node is not None:\n        t._node = None\n", "writes"),
     Mutant("in place: one number is a copy", "ops/indexing.py", "    if isinstance(part, np.generic):\n", "    if False:\n", "writes"),
     Mutant("in place: the dead are never left out", "ops/row.py", "    if n.bit_length() != (n - added).bit_length():\n", "    if False:\n", "writes"),
@@ -267,6 +269,28 @@ MUTANTS = [
     Mutant("one program with and without a gradient", "scan/tracing.py", "node.dtype.char, node.needs)", "node.dtype.char)", "again"),
     Mutant("only the last block's sums", "scan/numba_loops.py", "a if b is None else a + b for", "b for", "scan"),
     Mutant("only the first block's input", "scan/numba_loops.py", "dx[start:stop] = of_x", "dx[:] = of_x[:1]", "scan"),
+    # ---- what a gradient reaches, and the way back to the steps
+    Mutant("reach: states do not move on", REACH, 'inner = [states[int(role[1:])] if role[0] == "s" else {role} for role in found]', "inner = [{role} for role in found]", "reach"),
+    Mutant("reach: a swap comes to rest", REACH, "at = self.first + (steps - self.first) % (count - self.first)", "at = count - 1", "reach"),
+    Mutant("reach: all that could come counts as come", REACH, "for on, role in pairs if on]", "for on, role in pairs]", "reach"),
+    Mutant("reach: through comparisons", REACH, "if id(parent) not in seen and parent.needs:", "if id(parent) not in seen:", "reach"),
+    Mutant("reach: nothing is None", REACH, "        if not all(flags):\n", "        if False:\n", "reach"),
+    Mutant("reach: what needs no gradient has one", REACH, "return [not who.isdisjoint(roles) for roles in self.after(steps)]", "return [True for roles in self.after(steps)]", "reach"),
+    Mutant("folding: a state that is a leaf", FOLDING, "return output if node.number > mark else output.clone()", "return output", "reach"),
+    Mutant("folding: half of it unfolds", FOLDING, "            for write, thing, value in writes:\n", "            for write, thing, value in writes[:-1]:\n", "recurrent graph"),
+    Mutant("folding: numbers of another call", FOLDING, "            node.number = start + 1 + k\n", "            node.number = start + 1\n", "recurrent graph"),
+    Mutant("a rule that asks for values is compiled", VERIFIED, "if tracer.looked:", "if False:", "reach"),
+    Mutant("stages: the input backwards, its mask not", RUNNING, "live = live if live is None else live[::-1]", "live = live", "layer_routes ragged"),
+    Mutant("stages: directions share the gradient's columns", RUNNING, "high, low = low, low - each.y.shape[-1]", "high, low = each.y.shape[-1], 0", "layer_routes"),
+    Mutant("stages: gradient in the order of time", RUNNING, "        if self.way.backwards:\n            dy = dy[::-1]\n", "", "layer_routes"),
+    Mutant("stages: input's gradient in the other order", RUNNING, "return dx[::-1] if self.way.backwards and dx is not None else dx, dstates, dweights", "return dx, dstates, dweights", "layer_routes"),
+    Mutant("stages: one direction's input gradient", RUNNING, "dx = d if dx is None else dx + d", "dx = d", "layer_routes"),
+    Mutant("stages: a state that is given twice", RUNNING, "sums[key] = sums[key] + d if key in sums else d", "sums[key] = d", "scan reach"),
+    Mutant("stages: last states of the layers change places", RUNNING, "dfinals, rest = rest[len(rest) - count :], rest[: len(rest) - count]", "dfinals, rest = rest[:count], rest[count:]", "layer_routes"),
+    Mutant("stages: dropout's mask forgotten on the way back", RUNNING, "                dx = dx * self.masks[k]\n", "                pass\n", "scan layers"),
+    Mutant("steps: all layers from the first state", "scan/streaming.py", "whole(s[k : k + 1])", "whole(s[:1])", "streaming"),
+    Mutant("steps: an older weight", "scan/streaming.py", "            if tensor._data is not array:\n                return False\n", "            pass\n", "streaming"),
+    Mutant("program: equal but for a constant", PROGRAM, "repr(value.consts), value.shape", "value.shape", "scan scan_exact"),
     # ---- what a trace cannot see
     Mutant("set attributes are not seen", OPCODES, '    "STORE_ATTR": "it sets .{} while it runs",\n', '', "trust"),
     Mutant("set attributes are silent", OPCODES, "    if name in _REFUSED:\n", '    if name == "STORE_ATTR":\n        del stack[-2:]\n        return None, True\n    if name in _REFUSED:\n', "trust"),
@@ -309,7 +333,7 @@ MUTANTS = [
     Mutant("frozen cells are derived", "scan/running.py", "        return self.keep and (dy is not None", "        return (dy is not None", "frozen"),
     Mutant("no gradient is one of zeros", "scan/running.py", "if id(t) in sums else None", "if id(t) in sums else np.zeros(t.shape, t.dtype)", "frozen"),
     # ---- arrays, numpy, names of PyTorch's
-    Mutant("scalars among tensors", ENGINE, "np.asarray(value) if isinstance(value, np.generic) else value", "value", "second_order"),
+    Mutant("scalars among tensors", ENGINE, "np.asarray(value) if isinstance(value, np.generic) else value", "value", "arrays"),
     Mutant("broadcast: to fewer axes", SHAPES, "if a.size == 1 and a.ndim <= len(to) else", "if a.size == 1 else", "more_names"),
     Mutant("numpy takes values of what has a gradient", TENSORS, "if state.recording and self.requires_grad:\n            raise TypeError(_would_be_lost", "if False:\n            raise TypeError(_would_be_lost", "numpy"),
     Mutant("numpy: an element is stored", TENSORS, "self.requires_grad and _is_stored():", "False:", "numpy"),
@@ -342,7 +366,7 @@ def planted(text: str, mutant: Mutant) -> str:
 
 def copy_of_the_project(to: Path) -> Path:
     """The package and its tests, to plant bugs in."""
-    skip = shutil.ignore_patterns("__pycache__", ".*", "pictures")
+    skip = shutil.ignore_patterns("__pycache__", ".*")
     for name in ("tinygrad_rnn", "tests"):
         shutil.copytree(ROOT / name, to / name, ignore=skip)
     shutil.copy(ROOT / "pyproject.toml", to)
@@ -388,7 +412,7 @@ def main() -> int:
     """Plant the bugs, print what became of each, and how many were killed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", help="mutants whose name contains this")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
     options = parser.parse_args()
     mutants = [m for m in MUTANTS if not options.only or options.only in m.name]
     began = time.monotonic()

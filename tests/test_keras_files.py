@@ -352,3 +352,21 @@ def test_a_model_json_cut_short_or_of_another_kind_gets_our_error(tmp_path):
     assert refused_there()
     with pytest.raises(FileNotFoundError):
         tg.interop.from_tfjs(tmp_path / "none.json")
+
+
+def test_an_archive_that_keras_2_wrote_has_keras_2_s_functions():
+    """Its ``hard_sigmoid`` is another one than Keras 3's; see make_keras2_archive.py."""
+    stored = json.loads((STORED / "keras2_archive.json").read_text())
+    x = np.array(stored["x"], "f4")
+    assert (
+        error(tg.interop.from_keras(STORED / "keras2_archive.keras")(x).numpy(), stored["y"])
+        <= 1e-6
+    )
+    with zipfile.ZipFile(STORED / "keras2_archive.keras") as archive:
+        config, about = (
+            json.loads(archive.read("config.json")),
+            json.loads(archive.read("metadata.json")),
+        )
+    assert about["keras_version"].startswith("2")
+    by_hand = tg.interop.from_keras(STORED / "keras2_archive.keras", config=config)
+    assert error(by_hand(x).numpy(), stored["y"]) <= 1e-6

@@ -214,7 +214,7 @@ def test_full_lengths_are_no_lengths(name, ways):
     x = np.swapaxes(x, 0, 1) if getattr(module, "batch_first", False) else x
     (y, last), (z, other) = module(x), module(x, lengths=np.array([4, 4, 4], np.uint8))
     for a, b in zip([y, *flat(last)], [z, *flat(other)], strict=True):
-        np.testing.assert_array_equal(a.numpy(), b.numpy())
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-12)  # sums may be reordered
 
 
 class Reader(nn.Module):

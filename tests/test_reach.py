@@ -33,6 +33,22 @@ class Line(Apart):
         return r * self.b, (x @ self.a, s + 0.0)
 
 
+class Swap(Apart):
+    """Two states that change places."""
+
+    def forward(self, x, state):
+        s, r = state
+        return x @ self.a, (r * self.b, s + 0.0)
+
+
+class Compared(Apart):
+    """A state that only decides: no gradient goes through a comparison."""
+
+    def forward(self, x, state):
+        s, r = state
+        return tg.where(r > 0, x @ self.a, s), (s * 0.5, r * self.b)
+
+
 class HandsOn(Apart):
     """A new state that is a Parameter, and one that is the old one's."""
 
@@ -47,13 +63,18 @@ class ParameterItself(Apart):
         return s + (x @ self.a).tanh(), (self.whole, r * self.b + s)
 
 
-def called(kind, compiled, steps, loss_of, then=lambda loss: loss.backward()):
-    """The gradients, or None, of Parameters, input and first states, and the cell."""
+def called(kind, compiled, steps, loss_of, then=lambda loss: loss.backward(), only=None):
+    """The gradients, or None, of Parameters, input and first states; which outputs need one; how it ran.
+
+    ``only`` is the one Parameter that asks for a gradient, where nothing else does.
+    """
     cell = kind()
     if kind is ParameterItself:
         cell.whole = nn.Parameter(numbers((2, 3), 9))
-    x = tg.tensor(numbers((steps, 2, 2), 5), requires_grad=True)
-    state = tuple(tg.tensor(numbers((2, 3), k), requires_grad=True) for k in (6, 7))
+    for name, p in cell.named_parameters():
+        p.requires_grad_(only in (None, name))
+    x = tg.tensor(numbers((steps, 2, 2), 5), requires_grad=only is None)
+    state = tuple(tg.tensor(numbers((2, 3), k), requires_grad=only is None) for k in (6, 7))
     layer = nn.Recurrent(cell)
     layer.compiled = compiled
     with backends.using("numpy"):
@@ -66,8 +87,8 @@ def called(kind, compiled, steps, loss_of, then=lambda loss: loss.backward()):
     return grads | {"x": x.grad, "s0": state[0].grad, "s1": state[1].grad}, needs, layer.explain()
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3, 5])
-@pytest.mark.parametrize("kind", [Apart, Line, HandsOn])
+@pytest.mark.parametrize("steps", [1, 2, 3, 4])
+@pytest.mark.parametrize("kind", [Apart, Line, Swap, Compared, HandsOn])
 @pytest.mark.parametrize("what", ["y", "first", "second"])
 def test_gradients_come_where_they_come_recorded(kind, steps, what):
     def loss(y, last):
@@ -80,6 +101,20 @@ def test_gradients_come_where_they_come_recorded(kind, steps, what):
     for name, g in theirs.items():
         if g is not None:
             np.testing.assert_allclose(ours[name], g, rtol=1e-12, err_msg=f"{name}, {ran}")
+
+
+@pytest.mark.parametrize("only", ["a", "b", "idle"])
+def test_outputs_need_a_gradient_as_they_do_recorded(only):
+    for kind in (Apart, Line, Swap):
+        (ours, needs, ran), theirs = (
+            called(kind, on, 2, lambda y, last: y.sum() + last[1].sum(), only=only)
+            for on in (True, False)
+        )
+        assert ran.startswith("compiled"), kind
+        assert needs == theirs[1], kind
+        assert [n for n, g in ours.items() if g is None] == [
+            n for n, g in theirs[0].items() if g is None
+        ]
 
 
 def test_such_cells_are_compiled():

@@ -13,6 +13,7 @@ from routes import program
 from tinygrad_rnn.autograd import state
 from tinygrad_rnn.ops import ROWS
 from tinygrad_rnn.ops.row import looking
+from tinygrad_rnn.scan import backends
 
 
 class Rows:
@@ -68,6 +69,30 @@ def test_a_kind_applies_its_rows_and_is_right(kind):
 
 @pytest.mark.parametrize("number", range(40))
 def test_routes_agree(number):
-    """Cells drawn at random: recorded, and in plain numpy, forward and twice differentiated."""
-    for _, _, call, _, differences in program(2026, number, 4, ["plain", "jvp", "second"]):
-        assert not differences, f"python tests/routes.py --seed 2026 --only {number}: {call}"
+    """Cells drawn at random: recorded, compiled, in plain numpy, in pieces, forward, differentiated twice."""
+    agree(2026, number, 3, ["plain", "numpy", "pieces", "ledger", "jvp", "second"])
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_derivatives_of_compiled_calls_agree(number):
+    agree(2027, number, 3, ["jvp_compiled", "second_compiled"])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(backends.choice()[0] != "numba", reason="numba is not installed (extra fast)")
+def test_machine_code_agrees():
+    compiled = 0
+    for number in range(12):
+        said = agree(2028, number, 12, ["plain", "numba"])
+        compiled += sum(word["numba"] == "compiled, run by numba" for word in said)
+    assert compiled > 20
+
+
+def agree(seed, number, calls, routes):
+    """What each route said of each call of one cell."""
+    heard = []
+    for _, _, call, said, differences in program(seed, number, calls, routes):
+        again = f"python tests/routes.py --seed {seed} --only {number} --routes {','.join(routes)}"
+        assert not differences, f"{again}: {differences} {call}"
+        heard.append(said)
+    return heard

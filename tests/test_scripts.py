@@ -6,6 +6,7 @@ The scripts in ``scripts/`` are PyTorch's, unchanged; here they run with the imp
 
 import json
 import re
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -373,7 +374,7 @@ def test_every_name_that_the_guide_lists_is_there():
     rooms = dict(covered())
     for room, owner in ROOMS.items():
         for name in rooms[room][0].split():
-            assert hasattr(owner, name), f"{room}: {name}"
+            assert attrgetter(name)(owner) is not None, f"{room}: {name}"
     for name in rooms["Tensor"][0].split():
         assert hasattr(tg.Tensor, name), name
     for name in rooms["torch.nn.utils"][2].split():
@@ -400,4 +401,4 @@ def test_every_name_that_the_guide_lists_is_pytorchs():
     }
     for room, owner in theirs.items():
         for name in rooms[room][0].split():
-            assert hasattr(owner, name), f"{room}: {name}"
+            assert attrgetter(name)(owner) is not None, f"{room}: {name}"

@@ -301,6 +301,10 @@ def test_one_hot_rows_as_people_build_them():
     assert y[:, 0].tolist() == [5, 2, 1]
     y.index_add_(1, tg.tensor([0, 0]), tg.ones(3, 2))
     assert y[:, 0].tolist() == [7, 4, 3]
+    y.index_put_((tg.tensor([0, 0]), tg.tensor([1, 1])), tg.tensor(0.5), accumulate=True)
+    y.index_put_((tg.tensor([2]), tg.tensor([1])), 7.0)
+    y.scatter_(1, tg.tensor([[2]]), value=3.0).scatter_(1, tg.tensor([[2], [2]]), 1.0, reduce="add")
+    assert y[:, 1:3].tolist() == [[6, 4], [9, 3], [7, 1]]
     z = tg.zeros(3).scatter_add_(0, tg.tensor([0, 2, 0]), tg.tensor([1.0, 2.0, 3.0]))
     assert z.tolist() == [4, 0, 2]
 
@@ -426,6 +430,41 @@ def test_the_issues_other_idioms():
     assert hidden.tolist() == [0, 0]
     assert hidden.detach_() is hidden
     assert not hidden.requires_grad
+
+
+def test_a_tensor_turns_into_a_view_of_itself():
+    w = tg.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], requires_grad=True)
+    x = w * 1.0
+    row, whole = x[0], x.detach()
+    assert x.t_() is x
+    assert x.unsqueeze_(0).shape == (1, 3, 2)
+    x[0, 2, 1] = 60.0
+    row.mul_(2.0)
+    assert x.squeeze_().transpose_(0, 1).tolist() == whole.tolist() == [[2, 4, 6], [4, 5, 60]]
+    (x * tg.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])).sum().backward()
+    assert w.grad.tolist() == [[2, 4, 6], [4, 5, 0]]
+    with pytest.raises(RuntimeError, match="keeps its shape: use t"):
+        w.t_()
+
+
+def test_gradients_in_one_buffer_are_added_to_there():
+    flat = tg.zeros(5)
+    a, b = tg.ones(2, requires_grad=True), tg.ones(3, requires_grad=True)
+    a.grad, b.grad = flat[:2], flat[2:]
+    for _ in range(2):
+        ((a * 2).sum() + (b * 3).sum()).backward()
+    assert flat.tolist() == [4, 4, 6, 6, 6]
+    flat.zero_()
+    assert a.grad.tolist() == [0, 0]
+
+
+def test_activations_in_place():
+    x = tg.tensor([-1.0, 2.0], requires_grad=True)
+    h = x * 1.0
+    assert nn.ReLU(inplace=True)(h) is h
+    assert tg.nn.functional.relu(h, inplace=True) is h
+    (h * h).sum().backward()
+    assert x.grad.tolist() == [0, 4]
 
 
 def test_data_takes_the_memory_of_another():
@@ -743,6 +782,34 @@ def test_a_checkpointed_function_may_write_what_it_made():
     f(a).sum().backward()
     tg.checkpoint(f, b).sum().backward()
     np.testing.assert_array_equal(a.grad.numpy(), b.grad.numpy())
+
+
+class Writing(nn.Module):
+    def __init__(self, write):
+        super().__init__()
+        self.head, self.write = nn.Linear(3, 3), write
+
+    def forward(self, x):
+        h = self.head(x)
+        y = h.tanh()
+        self.write(h)
+        return h * y
+
+
+@pytest.mark.parametrize("way", ["iadd", "relu_", "setitem", "through a view"])
+def test_an_export_refuses_what_writes_in_place(way, tmp_path):
+    """The trace names values by their tensors: one that got another value would be taken for the first."""
+    pytest.importorskip("onnx")
+    from tinygrad_rnn.interop.onnx_graph import ExportError
+
+    write = {
+        "iadd": lambda h: h.__iadd__(1.0),
+        "relu_": lambda h: h.relu_(),
+        "setitem": lambda h: h.__setitem__((slice(None), 0), 0.0),
+        "through a view": lambda h: h.T[0].zero_(),
+    }[way]
+    with pytest.raises(ExportError, match="writes in place"):
+        tg.interop.to_onnx(Writing(write), str(tmp_path / "m.onnx"), tg.ones(2, 3))
 
 
 # ---- memory --------------------------------------------------------------------------------------

@@ -712,7 +712,12 @@ def commit(
         updates.append((target, total))
     for target, total in updates:
         if target.op is None:
-            target.grad = total
+            held = target.grad
+            if held is None or create_graph or held._alias.__class__ is not tuple:
+                target.grad = total
+            else:  # it is a view of a buffer of the user's
+                with no_grad():
+                    held.copy_(total)
         else:
             target.retained[0] = total
 

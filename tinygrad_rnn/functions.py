@@ -336,14 +336,15 @@ def sigmoid(input: Any) -> Tensor:
     return as_tensor(input).sigmoid()
 
 
-def relu(input: Any) -> Tensor:
-    """max(x, 0); the derivative at 0 is taken as 0.
+def relu(input: Any, inplace: bool = False) -> Tensor:
+    """max(x, 0); the derivative at 0 is taken as 0. ``inplace`` writes and returns the input.
 
     >>> import tinygrad_rnn as tg
     >>> tg.relu(tg.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
-    return as_tensor(input).relu()
+    t = as_tensor(input)
+    return t.relu_() if inplace else t.relu()
 
 
 def pow(input: Any, exponent: Any) -> Tensor:

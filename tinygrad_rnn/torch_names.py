@@ -10,7 +10,7 @@ import numpy as np
 from .autograd import Hook, by_itself, state
 from .devices import CPU, check_device, device, no_gpu
 from .random import generator_or_default
-from .writing import adopt, become, cut, data, write
+from .writing import adopt, become, cut, data, turn, write
 
 if TYPE_CHECKING:
     from .tensors import Tensor
@@ -582,6 +582,39 @@ class TorchNames:
         return _tensor(become(self, self.clip(min, max), "clamp_"))
 
     clip_ = clamp_
+
+    def clamp_min_(self: Any, min: Any) -> Tensor:
+        """Raise what is below ``min`` to it, in place; see ``copy_``."""
+        return _tensor(become(self, self.clip(min), "clamp_min_"))
+
+    def clamp_max_(self: Any, max: Any) -> Tensor:
+        """Lower what is above ``max`` to it, in place; see ``copy_``."""
+        return _tensor(become(self, self.clip(None, max), "clamp_max_"))
+
+    def reciprocal_(self: Any) -> Tensor:
+        """1 / x in place; see ``copy_``."""
+        return _tensor(become(self, 1 / self, "reciprocal_"))
+
+    def cumsum_(self: Any, dim: Any) -> Tensor:
+        """The sums along ``dim`` in place; see ``copy_``."""
+        return _tensor(become(self, self.cumsum(dim), "cumsum_"))
+
+    def unsqueeze_(self: Any, dim: Any) -> Tensor:
+        """The tensor itself with a new axis at ``dim``; see ``unsqueeze``."""
+        return _tensor(turn(self, self.unsqueeze(dim), "unsqueeze_"))
+
+    def squeeze_(self: Any, dim: Any = None) -> Tensor:
+        """The tensor itself without axes of length 1; see ``squeeze``."""
+        return _tensor(turn(self, self.squeeze(dim), "squeeze_"))
+
+    def t_(self: Any) -> Tensor:
+        """The tensor itself, transposed; see ``t``."""
+        return _tensor(turn(self, self.t(), "t_"))
+
+    def transpose_(self: Any, dim0: Any, dim1: Any) -> Tensor:
+        """The tensor itself with two axes swapped; see ``transpose``."""
+        return _tensor(turn(self, self.transpose(dim0, dim1), "transpose_"))
+
     abs_ = _in_place("abs")
     ceil_ = _in_place("ceil")
     cos_ = _in_place("cos")
@@ -633,6 +666,13 @@ class TorchNames:
     def scatter_add_(self: Any, dim: Any, index: Any, src: Any) -> Tensor:
         """``scatter_add`` in place; see ``copy_``."""
         return _tensor(become(self, self.scatter_add(dim, index, src), "scatter_add_"))
+
+    def index_put_(self: Any, indices: Any, values: Any, accumulate: bool = False) -> Tensor:
+        """``self[indices] = values``, or ``+=`` for every time that an element is named; see ``copy_``."""
+        where = tuple(np.array(getattr(i, "_data", i)) for i in indices)
+        if accumulate:
+            return _tensor(become(self, self.at[where].add(values), "index_put_"))
+        return _tensor(write(self, values, "index_put_", where))
 
     def fill_diagonal_(self: Any, value: Any) -> Tensor:
         """Write ``value`` on the diagonal of a matrix; see ``copy_``."""

@@ -148,6 +148,21 @@ def cut(t: Any) -> Any:
     return t
 
 
+def turn(t: Any, view: Any, by: str) -> Any:
+    """``t`` becomes a view of what it was, as ``t.t_()`` does; whoever shares its memory still does.
+
+    Raises RuntimeError for a leaf that requires a gradient: its gradient has its shape.
+    """
+    if state.tracer is not None:
+        state.tracer.looks(f"{by} writes in place")
+    if t.requires_grad and t._node.__class__ is Leaf:
+        raise RuntimeError(f"{by}: a leaf that requires a gradient keeps its shape: use {by[:-1]}")
+    if view._data.base is None and view._data is not t._data:
+        raise RuntimeError(f"{by}: this tensor's memory has no such view: clone() it")
+    t._data, t._node = view._data, view._node
+    return t
+
+
 # ---- writing ----------------------------------------------------------------------------------------
 
 

@@ -83,9 +83,6 @@ def sine_waves(
     return Batch(wave[:-1], wave[1:])
 
 
-ORDER_SYMBOLS = "EBabcdXY"
-
-
 def temporal_order(
     steps: int, batch: int, generator: np.random.Generator | None = None, *, bits: int = 3
 ) -> Batch:

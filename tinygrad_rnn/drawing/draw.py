@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..files.atomic import write as write_file
 from ..graphs.chains import CELLS, OP_STEPS, NotUnrollableError
-from ..graphs.elements import Elements, count_numbers
+from ..graphs.elements import Elements, size_of
 from ..graphs.excerpt import excerpt
 from ..graphs.graph import Graph, as_graph
 from ..graphs.ledger import Ledger
@@ -239,7 +239,7 @@ def _ops(graphs: Sequence[RecordedGraph], options: Options) -> str:
 
 def _scalars(graph: RecordedGraph) -> RecordedGraph:
     """The graph of a graph's numbers."""
-    count = count_numbers(excerpt(graph))
+    count = size_of(excerpt(graph))
     if count > SCALARS:
         raise ValueError(
             f"level='scalar': this graph has {count:,} numbers, and more than {SCALARS} are no "

@@ -16,7 +16,7 @@ MOVES = frozenset(
 )
 
 
-def count_numbers(graph: RecordedGraph) -> int:
+def size_of(graph: RecordedGraph) -> int:
     """How many numbers a graph computes and is given."""
     total = 0
     for i, node in enumerate(graph._raw):

@@ -178,7 +178,7 @@ def _flat(tree: Any, between: str) -> dict[str, Any]:
 def _numbers(value: Any) -> Any:
     """An array of any framework as numpy's."""
     made: Callable[[], Any] | None = getattr(value, "numpy", None)
-    if made is None or hasattr(value, "detach"):
+    if made is None or hasattr(value, "cpu"):
         return value
     return np.asarray(made())
 

@@ -47,7 +47,8 @@ def from_keras(source: Any, config: Any = None) -> KerasModel:
     if isinstance(source, (str, os.PathLike)):
         file = keras_files.read(source)
         found = given or file.config or keras_files.guessed(file.tree)
-        return _model(found, file.layout, file.weights)
+        layout = file.layout if given is None else keras_files.layout_of(given)
+        return _model(found, layout, file.weights)
     if not hasattr(source, "get_config") or not hasattr(source, "get_weights"):
         raise TypeError(
             f"from_keras takes a Keras model, a layer or a path, not {type(source).__name__}"

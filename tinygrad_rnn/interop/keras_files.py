@@ -91,7 +91,17 @@ def _archive(raw: bytes, h5py: Any) -> Read:
                 raise FileFormatError(f"the archive has no {name}: it is no model of Keras 3")
         config = parsed(archive.read("config.json"))
         weights = archive.read("model.weights.h5")
-    return Read(config, "keras", _all(h5py, weights))
+        about = json.loads(archive.read("metadata.json")) if "metadata.json" in names else {}
+    version = about.get("keras_version") if isinstance(about, dict) else None
+    return Read(config, layout_of(config, version), _all(h5py, weights))
+
+
+def layout_of(config: Mapping[str, Any] | None, version: Any = None) -> str:
+    """Whose options a config has: Keras 2's ``hard_sigmoid`` is another function than Keras 3's."""
+    said = version if isinstance(version, str) else (config or {}).get("keras_version")
+    if isinstance(said, str):
+        return "keras" if said.startswith("3") else "keras2"
+    return "keras2" if "batch_input_shape" in json.dumps(config) else "keras"
 
 
 def parsed(text: Any) -> Tree:
@@ -109,8 +119,7 @@ def _hdf5(raw: bytes, h5py: Any) -> Read:
     with h5py.File(io.BytesIO(raw), "r") as file:
         root = file.get("model_weights", file)
         if "layer_names" in root.attrs:
-            version = _text(root.attrs.get("keras_version", "2"))
-            layout = "keras" if version.startswith("3") else "keras2"
+            layout = layout_of(None, _text(root.attrs.get("keras_version", "2")))
             config = file.attrs.get("model_config")
             lists = {}
             for name in root.attrs["layer_names"]:
@@ -118,7 +127,7 @@ def _hdf5(raw: bytes, h5py: Any) -> Read:
                 names = [_text(n) for n in group.attrs["weight_names"]]
                 lists[_text(name)] = [_array(group[n]) for n in names]
             return Read(None if config is None else parsed(config), layout, {}, lists)
-        if "layers" not in file:
+        if "layers" not in file and "_layer_checkpoint_dependencies" not in file:
             raise FileFormatError("the HDF5 file is none of Keras's: it has no layers")
     return Read(None, "keras", _all(h5py, raw))
 
@@ -140,6 +149,9 @@ def _all(h5py: Any, raw: bytes) -> dict[str, Any]:
     with h5py.File(io.BytesIO(raw), "r") as file:
 
         def visit(path: str, item: Any) -> None:
+            path = path.replace(
+                "_layer_checkpoint_dependencies", "layers"
+            )  # the first of Keras 2's
             if hasattr(item, "shape"):
                 found[path] = _array(item)
             elif "name" in item.attrs:

@@ -33,7 +33,7 @@ def from_weights(
     name (``tg.interop.layouts()``) and ``layer`` its class, needed only where names and shapes leave a
     choice. What changes the equations and is not seen in the arrays is given under the framework's
     own names, as ``options`` or as its ``config``: ``recurrent_activation="hard_sigmoid"`` (Keras),
-    ``linear_before_reset=1`` (ONNX), ``direction="reverse"``.
+    ``linear_before_reset=1`` (ONNX; its ``layout`` in ``config``), ``direction="reverse"``.
 
     The layer is ``nn.LSTM``, ``GRU`` or ``RNN`` where that is the rule, and one with the framework's
     rule where it differs (``layer.rule``); both are called alike, ``y, state = layer(x, state,
@@ -94,7 +94,7 @@ def _arrays(arrays: Any) -> dict[str, Array]:
 
 def _plain(name: str, value: Any) -> Array:
     """Anything that numpy can read as numbers; bfloat16, which numpy has not, as float32."""
-    if hasattr(value, "detach"):
+    if hasattr(value, "detach") and hasattr(value, "cpu"):
         value = value.detach().cpu()
         value = value.float() if str(value.dtype) == "torch.bfloat16" else value
     try:

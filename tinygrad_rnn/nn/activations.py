@@ -36,16 +36,20 @@ class Sigmoid(Module):
 
 
 class ReLU(Module):
-    """``max(x, 0)``.
+    """``max(x, 0)``; ``inplace`` writes and returns the input.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.ReLU()(tg.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
 
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
     def forward(self, input: Any) -> Tensor:
         """Any shape in, the same out."""
-        return f.relu(input)
+        return f.relu(input, self.inplace) if self.inplace else f.relu(input)
 
 
 class LeakyReLU(Module):

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..autograd import no_grad
 from ..drawing.scene import style
-from .look import GRADIENT, LOOKS, house_style, new_figure
+from .look import LOOKS, house_style, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -173,11 +173,17 @@ def _draw_norms(axes: Axes, x: Sequence[float], sizes: Any) -> None:
     else:
         axes.set_yscale("log")
     dots: dict[str, Any] = {"marker": "o", "markersize": 2.6} if len(x) <= 80 else {}
-    axes.plot(x, shown, color=GRADIENT, linewidth=1.3, **dots)
+    axes.plot(x, shown, color=style.GRADIENT.stroke, linewidth=1.3, **dots)
 
 
 def _draw_projections(axes: Axes, x: Sequence[float], sizes: Any) -> None:
     step = float(np.min(np.diff(x))) if len(x) > 1 else 1.0
-    axes.bar(x, sizes, width=step * (0.8 if len(x) <= 60 else 1.0), color=GRADIENT, linewidth=0)
+    axes.bar(
+        x,
+        sizes,
+        width=step * (0.8 if len(x) <= 60 else 1.0),
+        color=style.GRADIENT.stroke,
+        linewidth=0,
+    )
     axes.axhline(0, color=style.PLAIN, linewidth=0.8)
     axes.margins(x=0.015)

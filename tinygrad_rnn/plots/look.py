@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 7.2  # inches: a column of paper, and of a page
-GRADIENT = "#B0509A"
 RULES: dict[str, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Helvetica", "Arial", "Liberation Sans", "DejaVu Sans"],
@@ -50,7 +49,7 @@ LOOKS: tuple[dict[str, Any], ...] = (
     {"color": style.H.stroke, "linewidth": 1.9},
     {"color": style.C.stroke, "linewidth": 1.5, "linestyle": (0, (4.5, 1.8))},
     {"color": style.ORANGE, "linewidth": 1.4, "linestyle": (0, (1.2, 1.4))},
-    {"color": GRADIENT, "linewidth": 1.4, "linestyle": (0, (6, 1.5, 1.2, 1.5))},
+    {"color": style.GRADIENT.stroke, "linewidth": 1.4, "linestyle": (0, (6, 1.5, 1.2, 1.5))},
 )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from ..autograd import no_grad
 from ..drawing.scene import style
-from .look import GRADIENT, LOOKS, house_style, matplotlib_or_error, new_figure
+from .look import LOOKS, house_style, matplotlib_or_error, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -189,15 +189,15 @@ def _heat(
             look = {"vmin": -top, "vmax": top}
         if log:
             ramp = colors.LinearSegmentedColormap.from_list(
-                "parts", ["#F8EAF4", GRADIENT, "#4A1742"]
+                "parts", [style.GRADIENT.fill, style.GRADIENT.stroke, "#4A1742"]
             )
         elif gate:
             ramp = colors.LinearSegmentedColormap.from_list(
-                "gate", ["#FFFFFF", "#00906A", "#04382B"]
+                "gate", ["#FFFFFF", style.C.stroke, "#04382B"]
             )
         else:
             ramp = colors.LinearSegmentedColormap.from_list(
-                "signed", ["#7A3300", "#E2A06B", "#FFFFFF", "#8DBBE2", "#0B3A5E"]
+                "signed", [style.PARAM.text, "#E2A06B", "#FFFFFF", "#8DBBE2", style.H.text]
             )
         image = axes.imshow(
             shown,

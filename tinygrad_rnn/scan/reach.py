@@ -93,7 +93,7 @@ def _behind(node: Any, roles: dict[int, str]) -> Roles:
         if id(node) in roles:
             found.add(roles[id(node)])
             continue
-        for parent in node.parents if node.needs else ():
+        for parent in node.parents:
             if id(parent) not in seen and parent.needs:
                 seen.add(id(parent))
                 stack.append(parent)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from ...files.atomic import write
 from ...graphs.ledger import Ledger
 from ...graphs.readback import gradients_of, values_of
+from ...graphs.tables import node_table, parameter_table
 from ...graphs.timeline import Timeline
 from ..scene.text import plural
-from .numbers import node_table, parameter_table
 from .views import PageView, views_of
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from ...graphs.chains import ENDS, Chain, NotUnrollableError, fold
 from ...graphs.meaning import Cell, Input, Layer, Out, Parameter, State, Uses, Weights
 from ...graphs.recorded import RecordedGraph
+from ...graphs.tables import pack
 from ...graphs.unrolled import UnrolledGraph
 from ..output.dot import Part, Sketch, write
 from ..output.graphviz import svg_of
@@ -20,7 +21,6 @@ from ..pictures.layers import draw_layers, layer_name
 from ..pictures.ops import draw_ops
 from ..scene import style
 from ..scene.scene import Box, Frame, Scene, Wire
-from .numbers import pack
 
 ALL = 9  # so many steps are drawn one by one; of more, the first, a window, and the last
 FOLDS = 2  # steps that each fold stands for, at least, when it is drawn

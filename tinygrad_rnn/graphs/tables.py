@@ -1,4 +1,4 @@
-"""Which numbers are in a page? Statistics, histograms, what each step adds; packed as base64."""
+"""What can be told of every node and Parameter in numbers? Statistics, histograms, what each step adds."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...graphs.readback import norm
-from ...graphs.recorded import count_numbers, short_name
-from ...graphs.timeline import Added, Timeline
-from ..scene.text import shape_text
+from .readback import norm
+from .recorded import count_numbers, short_name
+from .timeline import Added, Timeline
 
 if TYPE_CHECKING:
-    from ...graphs.ledger import Entry, Ledger
-    from ...graphs.recorded import GraphNode, RecordedGraph
+    from .ledger import Entry, Ledger
+    from .recorded import GraphNode, RecordedGraph
 
 Packed = dict[str, str]
 VALUES, BINS = 64, 24  # so many values are listed; of more, a histogram
@@ -181,8 +180,8 @@ def _histogram(flat: Any) -> Any:
 
 def _shape(node: GraphNode) -> str:
     if node.shape and isinstance(node.shape[0], tuple):
-        return " ".join(map(shape_text, node.shape))
-    return shape_text(node.shape)
+        return " ".join(str(tuple(shape)) for shape in node.shape)
+    return str(node.shape)
 
 
 def _source(graph: RecordedGraph, node: int) -> str:
