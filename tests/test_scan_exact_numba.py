@@ -181,15 +181,15 @@ CURVES += ["softplus", "silu", "elu", "floor"]
 
 
 class Bent(nn.Module):
-    """A curve, alone and times another number: what is next to 0 or 0 shows by infinity times it."""
+    """A curve of the state, alone and times x: infinity times it shows what is next to 0 and what is 0."""
 
     def __init__(self, curve):
         super().__init__()
         self.curve = getattr(nn.functional, curve, None) or getattr(tg, curve)
 
     def forward(self, x, h):
-        bent = self.curve(x)
-        return tg.cat([bent, bent * (x + h)], -1), h * 0.5
+        bent = self.curve(h)
+        return tg.cat([bent, bent * x], -1), -h
 
     def initial_state(self, batch):
         return tg.full((batch, len(ODD)), np.inf)
@@ -202,8 +202,7 @@ def test_curves_of_extreme_numbers_are_the_recorded_ones(curve, dtype, backend, 
     """NaN, infinity and 0 where they are recorded, and at most 8 units in the last place apart."""
     kind = np.float32 if dtype == "f" else np.float64
     with np.errstate(all="ignore"):
-        x = np.array([[ODD], [ODD[::-1]]]).astype(kind)
-        h = np.array([[np.inf] * len(ODD)]).astype(kind)
+        x, h = np.full((2, 1, len(ODD)), np.inf, kind), np.array([ODD]).astype(kind)
         layer = nn.Recurrent(Bent(curve))
         layer.compiled = False
         right = layer(x, tg.tensor(h))[0].numpy()
@@ -269,3 +268,17 @@ def test_no_more_functions_are_remembered_than_a_limit(unknown, monkeypatch):
 def test_what_is_lost_to_rounding_is_lost_in_machine_code(text, unknown):
     layer = layer_of(["v = self.full * 1e17", "t = z.tanh()", f"n0 = {text}", "y = n0"], (3, 2, 4))
     agree(layer, 1, "numba", how="run by numba")
+
+
+def test_one_number_for_all_rows_is_no_column(unknown):
+    """A clock, where no gradient is asked for: its one number is not taken for one of each row."""
+    layer = layer_of(["n0 = z * s1", "n1 = s1 + 0.5", "y = n0"], (3, 2, 4), (None, ()))
+    x, state = numbers((4, 3, 2)), (tg.tensor(numbers((3, 4))), tg.tensor(0.5, dtype=tg.float64))
+    found = []
+    for layer.compiled in (False, True):
+        with tg.no_grad(), backends.using("numba"):
+            y, (_, clock) = layer(x, state)
+        found.append((y.numpy(), clock.numpy()))
+    assert "run by numpy (numba cannot take a value of shape ()" in layer.explain()
+    np.testing.assert_allclose(found[1][0], found[0][0], rtol=1e-12)
+    np.testing.assert_allclose(found[1][1], found[0][1], rtol=1e-12)

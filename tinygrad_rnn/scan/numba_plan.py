@@ -30,7 +30,7 @@ ELEMENTWISE: dict[str, str] = {
     "expm1": "math.expm1({0})",
     "pow": "({0}) ** ({1})",
     "reciprocal": "one / {0}",
-    "sign": "(one if {0} > zero else -one if {0} < zero else zero if {0} == zero else {0})",
+    "sign": "(one if {0} > zero else -one if {0} < zero else zero)",
     "rint": "np.rint({0})",
     "floor": "np.floor({0})",
     "ceil": "np.ceil({0})",
@@ -469,7 +469,6 @@ class Plan:
                 and d in self.inside
                 and d not in self.stored
                 and d not in self.carried
-                and d not in p.outputs
                 and p.values[d].shape == value.shape
             ]
             for d in dots[1:]:
