@@ -164,8 +164,8 @@ def test_nothing_but_the_option_sees_an_index_one_past_the_end(tested, unknown, 
         ["n0 = (z + (s0 + s1) @ self.W).tanh()", "n1 = 0.5 * s1 + n0", "y = n0"],
         ["v = z + (s0 + s1) @ self.W + s0 @ self.U", "n0 = v.tanh()", "n1 = n0", "y = n0"],
         ["v = z + (s0 + s1) @ self.U + s1 @ self.W", "n0 = v.tanh()", "n1 = n0 * 0.5", "y = n1"],
-        ["y = s0 @ self.W", "n0 = (y + z @ self.U).tanh()"],
-        ["y = z @ self.U", "n0 = (y + s0 @ self.W).tanh()"],
+        ["y = s0 @ self.W.T", "n0 = (y + z @ self.U).tanh()"],
+        ["y = z @ self.U", "n0 = (y + s0 @ self.W.T).tanh()"],
     ],
 )
 def test_a_product_that_is_wanted_by_itself_is_not_added_up_in_place(lines, unknown):
