@@ -11,7 +11,7 @@ from reading import Read, check_nothing_overlaps
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.drawing.draw import to_dot
-from tinygrad_rnn.graphs.elements import Elements, count_numbers
+from tinygrad_rnn.graphs.elements import Elements, size_of
 from tinygrad_rnn.graphs.readback import flows_of, raw_values
 
 
@@ -98,7 +98,7 @@ def test_every_element_is_a_node_of_its_own():
     loss = y[-1].square().sum()
     whole = tg.graph(loss)
     graph = Elements(whole)
-    assert len(graph) == count_numbers(whole)
+    assert len(graph) == size_of(whole)
     assert "rnn.weight_hh_l0[0, 1]" in graph.parameters
     assert len(graph.parameters) == sum(p.numel() for p in layer.parameters())
     assert graph.use_count("rnn.weight_hh_l0[0, 1]") == 3

@@ -245,3 +245,40 @@ def test_what_is_right_is_taken():
 def test_at_least_58_kinds():
     tables = (BUILD, BUILD_LAYERS, BUILD_ONE, CALLS, CELL_CALLS, KINDS, PARTS)
     assert sum(map(len, tables)) >= 58
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+@pytest.mark.parametrize(
+    ("make", "name", "shape", "expected"),
+    [
+        (lambda: nn.Linear(3, 2), "weight", (2, 4), r"\(2, 3\)"),
+        (lambda: nn.Linear(3, 2), "weight", (3, 2), r"\(2, 3\)"),
+        (lambda: nn.Linear(3, 2), "weight", (4,), r"\(2, 3\)"),
+        (lambda: nn.Linear(3, 2), "weight", (5, 2, 3), r"\(2, 3\)"),
+        (lambda: nn.Linear(3, 2), "bias", (3,), r"\(2,\), by its weight \(2, 3\)"),
+        (lambda: nn.Linear(3, 2), "bias", (4, 2), r"\(2,\), by its weight \(2, 3\)"),
+        (lambda: nn.LayerNorm(3), "weight", (4,), r"\(3,\)"),
+        (lambda: nn.LayerNorm(3), "weight", (1,), r"\(3,\)"),
+        (lambda: nn.LayerNorm(3), "bias", (4, 3), r"\(3,\)"),
+        (lambda: nn.LayerNorm((4, 3)), "weight", (3,), r"\(4, 3\)"),
+    ],
+)
+def test_an_assigned_weight_of_another_shape_is_refused_by_its_name(
+    make, name, shape, expected, recorded
+):
+    layer = nn.Sequential(make())
+    setattr(layer[0], name, nn.Parameter(np.ones(shape)))
+    words = (
+        rf"{type(layer[0]).__name__}\.{name} has shape {re.escape(str(shape))}, expected {expected}"
+    )
+    with tg.set_grad_enabled(recorded), pytest.raises(ValueError, match=words):
+        layer(tg.ones(4, 3))
+
+
+def test_an_assigned_weight_with_other_outputs_is_taken():
+    """As PyTorch takes it: a table of words is tied to the layer that scores them."""
+    layer = nn.Linear(3, 2)
+    layer.weight, layer.bias = nn.Parameter(np.ones((5, 3))), nn.Parameter(np.zeros(5))
+    assert layer(tg.ones(4, 3)).numpy().tolist() == [[3.0] * 5] * 4
+    layer.bias = nn.Parameter(np.ones(1))
+    assert layer(tg.ones(4, 3)).numpy().tolist() == [[4.0] * 5] * 4

@@ -1,6 +1,7 @@
 """The tables of small cells in machine code: by numba where it takes them, and never beside an array."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -17,12 +18,14 @@ from test_scan_exact import (
     state_of,
 )
 
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn
 from tinygrad_rnn.scan import backends, cells
 
 if backends.choice()[0] != "numba":
     pytest.skip("numba is not installed (extra fast)", allow_module_level=True)
 
-from tinygrad_rnn.scan import machine_code, numba_plan
+from tinygrad_rnn.scan import machine_code, numba_plan, numba_text
 from tinygrad_rnn.scan.verified import _Fenced
 
 
@@ -130,3 +133,142 @@ def test_products_stay_within_their_arrays(bits):
                 checked(*arrays, rows, inner, width, 0)
         with pytest.raises(IndexError, match="beyond"):
             checked(a.reshape(-1), laid_out, out[1:], rows, inner, width, 0)
+
+
+PAST = re.compile(r"(= .*)(F\d+\[r\d+ \+ j)\]")  # a number of an array of the caller's
+
+
+@pytest.mark.parametrize("tested", [True, False])
+def test_nothing_but_the_option_sees_an_index_one_past_the_end(tested, unknown, monkeypatch):
+    """The text reads one number late: numba's own error with the option, a fence's NaN without it."""
+    made = []
+
+    def altered(text, bits):
+        late, count = PAST.subn(r"\1\2 + np.uint64(1)]", text)
+        made.append((count, machine_code.function(late, bits)))
+        return made[-1][1]
+
+    monkeypatch.setenv("TINYGRAD_RNN_BOUNDSCHECK", str(int(tested)))
+    monkeypatch.setattr(numba_text, "function", altered)
+    words = "IndexError: index is out of bounds" if tested else "numba gave another"
+    layer = layer_of(["n0 = z * x[:, :1] * 0.25", "y = n0 + s0"], (3, 2, 4))
+    agree(layer, 3, "numba", how=words)
+    assert any(count for count, _ in made)
+    options = [kept.function.targetoptions for _, kept in made]
+    assert all(bool(o.get("boundscheck")) is tested for o in options)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["n0 = (z + (s0 + s1) @ self.W).tanh()", "n1 = 0.5 * s1 + n0", "y = n0"],
+        ["v = z + (s0 + s1) @ self.W + s0 @ self.U", "n0 = v.tanh()", "n1 = n0", "y = n0"],
+        ["v = z + (s0 + s1) @ self.U + s1 @ self.W", "n0 = v.tanh()", "n1 = n0 * 0.5", "y = n1"],
+        ["y = s0 @ self.W.T", "n0 = (y + z @ self.U).tanh()"],
+        ["y = z @ self.U", "n0 = (y + s0 @ self.W.T).tanh()"],
+    ],
+)
+def test_a_product_that_is_wanted_by_itself_is_not_added_up_in_place(lines, unknown):
+    layer = layer_of(lines, (3, 4, 4), (None,) * (2 if "s1" in " ".join(lines) else 1))
+    agree(layer, 4, "numba", how="run by numba")
+
+
+ODD = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-310, -1e-310, 1e-40, 1.0, -1.0, 30.0, -30.0]
+ODD += [sign * n for n in (88.0, 88.71, 90.0, 104.0, 709.0, 709.77, 720.0, 746.0, 1e4, 1e300)
+        for sign in (1, -1)]  # fmt: skip
+CURVES = ["exp", "tanh", "sigmoid", "sign", "abs", "sqrt", "log", "log1p", "expm1", "relu"]
+CURVES += ["softplus", "silu", "elu", "floor"]
+
+
+class Bent(nn.Module):
+    """Curves of the state, alone and times x: infinity times it shows what is next to 0 and what is 0."""
+
+    def __init__(self):
+        super().__init__()
+        self.curves = [getattr(nn.functional, c, None) or getattr(tg, c) for c in CURVES]
+
+    def forward(self, x, h):
+        bent = [curve(h) for curve in self.curves]
+        return tg.cat([*bent, *(b * x for b in bent)], -1), -h
+
+
+@pytest.mark.parametrize("backend", ["numba", "numpy"])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_curves_of_extreme_numbers_are_the_recorded_ones(kind, backend, unknown):
+    """NaN, infinity and 0 where they are recorded, and at most 8 units in the last place apart."""
+    layer, found = nn.Recurrent(Bent()), {}
+    with np.errstate(all="ignore"), backends.using(backend):
+        x, h = np.full((2, 1, len(ODD)), np.inf, kind), np.array([ODD]).astype(kind)
+        for layer.compiled in (False, True):
+            found[layer.compiled] = np.split(layer(x, tg.tensor(h))[0].numpy(), 2 * len(CURVES), -1)
+    assert f"run by {backend}" in layer.explain()
+    eps, tiny = np.finfo(kind).eps, np.finfo(kind).smallest_subnormal
+    for curve, fast, right in zip(2 * CURVES, found[True], found[False], strict=True):
+        np.testing.assert_allclose(fast, right, rtol=8 * eps, atol=8 * tiny, err_msg=curve)
+
+
+class Annealed(nn.Module):
+    """A leaky cell whose rate is a number of Python's."""
+
+    def __init__(self):
+        super().__init__()
+        self.W, self.rate = nn.Parameter(numbers((4, 4)), dtype=tg.float64), 1.0
+
+    def forward(self, x, h):
+        h = (1 - self.rate) * h + self.rate * (x + h @ self.W).tanh().clip(-self.rate, 0.5)
+        return h, h
+
+    def initial_state(self, batch):
+        return tg.zeros(batch, 4, dtype=tg.float64)
+
+
+def test_other_numbers_need_no_other_machine_code(unknown, monkeypatch):
+    monkeypatch.setattr(machine_code, "_functions", {})
+    layer, x = nn.Recurrent(Annealed()), numbers((5, 3, 4))
+    counts = []
+    for rate in (1.0, 0.5, 0.25, 0.0, 2.0, 0.9, 1e-3):
+        layer.cell.rate = rate
+        got = []
+        for layer.compiled in (False, True):
+            layer.cell.W.grad = None
+            with backends.using("numba"):
+                y, _ = layer(x)
+            y.sum().backward()
+            got.append((y.numpy(), layer.cell.W.grad.numpy()))
+        assert "run by numba" in layer.explain()
+        for slow, fast in zip(*got, strict=True):
+            np.testing.assert_allclose(fast, slow, rtol=1e-9, atol=1e-12)
+        counts.append(len(machine_code._functions))
+    assert counts == [2] * 7
+
+
+def test_no_more_functions_are_remembered_than_a_limit(unknown, monkeypatch):
+    monkeypatch.setattr(machine_code, "_functions", {})
+    monkeypatch.setattr(machine_code, "MOST", 3)
+    layers = [
+        layer_of([f"n0 = {text} * z", "y = n0"], (3, 2, 4)) for text in ("s0", "z", "2", "s0 * 2")
+    ]
+    for _ in range(2):
+        for layer in layers:
+            agree(layer, 3, "numba", how="run by numba")
+            assert len(machine_code._functions) <= 3
+
+
+@pytest.mark.parametrize("text", ["(t + v) - v", "(t - v) + v"])
+def test_what_is_lost_to_rounding_is_lost_in_machine_code(text, unknown):
+    layer = layer_of(["v = self.full * 1e17", "t = z.tanh()", f"n0 = {text}", "y = n0"], (3, 2, 4))
+    agree(layer, 1, "numba", how="run by numba")
+
+
+def test_one_number_for_all_rows_is_no_column(unknown):
+    """A clock, where no gradient is asked for: its one number is not taken for one of each row."""
+    layer = layer_of(["n0 = z * s1", "n1 = s1 + 0.5", "y = n0"], (3, 2, 4), (None, ()))
+    x, state = numbers((4, 3, 2)), (tg.tensor(numbers((3, 4))), tg.tensor(0.5, dtype=tg.float64))
+    found = []
+    for layer.compiled in (False, True):
+        with tg.no_grad(), backends.using("numba"):
+            y, (_, clock) = layer(x, state)
+        found.append((y.numpy(), clock.numpy()))
+    assert "run by numpy (numba cannot take a value of shape ()" in layer.explain()
+    np.testing.assert_allclose(found[1][0], found[0][0], rtol=1e-12)
+    np.testing.assert_allclose(found[1][1], found[0][1], rtol=1e-12)

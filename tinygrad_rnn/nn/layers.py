@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd import state
 from ..tensors import Tensor, as_tensor, get_default_dtype
 from . import functional as f
 from . import init
@@ -14,12 +15,18 @@ from .module import Module, Parameter
 from .placing import placed
 
 
+def _misfit(layer: Module, name: str, value: Tensor, expected: str) -> str:
+    """What is wrong with a weight that was assigned and has another shape than the layer's equation takes."""
+    kind = type(layer).__name__
+    return f"{state.place}{kind}.{name} has shape {value.shape}, expected {expected}"
+
+
 @placed
 class Linear(Module):
     """``y = x W^T + b``: x (..., in_features) gives (..., out_features).
 
     ``weight`` (out, in) and ``bias`` (out,) start from U(-1/sqrt(in), 1/sqrt(in)). Raises ValueError
-    where x has another number of features.
+    where x has another number of features, or a weight was assigned that does not take them.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.Linear(3, 2)(tg.zeros(5, 3)).shape
@@ -47,14 +54,17 @@ class Linear(Module):
 
     def forward(self, input: Any) -> Tensor:
         """(..., in_features) in, (..., out_features) out."""
-        x = self._cast(input, self.weight)
-        if not x.ndim or x.shape[-1] != self.in_features:
-            from ..autograd import state
-
+        weight, bias, size = self.weight, self.bias, self.in_features
+        x = self._cast(input, weight)
+        if not x.ndim or x.shape[-1] != size:
+            raise ValueError(f"{state.place}x has shape {x.shape}, expected (..., {size})")
+        if weight.ndim not in (1, 2) or weight.shape[-1] != size:
+            raise ValueError(_misfit(self, "weight", weight, f"({self.out_features}, {size})"))
+        if bias is not None and bias.shape not in (weight.shape[:-1], (1,), ()):
             raise ValueError(
-                f"{state.place}x has shape {x.shape}, expected (..., {self.in_features})"
+                _misfit(self, "bias", bias, f"{weight.shape[:-1]}, by its weight {weight.shape}")
             )
-        return f.linear(x, self.weight, self.bias)
+        return f.linear(x, weight, bias)
 
     def extra_repr(self) -> str:
         """The sizes."""
@@ -152,7 +162,8 @@ class LayerNorm(Module):
     """``(x - mean) / sqrt(var + eps) * weight + bias`` over the last axes (Ba, Kiros & Hinton 2016).
 
     ``normalized_shape`` are those axes (an int for the last one); the variance divides by n. ``weight``
-    starts at 1, ``bias`` at 0. Raises ValueError where x ends in another shape.
+    starts at 1, ``bias`` at 0. Raises ValueError where x ends in another shape, or an assigned weight has
+    another.
 
     >>> import tinygrad_rnn as tg
     >>> y = tg.nn.LayerNorm(3)(tg.tensor([[1.0, 2.0, 3.0]]))
@@ -180,6 +191,9 @@ class LayerNorm(Module):
     def forward(self, input: Any) -> Tensor:
         """(..., *normalized_shape) in, the same out."""
         x = input if self.weight is None else self._cast(input, self.weight)
+        for name, value in (("weight", self.weight), ("bias", self.bias)):
+            if value is not None and value.shape != self.normalized_shape:
+                raise ValueError(_misfit(self, name, value, f"{self.normalized_shape}"))
         return f.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:

@@ -205,7 +205,7 @@ def run_compiled(
             )
             for ways, p in stages
         ]
-        stack = running.Stack(x, time_axis, built, lengths, first_step, recorded, joined)
+        stack = running.Stack(x, time_axis, built, lengths, first_step, recorded, joined, layer)
         try:
             result: tuple[Tensor, Any] = running.run(stack)
         except running.Untraceable as reason:

@@ -97,9 +97,10 @@ class LBFGS(Optimizer):
             raise TypeError("LBFGS.step needs a closure that computes the loss and its gradients")
         params = self.param_groups[0]["params"]
         memory = {"n_iter": 0, "func_evals": 0, "history": [], **self.state.get(params[0], {})}
-        with all_or_none(params), enable_grad():
-            loss = self._iterate(closure, memory)
-        self.state[params[0]] = memory
+        with all_or_none(params):
+            with enable_grad():
+                loss = self._iterate(closure, memory)
+            self.state = {**self.state, params[0]: memory}  # the last thing that may fail
         return loss
 
     def _iterate(self, closure: Closure, memory: dict[str, Any]) -> Tensor:

@@ -75,7 +75,7 @@ class Run(Fold):
         self.reach = ready.variant.found.reach
         self.loops = ready.variant.found.loops(self.keep, self.keep and needs_x)
         arrays = [np.ascontiguousarray(x), *states, *[w._data for w in self.weights]]
-        y, finals, self.kept = self.loops.forward(arrays, len(self.steps), self.keep)
+        y, finals, self.kept = self.loops.tried(arrays, len(self.steps), self.keep)
         self.y = y
         return y, finals
 
@@ -149,7 +149,10 @@ def run_again(layer: Any, x: Any, hx: Any, first_step: int) -> tuple[Tensor, Any
     if x._node is not None:
         as_input(x)
     call = _Call(ready, x, range(first_step, first_step + len(data)))
-    y, finals = call.forward(ready, data, starts, (False,) * len(starts))
+    try:
+        y, finals = call.forward(ready, data, starts, (False,) * len(starts))
+    except Untraceable:
+        return None
     layer.__dict__["_ran"] = call.loops.ran
     flat = [y.swapaxes(0, 1) if ready.axis else y, *[final[None] for final in finals]]
     if call.keep:
@@ -167,7 +170,6 @@ def run_again(layer: Any, x: Any, hx: Any, first_step: int) -> tuple[Tensor, Any
 class _Call(Run):
     """A layer's call."""
 
-    layer: Any
     hx: Any
 
     def gradients(self, g: list[Any]) -> list[Any]:
@@ -213,7 +215,10 @@ def step_again(cell: Any, x: Tensor, state: tuple[Tensor, ...], step: int, label
     call = _Step(ready, x, range(step, step + 1))
     starts = [t._data for t in state]
     asking = tuple([t._node is not None and t._node.needs for t in state])
-    _, finals = call.forward(ready, data[None], starts, asking)
+    try:
+        _, finals = call.forward(ready, data[None], starts, asking)
+    except Untraceable:
+        return None
     if call.keep:
         call.state, call.label = state, label
         outputs = call.outputs(finals, call.needs()[1:], (x, *state, *call.weights))

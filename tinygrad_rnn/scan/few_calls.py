@@ -34,6 +34,8 @@ def small(shape: Any) -> bool:
 class FewCalls(Program):
     """A program in fewer ops; those are equal to the ones they stand for up to rounding."""
 
+    apart = False
+
     def __init__(self, trace: Trace, derive: bool, wanted: Sequence[str] = ()) -> None:
         self._forward = True  # whether the cell's own equations are being read
         self._gathers = False

@@ -15,7 +15,7 @@ from weakref import ref
 import numpy as np
 
 from .. import autograd
-from ..autograd import STRIDE, Call, Constant, Folded, Node, enable_grad
+from ..autograd import STRIDE, Call, Constant, Folded, Leaf, Node, enable_grad
 from ..autograd import state as now
 from ..nn import naming
 from ..ops.row import Op
@@ -35,6 +35,7 @@ class Fold:
     nested = False  # whether one of its outputs is made of another
     time_axis = 0
     lengths: Any = None
+    layer: Any = None  # whose call it is, where it is a layer's
 
     def __init__(self, steps: range) -> None:
         self.steps = steps
@@ -42,6 +43,30 @@ class Fold:
     def gradients(self, g: list[Any]) -> list[Any]:
         """From the gradients of all outputs (None where nothing came to a later one) to the parents'."""
         raise NotImplementedError
+
+    def derived(self, g: list[Any]) -> list[Any]:
+        """As ``gradients``, or by the recorded steps where the loops raise an error, lack of memory apart."""
+        try:
+            return self.gradients(g)
+        except MemoryError:
+            raise
+        except Exception as error:
+            if self.layer is not None:
+                why = f"the gradients recorded op by op: {type(error).__name__}: {error}"
+                self.layer.__dict__["_ran"] = f"compiled, {why}"
+        return self._derived_by_steps(g)
+
+    def _derived_by_steps(self, g: list[Any]) -> list[Any]:
+        """The gradients of the parents, by steps recorded on leaves in their place."""
+        fresh = {id(t): Leaf(t._data.shape, t._data.dtype) for t in self.parents}
+        values = [(t, data, fresh.get(id(t), node)) for t, data, node in self.values]
+        asked = [Tensor._wrap(data, node) for t, data, node in values if id(t) in fresh]
+        outputs = self._record(None, values)
+        pairs = zip(outputs, g, strict=True)
+        came = [(t, d) for t, d in pairs if d is not None and t.requires_grad]
+        ends, seeds = [t for t, _ in came], [Tensor._wrap(d, None) for _, d in came]
+        found = autograd.grad(ends, asked, seeds, allow_unused=True) if ends else asked
+        return [None if d is None or not ends else d._data for d in found]
 
     def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
         """The same outputs, op by op, of all steps or of some only (counted from the first)."""
@@ -156,15 +181,19 @@ class Fold:
             node.number = start + 1 + k
         return made
 
-    def _record(self, steps: Sequence[int] | None) -> list[Tensor]:
-        """The outputs of the recorded loop on the values of the call, of all steps or some of them."""
-        changed = [(t, t._data, t._node) for t, data, _ in self.values if t._data is not data]
-        nodes = [(t, t._node) for t, _, node in self.values if t._node is not node]
+    def _record(self, steps: Sequence[int] | None, values: Any = None) -> list[Tensor]:
+        """The outputs of the recorded loop on the values of the call, of all steps or some of them.
+
+        ``values`` has other nodes for them.
+        """
+        values = self.values if values is None else values
+        changed = [(t, t._data, t._node) for t, data, _ in values if t._data is not data]
+        nodes = [(t, t._node) for t, _, node in values if t._node is not node]
         before = now.place, now.watch, now.tracer, naming._now.records, naming._now.listeners
         now.place, now.watch, now.tracer = self.place, None, None
         naming._now.records, naming._now.listeners = [], []
         try:
-            for t, data, node in self.values:
+            for t, data, node in values:
                 t._data, t._node = data, node
             with ExitStack() as stack, enable_grad():
                 for variant in self.variants():
@@ -242,7 +271,7 @@ class _Scan(Op):
 
     def joint(self, node: Node, g: list[Any]) -> list[Any]:
         """All gradients, by one run of the loop backwards."""
-        return node.saved[0].gradients(g)  # type: ignore[no-any-return]
+        return node.saved[0].derived(g)  # type: ignore[no-any-return]
 
 
 SCAN = _Scan(

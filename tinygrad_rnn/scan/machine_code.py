@@ -18,6 +18,7 @@ import numpy as np
 
 _lock = threading.RLock()
 _functions: dict[str, Kept] = {}
+MOST = 256  # functions that are remembered; the oldest go, and stay as long as loops call them
 
 
 @cache
@@ -48,8 +49,10 @@ def versions() -> str:
     """What else decides about compiled code, beside its text."""
     import numba
 
+    here = Path(__file__).parent
     library = b"".join(
-        Path(__file__).with_name(name).read_bytes() for name in ("vector_math.py", "products.py")
+        (here / name).read_bytes()
+        for name in ("vector_math.py", "products.py", "../ops/elementwise.py")
     )
     return f"{numba.__version__} {sys.version} {hashlib.sha256(library).hexdigest()}"
 
@@ -79,6 +82,9 @@ def function(text: str, bits: int) -> Kept:
         name = _named(text)
         found = _functions.get(name)
         if found is None:
+            while len(_functions) >= MOST:
+                oldest = next(iter(_functions))
+                del _functions[oldest], sys.modules[oldest]
             found = _functions[name] = Kept(_load(name, text).loop, name)
         return found
 

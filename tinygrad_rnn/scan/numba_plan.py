@@ -44,7 +44,7 @@ ELEMENTWISE: dict[str, str] = {
     "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}",
     "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}",
     "where": "{1} if {0} else {2}",
-    "silu": "{0} * sigmoid({0})",
+    "silu": "silu({0})",
     "equal": "{0} == {1}",
     "not_equal": "{0} != {1}",
     "less": "{0} < {1}",
@@ -82,7 +82,8 @@ class Plan:
         self.absorbed: dict[int, int] = {}  # products that are added onto another's place
         self.packed: set[str] = set()  # weights laid out for products
         self.sizes: dict[int, str] = {}
-        self.constants: dict[str, str] = {}
+        self.constants: dict[Any, tuple[str, float]] = {}  # Python's numbers, by whose they are
+        self.folded: dict[str, str] = {}  # those that stand in the text
         self.names: dict[int, str] = {}
         self.flat: dict[str, str] = {}  # the name of a step's part of a slab -> of the slab
         self.over_time: dict[int, str] = {}  # value -> its size a step, for values in slabs
@@ -468,7 +469,6 @@ class Plan:
                 and d in self.inside
                 and d not in self.stored
                 and d not in self.carried
-                and d not in p.outputs
                 and p.values[d].shape == value.shape
             ]
             for d in dots[1:]:

@@ -1,6 +1,7 @@
-"""How a loop of machine code is written: text for numba that names no sizes.
+"""How a loop of machine code is written: text for numba that names no sizes and no numbers.
 
-One compiled function serves every length, batch and width of the same program. It is compiled with
+One compiled function serves every length, batch and width of the same program, and programs that differ
+in Python's numbers alone (a rate that changes from call to call). It is compiled with
 ``error_model="numpy"`` (a test at every division would keep loops from vectorising). Products are added
 unrounded; only in a sum over columns the order is free: a difference, a quotient, NaN and infinity are what
 they are op by op. With ``TINYGRAD_RNN_BOUNDSCHECK=1`` every index is tested (for tests: it is slow).
@@ -21,7 +22,8 @@ from .numpy_loops import Unsupported
 FLAGS = '{"contract", "nsz"}'
 CHECK = "TINYGRAD_RNN_BOUNDSCHECK"
 PRODUCTS = ("packed", "product")
-CURVES = ("exp", "sigmoid", "tanh")
+CURVES = ("exp", "sigmoid", "silu", "tanh")
+FOLDED = (-2, -1, -0.5, 0.5, 1, 2, 3)  # exponents for which there is quicker code than for a power
 
 
 class Text(Plan):
@@ -49,9 +51,10 @@ class Text(Plan):
         spare = [line for line in self.heads if not _used(line.split(" = ")[0], whole, self.heads)]
         turn = ["t = T - 1 - step" if self.reverse else "t = step", "now = np.uint64(t)"]
         lines = [f"        {line}" for line in (*turn, *views, *body, *self.copies)]
-        arguments = ", ".join(["T", "B", *self.arguments])
         bits, kind = self.bits, f"float{self.bits}"
-        constants = [f"{name} = np.{kind}({value})" for value, name in self.constants.items()]
+        numbers = self.given_numbers(kind)
+        constants = [f"{name} = np.{kind}({value})" for value, name in self.folded.items()]
+        arguments = ", ".join(["T", "B", *self.arguments])
         options = f'error_model="numpy", fastmath={FLAGS}, cache=True'
         borrowed = ["from tinygrad_rnn.scan.vector_math import copy, plus"]
         products = [f"from tinygrad_rnn.scan.products import {f}{bits} as {f}" for f in PRODUCTS]
@@ -73,7 +76,7 @@ class Text(Plan):
             f"def loop({arguments}):",
             "    rows = np.uint64(B)",
             *(f"    {unsigned(n)} = np.uint64({n})" for n in self.sizes.values()),
-            *(f"    {line}" for line in self.room),
+            *(f"    {line}" for line in (*numbers, *self.room)),
             *(f"    buffers = np.empty({end} + {APART}, np.{kind})" for end in self.buffers[-1:]),
             *(f"    {line}" for line in self.heads if line not in spare),
             "    for step in range(T):",
@@ -158,11 +161,11 @@ class Text(Plan):
         def operand(a: int, low: int, high: int) -> str:
             """Columns of a value, in the running loop: the running one, or the one for all of them."""
             if self.p.values[a].op == "literal":
-                return self.constant(self.p.values[a].consts[0])
+                return self.constant(self.p.values[a].consts[0], a)
             v, lo, hi = key = self.through(a, low, high)
             value = self.p.values[v]
             if value.op == "literal":
-                return self.constant(value.consts[0])
+                return self.constant(value.consts[0], v)
             if value.op == "zeros" or v in self.absorbed:
                 return "zero"
             if key in local:
@@ -232,22 +235,36 @@ class Text(Plan):
         if value.dtype == "f" != self.dtype:  # Python numbers rounded to the default dtype
             numbers = [self.p.literal(a) for a in value.args]
             args = [
-                a if c is None else self.constant(float(np.float32(c)))
-                for a, c in zip(args, numbers, strict=True)
+                a if c is None else self.constant(float(np.float32(c)), v, k)
+                for k, (a, c) in enumerate(zip(args, numbers, strict=True))
             ]
         for k, kind in enumerate(kinds):
             truth = value.op in LOGIC or (value.op == "where" and not k)
             if kind == "?" and not truth:
                 args[k] = f"(one if {args[k]} else zero)"
-        extra = [self.constant(c) for c in value.consts if isinstance(c, (int, float))]
+        exponent = self.p.literal(value.args[1]) if value.op == "pow" else None
+        if type(exponent) in (int, float) and exponent in FOLDED:
+            args[1] = self.folded.setdefault(f'float("{exponent!r}")', f"e_{len(self.folded)}")
+        numbers = [c for c in value.consts if isinstance(c, (int, float))]
+        extra = [self.constant(c, v, k) for k, c in enumerate(numbers)]
         return ELEMENTWISE[value.op].format(*args, *extra)
 
-    def constant(self, value: Any) -> str:
-        """A Python number as a float of the program's kind; one that is a size is an argument."""
+    def constant(self, value: Any, *of: int) -> str:
+        """A Python number as a float of the program's kind: the function is given it.
+
+        ``of`` says whose it is: equal numbers of two values may differ in the next program.
+        """
         if isinstance(value, bool):
             return repr(value)
-        key = f'float("{value!r}")'
-        return self.constants.setdefault(key, f"k{len(self.constants)}")
+        return self.constants.setdefault(of, (f"k{len(self.constants)}", float(value)))[0]
+
+    def given_numbers(self, kind: str) -> list[str]:
+        """The lines that read the numbers, which are one argument, an array."""
+        if not self.constants:
+            return []
+        numbers = np.array([number for _, number in self.constants.values()], kind)
+        self.argument("K", self.around.constant("K", numbers))
+        return [f"{name} = K[{at}]" for at, (name, _) in enumerate(self.constants.values())]
 
 
 def _used(name: str, text: str, heads: list[str]) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from .batched import TIME, Lines
 from .numpy_text import Text
 from .schedule import Schedule
+from .tracing import Untraceable, failure
 
 
 class Unsupported(Exception):  # noqa: N818 (an answer, not a mistake)
@@ -60,6 +61,15 @@ class NumpyLoops:
         None stands where none was asked for, or none arrives.
         """
         return self._backward(steps, kept, dy, *dstates)  # type: ignore[no-any-return]
+
+    def tried(self, inputs: list[Any], steps: int, keep: bool) -> tuple[Any, list[Any], Any]:
+        """As ``forward``. Raises Untraceable for what may not be wrong op by op: all but lack of memory."""
+        try:
+            return self.forward(inputs, steps, keep)
+        except (MemoryError, Untraceable):
+            raise
+        except Exception as error:
+            raise Untraceable(failure(self.name, error)) from error
 
     def memory(self, fresh: Any, empty: Any) -> tuple[Any, Any]:
         """Have arrays made by others than ``np.empty`` and ``memory.empty``; returns the old ones."""
@@ -173,7 +183,7 @@ class NumpyLoops:
             if out not in s.loop and out not in s.state_in:  # no loop writes it
                 lines.line(f"S{k}[1:] = {lines[out]}")
             lines.names[v] = lines.made(v, lines.once(f"old{k}", f"S{k}[:-1]"))
-            if out not in lines.names and p.depends[out]:
+            if out not in lines.names:
                 lines.names[out] = lines.made(out, lines.once(f"new{k}", f"S{k}[1:]"))
         kept = s.kept if keep else []
         places = s.spare if keep and self.spare else {}

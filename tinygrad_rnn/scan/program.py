@@ -49,6 +49,8 @@ class Program:
     role of an input to the value of its gradient.
     """
 
+    apart = True  # whether equal floats stay two: those of the next call may not be equal
+
     def __init__(self, trace: Trace, derive: bool, wanted: Sequence[str] = ()) -> None:
         self.values: list[Value] = []
         self.depends: list[int] = []
@@ -111,7 +113,8 @@ class Program:
         if id(node) in self._of:
             return
         if isinstance(node, Literal):
-            self._of[id(node)] = self.make("literal", (), (node.value,), (), node.dtype)
+            number = Value("literal", (), (node.value,), (), node.dtype)
+            self._of[id(node)] = self.enter(number, 0, self.apart and type(node.value) is float)
             return
         if node.op is None:
             raise NotImplementedError("an array that the trace does not explain")
@@ -154,10 +157,10 @@ class Program:
             depends |= self.depends[a]
         return self.enter(Value(op, args, consts, tuple(shape), dtype), depends)
 
-    def enter(self, value: Value, depends: int) -> int:
-        """The number of a value as it is."""
+    def enter(self, value: Value, depends: int, apart: bool = False) -> int:
+        """The number of a value as it is; ``apart`` from others that are equal."""
         key = (value.op, value.args, repr(value.consts), value.shape, value.dtype)
-        number = self._known.get(key)
+        number = None if apart else self._known.get(key)
         if number is None:
             number = self._known[key] = len(self.values)
             self.values.append(value)
@@ -255,7 +258,8 @@ class Program:
 
     def _make_mul(self, args: Any, _consts: Any, shape: Any, _dtype: Any) -> int | None:
         for one, other in (args, args[::-1]):
-            if self.literal(one) == 1 and self.values[other].shape == tuple(shape):
+            factor = self.literal(one)
+            if type(factor) is int and factor == 1 and self.values[other].shape == tuple(shape):
                 return int(other)
         return None
 

@@ -56,6 +56,7 @@ class Stack:
     first_step: int
     recorded: Callable[[Sequence[int] | None, list[Any]], tuple[Tensor, Any]]
     joined: tuple[str, ...] = ()
+    layer: Any = None
     by: frozenset[tuple[str, str]] = frozenset()  # which back end ran, and why if not the usual one
     found: list[Variant] = field(default_factory=list)  # what ran, cell by cell
 
@@ -77,7 +78,12 @@ def refusal(layer: Module) -> str | None:
 def run(stack: Stack) -> tuple[Tensor, Any]:
     """The outputs of the last stage and the last state of every cell. Raises Untraceable."""
     call = _LayerCall(stack)
-    flat = call.forward()
+    try:
+        flat = call.forward()
+    except BaseException:
+        for draw, before in reversed(call.drawn):
+            draw.bit_generator.state = before
+        raise
     done = [p for stage in call.passes for p in stage]
     stack.by = frozenset().union(*(p.loops.ran for p in done))
     stack.found = [p.variant for p in done]
@@ -122,7 +128,7 @@ class _Pass:
         self.needs = self.variant.found.reach.needing(asking, needs_x, self.steps)
         arrays = [x] if live is None else [x, live]
         arrays += [t._data for t in given]
-        y, self.finals, self.kept = self.loops.forward(arrays, self.steps, self.keep)
+        y, self.finals, self.kept = self.loops.tried(arrays, self.steps, self.keep)
         self.y = y[::-1] if way.backwards else y
 
     def asked(self, dy: Any, dfinals: list[Any]) -> bool:
@@ -152,6 +158,8 @@ class _LayerCall(Fold):
         self.stack = stack
         self.passes: list[list[_Pass]] = []
         self.masks: list[Any] = []
+        self.drawn: list[tuple[Any, Any]] = []  # generators, and how they were before
+        self.layer = stack.layer
 
     def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
         """The layer's own loop."""
@@ -187,6 +195,7 @@ class _LayerCall(Fold):
             mask = None
             if stage.dropout:
                 draw = generator_or_default(stage.generator)
+                self.drawn.append((draw, draw.bit_generator.state))
                 mask = _dropout_mask(draw, x.shape, stage.dropout, x.dtype)
                 x = x * mask
             self.masks.append(mask)

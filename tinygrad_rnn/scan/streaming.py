@@ -94,15 +94,20 @@ def streamed(layer: Any, x: Any, state: Any) -> tuple[Tensor, Any] | None:
     if turn is None:
         turn = step_after(parts)
     y = whole(data[None])
-    if len(stream.cells) == 1:
-        step, ready = stream.cells[0]
-        y, *last = step(ready, y, *map(whole, states))
-    else:
-        each = []
-        for k, (step, ready) in enumerate(stream.cells):
-            y, *new = step(ready, y, *[whole(s[k : k + 1]) for s in states])
-            each.append(new)
-        last = [np.concatenate(new) for new in zip(*each, strict=True)]
+    try:
+        if len(stream.cells) == 1:
+            step, ready = stream.cells[0]
+            y, *last = step(ready, y, *map(whole, states))
+        else:
+            each = []
+            for k, (step, ready) in enumerate(stream.cells):
+                y, *new = step(ready, y, *[whole(s[k : k + 1]) for s in states])
+                each.append(new)
+            last = [np.concatenate(new) for new in zip(*each, strict=True)]
+    except MemoryError:
+        raise
+    except Exception:
+        return None  # the ordinary way knows what to do, and says why
     wrap = Tensor._wrap
     if len(last) == 1:
         return wrap(y[0], None), wrap(last[0], None, turn)

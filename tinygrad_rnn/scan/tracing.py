@@ -28,6 +28,12 @@ class Untraceable(Exception):  # noqa: N818 (an answer, not a mistake)
     """Why a cell cannot be compiled, in words for ``layer.explain()``."""
 
 
+def failure(name: str, error: Exception) -> str:
+    """What a back end says that raises an error."""
+    first = str(error).strip().partition("\n")[0]
+    return f"{name} cannot run it: {type(error).__name__}: {first[:200]}"
+
+
 class Unrecorded(Node):
     """In a trace: a value that takes no gradient but depends on inputs, as a comparison does."""
 

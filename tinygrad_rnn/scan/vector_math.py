@@ -2,8 +2,9 @@
 
 In float32 the three are polynomials after exact range reduction, at most 4 ulp off over the whole range
 (measured in ``tests/test_scan_numba.py``: 2.5 for tanh, 2.4 for sigmoid), right in the tails down to
-denormal numbers; NaN stays NaN. They are compiled without fast-math flags: reordering would undo the
-reduction. In float64 they are the C library's.
+denormal numbers; NaN stays NaN. A sigmoid ends where the engine's does: what is not 0 op by op, so that
+infinity times it is infinity, is not 0 here. They are compiled without fast-math flags: reordering would
+undo the reduction. In float64 they are the C library's.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
+
+from ..ops.elementwise import _GONE, _LIMITS
 
 f32 = np.float32
 
@@ -78,7 +81,9 @@ def _signed(_context: Any, a: Any, b: Any) -> Any:
 LOG2E, HIGH, LOW = f32(1.4426950408889634), f32(-0.693359375), f32(2.12194440e-4)
 C2, C3, C4, C5, C6, C7 = (f32(1 / math.factorial(k)) for k in range(2, 8))
 ZERO, ONE, TWO, MINUS_TWO = f32(0), f32(1), f32(2), f32(-2)
-NO_MORE, GONE, MOST, TOO_MUCH = f32(-40), f32(-104), f32(128), f32(89)
+NO_MORE, GONE, TOO_MUCH = f32(-40), f32(-104), f32(89)
+LEAST32, LEAST64 = f32(-_LIMITS["f"][0]), float(-_LIMITS["d"][0])  # where a sigmoid ends
+NOTHING32, NOTHING64 = f32(_GONE), float(_GONE)  # where silu's factor is 0
 
 
 @njit(error_model="numpy", forceinline=True)
@@ -112,6 +117,7 @@ def _exp_down(y: Any) -> Any:
 @njit(error_model="numpy", forceinline=True)
 def sigmoid32(x: Any) -> Any:
     """1 / (1 + exp(-x))."""
+    x = LEAST32 if x < LEAST32 else x
     e = _exp_down(-abs(x))
     return (e if x < ZERO else ONE) / (ONE + e)
 
@@ -129,8 +135,21 @@ def exp32(x: Any) -> Any:
 @njit(error_model="numpy", forceinline=True)
 def sigmoid64(x: Any) -> Any:
     """1 / (1 + exp(-x)), by the C library's exp."""
+    x = LEAST64 if x < LEAST64 else x
     e = math.exp(-abs(x))
     return (e if x < 0.0 else 1.0) / (1.0 + e)
+
+
+@njit(error_model="numpy", forceinline=True)
+def silu32(x: Any) -> Any:
+    """x sigmoid(x)."""
+    return x * (sigmoid32(x) if x > NOTHING32 else ZERO)
+
+
+@njit(error_model="numpy", forceinline=True)
+def silu64(x: Any) -> Any:
+    """x sigmoid(x)."""
+    return x * (sigmoid64(x) if x > NOTHING64 else 0.0)
 
 
 @njit(error_model="numpy", forceinline=True)

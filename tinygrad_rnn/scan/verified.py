@@ -22,7 +22,7 @@ from . import backends
 from .few_calls import FewCalls
 from .numpy_loops import NumpyLoops, QuickLoops
 from .program import Program
-from .tracing import Comparison, Trace, Untraceable, tracing
+from .tracing import Comparison, Trace, Untraceable, failure, tracing
 
 STEPS = 3  # so many are compared: the first, one between, the last
 TOLERANCE = {"f": 1e-3, "d": 1e-7}  # relative: far above rounding, far below a mistake
@@ -79,8 +79,7 @@ def _in_words(name: str, error: Exception) -> str:
     """Why a back end has no loops for a program."""
     if isinstance(error, backends.Unsupported):
         return f"{name} cannot take {error}"
-    first = str(error).strip().partition("\n")[0]
-    return f"{name} cannot run it: {type(error).__name__}: {first[:200]}"
+    return failure(name, error)
 
 
 def _ways(choice: str) -> list[tuple[str, type[Program]]]:
