@@ -729,3 +729,13 @@ def test_what_is_not_here_says_what_to_do():
         SummaryWriter("runs")
     with pytest.raises(TypeError, match="save its state_dict"):
         tg.save(nn.Linear(1, 1), io.BytesIO())
+
+
+def test_old_spellings():
+    assert nn.init.xavier_uniform is nn.init.xavier_uniform_
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        nn.init.nothing  # noqa: B018
+    file = io.BytesIO()
+    tg.save({"w": tg.ones(2)}, file)
+    read = tg.load(io.BytesIO(file.getvalue()), map_location=lambda storage, place: storage)
+    assert read["w"].tolist() == [1, 1]

@@ -47,8 +47,8 @@ CALLS = [
     "t.distributions.Categorical(probs=t.tensor([0.0, 1.0, 3.0])).log_prob(t.tensor([0, 1, 2]))",
     "t.distributions.Categorical(logits=x).probs",
     "t.distributions.Categorical(x.abs()).logits",
-    "t.nn.utils.rnn.pack_padded_sequence(y, [3, 5], True, enforce_sorted=False).data",
-    "t.nn.utils.rnn.pack_padded_sequence(y, [3, 5], True, enforce_sorted=False).batch_sizes",
+    "t.nn.utils.rnn.pack_padded_sequence(y.mT, [3, 5], True, enforce_sorted=False).data",
+    "t.nn.utils.rnn.pack_padded_sequence(y.mT, [3, 5], True, enforce_sorted=False).batch_sizes",
 ]
 
 
@@ -96,7 +96,8 @@ def test_an_optimizer_takes_pytorchs_steps(kind, options):
             ((w - t.tensor(rng.normal(size=5))) ** 2).sum().backward()
             optimizer.step()
         path.append(w.detach().numpy())
-    np.testing.assert_allclose(*path, rtol=1e-9)
+    rtol = 1e-6 if kind == "NAdam" else 1e-9  # PyTorch keeps NAdam's product of momenta in float32
+    np.testing.assert_allclose(*path, rtol=rtol)
 
 
 def test_batch_norm_keeps_pytorchs_state():

@@ -52,9 +52,9 @@ def save(obj: Any, f: Place | BinaryIO, metadata: Mapping[str, str] | None = Non
 def load(f: Place | BinaryIO, map_location: Any = None, *, weights_only: bool = True) -> Any:
     """What a file holds: what :func:`save` was given, or tensors by name from anyone's safetensors.
 
-    bfloat16 becomes float32, exactly. PyTorch's ``map_location`` may be None or "cpu", and
-    ``weights_only`` has no effect: there is no code in the file. Raises FileFormatError (a ValueError)
-    that names file and fault for what is malformed, truncated or, in files of this library, does not
+    bfloat16 becomes float32, exactly. PyTorch's ``map_location`` may be None, "cpu" or a function, which
+    is not called, and ``weights_only`` has no effect: there is no code in the file. Raises FileFormatError
+    (a ValueError) that names file and fault for what is malformed, truncated or, in files of this library, does not
     have its checksum; FileNotFoundError where there is no file.
 
     >>> import io, tinygrad_rnn as tg
@@ -63,7 +63,7 @@ def load(f: Place | BinaryIO, map_location: Any = None, *, weights_only: bool = 
     >>> tg.load(io.BytesIO(file.getvalue()))
     {'h': tensor([1., 1.])}
     """
-    if map_location is not None and str(map_location) != "cpu":
+    if map_location is not None and not callable(map_location) and str(map_location) != "cpu":
         raise ValueError(
             f"load: tensors live on the CPU alone, and map_location is {str(map_location)!r}"
         )

@@ -307,3 +307,11 @@ def _gate_bias(cell: Any, gate: str, value: Any, by: str) -> None:
     for bias, new in ((cell.bias_ih, value), (cell.bias_hh, 0.0)):
         if bias is not None:
             _write(bias.data[at : at + cell.hidden_size], new, by)
+
+
+def __getattr__(name: str) -> Any:
+    """PyTorch's names from before 0.4: ``xavier_uniform`` is ``xavier_uniform_``."""
+    found = None if name.startswith("_") else globals().get(f"{name}_")
+    if found is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return found
