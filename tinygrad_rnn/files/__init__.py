@@ -54,8 +54,8 @@ def load(f: Place | BinaryIO, map_location: Any = None, *, weights_only: bool = 
 
     bfloat16 becomes float32, exactly. PyTorch's ``map_location`` may be None, "cpu" or a function, which
     is not called, and ``weights_only`` has no effect: there is no code in the file. Raises FileFormatError
-    (a ValueError) that names file and fault for what is malformed, truncated or, in files of this library, does not
-    have its checksum; FileNotFoundError where there is no file.
+    (a ValueError) that names file and fault for what is malformed, truncated or, in files of this
+    library, does not have its checksum; FileNotFoundError where there is no file.
 
     >>> import io, tinygrad_rnn as tg
     >>> file = io.BytesIO()
