@@ -2,7 +2,7 @@
 
     python tests/mutants.py [--only NAME] [--jobs N] [--part K/N]
 
-``--part 1/4`` takes every fourth mutant, from the first on: CI plants another part at every commit.
+``--part 1/4`` takes every fourth mutant, from the first on: CI plants another part every day.
 Prints every mutant and, at the end, ``killed / planted``. Exits with 1 where a mutant survives, breaks
 the tests in another way than by failing them, or no longer finds the text that it changes.
 """

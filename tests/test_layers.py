@@ -339,7 +339,8 @@ def test_a_peephole_layer_is_its_cell_and_at_its_start_a_plain_lstm():
     assert not layer.weight_peephole_l0.numpy().any()
     entries = {k: v for k, v in layer.state_dict().items() if "peephole" not in k}
     plain.load_state_dict(entries)
-    np.testing.assert_array_equal(layer(x)[0].numpy(), plain(x)[0].numpy())
+    # two programs: machine code may fuse a product and a sum in one that it does not in the other
+    np.testing.assert_allclose(layer(x)[0].numpy(), plain(x)[0].numpy(), rtol=1e-5, atol=1e-7)
     filled(layer)
     cells = [filled(nn.PeepholeLSTMCell(n, H)) for n in (I, H)]
     for k, cell in enumerate(cells):

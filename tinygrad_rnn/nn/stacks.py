@@ -96,7 +96,7 @@ class RecurrentLayer(Module):
             warnings.warn(
                 f"{type(self).__name__}: dropout={dropout} acts between layers, so it does nothing "
                 "with num_layers=1",
-                stacklevel=3,
+                stacklevel=4,
             )
         self.input_size, self.hidden_size = input_size, hidden_size
         self.num_layers, self.bias, self.batch_first = num_layers, bias, batch_first
