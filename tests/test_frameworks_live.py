@@ -362,8 +362,10 @@ def test_tinygrad(rng):
 @pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
 def test_onnxruntime(rng, op, direction):
     """Random nodes, what we write of a layer and what we read of it: lengths, states, activations, clip."""
-    ort = pytest.importorskip("onnxruntime")
-    onnx = pytest.importorskip("onnx")
+    ort = pytest.importorskip(
+        "onnxruntime", reason="onnx and onnxruntime are not installed (extra onnx)"
+    )
+    onnx = pytest.importorskip("onnx", reason="onnx and onnxruntime are not installed (extra onnx)")
     helper = onnx.helper
     gates, ways = {"LSTM": 4, "GRU": 3, "RNN": 1}[op], 1 + (direction == "bidirectional")
     for extra in ({}, {"clip": 0.7}, {"linear_before_reset": 1}, {"input_forget": 1},

@@ -60,7 +60,7 @@ def outcome(seed, compiled):
 @pytest.mark.parametrize("backend", ["numpy", pytest.param("numba", marks=pytest.mark.slow)])
 def test_frozen_parts_of_layers(backend):
     if backend == "numba":
-        pytest.importorskip("numba")
+        pytest.importorskip("numba", reason="numba is not installed (extra fast)")
     with backends.using(backend):
         for seed in range(80 if backend == "numpy" else 25):
             y, grads = outcome(seed, True)

@@ -367,7 +367,7 @@ FORGET = [
 def test_the_forget_gate_idiom_in_all_its_forms(write, backend, monkeypatch):
     """The layer's outputs are those of one that was given the bias from the start."""
     if backend == "numba":
-        pytest.importorskip("numba")
+        pytest.importorskip("numba", reason="numba is not installed (extra fast)")
     monkeypatch.setenv("TINYGRAD_RNN_BACKEND", "numpy" if backend == "recorded" else backend)
     tg.manual_seed(0)
     lstm, x = nn.LSTM(2, H), tg.randn(5, 2, 2)
@@ -752,7 +752,7 @@ CELLS = {
 @pytest.mark.parametrize("how", CELLS)
 def test_cells_that_write_in_place(how, backend, monkeypatch):
     if backend == "numba":
-        pytest.importorskip("numba")
+        pytest.importorskip("numba", reason="numba is not installed (extra fast)")
     monkeypatch.setenv("TINYGRAD_RNN_BACKEND", backend)
     found = []
     for plain in (0, 1):
@@ -799,7 +799,7 @@ class Writing(nn.Module):
 @pytest.mark.parametrize("way", ["iadd", "relu_", "setitem", "through a view"])
 def test_an_export_refuses_what_writes_in_place(way, tmp_path):
     """The trace names values by their tensors: one that got another value would be taken for the first."""
-    pytest.importorskip("onnx")
+    pytest.importorskip("onnx", reason="onnx and onnxruntime are not installed (extra onnx)")
     from tinygrad_rnn.interop.onnx_graph import ExportError
 
     write = {
