@@ -332,3 +332,35 @@ def test_factors_that_overflow_before_a_gradient_scales_them():
         fast = outcome(layer, x, states, True, [0])
     assert np.isfinite(slow[1]["s0"]).all()
     assert not difference(fast, slow, 1e-9)
+
+
+class _OuterWithoutABatch(nn.Module):
+    """Its gradient of w is an outer product of vectors, made of all steps after the loop."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(np.arange(9.0).reshape(3, 3) / 10 - 0.3)
+        self.s = nn.Parameter(np.array([0.5, -0.7, 0.4]))
+
+    def initial_state(self, batch):
+        return self.s
+
+    def forward(self, x, h):
+        h = tg.where(x > 0.5, x, h @ self.w)
+        return h, h
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4])
+def test_an_index_that_names_axes_of_one_step_leaves_time_alone(steps):
+    found = []
+    for compiled in (False, True):
+        with backends.using("numpy"):
+            cell = _OuterWithoutABatch()
+            layer = nn.Recurrent(cell)
+            layer.compiled = compiled
+            _, last = layer(tg.tensor(np.linspace(0.1, 0.6, steps * 3).reshape(steps, 3)))
+            (last * tg.tensor([1.0, 2.0, 3.0], dtype=tg.float64)).sum().backward()
+            found.append((cell.w.grad.numpy(), cell.s.grad.numpy()))
+            assert layer.explain().startswith("compiled" if compiled else "recorded")
+    np.testing.assert_allclose(found[1][0], found[0][0], rtol=1e-12)
+    np.testing.assert_allclose(found[1][1], found[0][1], rtol=1e-12)

@@ -215,6 +215,12 @@ class Lines:
         low, high = self.program.values[v].consts
         return f"{args[0]}[..., {low}:{high}]"
 
+    def _getitem(self, v: int, args: list[str]) -> str:
+        """An index speaks of one step: the axis of time comes before the axes that it names."""
+        (index,) = self.program.values[v].consts
+        parts = index if isinstance(index, tuple) else (index,)
+        return f"{args[0]}[{self.constant(f'i{v}', (slice(None), *parts))}]"
+
     def _concat(self, v: int, args: list[str]) -> str:
         value, p = self.program.values[v], self.program
         parts = []
