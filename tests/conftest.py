@@ -10,7 +10,7 @@ import pytest
 import tinygrad_rnn as tg
 
 sys.path.append(str(Path(__file__).parent.parent / "docs"))  # its scripts are tested too
-collect_ignore = ["golden/make_golden.py"]
+collect_ignore_glob = ["golden/make_*.py"]  # scripts that need PyTorch, Keras or the like
 collect_ignore_glob = ["scripts/*"]  # PyTorch's: test_scripts.py runs them
 
 

@@ -21,7 +21,7 @@ def _loops_on_numpy():
         yield
 
 
-STORED = Path(__file__).parent / "golden" / "torch"
+STORED = Path(__file__).parent / "golden" / "torch_files"
 ANSWERS = tg.load(STORED / "answers.safetensors")
 
 

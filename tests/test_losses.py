@@ -1,17 +1,12 @@
 """Losses with every option as PyTorch has them, and sequences padded and masked."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from golden import optim_table
 from support import assert_close, numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-
-sys.path.insert(0, str(Path(__file__).parent / "golden"))
-import optim_table
 
 F = nn.functional
 EXPECTED = optim_table.stored("optim_losses")

@@ -1,20 +1,15 @@
 """RMSprop and L-BFGS, every optimizer against PyTorch's stored steps, states that continue."""
 
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from golden import optim_table
 from support import assert_close, numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
 from tinygrad_rnn.optim.lbfgs import Trial, strong_wolfe
-
-GOLDEN = Path(__file__).parent / "golden"
-sys.path.insert(0, str(GOLDEN))
-import optim_table  # noqa: E402
 
 STEPS = optim_table.stored("optim_steps")
 

@@ -3,19 +3,12 @@
 Made by ``golden/make_golden.py``; what they compute is in ``golden/table.py``.
 """
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from golden import store, table
 from support import assert_close
 
 import tinygrad_rnn as tg
-
-GOLDEN = Path(__file__).parent / "golden"
-sys.path.insert(0, str(GOLDEN))
-import store  # noqa: E402 (found by the line above)
-import table  # noqa: E402
 
 TOLERANCE = 1e-10
 

@@ -2,18 +2,14 @@
 
 import copy
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from golden import optim_table
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import optim
 from tinygrad_rnn.optim import lr_scheduler
-
-sys.path.insert(0, str(Path(__file__).parent / "golden"))
-import optim_table
 
 EXPECTED = optim_table.stored("optim_schedules")
 

@@ -6,7 +6,12 @@ import pytest
 import tinygrad_rnn as tg
 
 pytestmark = [pytest.mark.peers, pytest.mark.filterwarnings("ignore::UserWarning")]
-torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
+
+@pytest.fixture
+def torch():
+    return pytest.importorskip("torch", reason="PyTorch is not installed")
+
 
 CALLS = [
     "t.LongTensor([1.7, -2.2])",
@@ -63,7 +68,7 @@ def values(t):
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_call_gives_pytorchs_values(call):
+def test_a_call_gives_pytorchs_values(torch, call):
     ours, theirs = (eval(call, values(t)) for t in (tg, torch))
     pairs = zip(ours, theirs, strict=True) if isinstance(theirs, tuple) else [(ours, theirs)]
     for a, b in pairs:
@@ -86,7 +91,7 @@ def test_a_call_gives_pytorchs_values(call):
         ("AdamW", {"lr": 0.1, "amsgrad": True, "betas": (0.8, 0.9)}),
     ],
 )
-def test_an_optimizer_takes_pytorchs_steps(kind, options):
+def test_an_optimizer_takes_pytorchs_steps(torch, kind, options):
     path = []
     for t in (tg, torch):
         w = t.tensor(np.linspace(-1, 1, 5), requires_grad=True)
@@ -100,7 +105,7 @@ def test_an_optimizer_takes_pytorchs_steps(kind, options):
     np.testing.assert_allclose(*path, rtol=rtol)
 
 
-def test_batch_norm_keeps_pytorchs_state():
+def test_batch_norm_keeps_pytorchs_state(torch):
     rng = np.random.default_rng(1)
     norms = [t.nn.BatchNorm1d(3, momentum=None if k else 0.3) for k in (0, 1) for t in (tg, torch)]
     for _ in range(3):

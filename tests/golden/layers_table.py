@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import itertools
 
+from golden.table import fill, leaf, plain, results, tensors
 from support import numbers
-from table import fill, leaf, plain, results, tensors
 
 T, B, IN, H, PROJ = 4, 3, 3, 3, 2
 LENGTHS = (3, 4, 1)

@@ -11,9 +11,9 @@ HERE = Path(__file__).parent
 
 
 def main():
-    sys.path[:0] = [str(HERE), str(HERE.parent)]
-    import store
-    from table import CASES, dtypes, run
+    sys.path.insert(0, str(HERE.parent))
+    from golden import store
+    from golden.table import CASES, dtypes, run
 
     torch, made_with = store.torch_ready()
     warnings.filterwarnings("ignore", message="var|std")

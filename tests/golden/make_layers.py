@@ -10,9 +10,9 @@ HERE = Path(__file__).parent
 
 
 def main():
-    sys.path[:0] = [str(HERE), str(HERE.parent)]
-    import store
-    from layers_table import CASES, keys, run
+    sys.path.insert(0, str(HERE.parent))
+    from golden import store
+    from golden.layers_table import CASES, keys, run
 
     torch, made_with = store.torch_ready()
     cases = [(name, run(torch, name)) for name in CASES]

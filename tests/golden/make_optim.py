@@ -10,9 +10,9 @@ HERE = Path(__file__).parent
 
 
 def main():
-    sys.path[:0] = [str(HERE), str(HERE.parent)]
-    import store
-    from optim_table import FILES, run
+    sys.path.insert(0, str(HERE.parent))
+    from golden import store
+    from golden.optim_table import FILES, run
 
     torch, made_with = store.torch_ready()
     for file, cases in FILES.items():

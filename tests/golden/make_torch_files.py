@@ -14,14 +14,14 @@ HERE = Path(__file__).parent
 
 
 def main():
-    sys.path.insert(0, str(HERE))
+    sys.path.insert(0, str(HERE.parent))
     import torch
+    from golden.torch_models import MODELS, flat, input_of
     from safetensors.torch import save_file
-    from torch_models import MODELS, flat, input_of
 
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
-    folder, answers = HERE / "torch", {}
+    folder, answers = HERE / "torch_files", {}
     folder.mkdir(exist_ok=True)
     for name, build in MODELS.items():
         model = build(torch.nn).eval()

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import store
+from golden import store
+from golden.table import fill, leaf, plain, results
 from support import numbers, weights
-from table import fill, leaf, plain, results
 
 # ---- optimizers: 20 steps on a small curved problem, in two groups ------------------------------------
 
