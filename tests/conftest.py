@@ -10,8 +10,8 @@ import pytest
 import tinygrad_rnn as tg
 
 sys.path.append(str(Path(__file__).parent.parent / "docs"))  # its scripts are tested too
-collect_ignore_glob = ["golden/make_*.py"]  # scripts that need PyTorch, Keras or the like
-collect_ignore_glob = ["scripts/*"]  # PyTorch's: test_scripts.py runs them
+# Made for PyTorch, Keras and the like: test_scripts.py runs those in scripts, people the others.
+collect_ignore_glob = ["golden/make_*.py", "scripts/*"]
 
 
 @pytest.fixture(autouse=True)
