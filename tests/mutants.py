@@ -37,7 +37,7 @@ class Mutant(NamedTuple):
     tests: str  # the names of test files, without test_ and .py
 
 
-ENGINE, TENSORS, CELLS = "autograd.py", "tensors.py", "nn/cells.py"
+ENGINE, TENSORS, CELLS = "engine/autograd.py", "tensors/value.py", "nn/cells.py"
 LOOP, STACKS, MODULE = "nn/recurrent.py", "nn/stacks.py", "nn/module.py"
 CALCULUS, SUMS, SHAPES = "ops/elementwise.py", "ops/reductions.py", "ops/shapes.py"
 FEW, TEXT, SCHEDULE = "scan/few_calls.py", "scan/numpy_text.py", "scan/schedule.py"
@@ -47,7 +47,7 @@ AGAIN, PURITY, WALK, OPCODES = (
     "scan/bytecode.py",
     "scan/opcodes.py",
 )
-WRITING = "writing.py"
+WRITING = "tensors/writing.py"
 OPTIM, LEDGER, UTILS = "optim/optimizers.py", "graphs/ledger.py", "nn/utils/__init__.py"
 REACH, FOLDING, RUNNING = "scan/reach.py", "scan/folding.py", "scan/running.py"
 VERIFIED, PROGRAM = "scan/verified.py", "scan/program.py"
@@ -183,7 +183,7 @@ MUTANTS = [
     Mutant("a wrong probability stays", "nn/loss_functions.py", "(d * (held - y) + d * d * 0.5) * steepest", "d * 0.0", "losses"),
     Mutant("NaN has no slope", "nn/loss_functions.py", "far = d >= beta", "far = (d >= beta) | np.isnan(d)", "losses"),
     Mutant("any file name", "files/__init__.py", "    if path.suffix.lower() not in ends and", "    if False and", "sharing"),
-    Mutant("an empty tensor of one axis", "functions.py", "    if model.ndim > 1:\n        empty", "    if False:\n        empty", "tensors"),
+    Mutant("an empty tensor of one axis", "tensors/functions.py", "    if model.ndim > 1:\n        empty", "    if False:\n        empty", "tensors"),
     Mutant("export: isnan is frozen", TENSORS, 'return unrecorded("isnan", np.isnan(self._data), self)', "return Tensor._wrap(np.asarray(np.isnan(self._data)), None)", "onnx_frozen"),
     Mutant("export: any as all", "interop/onnx_ops.py", '"any": _whether("ReduceMax")', '"any": _whether("ReduceMin")', "onnx_frozen"),
     Mutant("export: no wilder run", "interop/onnx_export.py", "        others += _wilder(module, inputs, unroll)\n", "", "onnx_frozen"),
@@ -314,7 +314,7 @@ MUTANTS = [
     Mutant("numbers with a say of their own", PURITY, "    if kind in _EXACT:\n        return True\n", "    if isinstance(value, tuple(_EXACT)):\n        return True\n", "trust"),
     Mutant("requires_grad is an attribute like others", PURITY, '"requires_grad is_leaf grad', '"is_leaf grad', "trust"),
     Mutant("any function is trusted", PURITY, "    if isinstance(value, np.ufunc) or (isinstance", "    if callable(value) and not isinstance(value, FUNCTION) or (isinstance".replace("FUNCTION", "types.FunctionType"), "trust"),
-    Mutant("draws are traced", "random.py", "    if state.tracer is not None:\n        state.tracer.draws()\n", "", "trust"),
+    Mutant("draws are traced", "engine/random.py", "    if state.tracer is not None:\n        state.tracer.draws()\n", "", "trust"),
     Mutant("minus zero is zero", PURITY, "return repr(a) == repr(b)", "return bool(a == b)", "trust again"),
     Mutant("True is 1", PURITY, "    if kind is not b.__class__:\n        return False\n", "    if kind is not b.__class__:\n        return bool(a == b)\n", "trust"),
     Mutant("globals are not watched", OPCODES, "    value = walk.guards.item(frame.globals, line.argval)\n", "    value = frame.globals.get(line.argval, MISSING)\n", "trust"),
@@ -338,7 +338,7 @@ MUTANTS = [
     Mutant("broadcast: to fewer axes", SHAPES, "if a.size == 1 and a.ndim <= len(to) else", "if a.size == 1 else", "more_names"),
     Mutant("numpy takes values of what has a gradient", TENSORS, "if state.recording and self.requires_grad:\n            raise TypeError(_would_be_lost", "if False:\n            raise TypeError(_would_be_lost", "numpy"),
     Mutant("numpy: an element is stored", TENSORS, "self.requires_grad and _is_stored():", "False:", "numpy"),
-    Mutant("numpy: out= is let through", "numpy_names.py", 'if kwargs.get("out") is not None:', "if False:", "numpy"),
+    Mutant("numpy: out= is let through", "tensors/numpy_names.py", 'if kwargs.get("out") is not None:', "if False:", "numpy"),
     Mutant("loader: a list is columns", "training/batches.py", "return bucket or not dataset or _ragged(dataset)", "return True", "loader"),
     Mutant("loader: the last batch stays", "training/batches.py", "if len(part) == self.batch_size or not self.drop_last:", "if part:", "loader"),
     Mutant("loader: gradients of examples lost", "training/datasets.py", "return stack(rows)", "return stack([row.detach() for row in rows])", "loader"),
@@ -348,9 +348,9 @@ MUTANTS = [
     Mutant("hooks: not heard step by step", "graphs/replay.py", "if Hook.registered:", "if False:", "hooks"),
     Mutant("hooks: lost with a write", ENGINE, 'if hasattr(self, "hooks"):', "if False:", "hooks"),
     Mutant("hooks: of a leaf not heard", ENGINE, '            if Hook.registered and hasattr(node, "hooks"):\n                g = hooked(node, g)\n            reached', "            reached", "hooks"),
-    Mutant("scatter: two to one place", "torch_names.py", "return bool(len(np.unique(flat)) < flat.size)", "return False", "more_names"),
-    Mutant("cummax: where it was not", "torch_names.py", "at = np.where((a == best) | (a != a),", "at = np.where(a == best,", "more_names"),
-    Mutant("median: one of equal ones", "torch_names.py", "(flat[same] - value).mean()", "(flat[same] - value)[0]", "more_names"),
+    Mutant("scatter: two to one place", "tensors/torch_names.py", "return bool(len(np.unique(flat)) < flat.size)", "return False", "more_names"),
+    Mutant("cummax: where it was not", "tensors/torch_names.py", "at = np.where((a == best) | (a != a),", "at = np.where(a == best,", "more_names"),
+    Mutant("median: one of equal ones", "tensors/torch_names.py", "(flat[same] - value).mean()", "(flat[same] - value)[0]", "more_names"),
     Mutant("pad_sequence: on the wrong side", "nn/utils/rnn.py", "slice(len(p)) if right else slice(steps - len(p), steps)", "slice(len(p))", "more_names"),
     Mutant("softplus: beta forgotten", "nn/functional.py", "e.softplus(x * beta) / beta", "e.softplus(x)", "torch_samples"),
     Mutant("add: alpha forgotten", "torch_functions.py", "return paired(e.add, input, _times(other, alpha))", "return paired(e.add, input, other)", "more_names"),

@@ -25,7 +25,7 @@ from weakref import ref
 
 import numpy as np
 
-from ..autograd import (
+from ..engine.autograd import (
     At,
     Constant,
     Literal,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 Row = Callable[..., "Tensor"]
 ROWS: dict[str, Op] = {}
-tensor_class: Any = None  # set by tensors.py, which stands on this floor
+tensor_class: Any = None  # set by tensors.value, which stands above
 default_dtype: Any = np.dtype(np.float32)
 
 watching = 0  # how many look at ops (detect_anomaly, tracing), in any thread

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Leaf, Literal, flow
+from ..engine.autograd import Leaf, Literal, flow
 from ..tensors import Tensor
 from .tracing import Trace, constants, in_order, row_name, unhashed
 
