@@ -11,7 +11,8 @@ import pytest
 from support import assert_close, assert_each_close, complex_gradient, numbers, weights
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import autograd, nn, optim
+from tinygrad_rnn import nn, optim
+from tinygrad_rnn.engine import autograd
 
 F = nn.functional
 

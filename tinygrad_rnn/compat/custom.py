@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Node, no_grad, state
+from ..engine.autograd import Node, no_grad, state
 from ..ops.row import ROWS, Op
 from ..tensors import Tensor, as_tensor
 

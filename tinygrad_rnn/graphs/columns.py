@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter, itemgetter
 from typing import Any
 
-from ..autograd import Call, Constant, Folded, Literal, Node
+from ..engine.autograd import Call, Constant, Folded, Literal, Node
 from .recorded import maker
 
 Column = list[Any]

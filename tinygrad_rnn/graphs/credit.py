@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..autograd import Array, flow, root_and_seed
+from ..engine.autograd import Array, flow, root_and_seed
 from .ledger import Ledger
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd import Array, At, Part, as_array, flow
+from ..engine.autograd import Array, At, Part, as_array, flow
 
 if TYPE_CHECKING:
     from .ledger import Ledger

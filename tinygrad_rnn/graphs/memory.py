@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd import Array, grad, no_grad
+from ..engine.autograd import Array, grad, no_grad
 
 if TYPE_CHECKING:
     from ..nn.module import Module

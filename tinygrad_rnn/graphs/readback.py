@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd import Array, At, Constant, Leaf, Literal, Part, flow
+from ..engine.autograd import Array, At, Constant, Leaf, Literal, Part, flow
 from ..ops.row import ROWS
 from .ledger import Ledger
 

@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from ..autograd import Call, Constant, Folded, Leaf, Literal, Scope
+from ..engine.autograd import Call, Constant, Folded, Leaf, Literal, Scope
 
 if TYPE_CHECKING:
     from ..tensors import Tensor

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd import Array, At, Hook, Part, as_array, commit, hooked, root_and_seed
+from ..engine.autograd import Array, At, Hook, Part, as_array, commit, hooked, root_and_seed
 
 if TYPE_CHECKING:
     from ..tensors import Tensor

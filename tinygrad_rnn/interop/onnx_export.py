@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Literal, Node, state
+from ..engine.autograd import Literal, Node, state
 from ..files import atomic
 from ..nn.module import Module
 from ..ops import row

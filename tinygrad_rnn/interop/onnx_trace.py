@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Leaf, enable_grad, no_grad, state
+from ..engine.autograd import Leaf, enable_grad, no_grad, state
 from ..nn.module import Module
 from ..nn.recurrent import Recurrent
 from ..nn.stacks import RecurrentLayer

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from ..autograd import Constant, Node, Place, state
+from ..engine.autograd import Constant, Node, Place, state
 from ..ops.row import constant
 from ..tensors import Tensor, as_tensor
 

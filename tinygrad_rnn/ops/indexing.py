@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import At
+from ..engine.autograd import At
 from .row import Row, row
 
 

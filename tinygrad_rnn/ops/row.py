@@ -20,12 +20,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
 
-from ..autograd import (
+from ..engine.autograd import (
     At,
     Constant,
     Literal,
@@ -41,8 +42,27 @@ if TYPE_CHECKING:
     from ..tensors import Tensor
 
 Row = Callable[..., "Tensor"]
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What back ends call an op, each in its own words; "" where one has none for it.
+
+    ``numpy``: the ufunc that computes it into ``out=``. ``machine``: one number of the result as numba
+    compiles it, of the operands ``{0}``, ``{1}`` and then the constants; ``zero``, ``one`` and the curves of
+    ``scan/vector_math`` are at hand, and a comparison gives a truth value. ``onnx``: the node's name.
+    An op with a text for one number is elementwise: its result has the shape that its operands broadcast to.
+    """
+
+    numpy: str = ""
+    machine: str = ""
+    onnx: str = ""
+
+
 ROWS: dict[str, Op] = {}
-tensor_class: Any = None  # set by tensors.py, which stands on this floor
+_NO_TEXTS = Texts()
+FUNCTIONS: dict[str, Texts] = {}  # what takes no gradient, and is no row: comparisons, floor
+tensor_class: Any = None  # set by tensors.value, which stands above
 default_dtype: Any = np.dtype(np.float32)
 
 watching = 0  # how many look at ops (detect_anomaly, tracing), in any thread
@@ -97,6 +117,7 @@ class Op:
         "rules",
         "several",
         "sparse",
+        "texts",
         "variadic",
         "view",
     )
@@ -113,8 +134,10 @@ class Op:
         promote: int | None,
         floating: bool,
         view: bool = False,
+        texts: Texts | None = None,
     ) -> None:
         self.name = name
+        self.texts = texts or _NO_TEXTS
         self.call: Any = None  # the function of the row
         self.forward = forward
         self.rules = rules
@@ -182,6 +205,7 @@ def row(
     floating: bool = False,
     view: bool = False,
     shown: str | None = None,
+    **texts: str,
 ) -> Row:
     """Add an op to the table and return the function that applies it.
 
@@ -190,7 +214,7 @@ def row(
     ``sparse``: the rule returns :class:`At`. ``promote=k``: operands from the k-th on are brought to
     a common dtype first (PyTorch's promotion). ``floating``: integers become the default float first.
     ``view``: the result may lie in the operand's memory, and a write to one is then seen by the other.
-    ``shown``: the name that nodes bear where it is not the row's own.
+    ``shown``: the name that nodes bear where it is not the row's own. ``texts``: see :class:`Texts`.
     """
     if name in ROWS:
         raise ValueError(f"the table has a row {name!r} already")
@@ -204,23 +228,35 @@ def row(
         promote=promote,
         floating=floating,
         view=view,
+        texts=Texts(**texts),
     )
     ROWS[name] = op
     if several:
-        function = _several(op)
+        call = _several(op)
     elif variadic:
-        function = _variadic(op)
+        call = _variadic(op)
     elif view:
-        function = _view(op)
+        call = _view(op)
     elif len(rules) == 1:
-        function = _unary(op)
+        call = _unary(op)
     elif len(rules) == 2 and promote == 0 and not takes_constants(forward, 2):
-        function = _binary(op)
+        call = _binary(op)
     else:
-        function = _general(op)
-    function.op, op.call = op, function  # type: ignore[attr-defined]
-    function.__name__ = function.__qualname__ = name
-    return function
+        call = _general(op)
+    call.op, op.call = op, call  # type: ignore[attr-defined]
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
+def function(name: str, **texts: str) -> None:
+    """Say what back ends call a function that takes no gradient, by numpy's name for it."""
+    FUNCTIONS[name] = Texts(**texts)
+
+
+def texts_of(name: str) -> Texts:
+    """What back ends call an op: a row, or a function without a gradient."""
+    op = ROWS.get(name)
+    return FUNCTIONS.get(name, _NO_TEXTS) if op is None else op.texts
 
 
 def _arguments(function: Callable[..., Any]) -> list[str]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Array, enable_grad
-from ..tensors import Tensor, all_or_none
+from ..engine.autograd import Array, enable_grad
+from ..tensors.value import Tensor, all_or_none
 
 
 class Optimizer:

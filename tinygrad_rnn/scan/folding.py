@@ -1,6 +1,6 @@
 """A layer's call that ran as one node, and the way back from it to the layer's steps.
 
-To a reader the node is not there: the layer's outputs are :class:`~tinygrad_rnn.autograd.Folded`, and
+To a reader the node is not there: the layer's outputs are :class:`~tinygrad_rnn.engine.autograd.Folded`, and
 looking at them records the layer's steps op by op, on the values and Parameters of the call.
 """
 
@@ -14,9 +14,9 @@ from weakref import ref
 
 import numpy as np
 
-from .. import autograd
-from ..autograd import STRIDE, Call, Constant, Folded, Leaf, Node, enable_grad
-from ..autograd import state as now
+from ..engine import autograd
+from ..engine.autograd import STRIDE, Call, Constant, Folded, Leaf, Node, enable_grad
+from ..engine.autograd import state as now
 from ..nn import naming
 from ..ops.row import Op
 from ..ops.shapes import reshape

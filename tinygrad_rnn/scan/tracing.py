@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import NOWHERE, Constant, Leaf, Literal, Node, enable_grad, reachable, state
+from ..engine.autograd import NOWHERE, Constant, Leaf, Literal, Node, enable_grad, reachable, state
 from ..nn import naming
 from ..nn.module import Module, Parameter
 from ..ops import row

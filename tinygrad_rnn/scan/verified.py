@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import NOWHERE, Literal, enable_grad, grad
-from ..autograd import state as now
+from ..engine.autograd import NOWHERE, Literal, enable_grad, grad
+from ..engine.autograd import state as now
 from ..nn import naming
 from ..ops.row import ROWS
 from ..tensors import Tensor

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Array, state
+from ..engine.autograd import Array, state
+from ..engine.random import generator_or_default
 from ..nn.utils import pad_sequence, sequence_mask
-from ..random import generator_or_default
 from ..tensors import Tensor, as_tensor
 from .datasets import IterableDataset, collate, converted
 

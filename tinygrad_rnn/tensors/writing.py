@@ -19,10 +19,10 @@ from weakref import getweakrefcount
 
 import numpy as np
 
-from . import autograd
-from .autograd import NOWHERE, Constant, Leaf, Literal, Node, enable_grad, is_basic, state
-from .ops import indexing, row, shapes
-from .ops.row import NUMBERS, constant, joined, parent_of
+from ..engine import autograd
+from ..engine.autograd import NOWHERE, Constant, Leaf, Literal, Node, enable_grad, is_basic, state
+from ..ops import indexing, row, shapes
+from ..ops.row import NUMBERS, constant, joined, parent_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
 _RANKS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 2}  # complex: only inside gradcheck

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from . import autograd
-from .autograd import Node, enable_grad, reachable, state
-from .functions import ones, stack, zeros, zeros_like
-from .ops.row import parent_of
-from .ops.shapes import reshape
-from .tensors import Tensor
+from ..engine import autograd
+from ..engine.autograd import Node, enable_grad, reachable, state
+from ..ops.row import parent_of
+from ..ops.shapes import reshape
+from ..tensors import Tensor
+from ..tensors.functions import ones, stack, zeros, zeros_like
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 

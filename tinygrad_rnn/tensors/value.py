@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
 
 import numpy as np
 
-from . import autograd
-from .autograd import Array, Leaf, Node, by_itself, state
-from .devices import check_device, is_device
-from .ops import elementwise as e
-from .ops import indexing, products, reductions, row, shapes
+from ..engine import autograd
+from ..engine.autograd import Array, Leaf, Node, by_itself, state
+from ..engine.devices import check_device, is_device
+from ..ops import elementwise as e
+from ..ops import indexing, products, reductions, row, shapes
 from .torch_names import Size, TorchNames
 from .writing import become, leave, share, write
 
 if TYPE_CHECKING:
-    from .graphs.replay import BackwardStep
+    from ..graphs.replay import BackwardStep
 
 Axis = int | Sequence[int] | None
 
@@ -232,7 +232,7 @@ class Tensor(TorchNames):
         if not ledger:
             autograd.backward(self, gradient, create_graph=create_graph)
             return None
-        from .graphs.ledger import Ledger
+        from ..graphs.ledger import Ledger
 
         book = Ledger()
         autograd.backward(self, gradient, observer=book.note, create_graph=create_graph)
@@ -253,7 +253,7 @@ class Tensor(TorchNames):
         >>> [(turn.op, float(turn.gradient)) for turn in turns], w.grad.item()
         ([('add', 1.0), ('mul', 1.0), ('parameter', 7.0)], 7.0)
         """
-        from .graphs.replay import backward_steps
+        from ..graphs.replay import backward_steps
 
         return backward_steps(self, gradient)
 

@@ -8,7 +8,7 @@ from zlib import crc32
 
 import numpy as np
 
-from .autograd import (
+from ..engine.autograd import (
     Node,
     StaleGraphError,
     _leaf_label,
@@ -20,11 +20,11 @@ from .autograd import (
     short_parents,
     state,
 )
-from .nn import naming
-from .ops.row import ROWS, Op
-from .ops.shapes import reshape
-from .random import generator_or_default
-from .tensors import Tensor
+from ..engine.random import generator_or_default
+from ..nn import naming
+from ..ops.row import ROWS, Op
+from ..ops.shapes import reshape
+from ..tensors import Tensor
 from .transforms import _leaves, _rebuilt
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from . import autograd
-from .autograd import Array, enable_grad, no_grad, reachable
+from ..engine import autograd
+from ..engine.autograd import Array, enable_grad, no_grad, reachable
+from ..tensors import Tensor
+from ..tensors.functions import zeros_like
 from .complex_step import STEP, Analytic, analytic, plain
-from .functions import zeros_like
-from .tensors import Tensor
 from .transforms import _leaves
 
 _H = 1e-4  # the wider step of the differences
