@@ -271,7 +271,9 @@ class Betweens:
 
     # ---- which steps an input reads
 
-    def read_by(self, box: Between, inputs: Sequence[int], single: Collection[int]) -> list[set[int]]:
+    def read_by(
+        self, box: Between, inputs: Sequence[int], single: Collection[int]
+    ) -> list[set[int]]:
         """For each of some inputs the outputs (by node) that it is computed from.
 
         An output is NaN in turn, and what becomes NaN reads it: so every op says itself what it takes.
@@ -304,7 +306,9 @@ class Betweens:
             for step, read in zip(steps, found, strict=True)
         }
 
-    def _run(self, box: Between, inputs: Sequence[int], poisoned: Collection[int]) -> dict[int, Any]:
+    def _run(
+        self, box: Between, inputs: Sequence[int], poisoned: Collection[int]
+    ) -> dict[int, Any]:
         values: dict[int, Any] = {}
         rng = np.random.default_rng(0)
 

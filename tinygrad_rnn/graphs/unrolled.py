@@ -326,9 +326,7 @@ def _outside(nodes: Sequence[GraphNode]) -> tuple[list[int], list[int], list[int
     return parts
 
 
-def _count_uses(
-    graph: RecordedGraph, nodes: Sequence[GraphNode], chains: list[Chain]
-) -> None:
+def _count_uses(graph: RecordedGraph, nodes: Sequence[GraphNode], chains: list[Chain]) -> None:
     """Give each chain its uses of each Parameter by step."""
     owner = {call.id: (chain, step) for chain in chains for step, call in chain.calls.items()}
     for name, parameter in graph.parameters.items():

@@ -15,7 +15,11 @@ from ..scene.text import shape_text, shorten, span, sub, text_width, words_of_op
 from .grid import Anchor, AnyGrid
 from .weights import draw_param, param_width, use_of
 
-HEIGHT, ROOM, DROP = 22.0, 48.0, 33.0  # of a band; with the air around it; from the bar to its middle
+HEIGHT, ROOM, DROP = (
+    22.0,
+    48.0,
+    33.0,
+)  # of a band; with the air around it; from the bar to its middle
 ASIDE, TAP = 30.0, 14.0  # from a band to what feeds it; between two taps
 
 
@@ -35,7 +39,7 @@ def draw_bands(grid: AnyGrid, bars: Sequence[float], ends: dict[int, Anchor]) ->
     ``bars`` are the heights of the bars of the rows, ``ends`` where a Parameter of the cells may be tapped.
     Returns where values from before the cells come in.
     """
-    unrolled, fed = grid.unrolled, []
+    unrolled, fed = grid.unrolled, list[Anchor]()
     for box in unrolled.betweens.all:
         mine = [other for other in unrolled.betweens.all if other.above == box.above]
         y = bars[box.above] - DROP - ROOM * (len(mine) - 1 - mine.index(box))
@@ -88,9 +92,7 @@ def _draw_in(grid: AnyGrid, box: Between, output: Output, y: float) -> None:
     )
 
 
-def _draw_operands(
-    grid: AnyGrid, box: Between, fed: list[Anchor], left: float, y: float
-) -> None:
+def _draw_operands(grid: AnyGrid, box: Between, fed: list[Anchor], left: float, y: float) -> None:
     """Values from outside the cells: a box for each that is given, an end for each that is computed."""
     nodes, inputs = grid.unrolled.nodes, [i for i in box.others if _given(grid, i)]
     for k, i in enumerate(i for i in box.others if i not in inputs):
@@ -122,7 +124,10 @@ def _draw_params(
     grid: AnyGrid, box: Between, ends: dict[int, Anchor], right: float, y: float
 ) -> None:
     """The Parameters of a band, each once, with a tap; one of the cells is tapped at its bar."""
-    x = max([right, *(b.sides[2] for b in grid.scene.boxes.values() if abs(b.y - y) < ROOM)]) + ASIDE
+    x = (
+        max([right, *(b.sides[2] for b in grid.scene.boxes.values() if abs(b.y - y) < ROOM)])
+        + ASIDE
+    )
     own = [p for p in box.params if p not in ends]
     for k, p in enumerate(box.params):
         if p in ends:

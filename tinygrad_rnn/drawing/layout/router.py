@@ -179,9 +179,7 @@ class Laid:
     def meets(self, lines: Iterable[Segment], net: Hashable) -> bool:
         """Whether a wire would run along one of another value."""
         return any(
-            other != net
-            and abs(at - there) < NEAR
-            and min(high, end) - max(low, begin) > LONG
+            other != net and abs(at - there) < NEAR and min(high, end) - max(low, begin) > LONG
             for level, (at, low, high) in self._flat(lines)
             for there, begin, end, other in (self.across if level else self.up)
         )
@@ -290,9 +288,7 @@ class Roads:
     def _rest(self, i: int, j: int) -> float:
         return abs(self.xs[i] - self.goal[0]) + abs(self.ys[j] - self.goal[1])
 
-    def _next(
-        self, i: int, j: int, upright: bool
-    ) -> Iterator[tuple[tuple[int, int, bool], float]]:
+    def _next(self, i: int, j: int, upright: bool) -> Iterator[tuple[tuple[int, int, bool], float]]:
         yield (i, j, not upright), BEND
         for step in (-1, 1):
             a, b = (i, j + step) if upright else (i + step, j)
@@ -301,8 +297,9 @@ class Roads:
             table = self.over if upright else self.right
             price = float(table[min(i, a), min(j, b)])
             if price < np.inf:
-                yield (a, b, upright), price + abs(self.xs[a] - self.xs[i]) + abs(
-                    self.ys[b] - self.ys[j]
+                yield (
+                    (a, b, upright),
+                    price + abs(self.xs[a] - self.xs[i]) + abs(self.ys[b] - self.ys[j]),
                 )
 
     def _route(

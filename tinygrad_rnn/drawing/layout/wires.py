@@ -253,9 +253,7 @@ def _draw_inputs(grid: AnyGrid, chain: Chain, column: Column) -> Iterator[Anchor
             yield Anchor(key, x, y - tall / 2, origin.node)
 
 
-def _draw_from_below(
-    grid: AnyGrid, to: Input, source: Output, end: Point
-) -> None:
+def _draw_from_below(grid: AnyGrid, to: Input, source: Output, end: Point) -> None:
     """The wire from a lower layer's output up to the input of an upper one."""
     lower, box, unrolled = source.chain, grid.boxes[source.chain], grid.unrolled
     if lower.row >= to.chain.row:

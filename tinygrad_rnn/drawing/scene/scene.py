@@ -233,9 +233,7 @@ class Scene:
         wire, radius = self.wires[k], 5.0
         arrow = wire.attrs["arrowsize"] if wire.tip else 0.0
         points, tip = _drawn(route, arrow, wire.attrs["penwidth"], radius, "")
-        self.wires[k] = replace(
-            wire, points=points, tip=tip, route=tuple(route), bend=(radius, "")
-        )
+        self.wires[k] = replace(wire, points=points, tip=tip, route=tuple(route), bend=(radius, ""))
 
     def bounds(self) -> Rectangle:
         """Left, bottom, right, top of everything drawn."""
