@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd import Array
 from .chains import Chain, NotUnrollableError, Output
 from .meaning import Value
 from .passthrough import HANDS_ON, PASS_THROUGH
@@ -36,7 +35,7 @@ class Moves:
         self._labels: dict[int, Any] = {}
 
     def output(self, node: int) -> Output | None:
-        """The output that a value is, element by element; None where it is none of them, or not all of one."""
+        """The output that a value is, element by element; None where it is no one output whole."""
         while node not in self.made:
             here = self.nodes[node]
             operand = self._taken(here)
@@ -296,7 +295,7 @@ class Betweens:
     def reads(
         self, box: Between, chain: Chain, role: str, alone: Collection[int]
     ) -> dict[int, list[Output]]:
-        """For the steps in ``alone``, the outputs that an input is computed from, of several hidden ones all."""
+        """For steps that are drawn alone, the outputs that an input is computed from."""
         steps = [step for step in alone if (chain, step, role) in box.takers]
         single = {i for i, output in box.outputs.items() if output.step in alone}
         inputs = [box.takers[chain, step, role] for step in steps]
