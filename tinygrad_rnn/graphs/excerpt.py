@@ -14,7 +14,8 @@ from itertools import pairwise
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..autograd import Call, Constant, Leaf
+from ..engine.places import Call
+from ..engine.values import Constant, Leaf
 from .chains import ENDS
 from .columns import Column, Unlike, columns_of
 from .recorded import RecordedGraph, Use, by_step, is_folded, maker, pick_of

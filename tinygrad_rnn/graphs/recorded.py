@@ -9,7 +9,9 @@ from functools import cache, cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from ..autograd import Call, Constant, Folded, Leaf, Literal, Scope
+from ..engine.folded import Folded
+from ..engine.places import Call, Scope
+from ..engine.values import Constant, Leaf, Literal
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
