@@ -111,6 +111,9 @@ class Excerpt(RecordedGraph):
             gaps[call] = Gap(here[-1], count, places[following][0] - here[0])
         return gaps
 
+    def _count_of(self, stack: Any) -> int:
+        return self._reader.positions.get(id(stack), (None, len(stack.parents)))[1]
+
     def _place_of(self, stack: Any, k: int) -> int | None:
         kept, count = self._reader.positions.get(id(stack), (None, len(stack.parents)))
         if kept is None:

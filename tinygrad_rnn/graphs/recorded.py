@@ -128,6 +128,10 @@ class RecordedGraph:
         """How many calls this one stands for: one, but in an excerpt."""
         return 1
 
+    def _count_of(self, stack: Any) -> int:
+        """How many values were stacked, those included that an excerpt leaves out."""
+        return len(self._parents(stack))
+
     def _place_of(self, stack: Any, k: int) -> int | None:
         """Where the k-th of what was stacked stands among the operands."""
         count = len(self._parents(stack))
