@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as _np
 
 from . import nn, optim
-from .engine.autograd import StaleGraphError, enable_grad, grad, is_grad_enabled, no_grad
+from ._version import __version__ as __version__
+from .engine.autograd import enable_grad, is_grad_enabled, no_grad
 from .engine.devices import cuda, device
+from .engine.gradients import grad
 from .engine.random import get_rng_state, manual_seed, set_rng_state
+from .engine.stale import StaleGraphError
 from .nn.naming import name, steps
 from .tensors import (
     Tensor,
@@ -169,8 +172,6 @@ if TYPE_CHECKING:
     from .files import FileFormatError, load, read_metadata, save
     from .graphs import Graph, Ledger
     from .training import DataLoader, fit
-
-__version__ = "0.1.0"
 
 float16 = half = _np.dtype(_np.float16)
 float32 = float = _np.dtype(_np.float32)

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import Call, Leaf, Node, Place, state
+from ..engine.places import Call, Place, state
 from ..engine.random import generator_or_default
+from ..engine.values import Leaf, Node
 from ..ops.elementwise import where
 from ..tensors import Tensor, as_tensor
 from ..tensors.functions import cat, stack
