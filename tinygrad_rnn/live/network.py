@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import Leaf, Node, state
+from ..engine.places import state
+from ..engine.values import Leaf, Node
 from ..nn.module import Module
 from ..nn.recurrent import parts
 from ..scan.program import Program
