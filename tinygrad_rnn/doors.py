@@ -11,6 +11,8 @@ DOORS = {
     "render": "drawing.draw",
     "to_svg": "drawing.draw",
     "to_html": "drawing.page.html",
+    "is_foreign": "interop.twins",
+    "run_foreign": "interop.twins",
     "Ledger": "graphs.ledger",
     "backward_steps": "graphs.replay",
     "ledger_html": "plots.ledger_card",
