@@ -11,7 +11,6 @@ DOORS = {
     "render": "drawing.draw",
     "to_svg": "drawing.draw",
     "to_html": "drawing.page.html",
-    "is_foreign": "interop.twins",
     "run_foreign": "interop.twins",
     "Ledger": "graphs.ledger",
     "backward_steps": "graphs.replay",

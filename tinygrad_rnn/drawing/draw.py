@@ -40,6 +40,7 @@ FEW_CALLS = 400  # a graph of more cells is not read whole where its excerpt was
 LAYERS = 6  # more than these rows of cells are no picture that is looked at first
 
 
+TORCH = "torch.nn.modules.module", "Module"
 FORMATS = (".svg", ".png", ".pdf", ".dot", ".html")
 
 
@@ -116,7 +117,7 @@ def draw(
         inputs, path = path, None
         if level not in LEVELS:
             path, level = level, "auto"
-    if inputs is not None or door("is_foreign")(outputs):
+    if inputs is not None or _is_foreign(outputs):
         outputs, steps = run_model(outputs, inputs, steps)
     graph, chosen = as_graph(outputs, steps, loss=_is_page(path))
     if path is None:
@@ -128,10 +129,17 @@ def draw(
     return written
 
 
+def _is_foreign(model: Any) -> bool:
+    """Whether something is a model of PyTorch, or the path of an ONNX file."""
+    if isinstance(model, (str, os.PathLike)):
+        return str(model).lower().endswith(".onnx")
+    return any((c.__module__, c.__name__) == TORCH for c in type(model).__mro__)
+
+
 def run_model(model: Any, inputs: Any, steps: int | Sequence[int] | None) -> tuple[Any, Any]:
     """What a model of ours, PyTorch's or a file gives for inputs, and which steps of it to show."""
     count = steps if isinstance(steps, int) else None
-    if door("is_foreign")(model):
+    if _is_foreign(model):
         if inputs is not None and count is not None:
             raise ValueError(f"steps={count}: the inputs have their steps already")
         ours, outputs = door("run_foreign")(model, inputs, count)

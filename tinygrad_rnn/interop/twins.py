@@ -22,16 +22,6 @@ from .pytorch import _array, _torch, from_torch
 TIME = ("seq", "time", "step", "len", "t")  # how files call the axis of time
 
 
-def is_foreign(model: Any) -> bool:
-    """Whether something is a model of PyTorch, or the path of an ONNX file."""
-    if isinstance(model, (str, os.PathLike)):
-        return str(model).lower().endswith(".onnx")
-    return any(
-        f"{c.__module__}.{c.__name__}" == "torch.nn.modules.module.Module"
-        for c in type(model).__mro__
-    )
-
-
 def run_foreign(model: Any, inputs: Any, steps: int | None) -> Any:
     """What a model of PyTorch or an ONNX file gives here for some inputs, recorded.
 
