@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .chains import Chain, NotUnrollableError, Output
+from .chains import Chain, NotUnrollableError, Output, operand_of
 from .meaning import Value
 from .passthrough import HANDS_ON, PASS_THROUGH
 from .readback import apply
@@ -16,8 +16,6 @@ from .readback import apply
 if TYPE_CHECKING:
     from .recorded import GraphNode, RecordedGraph
 
-# Ops whose result has the same elements in the same order, in another shape or dtype.
-SAME = frozenset({"reshape", "flatten", "squeeze", "unsqueeze", "cast", "held"})
 MOST = 10_000_000  # elements: larger arrays of labels are not made
 
 
@@ -38,7 +36,7 @@ class Moves:
         """The output that a value is, element by element; None where it is no one output whole."""
         while node not in self.made:
             here = self.nodes[node]
-            operand = self._taken(here)
+            operand = operand_of(self.graph, self.nodes, here)
             if operand is None:
                 break
             node = operand
@@ -52,24 +50,6 @@ class Moves:
         whole = labels.size == size and first == 0
         alike = whole and bool((labels.ravel() == owner * MOST + np.arange(size)).all())
         return self.made[owner] if alike else None
-
-    def _taken(self, here: GraphNode) -> int | None:
-        """The operand that a node is, where its op says so."""
-        if here.op in SAME:
-            return here.inputs[0]
-        if here.op == "getitem":
-            return self.graph.picked(here.id)
-        if here.op != "item" or self.nodes[here.inputs[0]].op != "unbind":
-            return None
-        unbind = here.inputs[0]
-        stack = self.nodes[unbind].inputs[0]
-        while self.nodes[stack].op in ("cast", "held"):
-            stack = self.nodes[stack].inputs[0]
-        raw = self.graph._raw
-        if self.nodes[stack].op != "stack" or raw[stack].saved[-1] != raw[unbind].saved[-1]:
-            return None
-        place = self.graph._place_of(raw[stack], raw[here.id].saved[1])
-        return None if place is None else self.nodes[stack].inputs[place]
 
     def sources(self, node: int) -> frozenset[int] | None:
         """The outputs, by node, whose elements a value has; None where it is not only moved."""

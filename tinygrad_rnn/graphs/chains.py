@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from .loops import LoopCell, loop_calls
-from .passthrough import HANDS_ON, PASS_THROUGH, SOURCES
+from .passthrough import HANDS_ON, PASS_THROUGH, SAME, SOURCES
 from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph, title_of
 
 # How many cells, or op-level steps, are drawn one by one before the middle is folded to so many at both ends.
@@ -184,16 +184,39 @@ def cells_of(graph: RecordedGraph) -> tuple[list[GraphNode], list[CellCall]]:
     return inside, calls
 
 
-def chained(calls: list[CellCall], nodes: Sequence[GraphNode]) -> list[CellCall]:
-    """The calls with the runs that they form where what a loop holds still counts as handed on."""
+def operand_of(
+    graph: RecordedGraph, nodes: Sequence[GraphNode], here: GraphNode
+) -> int | None:
+    """The operand whose elements a node has, all and in order; None where it is no such node."""
+    if here.op in SAME:
+        return here.inputs[0]
+    if here.op == "getitem":
+        return graph.picked(here.id)
+    if here.op != "item" or nodes[here.inputs[0]].op != "unbind":
+        return None
+    unbind = here.inputs[0]
+    stack, raw = nodes[unbind].inputs[0], graph._raw
+    while nodes[stack].op in ("cast", "held"):
+        stack = nodes[stack].inputs[0]
+    if nodes[stack].op != "stack" or raw[stack].saved[-1] != raw[unbind].saved[-1]:
+        return None
+    place = graph._place_of(raw[stack], raw[here.id].saved[1])
+    return None if place is None else nodes[stack].inputs[place]
+
+
+def chained(
+    graph: RecordedGraph, calls: list[CellCall], nodes: Sequence[GraphNode]
+) -> list[CellCall]:
+    """The calls with the runs that they form where a state that is only handed on is the same state."""
     run_of: dict[int, int] = {}
     chained: list[CellCall] = []
     for call in calls:
         run = call.run
-        for role, i in call.inputs.items():
-            while nodes[i].op == "held":
-                i = nodes[i].inputs[0]
-            if role in call.outputs and i in run_of:
+        for role, node in call.inputs.items():
+            i: int | None = node if role in call.outputs else None
+            while i is not None and i not in run_of:
+                i = operand_of(graph, nodes, nodes[i])
+            if i is not None:
                 run = run_of[i]
                 break
         run_of.update(dict.fromkeys(call.outputs.values(), run))

@@ -77,7 +77,7 @@ class UnrolledGraph:
         """
         nodes, calls = cells_of(graph)
         nodes = mark_held(nodes, {call.path for call in calls if call.path})
-        calls = chained(calls, nodes)
+        calls = chained(graph, calls, nodes)
         nodes, groups = time_distributed(nodes, calls)
         chains = [*chains_of(calls), *module_chains(nodes, groups, len(calls))]
         chains.sort(key=lambda chain: chain.calls[chain.steps[0]].nodes[0])

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -107,6 +108,36 @@ def step_after(state: Iterable[Tensor]) -> int:
         if step is not None and step > latest:
             latest = step
     return latest + 1
+
+
+class LastStep(int):
+    """The time step of a layer's last state, which knows whose it is: that layer goes on from there."""
+
+    layer: Any
+
+
+def first_of(layer: Module, carried: Any, count: int) -> int:
+    """The number of the first of ``count`` steps, where the caller does not say it.
+
+    One step inside of ``tg.steps`` is that of its turn; on a state that this layer left, the step after it.
+    """
+    if count == 1 and state.place.step is not None:
+        return state.place.step
+    first = 0
+    given = isinstance(carried, Tensor) or holds_tensors(carried)
+    for _, part in parts(carried) if given else ():
+        tag = part._tag
+        if tag.__class__ is LastStep and tag.layer() is layer:
+            first = max(first, tag + 1)
+    return first
+
+
+def mark_last(layer: Module, carried: Any, step: int) -> None:
+    """Have a layer's last state know its step, and whose it is."""
+    tag = LastStep(step)
+    tag.layer = ref(layer)
+    for _, part in parts(carried):
+        part._tag = tag
 
 
 def bare_step(cell: Cell, input: Any, carried: Any) -> Any:
@@ -297,7 +328,7 @@ class Recurrent(Module):
         state: Any = None,
         *,
         lengths: Any = None,
-        first_step: int = 0,
+        first_step: int | None = None,
         **constants: Any,
     ) -> tuple[Tensor, Any]:
         """(time, batch, features) and a state in, (outputs, last state) out."""
@@ -312,6 +343,9 @@ class Recurrent(Module):
             )
         time_axis = 1 if self.batch_first and x.ndim > 2 else 0
         batch = None if x.ndim == 2 else x.shape[1 - time_axis]
+        count = x.shape[time_axis]
+        if first_step is None:
+            first_step = 0 if self.reverse is not None else first_of(self, state, count)
         loop = Loop(
             first_step=first_step,
             lengths=checked_lengths(lengths, batch, x.shape[time_axis]),
@@ -352,7 +386,10 @@ class Recurrent(Module):
             y, finals = run_compiled(
                 self, x, time_axis, [(ways, 0.0)], loop.lengths, first_step, recorded, constants
             )
-        return y, finals[0] if self.reverse is None else tuple(finals)
+        if self.reverse is not None:
+            return y, tuple(finals)
+        mark_last(self, finals[0], first_step + count - 1)
+        return y, finals[0]
 
     def _recorded(
         self,
