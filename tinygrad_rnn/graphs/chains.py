@@ -137,6 +137,16 @@ class Chain:
         """The call that ran first."""
         return self.calls[self.runs[0]]
 
+    def before(self, step: int) -> int:
+        """The step whose state a step goes on from; the first one's lies as far back as the second one's."""
+        runs = self.runs
+        k = runs.index(step)
+        if k:
+            times = 1 if self.backwards else self.calls[runs[k - 1]].times
+            return runs[k - 1] + times - 1
+        apart = runs[1] - self.before(runs[1]) if runs[1:] else -1 if self.backwards else 1
+        return step - apart
+
     @property
     def out_role(self) -> str:
         """Which output is the layer's y: h, the cell's last state, or another that goes on at every step."""

@@ -160,8 +160,7 @@ class UnrolledGraph:
 
     def state_before(self, chain: Chain, name: str) -> State:
         """The state that a chain starts from."""
-        column = self.columns_run(chain)[0]
-        step = column.last + 1 if chain.backwards else column.first - 1
+        step = chain.before(chain.runs[0]) + 1
         return State(chain, step, name, chain.start.inputs.get(name, -1))
 
     def state_after(self, chain: Chain, column: Column, name: str) -> State:
@@ -239,6 +238,9 @@ class UnrolledGraph:
             here = self.nodes[node]
             inner = [i for i in here.inputs if self.nodes[i].op not in ("input", "literal")]
             working = here.op not in PASS_THROUGH
+            if not inner and not working and len(here.inputs) == 1:  # slices of what is given
+                node = here.inputs[0]
+                continue
             if here.op in SOURCES or not inner or (node in self._front and (working or inner[1:])):
                 return Origin(None, node)
             if len(inner) != 1:

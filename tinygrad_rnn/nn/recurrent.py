@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -70,7 +73,7 @@ def apply_step(
 ) -> tuple[Any, Any]:
     """Apply the cell's equations once, as time step ``step``; what is recorded knows it."""
     before = state.place
-    names = getattr(cell, "states", ())
+    names = state_names(type(cell), getattr(cell, "states", ()))
     inputs: list[tuple[str, Any]] = []
     if state.recording:
         inputs = [("x" if k == "h" else f"x_{k}", named_input(t, "x", step)) for k, t in parts(x)]
@@ -98,6 +101,30 @@ def apply_step(
         stop_listening(heard_before)
         state.place = before
     return result
+
+
+@cache
+def state_names(kind: type, given: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """What the parts of a cell's state are called: ``states``, else as its step returns them.
+
+    That is for a cell that writes down its equations: there the names are those of the equations.
+    """
+    equations = getattr(kind, "equations", {})
+    if given or not isinstance(equations, dict) or not equations:
+        return given
+    step = getattr(kind, "step", None) or kind.forward
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(step)))
+    except (OSError, TypeError, SyntaxError, IndentationError):
+        return given
+    for node in ast.walk(tree):
+        pair = node.value if isinstance(node, ast.Return) else None
+        state = pair.elts[1] if isinstance(pair, ast.Tuple) and len(pair.elts) == 2 else None
+        if isinstance(state, ast.Tuple):
+            names = tuple(part.id for part in state.elts if isinstance(part, ast.Name))
+            if len(names) == len(state.elts) and {*equations}.issuperset(names):
+                return names
+    return given
 
 
 def step_after(state: Iterable[Tensor]) -> int:
