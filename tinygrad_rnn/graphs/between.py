@@ -127,6 +127,17 @@ class Between:
         return Value(self.values[-1], self.id)
 
     @property
+    def whole(self) -> list[Between]:
+        """The box and all that feed it, from the lowest up."""
+        below = [box for feed in self.feeds for box in feed.whole]
+        return list(dict.fromkeys([*below, self]))
+
+    @property
+    def read(self) -> dict[int, Output]:
+        """The outputs that go in here or further down."""
+        return {i: output for box in self.whole for i, output in box.outputs.items()}
+
+    @property
     def sources(self) -> list[Chain]:
         """The chains whose outputs go in."""
         return list(dict.fromkeys(output.chain for output in self.outputs.values()))
@@ -262,8 +273,8 @@ class Betweens:
         if all(found is not None for found in moved):
             return [{k if k in single else -1 for k in found or ()} for found in moved]
         reads: list[set[int]] = [set() for _ in inputs]
-        groups = [({i}, i) for i in box.outputs if i in single]
-        if rest := {i for i in box.outputs if i not in single}:
+        groups = [({i}, i) for i in box.read if i in single]
+        if rest := {i for i in box.read if i not in single}:
             groups.append((rest, -1))
         for poisoned, name in groups:
             values = self._run(box, inputs, poisoned)
@@ -277,11 +288,11 @@ class Betweens:
     ) -> dict[int, list[Output]]:
         """For steps that are drawn alone, the outputs that an input is computed from."""
         steps = [step for step in alone if (chain, step, role) in box.takers]
-        single = {i for i, output in box.outputs.items() if output.step in alone}
+        single = {i for i, output in box.read.items() if output.step in alone}
         inputs = [box.takers[chain, step, role] for step in steps]
         found = self.read_by(box, inputs, single)
         return {
-            step: [output for i, output in box.outputs.items() if -1 in read or i in read]
+            step: [output for i, output in box.read.items() if -1 in read or i in read]
             for step, read in zip(steps, found, strict=True)
         }
 
@@ -303,7 +314,7 @@ class Betweens:
                     values[i] = np.full_like(made, np.nan) if i in poisoned else made
             return values[i]
 
-        todo = sorted({*box.nodes, *self._ways(box, inputs)})
+        todo = sorted({*(i for each in box.whole for i in each.nodes), *self._ways(box, inputs)})
         with np.errstate(all="ignore"):
             for i in todo:
                 node = self.nodes[i]

@@ -39,11 +39,13 @@ def fold(
     limit: int,
     shown: Sequence[int] | None = None,
     times: Mapping[int, int] | None = None,
+    runs: Sequence[tuple[int, int]] = (),
 ) -> list[Column]:
     """Columns for ``steps``: each its own, or the first and last two and the rest in one between.
 
     ``times`` says of steps how many they stand for, themselves and those after them, where that is
-    more than one.
+    more than one. ``runs`` are the first and the last step of each chain: a folded column has a cell of it
+    at every step, or at none.
 
     >>> [column.count for column in fold(range(100), 6)]
     [1, 1, 96, 1, 1]
@@ -58,6 +60,9 @@ def fold(
         if sum(times.get(s, 1) for s in steps) <= max(limit, 2 * ends + 1):
             return [column([s], False) for s in steps]
         keep = {*steps[:ends], *steps[-ends:]}
+        for first, last in runs:
+            mine = [step for step in steps if first <= step <= last]
+            keep |= {*mine[:ends], *mine[-ends:]}
     else:
         end = steps[-1] + times.get(steps[-1], 1)
         keep = {s if s >= 0 else end + s for s in shown}
@@ -68,8 +73,12 @@ def fold(
             )
     columns: list[Column] = []
     hidden: list[int] = []
+    begins = {first for first, _ in runs} | {last + 1 for _, last in runs}
     for step in steps:
         if step not in keep:
+            if hidden and step in begins:
+                columns.append(column(hidden, True))
+                hidden = []
             hidden.append(step)
             continue
         if hidden:
@@ -194,9 +203,7 @@ def cells_of(graph: RecordedGraph) -> tuple[list[GraphNode], list[CellCall]]:
     return inside, calls
 
 
-def operand_of(
-    graph: RecordedGraph, nodes: Sequence[GraphNode], here: GraphNode
-) -> int | None:
+def operand_of(graph: RecordedGraph, nodes: Sequence[GraphNode], here: GraphNode) -> int | None:
     """The operand whose elements a node has, all and in order; None where it is no such node."""
     if here.op in SAME:
         return here.inputs[0]

@@ -298,10 +298,11 @@ def _columns(
         times.append({step: here[step].pop() for step in sorted(here)})
     known = set().union(*times)
     lost = [s for s in shown or () if s >= 0 and s not in known]
-    segments = []
+    segments: list[list[Column]] = []
     for steps in times:
         mine = [s for s in shown or () if s < 0 or s in steps] or None
-        segments.append(fold(list(steps), limit, lost or mine, steps))
+        runs = [(c.steps[0], c.steps[-1]) for c in chains if c.segment == len(segments)]
+        segments.append(fold(list(steps), limit, lost or mine, steps, list(dict.fromkeys(runs))))
     return segments
 
 

@@ -136,9 +136,7 @@ class Layer(RecurrentLayer):
         _, last = super().forward(input, hx, lengths=counted, first_step=first_step)
         return y, last
 
-    def _from_nothing(
-        self, input: Any, lengths: Any, first_step: int | None
-    ) -> tuple[Tensor, Any]:
+    def _from_nothing(self, input: Any, lengths: Any, first_step: int | None) -> tuple[Tensor, Any]:
         """Chainer's first step without a state: h takes no part in it, and neither do its biases."""
         cell: Any = self._first
         if self.num_layers > 1 or self.direction != "forward" or lengths is not None:
@@ -157,7 +155,9 @@ class Layer(RecurrentLayer):
             state = y
         if steps == 1:
             return y, state
-        rest, last = super().forward(_some(x, time, 1, steps), state, first_step=(first_step or 0) + 1)
+        rest, last = super().forward(
+            _some(x, time, 1, steps), state, first_step=(first_step or 0) + 1
+        )
         return tg.cat([y, rest], time), last
 
     def extra_repr(self) -> str:

@@ -73,7 +73,8 @@ def apply_step(
 ) -> tuple[Any, Any]:
     """Apply the cell's equations once, as time step ``step``; what is recorded knows it."""
     before = state.place
-    names = state_names(type(cell), getattr(cell, "states", ()))
+    kind: Any = type(cell)
+    names = state_names(kind, getattr(cell, "states", ()))
     inputs: list[tuple[str, Any]] = []
     if state.recording:
         inputs = [("x" if k == "h" else f"x_{k}", named_input(t, "x", step)) for k, t in parts(x)]
@@ -104,7 +105,7 @@ def apply_step(
 
 
 @cache
-def state_names(kind: type, given: tuple[str, ...] = ()) -> tuple[str, ...]:
+def state_names(kind: Any, given: tuple[str, ...] = ()) -> tuple[str, ...]:
     """What the parts of a cell's state are called: ``states``, else as its step returns them.
 
     That is for a cell that writes down its equations: there the names are those of the equations.

@@ -113,7 +113,9 @@ class CellLayout:
         formula = self.formulas[state]
         left = sub(state, step)
         return (
-            f"{left} = {at_step(formula, self.states, step, self._before(step))}" if formula else left
+            f"{left} = {at_step(formula, self.states, step, self._before(step))}"
+            if formula
+            else left
         )
 
     def held_text(self, state: str, step: int) -> str:

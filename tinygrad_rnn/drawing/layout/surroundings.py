@@ -181,8 +181,9 @@ def _draw_feeds(
     bands = [grid.scene.boxes[key_of(band)] for band in box.bands]
     ends = starts + [Anchor(band.key, band.sides[2], band.y) for band in bands]
     ends += [Anchor(feed.key, feed.right, feed.y) for feed in feeds]
+    low = box.collects and bool(ends)  # the wire that collects outputs comes in at the middle
     for k, end in enumerate(ends):
-        at = (spot.left, spot.y + 6 * ((len(ends) - 1) / 2 - k))
+        at = (spot.left, spot.y + 6 * ((len(ends) - 1) / 2 - k) - (3 + 3 * len(ends)) * low)
         blue = k < len(starts) and bool(box.outputs[0].chain.states)
         route = route_from(end, at)
         if end.rise is None and _in_the_way(placed.values(), end, spot):

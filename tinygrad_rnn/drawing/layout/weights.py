@@ -130,7 +130,7 @@ def stack_panels(
                 of=weights,
                 kind="riser feeder",
                 color=style.ORANGE,
-                pen=style.RISER_PEN,
+                pen=style.FEEDER_PEN,
             )
         for tap in taps[i]:
             scene.dot((tap.use, ""), tap.x, bars[i], style.ORANGE, style.TAP_DOT)
