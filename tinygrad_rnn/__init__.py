@@ -159,13 +159,14 @@ from .torch_functions import (
 from .torch_names import Size
 
 if TYPE_CHECKING:
-    from . import data, distributed, interop, linalg, training, utils
+    from . import data, distributed, forecasting, interop, linalg, plots, training, utils
     from . import transforms as func
     from .anomaly import AnomalyError, detect_anomaly
     from .checking import GradcheckError, gradcheck
     from .drawing.draw import draw
     from .environment import info
     from .files import FileFormatError, load, read_metadata, save
+    from .forecasting import Forecaster
     from .graphs import Graph, Ledger
     from .recompute import checkpoint
     from .training import DataLoader, fit
@@ -218,6 +219,7 @@ _LATER = {
     "checkpoint": "recompute",
     "DataLoader": "training",
     "fit": "training",
+    "Forecaster": "forecasting",
     "FileFormatError": "files",
     "load": "files",
     "read_metadata": "files",
@@ -228,9 +230,11 @@ _MODULES = {
     "data": "data",
     "distributions": "distributions",
     "distributed": "distributed",
+    "forecasting": "forecasting",
     "func": "transforms",
     "interop": "interop",
     "linalg": "linalg",
+    "plots": "plots",
     "training": "training",
     "utils": "utils",
 }
@@ -255,6 +259,7 @@ __all__ = [
     "CellCall",
     "DataLoader",
     "FileFormatError",
+    "Forecaster",
     "GradcheckError",
     "Graph",
     "GraphNode",
@@ -324,6 +329,7 @@ __all__ = [
     "float32",
     "float64",
     "floor",
+    "forecasting",
     "from_dlpack",
     "from_numpy",
     "full",
@@ -395,6 +401,7 @@ __all__ = [
     "outer",
     "permute",
     "pi",
+    "plots",
     "pow",
     "prod",
     "rand",
