@@ -116,6 +116,7 @@ class Forecaster:
                 f"validation is a share of the rows, from 0 to below 1, got {validation}"
             )
         found = self._take(tables(series), target)
+        self._series = [one.filled(self.missing) for one in found]
         parts = [self._parted(k, one, validation) for k, one in enumerate(found)]
         trained = [one[:cut].filled(self.missing) for one, cut in zip(found, parts, strict=True)]
         self._scale(trained)
@@ -123,7 +124,7 @@ class Forecaster:
             self._build()
             batches = self._windows(trained)
             loader = DataLoader(batches, batch_size=batch_size, shuffle=True)
-            judged = self._judged(found, parts)
+            judged = self._judged(parts)
             self.history: History = fit(
                 _OneStep(self.network),
                 loader,
@@ -137,7 +138,6 @@ class Forecaster:
             )
         self.network.eval()
         self.residuals = self._errors(judged if judged is not None else batches)
-        self._series = [one.filled(self.missing) for one in found]
         self.trained_rows = len(found[0])
         self.last_date = max(
             (one.dates[-1] for one in found if one.dates is not None), default=None
@@ -199,12 +199,12 @@ class Forecaster:
         after = np.concatenate([cut[:, 1:], last], 1)
         return np.concatenate([cut[..., :k], after[..., k:]], -1), after[..., :k]
 
-    def _judged(self, found: list[Table], parts: list[int]) -> tuple[Values, Values] | None:
+    def _judged(self, parts: list[int]) -> tuple[Values, Values] | None:
         """One-step forecasts of the validation rows from full windows: targets (n, 1, columns)."""
         x, y = [], []
-        for one, cut in zip(found, parts, strict=True):
+        for one, cut in zip(self._series, parts, strict=True):
             if cut < len(one):
-                inputs, after = self._windows([one.filled(self.missing)[cut - self.window :]])
+                inputs, after = self._windows([one[cut - self.window :]])
                 x.append(inputs)
                 y.append(after[:, -1:])
         return (np.concatenate(x), np.concatenate(y)) if x else None
