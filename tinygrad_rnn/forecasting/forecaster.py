@@ -15,7 +15,7 @@ from .. import nn, optim
 from ..data import Scaler, Table, windows
 from ..data.calendars import calendar, check_features
 from ..data.tables import check_missing, is_many, tables
-from ..random import get_rng_state, manual_seed, set_rng_state
+from ..engine.random import get_rng_state, manual_seed, set_rng_state
 from ..tensors import Tensor, as_tensor, get_default_dtype
 from ..training import DataLoader, History, fit
 from . import closed_loop, files

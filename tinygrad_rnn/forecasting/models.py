@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from .. import nn
-from ..autograd import no_grad
-from ..functions import cat, cumsum
+from ..engine.autograd import no_grad
 from ..nn.stacks import RecurrentLayer
 from ..tensors import Tensor, as_tensor
+from ..tensors.functions import cat, cumsum
 
 NAMES: dict[str, Any] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 TOLERANCE = 1e-4  # of values about 1 in float32

@@ -9,7 +9,9 @@ from functools import cache, cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from ..autograd import Call, Constant, Folded, Leaf, Literal, Scope
+from ..engine.folded import Folded
+from ..engine.places import Call, Scope
+from ..engine.values import Constant, Leaf, Literal
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
@@ -125,6 +127,10 @@ class RecordedGraph:
     def _weight(self, call: Call) -> int:
         """How many calls this one stands for: one, but in an excerpt."""
         return 1
+
+    def _count_of(self, stack: Any) -> int:
+        """How many values were stacked, those included that an excerpt leaves out."""
+        return len(self._parents(stack))
 
     def _place_of(self, stack: Any, k: int) -> int | None:
         """Where the k-th of what was stacked stands among the operands."""
