@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import experiments
+from tinygrad_rnn import exercises, experiments
 
 HERE = Path(__file__).parent
 
@@ -31,6 +31,7 @@ ROOMS: list[tuple[str, str, ModuleType]] = [
     ("tg.interop", "To and from other frameworks and ONNX", tg.interop),
     ("tg.distributed", "Several processes or machines (extra `mpi`)", tg.distributed),
     ("tg.data", "Series that ship, tasks that are generated, baselines", tg.data),
+    ("tinygrad_rnn.exercises", "Exercises that mark themselves", exercises),
     ("tinygrad_rnn.experiments", "The frame of the examples", experiments),
 ]
 
