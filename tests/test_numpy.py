@@ -10,7 +10,7 @@ import pytest
 from support import assert_each_close, complex_gradient, numbers, weights
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import numpy_names
+from tinygrad_rnn.tensors import numpy_names
 
 A, B, V = numbers((3, 4), 1), numbers((3, 4), 2) + 1.5, numbers((4,), 3)
 

@@ -7,9 +7,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as _np
 
 from . import nn, optim
-from .autograd import StaleGraphError, enable_grad, grad, is_grad_enabled, no_grad
-from .devices import cuda, device
-from .functions import (
+from ._version import __version__ as __version__
+from .engine.autograd import enable_grad, is_grad_enabled, no_grad
+from .engine.devices import cuda, device
+from .engine.gradients import grad
+from .engine.random import get_rng_state, manual_seed, set_rng_state
+from .engine.stale import StaleGraphError
+from .nn.naming import name, steps
+from .tensors import (
+    Tensor,
+    as_tensor,
+    from_numpy,
+    get_default_dtype,
+    set_default_dtype,
+    tensor,
+)
+from .tensors.functions import (
     abs,
     arange,
     argmax,
@@ -79,17 +92,7 @@ from .functions import (
     zeros,
     zeros_like,
 )
-from .nn.naming import name, steps
-from .random import get_rng_state, manual_seed, set_rng_state
-from .tensors import (
-    Tensor,
-    as_tensor,
-    from_numpy,
-    get_default_dtype,
-    set_default_dtype,
-    tensor,
-)
-from .torch_functions import (
+from .tensors.torch_functions import (
     add,
     addmm,
     all,
@@ -156,21 +159,19 @@ from .torch_functions import (
     true_divide,
     unique,
 )
-from .torch_names import Size
+from .tensors.torch_names import Size
 
 if TYPE_CHECKING:
     from . import data, distributed, interop, linalg, training, utils
-    from . import transforms as func
-    from .anomaly import AnomalyError, detect_anomaly
-    from .checking import GradcheckError, gradcheck
+    from .derivatives import transforms as func
+    from .derivatives.anomaly import AnomalyError, detect_anomaly
+    from .derivatives.checking import GradcheckError, gradcheck
+    from .derivatives.checkpoint import checkpoint
     from .drawing.draw import draw
     from .environment import info
     from .files import FileFormatError, load, read_metadata, save
     from .graphs import Graph, Ledger
-    from .recompute import checkpoint
     from .training import DataLoader, fit
-
-__version__ = "0.1.0"
 
 float16 = half = _np.dtype(_np.float16)
 float32 = float = _np.dtype(_np.float32)
@@ -201,8 +202,8 @@ def graph(*outputs: Tensor) -> Graph:
 
 _LATER = {
     "info": "environment",
-    "AnomalyError": "anomaly",
-    "detect_anomaly": "anomaly",
+    "AnomalyError": "derivatives.anomaly",
+    "detect_anomaly": "derivatives.anomaly",
     "Graph": "graphs",
     "GraphNode": "graphs",
     "CellCall": "graphs",
@@ -213,9 +214,9 @@ _LATER = {
     "memory_curve": "graphs",
     "spectral_radius": "graphs",
     "draw": "drawing.draw",
-    "GradcheckError": "checking",
-    "gradcheck": "checking",
-    "checkpoint": "recompute",
+    "GradcheckError": "derivatives.checking",
+    "gradcheck": "derivatives.checking",
+    "checkpoint": "derivatives.checkpoint",
     "DataLoader": "training",
     "fit": "training",
     "FileFormatError": "files",
@@ -224,13 +225,15 @@ _LATER = {
     "save": "files",
 }
 _MODULES = {
+    "autograd": "autograd",
     "backends": "backends",
     "data": "data",
     "distributions": "distributions",
     "distributed": "distributed",
-    "func": "transforms",
+    "func": "derivatives.transforms",
     "interop": "interop",
     "linalg": "linalg",
+    "random": "engine.random",
     "training": "training",
     "utils": "utils",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .tensors import Tensor, _axes, as_tensor
+from .tensors.value import Tensor, _axes, as_tensor
 
 __all__ = ["matrix_norm", "norm", "vector_norm"]
 

@@ -55,7 +55,8 @@ def _layers(options: argparse.Namespace) -> None:
 
 def _measured(kind: str, size: tuple[int, int, int, int], repeats: int) -> dict[str, Any]:
     """Microseconds a time step of one layer: compiled, recorded op by op, and its matrix products."""
-    from .. import functions, nn
+    from .. import nn
+    from ..tensors import functions
 
     steps, batch, features, hidden = size
     layer = getattr(nn, kind)(features, hidden)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import functions as tg
 from ..nn import functional as f
 from ..tensors import Tensor
+from ..tensors import functions as tg
 
 Activation = tuple[str, tuple[float, ...]]
 

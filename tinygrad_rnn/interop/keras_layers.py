@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import functions as tg
 from .. import nn
-from ..autograd import Array
+from ..engine.values import Array
 from ..nn import functional as f
 from ..nn.module import Module, ModuleList
 from ..tensors import Tensor, as_tensor
+from ..tensors import functions as tg
 from .activations import Activation, apply
 from .conventions import PLAIN, rows_of
 from .packing import WeightsError

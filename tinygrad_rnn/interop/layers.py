@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import functions as tg
 from ..nn import Module
 from ..nn.cells import check_sizes
 from ..nn.stacks import RecurrentLayer
 from ..nn.utils.rnn import PackedSequence
 from ..tensors import Tensor, as_tensor
+from ..tensors import functions as tg
 from .cells import CELLS, Rule
 
 DIRECTIONS = ("forward", "reverse", "bidirectional")

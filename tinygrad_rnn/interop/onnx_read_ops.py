@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import functions as tf
 from ..nn import functional as f
 from ..ops.elementwise import erf
 from ..tensors import Tensor
+from ..tensors import functions as tf
 from .onnx_read_layers import Lanes
 
 

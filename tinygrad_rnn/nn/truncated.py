@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Leaf, no_grad
-from ..functions import cat, detach
+from ..engine.autograd import no_grad
+from ..engine.values import Leaf
 from ..tensors import Tensor, as_tensor
+from ..tensors.functions import cat, detach
 from .module import Module
 from .recurrent import mapped, parts
 

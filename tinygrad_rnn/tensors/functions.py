@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .devices import check_device
-from .ops import elementwise as e
-from .ops import products, row, shapes
-from .random import generator_or_default
-from .tensors import Tensor, _axis, _sizes, as_tensor
+from ..engine.devices import check_device
+from ..engine.random import generator_or_default
+from ..ops import elementwise as e
+from ..ops import products, row, shapes
+from .value import Tensor, _axis, _sizes, as_tensor
 
 if TYPE_CHECKING:
     from numpy.random import Generator

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.places import state
+from ..ops import elementwise as e
+from ..ops import products, shapes
 from . import functions as f
-from . import tensors
-from .autograd import state
-from .ops import elementwise as e
-from .ops import products, shapes
-from .tensors import Tensor, as_tensor
+from . import value as tensors
+from .value import Tensor, as_tensor
 
 _COMPARISONS = (
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,

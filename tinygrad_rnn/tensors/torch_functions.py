@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from .autograd import _SetRecording, state
-from .devices import check_device
+from ..engine.autograd import _SetRecording
+from ..engine.devices import check_device
+from ..engine.places import state
+from ..engine.random import generator_or_default
+from ..ops import elementwise as e
 from .functions import paired
-from .ops import elementwise as e
-from .random import generator_or_default
-from .tensors import Tensor, _sizes, as_tensor, tensor
 from .torch_names import Sorted
+from .value import Tensor, _sizes, as_tensor, tensor
 
 
 def randint(
@@ -706,6 +707,6 @@ def _times(other: Any, alpha: float) -> Any:
 
 
 def _float() -> Any:
-    from .tensors import get_default_dtype
+    from .value import get_default_dtype
 
     return get_default_dtype()

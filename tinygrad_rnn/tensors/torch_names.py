@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from .autograd import Hook, by_itself, state
-from .devices import CPU, check_device, device, no_gpu
-from .random import generator_or_default
+from ..engine.devices import CPU, check_device, device, no_gpu
+from ..engine.folded import by_itself
+from ..engine.hooks import Hook
+from ..engine.places import state
+from ..engine.random import generator_or_default
 from .writing import adopt, become, cut, data, turn, write
 
 if TYPE_CHECKING:
-    from .tensors import Tensor
+    from .value import Tensor
 
 
 def _in_place(name: str) -> Callable[[Any], Tensor]:
@@ -90,7 +92,7 @@ class TorchNames:
 
     @data.setter
     def data(self: Any, value: Any) -> None:
-        from .tensors import as_tensor
+        from .value import as_tensor
 
         new = as_tensor(value)
         if new.shape != self.shape:
@@ -117,13 +119,13 @@ class TorchNames:
 
     def new_tensor(self: Any, data: Any) -> Tensor:
         """Other data in this dtype."""
-        from .tensors import Tensor
+        from .value import Tensor
 
         return Tensor._made(data, self.dtype)
 
     def new(self: Any, *data: Any, device: Any = None) -> Tensor:
         """What ``LongTensor(*data)`` and its like make, of this dtype: zeros of these sizes, or this data."""
-        from .doors import typed
+        from ..doors import typed
 
         check_device(device)
         made: Tensor = typed("made")("new", self.dtype, data)
@@ -131,7 +133,7 @@ class TorchNames:
 
     def type(self: Any, dtype: Any = None, non_blocking: bool = False) -> Any:
         """In another dtype, which may be ``LongTensor`` or "torch.LongTensor"; without one, that name."""
-        from .doors import typed
+        from ..doors import typed
 
         return typed("named")(self) if dtype is None else self.to(typed("dtype_of")(dtype))
 
@@ -148,7 +150,7 @@ class TorchNames:
 
     def narrow(self: Any, dim: Any, start: Any, length: Any) -> Tensor:
         """The slices ``start`` to ``start + length - 1`` along ``dim``, in the same memory."""
-        from .tensors import _axis
+        from .value import _axis
 
         if not self.ndim:
             raise IndexError("narrow: a 0-d tensor has no slices")
@@ -204,13 +206,13 @@ class TorchNames:
 
     def erf(self: Any) -> Tensor:
         """The error function, 2 / sqrt(pi) times the integral of exp(-t**2) from 0 to x."""
-        from .ops.elementwise import erf
+        from ..ops.elementwise import erf
 
         return erf(self)
 
     def atan2(self: Any, other: Any) -> Tensor:
         """The angle of the point (other, this), from -pi to pi; at the origin its slopes are taken as 0."""
-        from .ops.elementwise import atan2
+        from ..ops.elementwise import atan2
 
         return atan2(self, other)
 
@@ -235,7 +237,7 @@ class TorchNames:
         self: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
     ) -> Tensor:
         """NaN, inf and -inf replaced, by 0 and the largest and smallest number unless given."""
-        from .ops.elementwise import where
+        from ..ops.elementwise import where
 
         if self.dtype.kind != "f":
             return _tensor(self)
@@ -279,8 +281,8 @@ class TorchNames:
 
     def cumprod(self: Any, dim: Any) -> Tensor:
         """The products of the elements up to each one along ``dim``; the gradient is right at zeros."""
-        from .ops.reductions import cumprod
-        from .tensors import _axis
+        from ..ops.reductions import cumprod
+        from .value import _axis
 
         return cumprod(self, _axis(self, dim))
 
@@ -316,7 +318,7 @@ class TorchNames:
     ) -> Tensor:
         """The differences of neighbours along ``dim``, ``n`` times over."""
         from .functions import cat
-        from .tensors import _axis
+        from .value import _axis
 
         if not self.ndim:
             raise ValueError("diff: a 0-d tensor has no neighbours")
@@ -339,7 +341,7 @@ class TorchNames:
         too). ``reduce="add"`` adds instead. Raises IndexError for an index out of range, and where
         two elements go to one place and a gradient is asked for (which of them stays is chance).
         """
-        from .ops.indexing import put
+        from ..ops.indexing import put
 
         src = options.pop("value", src) if src is None else src
         add = options.pop("reduce", None)
@@ -365,8 +367,8 @@ class TorchNames:
 
     def scatter_add(self: Any, dim: Any, index: Any, src: Any) -> Tensor:
         """``out[index[i][j]][j] += src[i][j]`` for dim 0, and so on; all that go to one place are added."""
-        from .ops.indexing import place
-        from .tensors import as_tensor
+        from ..ops.indexing import place
+        from .value import as_tensor
 
         places = _places(self, "scatter_add", dim, index, src)
         part = as_tensor(_covered(src, places[0].shape, self)).expand(places[0].shape)
@@ -384,7 +386,7 @@ class TorchNames:
 
         There is no gradient: raises TypeError for a tensor that requires one (detach it first).
         """
-        from .tensors import Tensor
+        from .value import Tensor
 
         _no_gradient(self, "unique")
         found = np.unique(
@@ -401,8 +403,8 @@ class TorchNames:
 
     def bincount(self: Any, weights: Any = None, minlength: int = 0) -> Tensor:
         """How often each whole number from 0 occurs in a vector, or the sums of their ``weights``."""
-        from .ops.indexing import place
-        from .tensors import Tensor, as_tensor
+        from ..ops.indexing import place
+        from .value import Tensor, as_tensor
 
         if self.ndim != 1 or self.dtype.kind not in "iu" or (self._data < 0).any():
             raise ValueError("bincount takes a vector of whole numbers that are not negative")
@@ -454,7 +456,7 @@ class TorchNames:
 
         (``np.nonzero`` and numpy's own method give the tuple.)
         """
-        from .tensors import Tensor
+        from .value import Tensor
 
         if state.tracer is not None:
             state.tracer.looks("nonzero()")
@@ -466,7 +468,7 @@ class TorchNames:
 
     def masked_select(self: Any, mask: Any) -> Tensor:
         """The elements where the mask is true, as a vector; the two are broadcast to one shape."""
-        from .tensors import as_tensor
+        from .value import as_tensor
 
         where = as_tensor(mask)
         if where.dtype.kind != "b":
@@ -476,14 +478,14 @@ class TorchNames:
 
     def masked_fill(self: Any, mask: Any, value: Any) -> Tensor:
         """``value`` where the mask is true."""
-        from .ops.elementwise import where
-        from .tensors import as_tensor
+        from ..ops.elementwise import where
+        from .value import as_tensor
 
         return where(as_tensor(mask).bool(), value, self)
 
     def index_select(self: Any, dim: Any, index: Any) -> Tensor:
         """The slices along ``dim`` that a vector of integers names."""
-        from .tensors import _axis
+        from .value import _axis
 
         if not self.ndim:
             return _tensor(self.reshape(1)[index].reshape(()))
@@ -516,7 +518,7 @@ class TorchNames:
 
         Raises ValueError for weights that are negative, not finite, all 0, or too few.
         """
-        from .tensors import Tensor
+        from .value import Tensor
 
         weights = np.asarray(self._data, np.float64)
         if not weights.ndim or weights.ndim > 2:
@@ -773,7 +775,7 @@ def _tensor(value: Any) -> Tensor:
 
 def _slices(tensor: Any, dim: Any, index: Any) -> tuple[Any, ...]:
     """The index of the slices along ``dim`` that a vector of integers names."""
-    from .tensors import _axis, _integers
+    from .value import _axis, _integers
 
     return (*(slice(None),) * _axis(tensor, dim), _integers("the index", index).reshape(-1))
 
@@ -786,7 +788,7 @@ def _like(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    from .tensors import Tensor, _sizes
+    from .value import Tensor, _sizes
 
     check_device(device)
     return Tensor._made(make(_sizes(size)), tensor.dtype if dtype is None else dtype, requires_grad)
@@ -811,7 +813,7 @@ def _no_gradient(tensor: Any, who: str) -> None:
 
 def _truth(ufunc: Any, *operands: Any) -> Tensor:
     """A comparison of truth values, which a trace must hear of."""
-    from .tensors import Tensor
+    from .value import Tensor
 
     result = Tensor._wrap(np.asarray(ufunc(*(getattr(a, "_data", a) for a in operands))), None)
     if state.tracer is not None:
@@ -820,7 +822,7 @@ def _truth(ufunc: Any, *operands: Any) -> Tensor:
 
 
 def _triangle(tensor: Any, make: Any, diagonal: int, who: str) -> Tensor:
-    from .ops.elementwise import where
+    from ..ops.elementwise import where
 
     if tensor.ndim < 2:
         raise ValueError(f"{who} takes matrices (..., n, m), not shape {tensor.shape}")
@@ -829,7 +831,7 @@ def _triangle(tensor: Any, make: Any, diagonal: int, who: str) -> Tensor:
 
 def _running(tensor: Any, pick: Any, dim: Any) -> Sorted:
     """The extreme value so far: an element is one where it equals what numpy accumulates, or is NaN."""
-    from .tensors import Tensor, _axis
+    from .value import Tensor, _axis
 
     if state.tracer is not None:
         state.tracer.looks(f"the running {pick.__name__}")
@@ -845,7 +847,7 @@ def _running(tensor: Any, pick: Any, dim: Any) -> Sorted:
 
 def _middles(tensor: Any, dim: Any) -> Any:
     """Where the lower middle value is along ``dim``, kept as an axis of length 1; a NaN comes first."""
-    from .tensors import Tensor, _axis
+    from .value import Tensor, _axis
 
     if state.tracer is not None:
         state.tracer.looks("the median")
@@ -860,7 +862,7 @@ def _middles(tensor: Any, dim: Any) -> Any:
 
 def _places(tensor: Any, who: str, dim: Any, index: Any, src: Any) -> tuple[Any, ...]:
     """The indices of the places that ``scatter`` writes to, each of the shape of ``index``."""
-    from .tensors import _axis, _integers, _within
+    from .value import _axis, _integers, _within
 
     where, axis = _integers(who, index), _axis(tensor, dim)
     whole = tensor.shape or (1,)
@@ -885,7 +887,7 @@ def _covered(src: Any, shape: tuple[int, ...], like: Any) -> Any:
     """The part of what is written that an index of a shape covers."""
     if not getattr(src, "shape", ()):
         return src
-    from .tensors import as_tensor
+    from .value import as_tensor
 
     return as_tensor(src)[tuple(slice(n) for n in shape)].to(like.dtype)
 
@@ -897,7 +899,7 @@ def _collide(shape: tuple[int, ...], places: tuple[Any, ...]) -> bool:
 
 
 def _order(tensor: Any, dim: Any, descending: bool) -> Any:
-    from .tensors import Tensor, _axis
+    from .value import Tensor, _axis
 
     if state.tracer is not None:
         state.tracer.looks("sorting")
@@ -913,7 +915,7 @@ def _order(tensor: Any, dim: Any, descending: bool) -> Any:
 
 def _whole(function: Any, *operands: Any) -> Tensor:
     """A function with the derivative 0, of arrays: what a trace must hear of like a comparison."""
-    from .tensors import Tensor
+    from .value import Tensor
 
     arrays = [getattr(a, "_data", a) for a in operands]
     result = Tensor._wrap(np.asarray(function(*arrays)).astype(arrays[0].dtype, copy=False), None)
