@@ -37,7 +37,7 @@ class Mutant(NamedTuple):
     tests: str  # the names of test files, without test_ and .py
 
 
-ENGINE, TENSORS, CELLS = "autograd.py", "tensors.py", "nn/cells.py"
+ENGINE, TENSORS, CELLS = "engine/autograd.py", "tensors/value.py", "nn/cells.py"
 LOOP, STACKS, MODULE = "nn/recurrent.py", "nn/stacks.py", "nn/module.py"
 CALCULUS, SUMS, SHAPES = "ops/elementwise.py", "ops/reductions.py", "ops/shapes.py"
 FEW, TEXT, SCHEDULE = "scan/few_calls.py", "scan/numpy_text.py", "scan/schedule.py"
@@ -47,7 +47,7 @@ AGAIN, PURITY, WALK, OPCODES = (
     "scan/bytecode.py",
     "scan/opcodes.py",
 )
-WRITING = "writing.py"
+WRITING = "tensors/writing.py"
 OPTIM, LEDGER, UTILS = "optim/optimizers.py", "graphs/ledger.py", "nn/utils/__init__.py"
 REACH, FOLDING, RUNNING = "scan/reach.py", "scan/folding.py", "scan/running.py"
 VERIFIED, PROGRAM = "scan/verified.py", "scan/program.py"
@@ -64,13 +64,13 @@ MUTANTS = [
     Mutant("replay: a borrowed gradient written", "graphs/replay.py", "else np.array(before)", "else before", "over_time"),
     Mutant("replay: never committed", "graphs/replay.py", "    commit(reached, root)", "    pass", "over_time"),
     # ---- rules
-    Mutant("sub: sign", CALCULUS, "lambda g, _y, _a, _b: -g, promote=0)", "lambda g, _y, _a, _b: g, promote=0)", "ops"),
-    Mutant("mul: operands swapped", CALCULUS, "lambda g, _y, _a, b: g * b, lambda g, _y, a, _b: g * a", "lambda g, _y, a, _b: g * a, lambda g, _y, _a, b: g * b", "ops"),
+    Mutant("sub: sign", CALCULUS, "lambda g, _y, _a, _b: -g,\n    promote=0,\n    numpy=\"subtract\"", "lambda g, _y, _a, _b: g,\n    promote=0,\n    numpy=\"subtract\"", "ops"),
+    Mutant("mul: operands swapped", CALCULUS, "lambda g, _y, _a, b: g * b,\n    lambda g, _y, a, _b: g * a", "lambda g, _y, a, _b: g * a,\n    lambda g, _y, _a, b: g * b", "ops"),
     Mutant("div: no square", CALCULUS, "lambda g, y, _a, b: -g * y / b", "lambda g, y, _a, b: -g * y", "ops"),
     Mutant("tanh: slope", CALCULUS, "g - g * (y * y)", "g - g * y", "ops"),
     Mutant("sigmoid: slope", CALCULUS, "g * (y - y * y)", "g * (y + y * y)", "ops"),
     Mutant("sqrt: half", CALCULUS, "g / (2 * y)", "g / y", "ops"),
-    Mutant("relu: at 0", CALCULUS, "where(y <= 0, 0.0, g))", "where(y < 0, 0.0, g))", "ops"),
+    Mutant("relu: at 0", CALCULUS, "where(y <= 0, 0.0, g),\n    machine=\"zero", "where(y < 0, 0.0, g),\n    machine=\"zero", "ops"),
     Mutant("maximum: tie to one", CALCULUS, "where(a == b, 0.5,", "where(a == b, 1.0,", "parity ops"),
     Mutant("where: branches swapped", CALCULUS, "where(c, 0.0, g)", "where(c, g, 0.0)", "ops"),
     Mutant("clip: bounds do not pass", CALCULUS, "(a >= low) & (a <= high)", "(a > low) & (a < high)", "parity ops"),
@@ -89,29 +89,29 @@ MUTANTS = [
     # ---- the engine
     Mutant("no unbroadcast of lead axes", ENGINE, "lead = len(g.shape) - len(shape)", "lead = 0 * len(shape)", "ops properties"),
     Mutant("no unbroadcast of sides of 1", ENGINE, "if side == 1 and g.shape[lead + i] != 1", "if False", "ops properties"),
-    Mutant("At overwrites", ENGINE, "buffer[self.index] += self.value", "buffer[self.index] = self.value", "autograd properties"),
-    Mutant("At: twice named counts once", ENGINE, "np.add.at(buffer, self.index, self.value)", "buffer[self.index] += self.value", "autograd ops properties"),
+    Mutant("At overwrites", "engine/values.py", "buffer[self.index] += self.value", "buffer[self.index] = self.value", "autograd properties"),
+    Mutant("At: twice named counts once", "engine/values.py", "np.add.at(buffer, self.index, self.value)", "buffer[self.index] += self.value", "autograd ops properties"),
     Mutant("second gradient replaces", ENGINE, "            grads[k] = old + d\n            if not", "            grads[k] = d\n            if not", "autograd"),
     Mutant("third gradient dropped", ENGINE, "                elif j in owned and old.__class__ is ndarray:\n                    old += d\n", "                elif j in owned and old.__class__ is ndarray:\n                    pass\n", "autograd recurrent"),
     Mutant("borrowed gradient written", ENGINE, "                if old is None:\n                    grads[j] = d\n", "                if old is None:\n                    owned.add(j)\n                    grads[j] = d\n", "autograd machine"),
     Mutant("borrowed in At", ENGINE, "elif k not in owned or old.__class__ is not np.ndarray:", "elif False:", "autograd"),
-    Mutant("leaf gradient not owned", ENGINE, "g if is_owned else g.copy(), None", "g, None", "autograd"),
+    Mutant("leaf gradient not owned", "engine/gradients.py", "g if is_owned else g.copy(), None", "g, None", "autograd"),
     Mutant("gradient not cast", ENGINE, "d = d.astype(parent.dtype)", "pass", "ops autograd"),
-    Mutant("stale leaf not refused", ENGINE, "            if target.stale is not None:\n                _refuse_stale(reached, [root])\n", "", "autograd"),
-    Mutant("stale leaf not refused by grad", ENGINE, 'getattr(r[0], "key", None) in keys)', "False)", "autograd"),
-    Mutant("stale: no cure named", ENGINE, "call state.detach() (or tg.detach(state)) before", "wait before", "autograd"),
-    Mutant("second backward replaces", ENGINE, "np.add(before._data, g, dtype=target.dtype)", "np.asarray(g, dtype=target.dtype)", "autograd"),
+    Mutant("stale leaf not refused", "engine/gradients.py", "            if target.stale is not None:\n                refuse_stale(reached, [root])\n", "", "autograd"),
+    Mutant("stale leaf not refused by grad", "engine/gradients.py", 'getattr(r[0], "key", None) in keys)', "False)", "autograd"),
+    Mutant("stale: no cure named", "engine/stale.py", "call state.detach() (or tg.detach(state)) before", "wait before", "autograd"),
+    Mutant("second backward replaces", "engine/gradients.py", "np.add(before._data, g, dtype=target.dtype)", "np.asarray(g, dtype=target.dtype)", "autograd"),
     Mutant("missing part of a split", "ops/row.py", "zeros = np.zeros if state.tracer", "zeros = np.ones if state.tracer", "autograd ops"),
-    Mutant("seed not checked", ENGINE, "        if data.shape != tensor.shape:\n            raise", "        if False:\n            raise", "autograd"),
+    Mutant("seed not checked", "engine/gradients.py", "        if data.shape != tensor.shape:\n            raise", "        if False:\n            raise", "autograd"),
     Mutant("no_grad not undone", ENGINE, "state.recording = self._before.pop()", "self._before.pop()", "autograd"),
-    Mutant("recording shared by threads", ENGINE, "class _State(threading.local):", "class _State:", "autograd"),
+    Mutant("recording shared by threads", "engine/places.py", "class _State(threading.local):", "class _State:", "autograd"),
     Mutant("observer gets no gradient", ENGINE, "observer(node, i, g, as_array(d))", "observer(node, i, g, as_array(d)) if i else None", "recurrent"),
     # ---- tensors
-    Mutant("passed array not copied", TENSORS, "array = np.array(given)  # a copy", "array = np.asarray(given)  # a copy", "autograd"),
+    Mutant("passed array not copied", "tensors/arrays.py", "array = np.array(given)  # a copy", "array = np.asarray(given)  # a copy", "autograd"),
     Mutant("missing lock", TENSORS, "        self._data.flags.writeable = False\n", "", "autograd mutation_guards"),
     Mutant("detach loses the tag", TENSORS, "        t._tag = self._step\n", "", "recurrent"),
     Mutant("write keeps the leaf", TENSORS, "node.replaced(data.shape, data.dtype, by) if isinstance(node, Leaf)", "node if isinstance(node, Leaf)", "autograd"),
-    Mutant("write in place", TENSORS, "        self._data = data = autograd.as_array(data)\n        node", "        self._data[...] = data = autograd.as_array(data)\n        node", "autograd mutation_guards"),
+    Mutant("write in place", TENSORS, "        self._data = data = as_array(data)\n        node", "        self._data[...] = data = as_array(data)\n        node", "autograd mutation_guards"),
     Mutant("requires_grad toggled in place", TENSORS, 'self._node = node.replaced(node.shape, node.dtype, f"requires_grad = {on}")\n', "pass\n", "autograd mutation_guards"),
     Mutant("grad of another shape", TENSORS, "            if value.shape != self.shape:\n                raise ValueError(f\"grad", "            if False:\n                raise ValueError(f\"grad", "mutation_guards"),
     # ---- recurrence
@@ -183,8 +183,8 @@ MUTANTS = [
     Mutant("a wrong probability stays", "nn/loss_functions.py", "(d * (held - y) + d * d * 0.5) * steepest", "d * 0.0", "losses"),
     Mutant("NaN has no slope", "nn/loss_functions.py", "far = d >= beta", "far = (d >= beta) | np.isnan(d)", "losses"),
     Mutant("any file name", "files/__init__.py", "    if path.suffix.lower() not in ends and", "    if False and", "sharing"),
-    Mutant("an empty tensor of one axis", "functions.py", "    if model.ndim > 1:\n        empty", "    if False:\n        empty", "tensors"),
-    Mutant("export: isnan is frozen", TENSORS, 'return unrecorded("isnan", np.isnan(self._data), self)', "return Tensor._wrap(np.asarray(np.isnan(self._data)), None)", "onnx_frozen"),
+    Mutant("an empty tensor of one axis", "tensors/several.py", "    if model.ndim > 1:\n        empty", "    if False:\n        empty", "tensors"),
+    Mutant("export: isnan is frozen", "tensors/pointwise.py", 'return unrecorded("isnan", np.isnan(self._data), self)', "return Tensor._wrap(np.asarray(np.isnan(self._data)), None)", "onnx_frozen"),
     Mutant("export: any as all", "interop/onnx_ops.py", '"any": _whether("ReduceMax")', '"any": _whether("ReduceMin")', "onnx_frozen"),
     Mutant("export: no wilder run", "interop/onnx_export.py", "        others += _wilder(module, inputs, unroll)\n", "", "onnx_frozen"),
     Mutant("a constant asks for a gradient", AGAIN, "[w._node is not None and w._node.needs for w in self.weights]", "[w._node.needs for w in self.weights]", "ownership"),
@@ -219,13 +219,13 @@ MUTANTS = [
     Mutant("exact: columns: a state's gradient is added up in place", "scan/numba_plan.py", "                and d not in self.carried\n", "", "scan_exact_numba"),
     Mutant("exact: columns: what is kept is added up in place", "scan/numba_plan.py", "                and d not in self.stored\n", "", "scan_exact_numba"),
     Mutant("exact: columns: numbers without rows are taken", "scan/numba_plan.py", "        fits = lead == (self.rows,)\n", "        fits = lead == (self.rows,) or not shape\n", "scan_exact_numba"),
-    Mutant("exact: columns: equal numbers are one", "scan/program.py", "self.apart and type(node.value) is float", "False", "scan_exact_numba"),
+    Mutant("exact: columns: equal numbers are one", "scan/program.py", "self.apart and type(number) is float", "False", "scan_exact_numba"),
     Mutant("exact: columns: times 1.0 is another program", "scan/program.py", "if type(factor) is int and factor == 1 and", "if factor == 1 and", "scan_exact_numba"),
     Mutant("exact: curves: numpy's sigmoid of large numbers", "scan/numpy_text.py", "                f\"minimum({o}, {most}, out={o})\",\n", "", "scan_exact_numba"),
     Mutant("exact: curves: a float32 sigmoid ends at 0", "scan/vector_math.py", "    x = LEAST32 if x < LEAST32 else x\n", "", "scan_exact_numba"),
     Mutant("exact: curves: a float64 sigmoid ends at 0", "scan/vector_math.py", "    x = LEAST64 if x < LEAST64 else x\n", "", "scan_exact_numba"),
     Mutant("exact: curves: silu of -infinity", "scan/vector_math.py", "sigmoid64(x) if x > NOTHING64 else 0.0", "sigmoid64(x)", "scan_exact_numba"),
-    Mutant("exact: curves: the sign of NaN", "scan/numba_plan.py", "(one if {0} > zero else -one if {0} < zero else zero)", "(one if {0} > zero else -one if {0} < zero else {0})", "scan_exact_numba"),
+    Mutant("exact: curves: the sign of NaN", "ops/elementwise.py", "(one if {0} > zero else -one if {0} < zero else zero)", "(one if {0} > zero else -one if {0} < zero else {0})", "scan_exact_numba"),
     Mutant("later errors: forward's are raised", "scan/numpy_loops.py", "            raise Untraceable(failure(self.name, error)) from error", "            raise", "later_errors"),
     Mutant("later errors: lack of memory too", "scan/numpy_loops.py", "        except (MemoryError, Untraceable):", "        except Untraceable:", "later_errors"),
     Mutant("later errors: draws stay drawn", "scan/running.py", "            draw.bit_generator.state = before\n", "            pass\n", "later_errors"),
@@ -259,7 +259,7 @@ MUTANTS = [
     Mutant("in place: what is written outside has no derivative", WRITING, "    elif node is not None and not isinstance(node, Node):\n        t._node = None\n", "    elif node is not None:\n        t._node = None\n", "writes"),
     Mutant("in place: one number is a copy", "ops/indexing.py", "    if isinstance(part, np.generic):\n", "    if False:\n", "writes"),
     Mutant("in place: the dead are never left out", "ops/row.py", "    if n.bit_length() != (n - added).bit_length():\n", "    if False:\n", "writes"),
-    Mutant("in place: a clone shares", TENSORS, "            t._alias, flags = None, t._data.flags\n", "            flags = t._data.flags\n", "writes"),
+    Mutant("in place: a clone shares", "tensors/shaping.py", "            t._alias, flags = None, t._data.flags\n", "            flags = t._data.flags\n", "writes"),
     # ---- calls like an earlier one, and cells that are followed
     Mutant("a replaced Parameter is not seen", PURITY, "if now is not value and not same(now, value):", "if now is not value and not same(now, value) and not isinstance(now, Tensor):", "again"),
     Mutant("another precision is not seen", "scan/cells.py", " or tensor._data.dtype is not dtype:", ":", "gradcheck"),
@@ -314,7 +314,7 @@ MUTANTS = [
     Mutant("numbers with a say of their own", PURITY, "    if kind in _EXACT:\n        return True\n", "    if isinstance(value, tuple(_EXACT)):\n        return True\n", "trust"),
     Mutant("requires_grad is an attribute like others", PURITY, '"requires_grad is_leaf grad', '"is_leaf grad', "trust"),
     Mutant("any function is trusted", PURITY, "    if isinstance(value, np.ufunc) or (isinstance", "    if callable(value) and not isinstance(value, FUNCTION) or (isinstance".replace("FUNCTION", "types.FunctionType"), "trust"),
-    Mutant("draws are traced", "random.py", "    if state.tracer is not None:\n        state.tracer.draws()\n", "", "trust"),
+    Mutant("draws are traced", "engine/random.py", "    if state.tracer is not None:\n        state.tracer.draws()\n", "", "trust"),
     Mutant("minus zero is zero", PURITY, "return repr(a) == repr(b)", "return bool(a == b)", "trust again"),
     Mutant("True is 1", PURITY, "    if kind is not b.__class__:\n        return False\n", "    if kind is not b.__class__:\n        return bool(a == b)\n", "trust"),
     Mutant("globals are not watched", OPCODES, "    value = walk.guards.item(frame.globals, line.argval)\n", "    value = frame.globals.get(line.argval, MISSING)\n", "trust"),
@@ -334,11 +334,11 @@ MUTANTS = [
     Mutant("frozen cells are derived", "scan/running.py", "        return self.keep and (dy is not None", "        return (dy is not None", "frozen"),
     Mutant("no gradient is one of zeros", "scan/running.py", "if id(t) in sums else None", "if id(t) in sums else np.zeros(t.shape, t.dtype)", "frozen"),
     # ---- arrays, numpy, names of PyTorch's
-    Mutant("scalars among tensors", ENGINE, "np.asarray(value) if isinstance(value, np.generic) else value", "value", "arrays"),
+    Mutant("scalars among tensors", "engine/values.py", "np.asarray(value) if isinstance(value, np.generic) else value", "value", "arrays"),
     Mutant("broadcast: to fewer axes", SHAPES, "if a.size == 1 and a.ndim <= len(to) else", "if a.size == 1 else", "more_names"),
-    Mutant("numpy takes values of what has a gradient", TENSORS, "if state.recording and self.requires_grad:\n            raise TypeError(_would_be_lost", "if False:\n            raise TypeError(_would_be_lost", "numpy"),
+    Mutant("numpy takes values of what has a gradient", TENSORS, "if state.recording and self.requires_grad:\n            raise TypeError(would_be_lost", "if False:\n            raise TypeError(_would_be_lost", "numpy"),
     Mutant("numpy: an element is stored", TENSORS, "self.requires_grad and _is_stored():", "False:", "numpy"),
-    Mutant("numpy: out= is let through", "numpy_names.py", 'if kwargs.get("out") is not None:', "if False:", "numpy"),
+    Mutant("numpy: out= is let through", "tensors/numpy_names.py", 'if kwargs.get("out") is not None:', "if False:", "numpy"),
     Mutant("loader: a list is columns", "training/batches.py", "return bucket or not dataset or _ragged(dataset)", "return True", "loader"),
     Mutant("loader: the last batch stays", "training/batches.py", "if len(part) == self.batch_size or not self.drop_last:", "if part:", "loader"),
     Mutant("loader: gradients of examples lost", "training/datasets.py", "return stack(rows)", "return stack([row.detach() for row in rows])", "loader"),
@@ -346,14 +346,14 @@ MUTANTS = [
     Mutant("erf: slope", CALCULUS, "* 1.1283791670955126", "* 0.5641895835477563", "ops"),
     Mutant("atan2: sign", CALCULUS, "g * (-a / _square_sum(a, b))", "g * (a / _square_sum(a, b))", "ops"),
     Mutant("hooks: not heard step by step", "graphs/replay.py", "if Hook.registered:", "if False:", "hooks"),
-    Mutant("hooks: lost with a write", ENGINE, 'if hasattr(self, "hooks"):', "if False:", "hooks"),
+    Mutant("hooks: lost with a write", "engine/values.py", 'if hasattr(self, "hooks"):', "if False:", "hooks"),
     Mutant("hooks: of a leaf not heard", ENGINE, '            if Hook.registered and hasattr(node, "hooks"):\n                g = hooked(node, g)\n            reached', "            reached", "hooks"),
-    Mutant("scatter: two to one place", "torch_names.py", "return bool(len(np.unique(flat)) < flat.size)", "return False", "more_names"),
-    Mutant("cummax: where it was not", "torch_names.py", "at = np.where((a == best) | (a != a),", "at = np.where(a == best,", "more_names"),
-    Mutant("median: one of equal ones", "torch_names.py", "(flat[same] - value).mean()", "(flat[same] - value)[0]", "more_names"),
+    Mutant("scatter: two to one place", "tensors/shaping.py", "return bool(len(np.unique(flat)) < flat.size)", "return False", "more_names"),
+    Mutant("cummax: where it was not", "tensors/reducing.py", "at = np.where((a == best) | (a != a),", "at = np.where(a == best,", "more_names"),
+    Mutant("median: one of equal ones", "tensors/reducing.py", "(flat[same] - value).mean()", "(flat[same] - value)[0]", "more_names"),
     Mutant("pad_sequence: on the wrong side", "nn/utils/rnn.py", "slice(len(p)) if right else slice(steps - len(p), steps)", "slice(len(p))", "more_names"),
     Mutant("softplus: beta forgotten", "nn/functional.py", "e.softplus(x * beta) / beta", "e.softplus(x)", "torch_samples"),
-    Mutant("add: alpha forgotten", "torch_functions.py", "return paired(e.add, input, _times(other, alpha))", "return paired(e.add, input, other)", "more_names"),
+    Mutant("add: alpha forgotten", "tensors/several.py", "return paired(e.add, input, _times(other, alpha))", "return paired(e.add, input, other)", "more_names"),
 ]  # fmt: skip
 
 

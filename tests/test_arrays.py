@@ -12,9 +12,10 @@ import pytest
 from test_ops import SAMPLES, outputs_of, total
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import functions, nn, optim, torch_functions
-from tinygrad_rnn.autograd import reachable
-from tinygrad_rnn.tensors import Tensor
+from tinygrad_rnn import nn, optim
+from tinygrad_rnn.engine import autograd, gradients
+from tinygrad_rnn.engine.values import reachable
+from tinygrad_rnn.tensors import Tensor, functions, making, several
 
 
 def tensors_in(value):
@@ -72,8 +73,8 @@ def run(function, arrays, dtype, what):
         sent = [d for _, d in turn.sent]
         assert not scalars_of_numpy([turn.gradient, *sent]), f"{what}: {turn.op} step by step"
     seen = []
-    tg.autograd.flow(
-        [tg.autograd.root_and_seed(loss)],
+    autograd.flow(
+        [gradients.root_and_seed(loss)],
         observer=lambda node, i, g, d: seen.append((node.op, scalars_of_numpy([g, d]))),
     )
     assert not [op for op, odd in seen if odd], f"{what}: an observer is shown a scalar"
@@ -112,7 +113,7 @@ def ways(t):
 PUBLIC = [
     *(
         (f"tg.{name}", function)
-        for module in (functions, torch_functions)
+        for module in (functions, making, several)
         for name, function in vars(module).items()
         if inspect.isfunction(function)
         and not name.startswith("_")

@@ -15,6 +15,7 @@ from test_docs import load
 import tinygrad_rnn as tg
 from tinygrad_rnn import cli, nn
 from tinygrad_rnn.commands.command import THREADS
+from tinygrad_rnn.engine.random import generator_or_default
 from tinygrad_rnn.experiments import QUIET, Show, Task, bench, shelf, starting
 from tinygrad_rnn.experiments.task import Result, figure
 
@@ -85,7 +86,7 @@ def test_what_is_shortened_is_not_judged():
 
 def test_showing_changes_nothing(tmp_path):
     model = nn.LSTM(1, 2)
-    state = tg.random.generator_or_default(None).bit_generator.state
+    state = generator_or_default(None).bit_generator.state
 
     class Spy:
         def picture(self, *a): ...
@@ -93,7 +94,7 @@ def test_showing_changes_nothing(tmp_path):
     show = Show(Spy())
     show.gradient("now", model, model(tg.ones(4, 1, 1))[0].sum())
     assert all(p.grad is None for p in model.parameters())
-    assert tg.random.generator_or_default(None).bit_generator.state == state
+    assert generator_or_default(None).bit_generator.state == state
     ledger = model(tg.ones(4, 1, 1))[0].sum().backward(ledger=True)
     for name, short in (("weight_ih_l0", "W_ih"), ("weight_hh_l0", "W_hh")):
         np.testing.assert_allclose(

@@ -8,7 +8,7 @@ from support import numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.checking import _Probe
+from tinygrad_rnn.derivatives.checking import _Probe
 
 GOOD = {  # the function, and whether the complex step takes it
     "tanh": (lambda x: x.tanh(), True),

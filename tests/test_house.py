@@ -134,3 +134,13 @@ def test_draw_goes_through_few_files(level, tmp_path):
     draw(y, tmp_path / "first.svg", level=level)  # imports
     found = files_entered(lambda: draw(y, tmp_path / "a.svg", level=level))
     assert len(found) <= 20, sorted(found)
+
+
+def test_every_planted_bug_finds_its_place():
+    """A bug whose text has gone from its file would never be planted, and so never be seen."""
+    spec = importlib.util.spec_from_file_location("mutants", ROOT / "tests" / "mutants.py")
+    mutants = sys.modules["mutants"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(mutants)
+    for mutant in mutants.MUTANTS:
+        sound = (ROOT / "tinygrad_rnn" / mutant.file).read_text(encoding="utf-8")
+        assert mutants.planted(sound, mutant) != sound, mutant.name

@@ -7,6 +7,7 @@ from support import assert_close, numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
+from tinygrad_rnn.engine.values import reachable
 from tinygrad_rnn.nn.recurrent import parts
 
 RATE = 0.5
@@ -273,7 +274,7 @@ def test_dropout_of_a_picture_of_some_steps_is_the_calls():
     outputs = y._node.fold._record([3, 4])
     assert_masks = [
         n.saved[1]
-        for n in tg.autograd.reachable([outputs[0]._node])
+        for n in reachable([outputs[0]._node])
         if n.op is not None and n.op.name == "mul" and n.parents[1].op is None
     ]
     shown = {m.tobytes() for m in assert_masks if m is not None and np.shape(m) == (2, H)}

@@ -26,6 +26,7 @@ from support import assert_close, numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
+from tinygrad_rnn.engine.random import generator_or_default
 from tinygrad_rnn.scan import backends, cells, memory, numpy_text
 from tinygrad_rnn.scan.tracing import Shadow
 
@@ -478,14 +479,12 @@ def test_explain_says_what_runs_and_why():
 def test_tracing_leaves_the_cell_and_the_generator_alone():
     cell = filled(Noisy())
     nodes = [p._node for p in cell.parameters()]
-    state = (
-        tg.random.generator_or_default(None).bit_generator.state if hasattr(tg, "random") else None
-    )
+    state = generator_or_default(None).bit_generator.state
     shadow = Shadow(cell)
     assert [p._node for p in cell.parameters()] == nodes
     assert shadow.cell.W._data is cell.W._data
     assert shadow.cell.W._node is not cell.W._node
-    assert state is None or state == tg.random.generator_or_default(None).bit_generator.state
+    assert state == generator_or_default(None).bit_generator.state
 
 
 # ---- few calls of numpy ------------------------------------------------------------------------

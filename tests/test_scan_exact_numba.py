@@ -20,6 +20,8 @@ from test_scan_exact import (
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
+from tinygrad_rnn.ops.row import ROWS as OPS
+from tinygrad_rnn.ops.row import Texts
 from tinygrad_rnn.scan import backends, cells
 
 if backends.choice()[0] != "numba":
@@ -72,13 +74,13 @@ def test_cells_drawn_at_random_in_machine_code(seed):
 
 
 def test_a_wrong_result_of_machine_code_goes_to_numpy(unknown, monkeypatch):
-    monkeypatch.setitem(numba_plan.ELEMENTWISE, "sin", "math.cos({0})")
+    monkeypatch.setattr(OPS["sin"], "texts", Texts(machine="math.cos({0})"))
     layer = layer_of(["n0 = z * s0.sin()", "y = n0"], (3, 2, 4))
     agree(layer, 3, "numba", how="run by numpy (numba gave another output")
 
 
 def test_what_numba_cannot_compile_goes_to_numpy(unknown, monkeypatch):
-    monkeypatch.setitem(numba_plan.ELEMENTWISE, "sin", "math.no_such_function({0})")
+    monkeypatch.setattr(OPS["sin"], "texts", Texts(machine="math.no_such_function({0})"))
     layer = layer_of(["n0 = z * s0.sin() * 0.5", "y = n0"], (3, 2, 4))
     agree(layer, 3, "numba", how="run by numpy (numba cannot run it: ")
 

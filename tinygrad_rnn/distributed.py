@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from .autograd import no_grad
+from .engine.autograd import no_grad
 from .nn.module import Module
 from .tensors import Tensor
 from .training.batches import DataLoader

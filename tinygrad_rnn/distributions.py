@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .functions import log_softmax
-from .random import generator_or_default
+from .engine.random import generator_or_default
 from .tensors import Tensor, as_tensor
+from .tensors.functions import log_softmax
 
 __all__ = ["Categorical"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..functions import zeros
-from ..random import generator_or_default
+from ..engine.random import generator_or_default
 from ..tensors import Tensor, as_tensor
+from ..tensors.making import zeros
 from .layers import cosine_similarity
 
 __all__ = ["bernoulli", "cosine_similarity", "masked_select", "narrow", "nonzero", "typename"]

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..anomaly import detect_anomaly
-from ..devices import CPU, check_device, device
+from ..derivatives.anomaly import detect_anomaly
+from ..engine.devices import CPU, check_device, device
 from ..tensors import set_default_dtype
 from .typed import dtype_of
 

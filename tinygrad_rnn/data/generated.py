@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..random import generator_or_default
+from ..engine.random import generator_or_default
 
 
 class Batch(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..random import generator_or_default
+from ..engine.random import generator_or_default
 
 REBER = "BTPSXVE"  # the alphabet, in the order of its one-hot features
 _REBER: dict[int, dict[str, int]] = {  # state: symbol, next state (Reber 1967); 7 is the end

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn, optim
-from ..autograd import no_grad
-from ..random import manual_seed
+from ..engine.autograd import no_grad
+from ..engine.random import manual_seed
 from ..tensors import Tensor, tensor
 
 HIDDEN, STEPS, RATE = 8, 300, 0.03

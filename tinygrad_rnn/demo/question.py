@@ -5,8 +5,8 @@ from __future__ import annotations
 from .. import nn
 from ..drawing.draw import to_svg
 from ..drawing.output.graphviz import DrawingError, backend
-from ..functions import zeros
 from ..graphs import Graph
+from ..tensors.making import zeros
 from .forecaster import HIDDEN
 from .report import Report
 

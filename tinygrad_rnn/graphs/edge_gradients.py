@@ -7,7 +7,7 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from ..autograd import Array
+from ..engine.values import Array
 from .chains import Chain, Column
 from .collapse import OuterBoxes
 from .contributions import Contributions

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd import Array, At, Node
 from ..doors import door
+from ..engine.values import Array, At, Node
 
 if TYPE_CHECKING:
     from ..tensors import Tensor

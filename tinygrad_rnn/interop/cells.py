@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..functions import cat, clip, where
 from ..nn.cells import Cell, GRUCell, LSTMCell, RNNCell
 from ..nn.functional import linear
 from ..nn.layers import Linear
@@ -15,6 +14,8 @@ from ..nn.module import Module, ModuleList
 from ..nn.naming import name_all
 from ..ops.elementwise import sigmoid, tanh
 from ..tensors import Tensor
+from ..tensors.functions import clip
+from ..tensors.several import cat, where
 from .activations import SIGMOID, TANH, Activation, apply, in_words
 
 

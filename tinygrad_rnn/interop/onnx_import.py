@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Place, Scope, at_place, state
+from ..engine.places import Place, Scope, at_place, state
 from ..files import FileFormatError
-from ..functions import stack
 from ..nn.module import Module, Parameter
 from ..tensors import Tensor, as_tensor
+from ..tensors.several import stack
 from . import onnx_read_ops as ops
 from .onnx_graph import library
 from .onnx_read_layers import GATES, Lanes, OnnxRecurrent

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ops.row import FUNCTIONS, ROWS
 from . import onnx_shapes as shapes
 from .onnx_graph import Applied, GraphBuilder
 
@@ -198,34 +199,17 @@ SAME_DTYPE = frozenset(  # ops whose operands are brought to the result's dtype 
 )
 
 EMIT: dict[str, Emit] = {
+    **{name: _simple(op.texts.onnx) for name, op in ROWS.items() if op.texts.onnx},
     "add": _of_numbers("Add", "Or"),
-    "sub": _simple("Sub"),
     "mul": _of_numbers("Mul", "And"),
-    "div": _simple("Div"),
-    "pow": _simple("Pow"),
-    "maximum": _simple("Max"),
-    "minimum": _simple("Min"),
-    "where": _simple("Where"),
-    "neg": _simple("Neg"),
-    "abs": _simple("Abs"),
     "sign": _sign,
     "square": _square,
-    "sqrt": _simple("Sqrt"),
-    "exp": _simple("Exp"),
     "expm1": _expm1,
-    "log": _simple("Log"),
     "log1p": _log1p,
-    "sin": _simple("Sin"),
-    "cos": _simple("Cos"),
-    "tanh": _simple("Tanh"),
-    "sigmoid": _simple("Sigmoid"),
-    "relu": _simple("Relu"),
-    "softplus": _simple("Softplus"),
     "silu": _silu,
     "leaky_relu": lambda b, a: b.op("LeakyRelu", *a.inputs, alpha=float(a.constants[0])),
     "elu": lambda b, a: b.op("Elu", *a.inputs, alpha=float(a.constants[0])),
     "normal_cdf": _normal_cdf,
-    "erf": _simple("Erf"),
     "gelu": _gelu,
     "gelu_by_tanh": _gelu_by_tanh,
     "clip": _clip,
@@ -351,6 +335,7 @@ LOGICAL = {  # of anything: what they mean of truths
     "logical_not": "invert",
 }
 COMPARE: dict[str, Emit] = {
+    **{name: _simple(texts.onnx) for name, texts in FUNCTIONS.items() if texts.onnx},
     "isnan": _of_floats("IsNaN"),
     "isinf": _of_floats("IsInf"),
     "isfinite": _isfinite,
@@ -363,14 +348,5 @@ COMPARE: dict[str, Emit] = {
     "rint": _whole("Round"),
     "remainder": _mod,
     "cast": _to_whole,
-    "equal": _simple("Equal"),
     "not_equal": lambda b, a: b.op("Not", b.op("Equal", *a.inputs)),
-    "less": _simple("Less"),
-    "less_equal": _simple("LessOrEqual"),
-    "greater": _simple("Greater"),
-    "greater_equal": _simple("GreaterOrEqual"),
-    "bitwise_and": _simple("And"),
-    "bitwise_or": _simple("Or"),
-    "bitwise_xor": _simple("Xor"),
-    "invert": _simple("Not"),
 }

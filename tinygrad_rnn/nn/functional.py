@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import state
 from ..doors import for_scripts
-from ..functions import log_softmax, relu, sigmoid, softmax, tanh
+from ..engine.places import state
+from ..engine.random import generator_or_default
 from ..ops import elementwise as e
 from ..ops import indexing, products, shapes
-from ..random import generator_or_default
 from ..tensors import Tensor, as_tensor
+from ..tensors.functions import log_softmax, relu, sigmoid, softmax, tanh
 from .loss_functions import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,

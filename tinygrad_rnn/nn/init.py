@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd import no_grad
-from ..random import generator_or_default
+from ..engine.autograd import no_grad
+from ..engine.random import generator_or_default
 from ..tensors import Tensor
 
 if TYPE_CHECKING:

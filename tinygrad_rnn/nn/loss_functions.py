@@ -8,9 +8,10 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from ..functions import log_softmax, where
 from ..ops import elementwise as e
 from ..tensors import Tensor, as_tensor
+from ..tensors.functions import log_softmax
+from ..tensors.several import where
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -8,10 +8,12 @@ from weakref import ref
 
 import numpy as np
 
-from ..autograd import Leaf, Place, Scope, state
-from ..devices import check_device, is_device, no_gpu
-from ..tensors import Tensor, all_or_none, as_tensor
-from ..writing import snapshot
+from ..engine.devices import check_device, is_device, no_gpu
+from ..engine.places import Place, Scope, state
+from ..engine.values import Leaf
+from ..tensors import Tensor, as_tensor
+from ..tensors.value import all_or_none
+from ..tensors.writing import snapshot
 
 M = TypeVar("M", bound="Module")
 L = TypeVar("L", bound="_Ordered")

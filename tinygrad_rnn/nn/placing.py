@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import wraps
 from typing import Any, TypeVar
 
-from ..devices import check_device
+from ..engine.devices import check_device
 
 C = TypeVar("C", bound=type)
 

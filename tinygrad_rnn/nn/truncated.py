@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Leaf, no_grad
-from ..functions import cat, detach
+from ..engine.autograd import no_grad
+from ..engine.values import Leaf
 from ..tensors import Tensor, as_tensor
+from ..tensors.functions import detach
+from ..tensors.several import cat
 from .module import Module
 from .recurrent import mapped, parts
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .normal import error_function, normal_share
-from .row import Row, row
+from .row import Row, function, row
 
 
 def _sigmoid(x: Any) -> Any:
@@ -64,9 +64,37 @@ def _share(g: Any, a: Any, b: Any, loses: Any) -> Any:
     return g * where(a == b, 0.5, where(loses, 0.0, 1.0))
 
 
-add = row("add", np.add, lambda g, _y, _a, _b: g, lambda g, _y, _a, _b: g, promote=0)
-sub = row("sub", np.subtract, lambda g, _y, _a, _b: g, lambda g, _y, _a, _b: -g, promote=0)
-mul = row("mul", np.multiply, lambda g, _y, _a, b: g * b, lambda g, _y, a, _b: g * a, promote=0)
+add = row(
+    "add",
+    np.add,
+    lambda g, _y, _a, _b: g,
+    lambda g, _y, _a, _b: g,
+    promote=0,
+    numpy="add",
+    machine="{0} + {1}",
+    js="{0} + {1}",
+)
+sub = row(
+    "sub",
+    np.subtract,
+    lambda g, _y, _a, _b: g,
+    lambda g, _y, _a, _b: -g,
+    promote=0,
+    numpy="subtract",
+    machine="{0} - {1}",
+    js="{0} - {1}",
+    onnx="Sub",
+)
+mul = row(
+    "mul",
+    np.multiply,
+    lambda g, _y, _a, b: g * b,
+    lambda g, _y, a, _b: g * a,
+    promote=0,
+    numpy="multiply",
+    machine="{0} * {1}",
+    js="{0} * {1}",
+)
 div = row(
     "div",
     np.true_divide,
@@ -74,6 +102,10 @@ div = row(
     lambda g, y, _a, b: -g * y / b,
     promote=0,
     floating=True,
+    numpy="true_divide",
+    machine="{0} / {1}",
+    js="{0} / {1}",
+    onnx="Div",
 )
 pow = row(
     "pow",
@@ -81,6 +113,10 @@ pow = row(
     lambda g, _y, a, b: _power_by_base(g, a, b),
     lambda g, y, a, b: _power_by_exponent(g, y, a, b),
     promote=0,
+    numpy="power",
+    machine="({0}) ** ({1})",
+    js="{0} ** {1}",
+    onnx="Pow",
 )
 maximum = row(
     "maximum",
@@ -88,6 +124,10 @@ maximum = row(
     lambda g, _y, a, b: _share(g, a, b, a < b),
     lambda g, _y, a, b: _share(g, a, b, b < a),
     promote=0,
+    numpy="maximum",
+    machine="{0} if {0} >= {1} or {0} != {0} else {1}",
+    js="Math.max({0}, {1})",
+    onnx="Max",
 )
 minimum = row(
     "minimum",
@@ -95,6 +135,10 @@ minimum = row(
     lambda g, _y, a, b: _share(g, a, b, a > b),
     lambda g, _y, a, b: _share(g, a, b, b > a),
     promote=0,
+    numpy="minimum",
+    machine="{0} if {0} <= {1} or {0} != {0} else {1}",
+    js="Math.min({0}, {1})",
+    onnx="Min",
 )
 atan2 = row(
     "atan2",
@@ -103,6 +147,9 @@ atan2 = row(
     lambda g, _y, a, b: g * (-a / _square_sum(a, b)),
     promote=0,
     floating=True,
+    numpy="arctan2",
+    machine="math.atan2({0}, {1})",
+    js="Math.atan2({0}, {1})",
 )
 where: Row = row(
     "where",
@@ -111,60 +158,181 @@ where: Row = row(
     lambda g, _y, c, _a, _b: where(c, g, 0.0),
     lambda g, _y, c, _a, _b: where(c, 0.0, g),
     promote=1,
+    machine="{1} if {0} else {2}",
+    js="{0} ? {1} : {2}",
+    onnx="Where",
 )
 
-neg = row("neg", np.negative, lambda g, _y, _a: -g)
-abs = row("abs", np.abs, lambda g, _y, a: g * sign(a))
-sign: Row = row("sign", lambda a: _sign(a), lambda g, _y, _a: where(False, g, 0.0))
+neg = row("neg", np.negative, lambda g, _y, _a: -g, machine="-{0}", js="-{0}", onnx="Neg")
+abs = row(
+    "abs",
+    np.abs,
+    lambda g, _y, a: g * sign(a),
+    numpy="absolute",
+    machine="abs({0})",
+    js="Math.abs({0})",
+    onnx="Abs",
+)
+sign: Row = row(
+    "sign",
+    lambda a: _sign(a),
+    lambda g, _y, _a: where(False, g, 0.0),
+    machine="(one if {0} > zero else -one if {0} < zero else zero)",
+    js="Math.sign({0}) || 0",
+)
 square = row("square", lambda a: _square(a), lambda g, _y, a: g * (a * 2))
-sqrt = row("sqrt", np.sqrt, lambda g, y, _a: g / (2 * y), floating=True)
-exp = row("exp", np.exp, lambda g, y, _a: g * y, floating=True)
-expm1 = row("expm1", np.expm1, lambda g, y, _a: g * (y + 1), floating=True)
-log = row("log", np.log, lambda g, _y, a: g / a, floating=True)
-log1p = row("log1p", np.log1p, lambda g, _y, a: g / (a + 1), floating=True)
-sin: Row = row("sin", np.sin, lambda g, _y, a: g * cos(a), floating=True)
-cos: Row = row("cos", np.cos, lambda g, _y, a: -g * sin(a), floating=True)
-tanh = row("tanh", np.tanh, lambda g, y, _a: g - g * (y * y), floating=True)
-sigmoid = row("sigmoid", _sigmoid, lambda g, y, _a: g * (y - y * y), floating=True)
-relu = row("relu", lambda a: np.maximum(a, 0), lambda g, y, _a: where(y <= 0, 0.0, g))
+sqrt = row(
+    "sqrt",
+    np.sqrt,
+    lambda g, y, _a: g / (2 * y),
+    floating=True,
+    numpy="sqrt",
+    machine="math.sqrt({0})",
+    js="Math.sqrt({0})",
+    onnx="Sqrt",
+)
+exp = row(
+    "exp",
+    np.exp,
+    lambda g, y, _a: g * y,
+    floating=True,
+    numpy="exp",
+    machine="exp({0})",
+    js="Math.exp({0})",
+    onnx="Exp",
+)
+expm1 = row(
+    "expm1",
+    np.expm1,
+    lambda g, y, _a: g * (y + 1),
+    floating=True,
+    numpy="expm1",
+    machine="math.expm1({0})",
+    js="Math.expm1({0})",
+)
+log = row(
+    "log",
+    np.log,
+    lambda g, _y, a: g / a,
+    floating=True,
+    numpy="log",
+    machine="math.log({0})",
+    js="Math.log({0})",
+    onnx="Log",
+)
+log1p = row(
+    "log1p",
+    np.log1p,
+    lambda g, _y, a: g / (a + 1),
+    floating=True,
+    numpy="log1p",
+    machine="math.log1p({0})",
+    js="Math.log1p({0})",
+)
+sin: Row = row(
+    "sin",
+    np.sin,
+    lambda g, _y, a: g * cos(a),
+    floating=True,
+    numpy="sin",
+    machine="math.sin({0})",
+    js="Math.sin({0})",
+    onnx="Sin",
+)
+cos: Row = row(
+    "cos",
+    np.cos,
+    lambda g, _y, a: -g * sin(a),
+    floating=True,
+    numpy="cos",
+    machine="math.cos({0})",
+    js="Math.cos({0})",
+    onnx="Cos",
+)
+tanh = row(
+    "tanh",
+    np.tanh,
+    lambda g, y, _a: g - g * (y * y),
+    floating=True,
+    numpy="tanh",
+    machine="tanh({0})",
+    js="tanh({0})",
+    onnx="Tanh",
+)
+sigmoid = row(
+    "sigmoid",
+    _sigmoid,
+    lambda g, y, _a: g * (y - y * y),
+    floating=True,
+    machine="sigmoid({0})",
+    js="1 / (1 + Math.exp(-{0}))",
+    onnx="Sigmoid",
+)
+relu = row(
+    "relu",
+    lambda a: np.maximum(a, 0),
+    lambda g, y, _a: where(y <= 0, 0.0, g),
+    machine="zero if {0} <= zero else {0}",
+    js="Math.max({0}, 0)",
+    onnx="Relu",
+)
 softplus = row(
-    "softplus", lambda a: np.logaddexp(0, a), lambda g, _y, a: g * sigmoid(a), floating=True
+    "softplus",
+    lambda a: np.logaddexp(0, a),
+    lambda g, _y, a: g * sigmoid(a),
+    floating=True,
+    machine="({0} if {0} > zero else zero) + math.log1p(math.exp(-abs({0})))",
+    js="softplus({0})",
+    onnx="Softplus",
 )
 silu = row(
     "silu",
     lambda a: a * np.where(a > _GONE, _sigmoid(a), a.dtype.type(0)),
     lambda g, _y, a: _silu_rule(g, a, where(a > _GONE, sigmoid(a), 0.0)),
     floating=True,
+    machine="silu({0})",
+    js="silu({0})",
 )
 leaky_relu = row(
     "leaky_relu",
     lambda a, slope: np.where(a > 0, a, a * slope),
     lambda g, _y, a, slope: where(a > 0, g, g * slope),
     floating=True,
+    machine="{0} if {0} > zero else {0} * {1}",
+    js="{0} > 0 ? {0} : {0} * {1}",
 )
 elu = row(
     "elu",
     lambda a, alpha: np.where(a > 0, a, np.expm1(np.minimum(a, 0)) * alpha),
     lambda g, _y, a, alpha: where(a <= 0, g * alpha * exp(where(a <= 0, a, 0.0)), g),
     floating=True,
+    machine="{0} if {0} > zero else math.expm1({0}) * {1}",
+    js="{0} > 0 ? {0} : Math.expm1({0}) * {1}",
 )
 normal_cdf: Row = row(
     "normal_cdf",
     lambda a: normal_share(a),
     lambda g, _y, a: g * _bell(a),
     floating=True,
+    machine="normal_cdf({0})",
+    js="normalShare({0})",
 )
 erf = row(
     "erf",
     lambda a: error_function(a),
     lambda g, _y, a: g * (exp(-(a * a)) * 1.1283791670955126),  # 2 / sqrt(pi)
     floating=True,
+    machine="math.erf({0})",
+    js="erf({0})",
+    onnx="Erf",
 )
 gelu = row(
     "gelu",
     lambda a: a * normal_share(a),
     lambda g, _y, a: g * (normal_cdf(a) + a * _bell(a)),
     floating=True,
+    machine="{0} * normal_cdf({0})",
+    js="{0} * normalShare({0})",
 )
 gelu_by_tanh = row(
     "gelu_by_tanh",
@@ -172,13 +340,16 @@ gelu_by_tanh = row(
     lambda g, _y, a: _gelu_by_tanh_rule(g, a, tanh(_bent(a))),
     floating=True,
     shown="gelu",
+    machine="gelu_by_tanh({0})",
+    js="geluByTanh({0})",
 )
 clip = row(
     "clip",
     lambda a, low, high: np.clip(a, low, high),
     lambda g, _y, a, low, high: where(_inside(a, low, high), g, 0.0),
+    machine="{1} if {0} < {1} else {2} if {0} > {2} else {0}",
 )
-cast = row("cast", lambda a, dtype: a.astype(dtype), lambda g, _y, _a, dtype: g)
+cast = row("cast", lambda a, dtype: a.astype(dtype), lambda g, _y, _a, dtype: g, machine="{0}")
 
 
 def _square_sum(a: Any, b: Any) -> Any:
@@ -224,3 +395,32 @@ def _bent(a: Any) -> Any:
 def _gelu_by_tanh_rule(g: Any, a: Any, t: Any) -> Any:
     slope = (1 + a * a * (3 * 0.044715)) * 0.7978845608028654
     return g * (0.5 * (1 + t) + 0.5 * a * (1 - t * t) * slope)
+
+
+# ---- functions that take no gradient, as numpy calls them ------------------------------------------
+
+function("equal", numpy="equal", machine="{0} == {1}", onnx="Equal", js="{0} == {1}")
+function("not_equal", numpy="not_equal", machine="{0} != {1}", js="{0} != {1}")
+function("less", numpy="less", machine="{0} < {1}", onnx="Less", js="{0} < {1}")
+function(
+    "less_equal", numpy="less_equal", machine="{0} <= {1}", onnx="LessOrEqual", js="{0} <= {1}"
+)
+function("greater", numpy="greater", machine="{0} > {1}", onnx="Greater", js="{0} > {1}")
+function(
+    "greater_equal",
+    numpy="greater_equal",
+    machine="{0} >= {1}",
+    onnx="GreaterOrEqual",
+    js="{0} >= {1}",
+)
+function("bitwise_and", numpy="bitwise_and", machine="{0} and {1}", onnx="And", js="{0} & {1}")
+function("bitwise_or", numpy="bitwise_or", machine="{0} or {1}", onnx="Or", js="{0} | {1}")
+function("bitwise_xor", numpy="bitwise_xor", machine="{0} != {1}", onnx="Xor", js="{0} ^ {1}")
+function("invert", numpy="invert", machine="not {0}", onnx="Not", js="!{0}")
+function("isnan", numpy="isnan", machine="{0} != {0}", js="Number.isNaN({0})")
+function("isfinite", numpy="isfinite", machine="{0} - {0} == zero", js="Number.isFinite({0})")
+function("floor", numpy="floor", machine="np.floor({0})", js="Math.floor({0})")
+function("ceil", numpy="ceil", machine="np.ceil({0})", js="Math.ceil({0})")
+function("rint", numpy="rint", machine="np.rint({0})", js="rint({0})")
+function("trunc", numpy="trunc", machine="np.trunc({0})", js="Math.trunc({0})")
+function("reciprocal", numpy="reciprocal", machine="one / {0}", js="1 / {0}")

@@ -20,29 +20,43 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
 
-from ..autograd import (
-    At,
-    Constant,
-    Literal,
-    Node,
-    Part,
-    Place,
-    as_array,
-    state,
-    sum_to,
-)
+from ..engine.autograd import sum_to
+from ..engine.places import Place, state
+from ..engine.values import At, Constant, Handle, Literal, Node, Part, as_array
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
 
 Row = Callable[..., "Tensor"]
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What back ends call an op, each in its own words; "" where one has none for it.
+
+    ``numpy``: the ufunc that computes it into ``out=``. ``machine``: one number of the result as numba
+    compiles it, of the operands ``{0}``, ``{1}`` and then the constants; ``zero``, ``one`` and the curves of
+    ``scan/vector_math`` are at hand, and a comparison gives a truth value. ``onnx``: the node's name.
+    ``js``: one number of the result in JavaScript, of the operands (a constant is one of them); the curves of
+    ``live/runtime.js`` are at hand, truth values are numbers in memory.
+    An op with a text for one number is elementwise: its result has the shape that its operands broadcast to.
+    """
+
+    numpy: str = ""
+    machine: str = ""
+    onnx: str = ""
+    js: str = ""
+
+
 ROWS: dict[str, Op] = {}
-tensor_class: Any = None  # set by tensors.py, which stands on this floor
+_NO_TEXTS = Texts()
+FUNCTIONS: dict[str, Texts] = {}  # what takes no gradient, and is no row: comparisons, floor
 default_dtype: Any = np.dtype(np.float32)
 
 watching = 0  # how many look at ops (detect_anomaly, tracing), in any thread
@@ -97,6 +111,7 @@ class Op:
         "rules",
         "several",
         "sparse",
+        "texts",
         "variadic",
         "view",
     )
@@ -113,8 +128,10 @@ class Op:
         promote: int | None,
         floating: bool,
         view: bool = False,
+        texts: Texts | None = None,
     ) -> None:
         self.name = name
+        self.texts = texts or _NO_TEXTS
         self.call: Any = None  # the function of the row
         self.forward = forward
         self.rules = rules
@@ -182,6 +199,7 @@ def row(
     floating: bool = False,
     view: bool = False,
     shown: str | None = None,
+    **texts: str,
 ) -> Row:
     """Add an op to the table and return the function that applies it.
 
@@ -190,7 +208,7 @@ def row(
     ``sparse``: the rule returns :class:`At`. ``promote=k``: operands from the k-th on are brought to
     a common dtype first (PyTorch's promotion). ``floating``: integers become the default float first.
     ``view``: the result may lie in the operand's memory, and a write to one is then seen by the other.
-    ``shown``: the name that nodes bear where it is not the row's own.
+    ``shown``: the name that nodes bear where it is not the row's own. ``texts``: see :class:`Texts`.
     """
     if name in ROWS:
         raise ValueError(f"the table has a row {name!r} already")
@@ -204,23 +222,35 @@ def row(
         promote=promote,
         floating=floating,
         view=view,
+        texts=Texts(**texts),
     )
     ROWS[name] = op
     if several:
-        function = _several(op)
+        call = _several(op)
     elif variadic:
-        function = _variadic(op)
+        call = _variadic(op)
     elif view:
-        function = _view(op)
+        call = _view(op)
     elif len(rules) == 1:
-        function = _unary(op)
+        call = _unary(op)
     elif len(rules) == 2 and promote == 0 and not takes_constants(forward, 2):
-        function = _binary(op)
+        call = _binary(op)
     else:
-        function = _general(op)
-    function.op, op.call = op, function  # type: ignore[attr-defined]
-    function.__name__ = function.__qualname__ = name
-    return function
+        call = _general(op)
+    call.op, op.call = op, call  # type: ignore[attr-defined]
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
+def function(name: str, **texts: str) -> None:
+    """Say what back ends call a function that takes no gradient, by numpy's name for it."""
+    FUNCTIONS[name] = Texts(**texts)
+
+
+def texts_of(name: str) -> Texts:
+    """What back ends call an op: a row, or a function without a gradient."""
+    op = ROWS.get(name)
+    return FUNCTIONS.get(name, _NO_TEXTS) if op is None else op.texts
 
 
 def _arguments(function: Callable[..., Any]) -> list[str]:
@@ -258,7 +288,7 @@ def _unary(op: Op) -> Callable[..., Any]:
             raise misfit(op, (x,), error) from None
         if y.__class__ is not _ndarray:
             y = np.asanyarray(y)
-        t = _new(tensor_class)
+        t = _new(Handle.kind)
         t._data = y
         t._tag = t._alias = None
         if needs and state.recording:
@@ -298,7 +328,7 @@ def _view(op: Op) -> Callable[..., Any]:
             raise misfit(op, (x,), error) from None
         if y.__class__ is not _ndarray:
             y = np.asanyarray(y)
-        t = _new(tensor_class)
+        t = _new(Handle.kind)
         t._data = y
         t._tag = t._alias = None
         recorded = view = True
@@ -358,7 +388,7 @@ def _binary(op: Op) -> Callable[..., Any]:
             raise misfit(op, (x, y), error) from None
         if z.__class__ is not _ndarray:
             z = np.asanyarray(z)
-        t = _new(tensor_class)
+        t = _new(Handle.kind)
         t._data = z
         t._tag = t._alias = None
         if needs and state.recording:
@@ -395,7 +425,7 @@ def _binary(op: Op) -> Callable[..., Any]:
             out = z if keep_out else None
             parents = (parent, Literal(b))
             node = Node(op, parents, out, saved, z.shape, z.dtype, state.place)
-        t = tensor_class._wrap(z, node)
+        t = Handle.kind._wrap(z, node)
         if watching:
             watcher(op, t, (a, b))
         return t
@@ -451,7 +481,7 @@ def _general(op: Op) -> Callable[..., Any]:
             out = y if keep_out else None
             kept = (*saved, *constants)
             node = Node(op, tuple(parents), out, kept, y.shape, y.dtype, state.place)
-        t = tensor_class._wrap(y, node)
+        t = Handle.kind._wrap(y, node)
         if watching:
             watcher(op, t, tensors)
         return t
@@ -485,7 +515,7 @@ def _variadic(op: Op) -> Callable[..., Any]:
             out = y if op.keep_out else None
             parents = tuple(map(parent_of, tensors))
             node = Node(op, parents, out, (saved, *constants), y.shape, y.dtype, state.place)
-        t = tensor_class._wrap(y, node)
+        t = Handle.kind._wrap(y, node)
         if watching:
             watcher(op, t, tensors)
         return t
@@ -503,7 +533,7 @@ def _several(op: Op) -> Callable[..., Any]:
         except AttributeError:
             return forward(a, *constants)
         parts = forward(x, *constants)
-        wrap = tensor_class._wrap
+        wrap = Handle.kind._wrap
         if parent is None or not (parent.needs and state.recording):
             several = tuple([wrap(part, None) for part in parts])
             if op.view:
@@ -617,15 +647,15 @@ def prepared(op: Op, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[
     """Operands as Tensors or Python numbers, and the same as arrays of the dtype to compute in."""
     tensors = tuple(
         a
-        if isinstance(a, tensor_class)
+        if isinstance(a, Handle)
         else a.item()
         if isinstance(a, np.generic)
         else a
         if isinstance(a, NUMBERS)
-        else tensor_class._made(a)
+        else Handle.kind._made(a)
         for a in operands
     )
-    arrays = [a._data if isinstance(a, tensor_class) else a for a in tensors]
+    arrays = [a._data if isinstance(a, Handle) else a for a in tensors]
     if op.promote is not None:
         dtype = common_dtype(tensors[op.promote :], op.floating)
         for i in range(op.promote, len(arrays)):
@@ -662,7 +692,7 @@ def common_dtype(operands: tuple[Any, ...], floating: bool = False) -> Any:
     best: tuple[int, int] = (-1, -1)
     chosen: Any = None
     for a in operands:
-        if isinstance(a, tensor_class):
+        if isinstance(a, Handle):
             dtype = a._data.dtype
             rank = (_RANK[dtype.kind], 2 if a._data.ndim else 1)
         else:

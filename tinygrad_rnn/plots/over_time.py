@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..autograd import no_grad
 from ..drawing.scene import style
+from ..engine.autograd import no_grad
 from .look import LOOKS, house_style, matplotlib_or_error, new_figure
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
-from ..autograd import state as now
+from ..engine.places import state as now
 from ..nn import naming
 from ..nn.module import Module
 from ..nn.recurrent import apply_step, as_input, first_of, initial_state, mark_last, parts

@@ -13,24 +13,13 @@ from typing import Any
 import numpy as np
 
 from ..ops.elementwise import _sigmoid
-from ..ops.row import ROWS
+from ..ops.row import FUNCTIONS, ROWS, texts_of
 from .memory import LEAST, empty
 from .program import ELEMENTWISE, Value
 from .schedule import Schedule
 
-_OWN_NAMES = (
-    "maximum minimum reciprocal sqrt exp expm1 log log1p sin cos tanh equal not_equal less less_equal "
-    "greater greater_equal bitwise_and bitwise_or bitwise_xor invert"
-)
-UFUNCS = {
-    **{name: name for name in _OWN_NAMES.split()},
-    "add": "add",
-    "sub": "subtract",
-    "mul": "multiply",
-    "div": "true_divide",
-    "abs": "absolute",
-    "pow": "power",
-}
+# The ufunc of an op that has one.
+UFUNCS = {name: text for name in (*ROWS, *FUNCTIONS) if (text := texts_of(name).numpy)}
 TIME = "T"
 
 
@@ -368,7 +357,7 @@ def _plain(value: Value, args: list[Any]) -> Any:
         return np.atleast_2d(args[0]).T.dot(np.atleast_2d(args[1]))
     if op == "sigmoid":
         return _sigmoid(args[0])
-    if op == "invert" or op.startswith("bitwise") or op not in ROWS:
+    if op not in ROWS:
         return getattr(np, op)(*args)
     row = ROWS[op]
     return row.forward(args, *consts) if row.variadic else row.forward(*args, *consts)

@@ -12,49 +12,9 @@ import numpy as np
 
 from .batched import Lines, carry
 from .numpy_loops import Unsupported
+from .program import ELEMENTWISE
 from .schedule import Schedule
 
-ELEMENTWISE: dict[str, str] = {
-    "add": "{0} + {1}",
-    "sub": "{0} - {1}",
-    "mul": "{0} * {1}",
-    "div": "{0} / {1}",
-    "neg": "-{0}",
-    "abs": "abs({0})",
-    "sqrt": "math.sqrt({0})",
-    "exp": "exp({0})",
-    "tanh": "tanh({0})",
-    "sigmoid": "sigmoid({0})",
-    "log": "math.log({0})",
-    "log1p": "math.log1p({0})",
-    "expm1": "math.expm1({0})",
-    "pow": "({0}) ** ({1})",
-    "reciprocal": "one / {0}",
-    "sign": "(one if {0} > zero else -one if {0} < zero else zero)",
-    "rint": "np.rint({0})",
-    "floor": "np.floor({0})",
-    "ceil": "np.ceil({0})",
-    "softplus": "({0} if {0} > zero else zero) + math.log1p(math.exp(-abs({0})))",
-    "elu": "{0} if {0} > zero else math.expm1({0}) * {1}",
-    "sin": "math.sin({0})",
-    "cos": "math.cos({0})",
-    "relu": "zero if {0} <= zero else {0}",
-    "clip": "{1} if {0} < {1} else {2} if {0} > {2} else {0}",
-    "leaky_relu": "{0} if {0} > zero else {0} * {1}",
-    "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}",
-    "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}",
-    "where": "{1} if {0} else {2}",
-    "silu": "silu({0})",
-    "equal": "{0} == {1}",
-    "not_equal": "{0} != {1}",
-    "less": "{0} < {1}",
-    "less_equal": "{0} <= {1}",
-    "greater": "{0} > {1}",
-    "greater_equal": "{0} >= {1}",
-    "bitwise_and": "{0} and {1}",
-    "bitwise_or": "{0} or {1}",
-    "invert": "not {0}",
-}
 MOVED = ("dot", "concat", "sum", "slice", "broadcast", "zeros")  # what has no line of its own
 LOGIC = ("bitwise_and", "bitwise_or", "invert")  # of truth values alone
 ROUNDED_BY_CODE = ("sum",)  # ops whose last bits depend on whether a loop is vectorised
@@ -162,8 +122,6 @@ class Plan:
         value, p = self.p.values[v], self.p
         if value.op not in ELEMENTWISE and value.op not in MOVED:
             raise Unsupported(f"the op {value.op}")
-        if value.op == "clip" and None in value.consts:
-            raise Unsupported("a clip with one bound")
         columns = self.columns(v)
         args = value.args[:1] if value.op == "dot" else value.args
         sides = [self.columns(a) for a in args]

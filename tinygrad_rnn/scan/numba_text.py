@@ -15,14 +15,15 @@ from typing import Any
 
 import numpy as np
 
+from ..ops.row import texts_of
 from .machine_code import function
-from .numba_plan import APART, ELEMENTWISE, LOGIC, ROUNDED_BY_CODE, Plan
+from .numba_plan import APART, LOGIC, ROUNDED_BY_CODE, Plan
 from .numpy_loops import Unsupported
 
 FLAGS = '{"contract", "nsz"}'
 CHECK = "TINYGRAD_RNN_BOUNDSCHECK"
 PRODUCTS = ("packed", "product")
-CURVES = ("exp", "sigmoid", "silu", "tanh")
+CURVES = ("exp", "gelu_by_tanh", "normal_cdf", "sigmoid", "silu", "tanh")
 FOLDED = (-2, -1, -0.5, 0.5, 1, 2, 3)  # exponents for which there is quicker code than for a power
 
 
@@ -247,7 +248,7 @@ class Text(Plan):
             args[1] = self.folded.setdefault(f'float("{exponent!r}")', f"e_{len(self.folded)}")
         numbers = [c for c in value.consts if isinstance(c, (int, float))]
         extra = [self.constant(c, v, k) for k, c in enumerate(numbers)]
-        return ELEMENTWISE[value.op].format(*args, *extra)
+        return texts_of(value.op).machine.format(*args, *extra)
 
     def constant(self, value: Any, *of: int) -> str:
         """A Python number as a float of the program's kind: the function is given it.

@@ -15,19 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Leaf, Literal, flow
+from ..engine.autograd import flow
+from ..engine.values import Leaf, Literal
+from ..ops.row import FUNCTIONS, ROWS, texts_of
 from ..tensors import Tensor
 from .tracing import Trace, constants, in_order, row_name, unhashed
 
 # What a value depends on.
 STEP, STATE, SEED = 1, 2, 4
 
-_ELEMENTWISE = (
-    "add sub mul div pow reciprocal maximum minimum where neg abs sign sqrt exp expm1 log log1p sin cos tanh "
-    "sigmoid relu softplus silu leaky_relu elu normal_cdf gelu gelu_by_tanh clip equal not_equal less "
-    "less_equal greater greater_equal bitwise_and bitwise_or bitwise_xor invert"
-)
-ELEMENTWISE = frozenset(_ELEMENTWISE.split())
+# Ops of numbers one by one: those for which a row has a text of one number.
+ELEMENTWISE = frozenset(name for name in (*ROWS, *FUNCTIONS) if texts_of(name).machine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +111,7 @@ class Program:
         if id(node) in self._of:
             return
         if isinstance(node, Literal):
-            number = Value("literal", (), (node.value,), (), node.dtype)
-            self._of[id(node)] = self.enter(number, 0, self.apart and type(node.value) is float)
+            self._of[id(node)] = self._number(node.value)
             return
         if node.op is None:
             raise NotImplementedError("an array that the trace does not explain")
@@ -241,6 +238,21 @@ class Program:
 
     def _make_cast(self, args: Any, _consts: Any, _shape: Any, dtype: Any) -> int | None:
         return int(args[0]) if self.values[args[0]].dtype == dtype else None
+
+    def _make_clip(self, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
+        """A clip with one bound is a maximum, or a minimum."""
+        low, high = consts
+        if low is not None and high is not None:
+            return None
+        if low is None and high is None:
+            return int(args[0])
+        name, bound = ("maximum", low) if high is None else ("minimum", high)
+        return self.make(name, (args[0], self._number(bound)), (), shape, dtype)
+
+    def _number(self, number: Any) -> int:
+        """A Python number; a float is a value of its own where programs take other numbers later."""
+        value = Value("literal", (), (number,), (), Literal(number).dtype)
+        return self.enter(value, 0, self.apart and type(number) is float)
 
     def _make_square(self, args: Any, _consts: Any, shape: Any, dtype: Any) -> int:
         return self.make("mul", (args[0], args[0]), (), shape, dtype)

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import autograd
+from ..engine import autograd
 from ..nn import cells as known_cells
 from ..nn import module as modules
 from ..tensors import Tensor
@@ -259,14 +259,10 @@ def inert(value: Any) -> bool:
 
 # ---- what can be trusted ----------------------------------------------------------------------------------
 
-_ROOMS = frozenset(
-    f"{PACKAGE}.{room}"
-    for room in named(
-        "functions numpy_names torch_functions torch_names tensors nn.functional "
-        "nn.loss_functions nn.naming ops.elementwise ops.indexing ops.normal ops.products "
-        "ops.reductions ops.row ops.shapes"
-    )
+_ROOMS = tuple(
+    f"{PACKAGE}.{room}" for room in named("ops. tensors. nn.functional nn.loss_functions nn.naming")
 )
+_WRITES = f"{PACKAGE}.tensors.writing"
 _NEVER = named(
     "manual_seed set_rng_state get_rng_state set_default_dtype get_default_dtype steps "
     "is_grad_enabled set_grad_enabled as_input"
@@ -309,8 +305,9 @@ def trusted(value: Any) -> bool:
     """Whether a callable is the library's, Python's or numpy's own and computes from its arguments only."""
     if isinstance(value, np.ufunc) or (isinstance(value, type) and issubclass(value, np.generic)):
         return True
-    if isinstance(value, types.FunctionType) and value.__module__ in _ROOMS:
-        ours = value.__globals__ is vars(sys.modules[value.__module__])
+    room = value.__module__ if isinstance(value, types.FunctionType) else None
+    if room is not None and room.startswith(_ROOMS) and room != _WRITES:
+        ours = value.__globals__ is vars(sys.modules[room])
         return ours and value.__name__ not in _NEVER
     try:
         return value in _FUNCTIONS or value in _CONTEXTS or value is Tensor
@@ -329,10 +326,13 @@ _UNSEEN = named(
     "requires_grad is_leaf grad grad_fn data retain_grad backward backward_steps "
     "register_hook retains_grad requires_grad_"
 )
-OF_TENSORS = frozenset(
-    name
-    for name in vars(Tensor)
-    if not name.startswith("_") and not name.endswith("_") and name not in _UNSEEN
+OF_TENSORS = named(
+    "T abs all amax amin any argmax argmin astype at bmm bool broadcast_to chunk clamp clip clone "
+    "contiguous cos cumsum detach dim dot double dtype exp expand expm1 flatten flip float gather half "
+    "int is_floating_point isfinite isnan item log log1p log_softmax logsumexp long mT matmul max "
+    "maximum mean min minimum mm ndim neg nelement norm numel numpy outer permute pow prod relu repeat "
+    "reshape roll shape sigmoid sign sin size softmax split sqrt square squeeze std sum swapaxes t "
+    "take_along_dim tanh tile to tolist transpose type_as unbind unsqueeze var view where"
 )
 FIELDS = named("shape ndim dtype T mT device is_cuda at real imag")  # no methods
 VIEWS = named(

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import state as now
+from ..engine.places import state as now
+from ..engine.random import generator_or_default
 from ..nn import naming
 from ..nn.module import Module
 from ..nn.recurrent import mapped, parts
-from ..random import generator_or_default
 from ..tensors import Tensor
 from .cells import Variant, variant_of
 from .folding import Fold

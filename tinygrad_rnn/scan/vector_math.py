@@ -164,6 +164,38 @@ def exp64(x: Any) -> Any:
     return math.exp(x)
 
 
+HALF32, ROOT_HALF32, BEND32, SLOPE32 = (
+    f32(0.5),
+    f32(0.5**0.5),
+    f32(0.044715),
+    f32(0.7978845608028654),
+)
+
+
+@njit(error_model="numpy", forceinline=True)
+def normal_cdf32(x: Any) -> Any:
+    """The share of N(0, 1) below x, by the C library's erfc."""
+    return HALF32 * f32(math.erfc(-x * ROOT_HALF32))
+
+
+@njit(error_model="numpy", forceinline=True)
+def normal_cdf64(x: Any) -> Any:
+    """The share of N(0, 1) below x, by the C library's erfc."""
+    return 0.5 * math.erfc(-x * 0.7071067811865476)
+
+
+@njit(error_model="numpy", forceinline=True)
+def gelu_by_tanh32(x: Any) -> Any:
+    """x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x**3))) / 2."""
+    return HALF32 * x * (ONE + tanh32((x + x * x * x * BEND32) * SLOPE32))
+
+
+@njit(error_model="numpy", forceinline=True)
+def gelu_by_tanh64(x: Any) -> Any:
+    """x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x**3))) / 2."""
+    return 0.5 * x * (1.0 + math.tanh((x + x * x * x * 0.044715) * 0.7978845608028654))
+
+
 @njit(error_model="numpy", forceinline=True)
 def copy(to: Any, source: Any, count: int) -> None:
     """The first ``count`` numbers of an array into another."""

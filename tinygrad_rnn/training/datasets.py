@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..functions import stack
-from ..random import generator_or_default
+from ..engine.random import generator_or_default
 from ..tensors import Tensor, as_tensor
+from ..tensors.several import stack
 
 __all__ = ["Dataset", "IterableDataset", "Subset", "TensorDataset", "random_split"]
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import no_grad
+from ..engine.autograd import no_grad
+from ..engine.random import generator_or_default
 from ..files import STATES, check_name
 from ..nn.module import Module
 from ..nn.utils import clip_grad_norm_
 from ..optim.lbfgs import LBFGS
 from ..optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from ..optim.optimizers import Optimizer
-from ..random import generator_or_default
 from ..tensors import Tensor, as_tensor
 from . import checkpoints
 from .baseline import Seen, constant_loss

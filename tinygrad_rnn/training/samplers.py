@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..random import generator_or_default
+from ..engine.random import generator_or_default
 
 __all__ = [
     "BatchSampler",

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from .autograd import Node, Observer, state
-from .ops import row
-from .tensors import Tensor
+from ..engine.autograd import Observer
+from ..engine.places import state
+from ..engine.values import Node
+from ..ops import row
+from ..tensors import Tensor
 
-PACKAGE = str(Path(__file__).parent)
+PACKAGE = str(Path(__file__).parent.parent)
 TRAIL = 6
 
 
@@ -33,7 +35,7 @@ class detect_anomaly:  # noqa: N801 (PyTorch's name)
     >>> with tg.detect_anomaly():
     ...     y = (x * x).exp()  # doctest: +ELLIPSIS, +IGNORE_EXCEPTION_DETAIL
     Traceback (most recent call last):
-    tinygrad_rnn.anomaly.AnomalyError: exp made inf ...
+    tinygrad_rnn.derivatives.anomaly.AnomalyError: exp made inf ...
     """
 
     def __init__(self) -> None:

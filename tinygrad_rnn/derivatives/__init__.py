@@ -1,0 +1,1 @@
+"""What stands on derivatives? Transforms of functions, checks of gradients, recomputing, the first NaN."""

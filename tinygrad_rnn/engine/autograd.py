@@ -1,0 +1,293 @@
+"""How does a gradient flow? From the roots to the leaves, each node once, in the reverse of their making.
+
+A backward pass takes nodes from a heap, the last made first, hence without recursion and for graphs of any
+depth; what arrives at a node is complete by then, since all that was made of it came later. What a gradient
+is made of stands in ``values``, where the pass starts and ends in ``gradients``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from heapq import heappop, heappush
+from typing import Any, ClassVar, TypeVar, cast
+
+import numpy as np
+
+from .folded import Folded
+from .hooks import Hook, hooked
+from .places import state
+from .values import At, Handle, Leaf, Node, Part, as_array, reachable
+
+F = TypeVar("F", bound=Callable[..., Any])
+Observer = Callable[[Node, int, Any, Any], None]
+
+
+# ---- whether ops are recorded -------------------------------------------------------------------
+
+
+class _SetRecording:
+    """A context manager and decorator that turns recording on or off."""
+
+    value: ClassVar[bool]
+
+    def __init__(self) -> None:
+        self._before: list[bool] = []
+
+    def __enter__(self) -> None:
+        self._before.append(state.recording)
+        state.recording = self.value
+
+    def __exit__(self, *_: object) -> None:
+        state.recording = self._before.pop()
+
+    def __call__(self, function: F) -> F:
+        @wraps(function)
+        def inside(*args: Any, **kwargs: Any) -> Any:
+            with type(self)():
+                return function(*args, **kwargs)
+
+        return cast(F, inside)
+
+
+class no_grad(_SetRecording):  # noqa: N801 (PyTorch's name)
+    """Nothing computed inside is recorded; a context manager, or a decorator.
+
+    >>> import tinygrad_rnn as tg
+    >>> w = tg.ones(2, requires_grad=True)
+    >>> with tg.no_grad():
+    ...     y = w * 2
+    >>> y.requires_grad
+    False
+    """
+
+    value = False
+
+
+class enable_grad(_SetRecording):  # noqa: N801 (PyTorch's name)
+    """Recording is on again inside, also within ``no_grad``; a context manager, or a decorator.
+
+    >>> import tinygrad_rnn as tg
+    >>> w = tg.ones(2, requires_grad=True)
+    >>> with tg.no_grad(), tg.enable_grad():
+    ...     y = w * 2
+    >>> y.requires_grad
+    True
+    """
+
+    value = True
+
+
+class set_grad_enabled(_SetRecording):  # noqa: N801 (PyTorch's name)
+    """Recording on or off, from now on, or inside a ``with``.
+
+    >>> import tinygrad_rnn as tg
+    >>> with tg.set_grad_enabled(False):
+    ...     tg.is_grad_enabled()
+    False
+    """
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__()
+        self._first: list[bool] = [state.recording]
+        self.value = mode  # type: ignore[misc]
+        state.recording = mode
+
+    def __enter__(self) -> None:
+        before = self._first.pop() if self._first else state.recording
+        self._before.append(before)
+        state.recording = self.value
+
+
+def is_grad_enabled() -> bool:
+    """Whether ops are being recorded in this thread.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.is_grad_enabled()
+    True
+    """
+    return state.recording
+
+
+# ---- the pass -----------------------------------------------------------------------------------
+
+
+def flow(
+    roots: Sequence[tuple[Node | Leaf, Any]],
+    wanted: dict[int, Any] | None = None,
+    observer: Observer | None = None,
+    recorded: bool = False,
+) -> dict[int, tuple[Any, Any, bool]]:
+    """Send gradients from the roots to the leaves, or to the ``wanted`` nodes, and return them.
+
+    The result maps a node's number to (node, gradient, whether the gradient's memory is ours). Nothing
+    of the graph is changed. ``recorded`` runs the same rules on Tensors, so that the result can be
+    derived again. ``observer`` is told (node, parent index, gradient of the node, gradient that
+    crosses this edge) for every edge.
+    """
+    nodes: dict[int, Any] = {}
+    grads: dict[int, Any] = {}
+    owned: set[int] = set()
+    heap: list[int] = []
+    reached: dict[int, tuple[Any, Any, bool]] = {}
+    # a leaf's key is the number of its first version: older ones, which are stale, must be met too
+    last = -min(getattr(n, "key", k) for k, n in wanted.items()) if wanted else 0
+    ndarray = np.ndarray
+
+    def arrive(parent: Any, d: Any) -> None:
+        """The gradient ``d`` joins what has come to ``parent``: the first is borrowed, the second
+        makes memory of our own, later ones add in place."""
+        k = -parent.number
+        old = grads.get(k)
+        if old is None:
+            nodes[k] = parent
+            if parent.__class__ is not Leaf:  # a leaf waits for the end
+                heappush(heap, k)
+        kind = d.__class__
+        if kind is Part:
+            if old is None:
+                old = grads[k] = [None] * len(parent.shape)
+            i, value = d.position, d.value
+            old[i] = value if old[i] is None else old[i] + value
+        elif recorded and (kind is At or old.__class__ is list):
+            grads[k] = [*(old if old.__class__ is list else [] if old is None else [old]), d]
+        elif kind is At:
+            if old is None:
+                old = np.zeros(parent.shape, parent.dtype)
+            elif k not in owned or old.__class__ is not np.ndarray:
+                old = np.array(old, parent.dtype)
+            owned.add(k)
+            grads[k] = old
+            d.add_to(old)
+        elif old is None:
+            grads[k] = d
+        elif k in owned and old.__class__ is np.ndarray:
+            old += d
+        else:
+            grads[k] = old + d
+            if not recorded:
+                owned.add(k)
+
+    unfolded = recorded or observer is not None
+    if unfolded:
+        reachable([node for node, _ in roots])  # looks at every node: none is folded from here on
+    for node, g in roots:
+        arrive(node, g)
+
+    while heap:
+        k = heappop(heap)
+        if k > last:
+            break
+        node = nodes.pop(k)
+        g = grads.pop(k)
+        if g.__class__ is not ndarray:
+            g = as_array(g)
+            if g.__class__ is list and (node.op is None or not node.op.several):
+                g = _gathered(g, node)
+        if Hook.registered and hasattr(node, "hooks"):
+            g = hooked(node, g)
+        if node.__class__ is Folded and not unfolded and node.whole is not None:
+            if node.retained is not None or (wanted is not None and -k in wanted):
+                reached[-k] = (node, g, k in owned)
+            arrive(node.whole, Part(node.position, g))
+            continue
+        op = node.op
+        if op is None or node.retained is not None or (wanted is not None and -k in wanted):
+            reached[-k] = (node, g, k in owned)
+            if op is None:
+                continue
+        if op.several:
+            g = op.filled(node, g)
+            if op.joint is not None:
+                for parent, d in zip(node.parents, op.joint(node, g), strict=True):
+                    if d is not None:  # nothing that asks depends on it
+                        arrive(parent, d)
+                continue
+        elif op.item and observer is None:  # straight into its place among the parts
+            parent, part = node.parents[0], node.saved[1]
+            j = -parent.number
+            parts = grads.get(j)
+            if parts is None:
+                parts = grads[j] = [None] * len(parent.shape)
+                nodes[j] = parent
+                heappush(heap, j)
+            parts[part] = g if parts[part] is None else parts[part] + g
+            continue
+        out, saved = _as_tensors(node) if recorded else (node.out, node.saved)
+        rules, variadic, sparse = op.rules, op.variadic, op.sparse
+        for i, parent in enumerate(node.parents):
+            if not parent.needs:
+                continue
+            d = rules[0](i, g, out, *saved) if variadic else rules[i](g, out, *saved)
+            if sparse:
+                arrive(parent, d)
+            else:
+                if d.shape != parent.shape:
+                    d = sum_to(d, parent.shape)
+                if d.dtype is not parent.dtype and d.dtype != parent.dtype:
+                    d = d.astype(parent.dtype)
+                j = -parent.number
+                old = grads.get(j)
+                if old is None:
+                    grads[j] = d
+                    nodes[j] = parent
+                    if parent.__class__ is not Leaf:
+                        heappush(heap, j)
+                elif j in owned and old.__class__ is ndarray:
+                    old += d
+                else:
+                    arrive(parent, d)
+            if observer is not None:
+                observer(node, i, g, as_array(d))
+    for k, node in nodes.items():
+        if node.__class__ is Leaf:
+            g = as_array(grads[k])
+            if g.__class__ is list:
+                g = _gathered(g, node)
+            if Hook.registered and hasattr(node, "hooks"):
+                g = hooked(node, g)
+            reached[-k] = (node, g, k in owned)
+    return reached
+
+
+def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
+    """Undo broadcasting: sum ``g`` over the axes along which ``shape`` was stretched."""
+    lead = len(g.shape) - len(shape)
+    if lead < 0:  # written into fewer axes: all the others have length 1
+        return g.reshape(shape)
+    if lead == 1 and g.shape[1:] == shape:
+        return np.add.reduce(g, 0) if g.__class__ is np.ndarray else g.sum(0)
+    stretched = tuple(range(lead)) + tuple(
+        lead + i for i, side in enumerate(shape) if side == 1 and g.shape[lead + i] != 1
+    )
+    if stretched:
+        g = g.sum(stretched)
+    return g if g.shape == shape else g.reshape(shape)
+
+
+def _as_tensors(node: Node) -> tuple[Any, tuple[Any, ...]]:
+    """A node's output and operands as Tensors again, for rules that are to be recorded."""
+    wrap = Handle.kind._wrap
+
+    def lift(value: Any, parent: Any) -> Any:
+        if value.__class__ is not np.ndarray:
+            return value
+        return wrap(value, parent)
+
+    out = None if node.out is None else wrap(node.out, node)
+    if node.op.variadic and node.saved and node.saved[0].__class__ is tuple:
+        operands = tuple(lift(v, p) for v, p in zip(node.saved[0], node.parents, strict=True))
+        return out, (operands, *node.saved[1:])
+    n = len(node.parents)
+    lifted = tuple(lift(v, p) for v, p in zip(node.saved[:n], node.parents, strict=False))
+    return out, (*lifted, *node.saved[n:])
+
+
+def _gathered(parts: list[Any], node: Any) -> Any:
+    """The recorded sum of dense and sparse gradients of one node."""
+    sparse = [p for p in parts if p.__class__ is At]
+    total = At.recorded_sum(sparse, node) if sparse else None
+    for part in parts:
+        if part.__class__ is not At:
+            total = part if total is None else total + part
+    return total

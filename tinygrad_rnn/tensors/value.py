@@ -1,0 +1,437 @@
+"""What is a tensor? A numpy array and the node that made it.
+
+A :class:`Tensor` is a thin handle. Values under a graph never change: making one copies what it is
+given, an array that it hands out is a locked view, and a write in place (``writing``) gives the handle
+another. Methods mean what they mean in PyTorch; ``dim`` / ``axis`` and ``keepdim`` / ``keepdims`` are both
+accepted. Where a method stands: in ``pointwise`` if it works on each element by itself, in ``reducing`` if
+along axes, in ``shaping`` if it moves, picks or puts elements, in ``in_place`` if it writes, in
+``torch_names`` if only PyTorch has a word for it, and here if it says what the tensor is.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from opcode import opmap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..doors import door
+from ..engine import gradients
+from ..engine.folded import by_itself
+from ..engine.places import state
+from ..engine.values import Array, Handle, Leaf, Node, as_array
+from ..ops import row
+from .arrays import as_tensor, new_array, plain, sizes_or_data
+from .axes import Size
+from .in_place import InPlace
+from .pointwise import Pointwise
+from .reducing import Reducing
+from .shaping import Shaping
+from .torch_names import TorchNames
+from .untracked import would_be_lost
+from .writing import leave, share
+
+if TYPE_CHECKING:
+    from ..graphs.replay import BackwardStep
+
+
+class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
+    """An n-dimensional array that remembers how it was computed; ``()`` is a scalar.
+
+    Called, it is PyTorch's constructor: ``Tensor(data)`` holds a copy of the data in the default float
+    (float32, see ``set_default_dtype``) or in ``dtype``, ``Tensor(2, 3)`` zeros of that shape, to be written.
+    ``tensor(data)`` keeps integers and the dtypes of arrays. ``requires_grad=True`` makes a leaf whose
+    ``grad`` is filled by ``backward()``, of the tensor's own shape and dtype. Raises TypeError for a single
+    number that is no size and for what is no float16/32/64, integer or bool.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.Tensor([1, 2]), tg.Tensor(2, 3).shape
+    (tensor([1., 2.]), (2, 3))
+    >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> w.grad
+    tensor([2., 4.])
+    """
+
+    __slots__ = ("__weakref__",)
+
+    def __init__(self, *data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
+        self._begin(sizes_or_data(data), row.default_dtype if dtype is None else dtype)
+        if requires_grad:
+            self.requires_grad = True
+
+    def _begin(self, data: Any, dtype: Any) -> None:
+        """Hold a copy of the data, as a constant that shares its memory with nobody."""
+        self._data = new_array(data, dtype)
+        self._node = self._tag = self._alias = None
+
+    @staticmethod
+    def _made(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+        """What ``tensor()`` makes: a copy of the data in its own dtype, or in the one that is given."""
+        t = object.__new__(Tensor)
+        t._begin(data, dtype)
+        if requires_grad:
+            t.requires_grad = True
+        return t
+
+    @staticmethod
+    def _wrap(data: Array, node: Any, tag: int | None = None) -> Tensor:
+        """A handle on an array that nobody else will write; what numpy made a scalar of is one again."""
+        t = object.__new__(Tensor)
+        t._data, t._node, t._tag, t._alias = as_array(data), node, tag, None
+        return t
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of its axes."""
+        shape: tuple[int, ...] = self._data.shape
+        return shape
+
+    @property
+    def ndim(self) -> int:
+        """How many axes it has."""
+        return self._data.ndim
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The numpy dtype of its values."""
+        found = self._data.dtype
+        return np.dtype(np.float64) if found.kind == "c" else found  # complex only inside gradcheck
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the length of one axis (PyTorch's ``size``; numpy's is ``numel()``)."""
+        return Size(self.shape) if dim is None else self.shape[dim]
+
+    def dim(self) -> int:
+        """How many axes it has."""
+        return self._data.ndim
+
+    def numel(self) -> int:
+        """How many numbers it holds.
+
+        >>> import tinygrad_rnn as tg
+        >>> tg.numel(tg.ones(2, 3))
+        6
+        """
+        return self._data.size
+
+    def nelement(self) -> int:
+        """How many numbers it holds."""
+        return self._data.size
+
+    def is_floating_point(self) -> bool:
+        """Whether its values are floats (only those can require a gradient)."""
+        return self._data.dtype.kind in "fc"  # complex only inside gradcheck
+
+    # ---- gradients
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to or through it. Setting it makes or unmakes a leaf."""
+        return self._node is not None and self._node.needs
+
+    @requires_grad.setter
+    def requires_grad(self, on: bool) -> None:
+        node = self._node
+        if isinstance(node, Node):
+            if not on:
+                raise RuntimeError("only a leaf can stop requiring a gradient: use detach()")
+            return
+        if on and not self.is_floating_point():
+            raise TypeError(f"only floats can require a gradient, and this is {self.dtype}")
+        if isinstance(node, Leaf):
+            if node.needs != on:
+                self._node = node.replaced(node.shape, node.dtype, f"requires_grad = {on}")
+                self._node.hold(self._data).needs = on
+        elif on:
+            name = None if node is None else node.name
+            self._node = Leaf(self.shape, self.dtype, True, name).hold(self._data)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set ``requires_grad`` and return the tensor itself."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was made by the user and not by a recorded op."""
+        return not isinstance(self._node, Node)
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that ``backward()`` left here: on leaves, and after ``retain_grad()``."""
+        node = self._node
+        if isinstance(node, Node):
+            return None if node.retained is None else node.retained[0]
+        return node.grad if isinstance(node, Leaf) else None
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            value = as_tensor(value)
+            if value.shape != self.shape:
+                raise ValueError(f"grad has shape {value.shape}, expected {self.shape}")
+            if value.dtype != self.dtype:
+                value = value.detach().to(self.dtype)
+        node = self._node
+        if isinstance(node, Leaf):
+            node.grad = value
+        elif isinstance(node, Node) and node.retained is not None:
+            node.retained[0] = value
+        elif value is not None:
+            raise RuntimeError("only a leaf that requires a gradient has one that can be set")
+
+    def retain_grad(self) -> None:
+        """Have ``backward()`` leave this tensor's gradient in ``.grad`` though it is no leaf."""
+        if not self.requires_grad:
+            raise RuntimeError("retain_grad() needs a tensor that requires a gradient")
+        node = by_itself(self._node)
+        if isinstance(node, Node) and node.retained is None:
+            node.retained = [None]
+
+    @property
+    def _step(self) -> int | None:
+        """The time step that rides on this value: its tag, else where it was recorded."""
+        if self._tag is not None:
+            return self._tag
+        node = self._node
+        return node.place.step if isinstance(node, Node) else None
+
+    def backward(
+        self,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        *,
+        ledger: bool = False,
+    ) -> Any:
+        """Add the derivative of this tensor by every leaf to the leaf's ``grad``.
+
+        ``gradient`` (this tensor's shape) weights its elements and may be left out of a scalar.
+        Graphs live as long as the tensors that hold them: a second call adds the same gradient again
+        (``retain_graph`` is accepted and has no effect). With ``ledger=True`` the result is a
+        :class:`~tinygrad_rnn.Ledger` of what each use of each Parameter added; otherwise None.
+        Nothing changes if it fails. Raises RuntimeError where nothing was recorded or the tensor is
+        no scalar, ``StaleGraphError`` where a leaf was written since.
+
+        >>> import tinygrad_rnn as tg
+        >>> x = tg.tensor(3.0, requires_grad=True)
+        >>> (x * x).backward()
+        >>> x.grad.item()
+        6.0
+        """
+        if not ledger:
+            gradients.backward(self, gradient, create_graph=create_graph)
+            return None
+        book = door("Ledger")()
+        gradients.backward(self, gradient, observer=book.note, create_graph=create_graph)
+        book.root = gradients.root_and_seed(self, gradient)
+        book.loss = self.item() if self._data.size == 1 else None
+        return book
+
+    def backward_steps(self, gradient: Any = None) -> Iterator[BackwardStep]:
+        """``backward(gradient)`` one node at a time: yields what arrived at each and what it sent on.
+
+        Nodes come in the order of the backward pass, latest first. ``grad`` is added to, with the same
+        result as ``backward``'s, when the last has been taken; a generator closed before that changes
+        nothing. Raises what ``backward`` raises.
+
+        >>> import tinygrad_rnn as tg
+        >>> w = tg.tensor(3.0, requires_grad=True)
+        >>> turns = list((w * w + w).backward_steps())
+        >>> [(turn.op, float(turn.gradient)) for turn in turns], w.grad.item()
+        ([('add', 1.0), ('mul', 1.0), ('parameter', 7.0)], 7.0)
+        """
+        turns: Iterator[BackwardStep] = door("backward_steps")(self, gradient)
+        return turns
+
+    def detach(self) -> Tensor:
+        """The same values, cut from the graph; the time step that rides on a state stays.
+
+        The memory is shared: a write in place to one is seen by the other.
+        """
+        t = Tensor._wrap(self._data, None)
+        t._tag = self._step
+        return share(self, t)
+
+    def _install(self, data: Array, by: str) -> Tensor:
+        """Take a new array that nobody else holds; the old leaf becomes stale, views keep the old values."""
+        leave(self, by)
+        self._data = data = as_array(data)
+        node = self._node
+        fresh = node.replaced(data.shape, data.dtype, by) if isinstance(node, Leaf) else None
+        self._node = None if fresh is None else fresh.hold(data)
+        return self
+
+    # ---- out of the tensor
+
+    def numpy(self) -> Array:
+        """The values as a read-only view."""
+        if state.tracer is not None:
+            state.tracer.looks("numpy()")
+        self._data.flags.writeable = False
+        return self._data.view()
+
+    def item(self) -> Any:
+        """The value of a tensor of one element, as a Python number."""
+        if state.tracer is not None:
+            state.tracer.looks("item()")
+        if self._data.size != 1:
+            raise ValueError(f"item() needs one element, and this has shape {self.shape}")
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers."""
+        if state.tracer is not None:
+            state.tracer.looks("tolist()")
+        return self._data.tolist()
+
+    def __float__(self) -> float:
+        if state.recording and self.requires_grad and _is_stored():
+            raise TypeError(would_be_lost("an array"))
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if state.tracer is not None:
+            state.tracer.looks("int()")
+        return int(self._data.__index__())
+
+    def __bool__(self) -> bool:
+        if state.tracer is not None:
+            state.tracer.looks("its truth")
+        if self._data.size != 1:
+            raise ValueError(
+                f"the truth of a tensor of shape {self.shape} is ambiguous: use .any() or .all()"
+            )
+        return bool(self._data)
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError("a 0-d tensor has no len()")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.ndim:
+            raise TypeError("a 0-d tensor cannot be iterated over")
+        return iter(self.unbind(0))
+
+    def __contains__(self, value: Any) -> bool:
+        if state.tracer is not None:
+            state.tracer.looks("in")
+        return bool((self._data == plain(value)).any())
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        if state.tracer is not None:
+            state.tracer.looks("repr")
+        body = np.array2string(self._data, precision=4, separator=", ", prefix="tensor(")
+        if self.dtype not in (row.default_dtype, np.dtype(np.int64), np.dtype(bool)):
+            body += f", dtype={self.dtype}"
+        if isinstance(self._node, Node):
+            body += f", grad_fn=<{self._node.op.name}>"
+        elif self.requires_grad:
+            body += ", requires_grad=True"
+        return f"tensor({body})"
+
+    def __format__(self, spec: str) -> str:
+        return object.__format__(self, spec) if self.ndim else format(self.item(), spec)
+
+    def __copy__(self) -> Tensor:
+        return self.clone()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        """A leaf of its own with the same values; a computed tensor cannot be copied with its past."""
+        if isinstance(self._node, Node):
+            raise RuntimeError(
+                "only leaves can be deep-copied, and this tensor was computed: detach() it first"
+            )
+        t = object.__new__(type(self))
+        t._data, t._node, t._tag, t._alias = np.array(self._data), None, self._tag, None
+        memo[id(self)] = t
+        if isinstance(self._node, Leaf):
+            t._node = Leaf(self.shape, self.dtype, self._node.needs, self._node.name)
+            t._node.hold(t._data)
+            grad = self._node.grad
+            t._node.grad = None if grad is None else Tensor._wrap(np.array(grad._data), None)
+        return t
+
+    def __reduce__(self) -> Any:
+        if isinstance(self._node, Node):
+            raise RuntimeError("a computed tensor cannot be pickled with its past: detach() it")
+        node = self._node
+        leaf = (node.needs, node.name) if isinstance(node, Leaf) else (False, None)
+        return _rebuilt, (type(self), np.array(self._data), *leaf, isinstance(node, Leaf))
+
+    # ---- numpy's protocols
+
+    __array_priority__ = 1000
+
+    __pandas_priority__ = (
+        5000  # above Series and DataFrame: series * tensor is ours, with its gradient
+    )
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        """The values for numpy and whoever asks it, where no gradient is lost by that; else TypeError.
+
+        ``np.asarray(t)``, ``rows[i] = t``, ``np.mean([t, t])``, ``frame @ t`` and plots all end here and
+        look alike, so that a tensor that requires a gradient says what to write instead.
+        """
+        if state.tracer is not None:
+            state.tracer.looks("numpy()")
+        if state.recording and self.requires_grad:
+            raise TypeError(would_be_lost("an array"))
+        if dtype is not None and np.dtype(dtype) != self.dtype:
+            if copy is False:
+                raise ValueError(f"a view cannot change dtype from {self.dtype} to {dtype}")
+            return self._data.astype(dtype)
+        return np.array(self._data) if copy else self.numpy()
+
+
+Handle.kind = Tensor
+
+
+_STORE = opmap["STORE_SUBSCR"]
+
+
+def _is_stored() -> bool:
+    """Whether a number is asked for by ``array[i] = t``, which numpy takes for ``float(t)``.
+
+    The instruction that runs in the code that called ``__float__`` tells the two apart.
+    """
+    frame = sys._getframe(2)
+    return frame.f_code.co_code[frame.f_lasti] == _STORE
+
+
+def _rebuilt(
+    kind: Any, data: Array, requires_grad: bool, name: str | None = None, is_leaf: bool = False
+) -> Tensor:
+    """Unpickle a leaf (a frozen Parameter is one too) or a constant."""
+    t: Tensor = object.__new__(kind)
+    t._data, t._tag, t._node, t._alias = data, None, None, None
+    if requires_grad or is_leaf:
+        t._node = Leaf(t.shape, t.dtype, requires_grad, name).hold(data)
+    return t
+
+
+class all_or_none:  # noqa: N801 (said after ``with``)
+    """Inside, leaves are written one after the other: an error gives all of them their old values back."""
+
+    def __init__(self, tensors: Iterable[Tensor]) -> None:
+        self.before = [(t, t._data, t._node) for t in tensors]
+
+    def __enter__(self) -> None:
+        """Nothing has been written yet."""
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        if kind is not None:
+            for t, data, node in self.before:
+                t._data, t._node = data, node
+                if isinstance(node, Leaf):
+                    node.stale, node.stale_at = None, 0
