@@ -27,7 +27,7 @@ def check(seed):
         unrolled = UnrolledGraph.read(graph, CELLS)
         scene = draw_cells(unrolled).scene
     except NotUnrollableError:
-        assert 'layout="nop2"' not in to_dot(graph, "cell")
+        check_wires(to_dot(graph, "cell"), what)
         return name, False, 0
     text = write(scene)
     check_wires(text, what)
