@@ -171,7 +171,8 @@ if TYPE_CHECKING:
     from .environment import info
     from .files import FileFormatError, load, read_metadata, save
     from .graphs import Graph, Ledger
-    from .training import DataLoader, fit
+    from .live.page_data import Live
+    from .training import DataLoader, Film, fit
 
 float16 = half = _np.dtype(_np.float16)
 float32 = float = _np.dtype(_np.float32)
@@ -219,6 +220,8 @@ _LATER = {
     "checkpoint": "derivatives.checkpoint",
     "DataLoader": "training",
     "fit": "training",
+    "Film": "training",
+    "Live": "live.page_data",
     "FileFormatError": "files",
     "load": "files",
     "read_metadata": "files",
@@ -258,10 +261,12 @@ __all__ = [
     "CellCall",
     "DataLoader",
     "FileFormatError",
+    "Film",
     "GradcheckError",
     "Graph",
     "GraphNode",
     "Ledger",
+    "Live",
     "Size",
     "StaleGraphError",
     "Tensor",
