@@ -401,7 +401,7 @@ def _settled(made: Sequence[Any], hidden: Iterable[tuple[int, int]]) -> bool:
             at = recorded.setdefault((call.cell, call.scope, call.label), {})
             at.setdefault(call.step, []).append((node.op, node.name, node.shape, leaves))
     return all(
-        at[first - 1] == at[first] == at[last + 1]
+        at.get(first - 1) == at.get(first) == at.get(last + 1)
         for at in recorded.values()
         for first, last in hidden
     )
