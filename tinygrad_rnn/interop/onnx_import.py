@@ -18,7 +18,7 @@ from ..engine.places import Place, Scope, at_place, state
 from ..files import FileFormatError
 from ..nn.module import Module, Parameter
 from ..tensors import Tensor, as_tensor
-from ..tensors.functions import stack
+from ..tensors.several import stack
 from . import onnx_read_ops as ops
 from .onnx_graph import library
 from .onnx_read_layers import GATES, Lanes, OnnxRecurrent
