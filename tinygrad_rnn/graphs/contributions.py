@@ -28,6 +28,14 @@ class Share(NamedTuple):
     zero: State | None = None
 
 
+class Moment(NamedTuple):
+    """What some steps, counted from 1, add: their signed projection, or their norm."""
+
+    first: int
+    last: int
+    value: float
+
+
 class Contributions:
     """A ledger's rows by the columns of an unrolled graph."""
 
@@ -90,6 +98,38 @@ class Contributions:
             zero = None if value or place is None else self._zero_state(place, here)
             found.append(Share(place, value, zero))
         return found, whole
+
+    def over_time(self, row: LayerRow, parameter: int, measure: str, most: int) -> list[Moment]:
+        """What each step of a row's cells adds, or each of ``most`` equal stretches of many steps."""
+        if not any(
+            column.folded for chain in row.chains for column in self.unrolled.columns(chain)
+        ):
+            return []
+        rows = self._rows[parameter]
+        entries = [entry for part in rows.values() for entry in part]
+        total = self.ledger.sum_of(entries) if entries else np.zeros(1)
+        whole = float(np.linalg.norm(total)) or 1.0
+        steps: dict[int, list[Entry]] = {}
+        for place, part in rows.items():
+            for entry in part if place is not None else ():
+                steps.setdefault(entry.step or 0, []).append(entry)
+        if not steps:
+            return []
+        low, high = min(steps), max(steps)
+        wide = -(-(high - low + 1) // most)
+        found: dict[int, list[Entry]] = {}
+        for step, here in sorted(steps.items()):
+            found.setdefault((step - low) // wide, []).extend(here)
+        return [
+            Moment(
+                low + k * wide + 1,
+                min(low + (k + 1) * wide, high + 1),
+                self._norm(here)
+                if measure == "norm"
+                else sum(entry.along(total) for entry in here) / whole,
+            )
+            for k, here in found.items()
+        ]
 
     def _norm(self, entries: list[Entry]) -> float:
         if len(entries) == 1:
