@@ -42,3 +42,8 @@ __all__ = [
     "symbol_numbers",
     "temporal_order",
 ]
+
+
+def __dir__() -> list[str]:
+    """The public names and nothing else, for an editor's list."""
+    return __all__

@@ -1171,6 +1171,19 @@ def _dtype(dtype: Any) -> np.dtype[Any]:
     return one
 
 
+def _foreign_columns(data: Any) -> str:
+    """The columns of a data frame (or a series) that are no numbers, with their dtypes, for an error."""
+    if not hasattr(data, "dtypes"):
+        return ""
+    if not hasattr(data, "columns"):
+        return f": {data.dtypes}"
+    kinds = [
+        (name, dtype, getattr(dtype, "kind", "O") in "fiub") for name, dtype in data.dtypes.items()
+    ]
+    told = [f"column {name!r} is {dtype}" for name, dtype, number in kinds if not number]
+    return ": " + ", ".join(told or [f"{name!r} is {dtype}" for name, dtype, _ in kinds])
+
+
 def _new_array(data: Any, dtype: Any) -> Array:
     """A copy of the data as an array of a dtype that tensors have."""
     given = _plain(data)
@@ -1185,6 +1198,7 @@ def _new_array(data: Any, dtype: Any) -> Array:
     if array.dtype.kind == "O":
         raise TypeError(
             f"cannot make a tensor of {type(data).__name__} with ragged or foreign items"
+            f"{_foreign_columns(data)}"
         )
     if dtype is not None:
         return array.astype(_dtype(dtype), order="C", copy=False)
