@@ -78,10 +78,8 @@ INSTEAD = {
 
 def _arguments(kind: type) -> tuple[str, ...] | None:
     """The names that the class can be made with; None where it takes any (or says nothing)."""
-    try:
-        listed = inspect.signature(kind.__dict__.get("__init__", kind.__init__), follow_wrapped=False).parameters.values()
-    except (TypeError, ValueError):
-        return None
+    begin = inspect.getattr_static(kind, "__init__")
+    listed = inspect.signature(begin, follow_wrapped=False).parameters.values()
     if any(p.kind is p.VAR_KEYWORD for p in listed):
         return None
     return tuple(p.name for p in listed if p.kind is not p.VAR_POSITIONAL)[1:]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from typing import Any, NamedTuple, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypeVar
 from weakref import ref
 
 import numpy as np
@@ -598,6 +598,15 @@ def holds_tensors(x: Any) -> bool:
     return isinstance(x, (list, tuple)) and any(
         isinstance(item, Tensor) or holds_tensors(item) for item in x
     )
+
+
+class TensorModule(Module):
+    """A module that returns one Tensor, so that an editor and a type checker know what a call gives."""
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
+            """Run ``forward``."""
 
 
 class _Ordered(Module):

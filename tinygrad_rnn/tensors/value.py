@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from opcode import opmap
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, Unpack, cast, overload
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from .torch_names import Size, TorchNames
 from .writing import become, leave, share, write
 
 if TYPE_CHECKING:
+    from ..graphs.ledger import Ledger
     from ..graphs.replay import BackwardStep
 
 Axis = int | Sequence[int] | None
@@ -206,6 +207,26 @@ class Tensor(TorchNames):
 
     # ---- derivatives
 
+    @overload
+    def backward(
+        self,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        *,
+        ledger: Literal[False] = False,
+    ) -> None: ...
+
+    @overload
+    def backward(
+        self,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        *,
+        ledger: Literal[True],
+    ) -> Ledger: ...
+
     def backward(
         self,
         gradient: Any = None,
@@ -213,7 +234,7 @@ class Tensor(TorchNames):
         create_graph: bool = False,
         *,
         ledger: bool = False,
-    ) -> Any:
+    ) -> Ledger | None:
         """Add the derivative of this tensor by every leaf to the leaf's ``grad``.
 
         ``gradient`` (this tensor's shape) weights its elements and may be left out of a scalar.
@@ -498,31 +519,31 @@ class Tensor(TorchNames):
     def __abs__(self) -> Tensor:
         return e.abs(self)
 
-    def __eq__(self, other: Any) -> Any:
+    def __eq__(self, other: Any) -> Tensor:  # type: ignore[override]
         return _compared(np.equal, self, other)
 
-    def __ne__(self, other: Any) -> Any:
+    def __ne__(self, other: Any) -> Tensor:  # type: ignore[override]
         return _compared(np.not_equal, self, other)
 
-    def __lt__(self, other: Any) -> Any:
+    def __lt__(self, other: Any) -> Tensor:
         return _compared(np.less, self, other)
 
-    def __le__(self, other: Any) -> Any:
+    def __le__(self, other: Any) -> Tensor:
         return _compared(np.less_equal, self, other)
 
-    def __gt__(self, other: Any) -> Any:
+    def __gt__(self, other: Any) -> Tensor:
         return _compared(np.greater, self, other)
 
-    def __ge__(self, other: Any) -> Any:
+    def __ge__(self, other: Any) -> Tensor:
         return _compared(np.greater_equal, self, other)
 
-    def __and__(self, other: Any) -> Any:
+    def __and__(self, other: Any) -> Tensor:
         return _compared(np.bitwise_and, self, other)
 
-    def __or__(self, other: Any) -> Any:
+    def __or__(self, other: Any) -> Tensor:
         return _compared(np.bitwise_or, self, other)
 
-    def __xor__(self, other: Any) -> Any:
+    def __xor__(self, other: Any) -> Tensor:
         return _compared(np.bitwise_xor, self, other)
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
@@ -1272,15 +1293,15 @@ def unrecorded(name: str, data: Any, operand: Any, *constants: Any) -> Tensor:
     return result
 
 
-def _compared(ufunc: Any, a: Any, b: Any) -> Any:
+def _compared(ufunc: Any, a: Any, b: Any) -> Tensor:
     given, b = b, _plain(b)
     if not isinstance(b, (np.ndarray, np.generic, *row.NUMBERS)):
         try:
             b = np.asarray(b)
         except ValueError:
-            return NotImplemented
+            return cast(Tensor, NotImplemented)  # Python asks the other operand then
         if b.dtype.kind not in "fiub":
-            return NotImplemented
+            return cast(Tensor, NotImplemented)
     result = Tensor._wrap(np.asarray(ufunc(a._data, b)), None)
     if state.tracer is not None:
         state.tracer.compared(ufunc.__name__, result, (a, given))
