@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as _np
 
 from . import nn, optim
-from .engine.autograd import StaleGraphError, enable_grad, grad, is_grad_enabled, no_grad
+from ._version import __version__ as __version__
+from .engine.autograd import enable_grad, is_grad_enabled, no_grad
 from .engine.devices import cuda, device
+from .engine.gradients import grad
 from .engine.random import get_rng_state, manual_seed, set_rng_state
+from .engine.stale import StaleGraphError
 from .nn.naming import name, steps
 from .tensors import (
     Tensor,
@@ -159,7 +162,7 @@ from .tensors.torch_functions import (
 from .tensors.torch_names import Size
 
 if TYPE_CHECKING:
-    from . import data, distributed, interop, linalg, training, utils
+    from . import data, distributed, forecasting, interop, linalg, plots, training, utils
     from .derivatives import transforms as func
     from .derivatives.anomaly import AnomalyError, detect_anomaly
     from .derivatives.checking import GradcheckError, gradcheck
@@ -167,10 +170,9 @@ if TYPE_CHECKING:
     from .drawing.draw import draw
     from .environment import info
     from .files import FileFormatError, load, read_metadata, save
+    from .forecasting import Forecaster
     from .graphs import Graph, Ledger
     from .training import DataLoader, fit
-
-__version__ = "0.1.0"
 
 float16 = half = _np.dtype(_np.float16)
 float32 = float = _np.dtype(_np.float32)
@@ -218,6 +220,7 @@ _LATER = {
     "checkpoint": "derivatives.checkpoint",
     "DataLoader": "training",
     "fit": "training",
+    "Forecaster": "forecasting",
     "FileFormatError": "files",
     "load": "files",
     "read_metadata": "files",
@@ -229,9 +232,11 @@ _MODULES = {
     "data": "data",
     "distributions": "distributions",
     "distributed": "distributed",
+    "forecasting": "forecasting",
     "func": "derivatives.transforms",
     "interop": "interop",
     "linalg": "linalg",
+    "plots": "plots",
     "random": "engine.random",
     "training": "training",
     "utils": "utils",
@@ -257,6 +262,7 @@ __all__ = [
     "CellCall",
     "DataLoader",
     "FileFormatError",
+    "Forecaster",
     "GradcheckError",
     "Graph",
     "GraphNode",
@@ -326,6 +332,7 @@ __all__ = [
     "float32",
     "float64",
     "floor",
+    "forecasting",
     "from_dlpack",
     "from_numpy",
     "full",
@@ -397,6 +404,7 @@ __all__ = [
     "outer",
     "permute",
     "pi",
+    "plots",
     "pow",
     "prod",
     "rand",

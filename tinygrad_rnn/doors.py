@@ -11,6 +11,8 @@ DOORS = {
     "render": "drawing.draw",
     "to_svg": "drawing.draw",
     "to_html": "drawing.page.html",
+    "Ledger": "graphs.ledger",
+    "backward_steps": "graphs.replay",
     "ledger_html": "plots.ledger_card",
     "module_html": "plots.cards",
 }

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import no_grad, state
+from ..engine.autograd import no_grad
+from ..engine.places import state
 from ..engine.random import generator_or_default
 from ..nn import init
 from ..nn.functional import pad

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import nn
-from ..engine.autograd import Array
+from ..engine.values import Array
 from ..nn import functional as f
 from ..nn.module import Module, ModuleList
 from ..tensors import Tensor, as_tensor

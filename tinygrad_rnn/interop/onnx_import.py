@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import Place, Scope, at_place, state
+from ..engine.places import Place, Scope, at_place, state
 from ..files import FileFormatError
 from ..nn.module import Module, Parameter
 from ..tensors import Tensor, as_tensor

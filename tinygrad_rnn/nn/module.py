@@ -8,9 +8,10 @@ from weakref import ref
 
 import numpy as np
 
-from ..engine.autograd import Leaf, Place, Scope, state
 from ..engine.devices import check_device, is_device, no_gpu
 from ..engine.keywords import check_keywords
+from ..engine.places import Place, Scope, state
+from ..engine.values import Leaf
 from ..tensors.value import Tensor, all_or_none, as_tensor
 from ..tensors.writing import snapshot
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, overload
 
 import numpy as np
 
-from ..engine.autograd import Place, Scope, at_place
-from ..engine.autograd import state as now
+from ..engine.places import Place, Scope, at_place
+from ..engine.places import state as now
 from ..tensors import Tensor
 from ..tensors.functions import cat
 from . import functional as f

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import Leaf, no_grad
+from ..engine.autograd import no_grad
+from ..engine.values import Leaf
 from ..tensors import Tensor, as_tensor
 from ..tensors.functions import cat, detach
 from .module import Module

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.autograd import Array, enable_grad
+from ..engine.autograd import enable_grad
+from ..engine.values import Array
 from ..tensors.value import Tensor, all_or_none
 from .optimizers import Optimizer
 

@@ -7,8 +7,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..engine.autograd import Array, enable_grad
+from ..engine.autograd import enable_grad
 from ..engine.keywords import check_keywords
+from ..engine.values import Array
 from ..tensors.value import Tensor, all_or_none
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import state
+from ..engine.places import state
 from ..ops import elementwise as e
 from ..ops import products, shapes
 from . import functions as f

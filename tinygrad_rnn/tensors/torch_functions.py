@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import _SetRecording, state
+from ..engine.autograd import _SetRecording
 from ..engine.devices import check_device
+from ..engine.places import state
 from ..engine.random import generator_or_default
 from ..ops import elementwise as e
 from .functions import paired

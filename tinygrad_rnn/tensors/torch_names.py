@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from ..engine.autograd import Hook, by_itself, state
 from ..engine.devices import CPU, check_device, device, no_gpu
+from ..engine.folded import by_itself
+from ..engine.hooks import Hook
+from ..engine.places import state
 from ..engine.random import generator_or_default
 from .writing import adopt, become, cut, data, turn, write
 

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, Unpack, c
 
 import numpy as np
 
-from ..engine import autograd
-from ..engine.autograd import Array, Leaf, Node, by_itself, state
+from ..doors import door
+from ..engine import gradients
 from ..engine.devices import check_device, is_device
+from ..engine.folded import by_itself
+from ..engine.places import state
+from ..engine.values import Array, Handle, Leaf, Node, as_array
 from ..ops import elementwise as e
 from ..ops import indexing, products, reductions, row, shapes
 from .torch_names import Size, TorchNames
@@ -44,7 +47,7 @@ class Extremes(NamedTuple):
     indices: Tensor
 
 
-class Tensor(TorchNames):
+class Tensor(TorchNames, Handle):
     """An n-dimensional array that remembers how it was computed; ``()`` is a scalar.
 
     Called, it is PyTorch's constructor: ``Tensor(data)`` holds a copy of the data in the default float
@@ -62,11 +65,7 @@ class Tensor(TorchNames):
     tensor([2., 4.])
     """
 
-    __slots__ = ("__weakref__", "_alias", "_data", "_node", "_tag")
-    _alias: Any  # who shares its memory; see ``writing``
-    _data: Array
-    _node: Any
-    _tag: int | None
+    __slots__ = ("__weakref__",)
 
     def __init__(self, *data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
         self._begin(_given(data), row.default_dtype if dtype is None else dtype)
@@ -91,7 +90,7 @@ class Tensor(TorchNames):
     def _wrap(data: Array, node: Any, tag: int | None = None) -> Tensor:
         """A handle on an array that nobody else will write; what numpy made a scalar of is one again."""
         t = object.__new__(Tensor)
-        t._data, t._node, t._tag, t._alias = autograd.as_array(data), node, tag, None
+        t._data, t._node, t._tag, t._alias = as_array(data), node, tag, None
         return t
 
     # ---- what it is
@@ -251,13 +250,11 @@ class Tensor(TorchNames):
         6.0
         """
         if not ledger:
-            autograd.backward(self, gradient, create_graph=create_graph)
+            gradients.backward(self, gradient, create_graph=create_graph)
             return None
-        from ..graphs.ledger import Ledger
-
-        book = Ledger()
-        autograd.backward(self, gradient, observer=book.note, create_graph=create_graph)
-        book.root = autograd.root_and_seed(self, gradient)
+        book = door("Ledger")()
+        gradients.backward(self, gradient, observer=book.note, create_graph=create_graph)
+        book.root = gradients.root_and_seed(self, gradient)
         book.loss = self.item() if self._data.size == 1 else None
         return book
 
@@ -274,9 +271,8 @@ class Tensor(TorchNames):
         >>> [(turn.op, float(turn.gradient)) for turn in turns], w.grad.item()
         ([('add', 1.0), ('mul', 1.0), ('parameter', 7.0)], 7.0)
         """
-        from ..graphs.replay import backward_steps
-
-        return backward_steps(self, gradient)
+        turns: Iterator[BackwardStep] = door("backward_steps")(self, gradient)
+        return turns
 
     def detach(self) -> Tensor:
         """The same values, cut from the graph; the time step that rides on a state stays.
@@ -415,7 +411,7 @@ class Tensor(TorchNames):
     def _install(self, data: Array, by: str) -> Tensor:
         """Take a new array that nobody else holds; the old leaf becomes stale, views keep the old values."""
         leave(self, by)
-        self._data = data = autograd.as_array(data)
+        self._data = data = as_array(data)
         node = self._node
         fresh = node.replaced(data.shape, data.dtype, by) if isinstance(node, Leaf) else None
         self._node = None if fresh is None else fresh.hold(data)
@@ -1118,7 +1114,7 @@ class _At:
         return t + indexing.place(value, (self._index,), t.shape, t.dtype)
 
 
-row.tensor_class = autograd.tensor_class = Tensor
+Handle.kind = Tensor
 int_, bool_, float_ = (
     int,
     bool,

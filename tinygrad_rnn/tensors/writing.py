@@ -19,12 +19,12 @@ from weakref import getweakrefcount
 
 import numpy as np
 
-from ..engine import autograd
-from ..engine.autograd import NOWHERE, Constant, Leaf, Literal, Node, enable_grad, is_basic, state
+from ..engine.autograd import enable_grad
+from ..engine.places import NOWHERE, state
+from ..engine.values import Array, Constant, Handle, Leaf, Literal, Node, is_basic
 from ..ops import indexing, row, shapes
 from ..ops.row import NUMBERS, constant, joined, parent_of
 
-Array = np.ndarray[Any, np.dtype[Any]]
 _RANKS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 2}  # complex: only inside gradcheck
 
 
@@ -108,7 +108,7 @@ def snapshot(t: Any) -> Any:
 
 def data(t: Any) -> Any:
     """``t.data``."""
-    made = share(t, autograd.tensor_class._wrap(t._data, None))
+    made = share(t, Handle.kind._wrap(t._data, None))
     if _members(made) is not None:
         made._alias = Data(_members(made))
     return made
@@ -175,10 +175,8 @@ def write(t: Any, value: Any, by: str, index: Any = None) -> Any:
     """
     if state.tracer is not None:
         state.tracer.looks(f"{by} writes in place")
-    if value.__class__ not in NUMBERS and not isinstance(value, autograd.tensor_class):
-        value = (
-            value.item() if isinstance(value, np.generic) else autograd.tensor_class._made(value)
-        )
+    if value.__class__ not in NUMBERS and not isinstance(value, Handle):
+        value = value.item() if isinstance(value, np.generic) else Handle.kind._made(value)
     return _write(t, value, by, index, False)
 
 
@@ -432,7 +430,7 @@ def _view_again(m: Any, head: Any, t: Any, recorded: bool) -> None:
             _outside(m, "")
         return
     with enable_grad():
-        source = autograd.tensor_class._wrap(head._data, head._node)
+        source = Handle.kind._wrap(head._data, head._node)
         again = indexing.getitem(source, index_in(head._data, m._data))
         if again.shape != m.shape:  # more elements only where one number was expanded
             again = (shapes.reshape if again.numel() == m.numel() else shapes.broadcast)(
