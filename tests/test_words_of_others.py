@@ -123,7 +123,7 @@ def test_fit_says_what_it_wants():
         finally:
             assert all(np.array_equal(a, b.numpy()) for a, b in zip(before, WEIGHTS, strict=True))
 
-    frame = type("DataFrame", (), {"columns": ["a"]})()
+    frame = type("DataFrame", (), {"iloc": None})()
     for wrong, told in [
         ({"loss": "mse"}, "loss must be a function of .prediction, y., not 'mse'"),
         ({"loss": nn.MSELoss}, r"not the class MSELoss: make it: MSELoss\(\)"),

@@ -252,7 +252,7 @@ class Tensor(TorchNames, Handle):
         if not ledger:
             gradients.backward(self, gradient, create_graph=create_graph)
             return None
-        book = door("Ledger")()
+        book: Ledger = door("Ledger")()
         gradients.backward(self, gradient, observer=book.note, create_graph=create_graph)
         book.root = gradients.root_and_seed(self, gradient)
         book.loss = self.item() if self._data.size == 1 else None

@@ -149,7 +149,7 @@ def _check_kinds(model: Any, data: Any, loss: Any, optimizer: Any, validation: A
             f"not {_shown(optimizer)}"
         )
     for name, batches in (("data", data), ("validation", validation)):
-        if isinstance(batches, (str, dict)) or hasattr(batches, "columns"):
+        if isinstance(batches, (str, dict)) or hasattr(batches, "iloc"):
             raise TypeError(
                 f"fit: {name} must be a DataLoader, a list of batches (x, y) or one such tuple, "
                 f"not {_shown(batches)}"
