@@ -18,7 +18,7 @@ from ..engine.random import generator_or_default
 from ..engine.values import Leaf, Node
 from ..ops.elementwise import where
 from ..tensors import Tensor, as_tensor
-from ..tensors.functions import cat, stack
+from ..tensors.several import cat, stack
 from .cells import Cell
 from .module import Module, Parameter, holds_tensors
 from .naming import listening, named_input, run_begins, stop_listening

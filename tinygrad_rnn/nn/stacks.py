@@ -12,7 +12,7 @@ import numpy as np
 from ..engine.places import Place, Scope, at_place
 from ..engine.places import state as now
 from ..tensors import Tensor
-from ..tensors.functions import cat
+from ..tensors.several import cat
 from . import functional as f
 from .cells import (
     Cell,
