@@ -232,7 +232,7 @@ class _Call:
         own = {id(x._node) for x in self.inputs}
         return any(
             node.needs and id(node) not in own and not any(p.needs for p in node.parents)
-            for node in reachable(y._node for y in self.outputs if y.requires_grad)
+            for node in reachable(n for y in self.outputs if (n := y._node) is not None and n.needs)
         )
 
     def records(self, seeds: Sequence[Tensor]) -> bool:
