@@ -170,7 +170,8 @@ if TYPE_CHECKING:
     from .files import FileFormatError, load, read_metadata, save
     from .forecasting import Forecaster
     from .graphs import Graph, Ledger
-    from .training import DataLoader, fit
+    from .live.page_data import Live
+    from .training import DataLoader, Film, fit
 
 float16 = half = _np.dtype(_np.float16)
 float32 = float = _np.dtype(_np.float32)
@@ -218,6 +219,8 @@ _LATER = {
     "checkpoint": "derivatives.checkpoint",
     "DataLoader": "training",
     "fit": "training",
+    "Film": "training",
+    "Live": "live.page_data",
     "Forecaster": "forecasting",
     "FileFormatError": "files",
     "load": "files",
@@ -260,11 +263,13 @@ __all__ = [
     "CellCall",
     "DataLoader",
     "FileFormatError",
+    "Film",
     "Forecaster",
     "GradcheckError",
     "Graph",
     "GraphNode",
     "Ledger",
+    "Live",
     "Size",
     "StaleGraphError",
     "Tensor",
