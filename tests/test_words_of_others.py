@@ -151,7 +151,9 @@ def test_a_layer_in_sequential_returns_two():
 
 @pytest.mark.parametrize("shape", [(3,), (3, 1), (3, 4, 1)])
 def test_float_classes(shape):
-    with pytest.raises(TypeError, match=r"classes are integers, target\.long\(\), of shape \(3,\)"):
+    with pytest.raises(
+        ValueError, match=r"Classes are integers, target\.long\(\), of shape \(3,\)"
+    ):
         nn.functional.cross_entropy(tg.randn(3, 4), tg.ones(*shape))
 
 
