@@ -5,6 +5,7 @@ python docs/make_reference.py
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from pathlib import Path
@@ -12,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import experiments
+from tinygrad_rnn import exercises, experiments
 
 HERE = Path(__file__).parent
 
@@ -32,8 +33,20 @@ ROOMS: list[tuple[str, str, ModuleType]] = [
     ("tg.plots", "Plots of results (extra `plot`)", tg.plots),
     ("tg.interop", "To and from other frameworks and ONNX", tg.interop),
     ("tg.distributed", "Several processes or machines (extra `mpi`)", tg.distributed),
+    ("tinygrad_rnn.exercises", "Exercises that mark themselves", exercises),
     ("tg.data", "Series of your own and series that ship, generated tasks, baselines", tg.data),
     ("tinygrad_rnn.experiments", "The frame of the examples", experiments),
+]
+
+
+# Rooms whose extra need not be installed here: read, not imported.
+UNIMPORTED: list[tuple[str, str, str]] = [
+    ("tg.estimators", "Estimators for scikit-learn (extra `sklearn`)", "estimators/__init__.py"),
+    (
+        "tinygrad_rnn.estimators.forecasting",
+        "A forecaster for sktime (`pip install sktime`)",
+        "estimators/forecasting.py",
+    ),
 ]
 
 
@@ -81,6 +94,18 @@ def table(prefix: str, owner: Any, names: list[str]) -> list[str]:
     return lines
 
 
+def read(prefix: str, file: str) -> list[str]:
+    """A line a public class of a file."""
+    tree = ast.parse((HERE.parent / "tinygrad_rnn" / file).read_text(encoding="utf-8"))
+    classes = [
+        c for c in tree.body if isinstance(c, ast.ClassDef) and c.name.startswith("Recurrent")
+    ]
+    return [
+        f"- `{prefix}.{c.name}`: {' '.join((ast.get_docstring(c) or '').partition(chr(10) * 2)[0].split())}"
+        for c in classes
+    ]
+
+
 def reference() -> str:
     """The page."""
     lines = [
@@ -92,7 +117,7 @@ def reference() -> str:
     ]
     for prefix, title, module in ROOMS:
         lines += [f"## `{prefix}`: {title}", "", *table(prefix, module, public(module)), ""]
-    methods = [n for n, v in vars(tg.Tensor).items() if not n.startswith("_") and v is not None]
+    methods = [n for n in dir(tg.Tensor) if not n.startswith("_") and n != "kind"]
     lines += ["## On a Tensor", "", *table("tg.Tensor", tg.Tensor, sorted(methods)), ""]
     return "\n".join(lines)
 

@@ -1,6 +1,6 @@
 """The commands of ``tinygrad-rnn``, a room each; a new one is a room and an entry here."""
 
-from . import benching, demonstrating, drawing, fitting, informing, training
+from . import benching, demonstrating, drawing, exercising, fitting, informing, training
 from .command import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -8,6 +8,7 @@ COMMANDS: tuple[Command, ...] = (
     fitting.COMMAND,
     training.COMMAND,
     drawing.COMMAND,
+    exercising.COMMAND,
     benching.COMMAND,
     informing.COMMAND,
 )

@@ -14,7 +14,7 @@ from ..engine.autograd import enable_grad, no_grad
 from ..engine.stale import leaf_label
 from ..engine.values import Array, reachable
 from ..tensors import Tensor
-from ..tensors.functions import zeros_like
+from ..tensors.making import zeros_like
 from .complex_step import STEP, Analytic, analytic, plain
 from .transforms import _leaves
 

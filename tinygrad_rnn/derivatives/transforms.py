@@ -20,7 +20,8 @@ from ..engine.values import Node, reachable
 from ..ops.row import parent_of
 from ..ops.shapes import reshape
 from ..tensors import Tensor
-from ..tensors.functions import ones, stack, zeros, zeros_like
+from ..tensors.making import ones, zeros, zeros_like
+from ..tensors.several import stack
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 
