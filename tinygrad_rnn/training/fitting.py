@@ -134,6 +134,8 @@ def fit(
     finally:
         bar.close()
         model.train(mode)
+    if film is not None:
+        film.end()
     if run.best is not None:
         model.load_state_dict(run.best)
     return run.history
