@@ -425,19 +425,20 @@ def one(tool: str, folder: Path) -> None:
         sys.stdout.flush()
 
 
-def cell(found: dict[str, Any] | None) -> str:
-    """Figures in a table's cell."""
-    if found is None:
-        return "not measured"
-    if "failed" in found:
-        return "not done in 20 s" if "not done" in found["failed"] else "fails"
+def line(tool: str, found: dict[str, Any] | None) -> str:
+    """A tool's figures as a row of a table."""
+    if found is None or "failed" in found:
+        late = found is not None and "not done" in found["failed"]
+        why = "not measured" if found is None else f"not done in {LIMIT} s" if late else "fails"
+        return f"| {tool} | | | {why} |"
     width, height = found["size"]
-    return f"{found['nodes']} nodes, {width} x {height}, {found['seconds']:.2f} s"
+    return f"| {tool} | {found['nodes']} | {width} x {height} | {found['seconds']:.2f} |"
 
 
 def page(figures: dict[str, dict[str, Any]], versions: dict[str, str]) -> str:
     """The page: each architecture's picture and figures."""
     said = ", ".join(f"{tool} {version}" for tool, version in versions.items())
+    where = "../pictures/architectures"
     lines = [
         "# Twenty architectures, drawn",
         "",
@@ -445,6 +446,9 @@ def page(figures: dict[str, dict[str, Any]], versions: dict[str, str]) -> str:
         "weights stands once, and a line leads from it to each use. Under each picture stand its figures:",
         "how many nodes, width x height in points, and seconds from the model to the SVG, beside those of",
         f"other tools on the same model and input ({said}).",
+        "",
+        "Nodes say what is drawn, not how well: torchview and TorchLens show `nn.LSTM` and `nn.GRU` as one",
+        "box, torchviz what autograd keeps of them; here every step is drawn, of long runs only both ends.",
         "",
         "The models, and the script that wrote this page: `benchmarks/architectures.py`.",
         "",
@@ -456,11 +460,11 @@ def page(figures: dict[str, dict[str, Any]], versions: dict[str, str]) -> str:
             "",
             words,
             "",
-            f"![{name}: {words}](../pictures/architectures/{slug(name)}.svg)",
+            f"[![{name}: {words}]({where}/{slug(name)}.svg)]({where}/{slug(name)}.svg)",
             "",
-            "| " + " | ".join(TOOLS) + " |",
-            "| " + " | ".join(["---"] * len(TOOLS)) + " |",
-            "| " + " | ".join(cell(figures.get(tool, {}).get(name)) for tool in TOOLS) + " |",
+            "| | nodes | points | seconds |",
+            "| --- | ---: | ---: | ---: |",
+            *(line(tool, figures.get(tool, {}).get(name)) for tool in TOOLS),
             "",
         ]
     return "\n".join(lines)
