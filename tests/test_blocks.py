@@ -170,6 +170,7 @@ TIMELESS: dict[str, Callable[[], Any]] = {
     "variational": lambda: Autoencoder(False)(tg.rand(5, 8)),
     "tied": lambda: Autoencoder(True)(tg.rand(5, 8)),
     "gan": gan,
+    "side by side": lambda: sum(nn.Linear(4, 4)(x).square() for x in [tg.randn(2, 4)] * 30).sum(),
     **{
         f"transformer, {n}": (
             lambda n=n: nn.Sequential(*(Block() for _ in range(n)))(tg.randn(5, 8)).sum()
