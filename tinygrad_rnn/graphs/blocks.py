@@ -193,6 +193,8 @@ class Blocks:
             if before is None or before.kind != "op" or self._consumers.get(k) != [node.id]:
                 continue
             op = self.nodes[before.node].op
+            if self.nodes[before.node].name:  # what the user named has a box of its own
+                continue
             if op in ("stack", "cat") and node.op == "getitem" and before.step == node.step:
                 return before
             if node.op == "add" == op and (
