@@ -16,7 +16,7 @@ from ..nn.module import Module, Parameter
 from ..nn.placing import placed
 from ..ops.elementwise import maximum
 from ..tensors import Tensor, as_tensor, get_default_dtype
-from ..tensors.functions import stack
+from ..tensors.several import stack
 
 
 def conv1d(

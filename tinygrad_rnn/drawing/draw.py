@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..doors import door
 from ..files.atomic import write as write_file
+from ..graphs.blocks import has_modules
 from ..graphs.chains import CELLS, OP_STEPS, NotUnrollableError
 from ..graphs.elements import Elements, size_of
 from ..graphs.excerpt import excerpt
@@ -39,6 +41,7 @@ FEW_CALLS = 400  # a graph of more cells is not read whole where its excerpt was
 LAYERS = 6  # more than these rows of cells are no picture that is looked at first
 
 
+TORCH = "torch.nn.modules.module", "Module"
 FORMATS = (".svg", ".png", ".pdf", ".dot", ".html")
 
 
@@ -64,10 +67,11 @@ class Options:
 
 
 def draw(
-    outputs: Tensor | Sequence[Any] | Graph | Module,
-    path: str | os.PathLike[str] | None = None,
+    outputs: Tensor | Sequence[Any] | Graph | Module | str | os.PathLike[str] | Any,
+    path: str | os.PathLike[str] | Any | None = None,
     level: str = "auto",
     *,
+    inputs: Any = None,
     steps: int | Sequence[int] | None = None,
     shapes: bool = False,
     values: bool = False,
@@ -80,6 +84,11 @@ def draw(
 
     ``outputs`` is a Tensor, a tuple of them, a Graph, or a recurrent layer or cell together with
     ``steps=4``: the layer then runs on zeros of batch 1, in evaluation mode, and stays as it is.
+    It may also be any Module, or PyTorch's, with ``inputs=`` (an array, or a tuple of them; shorter,
+    ``draw(model, x)``): the model then runs on them, in evaluation mode. PyTorch's runs here, with its own
+    ``forward`` and a copy of its weights. The path of an .onnx file is a model too: without inputs it runs
+    on zeros of the shapes that the file says, ``steps`` steps long (4) where that is open.
+
     ``path`` ends in .svg, .png, .pdf, .dot or .html (the page to explore, see
     :meth:`tinygrad_rnn.Graph.to_html`; a layer then runs on normal numbers of a fixed seed, and the loss is
     the sum of squares of its last output); without it an SVG goes to a new temporary folder.
@@ -103,6 +112,14 @@ def draw(
     ...     pathlib.Path(path).read_text(encoding="utf-8").splitlines()[0]
     'digraph "LSTM, 4 steps, one set of weights" {'
     """
+    if path is not None and not isinstance(path, (str, os.PathLike)):
+        if inputs is not None:
+            raise TypeError("draw(model, x, inputs=...): inputs are given twice")
+        inputs, path = path, None
+        if level not in LEVELS:
+            path, level = level, "auto"
+    if inputs is not None or _is_foreign(outputs):
+        outputs, steps = run_model(outputs, inputs, steps)
     graph, chosen = as_graph(outputs, steps, loss=_is_page(path))
     if path is None:
         path = Path(tempfile.mkdtemp(prefix="tinygrad_rnn_")) / "graph.svg"
@@ -111,6 +128,33 @@ def draw(
     if show:
         webbrowser.open(Path(written).resolve().as_uri())
     return written
+
+
+def _is_foreign(model: Any) -> bool:
+    """Whether something is a model of PyTorch, or the path of an ONNX file."""
+    if isinstance(model, (str, os.PathLike)):
+        return str(model).lower().endswith(".onnx")
+    return any((c.__module__, c.__name__) == TORCH for c in type(model).__mro__)
+
+
+def run_model(model: Any, inputs: Any, steps: int | Sequence[int] | None) -> tuple[Any, Any]:
+    """What a model of ours, PyTorch's or a file gives for inputs, and which steps of it to show."""
+    count = steps if isinstance(steps, int) else None
+    if _is_foreign(model):
+        if inputs is not None and count is not None:
+            raise ValueError(f"steps={count}: the inputs have their steps already")
+        ours, outputs = door("run_foreign")(model, inputs, count)
+        return (ours, steps) if outputs is None else (outputs, None if count else steps)
+    if not callable(model):
+        raise TypeError(f"draw(..., inputs=...) takes a model, not {type(model).__name__}")
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        given = inputs if isinstance(inputs, tuple) else (inputs,)
+        return model(*given), steps
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 def render(
@@ -175,14 +219,15 @@ def to_dot(
 ) -> str:
     """The picture of ``graph`` as DOT text.
 
-    ``level`` is ``"layer"`` (a box for every recurrent layer), ``"cell"`` (a box for every application
-    of a recurrent cell), ``"op"`` (every op), ``"scalar"`` (every number, with its value and its gradient)
-    or ``"auto"`` (cells where there are any, of more than six layers one box each, else ops). ``steps`` are
+    ``level`` is ``"layer"`` (a box for every recurrent layer; without any, for every module), ``"cell"``
+    (a box for every application of a recurrent cell), ``"op"`` (every op), ``"scalar"`` (every number, with
+    its value and its gradient) or ``"auto"`` (cells where there are any, of more than six layers one box
+    each; else modules; else ops). ``steps`` are
     the steps to draw one by one, counted from 0; the others are folded. Without it a long graph is folded
     by itself. ``shapes`` writes shape and dtype into every box of the level of ops, ``values`` what the
     values were. Raises ValueError for another level, for steps that the graph does not have, for
-    ``"cell"`` or ``"layer"`` where no cell ran, for ``"scalar"`` where there are too many numbers, and for
-    shapes or values at a level without boxes for them.
+    ``"cell"`` where no cell ran, for ``"layer"`` where no module did, for ``"scalar"`` where there are too
+    many numbers, and for shapes or values at a level without boxes for them.
 
     ``backward`` is the ledger of a backward pass of this graph: then its gradients are drawn, at cell
     level. ``backward_measure`` says how the slab shows what each step adds to a Parameter's gradient:
@@ -203,6 +248,9 @@ def dot_of(graph: RecordedGraph, options: Options) -> str:
     if level == "scalar":
         return _ops([_scalars(graph)], Options(steps=options.steps, values=True))
     short = excerpt(graph, options.steps)
+    modules = not short.calls and has_modules(short)
+    if modules and (level == "layer" or (level == "auto" and not options.noted)):
+        return write(draw_blocks(short))
     if level in ("layer", "cell") and not short.calls:
         raise ValueError(
             f"level={level!r}: no recurrent cell ran in this graph, so there are no {level}s to draw; "

@@ -20,11 +20,12 @@ SLOT, TRACK, AIR = (
     9.0,
     9.0,
 )  # between two lines into a box, two lines of a channel, and at its sides
+PANEL_GAP = 8.0  # between two that stand left of all columns
 LEFT = -1  # the column of what stands left of all columns
 
 
 @dataclass(eq=False)
-class Spot:
+class Standing:
     """A box on the grid: the columns that it spans, and its row."""
 
     columns: list[int]
@@ -46,8 +47,8 @@ class Spot:
 class Net:
     """One value: where it comes from, what takes it, and whether it is a set of weights."""
 
-    source: Spot
-    targets: list[Spot] = field(default_factory=list)
+    source: Standing
+    targets: list[Standing] = field(default_factory=list)
     weights: bool = False
     of: Any = None
 
@@ -70,12 +71,12 @@ class Channels:
     """
 
     def __init__(
-        self, spots: Sequence[Spot], nets: Sequence[Net], pills: Sequence[float], margin: float
+        self, spots: Sequence[Standing], nets: Sequence[Net], pills: Sequence[float], margin: float
     ) -> None:
         self.spots, self.nets = spots, nets
         self.count = len(pills) - 1
         self.levels = max(spot.level for spot in spots) + 1
-        self._taken: dict[tuple[int, int], Spot] = {
+        self._taken: dict[tuple[int, int], Standing] = {
             (c, spot.level): spot for spot in spots for c in spot.columns
         }
         self._wide = {
@@ -92,7 +93,7 @@ class Channels:
 
     # ---- which way
 
-    def _way(self, net: Net, target: Spot) -> _Way:
+    def _way(self, net: Net, target: Standing) -> _Way:
         a, b = net.source.columns, target.columns
         if net.source.columns == [LEFT]:
             return _Way(LEFT, self._nearest(b, 0), 0, False)
@@ -176,6 +177,12 @@ class Channels:
     def _place_columns(self, pills: Sequence[float], margin: float, tracks: list[int]) -> None:
         lefts, widths, x = [], [], margin
         self._widen()
+        aside = {  # how far from the middle what stands where its line goes up is
+            id(net.source): SLOT
+            * abs(self._slot[net, self._ways[net, net.targets[0]].start, net.source.level + 1])
+            for net in self.nets
+            if net.source.narrow
+        }
         self._gap_left: list[float] = []
         self._gap_right: list[float] = []
 
@@ -187,7 +194,7 @@ class Channels:
 
         for c in range(self.count):
             x += gap(c)
-            here = [s.width for s in self.spots if s.columns == [c]]
+            here = [s.width + 2 * aside.get(id(s), 0) for s in self.spots if s.columns == [c]]
             reach = max(map(abs, self._slots_in.get(c, [0])), default=0)
             widths.append(max([44.0, SLOT * 2 * (reach + 1), *here]))
             lefts.append(x)
@@ -269,9 +276,15 @@ class Channels:
             here = [s for s in self.spots if s.level == level]
             lines = TRACK * max(tracks[level] - 1, 0)
             y += lines + (2 * AIR + 6 if tracks[level] else AIR + 7)
-            tall = max(s.height for s in here)
+            aside = [s for s in here if s.columns == [LEFT]]
+            high = sum(s.height + PANEL_GAP for s in aside) - PANEL_GAP
+            tall = max([high, *(s.height for s in here)])
             for spot in here:
                 spot.y = y + tall / 2
+            top = y + (tall + high) / 2
+            for spot in aside:  # one below the other
+                spot.y = top - spot.height / 2
+                top -= spot.height + PANEL_GAP
             y += tall
         self._channel_low.append(y)
 
@@ -280,7 +293,7 @@ class Channels:
 
     # ---- routes
 
-    def route(self, net: Net, target: Spot) -> list[Point]:
+    def route(self, net: Net, target: Standing) -> list[Point]:
         """The corners of the line from a net's source to one of its targets."""
         way = self._ways[net, target]
         above, under = net.source.level + 1, target.level
