@@ -10,6 +10,7 @@ import building
 import gallery
 import live_page
 import search_words
+import three_models
 
 from tinygrad_rnn import __version__ as release
 
@@ -21,7 +22,7 @@ copyright = "the tinygrad_rnn founders"
 version = release
 
 # Markdown, and notebooks, which run at every build; the API from the docstrings.
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx_copybutton"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "math_pictures", "sphinx_copybutton"]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
@@ -39,6 +40,7 @@ autodoc_member_order = "bysource"
 python_maximum_signature_line_length = 100
 
 html_theme = "furo"
+html_math_renderer = "pictures"
 html_static_path = ["_static"]
 html_extra_path = ["kit"]
 html_css_files = ["site.css"]
@@ -61,6 +63,7 @@ def setup(app):
 
 
 def draw_live_page(app, error):
-    """Draw it beside the finished pages."""
+    """Draw the pages that are played with beside the finished ones."""
     if error is None and app.builder.format == "html":
         live_page.draw(Path(app.outdir) / "live.html")
+        three_models.draw(Path(app.outdir) / "three_models.html")
