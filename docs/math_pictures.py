@@ -1,4 +1,4 @@
-"""Formulas as pictures, typeset by matplotlib when the site is built: no network and no LaTeX to read them."""
+"""Formulas as pictures, typeset by matplotlib when the site is built: they need no network and no LaTeX."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def picture(tex: str) -> str:
     with matplotlib.rc_context({"mathtext.fontset": "cm"}):
         depth = math_to_image(f"${tex}$", buffer, FontProperties(size=SIZE), format="svg", dpi=72)
     text = buffer.getvalue().decode()
-    width, height = (float(n) for n in re.findall(r'(?:width|height)="([\d.]+)pt"', text)[:2])
+    width = float(re.findall(r'width="([\d.]+)pt"', text)[0])
     data = base64.b64encode(text[text.index("<svg") :].encode()).decode()
     style = f"width:{width / SIZE:.2f}em;vertical-align:{-depth / SIZE:.2f}em"
     alt = html.escape(tex, quote=True)

@@ -69,8 +69,6 @@ FUNCTIONS = {
     "shape protocols": lambda a, b: a * len(a) * np.ndim(b) + b * np.size(a) * np.shape(b)[0],
 }
 OLD = np.lib.NumpyVersion(np.__version__) < "2.3.0"
-if OLD:  # numpy's own functions do not take these arguments yet
-    del FUNCTIONS["pad by a dict"], FUNCTIONS["clip keywords"]
 NOT_ANALYTIC = {
     "norm": lambda a, b: np.linalg.norm(b) + np.linalg.norm(a, axis=1) + np.linalg.norm(b[0], 3),
     "abs": lambda a, b: np.abs(a) + abs(b),
@@ -80,6 +78,8 @@ NOT_ANALYTIC = {
     "var": lambda a, b: np.var(a) + np.var(b, axis=1, ddof=1) + np.var(a, axis=0)[:3],
     "std": lambda a, b: np.std(a, axis=0) + np.std(b, keepdims=True, ddof=1),
 }
+if OLD:  # numpy's own functions do not take these arguments yet
+    del FUNCTIONS["pad by a dict"], NOT_ANALYTIC["clip keywords"]
 NOT_RECORDED = {
     "comparisons": lambda a, b: np.greater(a, b) | (a <= b) & np.isfinite(a) ^ (a == b),
     "logic": lambda a, b: np.logical_and(a > 0, b > 0) & np.logical_not(a > b) & ~np.isnan(a),
