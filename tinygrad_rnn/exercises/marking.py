@@ -550,8 +550,9 @@ def _same_all(a: list[Any], b: list[Any]) -> bool:
 
 def _same_error(a: Any, b: Any) -> bool:
     """Both failed, and in the same words: numpy's name the shapes."""
-    both = isinstance(a, _Failed) and isinstance(b, _Failed)
-    return both and type(a.error) is type(b.error) and str(a.error) == str(b.error)
+    if not (isinstance(a, _Failed) and isinstance(b, _Failed)):
+        return False
+    return isinstance(a.error, ValueError) and str(a.error) == str(b.error)
 
 
 def _sizes(text: str) -> dict[str, int]:
