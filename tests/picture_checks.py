@@ -72,6 +72,8 @@ def check_wires(text, what):
         (b, a, attrs) if "grad" in attrs.get("class", "").split() else (a, b, attrs)
         for a, b, attrs in read.edges
     ]
+    for tail, head, _ in read.edges:
+        assert {tail, head} <= read.nodes.keys(), (tail, head, "has no place", what)
     carried, lines = values_on(read), [path(attrs) for _, _, attrs in read.edges]
     flat = []
     for k, (line, (_, _, attrs)) in enumerate(zip(lines, read.edges, strict=True)):
