@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from .loops import LoopCell, loop_calls
+from .loops import LoopCell, in_turns, loop_calls
 from .passthrough import HANDS_ON, PASS_THROUGH, SAME, SOURCES
 from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph, title_of
 
@@ -182,7 +182,7 @@ def cells_of(graph: RecordedGraph) -> tuple[list[GraphNode], list[CellCall]]:
     nodes = list(graph)
     if graph.calls:
         return nodes, graph.calls
-    loop = loop_calls(nodes)
+    loop = loop_calls(in_turns(nodes))
     if loop is None:
         raise NotUnrollableError
     inside, turns = loop
@@ -323,6 +323,16 @@ def check_chain(chain: Chain, output_of: Callable[[int], Output | None]) -> None
         for state in chain.states:
             if giver(step, state) != Output(chain, before, state):
                 raise NotUnrollableError
+
+
+def check_inputs(chain: Chain, nodes: Sequence[GraphNode]) -> None:
+    """NotUnrollableError where a call takes a computed value that is none of its inputs, and has no wire."""
+    for call in chain.calls.values():
+        known = {*call.nodes, *call.inputs.values()}
+        for i in call.nodes:
+            for k in nodes[i].inputs:
+                if k not in known and nodes[k].op not in SOURCES:
+                    raise NotUnrollableError
 
 
 def join_directions(nodes: Sequence[GraphNode], made: dict[int, Output]) -> None:

@@ -19,6 +19,7 @@ from .chains import (
     chained,
     chains_of,
     check_chain,
+    check_inputs,
     fold,
     join_directions,
     mark_held,
@@ -89,6 +90,7 @@ class UnrolledGraph:
         moves = Moves(graph, nodes, made)
         for chain in chains:
             check_chain(chain, moves.output)
+            check_inputs(chain, nodes)
         join_directions(nodes, made)
         _count_uses(graph, nodes, chains)
         for node in nodes:
