@@ -59,7 +59,7 @@ def page_of(
     if level != "auto" and level not in known:
         raise ValueError(f"level={level!r}: this graph's page has {', '.join(map(repr, known))}")
     if level == "auto":
-        level = "cell" if "cell" in known else "op"
+        level = "cell" if "cell" in known else known[0]
     first = views[known.index(level)]
     data = _data(graph, views, ledger)
     data["level"] = first.level
