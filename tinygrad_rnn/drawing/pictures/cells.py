@@ -26,6 +26,7 @@ from ..layout.router import settle
 from ..layout.surroundings import draw_after, draw_before
 from ..layout.weights import Tap, draw_panels
 from ..layout.wires import (
+    MASK,
     draw_inputs,
     draw_outputs,
     draw_states,
@@ -180,7 +181,10 @@ def cell_grid(unrolled: UnrolledGraph, state_pitch: float = STATE_PITCH) -> Cell
         wide = max(wide, (INPUT_PITCH * (most - 1) + 34) / (TAP_AT - INPUT_AT))
     if len(unrolled.rows) > 1:
         step = max(column.last for column in columns)
-        label = text_width(f"{sub('x', step)} = {sub('h', step)}", style.STATE, True) + 10
+        starts = [i for chain in boxes for i in chain.start.inputs.values()]
+        mask = f"{MASK} * " * any(map(unrolled.masked, starts))
+        words = f"{sub('x', step)} = {mask}{sub('h', step)}"
+        label = text_width(words, style.STATE, True) + 10
         if any(not column.folded for column in columns) and unrolled.betweens.all:
             said = f"{sub('x', step)} = f({span('h', step, step + 1)})"
             label = max(label, text_width(said, style.STATE, True) + 10)
