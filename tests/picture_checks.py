@@ -215,6 +215,7 @@ def check_input(graph, unrolled, known, of, label, what):
         if "…" not in right[2:-1].split(", "):  # all are named
             assert found == said, (label, found, what)
         return 1
+    masked, right = right.startswith("m * "), right.removeprefix("m * ")
     name, at = parted(right)
     same = [
         i for i, output in unrolled.made.items()
@@ -223,6 +224,11 @@ def check_input(graph, unrolled, known, of, label, what):
     if node not in known or not same:
         return 0
     hits = [i for i in same if known[i].size == known[node].size]
+    if masked:  # 0, or the output times one number
+        value, kept = known[node], known[node] != 0
+        ratios = [(value[kept] / known[i].reshape(value.shape)[kept]) for i in hits]
+        assert any(np.allclose(r, r[:1], rtol=1e-9) for r in ratios), (label, what)
+        return 1
     same = [np.allclose(known[i].ravel(), known[node].ravel(), rtol=1e-12) for i in hits]
     assert any(same), (label, what)
     return 1

@@ -142,6 +142,12 @@ class Chain:
         return sorted(self.calls, reverse=self.backwards)
 
     @property
+    def input_roles(self) -> tuple[str, ...]:
+        """What comes in beside the states, in order: mostly x alone."""
+        roles = dict.fromkeys(role for call in self.calls.values() for role in call.inputs)
+        return tuple(role for role in roles if role not in self.states)
+
+    @property
     def start(self) -> StepCall:
         """The call that ran first."""
         return self.calls[self.runs[0]]

@@ -24,6 +24,7 @@ from .chains import (
     join_directions,
     mark_held,
     module_chains,
+    operand_of,
     outputs_of,
     time_distributed,
 )
@@ -248,6 +249,17 @@ class UnrolledGraph:
             if len(inner) != 1:
                 raise NotUnrollableError
             node = inner[0]
+
+    def masked(self, node: int) -> bool:
+        """Whether a value is a cell's output times a mask: dropout between two layers."""
+        while node not in self.made:
+            if self.nodes[node].op == "held" and self.graph[node].op == "mul":
+                return True
+            operand = operand_of(self.graph, self.nodes, self.nodes[node])
+            if operand is None:
+                return False
+            node = operand
+        return False
 
     def check_between(self, between: Sequence[int]) -> None:
         """NotUnrollableError where a box cannot stand between two rows, or a Parameter is used elsewhere."""
