@@ -13,6 +13,7 @@ from reading import Read, box
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.drawing.draw import to_dot
+from tinygrad_rnn.nn.recurrent import apply_step
 
 
 def x(steps=4, size=3, grad=False):
@@ -102,6 +103,32 @@ def test_a_cell_that_reads_a_memory_has_a_wire_for_it():
     ]
     assert collected
     assert sum(tail in collected for tails in into.values() for tail in tails) >= 3
+
+
+def test_dropout_between_layers_and_over_time_is_said():
+    y, _ = nn.LSTM(3, 3, num_layers=2, dropout=0.5)(x())
+    assert uppers(drawn(y.sum())) == [f"x{k} = m * h{k}" for k in "₁₂₃₄"]
+    y, _ = nn.LSTM(3, 3, num_layers=2, dropout=0.5).eval()(x())
+    assert uppers(drawn(y.sum())) == [f"x{k} = h{k}" for k in "₁₂₃₄"]
+    y, _ = nn.Recurrent(nn.GRUCell(3, 3), variational=0.5)(x())
+    assert all("W_hh (m * h" in row for row in labels(drawn(y.sum()), "z"))
+
+
+def test_every_input_of_a_cell_has_a_pill():
+    class Pair(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(6, 3)
+
+        def forward(self, pair, h):
+            h = (self.linear(tg.cat(list(pair), -1)) + h).tanh()
+            return h, h
+
+    cell, h, (below, _) = Pair(), tg.zeros(1, 3), nn.GRU(3, 3)(x())
+    for t, x_t in enumerate(tg.steps(x())):
+        _, h = apply_step(cell, (x_t, below[t]), h, t, "", {})
+    read = drawn(h.sum())
+    assert [label for label in uppers(read) if label.endswith("h₂")] == ["x_c₂ = h₂"]
 
 
 # ---- wires ------------------------------------------------------------------------------------------------

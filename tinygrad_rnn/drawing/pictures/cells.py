@@ -173,7 +173,9 @@ def cell_grid(unrolled: UnrolledGraph, state_pitch: float = STATE_PITCH) -> Cell
     for chain in unrolled.chains:
         weights = [short_name(unrolled.names[p]) for p in chain.uses]
         layout = cell_layout(chain, unrolled.nodes, weights, folded)
-        boxes[chain] = CellBox(chain, replace(layout, state_pitch=state_pitch))
+        masked = frozenset(name for name in chain.states if _is_masked(unrolled, chain, name))
+        layout = replace(layout, state_pitch=state_pitch, masked=masked)
+        boxes[chain] = CellBox(chain, layout)
     layouts = [box.layout for box in boxes.values()]
     wide = max(layout.width(columns, roomy) for layout in layouts)
     most = max(len(chain.input_roles) for chain in boxes)
@@ -205,6 +207,12 @@ def cell_grid(unrolled: UnrolledGraph, state_pitch: float = STATE_PITCH) -> Cell
         grid.tops.append(base + tallest)
         base += tallest + JOINED * any(chain.partner for chain in row.chains) + UPPER_GAP
     return grid
+
+
+def _is_masked(unrolled: UnrolledGraph, chain: Chain, state: str) -> bool:
+    """Whether a state enters the cell times a mask, at any step."""
+    came = (call.inputs.get(state) for call in chain.calls.values())
+    return any(node is not None and unrolled.masked(node) for node in came)
 
 
 def bar(grid: CellGrid, row: int) -> float:
