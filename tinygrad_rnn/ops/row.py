@@ -68,10 +68,34 @@ default_dtype: Any = np.dtype(np.float32)
 watching = 0  # how many look at ops (detect_anomaly, tracing), in any thread
 
 
-def watcher(op: Any, result: Any, operands: tuple[Any, ...]) -> None:
+def watcher(op: Any, result: Any, operands: tuple[Any, ...], constants: Any = ()) -> None:
     """What ops call with their result while any thread looks: the watch of this thread looks."""
     if state.watch is not None:
-        state.watch.look(op, result, operands)
+        state.watch.look(op, result, operands, constants)
+
+
+def written_down(t: Any, data: Any) -> Any:
+    """A tensor, of which a trace hears where it is made of Python's numbers and numpy's arrays alone."""
+    if state.tracer is not None and _of_numbers(data):
+        state.tracer.made(t)
+    return t
+
+
+def index_known(index: Any, array: Any) -> Any:
+    """An array that is an index, of which a trace hears whether it could be another one."""
+    if state.tracer is not None:
+        if _of_numbers(index) or state.tracer.is_made(index):
+            state.tracer.indexes(array)
+        else:
+            state.tracer.looks("an index")
+    return array
+
+
+def _of_numbers(data: Any) -> bool:
+    """Whether data holds no tensor, whose values would depend on what a step is given."""
+    if isinstance(data, (list, tuple)):
+        return all(map(_of_numbers, data))
+    return isinstance(data, (np.ndarray, np.generic, *NUMBERS)) and np.asarray(data).dtype != object
 
 
 _lock = threading.Lock()
@@ -311,7 +335,7 @@ def _unary(op: Op) -> Callable[..., Any]:
         else:
             t._node = None
         if watching:
-            watcher(op, t, (a,))
+            watcher(op, t, (a,), constants)
         return t
 
     return call
@@ -361,7 +385,7 @@ def _view(op: Op) -> Callable[..., Any]:
             else:
                 joined(a, t, view)
         if watching:
-            watcher(op, t, (a,))
+            watcher(op, t, (a,), constants)
         return t
 
     return call
@@ -489,7 +513,7 @@ def _general(op: Op) -> Callable[..., Any]:
             node = Node(op, tuple(parents), out, kept, y.shape, y.dtype, state.place)
         t = tensor_class._wrap(y, node)
         if watching:
-            watcher(op, t, tensors)
+            watcher(op, t, tensors, constants)
         return t
 
     return call
@@ -523,7 +547,7 @@ def _variadic(op: Op) -> Callable[..., Any]:
             node = Node(op, parents, out, (saved, *constants), y.shape, y.dtype, state.place)
         t = tensor_class._wrap(y, node)
         if watching:
-            watcher(op, t, tensors)
+            watcher(op, t, tensors, constants)
         return t
 
     return call
@@ -658,7 +682,7 @@ def prepared(op: Op, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[
         if isinstance(a, np.generic)
         else a
         if isinstance(a, NUMBERS)
-        else tensor_class._made(a)
+        else written_down(tensor_class._made(a), a)
         for a in operands
     )
     arrays = [a._data if isinstance(a, tensor_class) else a for a in tensors]

@@ -17,6 +17,7 @@ from ..ops.row import FUNCTIONS, ROWS, texts_of
 from .memory import LEAST, empty
 from .program import ELEMENTWISE, Value
 from .schedule import Schedule
+from .tracing import bare_constant
 
 # The ufunc of an op that has one.
 UFUNCS = {name: text for name in (*ROWS, *FUNCTIONS) if (text := texts_of(name).numpy)}
@@ -207,6 +208,7 @@ class Lines:
     def _getitem(self, v: int, args: list[str]) -> str:
         """An index speaks of one step: the axis of time comes before the axes that it names."""
         (index,) = self.program.values[v].consts
+        index = bare_constant(index)
         parts = index if isinstance(index, tuple) else (index,)
         return f"{args[0]}[{self.constant(f'i{v}', (slice(None), *parts))}]"
 
@@ -344,7 +346,9 @@ def plain(value: Value, args: list[Any]) -> Any:
 
 
 def _plain(value: Value, args: list[Any]) -> Any:
-    op, consts = value.op, value.consts
+    op, consts = value.op, bare_constant(value.consts)
+    if op == "constant":
+        return consts[0]
     if op == "zeros":
         return np.zeros(value.shape, value.dtype)
     if op == "dot":

@@ -253,6 +253,12 @@ class Program:
         value = Value("literal", (), (number,), (), Literal(number).dtype)
         return self.enter(value, 0, self.apart and type(number) is float)
 
+    def _make_detach(self, args: Any, _consts: Any, _shape: Any, _dtype: Any) -> int:
+        return int(args[0])
+
+    def _make_constant(self, _args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
+        return None if consts[0].array.any() else self._zeros(shape, dtype)
+
     def _make_square(self, args: Any, _consts: Any, shape: Any, dtype: Any) -> int:
         return self.make("mul", (args[0], args[0]), (), shape, dtype)
 

@@ -326,11 +326,6 @@ _UNSEEN = named(
     "requires_grad is_leaf grad grad_fn data retain_grad backward backward_steps "
     "register_hook retains_grad requires_grad_"
 )
-OF_TENSORS = frozenset(
-    name
-    for name in vars(Tensor)
-    if not name.startswith("_") and not name.endswith("_") and name not in _UNSEEN
-)
 FIELDS = named("shape ndim dtype T mT device is_cuda at real imag")  # no methods
 VIEWS = named(
     "T mT data detach view view_as reshape reshape_as t transpose permute squeeze unsqueeze "
@@ -347,6 +342,15 @@ OF_CONTAINERS = named(
     "append extend insert remove pop popitem clear update setdefault add discard sort reverse "
     "index count copy keys values items get union intersection difference issubset issuperset "
     "isdisjoint symmetric_difference _replace _asdict _fields"
+)
+_OTHERS = (MUTATORS | OF_CONTAINERS) - frozenset(vars(Tensor))  # what containers do by these names
+OF_TENSORS = frozenset(
+    name
+    for name in dir(Tensor)
+    if not name.startswith("_")
+    and not name.endswith("_")
+    and name not in _UNSEEN
+    and name not in _OTHERS
 )
 OF_STRINGS = frozenset(name for name in dir(str) if not name.startswith("_"))
 OF_NUMBERS = named(

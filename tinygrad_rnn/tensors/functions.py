@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 
 def _made(data: Any, dtype: Any, requires_grad: bool) -> Tensor:
-    return Tensor._made(data, row.default_dtype if dtype is None else dtype, requires_grad)
+    t = Tensor._made(data, row.default_dtype if dtype is None else dtype, requires_grad)
+    return row.written_down(t, data)
 
 
 def zeros(
@@ -71,7 +72,8 @@ def full(
     """
     check_device(device)
     value = Tensor._made(fill_value, dtype)
-    return Tensor._made(np.full(_sizes((size,)), value._data), None, requires_grad)
+    t = Tensor._made(np.full(_sizes((size,)), value._data), None, requires_grad)
+    return row.written_down(t, fill_value)
 
 
 def eye(
@@ -111,7 +113,7 @@ def arange(
     values = np.arange(*(b.item() if isinstance(b, Tensor) else b for b in bounds))
     if dtype is None:
         dtype = row.default_dtype if values.dtype.kind == "f" else np.int64
-    return Tensor._made(values, dtype, requires_grad)
+    return row.written_down(Tensor._made(values, dtype, requires_grad), bounds)
 
 
 def linspace(

@@ -11,6 +11,7 @@ from ..engine.autograd import _SetRecording, state
 from ..engine.devices import check_device
 from ..engine.random import generator_or_default
 from ..ops import elementwise as e
+from ..ops import row
 from .functions import paired
 from .torch_names import Sorted
 from .value import Tensor, _sizes, as_tensor, tensor
@@ -86,7 +87,8 @@ def full_like(input: Any, fill_value: Any, dtype: Any = None, device: Any = None
     """
     check_device(device)
     t = as_tensor(input)
-    return Tensor._made(np.full(t.shape, fill_value), dtype or t.dtype)
+    made = Tensor._made(np.full(t.shape, fill_value), dtype or t.dtype)
+    return row.written_down(made, fill_value)
 
 
 def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

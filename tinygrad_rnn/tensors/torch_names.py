@@ -11,6 +11,7 @@ import numpy as np
 from ..engine.autograd import Hook, by_itself, state
 from ..engine.devices import CPU, check_device, device, no_gpu
 from ..engine.random import generator_or_default
+from ..ops.row import written_down
 from .writing import adopt, become, cut, data, turn, write
 
 if TYPE_CHECKING:
@@ -789,7 +790,9 @@ def _like(
     from .value import Tensor, _sizes
 
     check_device(device)
-    return Tensor._made(make(_sizes(size)), tensor.dtype if dtype is None else dtype, requires_grad)
+    data = make(_sizes(size))
+    t = Tensor._made(data, tensor.dtype if dtype is None else dtype, requires_grad)
+    return written_down(t, data)
 
 
 def _scaled(tensor: Any, by: float) -> Any:

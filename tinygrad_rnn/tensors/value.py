@@ -264,6 +264,8 @@ class Tensor(TorchNames):
         """
         t = Tensor._wrap(self._data, None)
         t._tag = self._step
+        if state.tracer is not None:
+            state.tracer.detached(t, self)
         return _tensor(share(self, t))
 
     # ---- out of the tensor
@@ -1278,10 +1280,11 @@ def _index(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple(_index(part) for part in index)
     if isinstance(index, Tensor):
-        return index._data
+        return row.index_known(index, index._data)
     if isinstance(index, (list, np.ndarray)):
         array = np.array([_plain(i) for i in index] if isinstance(index, list) else index)
-        return array.astype(np.intp) if array.size == 0 and array.dtype.kind == "f" else array
+        array = array.astype(np.intp) if array.size == 0 and array.dtype.kind == "f" else array
+        return row.index_known(index, array)
     return index
 
 
@@ -1292,7 +1295,7 @@ def _integers(who: str, index: Any) -> Array:
         return array.astype(np.intp)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{who} takes integers as its index, not {array.dtype}")
-    return array
+    return row.index_known(index, array)
 
 
 def _within(who: str, index: Array, low: int, high: int) -> None:
@@ -1399,7 +1402,7 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     (dtype('float32'), dtype('int64'))
     """
     check_device(device)
-    return Tensor._made(data, dtype, requires_grad)
+    return row.written_down(Tensor._made(data, dtype, requires_grad), data)
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
@@ -1412,7 +1415,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
-    return Tensor._made(data, dtype)
+    return row.written_down(Tensor._made(data, dtype), data)
 
 
 def from_numpy(array: Array) -> Tensor:
