@@ -112,7 +112,7 @@ TABLE = [
     _plain("layer_norm", "n0 = ((z - z.mean(-1, keepdim=True)) / (z.var(-1, unbiased=False, keepdim=True) + 1e-5).sqrt()).tanh()"),
     _plain("layer_norm_power", "m = z.mean(-1, keepdim=True)\nv = ((z - m) ** 2).mean(-1, keepdim=True)\nn0 = ((z - m) / (v + 1e-5) ** 0.5 * self.g).tanh()", {"g": "H"}),
     _plain("std_scaled", "n0 = (z / (1 + z.std(-1, keepdim=True))).tanh()"),
-    _plain("rms_norm", "n0 = z * (z.square().mean(-1, keepdim=True) + 1e-6).rsqrt() * 0.5"),
+    _plain("rms_norm", "n0 = z * 0.5 / (z.square().mean(-1, keepdim=True) + 1e-6).sqrt()"),
     _plain("prod_gate", "n0 = z.tanh() * z.sigmoid()[:, :3].prod(-1, keepdim=True)"),
     _plain("cumsum_gate", "g = tg.softmax(z, -1).cumsum(-1)\nn0 = g * z.tanh() + (1 - g) * s0"),
     _plain("max_pool", "n0 = z.tanh() * (z.amax(-1, keepdim=True) - z.amin(-1, keepdim=True)).sigmoid()"),

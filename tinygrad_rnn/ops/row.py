@@ -136,6 +136,7 @@ class Op:
         "item",
         "keep",
         "keep_out",
+        "made_of",
         "name",
         "promote",
         "rules",
@@ -159,9 +160,10 @@ class Op:
         floating: bool,
         view: bool = False,
         texts: Texts | None = None,
+        made_of: Callable[..., Any] | None = None,
     ) -> None:
         self.name = name
-        self.texts = texts or _NO_TEXTS
+        self.texts, self.made_of = texts or _NO_TEXTS, made_of
         self.call: Any = None  # the function of the row
         self.forward = forward
         self.rules = rules
@@ -229,6 +231,7 @@ def row(
     floating: bool = False,
     view: bool = False,
     shown: str | None = None,
+    made_of: Callable[..., Any] | None = None,
     **texts: str,
 ) -> Row:
     """Add an op to the table and return the function that applies it.
@@ -239,6 +242,7 @@ def row(
     a common dtype first (PyTorch's promotion). ``floating``: integers become the default float first.
     ``view``: the result may lie in the operand's memory, and a write to one is then seen by the other.
     ``shown``: the name that nodes bear where it is not the row's own. ``texts``: see :class:`Texts`.
+    ``made_of``: the op said in other rows, called like it: for back ends that have no text for it.
     """
     if name in ROWS:
         raise ValueError(f"the table has a row {name!r} already")
@@ -253,6 +257,7 @@ def row(
         floating=floating,
         view=view,
         texts=Texts(**texts),
+        made_of=made_of,
     )
     ROWS[name] = op
     if several:
