@@ -34,7 +34,7 @@ def outcome(layer, x, states, compiled):
 
 def agree(equations, sizes, backend, dtype=np.float64, tol=1e-9):
     layer = nn.Recurrent(users_cell(equations, sizes, dtype))
-    if dtype == np.float64 and "tg.ones" in equations.text:
+    if dtype == np.float64 and any("tg.ones" in line for line in equations.lines):
         tol = 1e-6
     b, i, _ = sizes
     x = numbers((STEPS, b, i) if equations.batched else (STEPS, i), 3).astype(dtype)
@@ -48,7 +48,9 @@ def agree(equations, sizes, backend, dtype=np.float64, tol=1e-9):
     for k, (a, c) in enumerate(zip(fast, slow, strict=True)):
         assert (a is None) == (c is None), k
         if a is not None:
-            np.testing.assert_allclose(a, c, rtol=tol, atol=tol * max(1e-3, np.abs(c).max()), err_msg=str(k))
+            np.testing.assert_allclose(
+                a, c, rtol=tol, atol=tol * max(1e-3, np.abs(c).max()), err_msg=str(k)
+            )
     return layer.explain()
 
 

@@ -252,12 +252,12 @@ min_of_all = row(
     shown="amin",
     made_of=lambda a: amin(a, tuple(range(len(a.shape))), False),
 )
-amax = row(
+amax: Row = row(
     "amax",
     lambda a, axes, keepdims: np.max(a, axis=axes, keepdims=keepdims),
     lambda g, y, a, axes, keepdims: _extreme(g, y, a, axes),
 )
-amin = row(
+amin: Row = row(
     "amin",
     lambda a, axes, keepdims: np.min(a, axis=axes, keepdims=keepdims),
     lambda g, y, a, axes, keepdims: _extreme(g, y, a, axes),

@@ -74,14 +74,14 @@ def watcher(op: Any, result: Any, operands: tuple[Any, ...], constants: Any = ()
         state.watch.look(op, result, operands, constants)
 
 
-def written_down(t: Any, data: Any) -> Any:
+def written_down(t: Tensor, data: Any) -> Tensor:
     """A tensor, of which a trace hears where it is made of Python's numbers and numpy's arrays alone."""
     if state.tracer is not None and _of_numbers(data):
         state.tracer.made(t)
     return t
 
 
-def index_known(index: Any, array: Any) -> Any:
+def index_known(index: Any, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """An array that is an index, of which a trace hears whether it could be another one."""
     if state.tracer is not None:
         if _of_numbers(index) or state.tracer.is_made(index):

@@ -196,7 +196,7 @@ class Nests(Text):
             if value.op in JOINS:
                 self.aim(v)
             for a in value.args:
-                self.after(item, self.solid(a) if self.in_rows(v) == a else a)
+                self.after(item, self.in_one_piece(a) if self.in_rows(v) == a else a)
         self.written[v] = {len(self.items)} | self.written.get(v, set())
         self.items.append(item)
         self.place(v)
@@ -233,7 +233,7 @@ class Nests(Text):
         place = self.place(a)
         look = self.taken(v, place.look)
         if look is None:
-            a = self.solid(a)
+            a = self.in_one_piece(a)
             place = self.places[a]
             look = self.taken(v, place.look)
         self.places[v], self.roots[v] = place.at(look), self.roots[a]
@@ -254,7 +254,7 @@ class Nests(Text):
         made = look.reshape(value.shape)
         return made if not made.size or np.may_share_memory(made, look) else None
 
-    def solid(self, a: int) -> int:
+    def in_one_piece(self, a: int) -> int:
         """A value that is read as one piece: itself, or a copy under a number of its own."""
         if self.p.values[a].op == "literal" or self.place(a).whole():
             return a
@@ -294,10 +294,10 @@ class Nests(Text):
             made = free and self.p.values[a].op in {*ELEMENTWISE, *REDUCTIONS, *RUNNING}
             own = made and self.places[a].array == f"b{a}" and value.args.count(a) == 1
             same = self.p.values[a].dtype == value.dtype == self.dtype
-            if own and same and not self.read(a) and a not in self.carries_of.values():
+            if own and same and not self.is_viewed(a) and a not in self.carries_of.values():
                 self.targets[a] = self.places[a] = place.at(part)
 
-    def read(self, a: int) -> bool:
+    def is_viewed(self, a: int) -> bool:
         """Whether some view of a value has been taken: it would lie where the value did."""
         return any(root == a for u, root in self.roots.items() if u != a)
 
@@ -605,7 +605,7 @@ class Nests(Text):
         value = self.p.values[v]
         source = self.in_rows(v)
         if source is not None:
-            return self.by_kernel(v, self.solid(source))
+            return self.by_kernel(v, self.in_one_piece(source))
         terms, to = self.labels(v)
         sides: dict[int, int] = {}
         for a, term in zip(value.args, terms, strict=True):
@@ -727,8 +727,8 @@ def _basic(index: Any) -> bool:
     return all(
         p is None
         or p is Ellipsis
-        or isinstance(p, (slice, int, np.integer))
-        and not isinstance(p, bool)
+        or (isinstance(p, (slice, int, np.integer))
+        and not isinstance(p, bool))
         for p in parts
     )
 

@@ -136,7 +136,7 @@ class Program:
 
     def _lower_parts(self, name: str, node: Any) -> int:
         """The value of a node whose op is said in other rows: theirs."""
-        operands = []
+        operands: list[Any] = []
         for parent in node.parents:
             if isinstance(parent, Literal):
                 operands.append(parent.value)
@@ -223,14 +223,14 @@ class Program:
         if not self.depends[a] and len(va.shape) == 2 and len(vb.shape) == 1:
             return self.make("dot", (b, a), (True,), shape, dtype)
         if not self.depends[a] and self.depends[b] and len(va.shape) == len(vb.shape) == 2:
-            turned = self._turned(b)  # W @ x is (x.T @ W.T).T
+            turned = self._transposed(b)  # W @ x is (x.T @ W.T).T
             product = self.make("dot", (turned, a), (True,), shape[::-1], dtype)
             return self.make("permute", (product,), ((1, 0),), shape, dtype)
         if va.op == "permute" and len(va.shape) == 2 and len(vb.shape) == 2:
             return self.make("outer", (self._flat(va.args[0]), self._flat(b)), (), shape, dtype)
         return None
 
-    def _turned(self, v: int) -> int:
+    def _transposed(self, v: int) -> int:
         """A matrix with its axes changed."""
         value = self.values[v]
         return self.make("permute", (v,), ((1, 0),), value.shape[::-1], value.dtype)
@@ -285,7 +285,7 @@ class Program:
             waiting += group
         (found, term), *_ = waiting
         if term == to:
-            return found
+            return int(found)
         return self.make("einsum", (found,), ((term,), to), shape, dtype)
 
     def _flat(self, v: int) -> int:
