@@ -358,9 +358,10 @@ class Program:
         if column.op == "reshape" and column.shape == (*shape[:1], 1) and len(shape) == 2:
             vector = self.values[column.args[0]].shape  # each number of one by each of another
             rows = column.args[0], self._flat(args[1])
-            if self._of_loss and len(vector) == 1 and self.values[rows[1]].shape == shape[1:]:
-                if all(self.depends[v] for v in rows) and column.dtype == other.dtype == dtype:
-                    return self.make("outer", rows, (), shape, dtype)
+            fits = len(vector) == 1 and self.values[rows[1]].shape == shape[1:]
+            fits = fits and all(self.depends[v] for v in rows)
+            if self._of_loss and fits and column.dtype == other.dtype == dtype:
+                return self.make("outer", rows, (), shape, dtype)
         for one, other in (args, args[::-1]):
             factor = self.literal(one)
             if type(factor) is int and factor == 1 and self.values[other].shape == tuple(shape):
