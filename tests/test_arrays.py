@@ -13,9 +13,9 @@ from test_ops import SAMPLES, outputs_of, total
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
-from tinygrad_rnn.engine import autograd
-from tinygrad_rnn.engine.autograd import reachable
-from tinygrad_rnn.tensors import Tensor, functions, torch_functions
+from tinygrad_rnn.engine import autograd, gradients
+from tinygrad_rnn.engine.values import reachable
+from tinygrad_rnn.tensors import Tensor, functions, making, several
 
 
 def tensors_in(value):
@@ -74,7 +74,7 @@ def run(function, arrays, dtype, what):
         assert not scalars_of_numpy([turn.gradient, *sent]), f"{what}: {turn.op} step by step"
     seen = []
     autograd.flow(
-        [autograd.root_and_seed(loss)],
+        [gradients.root_and_seed(loss)],
         observer=lambda node, i, g, d: seen.append((node.op, scalars_of_numpy([g, d]))),
     )
     assert not [op for op, odd in seen if odd], f"{what}: an observer is shown a scalar"
@@ -113,7 +113,7 @@ def ways(t):
 PUBLIC = [
     *(
         (f"tg.{name}", function)
-        for module in (functions, torch_functions)
+        for module in (functions, making, several)
         for name, function in vars(module).items()
         if inspect.isfunction(function)
         and not name.startswith("_")

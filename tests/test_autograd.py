@@ -12,7 +12,7 @@ from support import assert_close, assert_each_close, complex_gradient, numbers, 
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
-from tinygrad_rnn.engine import autograd
+from tinygrad_rnn.engine import gradients, places
 
 F = nn.functional
 
@@ -847,11 +847,11 @@ def test_nothing_is_left_of_a_failed_forward():
     rnn = nn.RNN(2, 3)
     with pytest.raises(ValueError, match="features"):
         rnn(tg.ones(4, 1, 5))
-    place = autograd.state.place
+    place = places.state.place
     assert (place.scope, place.step, place.call) == (None, None, None)
     for _ in tg.steps(3):
         break
-    assert autograd.state.place.step is None
+    assert places.state.place.step is None
 
 
 # ---- length: linear in time, flat in memory, no recursion ----------------------------------------
@@ -879,7 +879,7 @@ def test_taking_every_step_of_a_sequence_is_linear(by, monkeypatch):
         crossed += value.size if hasattr(value, "size") else 0
 
     monkeypatch.setattr(np, "zeros", counted)
-    autograd.backward(loss, observer=observer)
+    gradients.backward(loss, observer=observer)
     assert made <= 3 * base.numel()
     assert crossed <= 8 * base.numel()
     np.testing.assert_array_equal(y.grad.numpy(), np.ones((2000, 4)))

@@ -251,7 +251,7 @@ def test_one_recording_read_twice_is_the_same():
 
 
 def test_reading_changes_nothing():
-    from tinygrad_rnn.engine.autograd import reachable
+    from tinygrad_rnn.engine.values import reachable
 
     model = Forecaster()
     twin = Forecaster()

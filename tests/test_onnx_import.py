@@ -11,7 +11,7 @@ from support import assert_close
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.engine.autograd import reachable
+from tinygrad_rnn.engine.values import reachable
 from tinygrad_rnn.interop import ReadError, from_onnx
 from tinygrad_rnn.interop.onnx_read_layers import GATES, TAKES
 from tinygrad_rnn.interop.onnx_read_ops import RULES

@@ -24,7 +24,7 @@ from support import (
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.engine.autograd import At, Part, reachable
+from tinygrad_rnn.engine.values import At, Part, reachable
 from tinygrad_rnn.ops import ROWS, elementwise
 from tinygrad_rnn.ops.row import row
 

@@ -7,7 +7,7 @@ from support import assert_close, numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.engine.autograd import reachable
+from tinygrad_rnn.engine.values import reachable
 from tinygrad_rnn.nn.recurrent import parts
 
 RATE = 0.5

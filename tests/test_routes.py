@@ -10,7 +10,7 @@ from drawn_lines import KINDS, rows_drawn
 from drawn_routes import Case, verdict
 from routes import program
 
-from tinygrad_rnn.engine.autograd import state
+from tinygrad_rnn.engine.places import state
 from tinygrad_rnn.ops import ROWS
 from tinygrad_rnn.ops.row import looking
 from tinygrad_rnn.scan import backends

@@ -10,7 +10,7 @@ from support import along, assert_each_close, complex_gradient, numbers, weights
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
-from tinygrad_rnn.engine.autograd import reachable
+from tinygrad_rnn.engine.values import reachable
 
 
 def rosenbrock(x, y):

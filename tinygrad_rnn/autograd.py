@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .doors import for_scripts
-from .engine.autograd import enable_grad, grad, is_grad_enabled, no_grad
+from .engine.autograd import enable_grad, is_grad_enabled, no_grad
+from .engine.gradients import grad
 
 __all__ = ["enable_grad", "grad", "is_grad_enabled", "no_grad"]
 

@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line, a subparser a command."""
-    from . import __version__
+    from ._version import __version__
 
     top = argparse.ArgumentParser(
         prog=PROGRAM,

@@ -17,7 +17,7 @@ def info() -> dict[str, str | None]:
     >>> sorted(tg.info())[:2]
     ['compiled layers', 'draws with']
     """
-    from . import __version__
+    from ._version import __version__
     from .drawing.output.graphviz import DrawingError, backend
     from .scan.backends import words
     from .scan.machine_code import folder

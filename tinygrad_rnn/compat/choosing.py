@@ -6,7 +6,7 @@ from typing import Any
 
 from ..engine.random import generator_or_default
 from ..tensors import Tensor, as_tensor
-from ..tensors.functions import zeros
+from ..tensors.making import zeros
 from .layers import cosine_similarity
 
 __all__ = ["bernoulli", "cosine_similarity", "masked_select", "narrow", "nonzero", "typename"]

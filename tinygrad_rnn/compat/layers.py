@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import no_grad, state
+from ..engine.autograd import no_grad
+from ..engine.places import state
 from ..engine.random import generator_or_default
 from ..nn import init
 from ..nn.functional import pad
@@ -15,7 +16,7 @@ from ..nn.module import Module, Parameter
 from ..nn.placing import placed
 from ..ops.elementwise import maximum
 from ..tensors import Tensor, as_tensor, get_default_dtype
-from ..tensors.functions import stack
+from ..tensors.several import stack
 
 
 def conv1d(

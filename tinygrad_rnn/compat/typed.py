@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import Array
 from ..engine.devices import check_device
+from ..engine.values import Array
 from ..tensors import Tensor, as_tensor
-from ..tensors.torch_names import Size
+from ..tensors.axes import Size
 
 
 class _OfOneDtype(type):

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from .. import __version__
+from .._version import __version__
 from . import contributions, prediction, question
 from .forecaster import STEPS
 from .report import Report

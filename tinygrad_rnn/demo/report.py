@@ -15,7 +15,7 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import __version__
+from .._version import __version__
 from . import page
 
 WIDTH = 78

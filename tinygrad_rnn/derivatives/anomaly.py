@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import Node, Observer, state
+from ..engine.autograd import Observer
+from ..engine.places import state
+from ..engine.values import Node
 from ..ops import row
 from ..tensors import Tensor
 

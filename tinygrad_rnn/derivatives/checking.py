@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import autograd
-from ..engine.autograd import Array, enable_grad, no_grad, reachable
+from ..engine import gradients
+from ..engine.autograd import enable_grad, no_grad
+from ..engine.stale import leaf_label
+from ..engine.values import Array, reachable
 from ..tensors import Tensor
-from ..tensors.functions import zeros_like
+from ..tensors.making import zeros_like
 from .complex_step import STEP, Analytic, analytic, plain
 from .transforms import _leaves
 
@@ -107,7 +109,7 @@ def _outputs(result: Any) -> list[Tensor]:
 def _grad(outputs: list[Tensor], inputs: list[Tensor], seeds: Any, **how: Any) -> list[Any]:
     if not outputs:
         return [None] * len(inputs)
-    return list(autograd.grad(outputs, inputs, seeds, allow_unused=True, **how))
+    return list(gradients.grad(outputs, inputs, seeds, allow_unused=True, **how))
 
 
 # ---- the function, seen from outside -------------------------------------------------------------
@@ -285,7 +287,7 @@ def _name(tensor: Tensor, k: int, outputs: list[Tensor]) -> str:
     node = tensor._node
     scopes = [n.place.scope for n in _users(tensor, outputs) if n.place.scope is not None]
     if scopes and node.op is None:
-        label = autograd._leaf_label(node, scopes[0])
+        label = leaf_label(node, scopes[0])
         return f"input {k}" if label == "a tensor" else label
     return node.name or f"input {k}"
 

@@ -8,19 +8,12 @@ from zlib import crc32
 
 import numpy as np
 
-from ..engine.autograd import (
-    Node,
-    StaleGraphError,
-    _leaf_label,
-    _next_number,
-    at_place,
-    enable_grad,
-    flow,
-    goes_short,
-    short_parents,
-    state,
-)
+from ..engine.autograd import enable_grad, flow
+from ..engine.folded import goes_short, short_parents
+from ..engine.places import at_place, state
 from ..engine.random import generator_or_default
+from ..engine.stale import StaleGraphError, leaf_label
+from ..engine.values import Node, next_number
 from ..nn import naming
 from ..ops.row import ROWS, Op
 from ..ops.shapes import reshape
@@ -69,7 +62,7 @@ def checkpoint(
     if not state.recording:
         return function(*args, **kwargs)
     segment = _Segment(function, args, kwargs, preserve_rng_state)
-    start = _next_number()
+    start = next_number()
     result = function(*args, **kwargs)
     leaves = [t for _, t in _leaves(result)]
     live = [t for t in leaves if isinstance(t, Tensor) and t.requires_grad]
@@ -130,7 +123,7 @@ class _Segment:
         """Compute again, cut the new graph where the segment began, and run its backward."""
         recorded = any(isinstance(part, Tensor) for part in g)
         doors = {id(p): _door(p) for p in self.parents}
-        start = _next_number()
+        start = next_number()
         self.refuse_stale()
         outputs = self.again()
         for node in _inside(outputs, start):
@@ -159,7 +152,7 @@ class _Segment:
             if parent.op is None and parent.stale is not None:
                 raise StaleGraphError(
                     f"{state.place}checkpoint cannot compute its segment again: "
-                    f"{_leaf_label(parent, state.place.scope)} {parent.shape} was changed by {parent.stale}"
+                    f"{leaf_label(parent, state.place.scope)} {parent.shape} was changed by {parent.stale}"
                     " since. Call backward() before the write, or compute the loss again after it"
                 )
 

@@ -13,12 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import autograd
-from ..engine.autograd import Node, enable_grad, reachable, state
+from ..engine import gradients
+from ..engine.autograd import enable_grad
+from ..engine.places import state
+from ..engine.values import Node, reachable
 from ..ops.row import parent_of
 from ..ops.shapes import reshape
 from ..tensors import Tensor
-from ..tensors.functions import ones, stack, zeros, zeros_like
+from ..tensors.making import ones, zeros, zeros_like
+from ..tensors.several import stack
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 
@@ -291,7 +294,7 @@ def _derived(
     """The engine's ``grad``; None for an input that the outputs do not depend on."""
     if not outputs:
         return [None] * len(inputs)
-    return list(autograd.grad(outputs, inputs, seeds, create_graph=record, allow_unused=True))
+    return list(gradients.grad(outputs, inputs, seeds, create_graph=record, allow_unused=True))
 
 
 def _or_zeros(gradient: Tensor | None, like: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .autograd import state
+from .places import state
 
 _default: np.random.Generator | None = None  # made when first drawn from: importing stays cheap
 

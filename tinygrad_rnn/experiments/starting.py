@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .. import __version__
+from .._version import __version__
 from ..commands.command import UserError, count
 from ..demo.page import Cover
 from ..demo.report import Report

@@ -131,7 +131,7 @@ def check_name(f: Any, ends: tuple[str, ...] = ENDS) -> None:
 
 
 def _write(f: Any, arrays: Any, words: dict[str, str], metadata: Mapping[str, str] | None) -> None:
-    from .. import __version__
+    from .._version import __version__
 
     own = dict(metadata or {})
     for key, value in own.items():

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter, itemgetter
 from typing import Any
 
-from ..engine.autograd import Call, Constant, Folded, Literal, Node
+from ..engine.folded import Folded
+from ..engine.places import Call
+from ..engine.values import Constant, Literal, Node
 from .recorded import maker
 
 Column = list[Any]

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..engine.autograd import Array, flow, root_and_seed
+from ..engine.autograd import flow
+from ..engine.gradients import root_and_seed
+from ..engine.values import Array
 from .ledger import Ledger
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import Leaf, Literal
+from ..engine.values import Leaf, Literal
 from .readback import apply, flows_of, raw_values
 from .recorded import CellCall, GraphNode, RecordedGraph, Use
 

@@ -14,7 +14,8 @@ from itertools import pairwise
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..engine.autograd import Call, Constant, Leaf
+from ..engine.places import Call
+from ..engine.values import Constant, Leaf
 from .chains import ENDS
 from .columns import Column, Unlike, columns_of
 from .recorded import RecordedGraph, Use, by_step, is_folded, maker, pick_of
@@ -109,6 +110,9 @@ class Excerpt(RecordedGraph):
                 return None
             gaps[call] = Gap(here[-1], count, places[following][0] - here[0])
         return gaps
+
+    def _count_of(self, stack: Any) -> int:
+        return self._reader.positions.get(id(stack), (None, len(stack.parents)))[1]
 
     def _place_of(self, stack: Any, k: int) -> int | None:
         kept, count = self._reader.positions.get(id(stack), (None, len(stack.parents)))
@@ -397,7 +401,7 @@ def _settled(made: Sequence[Any], hidden: Iterable[tuple[int, int]]) -> bool:
             at = recorded.setdefault((call.cell, call.scope, call.label), {})
             at.setdefault(call.step, []).append((node.op, node.name, node.shape, leaves))
     return all(
-        at[first - 1] == at[first] == at[last + 1]
+        at.get(first - 1) == at.get(first) == at.get(last + 1)
         for at in recorded.values()
         for first, last in hidden
     )

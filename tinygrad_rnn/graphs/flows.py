@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..engine.autograd import Array, At, Part, as_array, flow
+from ..engine.autograd import flow
+from ..engine.values import Array, At, Part, as_array
 
 if TYPE_CHECKING:
     from .ledger import Ledger

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..doors import door
-from ..engine.autograd import Array, At, Node
+from ..engine.values import Array, At, Node
 
 if TYPE_CHECKING:
     from ..tensors import Tensor

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..engine.autograd import Array, grad, no_grad
+from ..engine.autograd import no_grad
+from ..engine.gradients import grad
+from ..engine.values import Array
 
 if TYPE_CHECKING:
     from ..nn.module import Module

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..engine.autograd import Array, At, Constant, Leaf, Literal, Part, flow
+from ..engine.autograd import flow
+from ..engine.values import Array, At, Constant, Leaf, Literal, Part
 from ..ops.row import ROWS
 from .ledger import Ledger
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..engine.autograd import Array, At, Hook, Part, as_array, commit, hooked, root_and_seed
+from ..engine.gradients import commit, root_and_seed
+from ..engine.hooks import Hook, hooked
+from ..engine.values import Array, At, Part, as_array
 
 if TYPE_CHECKING:
     from ..tensors import Tensor

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..engine.autograd import Array
+from ..engine.values import Array
 from .ledger import Entry
 from .readback import norm
 from .recorded import RecordedGraph, Use

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import nn
-from ..engine.autograd import Array
+from ..engine.values import Array
 from .activations import RELU, TANH
 from .cells import CfCCell, Rule
 from .conventions import Row

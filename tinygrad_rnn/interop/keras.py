@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import Array
+from ..engine.values import Array
 from ..files import FileFormatError, atomic
 from . import keras_files
 from .keras_model import KerasModel, name_of

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import Array
+from ..engine.values import Array
 from ..files import FileFormatError
 from .keras_layers import snake
 from .packing import WeightsError

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import nn
-from ..engine.autograd import Array
+from ..engine.values import Array
 from ..nn.cells import Cell
 from ..nn.module import Module
 from ..nn.stacks import RecurrentLayer

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import Literal, Node, state
+from ..engine.places import state
+from ..engine.values import Literal, Node
 from ..files import atomic
 from ..nn.module import Module
 from ..ops import row

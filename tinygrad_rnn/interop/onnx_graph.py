@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import Array
+from ..engine.values import Array
 
 OPSET, IR = 17, 8  # of 2022: what runtimes of the last years read
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import nn
-from ..engine.autograd import Array
+from ..engine.values import Array
 from ..nn.module import Module
 from ..nn.stacks import RecurrentLayer
 from .onnx_graph import ExportError, GraphBuilder

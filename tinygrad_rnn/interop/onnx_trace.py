@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import Leaf, enable_grad, no_grad, state
+from ..engine.autograd import enable_grad, no_grad
+from ..engine.places import state
+from ..engine.values import Leaf
 from ..nn.module import Module
 from ..nn.recurrent import Recurrent
 from ..nn.stacks import RecurrentLayer

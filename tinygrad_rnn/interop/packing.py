@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..engine.autograd import Array
+from ..engine.values import Array
 from .conventions import Part, Row
 
 Slot = tuple[str, str]  # what an array holds of one gate: ("W_ih", "i")

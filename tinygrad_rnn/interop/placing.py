@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..engine.autograd import Array
+from ..engine.values import Array
 from .conventions import Row
 from .packing import Place, WeightsError
 

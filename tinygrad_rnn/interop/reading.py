@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import Array
+from ..engine.values import Array
 from .cells import Rule
 from .conventions import Part, Row
 from .options import asked_of

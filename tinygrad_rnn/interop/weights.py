@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import Array
+from ..engine.values import Array
 from ..nn.module import Module
 from ..tensors import Tensor
 from .building import built

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import nn
-from ..engine.autograd import Array
+from ..engine.values import Array
 from ..nn.cells import Cell, GRUCell, LSTMCell, PeepholeLSTMCell, RNNCell
 from ..nn.stacks import RecurrentLayer
 from .activations import FUNCTIONS, RELU, TANH, in_words

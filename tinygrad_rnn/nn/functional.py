@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..doors import for_scripts
-from ..engine.autograd import state
+from ..engine.places import state
 from ..engine.random import generator_or_default
 from ..ops import elementwise as e
 from ..ops import indexing, products, shapes

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import state
+from ..engine.places import state
 from ..tensors import Tensor, as_tensor, get_default_dtype
 from . import functional as f
 from . import init

@@ -8,9 +8,11 @@ from weakref import ref
 
 import numpy as np
 
-from ..engine.autograd import Leaf, Place, Scope, state
 from ..engine.devices import check_device, is_device, no_gpu
-from ..tensors.value import Tensor, all_or_none, as_tensor
+from ..engine.places import Place, Scope, state
+from ..engine.values import Leaf
+from ..tensors import Tensor, as_tensor
+from ..tensors.value import all_or_none
 from ..tensors.writing import snapshot
 
 M = TypeVar("M", bound="Module")

@@ -6,7 +6,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from ..engine.autograd import Constant, Node, Place, state
+from ..engine.places import Place, state
+from ..engine.values import Constant, Node
 from ..ops.row import constant
 from ..tensors import Tensor, as_tensor
 

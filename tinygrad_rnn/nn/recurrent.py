@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import Call, Leaf, Node, Place, state
+from ..engine.places import Call, Place, state
 from ..engine.random import generator_or_default
+from ..engine.values import Leaf, Node
 from ..ops.elementwise import where
 from ..tensors import Tensor, as_tensor
-from ..tensors.functions import cat, stack
+from ..tensors.several import cat, stack
 from .cells import Cell
 from .module import Module, Parameter, holds_tensors
 from .naming import listening, named_input, run_begins, stop_listening
@@ -196,6 +197,12 @@ def run_compiled(
     """
     if not x._data.shape[time_axis]:
         raise ValueError(f"{_place()}the sequence has no time steps")
+    whole = getattr(state.tracer, "layer", None)
+    if whole is not None:  # a network is read, to which a layer is one whole
+        given: tuple[Tensor, Any] = whole(
+            layer, x, time_axis, stages, lengths, constants, joined, recorded
+        )
+        return given
     running = scan("running")
     why = running.refusal(layer)
     if why is None:

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..engine.autograd import Place, Scope, at_place
-from ..engine.autograd import state as now
+from ..engine.places import Place, Scope, at_place
+from ..engine.places import state as now
 from ..tensors import Tensor
-from ..tensors.functions import cat
+from ..tensors.several import cat
 from . import functional as f
 from .cells import (
     Cell,

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import Leaf, no_grad
+from ..engine.autograd import no_grad
+from ..engine.values import Leaf
 from ..tensors import Tensor, as_tensor
-from ..tensors.functions import cat, detach
+from ..tensors.functions import detach
+from ..tensors.several import cat
 from .module import Module
 from .recurrent import mapped, parts
 

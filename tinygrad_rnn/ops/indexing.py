@@ -6,8 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import At
+from ..engine.values import At, Node
 from .row import Row, row
+
+
+def _recorded_sum(sparse: list[At], node: Node) -> Any:
+    """Several gradients of parts of one node, placed at once, so that the sum can be derived again."""
+    values, indices = [at.value for at in sparse], tuple(at.index for at in sparse)
+    return place(*values, indices, node.shape, node.dtype)
+
+
+At.recorded_sum = staticmethod(_recorded_sum)
 
 
 def _place(values: Any, indices: tuple[Any, ...], shape: Any, dtype: Any) -> Any:

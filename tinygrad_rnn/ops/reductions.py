@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import state
+from ..engine.places import state
 from .elementwise import abs, exp, log, sign, sqrt, where
 from .row import Row, row
 from .shapes import _along, broadcast, cat, flip, permute

@@ -26,17 +26,9 @@ from weakref import ref
 
 import numpy as np
 
-from ..engine.autograd import (
-    At,
-    Constant,
-    Literal,
-    Node,
-    Part,
-    Place,
-    as_array,
-    state,
-    sum_to,
-)
+from ..engine.autograd import sum_to
+from ..engine.places import Place, state
+from ..engine.values import At, Constant, Handle, Literal, Node, Part, as_array
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
@@ -51,18 +43,20 @@ class Texts:
     ``numpy``: the ufunc that computes it into ``out=``. ``machine``: one number of the result as numba
     compiles it, of the operands ``{0}``, ``{1}`` and then the constants; ``zero``, ``one`` and the curves of
     ``scan/vector_math`` are at hand, and a comparison gives a truth value. ``onnx``: the node's name.
+    ``js``: one number of the result in JavaScript, of the operands (a constant is one of them); the curves of
+    ``live/runtime.js`` are at hand, truth values are numbers in memory.
     An op with a text for one number is elementwise: its result has the shape that its operands broadcast to.
     """
 
     numpy: str = ""
     machine: str = ""
     onnx: str = ""
+    js: str = ""
 
 
 ROWS: dict[str, Op] = {}
 _NO_TEXTS = Texts()
 FUNCTIONS: dict[str, Texts] = {}  # what takes no gradient, and is no row: comparisons, floor
-tensor_class: Any = None  # set by tensors.value, which stands above
 default_dtype: Any = np.dtype(np.float32)
 
 watching = 0  # how many look at ops (detect_anomaly, tracing), in any thread
@@ -323,7 +317,7 @@ def _unary(op: Op) -> Callable[..., Any]:
             raise misfit(op, (x,), error) from None
         if y.__class__ is not _ndarray:
             y = np.asanyarray(y)
-        t = _new(tensor_class)
+        t = _new(Handle.kind)
         t._data = y
         t._tag = t._alias = None
         if needs and state.recording:
@@ -363,7 +357,7 @@ def _view(op: Op) -> Callable[..., Any]:
             raise misfit(op, (x,), error) from None
         if y.__class__ is not _ndarray:
             y = np.asanyarray(y)
-        t = _new(tensor_class)
+        t = _new(Handle.kind)
         t._data = y
         t._tag = t._alias = None
         recorded = view = True
@@ -423,7 +417,7 @@ def _binary(op: Op) -> Callable[..., Any]:
             raise misfit(op, (x, y), error) from None
         if z.__class__ is not _ndarray:
             z = np.asanyarray(z)
-        t = _new(tensor_class)
+        t = _new(Handle.kind)
         t._data = z
         t._tag = t._alias = None
         if needs and state.recording:
@@ -460,7 +454,7 @@ def _binary(op: Op) -> Callable[..., Any]:
             out = z if keep_out else None
             parents = (parent, Literal(b))
             node = Node(op, parents, out, saved, z.shape, z.dtype, state.place)
-        t = tensor_class._wrap(z, node)
+        t = Handle.kind._wrap(z, node)
         if watching:
             watcher(op, t, (a, b))
         return t
@@ -516,7 +510,7 @@ def _general(op: Op) -> Callable[..., Any]:
             out = y if keep_out else None
             kept = (*saved, *constants)
             node = Node(op, tuple(parents), out, kept, y.shape, y.dtype, state.place)
-        t = tensor_class._wrap(y, node)
+        t = Handle.kind._wrap(y, node)
         if watching:
             watcher(op, t, tensors, constants)
         return t
@@ -550,7 +544,7 @@ def _variadic(op: Op) -> Callable[..., Any]:
             out = y if op.keep_out else None
             parents = tuple(map(parent_of, tensors))
             node = Node(op, parents, out, (saved, *constants), y.shape, y.dtype, state.place)
-        t = tensor_class._wrap(y, node)
+        t = Handle.kind._wrap(y, node)
         if watching:
             watcher(op, t, tensors, constants)
         return t
@@ -568,7 +562,7 @@ def _several(op: Op) -> Callable[..., Any]:
         except AttributeError:
             return forward(a, *constants)
         parts = forward(x, *constants)
-        wrap = tensor_class._wrap
+        wrap = Handle.kind._wrap
         if parent is None or not (parent.needs and state.recording):
             several = tuple([wrap(part, None) for part in parts])
             if op.view:
@@ -682,15 +676,15 @@ def prepared(op: Op, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[
     """Operands as Tensors or Python numbers, and the same as arrays of the dtype to compute in."""
     tensors = tuple(
         a
-        if isinstance(a, tensor_class)
+        if isinstance(a, Handle)
         else a.item()
         if isinstance(a, np.generic)
         else a
         if isinstance(a, NUMBERS)
-        else written_down(tensor_class._made(a), a)
+        else written_down(Handle.kind._made(a), a)
         for a in operands
     )
-    arrays = [a._data if isinstance(a, tensor_class) else a for a in tensors]
+    arrays = [a._data if isinstance(a, Handle) else a for a in tensors]
     if op.promote is not None:
         dtype = common_dtype(tensors[op.promote :], op.floating)
         for i in range(op.promote, len(arrays)):
@@ -727,7 +721,7 @@ def common_dtype(operands: tuple[Any, ...], floating: bool = False) -> Any:
     best: tuple[int, int] = (-1, -1)
     chosen: Any = None
     for a in operands:
-        if isinstance(a, tensor_class):
+        if isinstance(a, Handle):
             dtype = a._data.dtype
             rank = (_RANK[dtype.kind], 2 if a._data.ndim else 1)
         else:

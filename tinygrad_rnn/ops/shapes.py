@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import Part
+from ..engine.values import Part
 from .row import Row, row
 
 Shape = tuple[int, ...]

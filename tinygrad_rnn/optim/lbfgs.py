@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.autograd import Array, enable_grad
-from ..tensors.value import Tensor, all_or_none
+from ..engine.autograd import enable_grad
+from ..engine.values import Array
+from ..tensors import Tensor
+from ..tensors.value import all_or_none
 from .optimizers import Optimizer
 
 Closure = Callable[[], Tensor]

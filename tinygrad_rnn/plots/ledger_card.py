@@ -12,7 +12,7 @@ from ..drawing.scene.text import number, shape_text
 from .cards import CELL, MOST_ROWS
 
 if TYPE_CHECKING:
-    from ..engine.autograd import Array
+    from ..engine.values import Array
     from ..graphs.ledger import Ledger
 
 WIDE, HIGH, MOST_BARS = 260.0, 30.0, 130

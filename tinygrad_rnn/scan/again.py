@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
-from ..engine.autograd import state as now
+from ..engine.places import state as now
 from ..nn import naming
 from ..nn.module import Module
 from ..nn.recurrent import apply_step, as_input, initial_state, parts

@@ -1,6 +1,6 @@
 """A layer's call that ran as one node, and the way back from it to the layer's steps.
 
-To a reader the node is not there: the layer's outputs are :class:`~tinygrad_rnn.engine.autograd.Folded`, and
+To a reader the node is not there: the layer's outputs are :class:`~tinygrad_rnn.engine.folded.Folded`, and
 looking at them records the layer's steps op by op, on the values and Parameters of the call.
 """
 
@@ -14,9 +14,12 @@ from weakref import ref
 
 import numpy as np
 
-from ..engine import autograd
-from ..engine.autograd import STRIDE, Call, Constant, Folded, Leaf, Node, enable_grad
-from ..engine.autograd import state as now
+from ..engine.autograd import enable_grad
+from ..engine.folded import Folded, slot_writes
+from ..engine.gradients import grad
+from ..engine.places import Call
+from ..engine.places import state as now
+from ..engine.values import STRIDE, Constant, Leaf, Node, next_number
 from ..nn import naming
 from ..ops.row import Op
 from ..ops.shapes import reshape
@@ -65,7 +68,7 @@ class Fold:
         pairs = zip(outputs, g, strict=True)
         came = [(t, d) for t, d in pairs if d is not None and t.requires_grad]
         ends, seeds = [t for t, _ in came], [Tensor._wrap(d, None) for _, d in came]
-        found = autograd.grad(ends, asked, seeds, allow_unused=True) if ends else asked
+        found = grad(ends, asked, seeds, allow_unused=True) if ends else asked
         return [None if d is None or not ends else d._data for d in found]
 
     def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
@@ -114,7 +117,7 @@ class Fold:
             some = next(iter(folded.values()))
             if some.fold is None:
                 return
-            mark = autograd._next_number()
+            mark = next_number()
             outputs = self._record(None)
             made = self._numbered(outputs, mark, some)
             place = {id(outputs[k]._node): f for k, f in folded.items()}
@@ -126,7 +129,7 @@ class Fold:
                     calls.add(node.place.call)
             for call in calls:
                 call.inputs = tuple([(name, place.get(id(n), n)) for name, n in call.inputs])
-            writes = autograd.slot_writes(some.whole, number=made[0].number - 1)
+            writes = slot_writes(some.whole, number=made[0].number - 1)
             for k, f in folded.items():
                 writes += f.becoming(outputs[k]._node)
             for write, thing, value in writes:
@@ -160,7 +163,7 @@ class Fold:
         """
         with _lock:
             folded = {k: f for k, f in [(k, f()) for k, f in self.folded] if f is not None}
-            mark = autograd._next_number()
+            mark = next_number()
             first = self.steps[0]
             outputs = self._record([step - first for step in steps])
             made = self._numbered(outputs, mark, next(iter(folded.values())))
@@ -198,7 +201,7 @@ class Fold:
             with ExitStack() as stack, enable_grad():
                 for variant in self.variants():
                     stack.enter_context(as_before(variant.guards))
-                mark = autograd._next_number()
+                mark = next_number()
                 outputs = self.recorded(steps)
                 for k, f in self.folded:
                     if f() is not None:

@@ -727,8 +727,7 @@ def _basic(index: Any) -> bool:
     return all(
         p is None
         or p is Ellipsis
-        or (isinstance(p, (slice, int, np.integer))
-        and not isinstance(p, bool))
+        or (isinstance(p, (slice, int, np.integer)) and not isinstance(p, bool))
         for p in parts
     )
 

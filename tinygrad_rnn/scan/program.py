@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import Leaf, Literal, flow
+from ..engine.autograd import flow
+from ..engine.values import Leaf, Literal
 from ..ops.row import FUNCTIONS, ROWS, texts_of
 from ..tensors import Tensor
 from .tracing import Comparison, Trace, constants, in_order, leaf, row_name, unhashed

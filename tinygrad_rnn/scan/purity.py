@@ -343,15 +343,9 @@ OF_CONTAINERS = named(
     "index count copy keys values items get union intersection difference issubset issuperset "
     "isdisjoint symmetric_difference _replace _asdict _fields"
 )
-_OTHERS = (MUTATORS | OF_CONTAINERS) - frozenset(vars(Tensor))  # what containers do by these names
-OF_TENSORS = frozenset(
-    name
-    for name in dir(Tensor)
-    if not name.startswith("_")
-    and not name.endswith("_")
-    and name not in _UNSEEN
-    and name not in _OTHERS
-)
+OF_TENSORS = frozenset(  # but for what a container does by the same name
+    name for name in dir(Tensor) if not name.startswith("_") and not name.endswith("_")
+) - (_UNSEEN | MUTATORS | OF_CONTAINERS)
 OF_STRINGS = frozenset(name for name in dir(str) if not name.startswith("_"))
 OF_NUMBERS = named(
     "real imag conjugate is_integer bit_length denominator numerator item start stop step "

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import state as now
+from ..engine.places import state as now
 from ..engine.random import generator_or_default
 from ..nn import naming
 from ..nn.module import Module

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
-from ..engine.autograd import state as now
+from ..engine.places import state as now
 from ..nn.module import Module
 from ..nn.recurrent import step_after
 from ..tensors import Tensor

@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import NOWHERE, Constant, Leaf, Literal, Node, enable_grad, reachable, state
+from ..engine.autograd import enable_grad
+from ..engine.places import NOWHERE, state
+from ..engine.values import Constant, Leaf, Literal, Node, reachable
 from ..nn import naming
 from ..nn.module import Module, Parameter
 from ..ops import row

@@ -13,8 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import NOWHERE, Literal, enable_grad, grad
-from ..engine.autograd import state as now
+from ..engine.autograd import enable_grad
+from ..engine.gradients import grad
+from ..engine.places import NOWHERE
+from ..engine.places import state as now
+from ..engine.values import Literal
 from ..nn import naming
 from ..ops.row import ROWS
 from ..tensors import Tensor

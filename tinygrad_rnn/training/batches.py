@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import Array, state
+from ..engine.places import state
 from ..engine.random import generator_or_default
+from ..engine.values import Array
 from ..nn.utils import pad_sequence, sequence_mask
 from ..tensors import Tensor, as_tensor
 from .datasets import IterableDataset, collate, converted

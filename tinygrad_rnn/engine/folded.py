@@ -1,0 +1,82 @@
+"""What is an output of many steps that ran as one? A node that is unfolded when somebody looks into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .values import Node, next_number
+
+Write = tuple[Callable[[Any, Any], None], Any, Any]
+
+
+class Folded(Node):
+    """A result of many recorded ops that ran as one: a compiled layer's output.
+
+    Gradients go the short way, as the part ``position`` of those of ``whole``, the one node that ran.
+    Whoever reads ``op``, ``parents``, ``saved`` or ``out`` reads what was folded, recorded when first
+    looked at: ``fold`` is who can ``unfold()`` it, or record some of its steps alone, and None from then on.
+    Where the fold is ``nested``, one output depends on another (a cell's h on its c): each has its own
+    derivative only by what was folded, and once that is recorded gradients go there.
+    """
+
+    __slots__ = ("__weakref__", "fold", "position", "whole")
+
+    def __init__(self, whole: Node, position: int, fold: Any) -> None:
+        self.whole: Node | None = whole
+        self.position = position
+        self.fold: Any = fold
+        self.shape, self.dtype = whole.shape[position], whole.dtype
+        self.number, self.place = next_number(), whole.place
+        self.name, self.retained = None, None
+
+    def becoming(self, node: Node) -> list[Write]:
+        """What to write for this to be a node that was recorded."""
+        values = {slot: getattr(node, slot) for slot in ("op", "parents", "saved", "out", "place")}
+        values |= {"number": node.number, "name": self.name or node.name}
+        if self.fold.nested:
+            values["whole"] = None
+        return slot_writes(self, **values, fold=None)
+
+
+def slot_writes(thing: Any, **values: Any) -> list[Write]:
+    """Attributes to set, prepared so far that setting them cannot fail: no call is left that takes memory."""
+    owners = {slot: Node if slot in Node.__slots__ else type(thing) for slot in values}
+    return [(getattr(owners[k], k).__set__, thing, value) for k, value in values.items()]
+
+
+def goes_short(node: Any) -> bool:
+    """Whether gradients go from a node to the one node that ran."""
+    return node.__class__ is Folded and node.whole is not None
+
+
+def short_parents(node: Any) -> tuple[Any, ...]:
+    """Where gradients go on to."""
+    return (node.whole,) if goes_short(node) else node.parents
+
+
+def by_itself(node: Any) -> Any:
+    """A node whose own derivative is asked for; what it depends on together with others is recorded."""
+    if node.__class__ is Folded and node.fold is not None and node.fold.nested:
+        node.fold.unfold()
+    return node
+
+
+def _unfolding(slot: str) -> property:
+    """A node's attribute that is there once the node has been unfolded."""
+    plain = getattr(Node, slot)
+
+    def read(node: Folded) -> Any:
+        if node.fold is not None:
+            node.fold.unfold()
+        return plain.__get__(node)
+
+    def write(node: Folded, value: Any) -> None:
+        read(node)
+        plain.__set__(node, value)
+
+    return property(read, write)
+
+
+for _slot in ("op", "parents", "saved", "out"):
+    setattr(Folded, _slot, _unfolding(_slot))

@@ -1,0 +1,236 @@
+"""What is a value to the engine? An array and the node that made it; a gradient that touches a part only.
+
+A recorded op leaves a :class:`Node`: the op, its parents in order, what its rules need, and where it
+was made. It never holds its own output's Tensor, so graphs are free of reference cycles and vanish
+with the last tensor that points at them. Nodes are numbered as they are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import count
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import ref
+
+import numpy as np
+
+from .places import NOWHERE, Place
+
+if TYPE_CHECKING:
+    from ..tensors import Tensor
+    from .hooks import Hook
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class Handle:
+    """The slots of a Tensor: an array, the node that made it, the time step that rides on it, who shares
+    its memory. ``kind`` is the class that results are made of: the floor above sets it."""
+
+    __slots__ = ("_alias", "_data", "_node", "_tag")
+    _alias: Any  # see ``tensors.writing``
+    _data: Array
+    _node: Any
+    _tag: int | None
+    kind: ClassVar[Any]
+
+
+# ---- nodes ----------------------------------------------------------------------------------
+
+STRIDE = 1 << 32  # room between two numbers for the nodes that one folded node stands for
+next_number = count(0, STRIDE).__next__
+
+
+class Node:
+    """A recorded op: ``(op, parents, what its rules need, where it was made)``.
+
+    ``saved`` holds, in the order of the rules' arguments, the operands that a rule reads (None for
+    those that none reads) and then the op's constants; ``out`` the output where a rule reads it.
+    """
+
+    __slots__ = (
+        "dtype",
+        "hooks",  # set by the first hook alone
+        "name",
+        "number",
+        "op",
+        "out",
+        "parents",
+        "place",
+        "retained",
+        "saved",
+        "shape",
+    )
+    needs: ClassVar[bool] = True
+    hooks: list[Hook]
+
+    def __init__(
+        self,
+        op: Any,
+        parents: tuple[Any, ...],
+        out: Any,
+        saved: tuple[Any, ...],
+        shape: tuple[Any, ...],
+        dtype: Any,
+        place: Place,
+    ) -> None:
+        self.op = op
+        self.parents = parents
+        self.out = out
+        self.saved = saved
+        self.shape = shape
+        self.dtype = dtype
+        self.place = place
+        self.number = next_number()
+        self.name: str | None = None
+        self.retained: list[Any] | None = None
+
+
+class _Source:
+    """What no op made: the common part of leaves, constants and literals.
+
+    ``held`` is what pictures learn the value from: a number, or a weak reference to the tensor's array.
+    """
+
+    __slots__ = ("dtype", "held", "name", "number", "place", "shape")
+    op: ClassVar[None] = None
+    parents: ClassVar[tuple[Any, ...]] = ()
+    retained: ClassVar[None] = None
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any, name: str | None = None) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.name = name
+        self.place = NOWHERE
+        self.number = next_number()
+        self.held: Any = None
+
+    def hold(self, data: Array) -> Any:
+        """Remember whose value this is, without keeping more than a number alive; returns itself."""
+        self.held = data.item() if data.size == 1 else ref(data)
+        return self
+
+
+class Constant(_Source):
+    """A value that takes no gradient. It keeps no array alive: only what a picture says of it."""
+
+    __slots__ = ()
+    needs: ClassVar[bool] = False
+
+
+class Literal(_Source):
+    """A Python number among the operands."""
+
+    __slots__ = ("value",)
+    needs: ClassVar[bool] = False
+
+    def __init__(self, value: bool | int | float) -> None:
+        super().__init__((), type(value).__name__)
+        self.value = value
+
+
+class Leaf(_Source):
+    """Where gradients arrive. Each write to its tensor replaces it and marks the old one stale.
+
+    ``key`` stays the same through writes, so that a Parameter knows itself in any graph. ``role`` is
+    "parameter", or "input" for a sequence that a recurrent layer was given.
+    """
+
+    __slots__ = ("grad", "hooks", "key", "needs", "role", "stale", "stale_at")
+    hooks: list[Hook]
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        dtype: Any,
+        needs: bool = True,
+        name: str | None = None,
+        key: int | None = None,
+    ) -> None:
+        super().__init__(shape, dtype, name)
+        self.needs = needs
+        self.key = self.number if key is None else key
+        self.role = "parameter"
+        self.grad: Tensor | None = None
+        self.stale: str | None = None
+        self.stale_at = 0
+
+    def replaced(self, shape: tuple[int, ...], dtype: Any, by: str) -> Leaf:
+        """The leaf of the tensor's new value; this one becomes stale."""
+        fresh = Leaf(shape, dtype, self.needs, self.name, self.key)
+        fresh.grad = self.grad
+        if hasattr(self, "hooks"):
+            fresh.hooks = self.hooks
+        self.stale, self.stale_at = by, fresh.number
+        return fresh
+
+
+def reachable(roots: Iterable[Any]) -> list[Any]:
+    """Every node that the roots were computed from, the roots included, without recursion."""
+    stack = list(roots)
+    seen = {id(node) for node in stack}
+    found: list[Any] = []
+    while stack:
+        node = stack.pop()
+        found.append(node)
+        for parent in node.parents:
+            key = id(parent)
+            if key not in seen:
+                seen.add(key)
+                stack.append(parent)
+    return found
+
+
+# ---- gradients that touch a part only ---------------------------------------------------------
+
+
+class At:
+    """A gradient that is zero but at ``index``: what the rule of an indexing op returns."""
+
+    __slots__ = ("index", "value")
+    recorded_sum: ClassVar[Callable[[list[At], Node], Any]]  # set by the row that makes them
+
+    def __init__(self, index: Any, value: Any) -> None:
+        self.index = index
+        self.value = value
+
+    def add_to(self, buffer: Array) -> None:
+        """Add into a dense buffer; an index that occurs twice adds twice."""
+        if is_basic(self.index):
+            buffer[self.index] += self.value
+        else:
+            np.add.at(buffer, self.index, self.value)
+
+    def dense(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        """The same gradient as a full array."""
+        buffer = np.zeros(shape, dtype)
+        self.add_to(buffer)
+        return buffer
+
+
+class Part:
+    """The gradient of one item of an op that has several outputs."""
+
+    __slots__ = ("position", "value")
+
+    def __init__(self, position: int, value: Any) -> None:
+        self.position = position
+        self.value = value
+
+
+def is_basic(index: Any) -> bool:
+    """Whether an index takes a view: integers, slices, ``None`` and ``...``."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(
+        p is None or p is Ellipsis or (isinstance(p, (int, slice)) and not isinstance(p, bool))
+        for p in parts
+    )
+
+
+def as_array(value: Any) -> Any:
+    """A value as it is, but for numpy's scalars, which arithmetic of 0-d arrays gives: 0-d arrays again.
+
+    Every value of a tensor and every gradient is an array: an op that meets a scalar would take it for
+    a number without a past, and a tensor of one could not be locked.
+    """
+    return np.asarray(value) if isinstance(value, np.generic) else value
