@@ -1,5 +1,7 @@
 """Cells as users write them: compiled, on every back end, they are what the recorded loop is."""
 
+import linecache
+
 import numpy as np
 import pytest
 from support import numbers
@@ -79,3 +81,93 @@ def test_every_one_in_machine_code(equations, dtype, monkeypatch):
     for sizes in SIZES:
         words = agree(equations, sizes, "numba", dtype, 1e-9 if dtype == np.float64 else 3e-4)
         assert "run by numba" in words, words
+
+
+# ---- arrays in a step ------------------------------------------------------------------------------
+
+GLOBAL = np.array([1.0, 2.0, 3.0])
+
+
+class Arrays(nn.Module):
+    """A cell whose step is a function of ``self`` and what drives it."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(np.eye(3) * 0.5)
+        self.array, self.places = np.array([1.0, 0.0, 2.0]), np.array([2, 0, 1])
+        self.numbers, self.arrays = [1.0, 0.0, 2.0], [np.ones(3), np.ones(3)]
+        self.order = tg.tensor([2, 0, 1])
+
+    def initial_state(self, batch):
+        return tg.zeros(batch, 3, dtype=tg.float64)
+
+
+def arrays_cell(line):
+    text = f"def forward(self, x, h):\n    z = x + h @ self.w\n    h = {line}\n    return h, h\n"
+    file = f"<{line}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(True), file)
+    space = {"np": np, "tg": tg, "GLOBAL": GLOBAL, "__name__": __name__}
+    exec(compile(text, file, "exec"), space)
+    return type("Cell", (Arrays,), {"forward": space["forward"]})()
+
+
+def agree_with_recorded(layer):
+    x = tg.tensor(numbers((4, 2, 3), 1))
+    with backends.using("numpy"):
+        layer.compiled = True
+        fast = layer(x)[0].numpy()
+    words = layer.explain()
+    layer.compiled = False
+    np.testing.assert_allclose(fast, layer(x)[0].numpy(), rtol=1e-9)
+    return words
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "z * tg.tensor(self.numbers)",
+        "z * np.array([1.0, 2.0, 3.0])",
+        "z[:, np.arange(3)[::-1].copy()]",
+        "z[:, [2, 0, 0]]",
+        "z * tg.arange(3)",
+        "z * tg.full((3,), 0.5)",
+        "tg.where(np.array([True, False, True]), z, 0.5 * z)",
+        "z + tg.ones_like(z) - tg.zeros(3) + z.new_ones(3)",
+        "z * z.detach()",
+        "z * (z > 0).sum(-1, keepdim=True)",
+        "z * z.detach().tanh().amax(-1, keepdim=True)",
+    ],
+)
+def test_arrays_made_in_the_step_are_constants(line):
+    layer = nn.Recurrent(arrays_cell(line))
+    assert "compiled" in agree_with_recorded(layer)
+    layer.cell.numbers[0] = -3.0
+    agree_with_recorded(layer)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "z * self.array",
+        "z * GLOBAL",
+        "z * tg.tensor(self.array)",
+        "z * tg.tensor([self.array, self.array])",
+        "z * tg.tensor(self.arrays)",
+        "z[:, self.places]",
+        "z[(slice(None), self.places)]",
+        "z.index_select(1, self.places)",
+        "z[:, self.order]",
+        "z * tg.tensor(z.detach())",
+        "z * tg.full((3,), z.sum().detach())",
+        "z * tg.tensor(np.asarray(z.detach()))",
+        "z[:, z.argmax(-1)[0]].unsqueeze(-1) * z",
+    ],
+)
+def test_arrays_that_may_change_are_recorded(line):
+    layer = nn.Recurrent(arrays_cell(line))
+    assert "recorded" in agree_with_recorded(layer)
+    layer.cell.array[1], layer.cell.arrays[0][1], GLOBAL[1] = 5.0, 7.0, 9.0
+    layer.cell.places[:] = [1, 1, 0]
+    with tg.no_grad():
+        layer.cell.order[0] = 1
+    agree_with_recorded(layer)

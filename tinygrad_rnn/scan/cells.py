@@ -234,7 +234,7 @@ def _seen(
 def _ours(guard: Guard) -> bool:
     """Whether what a step reads is no function, or one of the package's own."""
     value = guard[2]
-    return not isinstance(value, FunctionType) or value.__module__.startswith(PACKAGE)
+    return not isinstance(value, FunctionType) or str(value.__module__).startswith(PACKAGE)
 
 
 def _tensors_of(guards: list[Guard]) -> list[Tensor]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.autograd import flow
+from ..engine.places import state as now
 from ..engine.values import Leaf, Literal
 from ..ops.row import FUNCTIONS, ROWS, texts_of
 from ..tensors import Tensor
@@ -50,6 +51,7 @@ class Program:
     apart = True  # whether equal floats stay two: those of the next call may not be equal
 
     def __init__(self, trace: Trace, derive: bool, wanted: Sequence[str] = ()) -> None:
+        now.tracer.trusts = True  # what a trace took as an index is one here, too
         self.values: list[Value] = []
         self.depends: list[int] = []
         self._known: dict[Any, int] = {}

@@ -60,7 +60,6 @@ def _made(
 ) -> Any:
     """The loops of a back end for one form of the program."""
     with tracing() as tracer:
-        tracer.trusts = True
         program = kind(trace, bool(wanted), wanted)
     if tracer.looked:  # a rule that asks for values has another derivative for others
         raise Untraceable(f"its gradient: {tracer.looked}")
