@@ -1,4 +1,4 @@
-"""How is a loop of machine code written for values of any shape? As nests of loops over their axes.
+"""How does a loop of machine code treat values of any shape? As nests of loops over their axes.
 
 Where a step is not rows of columns (heads, slots, fast weights, einsum, indices) each op is a nest of
 loops of its own, ops of numbers of one shape one together. A value lies in a flat array; what is only a view

@@ -106,6 +106,8 @@ class Plan:
         value = self.p.values[v]
         if value.op == "literal" or value.dtype in (self.dtype, "?"):
             return True
+        if value.op == "cast" and self.p.values[value.args[0]].dtype == "?":
+            return True
         return value.op == "where" and value.dtype == "f" and all(map(self.chosen, value.args[1:]))
 
     def chosen(self, v: int) -> bool:
