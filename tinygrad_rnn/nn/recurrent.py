@@ -219,8 +219,9 @@ def run_compiled(
             why = str(reason)
         else:
             layer.__dict__["_ran"] = stack.by
-            if joined and lengths is None and len(stack.found) == 1:
-                scan("again").remember(layer, stack, stack.found[0])
+            if lengths is None and len(stack.found) == 1:
+                remember = "remember" if joined else "remember_cell"
+                getattr(scan("again"), remember)(layer, stack, stack.found[0])
             return result
     layer.__dict__["_ran"] = f"recorded op by op: {why}"
     return recorded()
@@ -308,6 +309,10 @@ class Recurrent(Module):
         **constants: Any,
     ) -> tuple[Tensor, Any]:
         """(time, batch, features) and a state in, (outputs, last state) out."""
+        if lengths is None and not constants:
+            found = scan("again").run_cell_again(self, x, state, first_step)
+            if found is not None:
+                return found  # type: ignore[no-any-return]
         x = as_tensor(x)
         if isinstance(self.cell, Cell):
             x = self._cast(x, self.cell.weight_ih)
