@@ -73,7 +73,7 @@ class Layer(RecurrentLayer):
         return way == 1 or self.direction == "reverse"
 
     def forward(
-        self, input: Any, hx: Any = None, *, lengths: Any = None, first_step: int = 0
+        self, input: Any, hx: Any = None, *, lengths: Any = None, first_step: int | None = None
     ) -> tuple[Any, Any]:
         """(outputs of the last layer at every step, last state of every layer and direction)."""
         if isinstance(input, PackedSequence):
@@ -121,7 +121,7 @@ class Layer(RecurrentLayer):
         return y, last
 
     def _computed_on(
-        self, input: Any, hx: Any, lengths: Any, first_step: int
+        self, input: Any, hx: Any, lengths: Any, first_step: int | None
     ) -> tuple[Tensor, Any]:
         """Flax: padded steps are computed as if they counted; at length 0 the state of the last step."""
         if self.direction != "forward":
@@ -135,7 +135,7 @@ class Layer(RecurrentLayer):
         _, last = super().forward(input, hx, lengths=counted, first_step=first_step)
         return y, last
 
-    def _from_nothing(self, input: Any, lengths: Any, first_step: int) -> tuple[Tensor, Any]:
+    def _from_nothing(self, input: Any, lengths: Any, first_step: int | None) -> tuple[Tensor, Any]:
         """Chainer's first step without a state: h takes no part in it, and neither do its biases."""
         cell: Any = self._first
         if self.num_layers > 1 or self.direction != "forward" or lengths is not None:
@@ -154,7 +154,9 @@ class Layer(RecurrentLayer):
             state = y
         if steps == 1:
             return y, state
-        rest, last = super().forward(_some(x, time, 1, steps), state, first_step=first_step + 1)
+        rest, last = super().forward(
+            _some(x, time, 1, steps), state, first_step=(first_step or 0) + 1
+        )
         return several.cat([y, rest], time), last
 
     def extra_repr(self) -> str:

@@ -32,6 +32,7 @@ class Parameter(Tensor):
     """
 
     __slots__ = ()
+    _node: Leaf
 
     def __init__(self, data: Any, requires_grad: bool = True, dtype: Any = None) -> None:
         self._begin(data, dtype)

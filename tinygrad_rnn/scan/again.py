@@ -16,7 +16,16 @@ import numpy as np
 from ..engine.places import state as now
 from ..nn import naming
 from ..nn.module import Module
-from ..nn.recurrent import Loop, apply_step, as_input, initial_state, mapped, parts
+from ..nn.recurrent import (
+    Loop,
+    apply_step,
+    as_input,
+    first_of,
+    initial_state,
+    mapped,
+    mark_last,
+    parts,
+)
 from ..nn.stacks import Recorded
 from ..ops import row
 from ..tensors import Tensor
@@ -128,7 +137,7 @@ def _is_like(ready: Ready, layer: Any, shape: tuple[int, ...], dtype: Any) -> bo
     return same and not layer._backwards(0) and ready.fits(shape, dtype)
 
 
-def run_again(layer: Any, x: Any, hx: Any, first_step: int) -> tuple[Tensor, Any] | None:
+def run_again(layer: Any, x: Any, hx: Any, first_step: int | None) -> tuple[Tensor, Any] | None:
     """The layer's call, where it is like an earlier one; None where it may not be."""
     ready = _ready.get(layer)
     if ready is None or x.__class__ is not Tensor or refusal(layer) is not None:
@@ -149,7 +158,8 @@ def run_again(layer: Any, x: Any, hx: Any, first_step: int) -> tuple[Tensor, Any
         starts = [t._data[0] for t in given]
     if x._node is not None:
         as_input(x)
-    call = _Call(ready, x, range(first_step, first_step + len(data)))
+    first = first_of(layer, hx, len(data)) if first_step is None else first_step
+    call = _Call(ready, x, range(first, first + len(data)))
     try:
         y, finals = call.forward(ready, data, starts, (False,) * len(starts))
     except Untraceable:
@@ -161,8 +171,8 @@ def run_again(layer: Any, x: Any, hx: Any, first_step: int) -> tuple[Tensor, Any
         outputs = call.outputs(flat, call.needs(), (x, *given, *call.weights))
     else:
         outputs = [Tensor._wrap(array, None) for array in flat]
+    mark_last(layer, tuple(outputs[1:]), call.steps[-1])
     for name, last in zip(ready.names, outputs[1:], strict=True):
-        last._tag = call.steps[-1]
         if last._node is not None:
             last._node.name = f"{name}_n"
     return outputs[0], outputs[1] if len(outputs) == 2 else tuple(outputs[1:])
@@ -240,7 +250,9 @@ def remember_cell(layer: Any, stack: Stack, variant: Variant) -> None:
         _ready_cells[layer] = ReadyCell(layer, x, stack.time_axis, way.state, variant)
 
 
-def run_cell_again(layer: Any, x: Any, state: Any, first_step: int) -> tuple[Tensor, Any] | None:
+def run_cell_again(
+    layer: Any, x: Any, state: Any, first_step: int | None
+) -> tuple[Tensor, Any] | None:
     """The call of a ``Recurrent`` layer, where it is like an earlier one; None where it may not be."""
     ready = _ready_cells.get(layer)
     if ready is None or x.__class__ is not Tensor or layer.reverse is not None:
@@ -252,6 +264,8 @@ def run_cell_again(layer: Any, x: Any, state: Any, first_step: int) -> tuple[Ten
         return None
     if refusal(layer) is not None or not ready.fits(data, axis):
         return None
+    if first_step is None:
+        first_step = first_of(layer, state, steps)
     if state is None:
         state = initial_state(cell, None if data.ndim == 2 else data.shape[1 - axis])
     try:
@@ -275,8 +289,7 @@ def run_cell_again(layer: Any, x: Any, state: Any, first_step: int) -> tuple[Ten
         outputs = call.outputs(flat, call.needs(), (x, *states, *call.weights))
     else:
         outputs = [Tensor._wrap(array, None) for array in flat]
-    for last in outputs[1:]:
-        last._tag = call.steps[-1]
+    mark_last(layer, tuple(outputs[1:]), call.steps[-1])
     if len(outputs) == 2 and state.__class__ is Tensor:
         return outputs[0], outputs[1]
     rest = iter(outputs[1:])

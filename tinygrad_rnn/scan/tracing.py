@@ -138,7 +138,7 @@ class Tracer:
                 self.made(made)
                 parents.append(made._node)
         saved = (*[None] * len(parents), *constants)
-        op = Comparison(name)
+        op: Any = Comparison(name)
         result._node = Unrecorded(
             op, tuple(parents), None, saved, result.shape, result.dtype, NOWHERE
         )
@@ -156,7 +156,8 @@ class Tracer:
 
     def zeros(self, shape: tuple[int, ...], dtype: Any) -> Tensor:
         """The gradient of an output that nothing came to."""
-        node = Unrecorded(Comparison("zeros"), (), None, (), shape, dtype, NOWHERE)
+        op: Any = Comparison("zeros")
+        node = Unrecorded(op, (), None, (), shape, dtype, NOWHERE)
         return Tensor._wrap(np.zeros(shape, dtype), node)
 
 

@@ -20,16 +20,20 @@ R = TypeVar("R")
 def _function(method: Callable[Concatenate[Tensor, P], R]) -> Callable[Concatenate[Any, P], R]:
     """The function of a method, with its name, its docstring and its arguments after ``input``."""
 
+    own, plain = signature(method), cast("Callable[[Tensor], R]", method)
+    first, *others = own.parameters.values()
+
+    def alone(input: Any) -> R:
+        return plain(input if input.__class__ is Tensor else as_tensor(input))
+
     def call(input: Any, *args: P.args, **kwargs: P.kwargs) -> R:
         return method(input if input.__class__ is Tensor else as_tensor(input), *args, **kwargs)
 
-    call.__name__ = call.__qualname__ = method.__name__
-    call.__doc__ = method.__doc__
-    own = signature(method)
-    first, *others = own.parameters.values()
-    found: Any = call
-    found.__signature__ = own.replace(parameters=[first.replace(name="input"), *others])
-    return cast("Callable[Concatenate[Any, P], R]", found)
+    made: Any = call if others else alone  # passing no arguments on is a tenth of a tanh
+    made.__name__ = made.__qualname__ = method.__name__
+    made.__doc__ = method.__doc__
+    made.__signature__ = own.replace(parameters=[first.replace(name="input"), *others])
+    return cast("Callable[Concatenate[Any, P], R]", made)
 
 
 abs = _function(Tensor.abs)
