@@ -69,13 +69,15 @@ class Ready:
 class Run(Fold):
     """One run of the loops; as a node it gives gradients to input, first states and weights that ask."""
 
-    def __init__(self, ready: Ready, x: Tensor, steps: range) -> None:
+    def __init__(self, ready: Ready | ReadyCell, x: Tensor, steps: range) -> None:
         super().__init__(steps)
         self.x, self.time_axis, self.weights = x, ready.axis, ready.weights
         self.cell: Any = ready.cell()
         self.variant = ready.variant
 
-    def forward(self, ready: Ready, x: Any, states: list[Any], asking: tuple[bool, ...]) -> Any:
+    def forward(
+        self, ready: Ready | ReadyCell, x: Any, states: list[Any], asking: tuple[bool, ...]
+    ) -> Any:
         """(outputs, last states) of arrays; ``asking``: which of the first states ask for a gradient."""
         node = self.x._node
         needs_x = node is not None and node.needs
