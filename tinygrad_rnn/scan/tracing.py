@@ -55,6 +55,9 @@ class Comparison:
         self.variadic = self.several = False
 
 
+_CONSTANT: Any = Comparison("constant")
+
+
 class Fixed:
     """An array that is the same at every step: equal to others by what it holds."""
 
@@ -100,10 +103,8 @@ class Tracer:
     def made(self, t: Tensor) -> None:
         """A tensor was made of Python's numbers: at every step it is, in a pure step, the same one."""
         if t._node is None:
-            consts = (Fixed(t._data),)
-            t._node = Unrecorded(
-                Comparison("constant"), (), None, consts, t.shape, t.dtype, NOWHERE
-            )
+            consts, op = (Fixed(t._data),), _CONSTANT
+            t._node = Unrecorded(op, (), None, consts, t.shape, t.dtype, NOWHERE)
 
     def is_made(self, t: Any) -> bool:
         """Whether a tensor is one that Python made of its own numbers."""
