@@ -206,6 +206,11 @@ class Program:
     def _make_dot(self, args: Any, consts: Any, _shape: Any, _dtype: Any) -> int | None:
         """A product with a weight; of a transposed weight it is the other product."""
         a, w = args
+        if not consts:  # the row of that name: of two vectors
+            side = self.values[a].shape
+            return self.make(
+                "sum", (self.make("mul", args, (), side, _dtype),), ((0,), False), (), _dtype
+            )
         if self.depends[w] or len(self.values[w].shape) != 2:
             shape, turned = self.values[w].shape, w
             if consts[0]:
