@@ -40,10 +40,6 @@ def made(who: str, dtype: Any, data: tuple[Any, ...]) -> Tensor:
     given = data[0]
     if isinstance(given, Size):
         return Tensor._made(np.zeros(tuple(given)), dtype)
-    if isinstance(given, tuple) and given and all(isinstance(n, int) for n in given):
-        raise TypeError(
-            f"{who}({given}): sizes, or these numbers? Say {who}(*sizes), or {who}(list(numbers))"
-        )
     if isinstance(given, Tensor):
         if given.dtype != dtype:
             raise TypeError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
+from ..doors import method_for_scripts
 from ..engine.devices import CPU, check_device, device, no_gpu
 from ..engine.folded import by_itself
 from ..engine.hooks import Hook
@@ -38,7 +39,7 @@ class Sorted(NamedTuple):
 
 
 class Size(tuple[int, ...]):
-    """What ``size()`` returns: a tuple that typed constructors take for a shape, ``Tensor(x.size())``.
+    """What ``shape`` and ``size()`` are: a tuple that constructors take for a shape, ``Tensor(x.shape)``.
 
     >>> import tinygrad_rnn as tg
     >>> tg.ones(2, 3).size()[1:].numel()
@@ -60,6 +61,10 @@ class TorchNames:
     """Names of PyTorch's ``Tensor`` beyond those that the engine itself needs."""
 
     __slots__ = ()
+
+    def __getattr__(self: Any, name: str) -> Any:
+        """What PyTorch's scripts alone call, imported when they do."""
+        return method_for_scripts("tensors.Tensor", self, name)
 
     # ---- where it lives
 

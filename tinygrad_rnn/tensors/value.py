@@ -95,10 +95,9 @@ class Tensor(TorchNames, Handle):
     # ---- what it is
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """The lengths of its axes."""
-        shape: tuple[int, ...] = self._data.shape
-        return shape
+    def shape(self) -> Size:
+        """The lengths of its axes: a tuple that knows that it is a shape."""
+        return Size(self._data.shape)
 
     @property
     def ndim(self) -> int:
@@ -113,7 +112,7 @@ class Tensor(TorchNames, Handle):
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the length of one axis (PyTorch's ``size``; numpy's is ``numel()``)."""
-        return Size(self.shape) if dim is None else self.shape[dim]
+        return self.shape if dim is None else self._data.shape[dim]
 
     def dim(self) -> int:
         """How many axes it has."""
