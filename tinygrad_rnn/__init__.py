@@ -233,6 +233,7 @@ _MODULES = {
     "func": "derivatives.transforms",
     "interop": "interop",
     "linalg": "linalg",
+    "onnx": "onnx",
     "random": "engine.random",
     "training": "training",
     "utils": "utils",

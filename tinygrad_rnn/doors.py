@@ -39,8 +39,8 @@ FOR_SCRIPTS = {
     "": {
         "typed": "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor "
         "ShortTensor",
-        "choosing": "asarray bernoulli cosine_similarity logspace masked_select narrow nonzero randint_like range "
-        "typename",
+        "choosing": "asarray bernoulli cosine_similarity logspace masked_select narrow nonzero "
+        "randint_like range typename",
         "settings": (
             "Generator accelerator compile e finfo get_num_threads iinfo initial_seed jit newaxis "
             "onnx promote_types result_type seed set_default_tensor_type set_num_threads "
@@ -101,8 +101,7 @@ FOR_SCRIPTS = {
             "nanmedian nanquantile nansum quantile std_mean trace unique_consecutive var_mean"
         ),
         "products": (
-            "addbmm addmv addr baddbmm cross det ger inner inverse kron logdet matrix_power "
-            "slogdet"
+            "addbmm addmv addr baddbmm cross det ger inner inverse kron logdet matrix_power slogdet"
         ),
         "activations": "hardshrink prelu",
     },
@@ -155,7 +154,9 @@ FOR_SCRIPTS = {
         "attention": "scaled_dot_product_attention",
         "norms": "group_norm instance_norm rms_norm",
     },
-    "nn.utils": {"vectors": "clip_grad_norm get_total_norm parameters_to_vector vector_to_parameters weight_norm"},
+    "nn.utils": {
+        "vectors": "clip_grad_norm get_total_norm parameters_to_vector vector_to_parameters weight_norm"
+    },
     "optim": {"optimizers": "Adadelta Adagrad Adamax NAdam"},
     "optim.lr_scheduler": {
         "schedules": (
@@ -202,6 +203,6 @@ def method_for_scripts(owner: str, tensor: Any, name: str) -> Any:
             raise AttributeError(words) from None
         if not callable(base) or not plain.isidentifier() or plain.endswith("_"):
             raise AttributeError(words) from None
-        write: Callable[..., Any] = getattr(import_module(f"{__package__}.tensors.writing"), "become")
+        write = import_module(f"{__package__}.tensors.writing").become
         return lambda *args, **options: write(tensor, base(*args, **options), name)
     return lambda *args, **options: function(tensor, *args, **options)

@@ -356,5 +356,3 @@ def alpha_dropout(
     scale = 1 / math.sqrt((1 - p) * (1 + p * low * low))
     kept = x.detach().new_empty(x.shape).bernoulli_(1 - p)
     return _into(input, (x * kept + low * (1 - kept)) * scale - scale * p * low, inplace)
-
-

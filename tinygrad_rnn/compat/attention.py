@@ -1,4 +1,4 @@
-"""How do queries look at keys and values? ``MultiheadAttention`` and the Transformer made of it, as in PyTorch."""
+"""How do queries look at keys and values? ``MultiheadAttention``, and the Transformer made of it."""
 
 from __future__ import annotations
 
@@ -318,7 +318,12 @@ class TransformerDecoderLayer(_Block):
 
         def remember(x: Tensor) -> Tensor:
             return self.multihead_attn(  # type: ignore[no-any-return]
-                x, memory, memory, memory_key_padding_mask, need_weights=False, attn_mask=memory_mask
+                x,
+                memory,
+                memory,
+                memory_key_padding_mask,
+                need_weights=False,
+                attn_mask=memory_mask,
             )[0]
 
         x = self._with(1, as_tensor(tgt), attend)
@@ -398,7 +403,7 @@ class Transformer(Module):
     ) -> None:
         super().__init__()
         sizes = (d_model, nhead, dim_feedforward)
-        rest = (dropout, activation, layer_norm_eps, batch_first, norm_first, bias)
+        rest: Any = (dropout, activation, layer_norm_eps, batch_first, norm_first, bias)
         self.encoder = custom_encoder or TransformerEncoder(
             TransformerEncoderLayer(*sizes, *rest),
             num_encoder_layers,
@@ -444,5 +449,3 @@ class Transformer(Module):
         """-inf above the diagonal, 0 elsewhere: what lets each place look back alone."""
         mask = np.triu(np.full((sz, sz), -np.inf), 1)
         return Tensor._made(mask, get_default_dtype() if dtype is None else dtype)
-
-

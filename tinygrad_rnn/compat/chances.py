@@ -119,7 +119,7 @@ class Uniform(_Distribution):
     def log_prob(self, value: Any) -> Tensor:
         """The logarithm of the density, -inf outside."""
         v = as_tensor(value)
-        inside = ((v >= self.low) & (v < self.high)).to(self.low.dtype)
+        inside: Tensor = ((v >= self.low) & (v < self.high)).to(self.low.dtype)
         return inside.log() - (self.high - self.low).log()
 
     def entropy(self) -> Tensor:
@@ -161,7 +161,8 @@ class Bernoulli(_Distribution):
     def sample(self, sample_shape: Any = ()) -> Tensor:
         """Samples without a gradient."""
         p = self.probs.detach().expand(self._shape(sample_shape))
-        return (rand_like(p) < p).to(p.dtype)
+        drawn: Tensor = (rand_like(p) < p).to(p.dtype)
+        return drawn
 
     def log_prob(self, value: Any) -> Tensor:
         """``y log p + (1 - y) log(1 - p)``."""

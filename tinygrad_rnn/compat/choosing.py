@@ -77,7 +77,7 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     return as_tensor(obj, dtype)
 
 
-def range(start: float, end: float | None = None, step: float = 1, **options: Any) -> Tensor:  # noqa: A001
+def range(start: float, end: float | None = None, step: float = 1, **options: Any) -> Tensor:
     """start, start + step, ... up to ``end``, which is there too (PyTorch's old ``range``; see ``arange``).
 
     >>> import tinygrad_rnn as tg

@@ -49,7 +49,9 @@ def _ends(who: str, padding: Any, reach: Sides, stride: Sides) -> list[tuple[int
     return [(k, k) for k in _each(who, "padding", padding, len(reach), 0)]
 
 
-def _padded(x: Tensor, ends: list[tuple[int, int]], value: float = 0.0, mode: str = "constant") -> Tensor:
+def _padded(
+    x: Tensor, ends: list[tuple[int, int]], value: float = 0.0, mode: str = "constant"
+) -> Tensor:
     if not any(map(any, ends)):
         return x
     widths = [side for pair in reversed(ends) for side in pair]
@@ -276,9 +278,7 @@ class _Conv(Module):
         if self.padding_mode != "zeros":
             pairs = zip(self.dilation, self.kernel_size, strict=True)
             reach = tuple(d * (k - 1) for d, k in pairs)
-            x = _padded(
-                x, _ends("Conv", padding, reach, self.stride), mode=self.padding_mode
-            )
+            x = _padded(x, _ends("Conv", padding, reach, self.stride), mode=self.padding_mode)
             padding = 0
         return _convolved(
             self._n, x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
@@ -419,7 +419,9 @@ def _unbatched(n: int, input: Any, made: Tensor) -> Tensor:
 def _max_pool(n: int, input: Any, *options: Any, return_indices: bool = False) -> Tensor:
     if return_indices:
         raise ValueError(f"max_pool{n}d: return_indices=True is not there")
-    windows, steps = _pooled(f"max_pool{n}d", n, input, *options, fill=-math.inf)
+    kernel, stride, padding, dilation, ceil = options
+    who, low = f"max_pool{n}d", -math.inf
+    windows, steps = _pooled(who, n, input, kernel, stride, padding, dilation, ceil, low)
     best = windows.max(2).values
     return _unbatched(n, input, best.reshape(*best.shape[:2], *steps))
 
@@ -532,7 +534,14 @@ class _Pool(Module):
     """A pooling as a module."""
 
     _function: Any = None
-    _names = ("kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode")
+    _names: tuple[str, ...] = (
+        "kernel_size",
+        "stride",
+        "padding",
+        "dilation",
+        "return_indices",
+        "ceil_mode",
+    )
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ import numpy as np
 from ..ops import elementwise as e
 from ..tensors import Tensor, as_tensor
 from ..tensors.torch_functions import div, mul, sub
-from ..tensors.torch_names import _no_gradient, _truth, _whole
+from ..tensors.torch_names import _no_gradient, _tensor, _truth, _whole
 
 _LN2, _LN10 = math.log(2), math.log(10)
 
@@ -191,8 +191,7 @@ def clamp_max(input: Any, max: Any) -> Tensor:
 
 def remainder(input: Any, other: Any) -> Tensor:
     """a - b floor(a / b), with the sign of b."""
-    result: Tensor = (input if isinstance(other, Tensor) else as_tensor(input)) % other
-    return result
+    return _tensor((input if isinstance(other, Tensor) else as_tensor(input)) % other)
 
 
 def fmod(input: Any, other: Any) -> Tensor:
@@ -200,7 +199,7 @@ def fmod(input: Any, other: Any) -> Tensor:
     a = as_tensor(input)
     if not a.is_floating_point() and not _is_float(other):
         return _whole(np.fmod, a, other)
-    return a - trunc(a / other) * other
+    return _tensor(a - trunc(a / other) * other)
 
 
 def _is_float(value: Any) -> bool:
@@ -209,8 +208,7 @@ def _is_float(value: Any) -> bool:
 
 def floor_divide(input: Any, other: Any) -> Tensor:
     """floor(a / b)."""
-    result: Tensor = (input if isinstance(other, Tensor) else as_tensor(input)) // other
-    return result
+    return _tensor((input if isinstance(other, Tensor) else as_tensor(input)) // other)
 
 
 def rsub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
@@ -220,12 +218,12 @@ def rsub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
 
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Tensor:
     """``input + value * tensor1 * tensor2``."""
-    return as_tensor(input) + as_tensor(tensor1) * tensor2 * value
+    return _tensor(as_tensor(input) + as_tensor(tensor1) * tensor2 * value)
 
 
 def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Tensor:
     """``input + value * tensor1 / tensor2``."""
-    return as_tensor(input) + as_tensor(tensor1) / tensor2 * value
+    return _tensor(as_tensor(input) + as_tensor(tensor1) / tensor2 * value)
 
 
 def fmax(input: Any, other: Any) -> Tensor:
@@ -304,22 +302,22 @@ def ne(input: Any, other: Any) -> Tensor:
 
 def gt(input: Any, other: Any) -> Tensor:
     """Where a > b."""
-    return as_tensor(input) > other
+    return _tensor(as_tensor(input) > other)
 
 
 def ge(input: Any, other: Any) -> Tensor:
     """Where a >= b."""
-    return as_tensor(input) >= other
+    return _tensor(as_tensor(input) >= other)
 
 
 def lt(input: Any, other: Any) -> Tensor:
     """Where a < b."""
-    return as_tensor(input) < other
+    return _tensor(as_tensor(input) < other)
 
 
 def le(input: Any, other: Any) -> Tensor:
     """Where a <= b."""
-    return as_tensor(input) <= other
+    return _tensor(as_tensor(input) <= other)
 
 
 greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
@@ -383,21 +381,19 @@ def is_nonzero(input: Any) -> bool:
 
 def bitwise_and(input: Any, other: Any) -> Tensor:
     """a & b."""
-    return as_tensor(input) & other
+    return _tensor(as_tensor(input) & other)
 
 
 def bitwise_or(input: Any, other: Any) -> Tensor:
     """a | b."""
-    return as_tensor(input) | other
+    return _tensor(as_tensor(input) | other)
 
 
 def bitwise_xor(input: Any, other: Any) -> Tensor:
     """a ^ b."""
-    return as_tensor(input) ^ other
+    return _tensor(as_tensor(input) ^ other)
 
 
 def bitwise_not(input: Any) -> Tensor:
     """~a."""
     return ~as_tensor(input)
-
-

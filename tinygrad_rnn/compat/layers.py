@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,13 +9,10 @@ import numpy as np
 from ..engine.autograd import no_grad
 from ..engine.places import state
 from ..engine.random import generator_or_default
-from ..nn import init
-from ..nn.functional import pad
 from ..nn.module import Module, Parameter
 from ..nn.placing import placed
 from ..ops.elementwise import maximum
 from ..tensors import Tensor, as_tensor, get_default_dtype
-from ..tensors.functions import stack
 
 
 def batch_norm(

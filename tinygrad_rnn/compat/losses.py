@@ -19,10 +19,8 @@ from .products import pairwise_distance
 
 
 @reduces
-def kl_div(
-    input: Any, target: Any, reduction: str = "mean", log_target: bool = False
-) -> Tensor:
-    """``y (log y - x)`` for x a logarithm of probabilities: how far they are from y (Kullback & Leibler 1951).
+def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Tensor:
+    """``y (log y - x)`` for x a logarithm of probabilities: how far from y (Kullback & Leibler 1951).
 
     "batchmean" is the sum divided by the first axis; ``log_target`` says that y is a logarithm too.
 
@@ -148,7 +146,7 @@ def gaussian_nll_loss(
     eps: float = 1e-6,
     reduction: str = "mean",
 ) -> Tensor:
-    """``(log v + (x - y)**2 / v) / 2`` for a variance v of at least ``eps`` (raised to it without a slope)."""
+    """``(log v + (x - y)**2 / v) / 2`` for a variance v, raised to ``eps`` without a slope."""
     x, y, v = as_tensor(input), as_tensor(target), as_tensor(var)
     if v.ndim == x.ndim - 1 and v.shape == x.shape[:-1]:
         v = v.unsqueeze(-1)
@@ -168,7 +166,7 @@ def ctc_loss(
     reduction: str = "mean",
     zero_infinity: bool = False,
 ) -> Tensor:
-    """-log of the probability of a text, over all ways to spell it with repeats and blanks (Graves et al. 2006).
+    """-log of a text's probability, over all ways to spell it with repeats and blanks (Graves et al. 2006).
 
     ``log_probs`` (time, batch, classes) are logarithms of probabilities, ``targets`` (batch, longest) or
     one vector of all texts. "mean" divides each loss by its text's length first.
@@ -179,7 +177,9 @@ def ctc_loss(
     True
     """
     p, texts = as_tensor(log_probs), np.asarray(as_tensor(targets)._data)
-    steps, many = (np.asarray(as_tensor(n)._data).reshape(-1) for n in (input_lengths, target_lengths))
+    steps, many = (
+        np.asarray(as_tensor(n)._data).reshape(-1) for n in (input_lengths, target_lengths)
+    )
     if p.ndim == 2:
         p = p.unsqueeze(1)
     if texts.ndim == 1:
@@ -189,7 +189,12 @@ def ctc_loss(
         rows = [row[:n] for row, n in zip(texts, many, strict=True)]
     if len(rows) != p.shape[1] or len(steps) != p.shape[1]:
         raise ValueError(f"ctc_loss: {len(rows)} texts for log_probs of shape {p.shape}")
-    each = stack([_spelled(p[: int(n), k], row, blank) for k, (n, row) in enumerate(zip(steps, rows, strict=True))])
+    each = stack(
+        [
+            _spelled(p[: int(n), k], row, blank)
+            for k, (n, row) in enumerate(zip(steps, rows, strict=True))
+        ]
+    )
     if zero_infinity:
         each = e.where(each == math.inf, 0.0, each)
     if reduction == "mean":
@@ -198,7 +203,7 @@ def ctc_loss(
 
 
 def _spelled(p: Tensor, text: Any, blank: int) -> Tensor:
-    """-log of the probability of one text: sums over the ways to be at each place of blank, a, blank, b, ..."""
+    """-log of the probability of one text, by the ways to be at each place of blank, a, blank, b, ..."""
     places = np.full(2 * len(text) + 1, blank)
     places[1::2] = text
     size, far = len(places), -1e30  # a logarithm of nothing: -inf would make slopes of NaN
@@ -352,9 +357,9 @@ class CTCLoss(_Loss):
 
     def forward(self, *tensors: Any) -> Tensor:
         """Log-probabilities, texts and both lengths in, the loss out."""
-        return ctc_loss(
-            *tensors, blank=self.blank, reduction=self.reduction, zero_infinity=self.zero_infinity
-        )
+        log_probs, targets, times, sizes = tensors
+        options = (self.blank, self.reduction, self.zero_infinity)
+        return ctc_loss(log_probs, targets, times, sizes, *options)
 
 
 class PairwiseDistance(Module):
@@ -367,5 +372,3 @@ class PairwiseDistance(Module):
     def forward(self, x1: Any, x2: Any) -> Tensor:
         """Two tensors in, the distances out."""
         return pairwise_distance(x1, x2, self.p, self.eps, self.keepdim)
-
-

@@ -114,6 +114,7 @@ class GroupNorm(Module):
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
 
 
+@placed
 class InstanceNorm1d(GroupNorm):
     """Each channel of each example to mean 0 and variance 1: (batch, channels, time)."""
 
@@ -124,12 +125,10 @@ class InstanceNorm1d(GroupNorm):
         momentum: float = 0.1,
         affine: bool = False,
         track_running_stats: bool = False,
-        device: Any = None,
-        dtype: Any = None,
     ) -> None:
         if track_running_stats:
             raise ValueError(f"{type(self).__name__} keeps no running values here")
-        super().__init__(num_features, num_features, eps, affine, device=device, dtype=dtype)
+        super().__init__(num_features, num_features, eps, affine)
         self.num_features = num_features
 
 

@@ -71,7 +71,8 @@ def nanmedian(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
 
 def count_nonzero(input: Any, dim: Any = None) -> Tensor:
     """How many are not 0."""
-    return (as_tensor(input) != 0).sum(dim)
+    there: Tensor = as_tensor(input) != 0
+    return there.sum(dim)
 
 
 def msort(input: Any) -> Tensor:
@@ -145,7 +146,8 @@ def quantile(
 
 def _between(ordered: Tensor, axis: int, part: float, how: str) -> Tensor:
     place = part * (ordered.shape[axis] - 1)
-    place = {"lower": np.floor, "higher": np.ceil, "nearest": np.round}.get(how, float)(place)
+    rounds: dict[str, Any] = {"lower": np.floor, "higher": np.ceil, "nearest": np.round}
+    place = rounds.get(how, float)(place)
     low = int(np.floor(place))
     high, weight = int(np.ceil(place)), 0.5 if how == "midpoint" else float(place - low)
     a, b = (ordered.narrow(axis, k, 1).squeeze(axis) for k in (low, high))
@@ -273,7 +275,7 @@ def searchsorted(
     tensor([1, 2])
     """
     order, t = as_tensor(sorted_sequence), as_tensor(input)
-    end = "right" if right or side == "right" else "left"
+    end: Any = "right" if right or side == "right" else "left"
     if order.ndim == 1:
         found: Any = np.searchsorted(order._data, t._data, end)
         return Tensor._made(np.asarray(found, np.int64))
@@ -288,5 +290,3 @@ def searchsorted(
 def bucketize(input: Any, boundaries: Any, *, right: bool = False) -> Tensor:
     """Between which boundaries, a sorted vector, each value lies; see ``searchsorted``."""
     return searchsorted(boundaries, input, right=right)
-
-

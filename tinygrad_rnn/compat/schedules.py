@@ -175,11 +175,15 @@ class CyclicLR(LRScheduler):
             raise ValueError("CyclicLR: scale_fn is not there; mode says how high a cycle is")
         if mode not in ("triangular", "triangular2", "exp_range"):
             raise ValueError(f"CyclicLR: there is no mode {mode!r}")
-        self.low, self.high = (_each(optimizer, n, r) for n, r in (("base_lr", base_lr), ("max_lr", max_lr)))
+        self.low, self.high = (
+            _each(optimizer, n, r) for n, r in (("base_lr", base_lr), ("max_lr", max_lr))
+        )
         self.up, self.down = step_size_up, step_size_down or step_size_up
         self.mode, self.gamma, self.cycle_momentum = mode, gamma, cycle_momentum
         self.momenta = (base_momentum, max_momentum)
-        if cycle_momentum and not all({"momentum", "betas"} & set(g) for g in optimizer.param_groups):
+        if cycle_momentum and not all(
+            {"momentum", "betas"} & set(g) for g in optimizer.param_groups
+        ):
             raise ValueError("CyclicLR: the optimizer has no momentum: cycle_momentum=False")
         for group, lr in zip(optimizer.param_groups, self.low, strict=True):
             group["lr"] = group["initial_lr"] = lr

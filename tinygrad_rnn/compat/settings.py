@@ -10,7 +10,7 @@ from ..derivatives.anomaly import detect_anomaly
 from ..engine.devices import CPU, check_device, device
 from ..engine.random import manual_seed
 from ..nn.module import Module
-from ..tensors import as_tensor, set_default_dtype
+from ..tensors import Tensor, as_tensor, set_default_dtype
 from ..tensors.functions import zeros
 from .typed import dtype_of
 
@@ -156,7 +156,9 @@ def iinfo(type: Any) -> Any:
 
 def result_type(tensor1: Any, tensor2: Any) -> Any:
     """The dtype of two tensors' sum."""
-    return (as_tensor(tensor1).detach() + tensor2).dtype
+    first, second = (t.detach() if isinstance(t, Tensor) else t for t in (tensor1, tensor2))
+    first, second = (t.reshape(-1)[:1] if getattr(t, "ndim", 0) else t for t in (first, second))
+    return (as_tensor(first) + second).dtype
 
 
 def promote_types(type1: Any, type2: Any) -> Any:
@@ -164,8 +166,8 @@ def promote_types(type1: Any, type2: Any) -> Any:
     return (zeros(1, dtype=type1) + zeros(1, dtype=type2)).dtype
 
 
-def compile(model: Any = None, **options: Any) -> Any:  # noqa: A001 (PyTorch's name)
-    """The model as it is: layers compile their steps by themselves. Without one, a decorator that does this."""
+def compile(model: Any = None, **options: Any) -> Any:
+    """The model as it is: layers compile their steps by themselves. Without one, a decorator."""
     return (lambda given: given) if model is None else model
 
 
@@ -198,17 +200,6 @@ class jit:  # noqa: N801 (PyTorch's name)
     ignore = export = unused = script_method = script
 
     ScriptModule = Module
-
-
-class onnx:  # noqa: N801 (PyTorch's name)
-    """``torch.onnx.export(model, args, path)``, by ``interop.to_onnx``."""
-
-    @staticmethod
-    def export(model: Any, args: Any, f: Any, **options: Any) -> None:
-        """Write the model to an ONNX file; names and opset are the exporter's own."""
-        from ..interop import to_onnx
-
-        to_onnx(model, f, *(args if isinstance(args, tuple) else (args,)))
 
 
 e = np.e

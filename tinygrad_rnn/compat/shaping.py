@@ -270,12 +270,16 @@ def diag(input: Any, diagonal: int = 0) -> Tensor:
 _diagonal = diagonal
 
 
-def tril_indices(row: int, col: int, offset: int = 0, dtype: Any = None, device: Any = None) -> Tensor:
+def tril_indices(
+    row: int, col: int, offset: int = 0, dtype: Any = None, device: Any = None
+) -> Tensor:
     """The places of the lower triangle, (2, n): rows and columns."""
     return Tensor._made(np.stack(np.tril_indices(row, offset, col)), dtype or np.int64)
 
 
-def triu_indices(row: int, col: int, offset: int = 0, dtype: Any = None, device: Any = None) -> Tensor:
+def triu_indices(
+    row: int, col: int, offset: int = 0, dtype: Any = None, device: Any = None
+) -> Tensor:
     """The places of the upper triangle, (2, n): rows and columns."""
     return Tensor._made(np.stack(np.triu_indices(row, offset, col)), dtype or np.int64)
 
@@ -370,7 +374,10 @@ def sum_to_size(input: Any, *size: Any) -> Tensor:
     t = as_tensor(input)
     shape = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else tuple(size)
     extra = t.ndim - len(shape)
-    axes = [*range(extra), *(extra + k for k, n in enumerate(shape) if n == 1 != t.shape[extra + k])]
+    axes = [
+        *range(extra),
+        *(extra + k for k, n in enumerate(shape) if n == 1 != t.shape[extra + k]),
+    ]
     if extra < 0 or any(n not in (1, t.shape[extra + k]) for k, n in enumerate(shape)):
         raise ValueError(f"sum_to_size: {t.shape} is not what {shape} broadcasts to")
     return (t.sum(axes, keepdim=True) if axes else t).reshape(shape)

@@ -42,7 +42,7 @@ def get_total_norm(
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
 ) -> Tensor:
-    """The norm of all numbers of some tensors. Raises RuntimeError where asked, for one that is not finite."""
+    """The norm of all numbers of some tensors. Raises RuntimeError, where asked, if it is not finite."""
     listed = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     if not listed:
         return as_tensor(0.0)
