@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import experiments
+from tinygrad_rnn import exercises, experiments
 
 HERE = Path(__file__).parent
 
@@ -28,9 +28,12 @@ ROOMS: list[tuple[str, str, ModuleType]] = [
     ("tg.optim", "Optimizers", tg.optim),
     ("tg.optim.lr_scheduler", "Schedules of the learning rate", tg.optim.lr_scheduler),
     ("tg.training", "Batches and the training loop", tg.training),
+    ("tg.forecasting", "From a series to a forecast and its test", tg.forecasting),
+    ("tg.plots", "Plots of results (extra `plot`)", tg.plots),
     ("tg.interop", "To and from other frameworks and ONNX", tg.interop),
     ("tg.distributed", "Several processes or machines (extra `mpi`)", tg.distributed),
-    ("tg.data", "Series that ship, tasks that are generated, baselines", tg.data),
+    ("tinygrad_rnn.exercises", "Exercises that mark themselves", exercises),
+    ("tg.data", "Series of your own and series that ship, generated tasks, baselines", tg.data),
     ("tinygrad_rnn.experiments", "The frame of the examples", experiments),
 ]
 

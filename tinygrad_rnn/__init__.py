@@ -162,7 +162,7 @@ from .tensors.torch_functions import (
 from .tensors.torch_names import Size
 
 if TYPE_CHECKING:
-    from . import data, distributed, interop, linalg, training, utils
+    from . import data, distributed, forecasting, interop, linalg, plots, training, utils
     from .derivatives import transforms as func
     from .derivatives.anomaly import AnomalyError, detect_anomaly
     from .derivatives.checking import GradcheckError, gradcheck
@@ -170,6 +170,7 @@ if TYPE_CHECKING:
     from .drawing.draw import draw
     from .environment import info
     from .files import FileFormatError, load, read_metadata, save
+    from .forecasting import Forecaster
     from .graphs import Graph, Ledger
     from .training import DataLoader, fit
 
@@ -219,6 +220,7 @@ _LATER = {
     "checkpoint": "derivatives.checkpoint",
     "DataLoader": "training",
     "fit": "training",
+    "Forecaster": "forecasting",
     "FileFormatError": "files",
     "load": "files",
     "read_metadata": "files",
@@ -230,10 +232,12 @@ _MODULES = {
     "data": "data",
     "distributions": "distributions",
     "distributed": "distributed",
+    "forecasting": "forecasting",
     "func": "derivatives.transforms",
     "interop": "interop",
     "linalg": "linalg",
     "onnx": "onnx",
+    "plots": "plots",
     "random": "engine.random",
     "training": "training",
     "utils": "utils",
@@ -259,6 +263,7 @@ __all__ = [
     "CellCall",
     "DataLoader",
     "FileFormatError",
+    "Forecaster",
     "GradcheckError",
     "Graph",
     "GraphNode",
@@ -328,6 +333,7 @@ __all__ = [
     "float32",
     "float64",
     "floor",
+    "forecasting",
     "from_dlpack",
     "from_numpy",
     "full",
@@ -399,6 +405,7 @@ __all__ = [
     "outer",
     "permute",
     "pi",
+    "plots",
     "pow",
     "prod",
     "rand",

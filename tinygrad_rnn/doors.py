@@ -110,10 +110,11 @@ FOR_SCRIPTS = {
         "variable": "Variable",
         "custom": "Function",
         "settings": "detect_anomaly set_detect_anomaly",
+        "derivatives": "backward functional gradcheck",
     },
     "distributions": {"chances": "Bernoulli Normal Uniform kl_divergence"},
     "nn": {
-        "containers": "ModuleDict ParameterDict ParameterList",
+        "containers": "DataParallel ModuleDict ParameterDict ParameterList",
         "layers": "BatchNorm1d CosineSimilarity Dropout1d Dropout2d",
         "activations": (
             "AlphaDropout CELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh LogSigmoid Mish "
@@ -154,6 +155,7 @@ FOR_SCRIPTS = {
         "attention": "scaled_dot_product_attention",
         "norms": "group_norm instance_norm rms_norm",
     },
+    "nn.init": {"starting": "dirac_ sparse_ trunc_normal_"},
     "nn.utils": {
         "vectors": "clip_grad_norm get_total_norm parameters_to_vector vector_to_parameters weight_norm"
     },
@@ -179,6 +181,16 @@ def for_scripts(module: str, name: str) -> Any:
         if name in names.split():
             return getattr(import_module(f"{package}.compat.{room}"), name)
     raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+
+ASKED = "get_submodule get_parameter share_memory all_weights _all_weights _flat_weights"
+
+
+def asked_by_scripts(module: Any, name: str) -> Any:
+    """What PyTorch's scripts alone ask of a module; raises AttributeError."""
+    if name not in ASKED.split():
+        raise AttributeError(f"{type(module).__name__} has no attribute {name!r}")
+    return import_module(f"{__package__}.compat.module_methods").asked(module, name)
 
 
 def method_for_scripts(owner: str, tensor: Any, name: str) -> Any:

@@ -1,12 +1,13 @@
 """The commands of ``tinygrad-rnn``, a room each; a new one is a room and an entry here."""
 
-from . import benching, demonstrating, drawing, informing, training
+from . import benching, demonstrating, drawing, exercising, informing, training
 from .command import Command
 
 COMMANDS: tuple[Command, ...] = (
     demonstrating.COMMAND,
     training.COMMAND,
     drawing.COMMAND,
+    exercising.COMMAND,
     benching.COMMAND,
     informing.COMMAND,
 )

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import runpy
 import subprocess
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 THREADS = (  # each BLAS has a name of its own for it
     "OPENBLAS_NUM_THREADS",
@@ -97,3 +102,38 @@ def plain(error: BaseException) -> str:
     if isinstance(error, OSError):
         return str(error)
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def run_script(path: Path) -> dict[str, Any]:
+    """What a user's script defines once it has run; modules beside it are found."""
+    if not path.is_file():
+        raise UserError(f"there is no script {str(path)!r}")
+    with blamed(path):
+        return runpy.run_path(str(path))
+
+
+@contextmanager
+def blamed(path: Path) -> Iterator[None]:
+    """Run a script's own code: an error is the script's, with its traceback from there on and the line."""
+    before = sys.path[:]
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        yield
+    except (UserError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise _blame(error, path) from error
+    finally:
+        sys.path[:] = before
+
+
+def _blame(error: BaseException, path: Path) -> UserError:
+    """A script's own error: its traceback from the script on, and the line in one sentence."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename != str(path):
+        trace = trace.tb_next
+    lines = [error.lineno] if isinstance(error, SyntaxError) else []
+    lines += [f.lineno for f in traceback.extract_tb(trace) if f.filename == str(path)]
+    where = f" in line {lines[-1]}" if lines else ""
+    shown = "".join(traceback.format_exception(type(error), error, trace, chain=False)).rstrip()
+    return UserError(f"{path} failed{where}: {plain(error)}", shown)

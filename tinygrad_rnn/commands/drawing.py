@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import runpy
-import sys
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .command import Command, UserError, count, plain
+from .command import Command, UserError, blamed, count, run_script
 
 if TYPE_CHECKING:
     from ..graphs import Graph
@@ -119,38 +116,15 @@ def _from_script(source: str) -> tuple[Any, str]:
     script, colon, name = source.rpartition(":")
     if not colon or not name.isidentifier():
         raise UserError(f"{source!r}: expected SCRIPT.py:NAME, for example model.py:loss")
-    path = Path(script)
-    if not path.is_file():
-        raise UserError(f"there is no script {script!r}")
-    before = sys.path[:]
-    sys.path.insert(0, str(path.resolve().parent))
-    try:
-        values = runpy.run_path(str(path))
-        if name not in values:
-            known = ", ".join(k for k in values if not k.startswith("_")) or "nothing"
-            raise UserError(f"{script} has no {name!r}; it has: {known}")
-        value = values[name]
-        if callable(value) and not _is_module(value):
+    values = run_script(Path(script))
+    if name not in values:
+        known = ", ".join(k for k in values if not k.startswith("_")) or "nothing"
+        raise UserError(f"{script} has no {name!r}; it has: {known}")
+    value = values[name]
+    if callable(value) and not _is_module(value):
+        with blamed(Path(script)):
             value = value()
-    except (UserError, KeyboardInterrupt):
-        raise
-    except BaseException as error:
-        raise _blame(error, path) from error
-    finally:
-        sys.path[:] = before
     return value, name
-
-
-def _blame(error: BaseException, path: Path) -> UserError:
-    """A script's own error: its traceback from the script on, and the line in one sentence."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename != str(path):
-        trace = trace.tb_next
-    lines = [error.lineno] if isinstance(error, SyntaxError) else []
-    lines += [f.lineno for f in traceback.extract_tb(trace) if f.filename == str(path)]
-    where = f" in line {lines[-1]}" if lines else ""
-    shown = "".join(traceback.format_exception(type(error), error, trace, chain=False)).rstrip()
-    return UserError(f"{path} failed{where}: {plain(error)}", shown)
 
 
 COMMAND = Command(

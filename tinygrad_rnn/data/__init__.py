@@ -1,5 +1,7 @@
 """Real data that ships with the package, tasks that are generated, and the baselines to beat on them."""
 
+from .calendars import Frequency, calendar
+from .cutting import Windows, windows
 from .forecast import Autoregression, Errors, fit_autoregression, forecast_errors
 from .generated import Batch, adding, copying_memory, sine_waves, temporal_order
 from .grammars import (
@@ -11,9 +13,12 @@ from .grammars import (
     symbol_numbers,
 )
 from .handwritten import sequential_digits
+from .naive import persistence, seasonal_naive
 from .ngrams import NGram, fit_ngram
+from .scaling import Scaler
 from .series import Series, Weekly, co2, sunspots
 from .splits import Split
+from .tables import Table, read_csv, table
 from .words import first_names
 
 __all__ = [
@@ -21,11 +26,16 @@ __all__ = [
     "Autoregression",
     "Batch",
     "Errors",
+    "Frequency",
     "NGram",
+    "Scaler",
     "Series",
     "Split",
+    "Table",
     "Weekly",
+    "Windows",
     "adding",
+    "calendar",
     "co2",
     "copying_memory",
     "counting_string",
@@ -36,9 +46,14 @@ __all__ = [
     "forecast_errors",
     "legal_continuations",
     "one_hot",
+    "persistence",
+    "read_csv",
+    "seasonal_naive",
     "sequential_digits",
     "sine_waves",
     "sunspots",
     "symbol_numbers",
+    "table",
     "temporal_order",
+    "windows",
 ]

@@ -22,6 +22,7 @@ from .output.dot import write
 from .output.graphviz import run, svg_of
 from .page.html import to_html
 from .pictures.backward import draw_backward
+from .pictures.blocks import draw_blocks
 from .pictures.cells import draw_cells
 from .pictures.general import draw_general
 from .pictures.layers import draw_layers
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 LEVELS = ("auto", "layer", "cell", "op", "scalar")
 SCALARS = 300  # more than these numbers are no picture
+FEW_CALLS = 400  # a graph of more cells is not read whole where its excerpt was no grid
 LAYERS = 6  # more than these rows of cells are no picture that is looked at first
 
 
@@ -209,20 +211,21 @@ def dot_of(graph: RecordedGraph, options: Options) -> str:
     layers = {(call.path, call.label) for call in short.calls}
     if level == "layer" or (level == "auto" and len(layers) > LAYERS and not options.noted):
         return draw_layers(short).dot()
-    read = [graph] if options.values else list(dict.fromkeys([short, graph]))
+    few = sum(call.times for call in short.calls) <= FEW_CALLS
+    read = [graph] if options.values else list(dict.fromkeys([short, graph] if few else [short]))
     if level == "cell" or (level == "auto" and short.calls and not options.noted):
         return _cells(read, options)
     return _ops(read, options)
 
 
 def _cells(graphs: Sequence[RecordedGraph], options: Options) -> str:
-    """The first of some readings of a graph that is cells on a grid, else the last as a general graph."""
+    """The first of some readings of a graph that is cells on a grid, else its cells between other boxes."""
     for graph in graphs:
         try:
             return write(draw_cells(UnrolledGraph.read(graph, CELLS, options.steps)).scene)
         except NotUnrollableError:
             continue
-    return draw_general(graphs[-1], steps=options.steps).dot()
+    return write(draw_blocks(graphs[0], options.steps))
 
 
 def _ops(graphs: Sequence[RecordedGraph], options: Options) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -263,17 +263,16 @@ def outputs_of(chains: list[Chain], nodes: Sequence[GraphNode]) -> dict[int, Out
     return made
 
 
-def check_chain(chain: Chain, made: dict[int, Output], nodes: Sequence[GraphNode]) -> None:
+def check_chain(chain: Chain, output_of: Callable[[int], Output | None]) -> None:
     """A rail may be drawn only where each call took the very states that the call before gave.
 
-    A chain whose first step goes on from its second runs backwards.
+    A chain whose first step goes on from its second runs backwards. ``output_of`` says which cell's output
+    a value is.
     """
 
     def giver(step: int, state: str) -> Output | None:
         came = chain.calls[step].inputs.get(state)
-        while came is not None and came not in made and nodes[came].op in HANDS_ON:
-            came = nodes[came].inputs[0]
-        return None if came is None else made.get(came)
+        return None if came is None else output_of(came)
 
     if chain.states and len(chain.calls) > 1:
         first, second = chain.steps[:2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from .between import Between
 from .chains import Output
 from .meaning import Value
 from .passthrough import HANDS_ON, PASS_THROUGH
@@ -24,6 +25,7 @@ class OuterBox:
     nodes: list[int]  # those that it stands for, the last of which is its value
     feeds: list[OuterBox] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
+    bands: list[Between] = field(default_factory=list)
     params: list[int] = field(default_factory=list)
     collects: bool = False
 
@@ -98,15 +100,19 @@ class OuterBoxes:
         found = self._resolve(node)
         if isinstance(found, Output):
             box.outputs.append(found)
+        elif isinstance(found, Between):
+            box.bands.append(found)
         elif isinstance(found, OuterBox):
             box.feeds.append(found)
         else:
             box.params.append(found)
 
-    def _resolve(self, node: int) -> Output | OuterBox | int:
+    def _resolve(self, node: int) -> Output | Between | OuterBox | int:
         while True:
             if node in self.unrolled.made:
                 return self.unrolled.made[node]
+            if (between := self.unrolled.betweens.box_of(node)) is not None:
+                return between
             here = self.unrolled.nodes[node]
             if here.op == "parameter":
                 return node

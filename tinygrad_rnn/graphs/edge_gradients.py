@@ -37,6 +37,9 @@ class EdgeGradients:
         self.before = OuterBoxes(unrolled, unrolled.before, True, "in")
         outer = {**after.boxes, **self.before.boxes}
         self.values = {node: box.meaning for node, box in outer.items()}
+        bands = unrolled.betweens.all
+        self.values |= {node: band.meaning for band in bands for node in band.nodes}
+        self._bands: set[Hashable] = {band.meaning for band in bands}
         self.boxes: dict[int, Hashable] = {
             node.id: node.call for node in unrolled.nodes if node.call is not None
         }
@@ -137,6 +140,8 @@ class EdgeGradients:
             return "up" if same else "pill"
         if isinstance(sender, tuple):
             return "joined"
+        if sender in self._bands:
+            return "up"
         single = chain.collected and chain.partner is None
         return "y" if single and state == chain.out_role else "pill"
 
@@ -157,10 +162,11 @@ class EdgeGradients:
                 self.lines[pill, Cell(chain, after)] = self.arriving[pill] = entering
             self.states[pill] = self._state_size(chain, step, name)
             for sender, d in by_sender.items():
-                if isinstance(sender, Value):
+                if isinstance(sender, Value) and sender not in self._bands:
                     end = Out(chain, column) if self._route(key, sender) == "y" else pill
                     self.lines[end, sender] = _size(d)
         self._cross_outputs(chain, column)
+        self._cross_bands(chain, column)
 
     def _cross_outputs(self, chain: Chain, column: Column) -> None:
         """The y above a cell, and who takes it."""
@@ -190,6 +196,20 @@ class EdgeGradients:
             self.lines[cell, Out(above, column)] = math.hypot(*up)
         for taker, sizes in takers.items():
             self.lines[out, taker] = math.hypot(*sizes)
+
+    def _cross_bands(self, chain: Chain, column: Column) -> None:
+        """What comes down to a cell from what stands between rows."""
+        here, sizes = {*chain.here(column)}, dict[tuple[Meaning, Meaning], list[float]]()
+        for band in self.unrolled.betweens.all:
+            for node, output in band.outputs.items():
+                if output.chain is chain and output.step in here:
+                    joined = chain.partner is not None and output.role == "y"
+                    tail = Out(chain, column) if joined else Cell(chain, column)
+                    d = self.flows.arrived.get(node, {}).get(band.meaning)
+                    sizes.setdefault((tail, band.meaning), []).append(
+                        0.0 if d is None else _size(d)
+                    )
+        self.lines.update({key: math.hypot(*found) for key, found in sizes.items()})
 
     def _entering(self, chain: Chain, step: int, state: str) -> float:
         """What a cell sends back by way of one of its states."""
@@ -273,6 +293,9 @@ class EdgeGradients:
         size = math.hypot(*(self._entering(chain, step, "x") for step in here))
         x = Input(chain, column, "x")
         self.lines[x, Cell(chain, column)] = size
+        if (band := unrolled.betweens.taken.get((chain, here[0], "x"))) is not None:
+            self.lines[band.meaning, x] = size
+            return
         node = chain.calls[here[0]].inputs.get("x")
         origin = None if node is None else unrolled.origin(node)
         if origin is None:

@@ -111,6 +111,9 @@ class Excerpt(RecordedGraph):
             gaps[call] = Gap(here[-1], count, places[following][0] - here[0])
         return gaps
 
+    def _count_of(self, stack: Any) -> int:
+        return self._reader.positions.get(id(stack), (None, len(stack.parents)))[1]
+
     def _place_of(self, stack: Any, k: int) -> int | None:
         kept, count = self._reader.positions.get(id(stack), (None, len(stack.parents)))
         if kept is None:
@@ -398,7 +401,7 @@ def _settled(made: Sequence[Any], hidden: Iterable[tuple[int, int]]) -> bool:
             at = recorded.setdefault((call.cell, call.scope, call.label), {})
             at.setdefault(call.step, []).append((node.op, node.name, node.shape, leaves))
     return all(
-        at[first - 1] == at[first] == at[last + 1]
+        at.get(first - 1) == at.get(first) == at.get(last + 1)
         for at in recorded.values()
         for first, last in hidden
     )

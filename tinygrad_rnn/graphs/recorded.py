@@ -128,6 +128,10 @@ class RecordedGraph:
         """How many calls this one stands for: one, but in an excerpt."""
         return 1
 
+    def _count_of(self, stack: Any) -> int:
+        """How many values were stacked, those included that an excerpt leaves out."""
+        return len(self._parents(stack))
+
     def _place_of(self, stack: Any, k: int) -> int | None:
         """Where the k-th of what was stacked stands among the operands."""
         count = len(self._parents(stack))
@@ -155,6 +159,35 @@ class RecordedGraph:
         k = pick_of(node, axes.index(inner.saved[-1]))
         place = None if k is None else self._place_of(inner, k)
         return None if place is None else self._index[id(self._parents(inner)[place])]
+
+    def element(self, i: int) -> int | None:
+        """The one operand of a stack that a node takes whole, by an index or as one of all of its parts.
+
+        >>> import tinygrad_rnn as tg
+        >>> a, b = (tg.ones(2, requires_grad=True) for _ in "ab")
+        >>> graph = tg.graph(tg.unbind(tg.stack([a, b]))[1])
+        >>> graph[graph.element(graph.outputs[0])].name
+        'w2'
+        """
+        node = self._raw[i]
+        if node.op is None or node.op.name != "item":
+            return self.picked(i)
+        whole = self._parents(node)[0]
+        if whole.op is None or whole.op.name != "unbind":
+            return None
+        stack = self._stack_behind(self._parents(whole)[0], whole.saved[-1])
+        place = None if stack is None else self._place_of(stack, node.saved[-1])
+        return None if place is None else self._index[id(self._parents(stack)[place])]
+
+    def _stack_behind(self, node: Any, axis: int) -> Any:
+        """The stack whose operands are what lies along an axis of a value, if it is one."""
+        axes = tuple(range(len(node.shape)))
+        while node.op is not None and node.op.name == "permute":
+            axes = tuple(node.saved[-1][k] for k in axes)
+            node = self._parents(node)[0]
+        if node.op is None or node.op.name != "stack" or axes[axis] != node.saved[-1]:
+            return None
+        return node
 
     @cached_property
     def outputs(self) -> tuple[int, ...]:

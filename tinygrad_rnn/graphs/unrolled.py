@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+from .between import Between, Betweens, Moves
 from .chains import (
     Chain,
     Column,
@@ -26,7 +27,7 @@ from .chains import (
     time_distributed,
 )
 from .loops import LoopCell
-from .meaning import Parameter, State, Uses
+from .meaning import Parameter, State, Uses, Value
 from .passthrough import PASS_THROUGH, SOURCES
 from .recorded import GraphNode, RecordedGraph, short_name, title_of
 
@@ -34,11 +35,11 @@ MOST_SEGMENTS = 6
 
 
 class Origin(NamedTuple):
-    """Where a cell's input comes from: another cell, or a node outside all cells; and through what."""
+    """Where a cell's input comes from: another cell, a box between rows, or a node before all cells."""
 
     output: Output | None
     node: int
-    via: tuple[str, ...]
+    box: Between | None = None
 
 
 @dataclass(eq=False)
@@ -62,6 +63,7 @@ class UnrolledGraph:
     consumers: dict[int, list[int]]
     before: list[int]
     after: list[int]
+    betweens: Betweens = field(init=False)
 
     @classmethod
     def read(
@@ -83,17 +85,20 @@ class UnrolledGraph:
             chain.key = f"l{i}"
         made = outputs_of(chains, nodes)
         before, between, after = _outside(nodes)
-        _count_uses(graph, nodes, chains, between)
         consumers = _consumers(nodes)
+        moves = Moves(graph, nodes, made)
         for chain in chains:
-            check_chain(chain, made, nodes)
+            check_chain(chain, moves.output)
         join_directions(nodes, made)
+        _count_uses(graph, nodes, chains)
         for node in nodes:
             if node.op == "held" and node.detail == "where: none" and node.inputs[0] in made:
                 output = made[node.inputs[0]]
                 output.chain.ended.add(output.step)
         unrolled = cls(graph, nodes, _rows(graph, chains), [], made, consumers, before, after)
         _place_in_segments(chains, unrolled)
+        unrolled.betweens = Betweens(graph, nodes, unrolled.chains, unrolled.moves, unrolled._down)
+        unrolled.check_between(between)
         _mark_collected(chains, made, consumers, after)
         count = max(chain.segment for chain in chains) + 1
         if count > MOST_SEGMENTS:
@@ -132,6 +137,10 @@ class UnrolledGraph:
     def parameter(self, node: int) -> Parameter:
         """What a Parameter is called: its dotted name, and its short one in this picture."""
         return Parameter(node, self.names[node], self.short(node))
+
+    def value(self, node: int) -> Value:
+        """A given value that stands beside what takes it."""
+        return Value(node, f"given{node}")
 
     def use(self, chain: Chain, column: Column, counts: Mapping[int, int]) -> Uses:
         """The use of some Parameters, each so many times, in the cell (or the folded cells) of a column."""
@@ -208,31 +217,43 @@ class UnrolledGraph:
         """Whether anything but pass-through ops follows the cells."""
         return any(self.nodes[i].op not in PASS_THROUGH for i in self.after)
 
-    def origin(self, node: int) -> Origin:
-        """Follow a cell's input back through what is between the cells.
+    @cached_property
+    def moves(self) -> Moves:
+        """Which of the cells' outputs a value is."""
+        return Moves(self.graph, self.nodes, self.made)
 
-        A slice of stacked outputs is the output at its own place. Raises NotUnrollableError where a value
-        comes from several cells at once.
+    def origin(self, node: int) -> Origin:
+        """Where a cell's input comes from.
+
+        Raises NotUnrollableError where it is computed from cells' outputs, and no box between rows makes it.
         """
-        via: list[str] = []
-        place: int | None = None
-        while node not in self.made:
+        output = self.moves.output(node)
+        if output is not None:
+            return Origin(output, node)
+        if node in self._down:
+            box = self.betweens.box_of(node) if hasattr(self, "betweens") else None
+            if box is None:
+                raise NotUnrollableError
+            return Origin(None, node, box)
+        while True:
             here = self.nodes[node]
-            if here.op == "stack" and place is not None and place < len(here.inputs):
-                node, place = here.inputs[place], None
-                continue
             inner = [i for i in here.inputs if self.nodes[i].op not in ("input", "literal")]
             working = here.op not in PASS_THROUGH
             if here.op in SOURCES or not inner or (node in self._front and (working or inner[1:])):
-                return Origin(None, node, tuple(reversed(via)))
-            if working:
-                via.append(here.path.rpartition(".")[2] or here.op)
+                return Origin(None, node)
             if len(inner) != 1:
                 raise NotUnrollableError
-            if here.op == "item":
-                place = self.consumers[inner[0]].index(node)
             node = inner[0]
-        return Origin(self.made[node], node, tuple(reversed(via)))
+
+    def check_between(self, between: Sequence[int]) -> None:
+        """NotUnrollableError where a box cannot stand between two rows, or a Parameter is used elsewhere."""
+        for box in self.betweens.all:
+            if box.below >= box.above:
+                raise NotUnrollableError
+        for i in between:
+            uses = any(self.nodes[k].op == "parameter" for k in self.nodes[i].inputs)
+            if uses and not self.betweens.inside(i):
+                raise NotUnrollableError
 
     @property
     def fed(self) -> bool:
@@ -247,6 +268,17 @@ class UnrolledGraph:
     @cached_property
     def _front(self) -> frozenset[int]:
         return frozenset(self.before)
+
+    @cached_property
+    def _down(self) -> frozenset[int]:
+        """The nodes outside the cells that are computed from what cells gave."""
+        found: set[int] = set()
+        for node in self.nodes:
+            if node.call is None and any(
+                self.nodes[i].call is not None or i in found for i in node.inputs
+            ):
+                found.add(node.id)
+        return frozenset(found)
 
 
 def _columns(
@@ -294,12 +326,9 @@ def _outside(nodes: Sequence[GraphNode]) -> tuple[list[int], list[int], list[int
     return parts
 
 
-def _count_uses(
-    graph: RecordedGraph, nodes: Sequence[GraphNode], chains: list[Chain], between: list[int]
-) -> None:
-    """Give each chain its uses of each Parameter by step; a use between cells has no place here."""
+def _count_uses(graph: RecordedGraph, nodes: Sequence[GraphNode], chains: list[Chain]) -> None:
+    """Give each chain its uses of each Parameter by step."""
     owner = {call.id: (chain, step) for chain in chains for step, call in chain.calls.items()}
-    barred = set(between)
     for name, parameter in graph.parameters.items():
         for use in graph.uses(name):
             call = nodes[use.node].call
@@ -309,8 +338,6 @@ def _count_uses(
                     continue  # a state that it starts from
                 used = chain.uses.setdefault(parameter.id, {})
                 used[step] = used.get(step, 0) + chain.calls[step].times
-            elif use.node in barred:
-                raise NotUnrollableError
 
 
 def _consumers(nodes: Sequence[GraphNode]) -> dict[int, list[int]]:

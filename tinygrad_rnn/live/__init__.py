@@ -1,5 +1,5 @@
 """The traced step as JavaScript: a network that runs in the reader's own page, offline.
 
-``expressions`` says what each op is in JavaScript, ``lowering`` what larger ops are made of,
-``places`` where values lie, ``program_text`` writes a program's two functions.
+An elementwise op's text stands in its row; ``lowering`` says what larger ops are made of, ``places`` where
+values lie, ``body`` how they are computed, ``program_text`` writes a step's functions, ``network`` a model's.
 """

@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from ..ops.row import texts_of
 from ..scan.program import Value
-from .expressions import EXPRESSIONS, LOGIC
 from .lowering import Lowered, NoText
 from .places import Place, Shape, loops, strides_of
 
 VIEWS = frozenset(["slice", "getitem", "reshape", "permute", "broadcast", "flip"])
-ELEMENTWISE = {**EXPRESSIONS, **LOGIC}
 JOINS = frozenset(["concat", "cat", "stack"])
 AXES = "ijklnpqruvwxyz"
 
@@ -84,7 +83,7 @@ class Body:
             inside -= set(group)
 
     def _loops(self, v: int) -> bool:
-        return self.low.value(v).op in ELEMENTWISE
+        return bool(texts_of(self.low.value(v).op).js)
 
     def _is_ready(self, v: int, inside: set[int]) -> bool:
         return not any(a in inside for a in self.low.value(v).args)
@@ -304,7 +303,7 @@ class Body:
         """An elementwise op on its operands."""
         if value.op == "pow" and arguments[1] == "2":
             return "{0} * {0}".format(*arguments)
-        return ELEMENTWISE[value.op].format(*arguments)
+        return texts_of(value.op).js.format(*arguments)
 
     # ---- everything else, one value at a time
 

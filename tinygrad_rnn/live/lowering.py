@@ -10,12 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from ..ops.row import texts_of
 from ..scan.program import Program, Value
-from .expressions import EXPRESSIONS, LOGIC
 
 _MOVES = "slice getitem reshape permute broadcast flip concat cat stack pad tile place put zeros"
 MOVES = frozenset(_MOVES.split())
 SUMS = frozenset(["sum", "amax", "amin", "prod", "cumsum", "cumprod"])
+LOGIC = frozenset(
+    ["bitwise_and", "bitwise_or", "bitwise_xor", "invert"]
+)  # of whole numbers: other ops
 PRODUCTS = frozenset(["dot", "outer", "matmul", "einsum"])
 
 
@@ -51,7 +54,7 @@ class Lowered:
             return int(made(value, args))
         if value.op in LOGIC and any(p.values[a].dtype != "?" for a in args):
             raise NoText(f"{value.op} of whole numbers")
-        if value.op not in {*EXPRESSIONS, *LOGIC, *MOVES, *SUMS, *PRODUCTS}:
+        if not texts_of(value.op).js and value.op not in MOVES | SUMS | PRODUCTS:
             raise NoText(value.op)
         if args == value.args:
             return v

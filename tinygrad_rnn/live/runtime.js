@@ -82,3 +82,12 @@ function normalShare(x) {
   const z = Math.abs(x) * 0.7071067811865476, lower = erfc(z) / 2;
   return x < 0 ? lower : 1 - lower;
 }
+
+function geluByTanh(x) {
+  return 0.5 * x * (1 + Math.tanh((x + 0.044715 * x * x * x) * 0.7978845608028654));
+}
+
+function rint(x) {  // halves to even
+  const low = Math.floor(x), rest = x - low;
+  return rest < 0.5 || (rest === 0.5 && low % 2 === 0) ? low : low + 1;
+}

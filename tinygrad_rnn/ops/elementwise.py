@@ -72,6 +72,7 @@ add = row(
     promote=0,
     numpy="add",
     machine="{0} + {1}",
+    js="{0} + {1}",
 )
 sub = row(
     "sub",
@@ -81,6 +82,7 @@ sub = row(
     promote=0,
     numpy="subtract",
     machine="{0} - {1}",
+    js="{0} - {1}",
     onnx="Sub",
 )
 mul = row(
@@ -91,6 +93,7 @@ mul = row(
     promote=0,
     numpy="multiply",
     machine="{0} * {1}",
+    js="{0} * {1}",
 )
 div = row(
     "div",
@@ -101,6 +104,7 @@ div = row(
     floating=True,
     numpy="true_divide",
     machine="{0} / {1}",
+    js="{0} / {1}",
     onnx="Div",
 )
 pow = row(
@@ -111,6 +115,7 @@ pow = row(
     promote=0,
     numpy="power",
     machine="({0}) ** ({1})",
+    js="{0} ** {1}",
     onnx="Pow",
 )
 maximum = row(
@@ -121,6 +126,7 @@ maximum = row(
     promote=0,
     numpy="maximum",
     machine="{0} if {0} >= {1} or {0} != {0} else {1}",
+    js="Math.max({0}, {1})",
     onnx="Max",
 )
 minimum = row(
@@ -131,6 +137,7 @@ minimum = row(
     promote=0,
     numpy="minimum",
     machine="{0} if {0} <= {1} or {0} != {0} else {1}",
+    js="Math.min({0}, {1})",
     onnx="Min",
 )
 atan2 = row(
@@ -142,6 +149,7 @@ atan2 = row(
     floating=True,
     numpy="arctan2",
     machine="math.atan2({0}, {1})",
+    js="Math.atan2({0}, {1})",
 )
 where: Row = row(
     "where",
@@ -151,18 +159,26 @@ where: Row = row(
     lambda g, _y, c, _a, _b: where(c, 0.0, g),
     promote=1,
     machine="{1} if {0} else {2}",
+    js="{0} ? {1} : {2}",
     onnx="Where",
 )
 
-neg = row("neg", np.negative, lambda g, _y, _a: -g, machine="-{0}", onnx="Neg")
+neg = row("neg", np.negative, lambda g, _y, _a: -g, machine="-{0}", js="-{0}", onnx="Neg")
 abs = row(
-    "abs", np.abs, lambda g, _y, a: g * sign(a), numpy="absolute", machine="abs({0})", onnx="Abs"
+    "abs",
+    np.abs,
+    lambda g, _y, a: g * sign(a),
+    numpy="absolute",
+    machine="abs({0})",
+    js="Math.abs({0})",
+    onnx="Abs",
 )
 sign: Row = row(
     "sign",
     lambda a: _sign(a),
     lambda g, _y, _a: where(False, g, 0.0),
     machine="(one if {0} > zero else -one if {0} < zero else zero)",
+    js="Math.sign({0}) || 0",
 )
 square = row("square", lambda a: _square(a), lambda g, _y, a: g * (a * 2))
 sqrt = row(
@@ -172,6 +188,7 @@ sqrt = row(
     floating=True,
     numpy="sqrt",
     machine="math.sqrt({0})",
+    js="Math.sqrt({0})",
     onnx="Sqrt",
 )
 exp = row(
@@ -181,6 +198,7 @@ exp = row(
     floating=True,
     numpy="exp",
     machine="exp({0})",
+    js="Math.exp({0})",
     onnx="Exp",
 )
 expm1 = row(
@@ -190,6 +208,7 @@ expm1 = row(
     floating=True,
     numpy="expm1",
     machine="math.expm1({0})",
+    js="Math.expm1({0})",
 )
 log = row(
     "log",
@@ -198,6 +217,7 @@ log = row(
     floating=True,
     numpy="log",
     machine="math.log({0})",
+    js="Math.log({0})",
     onnx="Log",
 )
 log1p = row(
@@ -207,6 +227,7 @@ log1p = row(
     floating=True,
     numpy="log1p",
     machine="math.log1p({0})",
+    js="Math.log1p({0})",
 )
 sin: Row = row(
     "sin",
@@ -215,6 +236,7 @@ sin: Row = row(
     floating=True,
     numpy="sin",
     machine="math.sin({0})",
+    js="Math.sin({0})",
     onnx="Sin",
 )
 cos: Row = row(
@@ -224,6 +246,7 @@ cos: Row = row(
     floating=True,
     numpy="cos",
     machine="math.cos({0})",
+    js="Math.cos({0})",
     onnx="Cos",
 )
 tanh = row(
@@ -233,6 +256,7 @@ tanh = row(
     floating=True,
     numpy="tanh",
     machine="tanh({0})",
+    js="tanh({0})",
     onnx="Tanh",
 )
 sigmoid = row(
@@ -241,6 +265,7 @@ sigmoid = row(
     lambda g, y, _a: g * (y - y * y),
     floating=True,
     machine="sigmoid({0})",
+    js="1 / (1 + Math.exp(-{0}))",
     onnx="Sigmoid",
 )
 relu = row(
@@ -248,6 +273,7 @@ relu = row(
     lambda a: np.maximum(a, 0),
     lambda g, y, _a: where(y <= 0, 0.0, g),
     machine="zero if {0} <= zero else {0}",
+    js="Math.max({0}, 0)",
     onnx="Relu",
 )
 softplus = row(
@@ -256,6 +282,7 @@ softplus = row(
     lambda g, _y, a: g * sigmoid(a),
     floating=True,
     machine="({0} if {0} > zero else zero) + math.log1p(math.exp(-abs({0})))",
+    js="softplus({0})",
     onnx="Softplus",
 )
 silu = row(
@@ -264,6 +291,7 @@ silu = row(
     lambda g, _y, a: _silu_rule(g, a, where(a > _GONE, sigmoid(a), 0.0)),
     floating=True,
     machine="silu({0})",
+    js="silu({0})",
 )
 leaky_relu = row(
     "leaky_relu",
@@ -271,6 +299,7 @@ leaky_relu = row(
     lambda g, _y, a, slope: where(a > 0, g, g * slope),
     floating=True,
     machine="{0} if {0} > zero else {0} * {1}",
+    js="{0} > 0 ? {0} : {0} * {1}",
 )
 elu = row(
     "elu",
@@ -278,6 +307,7 @@ elu = row(
     lambda g, _y, a, alpha: where(a <= 0, g * alpha * exp(where(a <= 0, a, 0.0)), g),
     floating=True,
     machine="{0} if {0} > zero else math.expm1({0}) * {1}",
+    js="{0} > 0 ? {0} : Math.expm1({0}) * {1}",
 )
 normal_cdf: Row = row(
     "normal_cdf",
@@ -285,6 +315,7 @@ normal_cdf: Row = row(
     lambda g, _y, a: g * _bell(a),
     floating=True,
     machine="normal_cdf({0})",
+    js="normalShare({0})",
 )
 erf = row(
     "erf",
@@ -292,6 +323,7 @@ erf = row(
     lambda g, _y, a: g * (exp(-(a * a)) * 1.1283791670955126),  # 2 / sqrt(pi)
     floating=True,
     machine="math.erf({0})",
+    js="erf({0})",
     onnx="Erf",
 )
 gelu = row(
@@ -300,6 +332,7 @@ gelu = row(
     lambda g, _y, a: g * (normal_cdf(a) + a * _bell(a)),
     floating=True,
     machine="{0} * normal_cdf({0})",
+    js="{0} * normalShare({0})",
 )
 gelu_by_tanh = row(
     "gelu_by_tanh",
@@ -308,6 +341,7 @@ gelu_by_tanh = row(
     floating=True,
     shown="gelu",
     machine="gelu_by_tanh({0})",
+    js="geluByTanh({0})",
 )
 clip = row(
     "clip",
@@ -365,20 +399,28 @@ def _gelu_by_tanh_rule(g: Any, a: Any, t: Any) -> Any:
 
 # ---- functions that take no gradient, as numpy calls them ------------------------------------------
 
-function("equal", numpy="equal", machine="{0} == {1}", onnx="Equal")
-function("not_equal", numpy="not_equal", machine="{0} != {1}")
-function("less", numpy="less", machine="{0} < {1}", onnx="Less")
-function("less_equal", numpy="less_equal", machine="{0} <= {1}", onnx="LessOrEqual")
-function("greater", numpy="greater", machine="{0} > {1}", onnx="Greater")
-function("greater_equal", numpy="greater_equal", machine="{0} >= {1}", onnx="GreaterOrEqual")
-function("bitwise_and", numpy="bitwise_and", machine="{0} and {1}", onnx="And")
-function("bitwise_or", numpy="bitwise_or", machine="{0} or {1}", onnx="Or")
-function("bitwise_xor", numpy="bitwise_xor", machine="{0} != {1}", onnx="Xor")
-function("invert", numpy="invert", machine="not {0}", onnx="Not")
-function("isnan", numpy="isnan", machine="{0} != {0}")
-function("isfinite", numpy="isfinite", machine="{0} - {0} == zero")
-function("floor", numpy="floor", machine="np.floor({0})")
-function("ceil", numpy="ceil", machine="np.ceil({0})")
-function("rint", numpy="rint", machine="np.rint({0})")
-function("trunc", numpy="trunc", machine="np.trunc({0})")
-function("reciprocal", numpy="reciprocal", machine="one / {0}")
+function("equal", numpy="equal", machine="{0} == {1}", onnx="Equal", js="{0} == {1}")
+function("not_equal", numpy="not_equal", machine="{0} != {1}", js="{0} != {1}")
+function("less", numpy="less", machine="{0} < {1}", onnx="Less", js="{0} < {1}")
+function(
+    "less_equal", numpy="less_equal", machine="{0} <= {1}", onnx="LessOrEqual", js="{0} <= {1}"
+)
+function("greater", numpy="greater", machine="{0} > {1}", onnx="Greater", js="{0} > {1}")
+function(
+    "greater_equal",
+    numpy="greater_equal",
+    machine="{0} >= {1}",
+    onnx="GreaterOrEqual",
+    js="{0} >= {1}",
+)
+function("bitwise_and", numpy="bitwise_and", machine="{0} and {1}", onnx="And", js="{0} & {1}")
+function("bitwise_or", numpy="bitwise_or", machine="{0} or {1}", onnx="Or", js="{0} | {1}")
+function("bitwise_xor", numpy="bitwise_xor", machine="{0} != {1}", onnx="Xor", js="{0} ^ {1}")
+function("invert", numpy="invert", machine="not {0}", onnx="Not", js="!{0}")
+function("isnan", numpy="isnan", machine="{0} != {0}", js="Number.isNaN({0})")
+function("isfinite", numpy="isfinite", machine="{0} - {0} == zero", js="Number.isFinite({0})")
+function("floor", numpy="floor", machine="np.floor({0})", js="Math.floor({0})")
+function("ceil", numpy="ceil", machine="np.ceil({0})", js="Math.ceil({0})")
+function("rint", numpy="rint", machine="np.rint({0})", js="rint({0})")
+function("trunc", numpy="trunc", machine="np.trunc({0})", js="Math.trunc({0})")
+function("reciprocal", numpy="reciprocal", machine="one / {0}", js="1 / {0}")

@@ -30,10 +30,12 @@ def plot_forecast(
     *,
     ylabel: str = "",
     since: float | None = None,
+    bands: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
 ) -> Figure:
     """What came (n,) as a line with dots, and forecasts (n,) of it by name; NaN leaves a gap.
 
-    ``since`` marks where the test begins. Returns a matplotlib Figure. Raises ImportError where
+    ``since`` marks where the test begins; ``bands`` are lower and upper bounds (n,) by name, as areas.
+    ``times`` are numbers or dates. Returns a matplotlib Figure. Raises ImportError where
     matplotlib is missing, ValueError where a forecast has another length than ``actual``.
 
     >>> from tinygrad_rnn.plots import plot_forecast
@@ -51,6 +53,10 @@ def plot_forecast(
         axes.plot(x, came, color=style.PLAIN, linewidth=1.1, label="what came", **dots)
         for k, (name, made) in enumerate(forecasts.items()):
             axes.plot(x, made, label=name, **LOOKS[k % len(LOOKS)])
+        for name, (low, high) in (bands or {}).items():
+            axes.fill_between(
+                x, low, high, color=LOOKS[0]["color"], alpha=0.18, linewidth=0, label=name
+            )
         if since is not None:
             axes.axvline(since, color=style.PLAIN, linewidth=0.9, linestyle=(0, (2, 2)))
         axes.set_ylabel(ylabel)

@@ -25,7 +25,8 @@ def _made(data: Any, dtype: Any, requires_grad: bool) -> Tensor:
 
 
 def zeros(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     dtype: Any = None,
     device: Any = None,
     requires_grad: bool = False,
@@ -37,11 +38,12 @@ def zeros(
     tensor([0., 0.])
     """
     check_device(device)
-    return _made(np.zeros(_sizes(size)), dtype, requires_grad)
+    return _made(np.zeros(_sizes(sizes if size is None else (size,))), dtype, requires_grad)
 
 
 def ones(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     dtype: Any = None,
     device: Any = None,
     requires_grad: bool = False,
@@ -53,7 +55,7 @@ def ones(
     tensor([1., 1.])
     """
     check_device(device)
-    return _made(np.ones(_sizes(size)), dtype, requires_grad)
+    return _made(np.ones(_sizes(sizes if size is None else (size,))), dtype, requires_grad)
 
 
 def full(
@@ -174,7 +176,8 @@ def ones_like(
 
 
 def randn(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     generator: Generator | None = None,
     dtype: Any = None,
     device: Any = None,
@@ -187,11 +190,16 @@ def randn(
     (2, 3)
     """
     check_device(device)
-    return _made(generator_or_default(generator).normal(size=_sizes(size)), dtype, requires_grad)
+    return _made(
+        generator_or_default(generator).normal(size=_sizes(sizes if size is None else (size,))),
+        dtype,
+        requires_grad,
+    )
 
 
 def rand(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     generator: Generator | None = None,
     dtype: Any = None,
     device: Any = None,
@@ -204,7 +212,11 @@ def rand(
     (2, 3)
     """
     check_device(device)
-    return _made(generator_or_default(generator).random(_sizes(size)), dtype, requires_grad)
+    return _made(
+        generator_or_default(generator).random(_sizes(sizes if size is None else (size,))),
+        dtype,
+        requires_grad,
+    )
 
 
 def paired(op: Any, input: Any, other: Any) -> Tensor:

@@ -18,18 +18,25 @@ from .value import Tensor, _sizes, as_tensor, tensor
 
 
 def randint(
-    *bounds_and_size: Any, generator: Any = None, dtype: Any = None, device: Any = None
+    *bounds_and_size: Any,
+    low: Any = None,
+    high: Any = None,
+    size: Any = None,
+    generator: Any = None,
+    dtype: Any = None,
+    device: Any = None,
 ) -> Tensor:
-    """Integers from low to high - 1: ``randint(high, size)`` or ``randint(low, high, size)``.
+    """Integers from low to high - 1: ``randint(high, size)`` or ``randint(low, high, size)``, or by name.
 
     >>> import tinygrad_rnn as tg
     >>> x = tg.randint(3, 7, (2, 5)); x.shape, bool((x >= 3).all() and (x < 7).all())
     ((2, 5), True)
     """
     check_device(device)
-    *bounds, size = bounds_and_size
-    low, high = (0, *bounds) if len(bounds) == 1 else bounds
-    drawn = generator_or_default(generator).integers(int(low), int(high), _sizes((size,)))
+    *bounds, shape = (*bounds_and_size, size) if size is not None else bounds_and_size
+    bounds = [*([] if low is None else [low]), *bounds, *([] if high is None else [high])]
+    start, end = (0, *bounds) if len(bounds) == 1 else bounds
+    drawn = generator_or_default(generator).integers(int(start), int(end), _sizes((shape,)))
     return Tensor._made(drawn, np.int64 if dtype is None else dtype)
 
 
@@ -56,26 +63,32 @@ def normal(mean: Any, std: Any, size: Any = None, generator: Any = None) -> Tens
     return tensor(drawn, dtype=_float()) * as_tensor(std) + as_tensor(mean)
 
 
-def randn_like(input: Any, generator: Any = None) -> Tensor:
+def randn_like(
+    input: Any, generator: Any = None, *, dtype: Any = None, device: Any = None
+) -> Tensor:
     """Values from N(0, 1) of another tensor's shape and dtype.
 
     >>> import tinygrad_rnn as tg
     >>> tg.randn_like(tg.ones(2, 3)).shape
     (2, 3)
     """
+    check_device(device)
     t = as_tensor(input)
-    return Tensor._made(generator_or_default(generator).normal(size=t.shape), t.dtype)
+    return Tensor._made(generator_or_default(generator).normal(size=t.shape), dtype or t.dtype)
 
 
-def rand_like(input: Any, generator: Any = None) -> Tensor:
+def rand_like(
+    input: Any, generator: Any = None, *, dtype: Any = None, device: Any = None
+) -> Tensor:
     """Values from U(0, 1) of another tensor's shape and dtype.
 
     >>> import tinygrad_rnn as tg
     >>> tg.rand_like(tg.ones(2, 3)).shape
     (2, 3)
     """
+    check_device(device)
     t = as_tensor(input)
-    return Tensor._made(generator_or_default(generator).random(t.shape), t.dtype)
+    return Tensor._made(generator_or_default(generator).random(t.shape), dtype or t.dtype)
 
 
 def full_like(input: Any, fill_value: Any, dtype: Any = None, device: Any = None) -> Tensor:
@@ -90,7 +103,13 @@ def full_like(input: Any, fill_value: Any, dtype: Any = None, device: Any = None
     return Tensor._made(np.full(t.shape, fill_value), dtype or t.dtype)
 
 
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def empty(
+    *sizes: Any,
+    size: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Zeros, to be written (PyTorch's hold whatever lay there).
 
     >>> import tinygrad_rnn as tg
@@ -99,17 +118,17 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     """
     from .functions import zeros
 
-    return zeros(*size, dtype=dtype, device=device, requires_grad=requires_grad)
+    return zeros(*sizes, size=size, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def empty_like(input: Any, dtype: Any = None) -> Tensor:
+def empty_like(input: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """Zeros of another tensor's shape and dtype, to be written.
 
     >>> import tinygrad_rnn as tg
     >>> tg.empty_like(tg.ones(2, 3)).shape
     (2, 3)
     """
-    return full_like(input, 0, dtype)
+    return full_like(input, 0, dtype, device)
 
 
 def multinomial(

@@ -52,6 +52,9 @@ class Size(tuple[int, ...]):
         """How many numbers a tensor of this shape holds."""
         return math.prod(self)
 
+    def __add__(self, other: Any) -> Size:
+        return Size(tuple.__add__(self, tuple(other)))
+
     @overload
     def __getitem__(self, index: SupportsIndex) -> int: ...
     @overload

@@ -679,14 +679,32 @@ class Tensor(TorchNames, Handle):
 
     # ---- reductions
 
-    def sum(self, dim: Any = None, keepdim: Any = False, **names: Unpack[NumpyNames]) -> Tensor:
-        """The sum over some axes, or over all."""
+    def sum(
+        self,
+        dim: Any = None,
+        keepdim: Any = False,
+        *,
+        dtype: Any = None,
+        **names: Unpack[NumpyNames],
+    ) -> Tensor:
+        """The sum over some axes, or over all; with ``dtype``, of the values in it."""
+        if dtype is not None:
+            return self.to(dtype).sum(dim, keepdim, **names)
         if dim is None and keepdim is False and not names:
             return reductions.sum(self, tuple(range(self._data.ndim)), False)
         return reductions.sum(self, *_reduction(self, dim, keepdim, names))
 
-    def mean(self, dim: Any = None, keepdim: Any = False, **names: Unpack[NumpyNames]) -> Tensor:
-        """The mean over some axes, or over all."""
+    def mean(
+        self,
+        dim: Any = None,
+        keepdim: Any = False,
+        *,
+        dtype: Any = None,
+        **names: Unpack[NumpyNames],
+    ) -> Tensor:
+        """The mean over some axes, or over all; with ``dtype``, of the values in it."""
+        if dtype is not None:
+            return self.to(dtype).mean(dim, keepdim, **names)
         return reductions.mean(self, *_reduction(self, dim, keepdim, names))
 
     def var(
@@ -927,9 +945,10 @@ class Tensor(TorchNames, Handle):
             raise IndexError(f"unsqueeze: dim {dim} is out of range for shape {self.shape}")
         return self.reshape((*self.shape[:at], 1, *self.shape[at:]))
 
-    def flip(self, *dims: Any) -> Tensor:
+    def flip(self, *axes: Any, dims: Any = None) -> Tensor:
         """The order along some axes reversed."""
-        return shapes.flip(self, tuple(_axis(self, d) for d in _sizes(dims)))
+        over = _sizes(axes) if dims is None else _sizes((dims,))
+        return shapes.flip(self, tuple(_axis(self, d) for d in over))
 
     def split(self, split_size_or_sections: Any, dim: Any = 0) -> tuple[Tensor, ...]:
         """Parts of a length, or of the lengths in a list, along ``dim`` (PyTorch's ``split``)."""

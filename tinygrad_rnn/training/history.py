@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class History:
@@ -46,6 +49,28 @@ class History:
     def best(self) -> dict[str, Any] | None:
         """The row of the lowest validation loss (of the lowest loss without validation)."""
         return min(self.rows, key=measure, default=None)
+
+    def plot(self) -> Figure:
+        """The losses by epoch beside the baseline, as a matplotlib Figure.
+
+        Raises ImportError where matplotlib is missing, ValueError before the first epoch.
+
+        >>> import tinygrad_rnn as tg
+        >>> history = tg.training.History()
+        >>> history.rows.append({"epoch": 1, "loss": 0.5, "validation": 0.6, "lr": 0.1})
+        >>> [line.get_label() for line in history.plot().axes[0].lines]
+        ['loss', 'validation']
+        """
+        from ..plots import plot_history
+
+        if not self.rows:
+            raise ValueError("there is nothing to plot before the first epoch")
+        curves: dict[str, Any] = {"loss": self.loss}
+        if any(value is not None for value in self.validation):
+            curves["validation"] = [math.nan if v is None else v for v in self.validation]
+        marks = None if self.baseline is None else {"baseline": self.baseline}
+        positive = all(value > 0 for values in curves.values() for value in values)
+        return plot_history(curves, xlabel="epoch", marks=marks, log=positive)
 
     def words(self) -> str:
         """The last losses beside the baseline, in words."""

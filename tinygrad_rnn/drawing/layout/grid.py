@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
+from ...graphs.between import Between
 from ...graphs.chains import Chain, Column, Output
 from ...graphs.meaning import Cell, Input, Out, State
 from ...graphs.unrolled import UnrolledGraph
@@ -49,8 +50,8 @@ class StepBox(ABC):
     least: ClassVar[float]  # how wide a y is at least
     input_height: ClassVar[float]
     input_pen: ClassVar[float]
-    # Whether ops between two layers are named beside the wire, and not drawn.
-    says_via: ClassVar[bool]
+    # Whether what stands between two rows is drawn at all.
+    has_bands: ClassVar[bool]
     # Whether an input that joins two directions has the colour of their y.
     joined_look: ClassVar[bool]
     chain: Chain
@@ -129,6 +130,7 @@ class Grid(Generic[B]):
     pill_height: float = PILL_HEIGHT
     bases: list[float] = field(default_factory=list)
     tops: list[float] = field(default_factory=list)  # of each row, with what stands above its steps
+    said: dict[tuple[Between, Chain, str], dict[int, list[Output]]] = field(default_factory=dict)
 
     def edges(self, chain: Chain, column: Column) -> tuple[float, float]:
         """The left and the right side of a step."""

@@ -13,6 +13,7 @@ from ..scene import style
 from ..scene.scene import Key, Point
 from ..scene.style import Look
 from ..scene.text import SYMBOLS, shape_text, text_width, words_of_op
+from .between import key_of
 from .grid import Anchor, Anchors, AnyGrid, route_from
 from .weights import HEIGHT as PARAM_HEIGHT
 from .weights import draw_param, param_width, use_of
@@ -170,7 +171,9 @@ def _draw_feeds(
     else:
         starts = _starts(box, anchors)
     feeds = [placed[feed] for feed in box.feeds]
-    ends = starts + [Anchor(feed.key, feed.right, feed.y) for feed in feeds]
+    bands = [grid.scene.boxes[key_of(band)] for band in box.bands]
+    ends = starts + [Anchor(band.key, band.sides[2], band.y) for band in bands]
+    ends += [Anchor(feed.key, feed.right, feed.y) for feed in feeds]
     for k, end in enumerate(ends):
         at = (spot.left, spot.y + 6 * ((len(ends) - 1) / 2 - k))
         blue = k < len(starts) and bool(box.outputs[0].chain.states)

@@ -11,6 +11,7 @@ from ..scene import style
 from ..scene.scene import Key, Point, Scene
 from ..scene.style import Look
 from ..scene.text import span, sub, text_width
+from .between import draw_up, said_of
 from .grid import CARRY_GAP, PILL_HEIGHT, Anchor, AnyGrid, jog
 
 CUT = 5.0
@@ -204,6 +205,7 @@ def _draw_inputs(grid: AnyGrid, chain: Chain, column: Column) -> Iterator[Anchor
         node = call.inputs.get(role, -1)
         origin = None if node < 0 else unrolled.origin(node)
         source = None if origin is None else origin.output
+        band = unrolled.betweens.taken.get((chain, chain.here(column)[0], role))
         look = style.INPUT if source is None else grid.looks.get(source.role, style.INPUT)
         if source is not None and source.chain.partner is not None and box.joined_look:
             look = grid.looks[source.chain.out_role]
@@ -211,6 +213,8 @@ def _draw_inputs(grid: AnyGrid, chain: Chain, column: Column) -> Iterator[Anchor
             box.input_name(column, role, source, grid.looks),
             Input(chain, column, role, node),
         )
+        if band is not None and source is None and not column.folded:
+            name = f"{name} = {said_of(grid, chain, column, role)}"
         width, tall = max(grid.pill, text_width(name, style.STATE, True) + 10), box.input_height
         tall += grid.pill_height - PILL_HEIGHT
         if column.folded:
@@ -241,27 +245,27 @@ def _draw_inputs(grid: AnyGrid, chain: Chain, column: Column) -> Iterator[Anchor
                 arrow=style.SMALL_ARROW,
                 swing="h" if box.curved and not column.folded else "",
             )
-        if source is not None and origin is not None:
-            _draw_from_below(grid, of, source, origin.via, (x, y - tall / 2))
+        if band is not None:
+            draw_up(grid, band, of, (x, y - tall / 2))
+        elif source is not None:
+            _draw_from_below(grid, of, source, (x, y - tall / 2))
         elif origin is not None and unrolled.nodes[origin.node].op not in CONSTANT:
             yield Anchor(key, x, y - tall / 2, origin.node)
 
 
-def _draw_from_below(
-    grid: AnyGrid, to: Input, source: Output, via: tuple[str, ...], end: Point
-) -> None:
+def _draw_from_below(grid: AnyGrid, to: Input, source: Output, end: Point) -> None:
     """The wire from a lower layer's output up to the input of an upper one."""
     lower, box, unrolled = source.chain, grid.boxes[source.chain], grid.unrolled
-    if lower.row >= to.chain.row or (via and not box.says_via):
+    if lower.row >= to.chain.row:
         raise NotUnrollableError
-    if lower.partner is not None and (source.role == "y" or not box.says_via):
+    if lower.partner is not None and (source.role == "y" or not box.has_bands):
         _draw_from_joined(grid, to, lower)
         return
     at = next((c for c in unrolled.segments[lower.segment] if source.step in c.steps), None)
-    if at is None or (not box.says_via and to.column not in unrolled.columns(lower)):
+    if at is None or (not box.has_bands and to.column not in unrolled.columns(lower)):
         raise NotUnrollableError
     tail, start, level = box.up_to(grid, at, end[0])
-    role = source.role if box.says_via else "h"
+    role = source.role if box.has_bands else "h"
     grid.scene.wire(
         tail,
         (to, ""),
@@ -273,10 +277,6 @@ def _draw_from_below(
         arrow=style.SMALL_ARROW,
         radius=style.TURN,
     )
-    if via:
-        words, at_ = " ".join(dict.fromkeys(via)), (end[0] + 5, end[1] - 7)
-        part = f"{to.chain.key}.via{to.column.first}"
-        grid.scene.text(None, part, words, *at_, 8.5, style.PLAIN, left=True)
 
 
 def _draw_from_joined(grid: AnyGrid, to: Input, lower: Chain) -> None:

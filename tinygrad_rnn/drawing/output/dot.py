@@ -245,7 +245,7 @@ def use_classes(use: Uses) -> list[str]:
     elif column is not None:
         when = [f"t{column.first}"]
     elif use.folded:
-        when = ["fold", f"n{use.folded}"]
+        when, counts = ["fold", f"n{use.folded}"], (1,) * len(counts)
     elif use.step:
         when = [f"t{use.step}"]
     pairs = zip(use.parameters, counts, strict=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from ...graphs.tables import pack
 from ...graphs.unrolled import UnrolledGraph
 from ..output.dot import Part, Sketch, write
 from ..output.graphviz import svg_of
+from ..pictures.blocks import draw_blocks
 from ..pictures.cells import draw_cells
 from ..pictures.general import draw_general
 from ..pictures.layers import draw_layers, layer_name
@@ -61,11 +61,19 @@ def views_of(graph: RecordedGraph, engine: str | None = None) -> list[PageView]:
         svg = clean(svg_of(sketch.dot(), engine), level)
         return PageView(level, sketch.title, svg, parts_of(sketch.parts, known))
 
+    def between() -> list[PageView]:
+        """Cells with other boxes between them."""
+        if not graph.calls:
+            return []
+        scene = draw_blocks(graph)
+        svg = clean(svg_of(write(scene, numbered=True), engine), "cell")
+        return [PageView("cell", scene.title, svg, parts_of(_all(scene), known))]
+
     views = [sketched("layer", draw_layers(graph, numbered=True))] if graph.calls else []
     try:
         unrolled = UnrolledGraph.read(graph, ALL)
     except NotUnrollableError:
-        return [*views, sketched("op", draw_general(graph, numbered=True))]
+        return [*views, *between(), sketched("op", draw_general(graph, numbered=True))]
     window = _window(unrolled)
     if window is not None:
         unrolled.segments = [fold(_steps(unrolled), ALL, window.shown)]
@@ -73,12 +81,11 @@ def views_of(graph: RecordedGraph, engine: str | None = None) -> list[PageView]:
     columns = [(column.first, column.last, column.folded) for column in alone]
 
     def drawn(level: str, scene: Scene) -> PageView:
-        parts: list[Part] = [*scene.frames, *scene.boxes.values(), *scene.wires]
         return PageView(
             level,
             scene.title,
             clean(svg_of(write(scene, numbered=True), engine), level),
-            parts_of(parts, known),
+            parts_of(_all(scene), known),
             columns,
             None if window is None else (3, 4),
             None if window is None else window.span,
@@ -86,13 +93,20 @@ def views_of(graph: RecordedGraph, engine: str | None = None) -> list[PageView]:
         )
 
     if graph.calls:
-        with suppress(NotUnrollableError):
+        try:
             views.append(drawn("cell", draw_cells(unrolled).scene))
+        except NotUnrollableError:
+            views += between()
     try:
         views.append(drawn("op", draw_ops(unrolled).scene))
     except NotUnrollableError:
         views.append(sketched("op", draw_general(graph, numbered=True)))
     return views
+
+
+def _all(scene: Scene) -> list[Part]:
+    """Everything of a scene, in the order in which it is numbered."""
+    return [*scene.frames, *scene.boxes.values(), *scene.wires]
 
 
 # ---- the window of a long graph -------------------------------------------------------------------

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ...graphs.chains import Chain, Column, Output
 from ...graphs.meaning import Cell, Out, Weights
 from ...graphs.unrolled import UnrolledGraph
+from ..layout.between import draw_bands, room_under
 from ..layout.cell_layout import (
     BAND,
     CHIP_GAP,
@@ -20,6 +21,7 @@ from ..layout.cell_layout import (
     cell_layout,
 )
 from ..layout.grid import BESIDE, PILL_HEIGHT, Anchor, AnyGrid, Grid, StepBox, Ways, make_grid
+from ..layout.router import settle
 from ..layout.surroundings import draw_after, draw_before
 from ..layout.weights import Tap, draw_panels
 from ..layout.wires import (
@@ -47,7 +49,7 @@ class CellBox(StepBox):
     """A cell as a box: states come in at their bands, x and the weights at the bottom."""
 
     least = 58.0
-    input_height, input_pen, says_via, joined_look = 20.0, style.INPUT_PEN, True, False
+    input_height, input_pen, has_bands, joined_look = 20.0, style.INPUT_PEN, True, False
 
     def __init__(self, chain: Chain, layout: CellLayout) -> None:
         self.chain, self.layout = chain, layout
@@ -171,6 +173,9 @@ def cell_grid(unrolled: UnrolledGraph, state_pitch: float = STATE_PITCH) -> Cell
     if len(unrolled.rows) > 1:
         step = max(column.last for column in columns)
         label = text_width(f"{sub('x', step)} = {sub('h', step)}", style.STATE, True) + 10
+        if any(not column.folded for column in columns) and unrolled.betweens.all:
+            said = f"{sub('x', step)} = f({span('h', step, step + 1)})"
+            label = max(label, text_width(said, style.STATE, True) + 10)
         wide = max(wide, (label / 2 + 9) / (TAP_AT - INPUT_AT))
 
     def width(_segment: int, column: Column) -> float:
@@ -181,7 +186,8 @@ def cell_grid(unrolled: UnrolledGraph, state_pitch: float = STATE_PITCH) -> Cell
     title = f"{', '.join(dict.fromkeys(f.title for f in layouts))}, {steps}, one set of weights"
     grid = make_grid(unrolled, boxes, title, width, 0.0, 22.0 if roomy else 18.0, None)
     base = -9.0
-    for row in unrolled.rows:
+    for i, row in enumerate(unrolled.rows):
+        base += room_under(grid, i)
         tallest = max(boxes[chain].top for chain in row.chains)
         grid.bases.append(base)
         grid.tops.append(base + tallest)
@@ -211,12 +217,15 @@ def lay_cells(grid: CellGrid, panels: Foundation) -> CellGrid:
         name_row(grid, chain, box.layout.title_middle, aside, no_room, -1)
         draw_outputs(grid, chain, single=True)
     feed = grid.bases[0] - INPUT_DROP - CellBox.input_height / 2 - 9
-    fed, states = draw_inputs(grid), fed_states(unrolled, grid.scene)
+    bars = [bar(grid, i) for i in range(len(unrolled.rows))]
+    operands = draw_bands(grid, bars, _bar_ends(grid))
+    fed, states = draw_inputs(grid), [*fed_states(unrolled, grid.scene), *operands]
     if fed or states or unrolled.before:
         draw_before(grid, fed, states, feed)
-    panels(grid, taps, [bar(grid, i) for i in range(len(unrolled.rows))])
+    panels(grid, taps, bars)
     if grid.unrolled.goes_on:
         draw_after(grid, _output_anchors(grid), _bar_ends(grid), collapse=True)
+    settle(grid.scene)
     return grid
 
 

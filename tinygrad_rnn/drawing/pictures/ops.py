@@ -67,7 +67,7 @@ class OpBox(StepBox):
     """A step as its template: its ops, and the routes between them and the frame's sides."""
 
     least = 0.0
-    input_height, input_pen, says_via, joined_look = 24.0, style.PLAIN_PEN, False, True
+    input_height, input_pen, has_bands, joined_look = 24.0, style.PLAIN_PEN, False, True
 
     def __init__(self, chain: Chain, template: Template) -> None:
         self.chain, self.template, self.curved = chain, template, template.curved
@@ -181,6 +181,8 @@ class OpBox(StepBox):
 
 def draw_ops(unrolled: UnrolledGraph, notes: Notes | None = None) -> OpGrid:
     """Lay out every step by its cell's template. Raises NotUnrollableError where a cell has none."""
+    if unrolled.betweens.all:
+        raise NotUnrollableError
     templates, roles = _templates(unrolled, notes)
     boxes = {chain: OpBox(chain, template) for chain, template in templates.items()}
     grid = _grid(unrolled, boxes, roles, notes)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import Any
 
 from ...graphs.meaning import Meaning
 from . import style
@@ -216,11 +217,6 @@ class Scene:
         ``arrow`` is the size of the head; its tip is pulled back by 0.45 of the pen, since old
         Graphviz draws it over the target by that much.
         """
-        points, tip = list(route), None
-        if arrow:
-            tip = _pulled(points[-2], points[-1], 0.45 * pen, swing)
-            points[-1] = _pulled(points[-2], tip, 10 * arrow, swing)
-        curve = _swings(points, swing) if swing else _rounded(points, radius)
         attrs: dict[str, object] = {
             "arrowhead": "normal" if arrow else "none",
             "arrowsize": arrow or style.SMALL_ARROW,
@@ -229,8 +225,15 @@ class Scene:
         }
         if dashed:
             attrs["style"] = "dashed"
-        line = (tuple(curve), tip, attrs, tuple(route), (radius, swing))
+        line = (*_drawn(route, arrow, pen, radius, swing), attrs, tuple(route), (radius, swing))
         self.wires.append(Wire(of, kind, tail, head, *line, tooltip, gradient))
+
+    def rewire(self, k: int, route: Sequence[Point]) -> None:
+        """Draw a wire along another route."""
+        wire, radius = self.wires[k], 5.0
+        arrow = wire.attrs["arrowsize"] if wire.tip else 0.0
+        points, tip = _drawn(route, arrow, wire.attrs["penwidth"], radius, "")
+        self.wires[k] = replace(wire, points=points, tip=tip, route=tuple(route), bend=(radius, ""))
 
     def bounds(self) -> Rectangle:
         """Left, bottom, right, top of everything drawn."""
@@ -240,6 +243,17 @@ class Scene:
             return (0, 0, 1, 1)
         lefts, bottoms, rights, tops = zip(*sides, strict=True)
         return (min(lefts), min(bottoms), max(rights), max(tops))
+
+
+def _drawn(
+    route: Sequence[Point], arrow: Any, pen: Any, radius: float, swing: str
+) -> tuple[tuple[Point, ...], Point | None]:
+    """The control points of a line, and the tip of its arrow."""
+    points, tip = list(route), None
+    if arrow:
+        tip = _pulled(points[-2], points[-1], 0.45 * pen, swing)
+        points[-1] = _pulled(points[-2], tip, 10 * arrow, swing)
+    return tuple(_swings(points, swing) if swing else _rounded(points, radius)), tip
 
 
 def _pulled(before: Point, end: Point, by: float, swing: str) -> Point:

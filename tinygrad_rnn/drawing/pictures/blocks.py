@@ -1,0 +1,501 @@
+"""How are cells drawn where other things stand between them? In rows of boxes, wires in channels."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import pairwise
+
+from ...graphs.blocks import Block, Blocks
+from ...graphs.meaning import Parameter, Uses, Value
+from ...graphs.passthrough import PASS_THROUGH
+from ...graphs.recorded import RecordedGraph, short_name
+from ..layout.channels import AIR, LEFT, Channels, Net, Spot
+from ..layout.grid import state_looks
+from ..scene import style
+from ..scene.legend import draw_legend, samples_of
+from ..scene.scene import Key, Scene
+from ..scene.style import Look
+from ..scene.text import (
+    SYMBOLS,
+    fold_count,
+    fold_heading,
+    plural,
+    shape_text,
+    shorten,
+    sub,
+    text_width,
+    words_of_op,
+)
+
+PILL, PILL_HEIGHT, STATE_PITCH = 30.0, 22.0, 30.0
+CHIP, CHIP_GAP, HEAD, FOOT, PANEL = 17.0, 3.0, 18.0, 15.0, 150.0
+PANEL_GAP = 8.0
+
+
+class BlocksPicture:
+    """The boxes of a graph, where they stand, and the scene that they are drawn in."""
+
+    def __init__(self, graph: RecordedGraph, steps: Sequence[int] | None) -> None:
+        self.blocks = Blocks(graph, steps)
+        self.graph, self.nodes = graph, self.blocks.nodes
+        self.names = {node.id: name for name, node in graph.parameters.items()}
+        states = dict.fromkeys(r for call in graph.calls for r in call.outputs)
+        self.looks = state_looks(tuple(states))
+        self.states = {block: self._states(block) for block in self.blocks.blocks}
+        kinds = list(dict.fromkeys(b.title for b in self.blocks.blocks if b.kind == "cell"))
+        self.scene = Scene(", ".join([*kinds, "one set of weights"] if kinds else ["Graph"]))
+        self.beside: list[
+            tuple[Block, Block, str, int]
+        ] = []  # a state from one to the next, and its node
+        self.initial: list[tuple[Block, Block, str]] = []
+        self._choose_sides()
+        self._measure()
+        self._nets()
+        pills = [0.0] * (len(self.blocks.columns) + 1)
+        for block, target, state in self.initial:
+            pills[self._gap_into(target)] = self._pill_width(block, state) + AIR
+        for _, target, _, _ in self.beside:
+            gap = self._gap_into(target)
+            pills[gap] = max(pills[gap], PILL + 14)
+        margin = PANEL + 2 if self.panels else 0.0
+        self.channels = Channels(
+            [*self.spots.values(), *self.panel_spots], self.nets, pills, margin
+        )
+        self.pills = pills
+
+    def _states(self, block: Block) -> list[str]:
+        return [] if block.call is None else list(block.call.outputs)
+
+    def _choose_sides(self) -> None:
+        """Which states go straight from one cell to the one beside it, and which inputs stand at its side."""
+        users: dict[Block, list[Block]] = defaultdict(list)
+        for block in self.blocks.blocks:
+            for source, _, _ in block.feeds:
+                users[source].append(block)
+        for block in self.blocks.blocks:
+            kept = []
+            sides: set[tuple[str, int]] = set()
+            for source, value, role in block.feeds:
+                apart = block.columns[0] - source.columns[0] if role else 0
+                near = source.level == block.level and source.kind == "cell" and abs(apart) == 1
+                fresh = (role, apart) not in sides
+                if role and near and fresh and self._named(source, value) == role:
+                    sides.add((role, apart))
+                    self.beside.append((source, block, role, value))
+                elif (
+                    role
+                    and source.kind == "input"
+                    and len(users[source]) == 1
+                    and block.kind == "cell"
+                ):
+                    self.initial.append((source, block, role))
+                else:
+                    kept.append((source, value, role))
+            block.feeds = kept
+        aside = {source for source, _, _ in self.initial}
+        self.shown = [block for block in self.blocks.blocks if block not in aside]
+        levels = sorted({block.level for block in self.shown})
+        for block in self.shown:
+            block.level = levels.index(block.level)
+
+    def _named(self, block: Block, value: int) -> str:
+        outputs = {} if block.call is None else block.call.outputs
+        own = next((role for role, i in outputs.items() if i == value), "")
+        return (
+            own or self.nodes[value].name
+            if block.column is not None and block.column.folded
+            else own
+        )
+
+    def _gap_into(self, block: Block) -> int:
+        """The gap at which a cell's states come in."""
+        backwards = any(t is block and s.columns[0] > t.columns[0] for s, t, _, _ in self.beside)
+        ahead = any(s is block and s.columns[0] > t.columns[0] for s, t, _, _ in self.beside)
+        return block.columns[0] + (backwards or ahead)
+
+    # ---- what they say, and how large they are
+
+    def words(self, block: Block) -> list[str]:
+        """What a box says, line by line."""
+        node = self.nodes[block.node]
+        if block.kind == "cell":
+            column = block.column
+            if column is None:
+                return [block.title]
+            heading, title = fold_heading(column), block.title
+            if block.call is not None and not block.call.outputs:  # what a cell does around others
+                ops = [i for i in block.nodes if self.nodes[i].op not in ("reshape", "item")]
+                title = ", ".join(dict.fromkeys(self._op_words(i) for i in ops[:3])) or title
+            return [title, heading, *([fold_count(column)] if column.folded else [])]
+        if block.kind == "module":
+            kind = self._kind(block)
+            lines = [block.title] + [kind] * (kind.lower() != block.title.lower())
+            return lines + (
+                [fold_count(block.column)] if block.column and block.column.folded else []
+            )
+        if block.kind == "input":
+            return [self._input_words(block)]
+        inner = [i for i in block.nodes if self.nodes[i].op not in PASS_THROUGH] or block.nodes
+        texts = list(dict.fromkeys(self._op_words(i) for i in inner))
+        texts = [text for text in texts if text not in ("0 +", "+ 0")] or texts
+        if block.kind == "loss":
+            return [*(["loss"] if "loss" not in texts[-1] else []), ", ".join(texts)]
+        words = [node.name] if node.name and node.name not in texts else []
+        joined = ", ".join(texts)
+        first = self.nodes[block.nodes[0]]
+        if first.op in ("stack", "cat"):
+            rows = {(s.kind, s.row) for s, _, _ in block.feeds}
+            collected = first.op == "stack" and len(rows) == 1 and next(iter(rows))[0] == "cell"
+            taken = "".join(self.nodes[i].detail for i in block.nodes[1:])
+            return [*words, f"{'y' if collected else first.op} {shape_text(first.shape)}{taken}"]
+        return [*words, joined]
+
+    def _op_words(self, i: int) -> str:
+        node = self.nodes[i]
+        if node.detail and node.op == "getitem":
+            return node.detail
+        if len(node.inputs) == 2:
+            return words_of_op(self.nodes, node)
+        return SYMBOLS.get(node.op, node.op)
+
+    def _kind(self, block: Block) -> str:
+        scope = self.blocks._module(block.nodes[0])
+        return scope.kind.__name__ if scope is not None else ""
+
+    def _input_words(self, block: Block) -> str:
+        node = self.nodes[block.node]
+        name = node.name or "input"
+        if (
+            len(block.columns) == 1
+            and block.column is None
+            and name.isidentifier()
+            and node.step is not None
+        ):
+            return sub(name, node.step + 1)
+        if block.column is not None:
+            return f"{name} {shape_text(node.shape)} each"
+        return f"{name} {shape_text(node.shape)}"
+
+    def _pill_width(self, block: Block, state: str) -> float:
+        return max(PILL, text_width(sub(state, 0), style.STATE, True) + 12)
+
+    def _measure(self) -> None:
+        self.spots: dict[Block, Spot] = {}
+        for block in self.shown:
+            lines, bold = self.words(block), block.kind == "cell"
+            width = max(text_width(w, style.OP_SIZE, bold) for w in lines) + 16
+            height = 12.0 * len(lines) + 12
+            if bold:
+                height = max(height, STATE_PITCH * len(self.states[block]), 44.0)
+                width = max(width, 84.0)
+            if block.kind == "loss" and not any(
+                s is block for b in self.shown for s, _, _ in b.feeds
+            ):
+                block.columns = [max(block.columns)]
+            narrow = block.kind == "input" and len(block.columns) == 1
+            self.spots[block] = Spot(block.columns, block.level, max(width, 30.0), height, narrow)
+
+    # ---- what goes where
+
+    def _nets(self) -> None:
+        nets: dict[tuple[Block, object], Net] = {}
+        for block in self.shown:
+            for source, value, role in block.feeds:
+                what: object = value
+                if source.column is not None and source.column.folded:
+                    what = self.nodes[value].name or self.nodes[value].op
+                elif block.column is not None and block.column.folded:
+                    what = (id(block), role) if len(source.columns) > 1 else value
+                state = self._state_of(source, value, role)
+                net = nets.setdefault(
+                    (source, what), Net(self.spots[source], of=(source, state, value))
+                )
+                if self.spots[block] not in net.targets:
+                    net.targets.append(self.spots[block])
+        self.nets = list(nets.values())
+        self.panels: list[tuple[list[int], list[Block], Net]] = []
+        users: dict[int, list[Block]] = defaultdict(list)
+        for block in self.shown:
+            for parameter in block.uses:
+                users[parameter].append(block)
+        groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        for parameter in self.names:
+            groups[tuple(id(b) for b in users[parameter])].append(parameter)
+        self.panel_spots: list[Spot] = []
+        for mine in groups.values():
+            blocks = users[mine[0]]
+            if not blocks:
+                continue
+            level = min(b.level for b in blocks)
+            height = HEAD + FOOT + len(mine) * (CHIP + CHIP_GAP)
+            spot = Spot([LEFT], level, PANEL, height)
+            net = Net(spot, [self.spots[b] for b in blocks], True, mine)
+            self.panel_spots.append(spot)
+            self.panels.append((mine, blocks, net))
+            self.nets.append(net)
+
+    def _state_of(self, source: Block, value: int, role: str) -> str:
+        outputs = {} if source.call is None else source.call.outputs
+        return next((r for r, i in outputs.items() if i == value), role)
+
+
+def draw_blocks(graph: RecordedGraph, steps: Sequence[int] | None = None) -> Scene:
+    """Every cell and module as a box, whatever stands between them."""
+    picture = BlocksPicture(graph, steps)
+    scene, channels = picture.scene, picture.channels
+    keys = {block: _draw_block(picture, block) for block in picture.shown}
+    _draw_states(picture, keys)
+    owners = {spot: block for block, spot in picture.spots.items()}
+    for net in picture.nets:
+        if net.weights:
+            continue
+        source, state, _ = net.of
+        look = picture.looks.get(state) if source.kind in ("cell", "input") else None
+        color = style.PLAIN if look is None or source.kind != "cell" else look.stroke
+        pen = style.INPUT_PEN if source.kind == "cell" else style.PLAIN_PEN
+        for target in net.targets:
+            scene.wire(
+                keys[source],
+                keys[owners[target]],
+                channels.route(net, target),
+                color=color,
+                pen=pen,
+                arrow=style.SMALL_ARROW,
+                radius=style.TURN,
+            )
+        _draw_dots(
+            scene, channels, net, color, 4.5, Value(source.node, f"net{picture.nets.index(net)}")
+        )
+    for k, (mine, blocks, net) in enumerate(picture.panels):
+        _draw_panel(picture, k, mine, blocks, net, keys)
+    draw_legend(
+        scene,
+        list(samples_of(scene, picture.looks, of_ops=False, elementwise=False)),
+        channels.left,
+    )
+    return scene
+
+
+def _draw_dots(
+    scene: Scene, channels: Channels, net: Net, color: str, size: float, of: Value
+) -> None:
+    """A dot where a net's line parts."""
+    routes = [channels.route(net, target) for target in net.targets]
+    after: dict[tuple[float, float], set[tuple[int, int]]] = defaultdict(set)
+    for route in routes:
+        others = [p for other in routes if other is not route for p in other]
+        points = []
+        for a, b in pairwise(route):
+            on = [p for p in {*others} if _within(a, b, p)]
+            points += [a, *sorted(on, key=lambda p: abs(p[0] - a[0]) + abs(p[1] - a[1]))]
+        points.append(route[-1])
+        for before, here, then in zip(points, points[1:], points[2:], strict=False):
+            after[here].add(_toward(here, then))
+            after[here].add(_toward(here, before))
+    for k, (point, ways) in enumerate(after.items()):
+        if len(ways) > 2:
+            scene.dot((of, f"dot{k}"), *point, color, size)
+
+
+def _within(a: tuple[float, float], b: tuple[float, float], p: tuple[float, float]) -> bool:
+    if p in (a, b):
+        return False
+    if a[0] == b[0]:
+        return p[0] == a[0] and min(a[1], b[1]) < p[1] < max(a[1], b[1])
+    return p[1] == a[1] and min(a[0], b[0]) < p[0] < max(a[0], b[0])
+
+
+def _toward(a: tuple[float, float], b: tuple[float, float]) -> tuple[int, int]:
+    return (b[0] > a[0]) - (b[0] < a[0]), (b[1] > a[1]) - (b[1] < a[1])
+
+
+def _draw_block(picture: BlocksPicture, block: Block) -> Key:
+    spot, lines = picture.spots[block], picture.words(block)
+    of = Value(block.node, f"b{picture.blocks.blocks.index(block)}")
+    folded = block.column is not None and block.column.folded
+    look, kind, square = style.OP, block.kind, False
+    if block.kind == "input":
+        look, kind = style.INPUT, "io"
+    elif block.kind == "loss":
+        look, square = style.LOSS, True
+    elif block.kind == "module":
+        look = style.GATE
+    path = picture.nodes[block.node].path
+    width = spot.right - spot.left
+    args = (spot.x, spot.y, width, spot.height, look, kind)
+    if block.kind not in ("cell", "module"):
+        return picture.scene.box(
+            of, "\n".join(lines), *args, square=square, dashed=folded, tooltip=path
+        )
+    key = picture.scene.box(of, "", *args, dashed=folded, tooltip=path)
+    for k, line in enumerate(lines):
+        y = spot.y + 12 * ((len(lines) - 1) / 2 - k)
+        size, color = (style.OP_SIZE, style.INK) if k == 0 else (style.SMALL, style.SECOND)
+        picture.scene.text(of, f"line{k}", line, spot.x, y, size, color, bold=k == 0)
+    return key
+
+
+def _draw_states(picture: BlocksPicture, keys: dict[Block, Key]) -> None:
+    """States from cell to cell: straight through a pill, and the initial ones at the first cell's side."""
+    scene, channels = picture.scene, picture.channels
+
+    def height(block: Block, state: str) -> float:
+        names = picture.states[block]
+        k = names.index(state) if state in names else 0
+        # The last is h: below, as in the picture of cells.
+        return picture.spots[block].y + STATE_PITCH * ((len(names) - 1) / 2 - _rank(names, k))
+
+    for n, (source, target, state, value) in enumerate(picture.beside):
+        gap, look = picture._gap_into(target), picture.looks[state]
+        a, b, y = picture.spots[source], picture.spots[target], height(target, state)
+        forward = a.right < b.left
+        x = channels.pill_x(gap, PILL)
+        column = source.column
+        step = 0 if column is None else column.last if forward else column.first
+        pill = scene.box(
+            Value(value, f"s{n}"),
+            sub(state, step),
+            x,
+            y,
+            PILL,
+            PILL_HEIGHT,
+            look,
+            "state",
+            size=style.STATE,
+            bold=True,
+        )
+        ends = (a.right, x - PILL / 2, x + PILL / 2, b.left)
+        if not forward:
+            ends = (a.left, x + PILL / 2, x - PILL / 2, b.right)
+        scene.wire(
+            keys[source],
+            pill,
+            [(ends[0], y), (ends[1], y)],
+            kind="rail",
+            color=look.stroke,
+            pen=style.STATE_PEN,
+        )
+        scene.wire(
+            pill,
+            keys[target],
+            [(ends[2], y), (ends[3], y)],
+            kind="rail",
+            color=look.stroke,
+            pen=style.STATE_PEN,
+            arrow=style.ARROW,
+        )
+    for n, (source, target, state) in enumerate(picture.initial):
+        gap, look = picture._gap_into(target), picture.looks[state]
+        spot, y = picture.spots[target], height(target, state)
+        width = picture._pill_width(source, state)
+        x = channels.pill_x(gap, width)
+        step = 0 if target.column is None or gap == target.columns[0] else target.column.last + 1
+        if target.column is not None and gap == target.columns[0]:
+            step = target.column.first - 1
+        pill = scene.box(
+            Value(source.node, f"i{n}"),
+            sub(state, step),
+            x,
+            y,
+            width,
+            PILL_HEIGHT,
+            look,
+            "state",
+            size=style.STATE,
+            bold=True,
+        )
+        inward = (x + width / 2, spot.left) if x < spot.x else (x - width / 2, spot.right)
+        scene.wire(
+            pill,
+            keys[target],
+            [(inward[0], y), (inward[1], y)],
+            kind="rail",
+            color=look.stroke,
+            pen=style.STATE_PEN,
+            arrow=style.ARROW,
+        )
+
+
+def _rank(names: Sequence[str], k: int) -> int:
+    """c above h."""
+    order = sorted(range(len(names)), key=lambda i: (names[i] == "h", i))
+    return order.index(k)
+
+
+def _draw_panel(
+    picture: BlocksPicture,
+    k: int,
+    mine: list[int],
+    blocks: list[Block],
+    net: Net,
+    keys: dict[Block, Key],
+) -> None:
+    """Parameters that are used together: each once, in a frame that one line leaves."""
+    scene, channels, spot = picture.scene, picture.channels, net.source
+    frame = (spot.left, spot.y - spot.height / 2, spot.right, spot.y + spot.height / 2)
+    look = Look(style.ORANGE, style.PARAM.fill, style.PARAM.text, 2.0)
+    name = picture.names[mine[0]].rpartition(".")[0]
+    of = Value(mine[0], f"panel{k}")
+    scene.frame(of, frame, look)
+    top = frame[3]
+    uses = picture.graph.use_count(picture.names[mine[0]])
+    label = next((b.call.label for b in blocks if b.call is not None), "")
+    name = " ".join([name, *(str(int(w) + 1) if w.isdigit() else w for w in label.split())]).strip()
+    if name:
+        scene.text(
+            of,
+            "title",
+            shorten(name, style.OP_SIZE, PANEL - 12, True),
+            spot.x,
+            top - 10,
+            style.OP_SIZE,
+            look.text,
+            bold=True,
+        )
+    for n, parameter in enumerate(mine):
+        dotted = picture.names[parameter]
+        meaning = Parameter(parameter, dotted, short_name(dotted))
+        y = top - HEAD - (CHIP + CHIP_GAP) * n - CHIP / 2
+        words = f"{meaning.short}  {shape_text(picture.nodes[parameter].shape)}"
+        scene.box(
+            meaning,
+            shorten(words, style.NOTE, PANEL - 20),
+            spot.x,
+            y,
+            PANEL - 12,
+            CHIP,
+            Look(style.ORANGE, "#FFFFFF", style.PARAM.text, 1.2),
+            "param",
+            square=True,
+            size=style.NOTE,
+            tooltip=dotted,
+        )
+    each = " each" if len(mine) > 1 else ""
+    scene.text(of, "uses", plural(uses, "use") + each, spot.x, frame[1] + 8, style.SMALL, look.text)
+    port = scene.port((of, "out"), spot.right, spot.y)
+    params = tuple(Parameter(p, picture.names[p], short_name(picture.names[p])) for p in mine)
+    for block in blocks:
+        folded = block.column is not None and block.column.folded
+        step = 0 if block.column is None else block.column.first
+        counts = tuple(block.uses[p] for p in mine)
+        use = Uses(
+            params,
+            counts,
+            when="" if step else "after",
+            step=step,
+            folded=max(counts) if folded else 0,
+        )
+        scene.wire(
+            port,
+            keys[block],
+            channels.route(net, picture.spots[block]),
+            of=use,
+            kind="use",
+            color=style.ORANGE,
+            pen=style.BUS_PEN,
+            arrow=style.ARROW,
+            dashed=folded,
+            radius=style.TURN,
+        )
+    _draw_dots(scene, channels, net, style.ORANGE, style.JUNCTION, of)

@@ -1,0 +1,486 @@
+"""Which boxes does any graph have? Cells at their steps, calls of modules, ops, and what flows between.
+
+This reading asks nothing of a graph: what stands between two layers, cells that are fed with what they
+said, a layer that is applied twice are boxes like others, each in a row (what it is) and in a column
+(when it is). What is outside time, or of all steps at once, spans the columns that it belongs to.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
+from typing import Any
+
+from .chains import CELLS, Column, fold, mark_held
+from .passthrough import HANDS_ON, PASS_THROUGH, SOURCES
+from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph, title_of
+
+FEW, MANY = 6, 40  # a picture of fewer boxes opens a module, unless there would be more than MANY
+UNARY_WORDS = 3  # as many ops in a chain are one box
+WIDEST, SEGMENTS = (
+    8,
+    3,
+)  # more columns than these: of long runs only both ends; more runs: one above the other
+Place = tuple[int, int]  # segment, place of the column in it
+
+
+@dataclass(eq=False)
+class Block:
+    """One box: what it is, where in time, and what comes in.
+
+    ``kind`` is cell, module, op, y (outputs collected), loss, or input. ``feeds`` are the blocks that
+    give a value, the node of that value, and the state as which it comes in (``""`` for none).
+    ``uses`` counts the uses of each Parameter.
+    """
+
+    kind: str
+    nodes: list[int]
+    row: Hashable
+    step: int | None = None
+    call: CellCall | None = None
+    title: str = ""
+    feeds: list[tuple[Block, int, str]] = field(default_factory=list)
+    uses: Counter[int] = field(default_factory=Counter)
+    columns: list[int] = field(default_factory=list)  # where it stands, counted over all segments
+    level: int = 0  # its row, counted from below
+    count: int = 1  # how many steps it stands for
+    column: Column | None = None
+
+    @property
+    def node(self) -> int:
+        """The node whose value it gives."""
+        return self.nodes[-1]
+
+
+class Blocks:
+    """The blocks of a graph, each with its row and its columns.
+
+    ``columns`` are those of all segments in a line, ``segment`` says of each which one it is of.
+    """
+
+    def __init__(self, graph: RecordedGraph, steps: Sequence[int] | None = None) -> None:
+        self.graph, self.calls = graph, _counted(graph.calls)
+        paths = {call.path for call in self.calls if call.path}
+        self.nodes = mark_held(list(graph), paths)
+        self.scopes = [node.place.scope for node in graph._raw]
+        self._recurrent = paths
+        self.opened = self._open()
+        self._of: dict[int, Block] = {}
+        self.blocks: list[Block] = []
+        self._consumers = _consumers(self.nodes)
+        self._make()
+        self._link()
+        self.columns: list[Column] = []
+        self.segment: list[int] = []
+        self._place_in_time(steps)
+        self._fold()
+        self._rows()
+
+    # ---- which boxes
+
+    def _open(self) -> set[Any]:
+        """The calls of modules that are no boxes: those around cells, and the largest where there are few."""
+        inside: Counter[Any] = Counter()
+        members: dict[Any, set[Any]] = {}
+        opened: set[Any] = set()
+        for node, scope in zip(self.nodes, self.scopes, strict=True):
+            if node.op in SOURCES or (node.op in PASS_THROUGH and node.call is None):
+                continue
+            while scope is not None:
+                inside[scope] += 1
+                if node.call is not None:
+                    opened.add(scope)
+                if scope.parent is not None:
+                    members.setdefault(scope.parent, set()).add(scope)
+                scope = scope.parent
+        total = len(self.calls) + sum(scope.parent is None for scope in inside)
+        shut = sorted((s for s in inside if s not in opened), key=lambda s: -inside[s])
+        while not self.calls and total < FEW and shut:
+            scope = shut.pop(0)
+            loose = inside[scope] - sum(inside[child] for child in members.get(scope, ()))
+            more = loose + len(members.get(scope, ()))
+            if not members.get(scope) or total + more > MANY:
+                continue
+            opened.add(scope)
+            total += more - 1
+        return opened
+
+    def _module(self, i: int) -> Any:
+        """The outermost call of a module around a node that is one box."""
+        scope, found = self.scopes[i], None
+        while scope is not None and scope not in self.opened:
+            found, scope = scope, scope.parent
+        return found
+
+    def _make(self) -> None:
+        row: Hashable
+        modules: dict[Any, Block] = {}
+        cells: dict[int, Block] = {}
+        for node in self.nodes:
+            i = node.id
+            if node.op in SOURCES:
+                continue
+            if node.call is not None:
+                call = self.calls[node.call]
+                if node.call not in cells:
+                    row = ("cell", call.path, call.label, title_of(call.cell), call.run)
+                    title = title_of(call.cell)
+                    cells[node.call] = self._add(Block("cell", [], row, call.step, call, title))
+                    cells[node.call].count = call.times
+                block = cells[node.call]
+            elif (module := self._module(i)) is not None:
+                if node.op in HANDS_ON and module not in modules:
+                    continue
+                if module not in modules:
+                    title = module.name.rpartition(".")[2] or module.kind.__name__
+                    path = self.graph._paths[module]
+                    row = ("module", path)
+                    modules[module] = self._add(Block("module", [], row, node.step, None, title))
+                block = modules[module]
+            elif self._is_transparent(node):
+                continue
+            elif (joined := self._joins(node)) is not None:
+                block = joined
+            else:
+                numbers = tuple(self.nodes[k].op == "literal" for k in node.inputs)
+                row = ("op", node.path, node.op, numbers)
+                block = self._add(Block("op", [], row, node.step))
+            block.nodes.append(i)
+            self._of[i] = block
+        for i in self.graph.outputs:
+            block_ = self._of.get(i)
+            if block_ is not None and block_.kind == "op" and self.nodes[i].shape == ():
+                block_.kind = "loss"
+                block_.row = ("loss", i)
+
+    def _add(self, block: Block) -> Block:
+        self.blocks.append(block)
+        return block
+
+    def _is_transparent(self, node: GraphNode) -> bool:
+        """Whether a node only hands a value on, or several of which each is taken for itself."""
+        if node.op in HANDS_ON or self._element(node.id) is not None:
+            return True
+        if node.op not in ("stack", "cat"):
+            return False
+        if node.id not in self._consumers:
+            return True
+        return self._only_taken_apart(node.id) or len(node.inputs) == 1
+
+    def _only_taken_apart(self, i: int) -> bool:
+        users = self._consumers.get(i, ())
+        return bool(users) and all(
+            self._element(k) is not None
+            or (self.nodes[k].op in HANDS_ON and self._only_taken_apart(k))
+            for k in users
+        )
+
+    def _element(self, i: int) -> int | None:
+        """Of a node that takes one of what was stacked: that one."""
+        return self.graph.element(i)
+
+    def _joins(self, node: GraphNode) -> Block | None:
+        """The block of loose ops that a node goes on with: a running sum, or a chain of ops on one value."""
+        own = [k for k in node.inputs if self.nodes[k].op != "literal"]
+        for k in own:
+            before = self._of.get(k)
+            if before is None or before.kind != "op" or self._consumers.get(k) != [node.id]:
+                continue
+            op = self.nodes[before.node].op
+            if op in ("stack", "cat") and node.op == "getitem" and before.step == node.step:
+                return before
+            if node.op == "add" == op and (
+                len(before.nodes) == 1 or self.nodes[before.nodes[0]].op == "add"
+            ):
+                before.step = before.step if before.step == node.step else None
+                return before
+            chain = len(own) == 1 and len(before.nodes) < UNARY_WORDS and op not in PASS_THROUGH
+            if chain and node.op not in PASS_THROUGH and before.step == node.step:
+                return before
+        return None
+
+    # ---- what flows
+
+    def _link(self) -> None:
+        for block in list(self.blocks):
+            mine = set(block.nodes)
+            roles: dict[int, str] = {}
+            if block.call is not None:
+                roles = {
+                    i: role for role, i in block.call.inputs.items() if role in block.call.outputs
+                }
+            seen: set[tuple[int, str]] = set()
+            for i in block.nodes:
+                for k in self.nodes[i].inputs:
+                    if k in mine:
+                        continue
+                    if self.nodes[k].op == "parameter":
+                        block.uses[k] += block.count
+                        continue
+                    for source, value in self._resolve(k):
+                        role = roles.get(k, "")
+                        if source is not block and (value, role) not in seen:
+                            seen.add((value, role))
+                            block.feeds.append((source, value, role))
+
+    def _resolve(self, i: int) -> list[tuple[Block, int]]:
+        """The blocks that make a value, and which of their nodes that is."""
+        node = self.nodes[i]
+        while i not in self._of:
+            if node.op == "literal" or node.op == "parameter":
+                return []
+            if node.op == "input":
+                return [(self._input(i), i)]
+            taken = self._element(i)
+            if taken is None and node.op in ("stack", "cat"):
+                return [found for k in node.inputs for found in self._resolve(k)]
+            i = node.inputs[0] if taken is None else taken
+            node = self.nodes[i]
+        return [(self._of[i], i)]
+
+    def _input(self, i: int) -> Block:
+        block = self._add(Block("input", [i], ("input", i), self.nodes[i].step))
+        self._of[i] = block
+        return block
+
+    # ---- when
+
+    def _place_in_time(self, shown: Sequence[int] | None) -> None:
+        """The columns: the cells' steps, of one run after those of another that it goes on from."""
+        segments = self._segments()
+        spots = self._spots(segments)
+        at: dict[tuple[int, int], int] = {}
+        times: dict[int, dict[int, int]] = {}
+        for block, mine in spots.items():
+            for k, step in mine if block.call is not None or len(mine) == 1 else ():
+                here = times.setdefault(k, {})
+                here[step] = max(here.get(step, 1), block.count)
+        several = sum(min(len(steps), CELLS) for steps in times.values()) > WIDEST
+        for k, steps in sorted(times.items()):
+            ends = [min(steps), max(steps)] if several and len(steps) > 3 else None
+            chosen = [s for s in shown or () if s < 0 or s in steps] or ends
+            for column in fold(sorted(steps), CELLS, chosen, dict(sorted(steps.items()))):
+                at.update({(k, step): len(self.columns) for step in column.steps})
+                self.columns.append(column)
+                self.segment.append(k)
+        for block in self.blocks:
+            found = {at[spot] for spot in spots[block] if spot in at}
+            block.columns = sorted(found) or list(range(len(self.columns))) or [0]
+        if not self.columns:
+            self.columns, self.segment = [Column((0,), False, 1, 1)], [0]
+
+    def _segments(self) -> dict[ChainKey, int]:
+        """The segment of each run of cells: after those whose last state it starts from."""
+        first: dict[ChainKey, Block] = {}
+        for block in self.blocks:
+            if block.call is not None:
+                first.setdefault(block.call.chain, block)
+        found: dict[ChainKey, int] = {}
+        for chain, block in first.items():
+            before = [
+                found[source.call.chain]
+                for source, _, role in block.feeds
+                if role and source.call is not None and source.call.chain in found
+            ]
+            found[chain] = max((k + 1 for k in before), default=0)
+        return found if max(found.values(), default=0) < SEGMENTS else dict.fromkeys(found, 0)
+
+    def _spots(self, segments: dict[ChainKey, int]) -> dict[Block, list[Place]]:
+        """The segments and steps of each block: of what has none, those that it serves or comes from."""
+        users = self.users()
+        fixed: dict[Block, set[Place]] = {}
+        for block in self.blocks:
+            if block.call is not None:
+                fixed[block] = {(segments[block.call.chain], block.call.step)}
+        came = self._gathered(_in_order(self.blocks), fixed, lambda b: [s for s, _, _ in b.feeds])
+        goes = self._gathered(_in_order(self.blocks)[::-1], fixed, lambda b: users.get(b, []))
+        for block in self.blocks:
+            if block.step is not None and block not in fixed:
+                near = [k for k, step in {*came[block], *goes[block]} if step == block.step]
+                fixed[block] = {(max(near, default=0), block.step)}
+        found = dict(fixed)
+        rows: dict[Hashable, list[Block]] = {}
+        for block in self.blocks:
+            if block not in fixed and block.kind != "input":
+                rows.setdefault(block.row, []).append(block)
+        for mine in rows.values():
+            for choice in (goes, came):
+                spots = [tuple(choice[block]) for block in mine]
+                if all(len(spot) == 1 for spot in spots) and len(set(spots)) == len(spots):
+                    found.update({block: set(choice[block]) for block in mine})
+                    break
+            else:
+                found.update({b: came[b] | goes[b] if came[b] else goes[b] for b in mine})
+        for block in self.blocks:
+            if block not in found:  # an input: where it is used
+                found[block] = set().union(*(found[user] for user in users.get(block, ())))
+        return {block: sorted(spots) for block, spots in found.items()}
+
+    @staticmethod
+    def _gathered(
+        order: Sequence[Block],
+        fixed: dict[Block, set[Place]],
+        near: Callable[[Block], Sequence[Block]],
+    ) -> dict[Block, set[Place]]:
+        """The nearest places in time on one side of each block."""
+        found: dict[Block, set[Place]] = {}
+        for block in order:
+            found[block] = set().union(*(fixed.get(b) or found.get(b, set()) for b in near(block)))
+        return found
+
+    def users(self) -> dict[Block, list[Block]]:
+        """By block, those that take a value of it."""
+        found: dict[Block, list[Block]] = {}
+        for block in self.blocks:
+            for source, _, _ in block.feeds:
+                found.setdefault(source, []).append(block)
+        return found
+
+    def _fold(self) -> None:
+        """What is in a column of folded steps alike is one block."""
+        kept: dict[tuple[Hashable, int], Block] = {}
+        place: dict[Block, Block] = {}
+        for block in self.blocks:
+            alone = block.columns[0] if len(block.columns) == 1 else None
+            if alone is None or not self.columns[alone].folded:
+                continue
+            row = block.row
+            if block.kind == "input":
+                users = [b.row for b in self.blocks if any(s is block for s, _, _ in b.feeds)]
+                row = ("input of", *users[:1])
+            first = kept.setdefault((row, alone), block)
+            place[block] = first
+            first.column = self.columns[alone]
+            if first is not block:
+                first.nodes = [*first.nodes, *block.nodes]
+                first.uses.update(block.uses)
+        for block in self.blocks:
+            target = place.get(block, block)
+            feeds = [(place.get(s, s), value, role) for s, value, role in block.feeds]
+            if target is not block:
+                target.feeds += feeds
+            else:
+                block.feeds = feeds
+        gone = {block for block, first in place.items() if first is not block}
+        self.blocks = [block for block in self.blocks if block not in gone]
+        for block in self.blocks:
+            block.feeds = list(
+                dict.fromkeys((s, v, r) for s, v, r in block.feeds if s is not block)
+            )
+            if (
+                len(block.columns) == 1
+                and block.column is None
+                and block.kind in ("cell", "module")
+            ):
+                block.column = self.columns[block.columns[0]] if block.step is not None else None
+
+    # ---- in which row
+
+    def _is_folded(self, column: int) -> bool:
+        return self.columns[column].folded
+
+    def _ranks(
+        self, rows: dict[Hashable, list[Block]], users: dict[Block, list[Block]]
+    ) -> dict[Hashable, float]:
+        """Which row is lower where nothing else says so: the one whose boxes come earlier in their steps."""
+
+        def made(block: Block) -> float:
+            if block.kind == "input":
+                return min((min(u.nodes) for u in users.get(block, ())), default=0) - 0.5
+            return min(block.nodes)
+
+        columns: dict[int, list[float]] = {}
+        for block in self.blocks:
+            if len(block.columns) == 1:
+                columns.setdefault(block.columns[0], []).append(made(block))
+        ranks: dict[Hashable, float] = {}
+        for key, mine in rows.items():
+            alone = [b for b in mine if len(b.columns) == 1 and not self._is_folded(b.columns[0])]
+            shares = []
+            for block in alone:
+                column = columns[block.columns[0]]
+                shares.append(sum(at < made(block) for at in column) / len(column))
+            ranks[key] = sum(shares) / len(shares) if shares else 0.5
+        return ranks
+
+    def _rows(self) -> None:
+        """Rows from below: what is of one kind at all steps side by side, after what gives to it."""
+        users = self.users()
+        rows: dict[Hashable, list[Block]] = {}
+        for block in self.blocks:
+            if block.kind == "input":
+                block.row = (
+                    "input",
+                    min((u.row for u in users.get(block, ())), key=str, default=""),
+                )
+        for block in self.blocks:
+            k = 0
+            while any(set(b.columns) & set(block.columns) for b in rows.get((block.row, k), ())):
+                k += 1
+            rows.setdefault((block.row, k), []).append(block)
+        number = {b: key for key, mine in rows.items() for b in mine}
+        rank = self._ranks(rows, users)
+        below: dict[Hashable, set[Hashable]] = {key: set() for key in rows}
+        for block in self.blocks:
+            for source, _, _ in block.feeds:
+                a, b = number[source], number[block]
+                steps = [c for c in {*source.columns} & {*block.columns} if not self._is_folded(c)]
+                together = steps or not self.columns
+                if a != b and (together or len(source.columns) > 1 or len(block.columns) > 1):
+                    below[b].add(a)
+        ready: list[tuple[float, int, Hashable]] = []
+        names = {key: n for n, key in enumerate(rows)}
+        waiting = dict(below)
+        level = 0
+        while waiting:
+            free = [key for key, under in waiting.items() if not under & waiting.keys()]
+            heap = ready
+            for key in free or list(waiting):
+                heappush(heap, (rank[key], names[key], key))
+            _, _, key = heappop(heap)
+            ready = []
+            for block in rows[key]:
+                block.level = level
+            level += 1
+            del waiting[key]
+        self.height = level
+
+
+def _counted(calls: Sequence[CellCall]) -> list[CellCall]:
+    """The calls; those of a run that says of several that they are the same step are counted anew."""
+    runs: dict[ChainKey, list[CellCall]] = {}
+    for call in calls:
+        runs.setdefault(call.chain, []).append(call)
+    fresh: dict[int, CellCall] = {}
+    for mine in runs.values():
+        if len({call.step for call in mine}) < len(mine):
+            step = 0
+            for call in mine:
+                fresh[call.id] = replace(call, step=step)
+                step += call.times
+    return [fresh.get(call.id, call) for call in calls]
+
+
+def _consumers(nodes: Sequence[GraphNode]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for node in nodes:
+        for i in node.inputs:
+            found.setdefault(i, []).append(node.id)
+    return found
+
+
+def _in_order(blocks: Sequence[Block]) -> list[Block]:
+    """Each after what it is fed from."""
+    done: dict[Block, None] = {}
+    for start in blocks:
+        stack = [start]
+        while stack:
+            block = stack[-1]
+            waiting = [s for s, _, _ in block.feeds if s not in done and s not in stack]
+            if waiting:
+                stack.append(waiting[0])
+            else:
+                done[stack.pop()] = None
+    return list(done)

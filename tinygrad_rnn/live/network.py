@@ -1,0 +1,358 @@
+"""A user's own network in JavaScript: its layers as steps, everything around them as one program.
+
+The model is called once, on a shadow of it, with each recurrent layer as one whole: what it takes, what
+it gives. What is around the layers (heads, losses, embeddings of floats) is traced like a step, and runs
+in sections: what a layer needs, the layer, what the next one needs, at last the loss.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..engine.places import state
+from ..engine.values import Leaf, Node
+from ..nn.module import Module
+from ..nn.recurrent import parts
+from ..scan.program import Program
+from ..scan.tracing import Shadow, Trace, Tracer, Untraceable, in_order, leaf, tracing
+from ..tensors import Tensor
+from .lowering import NoText
+from .places import Place
+from .program_text import StepText
+from .steps import step_of
+
+Loss = Callable[[Any, Any], Tensor]
+
+
+@dataclass(slots=True)
+class Layer:
+    """A recurrent layer's call; a stage is [(cell, first state, backwards)], and the dropout before it."""
+
+    layer: Any
+    x: Tensor
+    time_axis: int
+    stages: list[tuple[list[tuple[Module, Any, bool]], float]]
+    lengths: Any
+    constants: dict[str, Any]
+    joined: tuple[str, ...]
+    results: list[Tensor] = field(default_factory=list)  # y, then the last states
+
+
+class _Deaf(Tracer):
+    """What is recorded inside of a layer is not the network's."""
+
+    def looks(self, how: str) -> None:
+        """Not heard."""
+
+
+class _Whole(Tracer):
+    """A tracer to which a recurrent layer is one whole: its results begin anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers: list[Layer] = []
+
+    def layer(self, *read: Any) -> Any:
+        """What a layer gives, on leaves of their own; ``read`` are a Layer's parts and the recorded loop."""
+        call = Layer(*read[:-1])
+        tracer, state.tracer, state.watch = self, _Deaf(), None
+        try:
+            result = read[-1]()
+        finally:
+            state.tracer = state.watch = tracer
+
+        def fresh(value: Any) -> Any:
+            if isinstance(value, Tensor):
+                made = leaf(value._data)
+                call.results.append(made)
+                return made
+            if value is None:
+                return None
+            if isinstance(value, dict):
+                return {k: fresh(v) for k, v in value.items()}
+            each = [fresh(v) for v in value]
+            return type(value)(*each) if hasattr(value, "_fields") else type(value)(each)
+
+        given = fresh(result)
+        self.layers.append(call)
+        return given
+
+
+class Network:
+    """A model, its data and its loss as JavaScript: ``text`` is an object, ``weights`` are the Parameters
+    by name, in the order of the object's.
+
+    Raises NoText, in words, for what has no text.
+    """
+
+    def __init__(self, model: Module, x: Any, y: Any, loss: Loss) -> None:
+        x, y = np.asarray(x), np.asarray(y)
+        self.x, self.y = x, y
+        self.weights = dict(model.named_parameters())
+        try:
+            self._trace(model, x, y, loss)
+        except Untraceable as reason:
+            raise NoText(str(reason)) from reason
+
+    # ---- what happens, by calling the model once
+
+    def _trace(self, model: Module, x: Any, y: Any, loss: Loss) -> None:
+        shadow = Shadow(model)
+        for module in shadow.cell.modules():
+            module.__dict__["training"] = False
+        given, target = leaf(x), leaf(y)
+        with tracing() as before:
+            tracer = _Whole()
+            state.tracer = state.watch = tracer
+            try:
+                prediction = shadow.cell(given)
+                if not isinstance(prediction, Tensor):
+                    raise NoText(
+                        f"the model returns a {type(prediction).__name__}: only one tensor can be learnt from"
+                    )
+                total = loss(prediction, target)
+            finally:
+                state.tracer = state.watch = before
+        if tracer.looked:
+            raise NoText(tracer.looked)
+        self.layers = tracer.layers
+        inputs: dict[str, Any] = {"x0": given._node, "x1": target._node}
+        inputs |= {f"w{k}": t._node for k, t in enumerate(shadow.copies)}
+        results = [t for layer in self.layers for t in layer.results]
+        inputs |= {f"s{k}": t._node for k, t in enumerate(results)}
+        outputs: list[Any] = [total._node, prediction._node]
+        self.entries: list[
+            list[tuple[str, Any]]
+        ] = []  # of each layer: ("out", number) or ("fixed", array)
+        for layer in self.layers:
+            mine: list[tuple[str, Any]] = []
+            for t in (
+                layer.x,
+                *(t for ways, _ in layer.stages for _, s, _ in ways for _, t in parts(s)),
+            ):
+                if t._node is None or not (isinstance(t._node, (Node, Leaf))):
+                    mine.append(("fixed", t._data))
+                else:
+                    mine.append(("out", len(outputs)))
+                    outputs.append(t._node)
+            self.entries.append(mine)
+        if total._node is None or total._data.shape:
+            raise NoText("the loss is no single number that depends on the model")
+        self._of_copy = {id(c): k for k, c in enumerate(shadow.copies)}
+        self._names(shadow, model)
+        self.outer = _OuterText(Trace(inputs, outputs), self.layers, self.entries, x.dtype.char)
+        self._write()
+
+    def _names(self, shadow: Shadow, model: Module) -> None:
+        """The names of what the shadow's copies stand for."""
+        known = {id(p): name for name, p in model.named_parameters()}
+        self.names = [known.get(id(t), f"constant {k}") for k, t in enumerate(shadow.tensors)]
+        self.values = [t._data for t in shadow.tensors]
+        self.learnt = [id(t) in known and t.requires_grad for t in shadow.tensors]
+
+    # ---- the text
+
+    def _write(self) -> None:
+        steps: list[str] = []
+        made: dict[Any, int] = {}
+        layers: list[str] = []
+        at = 0
+        for layer, entries in zip(self.layers, self.entries, strict=True):
+            stages: list[str] = []
+            data = (
+                np.moveaxis(layer.x._data, layer.time_axis, 0) if layer.time_axis else layer.x._data
+            )
+            rest = iter(entries[1:])
+            live = None
+            if layer.lengths is not None:
+                live = (np.arange(len(data))[:, None] < layer.lengths)[..., None]
+            for ways, dropout in layer.stages:
+                words = []
+                outputs = []
+                for cell, first, back in ways:
+                    step = step_of(cell, np.ascontiguousarray(data), first, live, layer.constants)
+                    key = step.text
+                    if key not in made:
+                        made[key] = len(steps)
+                        steps.append(step.text)
+                    weights = [self._weight(t) for t in step.weights]
+                    starts = [self._entry(next(rest)) for _ in step.states]
+                    words.append(
+                        f"{{step: {made[key]}, back: {str(back).lower()}, weights: {weights}, "
+                        f"starts: [{', '.join(starts)}], states: {quoted(step.states)}, "
+                        f'kind: "{type(cell).__name__}", gates: {quoted(getattr(cell, "gates", {}))}}}'
+                    )
+                    outputs.append(self._width(step.text))
+                rate = getattr(layer.layer, "dropout", 0.0) if stages else 0.0
+                stages.append(f"{{dropout: {rate or dropout}, ways: [{', '.join(words)}]}}")
+                lead = data.shape[:-1]
+                width = sum(outputs) // max(math.prod(lead[1:]), 1)
+                data = np.zeros((*lead, width), data.dtype)
+            batch = math.prod(data.shape[1:-1])
+            lengths = "null" if layer.lengths is None else str([int(n) for n in layer.lengths])
+            layers.append(
+                f"{{name: {quoted(_called(layer.layer))}, T: {len(data)}, B: {batch}, "
+                f"turned: {str(bool(layer.time_axis)).lower()}, lengths: {lengths}, "
+                f"joined: {len(layer.joined)}, x: {self._entry(entries[0])}, "
+                f"results: {list(range(at, at + len(layer.results)))}, stages: [{', '.join(stages)}]}}"
+            )
+            at += len(layer.results)
+        table = [
+            f"{{name: {quoted(name)}, shape: {list(v.shape)}, learnt: {str(learnt).lower()}}}"
+            for name, v, learnt in zip(self.names, self.values, self.learnt, strict=True)
+        ]
+        kind = "Float32Array" if self.x.dtype.char == "f" else "Float64Array"
+        self.text = "\n".join(
+            [
+                "{",
+                f"kind: {kind},",
+                f"x: {list(self.x.shape)}, y: {list(self.y.shape)}, "
+                f"prediction: {list(self.outer.shape_of_prediction)},",
+                f"weights: [{', '.join(table)}],",
+                f"layers: [{', '.join(layers)}],",
+                "steps: [",
+                *(f"{text}," for text in steps),
+                "],",
+                f"outer: {self.outer.text()},",
+                "}",
+            ]
+        )
+
+    def _weight(self, t: Tensor) -> int:
+        found = self._of_copy.get(id(t))
+        if found is None:
+            raise NoText("a layer that uses a tensor that is not the model's own")
+        return found
+
+    def _entry(self, entry: tuple[str, Any]) -> str:
+        kind, value = entry
+        if kind == "out":
+            return f"{{out: {value}}}"
+        if not np.any(value):
+            return "{}"
+        return f"{{fixed: {np.asarray(value, 'd').ravel().tolist()}}}"
+
+    def _width(self, text: str) -> int:
+        found = re.search(r"\by: (\d+)\}", text)
+        assert found is not None
+        return int(found[1])
+
+
+def quoted(value: Any) -> str:
+    """Plain data in JavaScript."""
+    import json
+
+    return json.dumps(list(value) if isinstance(value, tuple) else value).replace("<", "\\u003c")
+
+
+def _called(layer: Any) -> str:
+    return type(layer).__name__
+
+
+class _OuterText(StepText):
+    """Everything around the layers: one program, run once, in sections.
+
+    ``forward[k](m)`` makes what layer k takes, the last one the loss; ``backward[k](m)`` makes the
+    gradients of what layer k gave, the last one those of the weights.
+    """
+
+    def __init__(self, trace: Trace, layers: list[Layer], entries: Any, dtype: str) -> None:
+        self.layers, self.entries = layers, entries
+        used = {id(n) for n in in_order(trace.outputs)}
+        self.dead = {role for role, n in trace.inputs.items() if id(n) not in used}
+        with tracing() as tracer:
+            wanted = [r for r in trace.inputs if r not in self.dead and r != "x1"]
+            program = Program(trace, True, wanted)
+        if tracer.looked:
+            raise NoText(f"a gradient: {tracer.looked}")
+        super().__init__(program, None, dtype)
+        self.shape_of_prediction = program.values[program.outputs[1]].shape
+
+    def array(self, name: str, shape: Any, over: str = "", later: bool = False) -> Place:
+        """A place in an array of this name: there is no time around the layers."""
+        del over, later
+        return super().array(name, shape)
+
+    def _give_places(self) -> None:
+        for role, v in self.p.inputs.items():
+            self.places[v] = self.array(role, self.p.values[v].shape)
+
+    def _plan(self) -> None:
+        self.kept: set[int] = set()
+        self.onto: set[int] = set()
+        self.fixed = []
+
+    def weight_gradient(self, role: str) -> Place:
+        """Where the gradient of an input is."""
+        return self.array(f"g{role}", self.p.values[self.p.inputs[role]].shape)
+
+    def text(self) -> str:
+        """The object, as text."""
+        body = self._body()
+        done: set[int] = set()
+        sections: list[list[str]] = []
+
+        def emit(results: list[int]) -> None:
+            todo = [v for v in self._needed(results) if v not in done]
+            done.update(todo)
+            body.emit(todo, set(todo))
+
+        def section() -> None:
+            sections.append(body.lines)
+            body.lines = []
+
+        outs = self.outputs
+        for entries in self.entries:
+            numbers = [k for kind, k in entries if kind == "out"]
+            emit([outs[k] for k in numbers])
+            for k in numbers:
+                body.copy(
+                    self.array(f"out{k}", self.low.value(outs[k]).shape), body._source(outs[k])
+                )
+            section()
+        emit(outs[:2])
+        for k in range(2):
+            body.copy(self.array(f"out{k}", self.low.value(outs[k]).shape), body._source(outs[k]))
+        section()
+        forward, sections = sections, []
+        at = sum(len(layer.results) for layer in self.layers)
+        for layer in reversed(self.layers):
+            at -= len(layer.results)
+            roles = [f"s{at + k}" for k in range(len(layer.results))]
+            self._gradients_of(roles, emit, body)
+            section()
+        self._gradients_of([r for r in self.gradients if r[0] in "wx"], emit, body)
+        section()
+        backward = sections
+        rooms = [
+            f"{n}: new F({size}),"
+            for n, (size, _) in sorted(self.arrays.items())
+            if not re.fullmatch(r"w\d+", n)
+        ]
+        lines = [
+            "{",
+            "memory(F) {",
+            "  return {",
+            *(f"    {r}" for r in rooms),
+            "  };",
+            "},",
+            "forward: [",
+        ]
+        for part in forward:
+            lines += ["(m) => {", *self._function(part, []), "},"]
+        lines += ["],", "backward: ["]
+        for part in backward:
+            lines += ["(m) => {", *self._function(part, []), "},"]
+        return "\n".join([*lines, "],", "}"])
+
+    def _gradients_of(self, roles: list[str], emit: Any, body: Any) -> None:
+        found = [r for r in roles if r in self.gradients]
+        emit([self.gradients[r] for r in found])
+        for r in found:
+            body.copy(self.weight_gradient(r), body._source(self.gradients[r]))
