@@ -22,11 +22,12 @@ TOP = """# PyTorch's calls, a line each
 
 <!-- python docs/make_calls.py -->
 
-{right} calls were run with PyTorch {made_with} as `t` and with `import tinygrad_rnn as t`: shapes, dtypes, values and the
-gradients of all tensors agree (float32, to 3e-5). {missing} others raise an error here. None gave other values.
+{right} calls were run with PyTorch {made_with} as `t` and with `import tinygrad_rnn as t`: shapes,
+dtypes, values and the gradients of all tensors agree (float32, to 3e-5). {missing} others raise an error
+here. None gave other values.
 
-`x` is (2, 3), `v` (3,), `m` and `w` (3, 3), `y` (2, 3, 5), `z` (2, 4), `q` (2, 4, 3), `p` (3, 3, 4), `img` (2, 3, 4, 4), all with
-gradients; `i` is `tensor([0, 2])`; `nn` is `t.nn`, `F` is `t.nn.functional`.
+`x` is (2, 3), `v` (3,), `m` and `w` (3, 3), `y` (2, 3, 5), `z` (2, 4), `q` (2, 4, 3), `p` (3, 3, 4) and
+`img` (2, 3, 4, 4), all with gradients; `i` is `tensor([0, 2])`; `nn` is `t.nn`, `F` is `t.nn.functional`.
 """
 
 

@@ -93,7 +93,7 @@ def reference() -> str:
     ]
     for prefix, title, module in ROOMS:
         lines += [f"## `{prefix}`: {title}", "", *table(prefix, module, public(module)), ""]
-    methods = [n for n, v in vars(tg.Tensor).items() if not n.startswith("_") and v is not None]
+    methods = [n for n in dir(tg.Tensor) if not n.startswith("_") and n != "kind"]
     lines += ["## On a Tensor", "", *table("tg.Tensor", tg.Tensor, sorted(methods)), ""]
     return "\n".join(lines)
 

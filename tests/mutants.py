@@ -107,7 +107,7 @@ MUTANTS = [
     Mutant("recording shared by threads", "engine/places.py", "class _State(threading.local):", "class _State:", "autograd"),
     Mutant("observer gets no gradient", ENGINE, "observer(node, i, g, as_array(d))", "observer(node, i, g, as_array(d)) if i else None", "recurrent"),
     # ---- tensors
-    Mutant("passed array not copied", TENSORS, "array = np.array(given)  # a copy", "array = np.asarray(given)  # a copy", "autograd"),
+    Mutant("passed array not copied", "tensors/arrays.py", "array = np.array(given)  # a copy", "array = np.asarray(given)  # a copy", "autograd"),
     Mutant("missing lock", TENSORS, "        self._data.flags.writeable = False\n", "", "autograd mutation_guards"),
     Mutant("detach loses the tag", TENSORS, "        t._tag = self._step\n", "", "recurrent"),
     Mutant("write keeps the leaf", TENSORS, "node.replaced(data.shape, data.dtype, by) if isinstance(node, Leaf)", "node if isinstance(node, Leaf)", "autograd"),
@@ -183,8 +183,8 @@ MUTANTS = [
     Mutant("a wrong probability stays", "nn/loss_functions.py", "(d * (held - y) + d * d * 0.5) * steepest", "d * 0.0", "losses"),
     Mutant("NaN has no slope", "nn/loss_functions.py", "far = d >= beta", "far = (d >= beta) | np.isnan(d)", "losses"),
     Mutant("any file name", "files/__init__.py", "    if path.suffix.lower() not in ends and", "    if False and", "sharing"),
-    Mutant("an empty tensor of one axis", "tensors/functions.py", "    if model.ndim > 1:\n        empty", "    if False:\n        empty", "tensors"),
-    Mutant("export: isnan is frozen", TENSORS, 'return unrecorded("isnan", np.isnan(self._data), self)', "return Tensor._wrap(np.asarray(np.isnan(self._data)), None)", "onnx_frozen"),
+    Mutant("an empty tensor of one axis", "tensors/several.py", "    if model.ndim > 1:\n        empty", "    if False:\n        empty", "tensors"),
+    Mutant("export: isnan is frozen", "tensors/pointwise.py", 'return unrecorded("isnan", np.isnan(self._data), self)', "return Tensor._wrap(np.asarray(np.isnan(self._data)), None)", "onnx_frozen"),
     Mutant("export: any as all", "interop/onnx_ops.py", '"any": _whether("ReduceMax")', '"any": _whether("ReduceMin")', "onnx_frozen"),
     Mutant("export: no wilder run", "interop/onnx_export.py", "        others += _wilder(module, inputs, unroll)\n", "", "onnx_frozen"),
     Mutant("a constant asks for a gradient", AGAIN, "[w._node is not None and w._node.needs for w in self.weights]", "[w._node.needs for w in self.weights]", "ownership"),
@@ -259,7 +259,7 @@ MUTANTS = [
     Mutant("in place: what is written outside has no derivative", WRITING, "    elif node is not None and not isinstance(node, Node):\n        t._node = None\n", "    elif node is not None:\n        t._node = None\n", "writes"),
     Mutant("in place: one number is a copy", "ops/indexing.py", "    if isinstance(part, np.generic):\n", "    if False:\n", "writes"),
     Mutant("in place: the dead are never left out", "ops/row.py", "    if n.bit_length() != (n - added).bit_length():\n", "    if False:\n", "writes"),
-    Mutant("in place: a clone shares", TENSORS, "            t._alias, flags = None, t._data.flags\n", "            flags = t._data.flags\n", "writes"),
+    Mutant("in place: a clone shares", "tensors/shaping.py", "            t._alias, flags = None, t._data.flags\n", "            flags = t._data.flags\n", "writes"),
     # ---- calls like an earlier one, and cells that are followed
     Mutant("a replaced Parameter is not seen", PURITY, "if now is not value and not same(now, value):", "if now is not value and not same(now, value) and not isinstance(now, Tensor):", "again"),
     Mutant("another precision is not seen", "scan/cells.py", " or tensor._data.dtype is not dtype:", ":", "gradcheck"),
@@ -336,7 +336,7 @@ MUTANTS = [
     # ---- arrays, numpy, names of PyTorch's
     Mutant("scalars among tensors", "engine/values.py", "np.asarray(value) if isinstance(value, np.generic) else value", "value", "arrays"),
     Mutant("broadcast: to fewer axes", SHAPES, "if a.size == 1 and a.ndim <= len(to) else", "if a.size == 1 else", "more_names"),
-    Mutant("numpy takes values of what has a gradient", TENSORS, "if state.recording and self.requires_grad:\n            raise TypeError(_would_be_lost", "if False:\n            raise TypeError(_would_be_lost", "numpy"),
+    Mutant("numpy takes values of what has a gradient", TENSORS, "if state.recording and self.requires_grad:\n            raise TypeError(would_be_lost", "if False:\n            raise TypeError(_would_be_lost", "numpy"),
     Mutant("numpy: an element is stored", TENSORS, "self.requires_grad and _is_stored():", "False:", "numpy"),
     Mutant("numpy: out= is let through", "tensors/numpy_names.py", 'if kwargs.get("out") is not None:', "if False:", "numpy"),
     Mutant("loader: a list is columns", "training/batches.py", "return bucket or not dataset or _ragged(dataset)", "return True", "loader"),
@@ -348,12 +348,12 @@ MUTANTS = [
     Mutant("hooks: not heard step by step", "graphs/replay.py", "if Hook.registered:", "if False:", "hooks"),
     Mutant("hooks: lost with a write", "engine/values.py", 'if hasattr(self, "hooks"):', "if False:", "hooks"),
     Mutant("hooks: of a leaf not heard", ENGINE, '            if Hook.registered and hasattr(node, "hooks"):\n                g = hooked(node, g)\n            reached', "            reached", "hooks"),
-    Mutant("scatter: two to one place", "tensors/torch_names.py", "return bool(len(np.unique(flat)) < flat.size)", "return False", "more_names"),
-    Mutant("cummax: where it was not", "tensors/torch_names.py", "at = np.where((a == best) | (a != a),", "at = np.where(a == best,", "more_names"),
-    Mutant("median: one of equal ones", "tensors/torch_names.py", "(flat[same] - value).mean()", "(flat[same] - value)[0]", "more_names"),
+    Mutant("scatter: two to one place", "tensors/shaping.py", "return bool(len(np.unique(flat)) < flat.size)", "return False", "more_names"),
+    Mutant("cummax: where it was not", "tensors/reducing.py", "at = np.where((a == best) | (a != a),", "at = np.where(a == best,", "more_names"),
+    Mutant("median: one of equal ones", "tensors/reducing.py", "(flat[same] - value).mean()", "(flat[same] - value)[0]", "more_names"),
     Mutant("pad_sequence: on the wrong side", "nn/utils/rnn.py", "slice(len(p)) if right else slice(steps - len(p), steps)", "slice(len(p))", "more_names"),
     Mutant("softplus: beta forgotten", "nn/functional.py", "e.softplus(x * beta) / beta", "e.softplus(x)", "torch_samples"),
-    Mutant("add: alpha forgotten", "tensors/torch_functions.py", "return paired(e.add, input, _times(other, alpha))", "return paired(e.add, input, other)", "more_names"),
+    Mutant("add: alpha forgotten", "tensors/several.py", "return paired(e.add, input, _times(other, alpha))", "return paired(e.add, input, other)", "more_names"),
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Everyday calls of PyTorch's, a line each (``one_liners.txt``), to be run with PyTorch or with this package as t."""
+"""Everyday calls of PyTorch's, a line each (``one_liners.txt``), to be run with either library as ``t``."""
 
 from collections import OrderedDict
 from pathlib import Path
@@ -27,12 +27,14 @@ def scope(t):
         values = rng.normal(size=shape).astype(np.float32)
         return t.tensor(values, requires_grad=True)
 
-    shapes = dict(x=(2, 3), v=(3,), m=(3, 3), y=(2, 3, 5), z=(2, 4), q=(2, 4, 3), p=(3, 3, 4))
-    names = {name: leaf(*shape) for name, shape in shapes.items()}
-    names |= dict(img=leaf(2, 3, 4, 4), ker=leaf(2, 3, 2, 2), w=leaf(3, 3), i=t.tensor([0, 2]))
+    sizes = {"x": "23", "v": "3", "m": "33", "y": "235", "z": "24", "q": "243", "p": "334"}
+    sizes |= {"img": "2344", "ker": "2322", "w": "33"}
+    names = {name: leaf(*map(int, size)) for name, size in sizes.items()}
+    names["i"] = t.tensor([0, 2])
     speech = t.tensor(rng.normal(size=(6, 2, 4)).astype(np.float32))
     names["lp"] = t.nn.functional.log_softmax(speech, -1)
-    return names | dict(t=t, nn=t.nn, F=t.nn.functional, np=np, OrderedDict=OrderedDict)
+    words = {"t": t, "nn": t.nn, "F": t.nn.functional, "np": np, "OrderedDict": OrderedDict}
+    return names | words
 
 
 def flat(t, result):

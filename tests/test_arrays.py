@@ -15,7 +15,7 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
 from tinygrad_rnn.engine import autograd, gradients
 from tinygrad_rnn.engine.values import reachable
-from tinygrad_rnn.tensors import Tensor, functions, torch_functions
+from tinygrad_rnn.tensors import Tensor, functions, making, several
 
 
 def tensors_in(value):
@@ -113,7 +113,7 @@ def ways(t):
 PUBLIC = [
     *(
         (f"tg.{name}", function)
-        for module in (functions, torch_functions)
+        for module in (functions, making, several)
         for name, function in vars(module).items()
         if inspect.isfunction(function)
         and not name.startswith("_")

@@ -11,7 +11,8 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.page.html import asset, lean, page_of, script_of
+from tinygrad_rnn.drawing.page.html import page_of, script_of
+from tinygrad_rnn.drawing.page.shell import asset, lean
 from tinygrad_rnn.drawing.page.views import views_of
 from tinygrad_rnn.graphs.readback import gradients_of, values_of
 

@@ -70,7 +70,7 @@ def test_a_shape_is_sizes_and_a_tuple_is_data():
     assert x.new(x.shape[1:]).zero_().tolist() == [0, 0, 0]
     assert tg.Tensor((2, 3)).tolist() == tg.LongTensor((2, 3)).tolist() == [2, 3]
     assert repr(x.shape) == "(2, 3)"
-    assert (x.shape + (4,), x.shape[0], x.shape.numel()) == ((2, 3, 4), 2, 6)
+    assert (x.shape[0], x.shape.numel()) == (2, 6)
 
 
 def test_typed_constructors_refuse_what_is_not_clear():

@@ -11,6 +11,8 @@ DOORS = {
     "render": "drawing.draw",
     "to_svg": "drawing.draw",
     "to_html": "drawing.page.html",
+    "live_html": "drawing.page.live_html",
+    "run_foreign": "interop.twins",
     "Ledger": "graphs.ledger",
     "backward_steps": "graphs.replay",
     "ledger_html": "plots.ledger_card",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .tensors.value import Tensor, _axes, as_tensor
+from .tensors import Tensor, as_tensor
+from .tensors.axes import axes_of
 
 __all__ = ["matrix_norm", "norm", "vector_norm"]
 
@@ -26,7 +27,7 @@ def norm(
     5.0
     """
     t = as_tensor(A, dtype)
-    axes = None if dim is None else _axes(t, dim)
+    axes = None if dim is None else axes_of(t, dim)
     if ord is None or (axes is not None and len(axes) == 1):
         return vector_norm(t, 2 if ord is None else ord, dim, keepdim)
     if axes is None and t.ndim not in (1, 2):
@@ -68,7 +69,7 @@ def matrix_norm(
     """
     t = as_tensor(A, dtype)
     pair = tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
-    if len(pair) != 2 or len(_axes(t, pair)) != 2:
+    if len(pair) != 2 or len(axes_of(t, pair)) != 2:
         raise ValueError(
             f"linalg.matrix_norm takes two axes of a matrix, not dim {dim} of {t.shape}"
         )

@@ -19,8 +19,8 @@ def export(
 ) -> None:
     """Write ``model(*args)`` to the ONNX file ``f``; see ``interop.to_onnx``.
 
-    Options that say how PyTorch's own exporter works (``opset_version``, ``verbose``, ``dynamo``, ...) have no
-    effect.
+    Options that say how PyTorch's own exporter works (``opset_version``, ``verbose``, ``dynamo``, ...)
+    have no effect.
     """
     from .interop import to_onnx
 

@@ -56,11 +56,11 @@ def _layers(options: argparse.Namespace) -> None:
 def _measured(kind: str, size: tuple[int, int, int, int], repeats: int) -> dict[str, Any]:
     """Microseconds a time step of one layer: compiled, recorded op by op, and its matrix products."""
     from .. import nn
-    from ..tensors import functions
+    from ..tensors import making
 
     steps, batch, features, hidden = size
     layer = getattr(nn, kind)(features, hidden)
-    x = functions.randn(steps, batch, features)
+    x = making.randn(steps, batch, features)
 
     def train(compiled: bool) -> Callable[[], None]:
         def run() -> None:

@@ -15,7 +15,7 @@ from ..nn.layers import Dropout, LayerNorm, Linear
 from ..nn.module import Module, ModuleList, Parameter
 from ..nn.placing import placed
 from ..tensors import Tensor, as_tensor, get_default_dtype
-from ..tensors.functions import zeros
+from ..tensors.making import zeros
 
 
 def scaled_dot_product_attention(

@@ -11,8 +11,7 @@ from ..distributions import Categorical
 from ..engine.autograd import no_grad
 from ..nn.functional import softplus
 from ..tensors import Tensor, as_tensor
-from ..tensors.functions import randn
-from ..tensors.torch_functions import rand_like
+from ..tensors.making import rand_like, randn
 
 
 class _Distribution:

@@ -8,8 +8,7 @@ import numpy as np
 
 from ..engine.random import generator_or_default
 from ..tensors import Tensor, as_tensor, get_default_dtype
-from ..tensors.functions import arange, linspace, zeros
-from ..tensors.torch_functions import randint
+from ..tensors.making import arange, linspace, randint, zeros
 from .layers import cosine_similarity
 
 __all__ = ["cosine_similarity"]

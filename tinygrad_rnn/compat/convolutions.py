@@ -17,7 +17,8 @@ from ..nn.functional import pad
 from ..nn.module import Module, Parameter
 from ..nn.placing import placed
 from ..tensors import Tensor, as_tensor, get_default_dtype
-from ..tensors.functions import cat, stack, zeros
+from ..tensors.making import zeros
+from ..tensors.several import cat, stack
 from .shaping import movedim
 
 Sides = tuple[int, ...]

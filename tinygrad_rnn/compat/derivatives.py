@@ -9,7 +9,7 @@ from ..derivatives import transforms
 from ..derivatives.checking import gradcheck
 from ..engine.gradients import grad
 from ..tensors import Tensor, as_tensor
-from ..tensors.functions import ones_like
+from ..tensors.making import ones_like
 
 __all__ = ["backward", "functional", "gradcheck"]
 

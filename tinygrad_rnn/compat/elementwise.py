@@ -12,10 +12,15 @@ import numpy as np
 
 from ..ops import elementwise as e
 from ..tensors import Tensor, as_tensor
-from ..tensors.torch_functions import div, mul, sub
-from ..tensors.torch_names import _no_gradient, _tensor, _truth, _whole
+from ..tensors.several import div, mul, sub
+from ..tensors.untracked import no_gradient, truth, whole
 
 _LN2, _LN10 = math.log(2), math.log(10)
+
+
+def _tensor(value: Any) -> Tensor:
+    tensor: Tensor = value
+    return tensor
 
 
 def _floating(input: Any) -> Tensor:
@@ -157,7 +162,7 @@ def rad2deg(input: Any) -> Tensor:
 
 def trunc(input: Any) -> Tensor:
     """The whole number towards 0; the derivative is 0."""
-    return _whole(np.trunc, as_tensor(input))
+    return whole(np.trunc, as_tensor(input))
 
 
 fix = trunc
@@ -171,7 +176,7 @@ def frac(input: Any) -> Tensor:
 
 def signbit(input: Any) -> Tensor:
     """Where the sign is minus, of -0.0 too."""
-    return _truth(np.signbit, as_tensor(input))
+    return truth(np.signbit, as_tensor(input))
 
 
 def sgn(input: Any) -> Tensor:
@@ -198,7 +203,7 @@ def fmod(input: Any, other: Any) -> Tensor:
     """a - b trunc(a / b), with the sign of a."""
     a = as_tensor(input)
     if not a.is_floating_point() and not _is_float(other):
-        return _whole(np.fmod, a, other)
+        return whole(np.fmod, a, other)
     return _tensor(a - trunc(a / other) * other)
 
 
@@ -263,7 +268,7 @@ def copysign(input: Any, other: Any) -> Tensor:
 def heaviside(input: Any, values: Any) -> Tensor:
     """0 below 0, 1 above it, ``values`` at 0."""
     x = as_tensor(input)
-    _no_gradient(x, "heaviside")
+    no_gradient(x, "heaviside")
     return e.where(x == 0, as_tensor(values).to(x.dtype), (x > 0).to(x.dtype))
 
 

@@ -11,7 +11,7 @@ from ..nn.loss_functions import _reduced, reduces
 from ..nn.module import Module
 from ..ops import elementwise as e
 from ..tensors import Tensor, as_tensor
-from ..tensors.functions import stack
+from ..tensors.several import stack
 from .activations import logsigmoid
 from .elementwise import xlogy
 from .layers import cosine_similarity

@@ -10,10 +10,10 @@ import numpy as np
 from ..ops.elementwise import maximum
 from ..ops.row import row
 from ..tensors import Tensor, as_tensor
-from ..tensors.functions import stack
-from ..tensors.torch_functions import bmm, mv
-from ..tensors.torch_names import _scaled
-from ..tensors.value import _axis
+from ..tensors.axes import axis_of
+from ..tensors.functions import mv
+from ..tensors.reducing import _scaled
+from ..tensors.several import bmm, stack
 
 
 def _plus(input: Any, product: Tensor, beta: float, alpha: float) -> Tensor:
@@ -66,7 +66,7 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
         over: Any = (range(x.ndim - dims, x.ndim), range(dims))
     else:
         over = tuple([d] if isinstance(d, int) else list(d) for d in dims)
-    left, right = [_axis(x, d) for d in over[0]], [_axis(y, d) for d in over[1]]
+    left, right = [axis_of(x, d) for d in over[0]], [axis_of(y, d) for d in over[1]]
     if [x.shape[d] for d in left] != [y.shape[d] for d in right]:
         raise ValueError(f"tensordot: shapes {x.shape} and {y.shape} do not fit over axes {over}")
     mine = [d for d in range(x.ndim) if d not in left]
@@ -93,7 +93,7 @@ def cross(input: Any, other: Any, dim: int | None = None) -> Tensor:
     a, b = as_tensor(input), as_tensor(other)
     shape = np.broadcast_shapes(a.shape, b.shape)
     a, b = a.expand(shape), b.expand(shape)
-    axis = shape.index(3) if dim is None and 3 in shape else _axis(a, -1 if dim is None else dim)
+    axis = shape.index(3) if dim is None and 3 in shape else axis_of(a, -1 if dim is None else dim)
     if shape[axis] != 3:
         raise ValueError(f"cross takes vectors of three, and axis {axis} of {shape} has others")
     (a0, a1, a2), (b0, b1, b2) = a.unbind(axis), b.unbind(axis)

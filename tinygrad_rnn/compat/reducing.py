@@ -11,9 +11,9 @@ import numpy as np
 
 from ..ops import elementwise as e
 from ..tensors import Tensor, as_tensor
-from ..tensors.functions import cat, stack
-from ..tensors.torch_names import Sorted, _no_gradient
-from ..tensors.value import _axis
+from ..tensors.axes import Sorted, axis_of
+from ..tensors.several import cat, stack
+from ..tensors.untracked import no_gradient
 
 
 def std_mean(input: Any, dim: Any = None, unbiased: Any = None, **options: Any) -> Any:
@@ -57,9 +57,9 @@ def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
 def nanmedian(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """The lower middle value of what is not NaN; along ``dim`` a pair (values, indices)."""
     t = as_tensor(input)
-    _no_gradient(t, "nanmedian")
+    no_gradient(t, "nanmedian")
     flat = t.reshape(-1) if dim is None else t
-    axis = 0 if dim is None else _axis(t, dim)
+    axis = 0 if dim is None else axis_of(t, dim)
     order = np.argsort(flat._data, axis, kind="stable")  # NaN last
     many = (~np.isnan(flat._data)).sum(axis, keepdims=True)
     found = Tensor._made(np.take_along_axis(order, np.maximum(many - 1, 0) // 2, axis))
@@ -88,7 +88,7 @@ def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Sorted
     tensor(2.)
     """
     t = as_tensor(input)
-    side = t.shape[_axis(t, dim)] if t.ndim else 1
+    side = t.shape[axis_of(t, dim)] if t.ndim else 1
     if not 1 <= k <= side:
         raise ValueError(f"kthvalue: k={k} of {side} values")
     if not t.ndim:
@@ -107,7 +107,7 @@ def mode(input: Any, dim: int = -1, keepdim: bool = False) -> Sorted:
     t = as_tensor(input)
     if not t.ndim:
         return Sorted(t, Tensor._made(np.array(0)))
-    axis = _axis(t, dim)
+    axis = axis_of(t, dim)
 
     def last_of_most(row: Any) -> Any:
         values, counts = np.unique(row, return_counts=True)
@@ -135,7 +135,7 @@ def quantile(
         raise ValueError(f"quantile: q is from 0 to 1, one number or a vector, not {parts}")
     if interpolation not in ("linear", "lower", "higher", "midpoint", "nearest"):
         raise ValueError(f"quantile: there is no interpolation {interpolation!r}")
-    axis = 0 if dim is None else _axis(t, dim)
+    axis = 0 if dim is None else axis_of(t, dim)
     ordered = (t.reshape(-1) if dim is None else t).sort(axis).values
     made = [_between(ordered, axis, p, interpolation) for p in np.atleast_1d(parts)]
     if keepdim:
@@ -158,9 +158,9 @@ def _between(ordered: Tensor, axis: int, part: float, how: str) -> Tensor:
 def nanquantile(input: Any, q: float, dim: Any = None, keepdim: bool = False) -> Tensor:
     """The quantile of what is not NaN, without a gradient."""
     t = as_tensor(input)
-    _no_gradient(t, "nanquantile")
+    no_gradient(t, "nanquantile")
     parts = np.asarray(as_tensor(q)._data, float)
-    axis = None if dim is None else _axis(t, dim)
+    axis = None if dim is None else axis_of(t, dim)
     return Tensor._made(np.nanquantile(t._data, parts, axis, keepdims=keepdim), t.dtype)
 
 
@@ -186,11 +186,11 @@ def unique_consecutive(
     tensor([1, 2, 1])
     """
     t = as_tensor(input)
-    _no_gradient(t, "unique_consecutive")
-    rows = t._data.reshape(-1) if dim is None else np.moveaxis(t._data, _axis(t, dim), 0)
+    no_gradient(t, "unique_consecutive")
+    rows = t._data.reshape(-1) if dim is None else np.moveaxis(t._data, axis_of(t, dim), 0)
     flat = rows.reshape(len(rows), -1)
     new = np.concatenate([[True], (flat[1:] != flat[:-1]).any(1)])[: len(rows)]
-    kept = rows[new] if dim is None else np.moveaxis(rows[new], 0, _axis(t, dim))
+    kept = rows[new] if dim is None else np.moveaxis(rows[new], 0, axis_of(t, dim))
     inverse = np.cumsum(new) - 1
     found: list[Any] = [kept]
     if return_inverse:
@@ -206,7 +206,7 @@ def logcumsumexp(input: Any, dim: int) -> Tensor:
     t = as_tensor(input)
     if not t.ndim:
         return t
-    axis = _axis(t, dim)
+    axis = axis_of(t, dim)
     parts = [t.narrow(axis, 0, k + 1).logsumexp(axis, keepdim=True) for k in range(t.shape[axis])]
     return cat(parts, axis)
 
@@ -226,13 +226,13 @@ def cumulative_trapezoid(y: Any, x: Any = None, *, dx: float = 1, dim: int = -1)
 
 def _strips(y: Any, x: Any, dx: float, dim: int) -> Tensor:
     t = as_tensor(y)
-    side = t.shape[_axis(t, dim)]
+    side = t.shape[axis_of(t, dim)]
     middle = (t.narrow(dim, 0, side - 1) + t.narrow(dim, 1, side - 1)) / 2
     if x is None:
         return middle * dx
     steps = as_tensor(x).diff(dim=-1 if as_tensor(x).ndim == 1 else dim)
     if steps.ndim == 1 < t.ndim:
-        steps = steps.reshape([-1 if k == _axis(t, dim) else 1 for k in range(t.ndim)])
+        steps = steps.reshape([-1 if k == axis_of(t, dim) else 1 for k in range(t.ndim)])
     return middle * steps
 
 

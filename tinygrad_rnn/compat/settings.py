@@ -11,7 +11,7 @@ from ..engine.devices import CPU, check_device, device
 from ..engine.random import manual_seed
 from ..nn.module import Module
 from ..tensors import Tensor, as_tensor, set_default_dtype
-from ..tensors.functions import zeros
+from ..tensors.making import zeros
 from .typed import dtype_of
 
 

@@ -12,9 +12,10 @@ import numpy as np
 
 from ..ops import elementwise as e
 from ..tensors import Tensor, as_tensor
-from ..tensors.functions import cat, stack, zeros
-from ..tensors.torch_names import Size
-from ..tensors.value import _axis, _integers, _within
+from ..tensors.arrays import check_within, integers
+from ..tensors.axes import Size, axis_of
+from ..tensors.making import zeros
+from ..tensors.several import cat, stack
 
 
 def _tensors(given: Any) -> list[Tensor]:
@@ -89,7 +90,7 @@ def block_diag(*tensors: Any) -> Tensor:
 def unflatten(input: Any, dim: int, sizes: Any) -> Tensor:
     """An axis as several of these sizes, one of which may be -1."""
     t = as_tensor(input)
-    axis = _axis(t, dim)
+    axis = axis_of(t, dim)
     return t.reshape(*t.shape[:axis], *sizes, *t.shape[axis + 1 :])
 
 
@@ -102,8 +103,8 @@ def movedim(input: Any, source: Any, destination: Any) -> Tensor:
     """
     t = as_tensor(input)
     one = isinstance(source, (int, np.integer))
-    here = [_axis(t, d) for d in ((source,) if one else source)]
-    there = [_axis(t, d) for d in ((destination,) if one else destination)]
+    here = [axis_of(t, d) for d in ((source,) if one else source)]
+    there = [axis_of(t, d) for d in ((destination,) if one else destination)]
     if len(here) != len(there) or len(set(here)) < len(here) or len(set(there)) < len(there):
         raise ValueError(f"movedim: {source} and {destination} do not name as many different axes")
     rest = iter([k for k in range(t.ndim) if k not in here])
@@ -127,7 +128,7 @@ def repeat_interleave(input: Any, repeats: Any, dim: Any = None, output_size: An
     tensor([1, 1, 2, 2])
     """
     t = as_tensor(input)
-    t, axis = (t.reshape(-1), 0) if dim is None else (t, _axis(t, dim))
+    t, axis = (t.reshape(-1), 0) if dim is None else (t, axis_of(t, dim))
     times = np.asarray(as_tensor(repeats)._data)
     if times.dtype.kind not in "iu" or times.ndim > 1 or (times < 0).any():
         raise ValueError("repeat_interleave: repeats are whole numbers that are not negative")
@@ -153,7 +154,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
 def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """So many parts of nearly equal size along ``dim``, the larger first, or cut before these places."""
     t = as_tensor(input)
-    axis = _axis(t, dim)
+    axis = axis_of(t, dim)
     side, given = t.shape[axis], indices_or_sections
     if isinstance(given, Tensor):
         given = given.tolist()
@@ -187,7 +188,7 @@ def unfold(input: Any, dimension: int, size: int, step: int) -> Tensor:
     [[0, 1], [1, 2], [2, 3]]
     """
     t = as_tensor(input)
-    axis = _axis(t, dimension)
+    axis = axis_of(t, dimension)
     if not 0 <= size <= t.shape[axis] or step < 1:
         raise ValueError(
             f"unfold: windows of {size} every {step} of {t.shape[axis]} along axis {axis}"
@@ -222,7 +223,7 @@ def rot90(input: Any, k: int = 1, dims: Any = (0, 1)) -> Tensor:
 def select(input: Any, dim: int, index: int) -> Tensor:
     """The slice at a place along ``dim``, without that axis."""
     t = as_tensor(input)
-    result: Tensor = t[(*(slice(None),) * _axis(t, dim), int(index))]
+    result: Tensor = t[(*(slice(None),) * axis_of(t, dim), int(index))]
     return result
 
 
@@ -308,8 +309,8 @@ def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Tens
 def take(input: Any, index: Any) -> Tensor:
     """The elements of the flattened tensor at these places, in the shape of ``index``."""
     t = as_tensor(input).reshape(-1)
-    where = _integers("take", index)
-    _within("take", where, -t.shape[0], t.shape[0])
+    where = integers("take", index)
+    check_within("take", where, -t.shape[0], t.shape[0])
     result: Tensor = t[where]
     return result
 
@@ -364,7 +365,7 @@ def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -
 def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Tensor:
     """``source`` at the places of the flattened tensor that ``index`` names."""
     t = as_tensor(input)
-    where = _integers("put", index).reshape(-1)
+    where = integers("put", index).reshape(-1)
     flat = index_put(t.reshape(-1), (where,), as_tensor(source).reshape(-1), accumulate)
     return flat.reshape(t.shape)
 

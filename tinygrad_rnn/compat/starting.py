@@ -1,4 +1,4 @@
-"""How else do PyTorch's scripts start weights? Cut off normals, sparse ones, the identity of a convolution."""
+"""How else do PyTorch's scripts start weights? Cut off normals, sparse ones, a convolution's identity."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..engine.devices import check_device
 from ..engine.values import Array
 from ..tensors import Tensor, as_tensor
-from ..tensors.torch_names import Size
+from ..tensors.axes import Size
 
 
 class _OfOneDtype(type):

@@ -9,7 +9,7 @@ from typing import Any
 from ..nn.module import Module, Parameter
 from ..nn.utils import clip_grad_norm_
 from ..tensors import Tensor, as_tensor
-from ..tensors.functions import cat, stack
+from ..tensors.several import cat, stack
 
 
 def parameters_to_vector(parameters: Iterable[Any]) -> Tensor:

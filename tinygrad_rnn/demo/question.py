@@ -6,7 +6,7 @@ from .. import nn
 from ..drawing.draw import to_svg
 from ..drawing.output.graphviz import DrawingError, backend
 from ..graphs import Graph
-from ..tensors.functions import zeros
+from ..tensors.making import zeros
 from .forecaster import HIDDEN
 from .report import Report
 

@@ -12,9 +12,9 @@ import numpy as np
 from ..engine import gradients
 from ..engine.autograd import enable_grad, no_grad
 from ..engine.stale import leaf_label
-from ..engine.values import Array, reachable
+from ..engine.values import Array, Leaf, reachable
 from ..tensors import Tensor
-from ..tensors.functions import zeros_like
+from ..tensors.making import zeros_like
 from .complex_step import STEP, Analytic, analytic, plain
 from .transforms import _leaves
 
@@ -278,15 +278,16 @@ def _where(row: int, outputs: list[Tensor]) -> str:
 
 
 def _users(tensor: Tensor, outputs: list[Tensor]) -> list[Any]:
-    nodes = reachable(y._node for y in outputs if y.requires_grad)
+    nodes = reachable(y._node for y in outputs if y._node is not None and y._node.needs)
     return [n for n in nodes if any(p is tensor._node for p in n.parents)]
 
 
 def _name(tensor: Tensor, k: int, outputs: list[Tensor]) -> str:
     """A Parameter's name in the module that used it, a tensor's own name, or its position."""
     node = tensor._node
+    assert node is not None  # an input that a gradient is asked for
     scopes = [n.place.scope for n in _users(tensor, outputs) if n.place.scope is not None]
-    if scopes and node.op is None:
+    if scopes and isinstance(node, Leaf):
         label = leaf_label(node, scopes[0])
         return f"input {k}" if label == "a tensor" else label
     return node.name or f"input {k}"

@@ -84,7 +84,7 @@ def checkpoint(
 def _item(whole: Node, k: int, tensor: Tensor) -> Tensor:
     """One output, as an item of the checkpoint's node; a state keeps its time step."""
     node = Node(ROWS["item"], (whole,), None, (None, k), tensor.shape, tensor.dtype, whole.place)
-    node.name = tensor._node.name
+    node.name = None if tensor._node is None else tensor._node.name
     item = Tensor._wrap(tensor._data, node)
     item._tag = tensor._step
     return item
@@ -184,7 +184,7 @@ class _Segment:
 
 def _inside(outputs: list[Tensor], start: int) -> list[Any]:
     """The nodes made since ``start`` that the outputs were computed from."""
-    stack = [t._node for t in outputs if t._node.number > start]
+    stack = [t._node for t in outputs if t._node is not None and t._node.number > start]
     seen = {id(node) for node in stack}
     found = []
     while stack:
@@ -213,7 +213,8 @@ def _entrances(outputs: list[Tensor], start: int) -> list[Any]:
 def _door(parent: Any) -> Node:
     """What stands for a parent while gradients flow inside: an end, older than the segment."""
     saved = (parent.shape, parent.shape)
-    return Node(None, (), None, saved, parent.shape, parent.dtype, state.place)
+    op: Any = None  # gradients end here
+    return Node(op, (), None, saved, parent.shape, parent.dtype, state.place)
 
 
 def _through(parent: Any, start: int, doors: dict[int, Node]) -> Any:

@@ -20,7 +20,8 @@ from ..engine.values import Node, reachable
 from ..ops.row import parent_of
 from ..ops.shapes import reshape
 from ..tensors import Tensor
-from ..tensors.functions import ones, stack, zeros, zeros_like
+from ..tensors.making import ones, zeros, zeros_like
+from ..tensors.several import stack
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 
@@ -229,9 +230,10 @@ class _Call:
     def _asked_from_outside(self) -> bool:
         """Whether anything but our own inputs wants a gradient of the outputs."""
         own = {id(x._node) for x in self.inputs}
+        ends = [y._node for y in self.outputs]
         return any(
             node.needs and id(node) not in own and not any(p.needs for p in node.parents)
-            for node in reachable(y._node for y in self.outputs if y.requires_grad)
+            for node in reachable(n for n in ends if n is not None and n.needs)
         )
 
     def records(self, seeds: Sequence[Tensor]) -> bool:

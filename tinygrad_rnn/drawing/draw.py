@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..doors import door
 from ..files.atomic import write as write_file
 from ..graphs.chains import CELLS, OP_STEPS, NotUnrollableError
 from ..graphs.elements import Elements, size_of
@@ -39,6 +40,7 @@ FEW_CALLS = 400  # a graph of more cells is not read whole where its excerpt was
 LAYERS = 6  # more than these rows of cells are no picture that is looked at first
 
 
+TORCH = "torch.nn.modules.module", "Module"
 FORMATS = (".svg", ".png", ".pdf", ".dot", ".html")
 
 
@@ -64,10 +66,11 @@ class Options:
 
 
 def draw(
-    outputs: Tensor | Sequence[Any] | Graph | Module,
-    path: str | os.PathLike[str] | None = None,
+    outputs: Tensor | Sequence[Any] | Graph | Module | str | os.PathLike[str] | Any,
+    path: str | os.PathLike[str] | Any | None = None,
     level: str = "auto",
     *,
+    inputs: Any = None,
     steps: int | Sequence[int] | None = None,
     shapes: bool = False,
     values: bool = False,
@@ -80,6 +83,11 @@ def draw(
 
     ``outputs`` is a Tensor, a tuple of them, a Graph, or a recurrent layer or cell together with
     ``steps=4``: the layer then runs on zeros of batch 1, in evaluation mode, and stays as it is.
+    It may also be any Module, or PyTorch's, with ``inputs=`` (an array, or a tuple of them; shorter,
+    ``draw(model, x)``): the model then runs on them, in evaluation mode. PyTorch's runs here, with its own
+    ``forward`` and a copy of its weights. The path of an .onnx file is a model too: without inputs it runs
+    on zeros of the shapes that the file says, ``steps`` steps long (4) where that is open.
+
     ``path`` ends in .svg, .png, .pdf, .dot or .html (the page to explore, see
     :meth:`tinygrad_rnn.Graph.to_html`; a layer then runs on normal numbers of a fixed seed, and the loss is
     the sum of squares of its last output); without it an SVG goes to a new temporary folder.
@@ -103,6 +111,14 @@ def draw(
     ...     pathlib.Path(path).read_text(encoding="utf-8").splitlines()[0]
     'digraph "LSTM, 4 steps, one set of weights" {'
     """
+    if path is not None and not isinstance(path, (str, os.PathLike)):
+        if inputs is not None:
+            raise TypeError("draw(model, x, inputs=...): inputs are given twice")
+        inputs, path = path, None
+        if level not in LEVELS:
+            path, level = level, "auto"
+    if inputs is not None or _is_foreign(outputs):
+        outputs, steps = run_model(outputs, inputs, steps)
     graph, chosen = as_graph(outputs, steps, loss=_is_page(path))
     if path is None:
         path = Path(tempfile.mkdtemp(prefix="tinygrad_rnn_")) / "graph.svg"
@@ -111,6 +127,33 @@ def draw(
     if show:
         webbrowser.open(Path(written).resolve().as_uri())
     return written
+
+
+def _is_foreign(model: Any) -> bool:
+    """Whether something is a model of PyTorch, or the path of an ONNX file."""
+    if isinstance(model, (str, os.PathLike)):
+        return str(model).lower().endswith(".onnx")
+    return any((c.__module__, c.__name__) == TORCH for c in type(model).__mro__)
+
+
+def run_model(model: Any, inputs: Any, steps: int | Sequence[int] | None) -> tuple[Any, Any]:
+    """What a model of ours, PyTorch's or a file gives for inputs, and which steps of it to show."""
+    count = steps if isinstance(steps, int) else None
+    if _is_foreign(model):
+        if inputs is not None and count is not None:
+            raise ValueError(f"steps={count}: the inputs have their steps already")
+        ours, outputs = door("run_foreign")(model, inputs, count)
+        return (ours, steps) if outputs is None else (outputs, None if count else steps)
+    if not callable(model):
+        raise TypeError(f"draw(..., inputs=...) takes a model, not {type(model).__name__}")
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        given = inputs if isinstance(inputs, tuple) else (inputs,)
+        return model(*given), steps
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 def render(

@@ -78,6 +78,27 @@ class enable_grad(_SetRecording):  # noqa: N801 (PyTorch's name)
     value = True
 
 
+class set_grad_enabled(_SetRecording):  # noqa: N801 (PyTorch's name)
+    """Recording on or off, from now on, or inside a ``with``.
+
+    >>> import tinygrad_rnn as tg
+    >>> with tg.set_grad_enabled(False):
+    ...     tg.is_grad_enabled()
+    False
+    """
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__()
+        self._first: list[bool] = [state.recording]
+        self.value = mode  # type: ignore[misc]
+        state.recording = mode
+
+    def __enter__(self) -> None:
+        before = self._first.pop() if self._first else state.recording
+        self._before.append(before)
+        state.recording = self.value
+
+
 def is_grad_enabled() -> bool:
     """Whether ops are being recorded in this thread.
 

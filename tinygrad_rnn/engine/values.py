@@ -17,6 +17,7 @@ import numpy as np
 from .places import NOWHERE, Place
 
 if TYPE_CHECKING:
+    from ..ops.row import Op
     from ..tensors import Tensor
     from .hooks import Hook
 
@@ -30,7 +31,7 @@ class Handle:
     __slots__ = ("_alias", "_data", "_node", "_tag")
     _alias: Any  # see ``tensors.writing``
     _data: Array
-    _node: Any
+    _node: Value | None
     _tag: int | None
     kind: ClassVar[Any]
 
@@ -66,8 +67,8 @@ class Node:
 
     def __init__(
         self,
-        op: Any,
-        parents: tuple[Any, ...],
+        op: Op,
+        parents: tuple[Value, ...],
         out: Any,
         saved: tuple[Any, ...],
         shape: tuple[Any, ...],
@@ -94,7 +95,7 @@ class _Source:
 
     __slots__ = ("dtype", "held", "name", "number", "place", "shape")
     op: ClassVar[None] = None
-    parents: ClassVar[tuple[Any, ...]] = ()
+    parents: ClassVar[tuple[Value, ...]] = ()
     retained: ClassVar[None] = None
 
     def __init__(self, shape: tuple[int, ...], dtype: Any, name: str | None = None) -> None:
@@ -165,11 +166,14 @@ class Leaf(_Source):
         return fresh
 
 
-def reachable(roots: Iterable[Any]) -> list[Any]:
+Value = Node | Leaf | Constant | Literal
+
+
+def reachable(roots: Iterable[Value]) -> list[Value]:
     """Every node that the roots were computed from, the roots included, without recursion."""
     stack = list(roots)
     seen = {id(node) for node in stack}
-    found: list[Any] = []
+    found: list[Value] = []
     while stack:
         node = stack.pop()
         found.append(node)

@@ -11,7 +11,8 @@ from .. import nn
 from ..engine.autograd import no_grad
 from ..nn.stacks import RecurrentLayer
 from ..tensors import Tensor, as_tensor
-from ..tensors.functions import cat, cumsum
+from ..tensors.functions import cumsum
+from ..tensors.several import cat
 
 NAMES: dict[str, Any] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 TOLERANCE = 1e-4  # of values about 1 in float32

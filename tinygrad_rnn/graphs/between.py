@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .chains import Chain, NotUnrollableError, Output
+from .chains import Chain, NotUnrollableError, Output, operand_of
 from .meaning import Value
 from .passthrough import HANDS_ON, PASS_THROUGH
 from .readback import apply
@@ -16,8 +16,6 @@ from .readback import apply
 if TYPE_CHECKING:
     from .recorded import GraphNode, RecordedGraph
 
-# Ops whose result has the same elements in the same order, in another shape or dtype.
-SAME = frozenset({"reshape", "flatten", "squeeze", "unsqueeze", "cast", "held"})
 MOST = 10_000_000  # elements: larger arrays of labels are not made
 
 
@@ -38,7 +36,7 @@ class Moves:
         """The output that a value is, element by element; None where it is no one output whole."""
         while node not in self.made:
             here = self.nodes[node]
-            operand = self._taken(here)
+            operand = operand_of(self.graph, self.nodes, here)
             if operand is None:
                 break
             node = operand
@@ -52,24 +50,6 @@ class Moves:
         whole = labels.size == size and first == 0
         alike = whole and bool((labels.ravel() == owner * MOST + np.arange(size)).all())
         return self.made[owner] if alike else None
-
-    def _taken(self, here: GraphNode) -> int | None:
-        """The operand that a node is, where its op says so."""
-        if here.op in SAME:
-            return here.inputs[0]
-        if here.op == "getitem":
-            return self.graph.picked(here.id)
-        if here.op != "item" or self.nodes[here.inputs[0]].op != "unbind":
-            return None
-        unbind = here.inputs[0]
-        stack = self.nodes[unbind].inputs[0]
-        while self.nodes[stack].op in ("cast", "held"):
-            stack = self.nodes[stack].inputs[0]
-        raw = self.graph._raw
-        if self.nodes[stack].op != "stack" or raw[stack].saved[-1] != raw[unbind].saved[-1]:
-            return None
-        place = self.graph._place_of(raw[stack], raw[here.id].saved[1])
-        return None if place is None else self.nodes[stack].inputs[place]
 
     def sources(self, node: int) -> frozenset[int] | None:
         """The outputs, by node, whose elements a value has; None where it is not only moved."""
@@ -145,6 +125,17 @@ class Between:
     def meaning(self) -> Value:
         """What the box means to who draws or measures it."""
         return Value(self.values[-1], self.id)
+
+    @property
+    def whole(self) -> list[Between]:
+        """The box and all that feed it, from the lowest up."""
+        below = [box for feed in self.feeds for box in feed.whole]
+        return list(dict.fromkeys([*below, self]))
+
+    @property
+    def read(self) -> dict[int, Output]:
+        """The outputs that go in here or further down."""
+        return {i: output for box in self.whole for i, output in box.outputs.items()}
 
     @property
     def sources(self) -> list[Chain]:
@@ -282,8 +273,8 @@ class Betweens:
         if all(found is not None for found in moved):
             return [{k if k in single else -1 for k in found or ()} for found in moved]
         reads: list[set[int]] = [set() for _ in inputs]
-        groups = [({i}, i) for i in box.outputs if i in single]
-        if rest := {i for i in box.outputs if i not in single}:
+        groups = [({i}, i) for i in box.read if i in single]
+        if rest := {i for i in box.read if i not in single}:
             groups.append((rest, -1))
         for poisoned, name in groups:
             values = self._run(box, inputs, poisoned)
@@ -297,11 +288,11 @@ class Betweens:
     ) -> dict[int, list[Output]]:
         """For steps that are drawn alone, the outputs that an input is computed from."""
         steps = [step for step in alone if (chain, step, role) in box.takers]
-        single = {i for i, output in box.outputs.items() if output.step in alone}
+        single = {i for i, output in box.read.items() if output.step in alone}
         inputs = [box.takers[chain, step, role] for step in steps]
         found = self.read_by(box, inputs, single)
         return {
-            step: [output for i, output in box.outputs.items() if -1 in read or i in read]
+            step: [output for i, output in box.read.items() if -1 in read or i in read]
             for step, read in zip(steps, found, strict=True)
         }
 
@@ -323,7 +314,7 @@ class Betweens:
                     values[i] = np.full_like(made, np.nan) if i in poisoned else made
             return values[i]
 
-        todo = sorted({*box.nodes, *self._ways(box, inputs)})
+        todo = sorted({*(i for each in box.whole for i in each.nodes), *self._ways(box, inputs)})
         with np.errstate(all="ignore"):
             for i in todo:
                 node = self.nodes[i]

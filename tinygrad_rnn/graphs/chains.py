@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from .loops import LoopCell, loop_calls
-from .passthrough import HANDS_ON, PASS_THROUGH, SOURCES
+from .passthrough import HANDS_ON, PASS_THROUGH, SAME, SOURCES
 from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph, title_of
 
 # How many cells, or op-level steps, are drawn one by one before the middle is folded to so many at both ends.
@@ -39,11 +39,13 @@ def fold(
     limit: int,
     shown: Sequence[int] | None = None,
     times: Mapping[int, int] | None = None,
+    runs: Sequence[tuple[int, int]] = (),
 ) -> list[Column]:
     """Columns for ``steps``: each its own, or the first and last two and the rest in one between.
 
     ``times`` says of steps how many they stand for, themselves and those after them, where that is
-    more than one.
+    more than one. ``runs`` are the first and the last step of each chain: a folded column has a cell of it
+    at every step, or at none.
 
     >>> [column.count for column in fold(range(100), 6)]
     [1, 1, 96, 1, 1]
@@ -58,6 +60,9 @@ def fold(
         if sum(times.get(s, 1) for s in steps) <= max(limit, 2 * ends + 1):
             return [column([s], False) for s in steps]
         keep = {*steps[:ends], *steps[-ends:]}
+        for first, last in runs:
+            mine = [step for step in steps if first <= step <= last]
+            keep |= {*mine[:ends], *mine[-ends:]}
     else:
         end = steps[-1] + times.get(steps[-1], 1)
         keep = {s if s >= 0 else end + s for s in shown}
@@ -68,8 +73,12 @@ def fold(
             )
     columns: list[Column] = []
     hidden: list[int] = []
+    begins = {first for first, _ in runs} | {last + 1 for _, last in runs}
     for step in steps:
         if step not in keep:
+            if hidden and step in begins:
+                columns.append(column(hidden, True))
+                hidden = []
             hidden.append(step)
             continue
         if hidden:
@@ -137,6 +146,16 @@ class Chain:
         """The call that ran first."""
         return self.calls[self.runs[0]]
 
+    def before(self, step: int) -> int:
+        """The step whose state a step goes on from; the first one's lies as far back as the second one's."""
+        runs = self.runs
+        k = runs.index(step)
+        if k:
+            times = 1 if self.backwards else self.calls[runs[k - 1]].times
+            return runs[k - 1] + times - 1
+        apart = runs[1] - self.before(runs[1]) if runs[1:] else -1 if self.backwards else 1
+        return step - apart
+
     @property
     def out_role(self) -> str:
         """Which output is the layer's y: h, the cell's last state, or another that goes on at every step."""
@@ -184,16 +203,37 @@ def cells_of(graph: RecordedGraph) -> tuple[list[GraphNode], list[CellCall]]:
     return inside, calls
 
 
-def chained(calls: list[CellCall], nodes: Sequence[GraphNode]) -> list[CellCall]:
-    """The calls with the runs that they form where what a loop holds still counts as handed on."""
+def operand_of(graph: RecordedGraph, nodes: Sequence[GraphNode], here: GraphNode) -> int | None:
+    """The operand whose elements a node has, all and in order; None where it is no such node."""
+    if here.op in SAME:
+        return here.inputs[0]
+    if here.op == "getitem":
+        return graph.picked(here.id)
+    if here.op != "item" or nodes[here.inputs[0]].op != "unbind":
+        return None
+    unbind = here.inputs[0]
+    stack, raw = nodes[unbind].inputs[0], graph._raw
+    while nodes[stack].op in ("cast", "held"):
+        stack = nodes[stack].inputs[0]
+    if nodes[stack].op != "stack" or raw[stack].saved[-1] != raw[unbind].saved[-1]:
+        return None
+    place = graph._place_of(raw[stack], raw[here.id].saved[1])
+    return None if place is None else nodes[stack].inputs[place]
+
+
+def chained(
+    graph: RecordedGraph, calls: list[CellCall], nodes: Sequence[GraphNode]
+) -> list[CellCall]:
+    """The calls with the runs that they form where a state that is only handed on is the same state."""
     run_of: dict[int, int] = {}
     chained: list[CellCall] = []
     for call in calls:
         run = call.run
-        for role, i in call.inputs.items():
-            while nodes[i].op == "held":
-                i = nodes[i].inputs[0]
-            if role in call.outputs and i in run_of:
+        for role, node in call.inputs.items():
+            i: int | None = node if role in call.outputs else None
+            while i is not None and i not in run_of:
+                i = operand_of(graph, nodes, nodes[i])
+            if i is not None:
                 run = run_of[i]
                 break
         run_of.update(dict.fromkeys(call.outputs.values(), run))

@@ -151,9 +151,11 @@ class OuterBoxes:
 
 
 def _mark_collection(box: OuterBox) -> None:
-    rows = {output.chain.row for output in box.outputs}
-    shown = all(output.chain.collected for output in box.outputs)
-    box.collects = len(box.outputs) > 1 and len(rows) == 1 and shown
+    """One wire collects the same output of several steps; different outputs have wires of their own."""
+    kinds = {(output.chain, output.role) for output in box.outputs}
+    steps = {output.step for output in box.outputs}
+    shown = all(c.collected and role in (c.out_role, "y") for c, role in kinds)
+    box.collects = len(kinds) == 1 and 1 < len(box.outputs) == len(steps) and shown
 
 
 def depths(boxes: Sequence[OuterBox]) -> dict[OuterBox, int]:

@@ -54,9 +54,9 @@ class Contributions:
                 if here is None and node >= 0:
                     self.outside.setdefault((parameter.id, node), []).append(entry)
             self._rows[parameter.id] = rows
-        self.known = any(
-            id(e.node) in index for rows in self._rows.values() for r in rows.values() for e in r
-        )
+        entries = (e for rows in self._rows.values() for r in rows.values() for e in r)
+        root = (ledger.root or (None,))[0]
+        self.known = id(root) in index or any(id(e.node) in index for e in entries)
 
     def whole(self, parameter: int) -> float:
         """|G|: the norm of the whole gradient of a Parameter."""

@@ -116,7 +116,12 @@ class Graph(RecordedGraph):
         return written
 
     def to_html(
-        self, path: str | PathLike[str], *, level: str = "auto", ledger: Ledger | None = None
+        self,
+        path: str | PathLike[str],
+        *,
+        level: str = "auto",
+        ledger: Ledger | None = None,
+        live: Any = None,
     ) -> str:
         """Write one offline HTML page to explore the graph in, and return its path.
 
@@ -125,8 +130,9 @@ class Graph(RecordedGraph):
         needs no network, and without JavaScript it still shows the picture. ``level`` is where it opens:
         "layer", "cell" or "op". The gradients are those of ``ledger``, if one is given; else, where the graph
         is of one scalar, those of that scalar, computed by the same rules. Making a page changes no
-        ``grad``. Raises ValueError where the path does not end in .html, or for the ledger of another
-        graph, FileNotFoundError for a folder that is not there.
+        ``grad``. With ``live``, a ``tg.Live``, the model itself runs in the page, beside the picture. Raises
+        ValueError where the path does not end in .html, or for the ledger of another graph,
+        FileNotFoundError for a folder that is not there.
 
         >>> import pathlib, tempfile, tinygrad_rnn as tg
         >>> loss = tg.nn.LSTM(4, 3)(tg.randn(4, 1, 4))[0].square().sum()
@@ -135,7 +141,7 @@ class Graph(RecordedGraph):
         ...     pathlib.Path(path).read_text(encoding="utf-8").splitlines()[0]
         '<!DOCTYPE html>'
         """
-        written: str = door("to_html")(self, path, level=level, ledger=ledger)
+        written: str = door("to_html")(self, path, level=level, ledger=ledger, live=live)
         return written
 
     def _repr_svg_(self) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..doors import door
-from ..engine.values import Array, At, Node
+from ..engine.values import Array, At, Leaf, Node
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
@@ -97,7 +97,7 @@ class Ledger:
     def note(self, node: Node, operand: int, gradient: Any, delta: Any) -> None:
         """The engine's observer: keep the edges that end in a leaf."""
         parent = node.parents[operand]
-        if parent.op is not None:
+        if not isinstance(parent, Leaf):
             return
         gradient, delta = _plain(gradient), _plain(delta)
         small = isinstance(gradient, np.ndarray) and not node.op.variadic and not node.op.several

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
 SOURCES = ("input", "parameter", "literal")
 # Those that hand on one value whole, only in another shape or dtype, or take one of several apart.
 SHAPES = {
@@ -19,5 +14,7 @@ SHAPES = {
     "expand",
     "broadcast",
 }
+# Of these, those whose result has the same elements in the same order.
+SAME = frozenset({"reshape", "flatten", "squeeze", "unsqueeze", "cast", "held"})
 HANDS_ON = frozenset(SHAPES | {"cast", "item", "unbind", "held"})
 PASS_THROUGH = HANDS_ON | {"stack", "cat", "chunk", "split", "getitem", "flip"}

@@ -77,7 +77,7 @@ class UnrolledGraph:
         """
         nodes, calls = cells_of(graph)
         nodes = mark_held(nodes, {call.path for call in calls if call.path})
-        calls = chained(calls, nodes)
+        calls = chained(graph, calls, nodes)
         nodes, groups = time_distributed(nodes, calls)
         chains = [*chains_of(calls), *module_chains(nodes, groups, len(calls))]
         chains.sort(key=lambda chain: chain.calls[chain.steps[0]].nodes[0])
@@ -160,8 +160,7 @@ class UnrolledGraph:
 
     def state_before(self, chain: Chain, name: str) -> State:
         """The state that a chain starts from."""
-        column = self.columns_run(chain)[0]
-        step = column.last + 1 if chain.backwards else column.first - 1
+        step = chain.before(chain.runs[0]) + 1
         return State(chain, step, name, chain.start.inputs.get(name, -1))
 
     def state_after(self, chain: Chain, column: Column, name: str) -> State:
@@ -239,6 +238,9 @@ class UnrolledGraph:
             here = self.nodes[node]
             inner = [i for i in here.inputs if self.nodes[i].op not in ("input", "literal")]
             working = here.op not in PASS_THROUGH
+            if not inner and not working and len(here.inputs) == 1:  # slices of what is given
+                node = here.inputs[0]
+                continue
             if here.op in SOURCES or not inner or (node in self._front and (working or inner[1:])):
                 return Origin(None, node)
             if len(inner) != 1:
@@ -296,10 +298,11 @@ def _columns(
         times.append({step: here[step].pop() for step in sorted(here)})
     known = set().union(*times)
     lost = [s for s in shown or () if s >= 0 and s not in known]
-    segments = []
+    segments: list[list[Column]] = []
     for steps in times:
         mine = [s for s in shown or () if s < 0 or s in steps] or None
-        segments.append(fold(list(steps), limit, lost or mine, steps))
+        runs = [(c.steps[0], c.steps[-1]) for c in chains if c.segment == len(segments)]
+        segments.append(fold(list(steps), limit, lost or mine, steps, list(dict.fromkeys(runs))))
     return segments
 
 

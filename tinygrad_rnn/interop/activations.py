@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..nn import functional as f
-from ..tensors import Tensor
-from ..tensors import functions as tg
+from ..tensors import Tensor, functions, several
 
 Activation = tuple[str, tuple[float, ...]]
 
@@ -15,24 +14,24 @@ SELU = (1.6732632423543772, 1.0507009873554805)
 
 # Each with its parameters' defaults, those of ONNX where it has the function.
 FUNCTIONS: dict[str, tuple[Callable[..., Tensor], tuple[float, ...]]] = {
-    "tanh": (tg.tanh, ()),
-    "sigmoid": (tg.sigmoid, ()),
-    "relu": (tg.relu, ()),
+    "tanh": (functions.tanh, ()),
+    "sigmoid": (functions.sigmoid, ()),
+    "relu": (functions.relu, ()),
     "linear": (lambda x: x, ()),
-    "hard_sigmoid": (lambda x, a, b: tg.clip(a * x + b, 0.0, 1.0), (0.2, 0.5)),
+    "hard_sigmoid": (lambda x, a, b: functions.clip(a * x + b, 0.0, 1.0), (0.2, 0.5)),
     "leaky_relu": (f.leaky_relu, (0.01,)),
     "elu": (f.elu, (1.0,)),
     "selu": (lambda x: SELU[1] * f.elu(x, SELU[0]), ()),
-    "softsign": (lambda x: x / (1 + tg.abs(x)), ()),
+    "softsign": (lambda x: x / (1 + functions.abs(x)), ()),
     "softplus": (f.softplus, ()),
     "silu": (f.silu, ()),
     "gelu": (f.gelu, ()),
-    "exponential": (tg.exp, ()),
+    "exponential": (functions.exp, ()),
     "affine": (lambda x, a, b: a * x + b, (1.0, 0.0)),
-    "scaled_tanh": (lambda x, a, b: a * tg.tanh(b * x), (1.0, 1.0)),
-    "thresholded_relu": (lambda x, a: tg.where(x > a, x, 0.0), (1.0,)),
-    "relu6": (lambda x: tg.clip(x, 0.0, 6.0), ()),
-    "hard_tanh": (lambda x: tg.clip(x, -1.0, 1.0), ()),
+    "scaled_tanh": (lambda x, a, b: a * functions.tanh(b * x), (1.0, 1.0)),
+    "thresholded_relu": (lambda x, a: several.where(x > a, x, 0.0), (1.0,)),
+    "relu6": (lambda x: functions.clip(x, 0.0, 6.0), ()),
+    "hard_tanh": (lambda x: functions.clip(x, -1.0, 1.0), ()),
 }
 TANH: Activation = ("tanh", ())
 SIGMOID: Activation = ("sigmoid", ())

@@ -14,7 +14,8 @@ from ..nn.module import Module, ModuleList
 from ..nn.naming import name_all
 from ..ops.elementwise import sigmoid, tanh
 from ..tensors import Tensor
-from ..tensors.functions import cat, clip, where
+from ..tensors.functions import clip
+from ..tensors.several import cat, where
 from .activations import SIGMOID, TANH, Activation, apply, in_words
 
 

@@ -13,8 +13,7 @@ from .. import nn
 from ..engine.values import Array
 from ..nn import functional as f
 from ..nn.module import Module, ModuleList
-from ..tensors import Tensor, as_tensor
-from ..tensors import functions as tg
+from ..tensors import Tensor, as_tensor, functions, several
 from .activations import Activation, apply
 from .conventions import PLAIN, rows_of
 from .packing import WeightsError
@@ -99,7 +98,7 @@ class Recurring(KerasLayer):
             raise ValueError(f"{self.title}: a mask of shape {mask.shape} for x of shape {x.shape}")
         passed = mask
         if self.backwards:
-            x = tg.flip(x, [1])
+            x = functions.flip(x, [1])
             mask = None if mask is None else mask[:, ::-1]
         lengths = None
         if mask is not None:
@@ -131,7 +130,7 @@ class Recurring(KerasLayer):
                         f"{self.title}: {len(state)} states given, and more are needed"
                     )
                 taken, given = given[: ways * parts], given[ways * parts :]
-                stacked = [tg.stack(taken[k::parts]) for k in range(parts)]
+                stacked = [several.stack(taken[k::parts]) for k in range(parts)]
                 hx = stacked[0] if parts == 1 else tuple(stacked)
             x, final = layer(x, hx, **extra)
             last.append(final if isinstance(final, tuple) else (final,))
@@ -159,16 +158,16 @@ class Recurring(KerasLayer):
                 live = at < counted[:, -1:]
             live = mask if zero else live
             at = np.clip(at, 0, mask.shape[1] - 1)
-            found.append(tg.where(Tensor._wrap(live[..., None], None), half[rows, at], 0.0))
-        return found[0] if len(found) == 1 else tg.cat(found, -1)
+            found.append(several.where(Tensor._wrap(live[..., None], None), half[rows, at], 0.0))
+        return found[0] if len(found) == 1 else several.cat(found, -1)
 
     def _ends(self, last: list[Any], mask: Any) -> Any:
         """The last output alone: both last states in a Bidirectional."""
         h = last[-1][0]
         if self.both:
-            return tg.cat([h[0], h[1]], -1)
+            return several.cat([h[0], h[1]], -1)
         if mask is not None and self.shown:  # then the output of a masked last step is 0, too
-            return tg.where(Tensor._wrap(mask[:, -1:], None), h[0], 0.0)
+            return several.where(Tensor._wrap(mask[:, -1:], None), h[0], 0.0)
         return h[0]
 
     def _merged(self, y: Any) -> Any:
@@ -238,7 +237,7 @@ class Simple(KerasLayer):
         outputs, mask = super().run(values, masks, state)
         if self.kind == "Masking":
             live = (as_tensor(values[0]).numpy() != self.options["mask_value"]).any(-1)
-            outputs = [tg.where(Tensor._wrap(live[..., None], None), values[0], 0.0)]
+            outputs = [several.where(Tensor._wrap(live[..., None], None), values[0], 0.0)]
             mask = live
         elif self.kind in ("Flatten", "RepeatVector", "Reshape"):
             mask = None
@@ -252,13 +251,13 @@ class Simple(KerasLayer):
         if kind == "Activation":
             return activated(self.act, x)
         if kind == "ReLU":
-            return tg.relu(x)
+            return functions.relu(x)
         if kind == "Softmax":
-            return tg.softmax(x, options.get("axis", -1))
+            return functions.softmax(x, options.get("axis", -1))
         if kind in ("Dropout", "SpatialDropout1D", "GaussianNoise"):
             return f.dropout(x, options["rate"], self.training) if kind == "Dropout" else x
         if kind == "Concatenate":
-            return tg.cat(list(values), options.get("axis", -1))
+            return several.cat(list(values), options.get("axis", -1))
         if kind in ("Add", "Average"):
             total = values[0]
             for value in values[1:]:
@@ -271,11 +270,11 @@ class Simple(KerasLayer):
         if kind == "Subtract":
             return values[0] - values[1]
         if kind == "Flatten":
-            return tg.reshape(x, (x.shape[0], -1))
+            return functions.reshape(x, (x.shape[0], -1))
         if kind == "Reshape":
-            return tg.reshape(x, (x.shape[0], *options["target_shape"]))
+            return functions.reshape(x, (x.shape[0], *options["target_shape"]))
         if kind == "RepeatVector":
-            return tg.stack([x] * options["n"], 1)
+            return several.stack([x] * options["n"], 1)
         return x
 
 
@@ -286,9 +285,9 @@ _SIMPLE = ("Masking", "Activation", "ReLU", "Softmax", "Dropout", "Concatenate",
 def activated(act: Activation | str, x: Tensor) -> Tensor:
     """A layer's activation; softmax, which is over the features, is no function of single numbers."""
     if act == "softmax":
-        return tg.softmax(x, -1)
+        return functions.softmax(x, -1)
     if act == "log_softmax":
-        return tg.log_softmax(x, -1)
+        return functions.log_softmax(x, -1)
     assert not isinstance(act, str)
     return apply(act, x)
 

@@ -10,8 +10,7 @@ from ..nn import Module
 from ..nn.cells import check_sizes
 from ..nn.stacks import RecurrentLayer
 from ..nn.utils.rnn import PackedSequence
-from ..tensors import Tensor, as_tensor
-from ..tensors import functions as tg
+from ..tensors import Tensor, as_tensor, functions, several
 from .cells import CELLS, Rule
 
 DIRECTIONS = ("forward", "reverse", "bidirectional")
@@ -74,7 +73,7 @@ class Layer(RecurrentLayer):
         return way == 1 or self.direction == "reverse"
 
     def forward(
-        self, input: Any, hx: Any = None, *, lengths: Any = None, first_step: int = 0
+        self, input: Any, hx: Any = None, *, lengths: Any = None, first_step: int | None = None
     ) -> tuple[Any, Any]:
         """(outputs of the last layer at every step, last state of every layer and direction)."""
         if isinstance(input, PackedSequence):
@@ -88,7 +87,7 @@ class Layer(RecurrentLayer):
             if lengths is not None and self.padded != OURS:
                 y, last = self._as_there(y, last, np.asarray(lengths))
         if self.flipped:
-            y = tg.flip(y, [1 if self.batch_first and y.ndim == 3 else 0])
+            y = functions.flip(y, [1 if self.batch_first and y.ndim == 3 else 0])
         return self._merged(y), last
 
     def _merged(self, y: Any) -> Any:
@@ -113,16 +112,16 @@ class Layer(RecurrentLayer):
             repeat_last(half, lengths, batch_first=self.batch_first) if how == "repeat" else half
             for how, half in zip(wanted, halves, strict=True)
         ]
-        y = each[0] if len(each) == 1 else tg.cat(each, -1)
+        y = each[0] if len(each) == 1 else several.cat(each, -1)
         if self.padded[2] == "zero" and steps:
             some = Tensor._wrap((lengths > 0)[None, :, None], None)
             parts = (last,) if isinstance(last, Tensor) else last
-            kept = tuple(tg.where(some, part, 0.0) for part in parts)
+            kept = tuple(several.where(some, part, 0.0) for part in parts)
             last = kept[0] if isinstance(last, Tensor) else kept
         return y, last
 
     def _computed_on(
-        self, input: Any, hx: Any, lengths: Any, first_step: int
+        self, input: Any, hx: Any, lengths: Any, first_step: int | None
     ) -> tuple[Tensor, Any]:
         """Flax: padded steps are computed as if they counted; at length 0 the state of the last step."""
         if self.direction != "forward":
@@ -136,7 +135,7 @@ class Layer(RecurrentLayer):
         _, last = super().forward(input, hx, lengths=counted, first_step=first_step)
         return y, last
 
-    def _from_nothing(self, input: Any, lengths: Any, first_step: int) -> tuple[Tensor, Any]:
+    def _from_nothing(self, input: Any, lengths: Any, first_step: int | None) -> tuple[Tensor, Any]:
         """Chainer's first step without a state: h takes no part in it, and neither do its biases."""
         cell: Any = self._first
         if self.num_layers > 1 or self.direction != "forward" or lengths is not None:
@@ -149,14 +148,16 @@ class Layer(RecurrentLayer):
         if cell.bias_ih is not None:
             a = a + cell.bias_ih
         _, z, n = a.chunk(3, -1)
-        y = (1 - tg.sigmoid(z)) * tg.tanh(n)
+        y = (1 - functions.sigmoid(z)) * functions.tanh(n)
         state = y.transpose(0, 1) if time == 1 else y
         if x.ndim == 2:
             state = y
         if steps == 1:
             return y, state
-        rest, last = super().forward(_some(x, time, 1, steps), state, first_step=first_step + 1)
-        return tg.cat([y, rest], time), last
+        rest, last = super().forward(
+            _some(x, time, 1, steps), state, first_step=(first_step or 0) + 1
+        )
+        return several.cat([y, rest], time), last
 
     def extra_repr(self) -> str:
         """The sizes, and what differs from the default."""

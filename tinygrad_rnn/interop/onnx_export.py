@@ -173,7 +173,7 @@ class _Writer:
         if event.kind == "compare":
             return self._write_comparison(event, twin)
         node, other = event.results[0]._node, twin.results[0]._node
-        if not isinstance(node, Node):
+        if not (isinstance(node, Node) and isinstance(other, Node)):
             return None  # of constants alone: it is one, too
         inputs, shapes = [], ([], [])  # type: ignore[var-annotated]
         operands = event.operands if len(event.operands) == len(node.parents) else node.parents

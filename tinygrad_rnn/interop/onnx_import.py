@@ -18,7 +18,7 @@ from ..engine.places import Place, Scope, at_place, state
 from ..files import FileFormatError
 from ..nn.module import Module, Parameter
 from ..tensors import Tensor, as_tensor
-from ..tensors.functions import stack
+from ..tensors.several import stack
 from . import onnx_read_ops as ops
 from .onnx_graph import library
 from .onnx_read_layers import GATES, Lanes, OnnxRecurrent
@@ -108,6 +108,12 @@ class OnnxModel(Module):
             if i.name not in given
         }
         self.input_names = list(self._dtypes)
+        # What the file says of each input's shape: numbers, or names of what it leaves open.
+        self.input_shapes: dict[str, list[int | str]] = {
+            i.name: [d.dim_param or d.dim_value for d in i.type.tensor_type.shape.dim]
+            for i in model.graph.input
+            if i.name in self._dtypes
+        }
         self.output_names = [o.name for o in model.graph.output]
         arrays = self._initializers(model.graph)
         self._graph = self._read(model.graph)

@@ -10,7 +10,7 @@ import numpy as np
 from ..engine.values import Array
 from ..nn.module import Module
 from ..tensors import Tensor
-from ..tensors.functions import cat, where
+from ..tensors.several import cat, where
 from .packing import WeightsError
 from .weights import from_weights
 

@@ -16,8 +16,7 @@ import numpy as np
 
 from ..nn import functional as f
 from ..ops.elementwise import erf
-from ..tensors import Tensor
-from ..tensors import functions as tf
+from ..tensors import Tensor, functions, several
 from .onnx_read_layers import Lanes
 
 
@@ -160,13 +159,13 @@ def _clip(n: Node, x: Tensor, low: Any = None, high: Any = None) -> Tensor:
     if not floating(x):
         return whole(np.clip(array(x), *bounds), array(x).dtype)
     if None not in bounds and bounds[0] > bounds[1]:  # then the upper bound wins
-        return tf.clip(tf.clip(x, bounds[0], None), None, bounds[1])
-    result: Tensor = tf.clip(x, *bounds)
+        return functions.clip(functions.clip(x, bounds[0], None), None, bounds[1])
+    result: Tensor = functions.clip(x, *bounds)
     return result
 
 
 def _prelu(n: Node, x: Tensor, slope: Tensor) -> Tensor:
-    return tf.where(x > 0, x, x * slope)
+    return several.where(x > 0, x, x * slope)
 
 
 def _selu(n: Node, x: Tensor) -> Tensor:
@@ -190,7 +189,7 @@ def _erf(n: Node, x: Tensor) -> Tensor:
 
 
 def _hard_sigmoid(n: Node, x: Tensor) -> Tensor:
-    return tf.clip(x * float(n.get("alpha", 0.2)) + float(n.get("beta", 0.5)), 0.0, 1.0)
+    return functions.clip(x * float(n.get("alpha", 0.2)) + float(n.get("beta", 0.5)), 0.0, 1.0)
 
 
 def _cast(n: Node, x: Tensor) -> Tensor:
@@ -214,7 +213,7 @@ def _as(n: Node, x: Tensor, dtype: Any) -> Tensor:
 def _where(n: Node, condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
     if not floating(a, b):
         return whole(np.where(array(condition), array(a), array(b)), array(a).dtype)
-    return tf.where(condition, a, b)
+    return several.where(condition, a, b)
 
 
 def _dropout(n: Node, x: Tensor, ratio: Any = None, training: Any = None) -> Any:
@@ -257,7 +256,7 @@ def _matmul(n: Node, a: Tensor, b: Tensor) -> Tensor:
 
 
 def _einsum(n: Node, *given: Tensor) -> Tensor:
-    result: Tensor = tf.einsum(n.attributes["equation"].replace(" ", ""), *given)
+    result: Tensor = several.einsum(n.attributes["equation"].replace(" ", ""), *given)
     return result
 
 
@@ -323,7 +322,7 @@ def _concat(n: Node, *given: Tensor) -> Tensor:
     axis = int(n.attributes["axis"])
     if not floating(*given):
         return whole(np.concatenate([array(t) for t in given], axis), array(given[0]).dtype)
-    return tf.cat(list(given), axis)
+    return several.cat(list(given), axis)
 
 
 def _split(n: Node, x: Tensor, given: Any = None) -> tuple[Tensor, ...]:
@@ -507,7 +506,7 @@ def _trilu(n: Node, x: Tensor, k: Any = None) -> Tensor:
     at = 0 if k is None else int(array(k).item())
     cut = (np.triu if n.get("upper", 1) else np.tril)(np.ones(x.shape[-2:], bool), at)
     return (
-        tf.where(whole(cut), x, 0.0)
+        several.where(whole(cut), x, 0.0)
         if floating(x)
         else whole(np.where(cut, array(x), 0), array(x).dtype)
     )
@@ -641,7 +640,7 @@ def _batch_norm(
 def _lp_norm(n: Node, x: Tensor) -> Tensor:
     axis, p = int(n.get("axis", -1)), int(n.get("p", 2))
     size = x.norm(p, axis, keepdim=True)
-    return x / tf.where(size == 0, 1.0, size)
+    return x / several.where(size == 0, 1.0, size)
 
 
 def _hardmax(n: Node, x: Tensor) -> Tensor:
@@ -670,8 +669,8 @@ RULES: dict[str, Rule] = {
     "Div": _binary(lambda a, b: a / b, _truncated),
     "Pow": _power,
     "Mod": _mod,
-    "Max": _variadic(tf.maximum, np.maximum),
-    "Min": _variadic(tf.minimum, np.minimum),
+    "Max": _variadic(several.maximum, np.maximum),
+    "Min": _variadic(several.minimum, np.minimum),
     "Sum": _variadic(lambda a, b: a + b, np.add),
     "Mean": _average,
     "Neg": lambda n, x: -x,
@@ -699,8 +698,8 @@ RULES: dict[str, Rule] = {
     "Softsign": lambda n, x: x / (x.abs() + 1),
     "Mish": lambda n, x: x * f.softplus(x).tanh(),
     "HardSigmoid": _hard_sigmoid,
-    "HardSwish": lambda n, x: x * tf.clip(x * (1 / 6) + 0.5, 0.0, 1.0),
-    "ThresholdedRelu": lambda n, x: tf.where(x > float(n.get("alpha", 1.0)), x, 0.0),
+    "HardSwish": lambda n, x: x * functions.clip(x * (1 / 6) + 0.5, 0.0, 1.0),
+    "ThresholdedRelu": lambda n, x: several.where(x > float(n.get("alpha", 1.0)), x, 0.0),
     "Swish": lambda n, x: x * (x * float(n.get("alpha", 1.0))).sigmoid(),
     "Sign": numpy_rule(np.sign),
     "Floor": numpy_rule(np.floor),

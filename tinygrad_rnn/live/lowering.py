@@ -22,7 +22,7 @@ LOGIC = frozenset(
 PRODUCTS = frozenset(["dot", "outer", "matmul", "einsum"])
 
 
-class NoText(Exception):  # noqa: N818 (an answer, not a mistake)
+class NoText(ValueError):  # noqa: N818 (an answer, not a mistake)
     """What of a cell has no text in JavaScript, in words for the page."""
 
 

@@ -4,7 +4,7 @@ class Network {
   constructor(spec, values) {
     this.spec = spec;
     this.F = spec.kind;
-    this.weights = values.map((v) => this.F.from(v));
+    this.weights = values.map((v) => (v instanceof this.F ? v : this.F.from(v)));  // typed arrays are shared
     this.grads = spec.weights.map((w, k) => new this.F(this.weights[k].length));
     this.m = spec.outer.memory(this.F);
     this.weights.forEach((w, k) => { this.m[`w${k}`] = w; });

@@ -86,27 +86,30 @@ class _Whole(Tracer):
 
 class Network:
     """A model, its data and its loss as JavaScript: ``text`` is an object, ``weights`` are the Parameters
-    by name, in the order of the object's.
+    by name, in the order of the object's. With ``hold`` gates can be held (see ``steps.step_of``). Where
+    ``y`` is None it has the prediction's shape: its values come later.
 
     Raises NoText, in words, for what has no text.
     """
 
-    def __init__(self, model: Module, x: Any, y: Any, loss: Loss) -> None:
-        x, y = np.asarray(x), np.asarray(y)
-        self.x, self.y = x, y
+    def __init__(self, model: Module, x: Any, y: Any, loss: Loss, hold: bool = False) -> None:
+        self.hold = hold
+        x = np.asarray(x)
+        self.x: Any = x
+        self.y: Any = y if y is None else np.asarray(y)
         self.weights = dict(model.named_parameters())
         try:
-            self._trace(model, x, y, loss)
+            self._trace(model, x, loss)
         except Untraceable as reason:
             raise NoText(str(reason)) from reason
 
     # ---- what happens, by calling the model once
 
-    def _trace(self, model: Module, x: Any, y: Any, loss: Loss) -> None:
+    def _trace(self, model: Module, x: Any, loss: Loss) -> None:
         shadow = Shadow(model)
         for module in shadow.cell.modules():
             module.__dict__["training"] = False
-        given, target = leaf(x), leaf(y)
+        given = leaf(x)
         with tracing() as before:
             tracer = _Whole()
             state.tracer = state.watch = tracer
@@ -116,6 +119,9 @@ class Network:
                     raise NoText(
                         f"the model returns a {type(prediction).__name__}: only one tensor can be learnt from"
                     )
+                if self.y is None:
+                    self.y = np.zeros(prediction.shape, x.dtype)
+                target = leaf(self.y)
                 total = loss(prediction, target)
             finally:
                 state.tracer = state.watch = before
@@ -176,7 +182,9 @@ class Network:
                 words = []
                 outputs = []
                 for cell, first, back in ways:
-                    step = step_of(cell, np.ascontiguousarray(data), first, live, layer.constants)
+                    step = step_of(
+                        cell, np.ascontiguousarray(data), first, live, layer.constants, self.hold
+                    )
                     key = step.text
                     if key not in made:
                         made[key] = len(steps)

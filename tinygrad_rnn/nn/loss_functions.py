@@ -10,7 +10,8 @@ import numpy as np
 
 from ..ops import elementwise as e
 from ..tensors import Tensor, as_tensor
-from ..tensors.functions import log_softmax, where
+from ..tensors.functions import log_softmax
+from ..tensors.several import where
 
 F = TypeVar("F", bound=Callable[..., Any])
 

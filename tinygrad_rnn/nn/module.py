@@ -12,7 +12,8 @@ from ..doors import asked_by_scripts
 from ..engine.devices import check_device, is_device, no_gpu
 from ..engine.places import Place, Scope, state
 from ..engine.values import Leaf
-from ..tensors.value import Tensor, all_or_none, as_tensor
+from ..tensors import Tensor, as_tensor
+from ..tensors.value import all_or_none
 from ..tensors.writing import snapshot
 
 M = TypeVar("M", bound="Module")
@@ -32,6 +33,7 @@ class Parameter(Tensor):
     """
 
     __slots__ = ()
+    _node: Leaf
 
     def __init__(self, data: Any, requires_grad: bool = True, dtype: Any = None) -> None:
         self._begin(data, dtype)

@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -18,7 +22,7 @@ from ..engine.random import generator_or_default
 from ..engine.values import Leaf, Node
 from ..ops.elementwise import where
 from ..tensors import Tensor, as_tensor
-from ..tensors.functions import cat, stack
+from ..tensors.several import cat, stack
 from .cells import Cell
 from .module import Module, Parameter, holds_tensors
 from .naming import listening, named_input, run_begins, stop_listening
@@ -70,7 +74,8 @@ def apply_step(
 ) -> tuple[Any, Any]:
     """Apply the cell's equations once, as time step ``step``; what is recorded knows it."""
     before = state.place
-    names = getattr(cell, "states", ())
+    kind: Any = type(cell)
+    names = state_names(kind, getattr(cell, "states", ()))
     inputs: list[tuple[str, Any]] = []
     if state.recording:
         inputs = [("x" if k == "h" else f"x_{k}", named_input(t, "x", step)) for k, t in parts(x)]
@@ -100,6 +105,30 @@ def apply_step(
     return result
 
 
+@cache
+def state_names(kind: Any, given: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """What the parts of a cell's state are called: ``states``, else as its step returns them.
+
+    That is for a cell that writes down its equations: there the names are those of the equations.
+    """
+    equations = getattr(kind, "equations", {})
+    if given or not isinstance(equations, dict) or not equations:
+        return given
+    step = getattr(kind, "step", None) or kind.forward
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(step)))
+    except (OSError, TypeError, SyntaxError, IndentationError):
+        return given
+    for node in ast.walk(tree):
+        pair = node.value if isinstance(node, ast.Return) else None
+        state = pair.elts[1] if isinstance(pair, ast.Tuple) and len(pair.elts) == 2 else None
+        if isinstance(state, ast.Tuple):
+            names = tuple(part.id for part in state.elts if isinstance(part, ast.Name))
+            if len(names) == len(state.elts) and {*equations}.issuperset(names):
+                return names
+    return given
+
+
 def step_after(state: Iterable[Tensor]) -> int:
     """The time step after the latest that the parts of a state know of; 0 where none does."""
     latest = -1
@@ -108,6 +137,36 @@ def step_after(state: Iterable[Tensor]) -> int:
         if step is not None and step > latest:
             latest = step
     return latest + 1
+
+
+class LastStep(int):
+    """The time step of a layer's last state, which knows whose it is: that layer goes on from there."""
+
+    layer: Any
+
+
+def first_of(layer: Module, carried: Any, count: int) -> int:
+    """The number of the first of ``count`` steps, where the caller does not say it.
+
+    One step inside of ``tg.steps`` is that of its turn; on a state that this layer left, the step after it.
+    """
+    if count == 1 and state.place.step is not None:
+        return state.place.step
+    first = 0
+    given = isinstance(carried, Tensor) or holds_tensors(carried)
+    for _, part in parts(carried) if given else ():
+        tag = part._tag
+        if tag.__class__ is LastStep and tag.layer() is layer:
+            first = max(first, tag + 1)
+    return first
+
+
+def mark_last(layer: Module, carried: Any, step: int) -> None:
+    """Have a layer's last state know its step, and whose it is."""
+    tag = LastStep(step)
+    tag.layer = ref(layer)
+    for _, part in parts(carried):
+        part._tag = tag
 
 
 def bare_step(cell: Cell, input: Any, carried: Any) -> Any:
@@ -304,7 +363,7 @@ class Recurrent(Module):
         state: Any = None,
         *,
         lengths: Any = None,
-        first_step: int = 0,
+        first_step: int | None = None,
         **constants: Any,
     ) -> tuple[Tensor, Any]:
         """(time, batch, features) and a state in, (outputs, last state) out."""
@@ -319,6 +378,9 @@ class Recurrent(Module):
             )
         time_axis = 1 if self.batch_first and x.ndim > 2 else 0
         batch = None if x.ndim == 2 else x.shape[1 - time_axis]
+        count = x.shape[time_axis]
+        if first_step is None:
+            first_step = 0 if self.reverse is not None else first_of(self, state, count)
         loop = Loop(
             first_step=first_step,
             lengths=checked_lengths(lengths, batch, x.shape[time_axis]),
@@ -359,7 +421,10 @@ class Recurrent(Module):
             y, finals = run_compiled(
                 self, x, time_axis, [(ways, 0.0)], loop.lengths, first_step, recorded, constants
             )
-        return y, finals[0] if self.reverse is None else tuple(finals)
+        if self.reverse is not None:
+            return y, tuple(finals)
+        mark_last(self, finals[0], first_step + count - 1)
+        return y, finals[0]
 
     def _recorded(
         self,

@@ -12,7 +12,7 @@ import numpy as np
 from ..engine.places import Place, Scope, at_place
 from ..engine.places import state as now
 from ..tensors import Tensor
-from ..tensors.functions import cat
+from ..tensors.several import cat
 from . import functional as f
 from .cells import (
     Cell,
@@ -36,7 +36,9 @@ from .recurrent import (
     check_floats,
     checked_lengths,
     explained,
+    first_of,
     initial_state,
+    mark_last,
     run_compiled,
     scan,
     sequence,
@@ -207,13 +209,14 @@ class RecurrentLayer(Module):
         return way == 1
 
     def forward(
-        self, input: Any, hx: Any = None, *, lengths: Any = None, first_step: int = 0
+        self, input: Any, hx: Any = None, *, lengths: Any = None, first_step: int | None = None
     ) -> tuple[Any, Any]:
         """(outputs of the last layer at every step, last state of every layer and direction).
 
         ``lengths`` (batch,) says how many steps of each sequence count (see ``Recurrent``);
-        ``first_step`` is the number of the input's first time step, for pictures and ledgers. A
-        ``PackedSequence`` brings its lengths, and one comes back.
+        ``first_step`` is the number of the input's first time step, for pictures and ledgers: without it
+        0, on a state that this layer left the step after that, for one step inside of ``tg.steps`` its
+        turn. A ``PackedSequence`` brings its lengths, and one comes back.
         """
         if isinstance(input, PackedSequence):
             return self._packed(input, hx, first_step)
@@ -222,6 +225,8 @@ class RecurrentLayer(Module):
             if found is not None:
                 return found  # type: ignore[no-any-return]
         x, batch, time_axis = self._input(input)
+        if first_step is None:
+            first_step = self._first_step(hx, x.shape[time_axis])
         lengths = checked_lengths(lengths, batch, x.shape[time_axis])
         starts = self._states(hx, batch, x.shape[time_axis])
         as_input(x)
@@ -238,9 +243,16 @@ class RecurrentLayer(Module):
             return self._recorded(x, starts, time_axis, lengths, first_step, only, run)
 
         names = self._first.states
-        return run_compiled(self, x, time_axis, stages, lengths, first_step, recorded, {}, names)
+        y, last = run_compiled(self, x, time_axis, stages, lengths, first_step, recorded, {}, names)
+        mark_last(self, last, first_step + x.shape[time_axis] - 1)
+        return y, last
 
-    def _packed(self, packed: PackedSequence, hx: Any, first_step: int) -> tuple[Any, Any]:
+    def _first_step(self, hx: Any, count: int) -> int:
+        """The number of the first of ``count`` steps, where the caller does not say it."""
+        onward = not self.bidirectional and not self._backwards(0)
+        return first_of(self, hx, count) if onward else 0
+
+    def _packed(self, packed: PackedSequence, hx: Any, first_step: int | None) -> tuple[Any, Any]:
         """``forward`` of a packed batch, which lies (time, batch, features) whatever ``batch_first`` says."""
         turn = self.batch_first
         x = packed.padded.transpose(0, 1) if turn else packed.padded
@@ -336,7 +348,9 @@ class RecurrentLayer(Module):
             else:
                 x = final if isinstance(final, Tensor) else final[0]
             finals.append(final)
-        return x, self._last(finals)
+        last = self._last(finals)
+        mark_last(self, last, t)
+        return x, last
 
     def _label(self, at: int) -> str:
         """What tells this cell of the stack from the others, in words."""

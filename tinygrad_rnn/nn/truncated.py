@@ -11,7 +11,8 @@ import numpy as np
 from ..engine.autograd import no_grad
 from ..engine.values import Leaf
 from ..tensors import Tensor, as_tensor
-from ..tensors.functions import cat, detach
+from ..tensors.functions import detach
+from ..tensors.several import cat
 from .module import Module
 from .recurrent import mapped, parts
 

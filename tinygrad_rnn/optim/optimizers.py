@@ -9,7 +9,8 @@ import numpy as np
 
 from ..engine.autograd import enable_grad
 from ..engine.values import Array
-from ..tensors.value import Tensor, all_or_none
+from ..tensors import Tensor
+from ..tensors.value import all_or_none
 
 
 class Optimizer:

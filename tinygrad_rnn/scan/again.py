@@ -16,7 +16,7 @@ import numpy as np
 from ..engine.places import state as now
 from ..nn import naming
 from ..nn.module import Module
-from ..nn.recurrent import apply_step, as_input, initial_state, parts
+from ..nn.recurrent import apply_step, as_input, first_of, initial_state, mark_last, parts
 from ..nn.stacks import Recorded
 from ..tensors import Tensor
 from .cells import BUILT_IN, Variant, variant_of
@@ -127,7 +127,7 @@ def _is_like(ready: Ready, layer: Any, shape: tuple[int, ...], dtype: Any) -> bo
     return same and not layer._backwards(0) and ready.fits(shape, dtype)
 
 
-def run_again(layer: Any, x: Any, hx: Any, first_step: int) -> tuple[Tensor, Any] | None:
+def run_again(layer: Any, x: Any, hx: Any, first_step: int | None) -> tuple[Tensor, Any] | None:
     """The layer's call, where it is like an earlier one; None where it may not be."""
     ready = _ready.get(layer)
     if ready is None or x.__class__ is not Tensor or refusal(layer) is not None:
@@ -148,7 +148,8 @@ def run_again(layer: Any, x: Any, hx: Any, first_step: int) -> tuple[Tensor, Any
         starts = [t._data[0] for t in given]
     if x._node is not None:
         as_input(x)
-    call = _Call(ready, x, range(first_step, first_step + len(data)))
+    first = first_of(layer, hx, len(data)) if first_step is None else first_step
+    call = _Call(ready, x, range(first, first + len(data)))
     try:
         y, finals = call.forward(ready, data, starts, (False,) * len(starts))
     except Untraceable:
@@ -160,8 +161,8 @@ def run_again(layer: Any, x: Any, hx: Any, first_step: int) -> tuple[Tensor, Any
         outputs = call.outputs(flat, call.needs(), (x, *given, *call.weights))
     else:
         outputs = [Tensor._wrap(array, None) for array in flat]
+    mark_last(layer, tuple(outputs[1:]), call.steps[-1])
     for name, last in zip(ready.names, outputs[1:], strict=True):
-        last._tag = call.steps[-1]
         if last._node is not None:
             last._node.name = f"{name}_n"
     return outputs[0], outputs[1] if len(outputs) == 2 else tuple(outputs[1:])

@@ -93,10 +93,11 @@ class Fold:
         """The call's outputs, recorded; ``taken`` are the tensors that went in, each once."""
         self.place = now.place
         self.values = [(t, t._data, t._node) for t in taken]  # as they are now
-        self.parents = [t for t, _, node in self.values if node is not None and node.needs]
+        needed_by = [(t, n) for t, _, n in self.values if n is not None and n.needs]
+        self.parents = [t for t, _ in needed_by]
         self.folded: list[tuple[int, Any]] = []  # weakly: the outputs hold the call
         shapes = tuple([a.shape for a in arrays])
-        nodes = tuple([t._node for t in self.parents])
+        nodes = tuple([node for _, node in needed_by])
         whole = Node(SCAN, nodes, None, (self,), shapes, arrays[0].dtype, self.place)
         made = []
         for k, (array, needed) in enumerate(zip(arrays, needs, strict=True)):

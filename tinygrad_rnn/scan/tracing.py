@@ -79,7 +79,7 @@ class Tracer:
                 parents.append(Literal(a))
             else:
                 parents.append(Constant(np.shape(a), np.asarray(a).dtype))
-        op = Comparison(name)
+        op: Any = Comparison(name)
         result._node = Unrecorded(op, tuple(parents), None, (), result.shape, result.dtype, NOWHERE)
 
     def marked(self, name: str, result: Tensor, operands: Any, constants: Any) -> None:
@@ -96,7 +96,8 @@ class Tracer:
 
     def zeros(self, shape: tuple[int, ...], dtype: Any) -> Tensor:
         """The gradient of an output that nothing came to."""
-        node = Unrecorded(Comparison("zeros"), (), None, (), shape, dtype, NOWHERE)
+        op: Any = Comparison("zeros")
+        node = Unrecorded(op, (), None, (), shape, dtype, NOWHERE)
         return Tensor._wrap(np.zeros(shape, dtype), node)
 
 

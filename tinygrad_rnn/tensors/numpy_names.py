@@ -10,10 +10,11 @@ import numpy as np
 
 from ..engine.places import state
 from ..ops import elementwise as e
-from ..ops import products, shapes
-from . import functions as f
-from . import value as tensors
-from .value import Tensor, as_tensor
+from ..ops import products, row, shapes
+from . import making, several
+from .arrays import as_tensor, plain, wrapped
+from .axes import axes_of, axis_of
+from .value import Tensor
 
 _COMPARISONS = (
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
@@ -21,28 +22,15 @@ _COMPARISONS = (
     np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.floor, np.ceil, np.rint,
 )  # fmt: skip
 
+# A row whose forward is numpy's ufunc is what the ufunc does with Tensors.
 UFUNCS: dict[Any, Callable[..., Any]] = {
-    np.add: e.add,
-    np.subtract: e.sub,
-    np.multiply: e.mul,
-    np.true_divide: e.div,
+    op.forward: op.call for op in row.ROWS.values() if isinstance(op.forward, np.ufunc)
+} | {
     np.power: e.pow,
     np.float_power: e.pow,
-    np.maximum: e.maximum,
-    np.minimum: e.minimum,
-    np.negative: e.neg,
-    np.absolute: e.abs,
-    np.sign: lambda a: _sign(a),
-    np.sqrt: e.sqrt,
     np.square: e.square,
-    np.expm1: e.expm1,
-    np.log1p: e.log1p,
-    np.sin: e.sin,
-    np.cos: e.cos,
-    np.exp: e.exp,
-    np.log: e.log,
-    np.tanh: e.tanh,
     np.matmul: products.matmul,
+    np.sign: lambda a: _sign(a),
 }
 
 
@@ -60,7 +48,7 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
             first if isinstance(first, Tensor) or rest else as_tensor(first), *rest
         )
     if ufunc in _COMPARISONS:
-        result = Tensor._wrap(np.asarray(ufunc(*map(tensors._plain, inputs))), None)
+        result = wrapped(np.asarray(ufunc(*map(plain, inputs))))
         if state.tracer is not None:
             state.tracer.marked(ufunc.__name__, result, inputs, ())
         return result
@@ -141,7 +129,7 @@ def _transpose(a: Any, axes: Any = None) -> Tensor:
 def _split(a: Any, sections: Any, axis: int = 0) -> list[Tensor]:
     """np.split: a number of equal parts, or the places to cut at."""
     t = as_tensor(a)
-    axis = tensors._axis(t, axis)
+    axis = axis_of(t, axis)
     n = t.shape[axis]
     if isinstance(sections, (int, np.integer)):
         if n % sections:
@@ -159,7 +147,7 @@ def _clip(
 
 def _squeeze(a: Any, axis: Any = None) -> Tensor:
     t = as_tensor(a)
-    if axis is not None and any(t.shape[i] != 1 for i in tensors._axes(t, axis)):
+    if axis is not None and any(t.shape[i] != 1 for i in axes_of(t, axis)):
         raise ValueError(f"squeeze: axis {axis} of shape {t.shape} is not of length 1")
     return t.squeeze(axis)
 
@@ -186,7 +174,7 @@ def _einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Tensor:
         left, _, right = subscripts.partition("->")
         if "..." in left and "..." not in right:
             raise ValueError(f"np.einsum {subscripts!r}: the output must have the '...' too")
-    return f.einsum(subscripts, *operands)
+    return several.einsum(subscripts, *operands)
 
 
 def _roll(a: Any, shift: Any, axis: Any = None) -> Tensor:
@@ -210,7 +198,7 @@ def _pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values:
     widths = np.broadcast_to(np.asarray(pad_width), (t.ndim, 2)).tolist()
     if any(n < 0 for pair in widths for n in pair):
         raise ValueError("np.pad: a width is negative")
-    return shapes.pad(t, tuple((a, b) for a, b in widths), tensors._plain(constant_values))
+    return shapes.pad(t, tuple((a, b) for a, b in widths), plain(constant_values))
 
 
 def _repeat(a: Any, repeats: Any, axis: Any = None) -> Tensor:
@@ -218,8 +206,8 @@ def _repeat(a: Any, repeats: Any, axis: Any = None) -> Tensor:
     t = as_tensor(a)
     if axis is None:
         t, axis = t.reshape(-1), 0
-    axis = tensors._axis(t, axis)
-    index = np.repeat(np.arange(t.shape[axis]), tensors._plain(repeats))
+    axis = axis_of(t, axis)
+    index = np.repeat(np.arange(t.shape[axis]), plain(repeats))
     return t[(*(slice(None),) * axis, index)]
 
 
@@ -236,7 +224,7 @@ def _moveaxis(a: Any, source: Any, destination: Any) -> Tensor:
     order = np.moveaxis(np.empty((0,) * t.ndim), source, destination)  # raises what numpy raises
     del order
     pairs = zip(np.atleast_1d(destination).tolist(), np.atleast_1d(source).tolist(), strict=True)
-    moved = {tensors._axis(t, to): tensors._axis(t, at) for to, at in pairs}
+    moved = {axis_of(t, to): axis_of(t, at) for to, at in pairs}
     rest = (i for i in range(t.ndim) if i not in moved.values())
     return t.permute(*(moved[i] if i in moved else next(rest) for i in range(t.ndim)))
 
@@ -251,7 +239,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.amax: _max,
     np.amin: _min,
     np.clip: _clip,
-    np.where: f.where,
+    np.where: several.where,
     np.reshape: lambda a, shape: as_tensor(a).reshape(shape),
     np.ravel: lambda a: as_tensor(a).reshape(-1),
     np.transpose: _transpose,
@@ -264,8 +252,8 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.flip: lambda m, axis=None: as_tensor(m).flip(
         tuple(range(as_tensor(m).ndim)) if axis is None else axis
     ),
-    np.stack: lambda arrays, axis=0: f.stack(arrays, axis),
-    np.concatenate: lambda arrays, axis=0: f.cat(arrays, axis),
+    np.stack: lambda arrays, axis=0: several.stack(arrays, axis),
+    np.concatenate: lambda arrays, axis=0: several.cat(arrays, axis),
     np.split: _split,
     np.dot: _dot,
     np.outer: _outer,
@@ -279,8 +267,8 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.tile: _tile,
     np.take_along_axis: _take_along_axis,
     np.moveaxis: _moveaxis,
-    np.zeros_like: lambda a: f.zeros_like(a),
-    np.ones_like: lambda a: f.ones_like(a),
+    np.zeros_like: lambda a: making.zeros_like(a),
+    np.ones_like: lambda a: making.ones_like(a),
     np.copy: lambda a: as_tensor(a).clone(),
 }
 
@@ -313,3 +301,16 @@ def _without_tensors(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(_without_tensors(part) for part in value)
     return value
+
+
+def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    return call_ufunc(ufunc, method, inputs, kwargs)
+
+
+def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    return call_function(function, args, kwargs)
+
+
+# numpy's protocols: set here, where the tables are, since what they name stands on the tensor
+Tensor.__array_ufunc__ = _array_ufunc  # type: ignore[attr-defined]
+Tensor.__array_function__ = _array_function  # type: ignore[attr-defined]

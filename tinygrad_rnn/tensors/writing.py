@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from sys import getrefcount
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import getweakrefcount
 
 import numpy as np
@@ -24,6 +24,9 @@ from ..engine.places import NOWHERE, state
 from ..engine.values import Array, Constant, Handle, Leaf, Literal, Node, is_basic
 from ..ops import indexing, row, shapes
 from ..ops.row import NUMBERS, constant, joined, parent_of
+
+if TYPE_CHECKING:
+    from .value import Tensor
 
 _RANKS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 2}  # complex: only inside gradcheck
 
@@ -57,17 +60,17 @@ class Data(Snapshot):
 # ---- who shares a memory --------------------------------------------------------------------------
 
 
-def _token(t: Any) -> Any:
+def _token(t: Tensor) -> Any:
     return t._alias[0] if t._alias.__class__ is tuple else t._alias
 
 
-def _members(t: Any) -> Any:
+def _members(t: Tensor) -> Any:
     """The list of weak references to all that share the memory of ``t``, or None."""
     token = _token(t)
     return token if token is None or token.__class__ is list else token.of
 
 
-def _sharing(t: Any) -> list[Any]:
+def _sharing(t: Tensor) -> list[Any]:
     """The living tensors that share the memory of ``t``, itself among them."""
     members = _members(t)
     if members is None:
@@ -75,12 +78,12 @@ def _sharing(t: Any) -> list[Any]:
     return [m for r in members if (m := r()) is not None and _members(m) is members]
 
 
-def _stands_for(t: Any) -> Any:
+def _stands_for(t: Tensor) -> Any:
     """What the graph leads ``t`` to when it is written: what it is a view of, or itself."""
     return t._alias[1] if t._alias.__class__ is tuple else t
 
 
-def _base(t: Any, by: str) -> Any:
+def _base(t: Tensor, by: str) -> Any:
     """What ``t`` stands for. Raises RuntimeError where that has an array of its own by now."""
     base, token = _stands_for(t), _token(t)
     if token.__class__ is Parted or _members(base) is not _members(t):
@@ -92,13 +95,13 @@ def _base(t: Any, by: str) -> Any:
     return base
 
 
-def share(a: Any, t: Any) -> Any:
+def share(a: Any, t: Tensor) -> Tensor:
     """``t``, which has the values of ``a`` and no part in its graph, shares its memory."""
     joined(a, t, False)
     return t
 
 
-def snapshot(t: Any) -> Any:
+def snapshot(t: Tensor) -> Tensor:
     """The values of ``t`` as an entry of a state dict; see ``Snapshot``."""
     entry = t.detach()
     if _members(entry) is not None:
@@ -106,7 +109,7 @@ def snapshot(t: Any) -> Any:
     return entry
 
 
-def data(t: Any) -> Any:
+def data(t: Tensor) -> Tensor:
     """``t.data``."""
     made = share(t, Handle.kind._wrap(t._data, None))
     if _members(made) is not None:
@@ -114,7 +117,7 @@ def data(t: Any) -> Any:
     return made
 
 
-def leave(t: Any, by: str) -> None:
+def leave(t: Tensor, by: str) -> None:
     """``t`` gets an array of its own by ``by``; whoever shared its memory keeps the old values."""
     if t._alias is None:
         return
@@ -128,7 +131,7 @@ def _part(those: list[Any], by: str) -> None:
         m._alias = parted
 
 
-def adopt(t: Any, new: Any, by: str) -> None:
+def adopt(t: Tensor, new: Any, by: str) -> None:
     """``t.data = new``: take the array of ``new`` and share it; the old one is left to those who have it."""
     if new._data is t._data:
         return  # ``t.data += 1`` has been written already
@@ -140,7 +143,7 @@ def adopt(t: Any, new: Any, by: str) -> None:
         joined(new, t, False)
 
 
-def cut(t: Any) -> Any:
+def cut(t: Tensor) -> Tensor:
     """``t.detach_()``: the same tensor without its past."""
     if t._alias.__class__ is tuple:
         t._alias = t._alias[0]
@@ -148,7 +151,7 @@ def cut(t: Any) -> Any:
     return t
 
 
-def turn(t: Any, view: Any, by: str) -> Any:
+def turn(t: Tensor, view: Any, by: str) -> Tensor:
     """``t`` becomes a view of what it was, as ``t.t_()`` does; whoever shares its memory still does.
 
     Raises RuntimeError for a leaf that requires a gradient: its gradient has its shape.
@@ -166,7 +169,7 @@ def turn(t: Any, view: Any, by: str) -> Any:
 # ---- writing ----------------------------------------------------------------------------------------
 
 
-def write(t: Any, value: Any, by: str, index: Any = None) -> Any:
+def write(t: Tensor, value: Any, by: str, index: Any = None) -> Tensor:
     """``t[index] = value`` (all of ``t`` without an index) in whatever shares its memory; returns ``t``.
 
     The value is cast to the dtype of ``t`` and broadcast. While ops are recorded, gradients go to the value
@@ -180,7 +183,7 @@ def write(t: Any, value: Any, by: str, index: Any = None) -> Any:
     return _write(t, value, by, index, False)
 
 
-def become(t: Any, new: Any, by: str) -> Any:
+def become(t: Tensor, new: Any, by: str) -> Tensor:
     """``t`` takes the result of an op on it, as ``t += v`` does; returns ``t``. Raises as ``write`` does,
     and TypeError where the dtype of ``t`` cannot hold the result."""
     alone = len(_sharing(t)) == 1
@@ -212,7 +215,7 @@ def become(t: Any, new: Any, by: str) -> Any:
     return t
 
 
-def _write(t: Any, value: Any, by: str, index: Any, whole: bool) -> Any:
+def _write(t: Tensor, value: Any, by: str, index: Any, whole: bool) -> Tensor:
     base = _base(t, by)
     if _token(t).__class__ is Data:
         by = f"data.{by}" if by[-1] == "_" else f"data {by}"
@@ -252,7 +255,7 @@ def _write(t: Any, value: Any, by: str, index: Any, whole: bool) -> Any:
     return t
 
 
-def _following(t: Any) -> tuple[list[Any], list[Any]]:
+def _following(t: Tensor) -> tuple[list[Any], list[Any]]:
     """Who shares the memory of ``t`` and goes where a write by it goes, and who stays behind."""
     live, token = _sharing(t), _token(t)
     behind = [m for m in live if _token(m).__class__ is Snapshot and _token(m) is not token]
@@ -348,7 +351,7 @@ def _window(a: Array, start: int, line: Array) -> Array:
     return np.ndarray(a.shape, line.dtype, line, (_at(a) - start) // one * size, strides)
 
 
-def _store(live: list[Any], alone: bool, t: Any, index: Any, value: Any, by: str) -> None:
+def _store(live: list[Any], alone: bool, t: Tensor, index: Any, value: Any, by: str) -> None:
     """Write where the memory lies, or into a copy of it to which all that share it are moved."""
     plain = value if value.__class__ in NUMBERS else value._data
     where = ... if index is None else index
@@ -387,7 +390,7 @@ def _assign(target: Array, where: Any, value: Any, by: str) -> None:
         ) from error
 
 
-def _is_itself(t: Any, index: Any, value: Any) -> bool:
+def _is_itself(t: Tensor, index: Any, value: Any) -> bool:
     """Whether what is written is the very view that it is written to, as ``x[i] += v`` has it."""
     if value.__class__ in NUMBERS or t._alias is None or _stands_for(value) is not _stands_for(t):
         return False
@@ -398,7 +401,7 @@ def _is_itself(t: Any, index: Any, value: Any) -> bool:
 # ---- the graph --------------------------------------------------------------------------------------
 
 
-def _renode(t: Any, node: Any) -> None:
+def _renode(t: Tensor, node: Any) -> None:
     """A computed value takes the place of the old one; who wants to see its gradient sees the new one's."""
     old = t._node
     if isinstance(old, Node) and old.retained is not None and node.retained is None:
@@ -406,7 +409,7 @@ def _renode(t: Any, node: Any) -> None:
     t._node = node
 
 
-def _outside(t: Any, by: str) -> None:
+def _outside(t: Tensor, by: str) -> None:
     """A value was written outside of the graph: a leaf is replaced; what was computed keeps its node."""
     node = t._node
     if node.__class__ is Leaf:
@@ -417,7 +420,7 @@ def _outside(t: Any, by: str) -> None:
             constant(t, node.name, node.place.step)
 
 
-def _view_again(m: Any, head: Any, t: Any, recorded: bool) -> None:
+def _view_again(m: Any, head: Any, t: Tensor, recorded: bool) -> None:
     """The node of a view whose memory has been written by way of ``t``, from what it is a view of.
 
     ``recorded``: the write has made a new node of ``head``. Otherwise it is a new one if it is a leaf.
@@ -440,7 +443,7 @@ def _view_again(m: Any, head: Any, t: Any, recorded: bool) -> None:
         _renode(m, again._node)
 
 
-def _put(base: Any, before: Any, t: Any, index: Any, value: Any, by: str) -> Node:
+def _put(base: Any, before: Any, t: Tensor, index: Any, value: Any, by: str) -> Node:
     """The node of ``base`` with ``value`` at ``t[index]``."""
     region = t._data if index is None else indexing.taken(t._data, index)
     asks = value.__class__ not in NUMBERS and value.requires_grad
@@ -471,7 +474,7 @@ def _put(base: Any, before: Any, t: Any, index: Any, value: Any, by: str) -> Nod
     return Node(op, (before, parent), None, saved, base._data.shape, base._data.dtype, state.place)
 
 
-def _once(t: Any, index: Any, by: str) -> None:
+def _once(t: Tensor, index: Any, by: str) -> None:
     """Raise where an index names an element twice: it is not said which value stays."""
     named = np.arange(t.numel()).reshape(t.shape)[index]
     if np.unique(named).size != np.size(named):

@@ -1,7 +1,8 @@
 """Training: batches, the loop around a model, checkpoints that resume to the same bits."""
 
 from .batches import DataLoader
+from .film import Film
 from .fitting import fit
 from .history import History
 
-__all__ = ["DataLoader", "History", "fit"]
+__all__ = ["DataLoader", "Film", "History", "fit"]

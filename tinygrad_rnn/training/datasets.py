@@ -10,7 +10,7 @@ import numpy as np
 
 from ..engine.random import generator_or_default
 from ..tensors import Tensor, as_tensor
-from ..tensors.functions import stack
+from ..tensors.several import stack
 
 __all__ = ["Dataset", "IterableDataset", "Subset", "TensorDataset", "random_split"]
 

@@ -21,6 +21,7 @@ from ..optim.optimizers import Optimizer
 from ..tensors import Tensor, as_tensor
 from . import checkpoints
 from .baseline import Seen, constant_loss
+from .film import Film
 from .history import History, measure
 
 with warnings.catch_warnings():  # a notebook without ipywidgets gets the bar of a terminal
@@ -47,6 +48,7 @@ def fit(
     resume: bool = False,
     progress: bool = True,
     world: Alone | None = None,
+    film: Film | None = None,
 ) -> History:
     """Train ``model`` for ``epochs`` passes over ``data``, and return the :class:`History`.
 
@@ -68,6 +70,7 @@ def fit(
     - ``world``: a ``tg.distributed.World()``, where ``mpiexec`` runs this on several ranks: each takes its
       rows of every batch of ``data`` and of ``validation``, which must be DataLoaders, and gradients are
       summed; rank 0 shows the bar and writes checkpoints. The history is the same on every rank.
+    - ``film``: a ``tg.Film()``, which keeps the weights of some epochs.
     - ``progress=False`` shows no bar. The bar shows the losses beside the baseline: that of the best
       constant forecast, which is the mean of the targets for squared error and the shares of the
       classes (so that the majority class is predicted) for cross entropy.
@@ -98,6 +101,9 @@ def fit(
                 f"fit: {name} can be gone through only once: pass a list or a DataLoader"
             )
     calls = [callbacks] if callable(callbacks) else list(callbacks)
+    if film is not None:
+        film.begin(model)
+        calls.append(film)
     world = Alone() if world is None else world
     run = _Run(model, data, loss, optimizer, validation, clip, scheduler, patience, world)
     path = None if checkpoint is None else Path(checkpoint)

@@ -12,7 +12,7 @@ from ...graphs.recorded import GraphNode
 from ..scene import style
 from ..scene.scene import Key
 from ..scene.text import shape_text, shorten, span, sub, text_width, words_of_op
-from .grid import Anchor, AnyGrid
+from .grid import Anchor, AnyGrid, jog
 from .weights import draw_param, param_width, use_of
 
 HEIGHT, ROOM, DROP = (
@@ -20,7 +20,7 @@ HEIGHT, ROOM, DROP = (
     48.0,
     33.0,
 )  # of a band; with the air around it; from the bar to its middle
-ASIDE, TAP = 30.0, 14.0  # from a band to what feeds it; between two taps
+ASIDE, APART = 30.0, 12.0  # from a band to what feeds it; between wires from two rows into it
 
 
 def room_under(grid: AnyGrid, row: int) -> float:
@@ -49,8 +49,10 @@ def draw_bands(grid: AnyGrid, bars: Sequence[float], ends: dict[int, Anchor]) ->
         said = shorten(words, style.OP_SIZE, room)
         at = ((left + right) / 2, y, right - left, HEIGHT)
         key = grid.scene.box(box.meaning, said, *at, style.OP, "op", tooltip=words)
+        sources = sorted(box.sources, key=lambda chain: -chain.row)
         for output in box.outputs.values():
-            _draw_in(grid, box, output, y - HEIGHT / 2)
+            aside = APART * sources.index(output.chain)
+            _draw_in(grid, box, output, y - HEIGHT / 2, aside)
         _draw_operands(grid, box, fed, left, y)
         _draw_params(grid, box, ends, right, y)
         for k, feed in enumerate(box.feeds):
@@ -68,7 +70,7 @@ def _sides(grid: AnyGrid, chains: Iterable[Chain]) -> tuple[float, float]:
     return min(left for left, _ in edges), max(right for _, right in edges)
 
 
-def _draw_in(grid: AnyGrid, box: Between, output: Output, y: float) -> None:
+def _draw_in(grid: AnyGrid, box: Between, output: Output, y: float, aside: float) -> None:
     """The wire from a cell's output up into a band, one for all the steps of a column."""
     chain = output.chain
     column = next(c for c in grid.unrolled.columns(chain) if output.step in c.steps)
@@ -83,7 +85,7 @@ def _draw_in(grid: AnyGrid, box: Between, output: Output, y: float) -> None:
     grid.scene.wire(
         tail,
         key_of(box),
-        [start, (start[0], y)],
+        jog(start, (start[0] + aside, y), start[1] + 6),
         of=State(chain, column.last, output.role),
         kind="up",
         color=look.stroke,
@@ -192,7 +194,6 @@ def said_of(grid: AnyGrid, chain: Chain, column: Column, role: str) -> str:
         row = sorted(steps)
         whole = row == list(range(row[0], row[-1] + 1))
         words += [span(name, row[0], row[-1])] if whole and row[1:] else [sub(name, k) for k in row]
-    words += ["…"] * bool(box.feeds)
     return f"f({', '.join(words[:3])}{', …' * (len(words) > 3)})"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,8 +45,11 @@ class CellLayout:
     entering: str
     states: tuple[str, ...]
     room_for_fold: bool
-    back: int = -1  # from a step to the one whose state it takes
+    before: Mapping[int, int]  # from a step, counted from 1, to the one whose state it takes
     state_pitch: float = STATE_PITCH  # between two states that run straight
+
+    def _before(self, step: int) -> int:
+        return self.before.get(step, step - 1)
 
     @property
     def z_middle(self) -> float:
@@ -110,23 +113,25 @@ class CellLayout:
         formula = self.formulas[state]
         left = sub(state, step)
         return (
-            f"{left} = {at_step(formula, self.states, step, step + self.back)}" if formula else left
+            f"{left} = {at_step(formula, self.states, step, self._before(step))}"
+            if formula
+            else left
         )
 
     def held_text(self, state: str, step: int) -> str:
         """What a state is at a step beyond the length of every sequence."""
-        return f"{sub(state, step)} = {sub(state, step + self.back)}"
+        return f"{sub(state, step)} = {sub(state, self._before(step))}"
 
     def z_text(self, step: int, size: float, room: float) -> str:
         """The row z at one step, broken into lines."""
-        dated = at_step(self.z, self.states, step, step + self.back)
+        dated = at_step(self.z, self.states, step, self._before(step))
         if "; " in dated:
             return dated.replace("; ", "\n")
         return fold_terms(f"z = {dated}", size, room)
 
     def _z_halves(self, step: int) -> list[str]:
         """What a line of the row z must have room for, at least."""
-        dated = at_step(self.z, self.states, step, step + self.back)
+        dated = at_step(self.z, self.states, step, self._before(step))
         if "; " in dated:
             return dated.split("; ")
         terms = [f"+ {term}" for term in dated.split(" + ")]
@@ -176,8 +181,8 @@ def cell_layout(
     if not chain.states and not chips:
         ops = (SYMBOLS.get(nodes[i].op, nodes[i].op) for i in call.nodes)
         chips = {op: op for op in ops if op != chain.title}
-    back = 1 if chain.backwards else -1
-    return CellLayout(chain.title, formulas, z, chips, entering, chain.states, folded, back)
+    before = {step + 1: chain.before(step) + 1 for step in chain.calls}
+    return CellLayout(chain.title, formulas, z, chips, entering, chain.states, folded, before)
 
 
 def _row(chain: Chain, weights: Iterable[str]) -> str:

@@ -24,7 +24,7 @@ LEFT = -1  # the column of what stands left of all columns
 
 
 @dataclass(eq=False)
-class Spot:
+class Standing:
     """A box on the grid: the columns that it spans, and its row."""
 
     columns: list[int]
@@ -46,8 +46,8 @@ class Spot:
 class Net:
     """One value: where it comes from, what takes it, and whether it is a set of weights."""
 
-    source: Spot
-    targets: list[Spot] = field(default_factory=list)
+    source: Standing
+    targets: list[Standing] = field(default_factory=list)
     weights: bool = False
     of: Any = None
 
@@ -70,12 +70,12 @@ class Channels:
     """
 
     def __init__(
-        self, spots: Sequence[Spot], nets: Sequence[Net], pills: Sequence[float], margin: float
+        self, spots: Sequence[Standing], nets: Sequence[Net], pills: Sequence[float], margin: float
     ) -> None:
         self.spots, self.nets = spots, nets
         self.count = len(pills) - 1
         self.levels = max(spot.level for spot in spots) + 1
-        self._taken: dict[tuple[int, int], Spot] = {
+        self._taken: dict[tuple[int, int], Standing] = {
             (c, spot.level): spot for spot in spots for c in spot.columns
         }
         self._wide = {
@@ -92,7 +92,7 @@ class Channels:
 
     # ---- which way
 
-    def _way(self, net: Net, target: Spot) -> _Way:
+    def _way(self, net: Net, target: Standing) -> _Way:
         a, b = net.source.columns, target.columns
         if net.source.columns == [LEFT]:
             return _Way(LEFT, self._nearest(b, 0), 0, False)
@@ -280,7 +280,7 @@ class Channels:
 
     # ---- routes
 
-    def route(self, net: Net, target: Spot) -> list[Point]:
+    def route(self, net: Net, target: Standing) -> list[Point]:
         """The corners of the line from a net's source to one of its targets."""
         way = self._ways[net, target]
         above, under = net.source.level + 1, target.level

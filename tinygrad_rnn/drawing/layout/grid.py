@@ -147,6 +147,11 @@ class Grid(Generic[B]):
         """The right side of the last step."""
         return max(left + width for left, width in self.extents.values())
 
+    def begin_of(self, row: int) -> float:
+        """The left side of a row's first step: where its weights' bar begins."""
+        chains = self.unrolled.rows[row].chains
+        return min(self.edges(chain, self.unrolled.columns(chain)[0])[0] for chain in chains)
+
     def end_of(self, row: int) -> float:
         """The right side of a row's last step: where its weights' bar ends."""
         chains = self.unrolled.rows[row].chains

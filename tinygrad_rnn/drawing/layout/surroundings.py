@@ -75,13 +75,20 @@ def draw_after(grid: AnyGrid, anchors: Anchors, bars: Mapping[int, Anchor], coll
     left = grid.scene.bounds()[2] + BESIDE
     _place(placed, left, {box: _level(anchors, box) for box in placed if box.outputs})
     _draw_boxes(grid, placed, anchors)
-    _draw_params(grid, list(placed.values()), bars)
+    _draw_params(grid, list(placed.values()), bars, "after")
 
 
-def draw_before(grid: AnyGrid, fed: Sequence[Anchor], states: Sequence[Anchor], y: float) -> None:
+def draw_before(
+    grid: AnyGrid,
+    fed: Sequence[Anchor],
+    states: Sequence[Anchor],
+    bars: Mapping[int, Anchor],
+    y: float,
+) -> None:
     """What the cells' inputs and initial states are computed from, to their left.
 
-    ``fed`` are the inputs, joined by a wire at height ``y``; ``states`` the initial states.
+    ``fed`` are the inputs, joined by a wire at height ``y``; ``states`` the initial states; ``bars`` are
+    the ends of the Parameters that the cells use too.
     """
     unrolled = grid.unrolled
     boxes = OuterBoxes(unrolled, unrolled.before, collapse=True, key="in")
@@ -95,7 +102,7 @@ def draw_before(grid: AnyGrid, fed: Sequence[Anchor], states: Sequence[Anchor], 
         for each in here:
             each.x, each.y = each.x + shift, each.y + drop
         _draw_boxes(grid, placed, {})
-        _draw_params(grid, here, {})
+        _draw_params(grid, here, bars, "before")
     for node in dict.fromkeys(anchor.node for anchor in fed):
         group = [anchor for anchor in fed if anchor.node == node]
         _feed_inputs(grid, _source_end(grid, boxes, placed, node, right, y), group, y)
@@ -174,8 +181,9 @@ def _draw_feeds(
     bands = [grid.scene.boxes[key_of(band)] for band in box.bands]
     ends = starts + [Anchor(band.key, band.sides[2], band.y) for band in bands]
     ends += [Anchor(feed.key, feed.right, feed.y) for feed in feeds]
+    low = box.collects and bool(ends)  # the wire that collects outputs comes in at the middle
     for k, end in enumerate(ends):
-        at = (spot.left, spot.y + 6 * ((len(ends) - 1) / 2 - k))
+        at = (spot.left, spot.y + 6 * ((len(ends) - 1) / 2 - k) - (3 + 3 * len(ends)) * low)
         blue = k < len(starts) and bool(box.outputs[0].chain.states)
         route = route_from(end, at)
         if end.rise is None and _in_the_way(placed.values(), end, spot):
@@ -239,12 +247,13 @@ def _draw_collection(grid: AnyGrid, spot: Placed, anchors: Anchors) -> None:
 
 
 def _own_params(grid: AnyGrid, placed: Sequence[Placed]) -> dict[int, Placed]:
-    """The Parameters that are not the cells', each with the first box that uses it."""
+    """The Parameters that are not drawn yet and not the cells', each with the first box that uses it."""
     cells = {p.id for row in grid.unrolled.rows for p in row.params}
     result: dict[int, Placed] = {}
     for spot in placed:
         for parameter in spot.box.params:
-            if parameter not in cells:
+            drawn = (grid.unrolled.parameter(parameter), "") in grid.scene.boxes
+            if parameter not in cells and not drawn:
                 result.setdefault(parameter, spot)
     return result
 
@@ -260,7 +269,9 @@ def _param_spots(grid: AnyGrid, placed: Sequence[Placed]) -> dict[int, float]:
     return spots
 
 
-def _draw_params(grid: AnyGrid, placed: Sequence[Placed], bars: Mapping[int, Anchor]) -> None:
+def _draw_params(
+    grid: AnyGrid, placed: Sequence[Placed], bars: Mapping[int, Anchor], when: str
+) -> None:
     """Parameters below the boxes that use them: each once, with a wire and a tap for every use."""
     users: dict[int, list[tuple[Key, Point]]] = {}
     for spot in placed:
@@ -273,16 +284,23 @@ def _draw_params(grid: AnyGrid, placed: Sequence[Placed], bars: Mapping[int, Anc
     top = floor - BUS_PITCH * max(len(spots) - 1, 0) - 12
     for k, (parameter, x) in enumerate(spots.items()):
         start = Anchor(draw_param(grid, parameter, x, top - PARAM_HEIGHT / 2), x, top)
-        _draw_taps(
-            grid, parameter, start, users[parameter], floor - BUS_PITCH * (len(spots) - 1 - k)
-        )
-    for parameter, bar in bars.items():
-        if parameter in users:
-            _draw_taps(grid, parameter, bar, users[parameter], bar.y)
+        y = floor - BUS_PITCH * (len(spots) - 1 - k)
+        _draw_taps(grid, parameter, start, users[parameter], y, when)
+    for parameter, ends in users.items():
+        if parameter in bars:
+            _draw_taps(grid, parameter, bars[parameter], ends, bars[parameter].y, when)
+        elif parameter not in spots:  # its box stands elsewhere
+            box = grid.scene.boxes[grid.unrolled.parameter(parameter), ""]
+            _draw_taps(grid, parameter, Anchor(box.key, box.sides[2], box.y), ends, box.y, when)
 
 
 def _draw_taps(
-    grid: AnyGrid, parameter: int, start: Anchor, users: Sequence[tuple[Key, Point]], y: float
+    grid: AnyGrid,
+    parameter: int,
+    start: Anchor,
+    users: Sequence[tuple[Key, Point]],
+    y: float,
+    when: str,
 ) -> None:
     """One wire from a Parameter (or a bar) to each of its uses, along the height ``y``."""
     for k, (user, (x, end)) in enumerate(users):
@@ -294,7 +312,7 @@ def _draw_taps(
             start.key,
             user,
             route,
-            of=use_of(grid, parameter, "after" if start.node == -1 else "before"),
+            of=use_of(grid, parameter, when),
             kind="use",
             color=style.ORANGE,
             pen=style.BUS_PEN,

@@ -119,9 +119,10 @@ def stack_panels(
         _draw_bar(scene, (weights, "slabbar" if i else "bar"), left, left + width, bar)
         panel.draw(left, left + width, top)
         if i:
-            _draw_bar(scene, (weights, "bar"), 0.0, grid.end_of(i), bars[i])
+            begin = grid.begin_of(i)
+            _draw_bar(scene, (weights, "bar"), begin, grid.end_of(i), bars[i])
             x = outer - FEEDER * i
-            route = [(left + INSET, bar), (x, bar), (x, bars[i]), (INSET, bars[i])]
+            route = [(left + INSET, bar), (x, bar), (x, bars[i]), (begin + INSET, bars[i])]
             scene.wire(
                 (weights, "slabbar"),
                 (weights, "bar"),
@@ -129,7 +130,7 @@ def stack_panels(
                 of=weights,
                 kind="riser feeder",
                 color=style.ORANGE,
-                pen=style.RISER_PEN,
+                pen=style.FEEDER_PEN,
             )
         for tap in taps[i]:
             scene.dot((tap.use, ""), tap.x, bars[i], style.ORANGE, style.TAP_DOT)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import os
 import re
 from html import escape
-from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...files.atomic import write
@@ -17,7 +13,10 @@ from ...graphs.ledger import Ledger
 from ...graphs.readback import gradients_of, values_of
 from ...graphs.tables import node_table, parameter_table
 from ...graphs.timeline import Timeline
+from ...live import page_data
 from ..scene.text import plural
+from .live_html import numbers, program, section
+from .shell import asset, lean, sealed, target_of
 from .views import PageView, views_of
 
 if TYPE_CHECKING:
@@ -36,20 +35,23 @@ def to_html(
     *,
     level: str = "auto",
     ledger: Ledger | None = None,
+    live: page_data.Live | None = None,
     engine: str | None = None,
 ) -> str:
     """Write the page of a Graph and return its path; see :meth:`tinygrad_rnn.Graph.to_html`."""
-    target = Path(path)
-    if target.suffix.lower() not in (".html", ".htm"):
-        raise ValueError(f"{target.name!r}: a page's name ends in .html")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"the folder {str(target.parent)!r} does not exist")
-    write(target, [page_of(graph, level=level, ledger=ledger, engine=engine).encode()])
+    target = target_of(path)
+    text = page_of(graph, level=level, ledger=ledger, live=live, engine=engine)
+    write(target, [text.encode()])
     return str(target)
 
 
 def page_of(
-    graph: Graph, *, level: str = "auto", ledger: Ledger | None = None, engine: str | None = None
+    graph: Graph,
+    *,
+    level: str = "auto",
+    ledger: Ledger | None = None,
+    live: page_data.Live | None = None,
+    engine: str | None = None,
 ) -> str:
     """The page as text."""
     views = views_of(graph, engine)
@@ -61,7 +63,7 @@ def page_of(
     first = views[known.index(level)]
     data = _data(graph, views, ledger)
     data["level"] = first.level
-    return _filled(views, first, data)
+    return _filled(views, first, data, live)
 
 
 def _data(graph: Graph, views: list[PageView], ledger: Ledger | None) -> dict[str, Any]:
@@ -110,10 +112,15 @@ def _silence(graph: Graph) -> str:
     return "the graph does not end in one number that needs a gradient, and no ledger was given"
 
 
-def _filled(views: list[PageView], first: PageView, data: dict[str, Any]) -> str:
+def _filled(
+    views: list[PageView], first: PageView, data: dict[str, Any], live: page_data.Live | None
+) -> str:
     """The template with everything in its place; each part is put in once, whatever it says."""
-    script, css = script_of(), asset("viewer.css")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    script, css, alive = script_of(), lean(asset("viewer.css")), ""
+    if live is not None:
+        script += "\n" + program([live])
+        css += "\n" + lean(page_data.asset("live.css"))
+        alive = section([live]) + numbers([live])
     others = [
         f'<template id="view-{view.level}">{view.svg}</template>'
         for view in views
@@ -122,9 +129,9 @@ def _filled(views: list[PageView], first: PageView, data: dict[str, Any]) -> str
     parts = {
         "title": escape(data["title"]),
         "subtitle": escape(_subtitle(data)),
-        "csp": f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
-        "img-src data: blob:",
-        "css": lean(css),
+        "csp": sealed(script),
+        "css": css,
+        "live": alive,
         "picture": first.svg,
         "others": "".join(others),
         "data": json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
@@ -137,17 +144,6 @@ def script_of() -> str:
     """The viewer: its files, one after the other, in a scope of their own."""
     files = "\n".join(asset(f"{name}.js") for name in SCRIPTS)
     return f'(() => {{\n"use strict";\n{lean(files)}\n}})();'
-
-
-def lean(text: str) -> str:
-    """Without comments of a line and without indentation: the viewer has no text of several lines."""
-    lines = (re.sub(r"(^|;|\{|,|\}) *// .*$", r"\1", line.strip()) for line in text.splitlines())
-    return "\n".join(line for line in lines if line)
-
-
-def asset(name: str) -> str:
-    """A file of the viewer, as text."""
-    return (resources.files(__package__) / "viewer" / name).read_text(encoding="utf-8")
 
 
 def _subtitle(data: dict[str, Any]) -> str:

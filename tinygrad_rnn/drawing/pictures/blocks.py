@@ -10,7 +10,7 @@ from ...graphs.blocks import Block, Blocks
 from ...graphs.meaning import Parameter, Uses, Value
 from ...graphs.passthrough import PASS_THROUGH
 from ...graphs.recorded import RecordedGraph, short_name
-from ..layout.channels import AIR, LEFT, Channels, Net, Spot
+from ..layout.channels import AIR, LEFT, Channels, Net, Standing
 from ..layout.grid import state_looks
 from ..scene import style
 from ..scene.legend import draw_legend, samples_of
@@ -181,7 +181,7 @@ class BlocksPicture:
         return max(PILL, text_width(sub(state, 0), style.STATE, True) + 12)
 
     def _measure(self) -> None:
-        self.spots: dict[Block, Spot] = {}
+        self.spots: dict[Block, Standing] = {}
         for block in self.shown:
             lines, bold = self.words(block), block.kind == "cell"
             width = max(text_width(w, style.OP_SIZE, bold) for w in lines) + 16
@@ -194,7 +194,9 @@ class BlocksPicture:
             ):
                 block.columns = [max(block.columns)]
             narrow = block.kind == "input" and len(block.columns) == 1
-            self.spots[block] = Spot(block.columns, block.level, max(width, 30.0), height, narrow)
+            self.spots[block] = Standing(
+                block.columns, block.level, max(width, 30.0), height, narrow
+            )
 
     # ---- what goes where
 
@@ -222,14 +224,14 @@ class BlocksPicture:
         groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
         for parameter in self.names:
             groups[tuple(id(b) for b in users[parameter])].append(parameter)
-        self.panel_spots: list[Spot] = []
+        self.panel_spots: list[Standing] = []
         for mine in groups.values():
             blocks = users[mine[0]]
             if not blocks:
                 continue
             level = min(b.level for b in blocks)
             height = HEAD + FOOT + len(mine) * (CHIP + CHIP_GAP)
-            spot = Spot([LEFT], level, PANEL, height)
+            spot = Standing([LEFT], level, PANEL, height)
             net = Net(spot, [self.spots[b] for b in blocks], True, mine)
             self.panel_spots.append(spot)
             self.panels.append((mine, blocks, net))

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ...graphs.chains import Chain, Column, Output
 from ...graphs.meaning import Cell, Out, Weights
+from ...graphs.recorded import short_name
 from ...graphs.unrolled import UnrolledGraph
 from ..layout.between import draw_bands, room_under
 from ..layout.cell_layout import (
@@ -165,7 +166,7 @@ def cell_grid(unrolled: UnrolledGraph, state_pitch: float = STATE_PITCH) -> Cell
     folded, roomy = any(column.folded for column in columns), len(columns) <= 4
     boxes: dict[Chain, CellBox] = {}
     for chain in unrolled.chains:
-        weights = [unrolled.short(p.id) for p in unrolled.rows[chain.row].params]
+        weights = [short_name(unrolled.names[p]) for p in chain.uses]
         layout = cell_layout(chain, unrolled.nodes, weights, folded)
         boxes[chain] = CellBox(chain, replace(layout, state_pitch=state_pitch))
     layouts = [box.layout for box in boxes.values()]
@@ -221,7 +222,7 @@ def lay_cells(grid: CellGrid, panels: Foundation) -> CellGrid:
     operands = draw_bands(grid, bars, _bar_ends(grid))
     fed, states = draw_inputs(grid), [*fed_states(unrolled, grid.scene), *operands]
     if fed or states or unrolled.before:
-        draw_before(grid, fed, states, feed)
+        draw_before(grid, fed, states, _bar_ends(grid, -1), feed)
     panels(grid, taps, bars)
     if grid.unrolled.goes_on:
         draw_after(grid, _output_anchors(grid), _bar_ends(grid), collapse=True)
@@ -250,15 +251,14 @@ def _output_anchors(grid: CellGrid) -> dict[tuple[Chain, int, str], Anchor]:
     return anchors
 
 
-def _bar_ends(grid: CellGrid) -> dict[int, Anchor]:
-    """Where a use after the cells may leave the bar of each Parameter's panel."""
-    return {
-        parameter.id: Anchor(
-            (Weights(i), "bar"), (grid.end_of(i) if i else grid.right) - 10, bar(grid, i)
-        )
-        for i, row in enumerate(grid.unrolled.rows)
-        for parameter in row.params
-    }
+def _bar_ends(grid: CellGrid, side: int = 1) -> dict[int, Anchor]:
+    """Where a use outside the cells may leave the bar of each Parameter's panel, at its right or left end."""
+    ends: dict[int, Anchor] = {}
+    for i, row in enumerate(grid.unrolled.rows):
+        right = grid.end_of(i) if i else grid.right
+        x = right - 10 if side > 0 else grid.begin_of(i) + 10
+        ends |= {p.id: Anchor((Weights(i), "bar"), x, bar(grid, i)) for p in row.params}
+    return ends
 
 
 def _draw_cell(grid: CellGrid, chain: Chain, column: Column) -> None:

@@ -202,7 +202,7 @@ def draw_ops(unrolled: UnrolledGraph, notes: Notes | None = None) -> OpGrid:
     feed = min((anchor.y for anchor in fed), default=0.0)
     feed = min(feed, *(grid.frame(chain)[0] for chain in unrolled.rows[0].chains)) - 8
     if fed or states or unrolled.before:
-        draw_before(grid, fed, states, feed)
+        draw_before(grid, fed, states, _bus_ends(grid), feed)
     if grid.unrolled.goes_on:
         draw_after(grid, _output_anchors(grid), _bus_ends(grid), collapse=False)
     star = any(spot.ops == "mul" for t in templates.values() for spot in t.spots)

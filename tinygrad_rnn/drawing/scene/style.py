@@ -41,7 +41,15 @@ PART_AGAINST = Look(GRADIENT.stroke, GRADIENT.stroke, "#FFFFFF", 0)
 QUIET = "#C9CFD6"  # lines that no gradient crosses
 
 # Wire widths and arrow sizes.
-PLAIN_PEN, INPUT_PEN, STATE_PEN, BUS_PEN, TAP_PEN, RISER_PEN = 1.2, 1.6, 3.0, 3.0, 4.0, 6.0
+PLAIN_PEN, INPUT_PEN, STATE_PEN, BUS_PEN, FEEDER_PEN, TAP_PEN, RISER_PEN = (
+    1.2,
+    1.6,
+    3.0,
+    3.0,
+    3.0,
+    4.0,
+    6.0,
+)
 SMALL_ARROW, ARROW, TAP_ARROW = 0.6, 0.7, 0.75
 JUNCTION, TAP_DOT = 7.0, 12.0
 TURN = 6.0  # the radius of a wire's corner outside the steps

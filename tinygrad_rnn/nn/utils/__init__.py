@@ -68,7 +68,7 @@ def clip_grad_norm_(
     norm = _norm(np.array(norms), norm_type)
     if error_if_nonfinite and not np.isfinite(norm):
         bad = [
-            p._node.name or str(p.shape)
+            (p._node and p._node.name) or str(p.shape)
             for p, n in zip(owners, norms, strict=True)
             if not np.isfinite(n)
         ]

@@ -215,7 +215,7 @@ def pad_packed_sequence(
         )
     if steps > x.shape[0]:
         more = Tensor._made(np.zeros((steps - x.shape[0], *x.shape[1:])), x.dtype)
-        from ...tensors.functions import cat
+        from ...tensors.several import cat
 
         x = cat([x, more])
     mask = sequence_mask(lengths, steps)

@@ -1,0 +1,68 @@
+"""Pictures of made-up models: every label holds, every tap ends where it is used, no wire is two values."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from made_up_models import MAKERS, model
+from picture_checks import check_labels, check_taps, check_width, check_wires
+
+import tinygrad_rnn as tg
+from tinygrad_rnn.drawing.draw import to_dot
+from tinygrad_rnn.drawing.output.dot import write
+from tinygrad_rnn.drawing.pictures.cells import draw_cells
+from tinygrad_rnn.graphs.chains import CELLS, NotUnrollableError
+from tinygrad_rnn.graphs.unrolled import UnrolledGraph
+
+FEW, MANY = 42, 336
+
+
+def check(seed):
+    """All that must hold of one model's picture: (its name, is it one of cells, labels checked)."""
+    name, loss = model(seed)
+    what = (name, seed)
+    graph = tg.graph(loss)
+    try:
+        unrolled = UnrolledGraph.read(graph, CELLS)
+        scene = draw_cells(unrolled).scene
+    except NotUnrollableError:
+        check_wires(to_dot(graph, "cell"), what)
+        return name, False, 0
+    text = write(scene)
+    check_wires(text, what)
+    check_taps(graph, text, what)
+    check_width(text, unrolled, what)
+    return name, True, check_labels(graph, scene, unrolled, what)
+
+
+def check_all(seeds):
+    found = [check(seed) for seed in seeds]
+    drawn = Counter(name for name, cells, _ in found if cells)
+    made = Counter(name for name, _, _ in found)
+    labels = sum(count for _, _, count in found)
+    assert sum(drawn.values()) >= 0.8 * len(found), drawn
+    assert drawn.keys() == made.keys(), (drawn, made)
+    assert labels >= 4 * len(found)
+
+
+def test_some_models():
+    check_all(range(FEW))
+
+
+@pytest.mark.slow
+def test_many_models():
+    check_all(range(FEW, MANY + FEW))
+
+
+@pytest.mark.parametrize("seed", range(0, 2 * len(MAKERS), 3))
+def test_the_backward_picture_has_the_same_wires(seed):
+    name, loss = model(seed)
+    ledger = loss.backward(ledger=True)
+    graph = tg.graph(loss)
+    if not check(seed)[1]:
+        with pytest.raises(ValueError, match="cannot be laid out"):
+            to_dot(graph, backward=ledger)
+        return
+    text = to_dot(graph, backward=ledger)
+    check_wires(text, (name, seed))

@@ -1,0 +1,149 @@
+"""How does data become an array, and an index one that numpy takes? Copied, checked, in a dtype there is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+import numpy as np
+
+from ..engine.places import state
+from ..engine.values import Array, Handle
+from ..ops import row
+from .axes import Size
+
+if TYPE_CHECKING:
+    from .value import Tensor
+
+
+def is_tensor(value: Any) -> TypeGuard[Tensor]:
+    """Whether a value is a Tensor.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.is_tensor(tg.ones(1)), tg.is_tensor(1.0)
+    (True, False)
+    """
+    return isinstance(value, Handle)
+
+
+def made(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor with a copy of the data in its own dtype, or in the one that is given."""
+    tensor: Tensor = Handle.kind._made(data, dtype, requires_grad)
+    return tensor
+
+
+def wrapped(data: Any) -> Tensor:
+    """A constant on an array that nobody else will write."""
+    tensor: Tensor = Handle.kind._wrap(data, None)
+    return tensor
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """``data`` itself where it is a Tensor (of that dtype), else a tensor with a copy of it.
+
+    >>> import tinygrad_rnn as tg
+    >>> t = tg.ones(2)
+    >>> tg.as_tensor(t) is t
+    True
+    """
+    if is_tensor(data):
+        return data if dtype is None else data.to(dtype)
+    return made(data, dtype)
+
+
+def plain(value: Any) -> Any:
+    """The array of a tensor; anything else as it is."""
+    return value._data if is_tensor(value) else value
+
+
+def cast_like(value: Any, tensor: Tensor) -> Tensor:
+    """A value as a tensor of another tensor's dtype."""
+    return as_tensor(value).to(tensor.dtype)
+
+
+def dtype_of(dtype: Any) -> np.dtype[Any]:
+    """A dtype that tensors have. Raises TypeError for any other."""
+    found = np.dtype(dtype)
+    if found.kind not in "fiub" or found.char == "g":
+        raise TypeError(f"tensors hold float16/32/64, integers and bool, not {found}")
+    one: np.dtype[Any] = np.dtype(found.type)  # numpy's one object for it, compared by identity
+    return one
+
+
+def new_array(data: Any, dtype: Any) -> Array:
+    """A copy of the data as an array of a dtype that tensors have."""
+    given = plain(data)
+    if isinstance(given, (list, tuple)) and state.recording and _holds_gradient(given):
+        raise TypeError(
+            "a list of tensors that require a gradient would be copied without it: "
+            "join them with tg.stack (or tg.cat), or detach them first"
+        )
+    if not isinstance(given, np.ndarray) and hasattr(given, "__array__"):
+        given = np.asarray(given)  # not all of those take copy=
+    array = np.array(given)  # a copy; what follows copies only to convert
+    if array.dtype.kind == "O":
+        raise TypeError(
+            f"cannot make a tensor of {type(data).__name__} with ragged or foreign items"
+        )
+    if dtype is not None:
+        return array.astype(dtype_of(dtype), order="C", copy=False)
+    named = hasattr(given, "dtype") or hasattr(given, "dtypes")  # a data frame has several
+    if not named and array.dtype.kind == "f" and not _holds_arrays(given):
+        return array.astype(row.default_dtype, order="C", copy=False)
+    return array.astype(dtype_of(array.dtype), order="C", copy=False)
+
+
+def sizes_or_data(data: tuple[Any, ...]) -> Any:
+    """What the arguments of ``Tensor(...)`` mean: sizes, or data."""
+    if all(isinstance(size, (int, np.integer)) and not isinstance(size, bool) for size in data):
+        return np.zeros(data or 0)
+    if len(data) == 1 and isinstance(data[0], Size):
+        return np.zeros(tuple(data[0]))
+    if len(data) != 1 or isinstance(data[0], (bool, float, np.generic)):
+        raise TypeError(
+            f"Tensor() takes data (a list, an array, a tensor) or sizes, not {', '.join(map(repr, data))}: "
+            "use tensor(data, dtype=...)"
+        )
+    return data[0]
+
+
+def _holds_gradient(data: Any) -> bool:
+    """Whether a nested list has a tensor in it that requires a gradient."""
+    if isinstance(data, (list, tuple)):
+        return any(_holds_gradient(part) for part in data)
+    return is_tensor(data) and data.requires_grad
+
+
+def _holds_arrays(data: Any) -> bool:
+    """Whether a nested list has arrays in it, whose dtype is to be kept."""
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return hasattr(data, "dtype")
+
+
+def index_of(index: Any) -> Any:
+    """An index as numpy takes it, free of Tensors and of arrays that others may write."""
+    if isinstance(index, tuple):
+        return tuple(index_of(part) for part in index)
+    if is_tensor(index):
+        return index._data
+    if isinstance(index, (list, np.ndarray)):
+        array = np.array([plain(i) for i in index] if isinstance(index, list) else index)
+        return array.astype(np.intp) if array.size == 0 and array.dtype.kind == "f" else array
+    return index
+
+
+def integers(who: str, index: Any) -> Array:
+    """An index of integers as an array that nobody else writes."""
+    array = np.array(plain(index))
+    if array.size == 0 and array.dtype.kind == "f":
+        return array.astype(np.intp)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{who} takes integers as its index, not {array.dtype}")
+    return array
+
+
+def check_within(who: str, index: Array, low: int, high: int) -> None:
+    """Raise IndexError unless low <= index < high."""
+    if index.size and not (index.min() >= low and index.max() < high):
+        wrong = int(index.min() if index.min() < low else index.max())
+        raise IndexError(f"{who}: index {wrong} is outside {low} ... {high - 1}")
