@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import building
 import gallery
 import live_page
+import three_models
 
 from tinygrad_rnn import __version__ as release
 
@@ -56,6 +57,7 @@ def setup(app):
 
 
 def draw_live_page(app, error):
-    """Draw it beside the finished pages."""
+    """Draw the pages that are played with beside the finished ones."""
     if error is None and app.builder.format == "html":
         live_page.draw(Path(app.outdir) / "live.html")
+        three_models.draw(Path(app.outdir) / "three_models.html")

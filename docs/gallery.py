@@ -19,6 +19,7 @@ RUN_HERE = (
     "shared_vs_separate",
     "sunspots",
     "data_parallel",
+    "own_series",
 )  # in seconds; the others train for minutes
 TRAIN = """## Run it
 

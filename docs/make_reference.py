@@ -5,6 +5,7 @@ python docs/make_reference.py
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from pathlib import Path
@@ -35,6 +36,17 @@ ROOMS: list[tuple[str, str, ModuleType]] = [
     ("tinygrad_rnn.exercises", "Exercises that mark themselves", exercises),
     ("tg.data", "Series of your own and series that ship, generated tasks, baselines", tg.data),
     ("tinygrad_rnn.experiments", "The frame of the examples", experiments),
+]
+
+
+# Rooms whose extra need not be installed here: read, not imported.
+UNIMPORTED: list[tuple[str, str, str]] = [
+    ("tg.estimators", "Estimators for scikit-learn (extra `sklearn`)", "estimators/__init__.py"),
+    (
+        "tinygrad_rnn.estimators.forecasting",
+        "A forecaster for sktime (`pip install sktime`)",
+        "estimators/forecasting.py",
+    ),
 ]
 
 
@@ -80,6 +92,18 @@ def table(prefix: str, owner: Any, names: list[str]) -> list[str]:
             shown = signature(name, value).replace("(self, ", "(").replace("(self)", "()")
             lines.append(f"| `{shown.replace('|', chr(92) + '|')}` | {sentence(value)} |")
     return lines
+
+
+def read(prefix: str, file: str) -> list[str]:
+    """A line a public class of a file."""
+    tree = ast.parse((HERE.parent / "tinygrad_rnn" / file).read_text(encoding="utf-8"))
+    classes = [
+        c for c in tree.body if isinstance(c, ast.ClassDef) and c.name.startswith("Recurrent")
+    ]
+    return [
+        f"- `{prefix}.{c.name}`: {' '.join((ast.get_docstring(c) or '').partition(chr(10) * 2)[0].split())}"
+        for c in classes
+    ]
 
 
 def reference() -> str:

@@ -37,6 +37,8 @@ SKIPS_ALLOWED_IN_CI = (
     "onnx and onnxruntime are not installed (extra onnx)",
     "mpi4py is not installed (extra mpi)",
     "nbclient is not installed (extra docs)",
+    "onnx is not installed (extra onnx)",
+    "@viz-js/viz is not installed (npm install @viz-js/viz",
 )
 
 

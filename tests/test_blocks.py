@@ -94,7 +94,7 @@ def chunks(count: int) -> tg.Tensor:
 
 
 KINDS = ("linear", "norm", "both", "summed", "mean", "flip then linear", "residual", "twice")
-MODELS: dict[str, Callable[[], tg.Tensor]] = {
+MODELS: dict[str, Callable[[], Any]] = {
     f"{kind}, {layer.__name__}, {steps}": (lambda k=kind, c=layer, t=steps: between(k, c, t))
     for kind in KINDS
     for layer, steps in ((nn.RNN, 5), (nn.LSTM, 2), (nn.LSTM, 30), (nn.GRU, 12))
@@ -114,10 +114,92 @@ MODELS |= {
 }
 
 
+class Autoencoder(nn.Module):
+    """Variational, or with the encoder's weights used again, turned round, in the decoder."""
+
+    def __init__(self, tied: bool) -> None:
+        super().__init__()
+        self.tied = tied
+        self.enc, self.mu, self.logvar = nn.Linear(8, 6), nn.Linear(6, 2), nn.Linear(6, 2)
+        self.dec, self.out = nn.Linear(2, 6), nn.Linear(6, 8)
+        self.bias = nn.Parameter(tg.zeros(8))
+
+    def forward(self, x: Any) -> Any:
+        hidden = self.enc(x).relu()
+        if self.tied:
+            return ((hidden @ self.enc.weight + self.bias).sigmoid() - x).square().mean()
+        mean, logvar = self.mu(hidden), self.logvar(hidden)
+        z = mean + (0.5 * logvar).exp() * tg.randn(*mean.shape)
+        said = self.out(self.dec(z).relu()).sigmoid()
+        return (said - x).square().sum() - 0.5 * (1 + logvar - mean**2 - logvar.exp()).sum()
+
+
+class Block(nn.Module):
+    """A transformer's: attention and two layers, each beside a skip."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(8), nn.LayerNorm(8)
+        self.q, self.k, self.v, self.o = (nn.Linear(8, 8) for _ in range(4))
+        self.up, self.down = nn.Linear(8, 32), nn.Linear(32, 8)
+
+    def forward(self, x: Any) -> Any:
+        y = self.norm1(x)
+        looks = (self.q(y) @ self.k(y).T / 8**0.5).softmax(-1)
+        x = x + self.o(looks @ self.v(y))
+        return x + self.down(self.up(self.norm2(x)).relu())
+
+
+def mlp(depth: int) -> tg.Tensor:
+    """Layers one after the other."""
+    parts = [part for _ in range(depth) for part in (nn.Linear(4, 4), nn.ReLU())]
+    return nn.Sequential(*parts)(tg.randn(3, 4)).square().mean()
+
+
+def gan() -> tuple[tg.Tensor, ...]:
+    """Two losses; one network used three times."""
+    made = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 4))(tg.randn(5, 2))
+    judge = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+    loss, one, zero = nn.functional.binary_cross_entropy_with_logits, tg.ones(5, 1), tg.zeros(5, 1)
+    real = loss(judge(tg.randn(5, 4)), one) + loss(judge(made.detach()), zero)
+    return real, loss(judge(made), one)
+
+
+TIMELESS: dict[str, Callable[[], Any]] = {
+    **{f"mlp, {depth}": (lambda d=depth: mlp(d)) for depth in (1, 3, 12)},
+    "variational": lambda: Autoencoder(False)(tg.rand(5, 8)),
+    "tied": lambda: Autoencoder(True)(tg.rand(5, 8)),
+    "gan": gan,
+    **{
+        f"transformer, {n}": (
+            lambda n=n: nn.Sequential(*(Block() for _ in range(n)))(tg.randn(5, 8)).sum()
+        )
+        for n in (1, 2, 6)
+    },
+}
+MODELS |= TIMELESS
+
+
+def graph_of(name: str) -> Any:
+    """The graph of a model."""
+    tg.manual_seed(0)
+    made = MODELS[name]()
+    return tg.graph(*made) if isinstance(made, tuple) else tg.graph(made)
+
+
+@pytest.mark.parametrize("name", TIMELESS)
+def test_without_time_modules_are_boxes(name: str) -> None:
+    graph = graph_of(name)
+    text = graph.to_dot()
+    assert text == graph.to_dot("layer")
+    assert text.count('class="module"') >= 1
+    with pytest.raises(ValueError, match="no recurrent cell ran"):
+        graph.to_dot("cell")
+
+
 def picture_of(name: str) -> BlocksPicture:
     """The picture of a model, its excerpt read as the picture of cells reads it."""
-    tg.manual_seed(0)
-    return BlocksPicture(excerpt(tg.graph(MODELS[name]())), None)
+    return BlocksPicture(excerpt(graph_of(name)), None)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -176,7 +258,7 @@ def test_no_two_values_on_one_line_and_no_line_through_a_box(name: str) -> None:
                 if c[k] - a[k] > 2:
                     break
                 assert other is net or not _meet(a, b, c, d, 1 - k), "two values share a line"
-    scene = draw_blocks(excerpt(tg.graph(MODELS[name]())))
+    scene = draw_blocks(excerpt(graph_of(name)))
     solid = [b for b in scene.boxes.values() if b.kind not in ("text", "dot", "port")]
     for wire in scene.wires:
         for box in solid:
@@ -200,8 +282,7 @@ def _meet(a: Point, b: Point, c: Point, d: Point, k: int) -> bool:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_it_fits_on_a_screen_and_every_use_is_counted(name: str) -> None:
-    tg.manual_seed(0)
-    graph = tg.graph(MODELS[name]())
+    graph = graph_of(name)
     short = excerpt(graph)
     scene = draw_blocks(short)
     left, _, right, _ = scene.bounds()

@@ -1,8 +1,11 @@
 """A forecaster beside values computed by hand: the closed loop, the backtest, intervals, files, refusals."""
 
+import ast
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -586,6 +589,33 @@ def test_series_are_refused():
         ValueError, match="known begins at 2023-05-01, and the forecast at 2023-03-02"
     ):
         known.forecast(2, known=late)
+
+
+# ---- the example ----------------------------------------------------------------------------------------
+
+
+def test_the_example_to_copy_stands_on_public_names(tmp_path):
+    path = Path(__file__).parent.parent / "examples" / "own_series.py"
+    code = path.read_text(encoding="utf-8")
+    tree = ast.parse(code)
+    imported = [n for n in ast.walk(tree) if isinstance(n, (ast.Import, ast.ImportFrom))]
+    assert [alias.name for n in imported for alias in n.names] == ["sys", "tinygrad_rnn"]
+    chains = re.findall(r"\btg\.(\w+)(?:\.(\w+))?", code.partition('"""\n\n')[2])
+    assert len(chains) > 4
+    for first, second in chains:
+        assert first in tg.__all__, first
+        if second and second != "load":
+            assert second in getattr(tg, first).__all__, second
+    series = daily(60, 1)
+    rows = [f"{d},{v[0]:.2f}" for d, v in zip(series.dates, series.values, strict=True)]
+    (tmp_path / "my.csv").write_text("\n".join(["date,load", *rows]))
+    where = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, str(path), "my.csv", "load", "3"]
+    done = subprocess.run(
+        command, env=where, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "RMSE of load" in done.stdout
+    assert (tmp_path / "forecaster.safetensors").is_file()
 
 
 # ---- results --------------------------------------------------------------------------------------------

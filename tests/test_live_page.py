@@ -339,5 +339,22 @@ def test_beside_the_picture_of_a_graph(visit, made, tmp_path):
     assert page.locator(".stage > svg").is_visible()
 
 
+def test_the_model_is_found_in_the_graph(visit, made, tmp_path):
+    model, x, y, _ = made
+    given, target = tg.tensor(x), tg.tensor(y)
+    graph = tg.graph(F.mse_loss(model(given), target))
+    page = visit(graph.to_html(tmp_path / "found.html", live=True) + "#live")
+    same(page, model, x, y)
+    page.get_by_role("button", name="One step").click()
+    assert "iteration 1" in page.inner_text(".live-now")
+
+
+def test_a_page_says_what_it_cannot_do(visit, made, tmp_path):
+    model, x, y, _ = made
+    graph = tg.graph(F.mse_loss(model(tg.tensor(x)), tg.tensor(y)))  # both are gone
+    page = visit(graph.to_html(tmp_path / "silent.html", live=True) + "#live")
+    assert "does not run in the page" in page.inner_text(".live-panel")
+
+
 def test_a_page_is_small(made):
     assert Path(made[3]).stat().st_size < 300_000

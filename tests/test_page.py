@@ -243,9 +243,11 @@ class TestBoxes:
     def test_any_graph_has_a_page(self):
         m = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 1))
         graph = tg.graph(m(tg.randn(5, 3)).square().mean())
-        (view,) = views_of(graph)
+        modules, view = views_of(graph)
+        assert modules.level == "layer"
         data = data_of(page_of(graph))
         assert data["positions"] == [-2]
+        assert data["level"] == "layer"
         for box, node in boxes_of(view).items():
             if box.startswith("n"):
                 assert graph[node].op in ("input", "linear", "square", "mean")

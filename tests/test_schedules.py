@@ -137,3 +137,39 @@ def test_a_cycle_of_momentum_needs_one():
     with pytest.raises(ValueError, match="no momentum"):
         lr_scheduler.OneCycleLR(trainer, 1.0, 9)
     assert "initial_lr" not in trainer.param_groups[0]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda o, **k: lr_scheduler.StepLR(o, 2, 0.5, **k),
+        lambda o, **k: lr_scheduler.MultiStepLR(o, [2, 3, 5], 0.5, **k),
+        lambda o, **k: lr_scheduler.ExponentialLR(o, 0.5, **k),
+        lambda o, **k: lr_scheduler.CosineAnnealingLR(o, 6, **k),
+        lambda o, **k: lr_scheduler.LambdaLR(o, lambda epoch: 1 / (1 + epoch), **k),
+        lambda o, **k: lr_scheduler.OneCycleLR(o, 1.0, 10, **k),
+    ],
+    ids=["step", "milestones", "exponential", "cosine", "lambda", "one cycle"],
+)
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("saved", ["before the step", "after the step"])
+def test_a_schedule_made_after_the_state_was_loaded_has_the_rates_of_an_unbroken_run(
+    make, groups, saved
+):
+    """``last_epoch=k``: the rates of epoch k + 1, on whichever side of that step the state was saved."""
+    whole = sgd(lr=1.0, groups=groups, momentum=0.9)
+    whole.param_groups[-1]["lr"] = 0.3
+    schedule, rates, states = make(whole), [], []
+    for _ in range(9):
+        rates.append([group["lr"] for group in whole.param_groups])
+        states.append(copy.deepcopy(whole.state_dict()))
+        schedule.step()
+    for k in range(6):
+        resumed = sgd(lr=1.0, groups=groups, momentum=0.9)
+        resumed.load_state_dict(states[k if saved == "before the step" else k + 1])
+        schedule = make(resumed, last_epoch=k)
+        for expected in rates[k + 1 :]:
+            got = [group["lr"] for group in resumed.param_groups]
+            np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-15)
+            np.testing.assert_allclose(schedule.get_last_lr(), expected, rtol=1e-9, atol=1e-15)
+            schedule.step()

@@ -1,5 +1,6 @@
 """Batches, the loop, checkpoints that resume to the same bits, and the loss to beat."""
 
+import copy
 import math
 import subprocess
 import sys
@@ -494,3 +495,56 @@ def test_importing_the_package_leaves_training_and_tqdm_for_later():
         "assert 'tqdm' in sys.modules; import tinygrad_rnn.training; assert callable(tg.fit)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("model", "trained"),
+    [
+        ("linear", "another"),
+        ("linear", "its copy"),
+        ("no Parameters", "another"),
+        ("detached", "its own"),
+        ("head alone", "the body"),
+    ],
+)
+def test_an_optimizer_that_would_train_nothing_is_refused(model, trained):
+    class Part(nn.Module):
+        def __init__(self, how):
+            super().__init__()
+            self.how, self.body, self.head = how, nn.Linear(2, 2), nn.Linear(2, 1)
+
+        def forward(self, x):
+            y = self.body(x)
+            return self.head(y if self.how == "linear" else y.detach())
+
+    class Bare(nn.Module):
+        def forward(self, x):
+            return x.sum(1, keepdim=True) * scale
+
+    scale = tg.ones(1, requires_grad=True)
+    made = Bare() if model == "no Parameters" else Part(model)
+    before = {name: p.numpy().copy() for name, p in made.named_parameters()}
+    groups = {
+        "another": nn.Linear(2, 1).parameters,
+        "its copy": copy.deepcopy(made).parameters,
+        "its own": lambda: made.body.parameters(),
+        "the body": lambda: made.body.parameters(),
+    }[trained]
+    x = tg.randn(8, 2)
+    with pytest.raises(ValueError, match=r"none of the model's Parameters|no gradient came to any"):
+        tg.fit(
+            made, (x, x[:, :1]), nn.functional.mse_loss, tg.optim.SGD(groups(), lr=0.1),
+            epochs=1, progress=False,
+        )  # fmt: skip
+    for name, p in made.named_parameters():
+        np.testing.assert_array_equal(p.numpy(), before[name])
+
+
+def test_what_is_trained_may_be_the_losss():
+    scale = tg.nn.Parameter(tg.ones(1))
+    x = tg.randn(8, 2)
+    history = tg.fit(
+        nn.Flatten(), (x, x), lambda p, y: ((2 * p * scale - y) ** 2).mean(), tg.optim.SGD([scale], lr=0.01),
+        epochs=2, progress=False,
+    )  # fmt: skip
+    assert history.loss[1] != history.loss[0]

@@ -233,6 +233,7 @@ _MODULES = {
     "data": "data",
     "distributions": "distributions",
     "distributed": "distributed",
+    "estimators": "estimators",
     "forecasting": "forecasting",
     "func": "derivatives.transforms",
     "interop": "interop",

@@ -1,10 +1,11 @@
 """The commands of ``tinygrad-rnn``, a room each; a new one is a room and an entry here."""
 
-from . import benching, demonstrating, drawing, exercising, informing, training
+from . import benching, demonstrating, drawing, exercising, fitting, informing, training
 from .command import Command
 
 COMMANDS: tuple[Command, ...] = (
     demonstrating.COMMAND,
+    fitting.COMMAND,
     training.COMMAND,
     drawing.COMMAND,
     exercising.COMMAND,

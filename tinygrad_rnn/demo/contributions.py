@@ -10,6 +10,7 @@ from .. import nn, plots
 from ..data import sunspots
 from ..drawing.output.graphviz import DrawingError
 from ..graphs import Graph, Ledger
+from ..live.page_data import Live
 from ..tensors import Tensor
 from .forecaster import FIRST, LAST_TESTED, LAST_TRAINED, Trained
 from .question import short_name
@@ -78,20 +79,24 @@ def _single(report: Report, trained: Trained) -> float:
         f"years, two cycles of the sun, make {_percent(min(recent))} of it or more, and what is older "
         "fades by orders of magnitude. Both biases enter the same sum, so their gradients are equal.",
     )
-    _explore(report, loss, ledger)
+    _explore(report, loss, ledger, trained)
     return _check(ledger, trained)
 
 
-def _explore(report: Report, loss: Tensor, ledger: Ledger) -> None:
-    """The same gradient as a page of its own."""
+def _explore(report: Report, loss: Tensor, ledger: Ledger, trained: Trained) -> None:
+    """The same gradient as a page of its own, in which the trained model runs."""
+    series = trained.sequence(sunspots().between(FIRST, LAST_TRAINED).values)
+    live = Live(
+        trained.model, (series[:-1], series[1:]), nn.functional.mse_loss, tasks=[("sine", 50, 16)]
+    )
     try:
-        Graph(loss).to_html(report.folder / "explore.html", ledger=ledger)
+        Graph(loss).to_html(report.folder / "explore.html", ledger=ledger, live=live)
     except DrawingError:
         return  # act 1 has said that there are no pictures
     report.link(
         "explore.html",
         "Explore this very graph: every use of a Parameter lit, a slider that runs backward through "
-        "the years, every value.",
+        "the years, every value. And the trained model itself, live: pull at a year, hold a gate, train.",
     )
 
 

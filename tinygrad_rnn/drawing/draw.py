@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..doors import door
 from ..files.atomic import write as write_file
+from ..graphs.blocks import has_modules
 from ..graphs.chains import CELLS, OP_STEPS, NotUnrollableError
 from ..graphs.elements import Elements, size_of
 from ..graphs.excerpt import excerpt
@@ -218,14 +219,15 @@ def to_dot(
 ) -> str:
     """The picture of ``graph`` as DOT text.
 
-    ``level`` is ``"layer"`` (a box for every recurrent layer), ``"cell"`` (a box for every application
-    of a recurrent cell), ``"op"`` (every op), ``"scalar"`` (every number, with its value and its gradient)
-    or ``"auto"`` (cells where there are any, of more than six layers one box each, else ops). ``steps`` are
+    ``level`` is ``"layer"`` (a box for every recurrent layer; without any, for every module), ``"cell"``
+    (a box for every application of a recurrent cell), ``"op"`` (every op), ``"scalar"`` (every number, with
+    its value and its gradient) or ``"auto"`` (cells where there are any, of more than six layers one box
+    each; else modules; else ops). ``steps`` are
     the steps to draw one by one, counted from 0; the others are folded. Without it a long graph is folded
     by itself. ``shapes`` writes shape and dtype into every box of the level of ops, ``values`` what the
     values were. Raises ValueError for another level, for steps that the graph does not have, for
-    ``"cell"`` or ``"layer"`` where no cell ran, for ``"scalar"`` where there are too many numbers, and for
-    shapes or values at a level without boxes for them.
+    ``"cell"`` where no cell ran, for ``"layer"`` where no module did, for ``"scalar"`` where there are too
+    many numbers, and for shapes or values at a level without boxes for them.
 
     ``backward`` is the ledger of a backward pass of this graph: then its gradients are drawn, at cell
     level. ``backward_measure`` says how the slab shows what each step adds to a Parameter's gradient:
@@ -246,6 +248,9 @@ def dot_of(graph: RecordedGraph, options: Options) -> str:
     if level == "scalar":
         return _ops([_scalars(graph)], Options(steps=options.steps, values=True))
     short = excerpt(graph, options.steps)
+    modules = not short.calls and has_modules(short)
+    if modules and (level == "layer" or (level == "auto" and not options.noted)):
+        return write(draw_blocks(short))
     if level in ("layer", "cell") and not short.calls:
         raise ValueError(
             f"level={level!r}: no recurrent cell ran in this graph, so there are no {level}s to draw; "

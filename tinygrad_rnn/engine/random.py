@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -45,6 +47,26 @@ def set_rng_state(state: dict[str, Any]) -> None:
         generator_or_default(None).bit_generator.state = state
     except (TypeError, ValueError, KeyError) as error:
         raise ValueError(f"set_rng_state takes what get_rng_state returned: {error}") from None
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Inside, the library's generator starts from ``seed``; afterwards it is where it was before.
+
+    >>> import tinygrad_rnn as tg
+    >>> from tinygrad_rnn.engine.random import seeded
+    >>> before = tg.get_rng_state()
+    >>> with seeded(0):
+    ...     a = tg.randn(3)
+    >>> tg.get_rng_state() == before
+    True
+    """
+    before = get_rng_state()
+    manual_seed(seed)
+    try:
+        yield
+    finally:
+        set_rng_state(before)
 
 
 def generator_or_default(generator: np.random.Generator | None) -> np.random.Generator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,7 +16,7 @@ from .. import nn, optim
 from ..data import Scaler, Table, windows
 from ..data.calendars import calendar, check_features
 from ..data.tables import check_missing, is_many, tables
-from ..engine.random import get_rng_state, manual_seed, set_rng_state
+from ..engine.random import seeded
 from ..tensors import Tensor, as_tensor, get_default_dtype
 from ..training import DataLoader, History, fit
 from . import closed_loop, files
@@ -366,6 +367,24 @@ class Forecaster:
         several = self._many if series is None else is_many(series)
         return rows if several else rows[0]
 
+    def recorded(self, series: Any = None) -> Tensor:
+        """What the network says after each of the last ``window`` rows, (window, 1, outputs), recorded.
+
+        For pictures and ledgers: ``tg.draw(forecaster.recorded(), "network.svg")`` draws the unrolled graph,
+        and a loss of it gives ``loss.backward(ledger=True)``. Values are scaled.
+        """
+        read = self._history(series)[0][-self.window :]
+        ahead = None if not self.known else read.columns(self.known)[-1:]
+        dates = None
+        if read.frequency is not None and read.dates is not None:
+            dates = read.frequency.after(read.dates[-1], 1)
+            ahead = None if ahead is None else dataclasses.replace(ahead, dates=dates)
+        beside = np.concatenate([self._beside(read), self._ahead(1, dates, ahead)])[1:]
+        x = np.concatenate([self._values(read), beside], -1)[:, None]
+        given = self.network(as_tensor(x))
+        said: Tensor = given[0] if isinstance(given, tuple) else given
+        return said
+
     def backtest(
         self,
         series: Any,
@@ -487,17 +506,6 @@ def check_count(name: str, value: Any) -> None:
     """Raise ValueError for what is no whole number from 1 on."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{name} must be a whole number from 1 on, got {value!r}")
-
-
-@contextlib.contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """The library's generator starts at the seed, and is afterwards where it was."""
-    before = get_rng_state()
-    manual_seed(seed)
-    try:
-        yield
-    finally:
-        set_rng_state(before)
 
 
 def _checked_quantiles(given: bool | Sequence[float]) -> tuple[float, ...]:

@@ -8,7 +8,7 @@ said, a layer that is applied twice are boxes like others, each in a row (what i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from typing import Any
@@ -17,6 +17,7 @@ from .chains import CELLS, Column, fold, mark_held
 from .passthrough import HANDS_ON, PASS_THROUGH, SOURCES
 from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph, title_of
 
+MOST = 5000  # nodes of a graph whose modules are looked for
 FEW, MANY = 6, 40  # a picture of fewer boxes opens a module, unless there would be more than MANY
 UNARY_WORDS = 3  # as many ops in a chain are one box
 WIDEST, SEGMENTS = (
@@ -70,6 +71,7 @@ class Blocks:
         self._of: dict[int, Block] = {}
         self.blocks: list[Block] = []
         self._consumers = _consumers(self.nodes)
+        self.timeless = False
         self._make()
         self._link()
         self.columns: list[Column] = []
@@ -135,7 +137,7 @@ class Blocks:
                     continue
                 if module not in modules:
                     title = module.name.rpartition(".")[2] or module.kind.__name__
-                    path = self.graph._paths[module]
+                    path = module.path(self.graph._roots[id(module.root.module)][0])
                     row = ("module", path)
                     modules[module] = self._add(Block("module", [], row, node.step, None, title))
                 block = modules[module]
@@ -216,21 +218,22 @@ class Blocks:
                 for k in self.nodes[i].inputs:
                     if k in mine:
                         continue
-                    if self.nodes[k].op == "parameter":
-                        block.uses[k] += block.count
-                        continue
                     for source, value in self._resolve(k):
                         role = roles.get(k, "")
-                        if source is not block and (value, role) not in seen:
+                        if source is None:
+                            block.uses[value] += block.count
+                        elif source is not block and (value, role) not in seen:
                             seen.add((value, role))
                             block.feeds.append((source, value, role))
 
-    def _resolve(self, i: int) -> list[tuple[Block, int]]:
-        """The blocks that make a value, and which of their nodes that is."""
+    def _resolve(self, i: int) -> list[tuple[Block | None, int]]:
+        """The blocks that make a value, and which of their nodes that is; none for a Parameter."""
         node = self.nodes[i]
         while i not in self._of:
-            if node.op == "literal" or node.op == "parameter":
+            if node.op == "literal":
                 return []
+            if node.op == "parameter":
+                return [(None, i)]
             if node.op == "input":
                 return [(self._input(i), i)]
             taken = self._element(i)
@@ -267,9 +270,37 @@ class Blocks:
                 self.segment.append(k)
         for block in self.blocks:
             found = {at[spot] for spot in spots[block] if spot in at}
-            block.columns = sorted(found) or list(range(len(self.columns))) or [0]
+            block.columns = sorted(found) or list(range(len(self.columns)))
         if not self.columns:
-            self.columns, self.segment = [Column((0,), False, 1, 1)], [0]
+            self._lanes()
+
+    def _lanes(self) -> None:
+        """Without time: what is equally far from the beginning in a row, each below what takes it."""
+        depth: dict[Block, int] = {}
+        users = self.users()
+        order = _in_order(self.blocks)
+        for block in order:
+            depth[block] = max((depth[s] + 1 for s, _, _ in block.feeds), default=0)
+        for block in order:
+            if block.kind == "input" and block in users:  # beside what takes it
+                depth[block] = min(depth[u] for u in users[block]) - 1
+        low = min(depth.values(), default=0)
+        taken: set[tuple[int, int]] = set()
+        lane: dict[Block, int] = {}
+        for block in sorted(order, key=lambda b: (depth[b], b.kind == "input", min(b.nodes))):
+            near = [lane[s] for s, _, _ in block.feeds if s in lane]
+            want = near[0] if near else 0
+            spot = next(k for k in _outward(want) if (k, depth[block]) not in taken)
+            lane[block] = spot
+            taken.add((spot, depth[block]))
+            block.level = depth[block] - low
+        left = min(lane.values(), default=0)
+        for block in self.blocks:
+            block.columns = [lane[block] - left]
+        count = max(lane.values(), default=0) - left + 1
+        self.columns = [Column((0,), False, 1, 1)] * count
+        self.segment = [0] * count
+        self.timeless = True
 
     def _segments(self) -> dict[ChainKey, int]:
         """The segment of each run of cells: after those whose last state it starts from."""
@@ -407,6 +438,8 @@ class Blocks:
 
     def _rows(self) -> None:
         """Rows from below: what is of one kind at all steps side by side, after what gives to it."""
+        if self.timeless:
+            return
         users = self.users()
         rows: dict[Hashable, list[Block]] = {}
         for block in self.blocks:
@@ -446,6 +479,23 @@ class Blocks:
             level += 1
             del waiting[key]
         self.height = level
+
+
+def has_modules(graph: RecordedGraph) -> bool:
+    """Whether calls of modules are boxes of a graph, and no time steps are in it."""
+    if len(graph) > MOST or graph.steps:
+        return False
+    return any(block.kind == "module" for block in Blocks(graph).blocks)
+
+
+def _outward(middle: int) -> Iterator[int]:
+    """A lane, and those beside it, right ones first."""
+    yield middle
+    k = 1
+    while True:
+        yield middle + k
+        yield middle - k
+        k += 1
 
 
 def _counted(calls: Sequence[CellCall]) -> list[CellCall]:

@@ -130,7 +130,8 @@ class Graph(RecordedGraph):
         needs no network, and without JavaScript it still shows the picture. ``level`` is where it opens:
         "layer", "cell" or "op". The gradients are those of ``ledger``, if one is given; else, where the graph
         is of one scalar, those of that scalar, computed by the same rules. Making a page changes no
-        ``grad``. With ``live``, a ``tg.Live``, the model itself runs in the page, beside the picture. Raises
+        ``grad``. With ``live=True`` the model itself runs in the page too, as far as it is found in the
+        graph (else the page says why not), or the model of a ``tg.Live``. Raises
         ValueError where the path does not end in .html, or for the ledger of another graph,
         FileNotFoundError for a folder that is not there.
 

@@ -8,6 +8,7 @@ class Network {
     this.grads = spec.weights.map((w, k) => new this.F(this.weights[k].length));
     this.m = spec.outer.memory(this.F);
     this.weights.forEach((w, k) => { this.m[`w${k}`] = w; });
+    for (const [role, numbers] of Object.entries(spec.constants)) this.m[role].set(numbers);
     this.runs = spec.layers.map((layer) => layer.stages.map((stage) => stage.ways.map((way) => {
       const step = spec.steps[way.step], m = step.memory(layer.T, this.F);
       way.weights.forEach((k, at) => { m[`w${at}`] = this.weights[k]; });

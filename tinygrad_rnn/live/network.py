@@ -94,6 +94,7 @@ class Network:
 
     def __init__(self, model: Module, x: Any, y: Any, loss: Loss, hold: bool = False) -> None:
         self.hold = hold
+        self.constants: dict[str, Any] = {}
         x = np.asarray(x)
         self.x: Any = x
         self.y: Any = y if y is None else np.asarray(y)
@@ -125,42 +126,44 @@ class Network:
                 total = loss(prediction, target)
             finally:
                 state.tracer = state.watch = before
+        known = {id(p): name for name, p in model.named_parameters()}
+        self.names = [known.get(id(t), f"constant {k}") for k, t in enumerate(shadow.tensors)]
+        self.values = [t._data for t in shadow.tensors]
+        self.learnt = [id(t) in known and t.requires_grad for t in shadow.tensors]
+        self._of_copy = {id(c): k for k, c in enumerate(shadow.copies)}
+        given_nodes = {"x0": given._node, "x1": target._node}
+        self._finish(tracer, given_nodes, [c._node for c in shadow.copies], total, prediction)
+
+    def _finish(
+        self, tracer: _Whole, data: dict[str, Any], weights: list[Any], total: Any, prediction: Any
+    ) -> None:
+        """The texts, from what was recorded around the layers; ``weights`` are nodes."""
         if tracer.looked:
             raise NoText(tracer.looked)
         self.layers = tracer.layers
-        inputs: dict[str, Any] = {"x0": given._node, "x1": target._node}
-        inputs |= {f"w{k}": t._node for k, t in enumerate(shadow.copies)}
+        inputs = dict(data) | {f"w{k}": node for k, node in enumerate(weights)}
         results = [t for layer in self.layers for t in layer.results]
         inputs |= {f"s{k}": t._node for k, t in enumerate(results)}
+        if total._node is None or total._data.shape:
+            raise NoText("the loss is no single number that depends on the model")
         outputs: list[Any] = [total._node, prediction._node]
         self.entries: list[
             list[tuple[str, Any]]
         ] = []  # of each layer: ("out", number) or ("fixed", array)
         for layer in self.layers:
             mine: list[tuple[str, Any]] = []
-            for t in (
-                layer.x,
-                *(t for ways, _ in layer.stages for _, s, _ in ways for _, t in parts(s)),
-            ):
-                if t._node is None or not (isinstance(t._node, (Node, Leaf))):
+            states = [t for ways, _ in layer.stages for _, s, _ in ways for _, t in parts(s)]
+            for t in (layer.x, *states):
+                if not isinstance(t._node, (Node, Leaf)):
                     mine.append(("fixed", t._data))
                 else:
                     mine.append(("out", len(outputs)))
                     outputs.append(t._node)
             self.entries.append(mine)
-        if total._node is None or total._data.shape:
-            raise NoText("the loss is no single number that depends on the model")
-        self._of_copy = {id(c): k for k, c in enumerate(shadow.copies)}
-        self._names(shadow, model)
-        self.outer = _OuterText(Trace(inputs, outputs), self.layers, self.entries, x.dtype.char)
+        self.outer = _OuterText(
+            Trace(inputs, outputs), self.layers, self.entries, self.x.dtype.char
+        )
         self._write()
-
-    def _names(self, shadow: Shadow, model: Module) -> None:
-        """The names of what the shadow's copies stand for."""
-        known = {id(p): name for name, p in model.named_parameters()}
-        self.names = [known.get(id(t), f"constant {k}") for k, t in enumerate(shadow.tensors)]
-        self.values = [t._data for t in shadow.tensors]
-        self.learnt = [id(t) in known and t.requires_grad for t in shadow.tensors]
 
     # ---- the text
 
@@ -220,6 +223,7 @@ class Network:
             [
                 "{",
                 f"kind: {kind},",
+                f"constants: {self._constants()},",
                 f"x: {list(self.x.shape)}, y: {list(self.y.shape)}, "
                 f"prediction: {list(self.outer.shape_of_prediction)},",
                 f"weights: [{', '.join(table)}],",
@@ -230,6 +234,12 @@ class Network:
                 f"outer: {self.outer.text()},",
                 "}",
             ]
+        )
+
+    def _constants(self) -> str:
+        """Further data that is the same at every call, by role."""
+        return (
+            "{" + ", ".join(f"{k}: {v.ravel().tolist()}" for k, v in self.constants.items()) + "}"
         )
 
     def _weight(self, t: Tensor) -> int:
@@ -275,7 +285,7 @@ class _OuterText(StepText):
         used = {id(n) for n in in_order(trace.outputs)}
         self.dead = {role for role, n in trace.inputs.items() if id(n) not in used}
         with tracing() as tracer:
-            wanted = [r for r in trace.inputs if r not in self.dead and r != "x1"]
+            wanted = [r for r in trace.inputs if r not in self.dead and (r[0] != "x" or r == "x0")]
             program = Program(trace, True, wanted)
         if tracer.looked:
             raise NoText(f"a gradient: {tracer.looked}")

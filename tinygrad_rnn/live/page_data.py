@@ -18,6 +18,7 @@ from ..nn.module import Module
 from ..tensors import Tensor
 from .lowering import NoText
 from .network import Loss, Network
+from .recorded_network import RecordedNetwork
 
 FEATURES = {"adding": 2, "echo": 1, "sine": 1}  # what a step of a generated task is
 SCRIPTS = ("runtime", "network", "tasks", "panel")
@@ -41,8 +42,9 @@ class Live:
     generated in the page: ("adding" | "echo" | "sine", steps, batch), as far as the model's features fit.
     ``film`` (a ``tg.Film``) gives a slider over the epochs. ``title`` and ``words`` stand above it.
 
-    ``graph.to_html(path, live=live)`` puts it beside the picture of a graph, ``live.to_html(path)`` into
-    a page of its own. Raises ValueError (``NoText``) naming what of the model has no text in JavaScript.
+    ``graph.to_html(path, live=live)`` puts it beside the picture of a graph (``live=True`` the model that
+    is found in the graph), ``live.to_html(path)`` into a page of its own. Raises ValueError (``NoText``)
+    naming what of the model has no text in JavaScript.
 
     >>> import pathlib, tempfile, tinygrad_rnn as tg
     >>> class Model(tg.nn.Module):
@@ -80,12 +82,10 @@ class Live:
             raise NoText(
                 "targets that are whole numbers: give classes as their probabilities, one-hot"
             )
-        self.title, self.words, self.film = title or type(model).__name__, words, film
         x, y = x.astype(self.kind), y.astype(self.kind)
-        network = Network(model, x, y, loss, hold=True)
-        if not network.layers:
-            raise NoText("a model without a recurrent layer")
-        self.networks = [("its own data", "", network)]
+        self._own(Network(model, x, y, loss, hold=True), title or type(model).__name__)
+        self.words, self.film = words, film
+        network = self.networks[0][2]
         turned = bool(network.layers[0].time_axis)
         for name, steps, batch in tasks:
             self.networks.append(
@@ -95,6 +95,23 @@ class Live:
                     self._task(model, name, steps, batch, turned),
                 )
             )
+
+    def _own(self, network: Network, title: str) -> None:
+        if not network.layers:
+            raise NoText("a model without a recurrent layer")
+        self.title, self.words, self.film = title, "", None
+        self.networks = [("its own data", "", network)]
+
+    @classmethod
+    def of_graph(cls, graph: Any) -> Live:
+        """The model behind a graph of one number: what ``graph.to_html(path, live=True)`` shows."""
+        found = cls.__new__(cls)
+        network = RecordedNetwork(graph)
+        found.kind = network.x.dtype.char
+        found._own(
+            network, " and ".join(dict.fromkeys(type(c.layer).__name__ for c in network.layers))
+        )
+        return found
 
     def _task(self, model: Module, name: str, steps: int, batch: int, turned: bool) -> Network:
         """The network on a generated task."""
@@ -159,6 +176,29 @@ class Live:
     def _packed(self, a: Any) -> str:
         array = np.ascontiguousarray(a, np.dtype(self.kind).newbyteorder("<"))
         return base64.b64encode(array.tobytes()).decode()
+
+
+class Silent:
+    """A model that cannot run in a page, and why."""
+
+    def __init__(self, why: str) -> None:
+        self.title, self.why = "Live", f"This model does not run in the page: {why}."
+
+    def text(self) -> str:
+        """No network."""
+        return "{networks: []}"
+
+    def data(self) -> dict[str, Any]:
+        """Why."""
+        return {"why": self.why}
+
+
+def found_in(graph: Any) -> Live | Silent:
+    """The model behind a graph, or why it cannot run."""
+    try:
+        return Live.of_graph(graph)
+    except NoText as reason:
+        return Silent(str(reason))
 
 
 def script(lives: Sequence[Live]) -> str:

@@ -155,6 +155,32 @@ class Panel {
     this.compute();
   }
 
+  // Some of: data (by its place in the list), frame (of the film, -1 the last), gate, from, value, cut, weight
+  // (by the end of its name) and what it is multiplied with, show.
+  situation({data, frame, gate, from = 0, value = 1, cut, weight, scale, show}) {
+    const i = this.inputs;
+    if (frame !== undefined && this.frame) this.frame(frame < 0 ? this.frames - 1 : frame);
+    if (data !== undefined) { i.data.value = data; this.choose(data); }
+    if (gate !== undefined && [...i.gate.options].some((o) => o.value === gate)) {
+      this.hold = {gate, from, value};
+      Object.assign(i.gate, {value: gate});
+      i.from.value = from;
+      i.held.value = value;
+    }
+    if (cut !== undefined) { this.cut = cut || -1; i.cut.value = cut; }
+    if (weight !== undefined) {
+      const k = this.spec.weights.findIndex((w) => w.name.endsWith(weight));
+      if (k >= 0) {
+        this.chosen = i.weight.value = k;
+        i.element.max = this.weights[k].length - 1;
+        if (scale !== undefined) this.weights[k].forEach((v, at, all) => { all[at] = v * scale; });
+      }
+    }
+    const shown = [...i.shown.options].find((o) => o.value.endsWith(` ${show}`));
+    if (shown) this.shown = i.shown.value = shown.value;
+    this.compute();
+  }
+
   // What every step adds to a weight's gradient G: <g_t, G> / |G|, which sum to |G|.
   contributions(k) {
     const found = this.network.ledger(k);
@@ -447,6 +473,8 @@ class Panel {
   drawWeights(color) {
     const w = this.weights[this.chosen], {shape} = this.spec.weights[this.chosen], columns = shape.length > 1 ? shape.at(-1) : 1;
     const values = Array.from({length: w.length / columns}, (_, r) => Array.from(w.subarray(r * columns, (r + 1) * columns))).reverse();
+    const count = this.weights.reduce((s, v, k) => s + (this.spec.weights[k].learnt ? v.length : 0), 0);
+    this.captions.weights.textContent = `The one set of weights: ${count} numbers, used at each of ${this.T} steps`;
     const radius = this.radius(this.chosen), at = Number(this.inputs.element.value);
     heat(this.canvases.weights, values, color, {cell: [Math.floor(at / columns), at % columns], words: radius});
     this.canvases.weights.setAttribute("aria-label", `${this.spec.weights[this.chosen].name}, norm ${said(norm(w))}. ${radius}`);
@@ -652,8 +680,14 @@ function bars(canvas, rows, color, T) {
 
 class LivePage {
   constructor(models, data) {
-    this.panels = models.map((model, k) => new Panel(document.getElementById(`live-panel-${k}`), model, data[k], this));
+    this.panels = [];
+    models.forEach((model, k) => {
+      const root = document.getElementById(`live-panel-${k}`);
+      if (data[k].why) root.append($("p", {}, data[k].why));
+      else this.panels.push(new Panel(root, model, data[k], this));
+    });
     if (document.querySelector(".tools")) this.beside();
+    this.situations();
     const again = () => this.panels.forEach((panel) => panel.draw());
     let width = 0;
     new ResizeObserver(() => { if (innerWidth !== width) { width = innerWidth; again(); } }).observe(document.documentElement);
@@ -679,6 +713,19 @@ class LivePage {
     document.querySelector(".top").prepend(group);
     html.classList.add("with-live");
     choose(location.hash === "#live");
+  }
+
+  // Buttons in the words above: each brings models into a situation; `panel` counts from 0, all without one.
+  situations() {
+    for (const button of document.querySelectorAll("[data-situation]")) {
+      button.addEventListener("click", () => {
+        for (const each of JSON.parse(button.dataset.situation)) {
+          this.panels.forEach((panel, k) => { if (each.panel === undefined || each.panel === k) panel.situation(each); });
+        }
+        this.panels[0].root.parentNode.scrollIntoView({block: "start"});
+        this.panels[0].tell(`${button.textContent}: done.`);
+      });
+    }
   }
 
   // Films run side by side.

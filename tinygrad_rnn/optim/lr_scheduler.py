@@ -28,8 +28,9 @@ __all__ = [
 class LRScheduler:
     """What schedules share: ``step``, ``get_last_lr``, ``state_dict``.
 
-    ``last_epoch`` is how often ``step`` was called; a value other than -1 goes on from there, on an
-    optimizer whose groups have an ``initial_lr``. ``per_batch`` tells ``tg.fit`` to step after every
+    ``last_epoch`` is how often ``step`` was called; a value k other than -1 goes on, on an optimizer whose
+    groups have an ``initial_lr``, with the rates of epoch k + 1, whether its state was saved before the step
+    to them or after. ``per_batch`` tells ``tg.fit`` to step after every
     batch and not after every epoch. Raises TypeError for what is no optimizer, KeyError for a missing
     ``initial_lr``.
     """
@@ -49,7 +50,7 @@ class LRScheduler:
             group.setdefault("initial_lr", group["lr"])
         self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch = last_epoch + 1
-        self._write(self._started())
+        self._write(self._started() if last_epoch == -1 else self._resumed())
 
     def step(self) -> None:
         """Go on by one epoch (``OneCycleLR``: by one batch) and set the rates."""
@@ -68,6 +69,31 @@ class LRScheduler:
     def _started(self) -> list[float]:
         """The rate of each group before the first step."""
         return self._lrs
+
+    def _resumed(self) -> list[float]:
+        """The rates of this epoch, on an optimizer that may have been saved before the step to it.
+
+        The rates that the schedule alone would have had tell which; where another schedule has changed them
+        too, they are left as they are.
+        """
+        alone = [self._alone(epoch) for epoch in (self.last_epoch - 1, self.last_epoch)]
+        saved_before = all(
+            math.isclose(lr, before, rel_tol=1e-9)
+            for lr, before in zip(self._lrs, alone[0], strict=True)
+        )
+        return alone[1] if saved_before else self._started()
+
+    def _alone(self, epoch: int) -> list[float]:
+        """The rates at an epoch, from the initial ones by this schedule's own steps."""
+        kept, now = self._lrs, self.last_epoch
+        try:
+            self._write(list(self.base_lrs))
+            for self.last_epoch in range(1, epoch + 1):
+                self._write(self.get_lr())
+            return self._lrs
+        finally:
+            self._write(kept)
+            self.last_epoch = now
 
     @property
     def _lrs(self) -> list[float]:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..drawing.scene import style
 from ..engine.autograd import no_grad
-from .look import LOOKS, house_style, new_figure
+from .look import LOOKS, house_style, matplotlib_or_error, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,6 +59,11 @@ def plot_forecast(
             )
         if since is not None:
             axes.axvline(since, color=style.PLAIN, linewidth=0.9, linestyle=(0, (2, 2)))
+        if x.dtype.kind == "M":
+            dates = matplotlib_or_error().dates
+            where = dates.AutoDateLocator(maxticks=9)
+            axes.xaxis.set_major_locator(where)
+            axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(where))
         axes.set_ylabel(ylabel)
         axes.margins(x=0.015)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.1)

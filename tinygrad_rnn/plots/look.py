@@ -71,6 +71,7 @@ def matplotlib_or_error() -> Any:
     """The library, or an error that names it."""
     try:
         import matplotlib.colors
+        import matplotlib.dates
         import matplotlib.ticker
     except ImportError as error:
         raise ImportError(

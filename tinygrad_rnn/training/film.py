@@ -16,9 +16,10 @@ class Film:
     """Keeps the weights of a model while it is trained: ``tg.fit(..., film=film)``, or as a callback.
 
     At most ``most`` pictures are kept, evenly spaced over the epochs: where there are more, every second
-    one goes. The first is of the weights before training. ``epochs`` and ``losses`` are those of the
-    pictures (the loss before training is not known: NaN), ``weights[k]`` the Parameters by name. As a
-    callback of a loop of one's own a film is given its model, and called with a History or a loss.
+    one goes. The first is of the weights before training, and one more of those after it. ``epochs`` and
+    ``losses`` are those of the pictures (the loss before training is not known: NaN), ``weights[k]`` the
+    Parameters by name. As a callback of a loop of one's own a film is given its model, and called with a
+    History or a loss.
 
     >>> import tinygrad_rnn as tg
     >>> model, film = tg.nn.Linear(2, 1), tg.Film(most=4)
@@ -26,7 +27,7 @@ class Film:
     >>> by = tg.optim.SGD(model.parameters(), lr=0.1)
     >>> _ = tg.fit(model, data, tg.nn.functional.mse_loss, by, epochs=9, film=film, progress=False)
     >>> film.epochs
-    [0, 4, 8]
+    [0, 4, 8, 9]
     """
 
     def __init__(self, model: Module | None = None, *, most: int = 100) -> None:
@@ -36,7 +37,7 @@ class Film:
         self.epochs: list[int] = []
         self.losses: list[float] = []
         self.weights: list[dict[str, Array]] = []
-        self._every, self._seen = 1, 0
+        self._every, self._seen, self._loss = 1, 0, float("nan")
 
     def __len__(self) -> int:
         return len(self.epochs)
@@ -55,6 +56,7 @@ class Film:
             raise ValueError("Film: as a callback it needs its model: Film(model)")
         self._seen = seen.rows[-1]["epoch"] if isinstance(seen, History) else self._seen + 1
         loss = seen.loss[-1] if isinstance(seen, History) else float(seen)
+        self._loss = loss
         if self._seen % self._every:
             return
         self._keep(self._seen, loss)
@@ -64,6 +66,11 @@ class Film:
             for name in ("epochs", "losses", "weights"):
                 rows = getattr(self, name)
                 setattr(self, name, [rows[k] for k in stay])
+
+    def end(self) -> None:
+        """Take the weights after training, where the last picture is not of them."""
+        if self.epochs and self.epochs[-1] != self._seen:
+            self._keep(self._seen, self._loss)
 
     def _keep(self, epoch: int, loss: float) -> None:
         assert self.model is not None

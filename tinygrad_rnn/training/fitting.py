@@ -134,6 +134,8 @@ def fit(
     finally:
         bar.close()
         model.train(mode)
+    if film is not None:
+        film.end()
     if run.best is not None:
         model.load_state_dict(run.best)
     return run.history
@@ -265,6 +267,8 @@ class _Run:
                     "(clip=1.0), or look for values in the data that are not finite"
                 )
             value.backward()
+            if len(asked) == 1 and not self.history.rows and self.world.size == 1:
+                self.check_reached()
             whole = self.world.sum_gradients(self.trained(), value, weight)
             if self.clip is not None:
                 clip_grad_norm_(self.model.parameters(), self.clip)
@@ -272,6 +276,15 @@ class _Run:
 
         self.optimizer.step(closure)
         return asked[0]
+
+    def check_reached(self) -> None:
+        """Raise ValueError where no gradient came to anything that the optimizer changes."""
+        listed = [p for group in self.optimizer.param_groups for p in group["params"]]
+        if all(p.grad is None for p in listed):
+            raise ValueError(
+                "fit: no gradient came to any Parameter that the optimizer has, so that nothing would be "
+                "trained: are they another model's, frozen, or cut off by detach or no_grad?"
+            )
 
     def trained(self) -> list[Tensor]:
         """All whose gradients count: the model's Parameters, and what else the optimizer has."""

@@ -70,7 +70,9 @@ class History:
             curves["validation"] = [math.nan if v is None else v for v in self.validation]
         marks = None if self.baseline is None else {"baseline": self.baseline}
         positive = all(value > 0 for values in curves.values() for value in values)
-        return plot_history(curves, xlabel="epoch", marks=marks, log=positive)
+        figure = plot_history(curves, xlabel="epoch", marks=marks, log=positive)
+        figure.axes[0].locator_params(axis="x", integer=True)
+        return figure
 
     def words(self) -> str:
         """The last losses beside the baseline, in words."""

@@ -20,6 +20,7 @@ SLOT, TRACK, AIR = (
     9.0,
     9.0,
 )  # between two lines into a box, two lines of a channel, and at its sides
+PANEL_GAP = 8.0  # between two that stand left of all columns
 LEFT = -1  # the column of what stands left of all columns
 
 
@@ -176,6 +177,12 @@ class Channels:
     def _place_columns(self, pills: Sequence[float], margin: float, tracks: list[int]) -> None:
         lefts, widths, x = [], [], margin
         self._widen()
+        aside = {  # how far from the middle what stands where its line goes up is
+            id(net.source): SLOT
+            * abs(self._slot[net, self._ways[net, net.targets[0]].start, net.source.level + 1])
+            for net in self.nets
+            if net.source.narrow
+        }
         self._gap_left: list[float] = []
         self._gap_right: list[float] = []
 
@@ -187,7 +194,7 @@ class Channels:
 
         for c in range(self.count):
             x += gap(c)
-            here = [s.width for s in self.spots if s.columns == [c]]
+            here = [s.width + 2 * aside.get(id(s), 0) for s in self.spots if s.columns == [c]]
             reach = max(map(abs, self._slots_in.get(c, [0])), default=0)
             widths.append(max([44.0, SLOT * 2 * (reach + 1), *here]))
             lefts.append(x)
@@ -269,9 +276,15 @@ class Channels:
             here = [s for s in self.spots if s.level == level]
             lines = TRACK * max(tracks[level] - 1, 0)
             y += lines + (2 * AIR + 6 if tracks[level] else AIR + 7)
-            tall = max(s.height for s in here)
+            aside = [s for s in here if s.columns == [LEFT]]
+            high = sum(s.height + PANEL_GAP for s in aside) - PANEL_GAP
+            tall = max([high, *(s.height for s in here)])
             for spot in here:
                 spot.y = y + tall / 2
+            top = y + (tall + high) / 2
+            for spot in aside:  # one below the other
+                spot.y = top - spot.height / 2
+                top -= spot.height + PANEL_GAP
             y += tall
         self._channel_low.append(y)
 

@@ -35,7 +35,7 @@ def to_html(
     *,
     level: str = "auto",
     ledger: Ledger | None = None,
-    live: page_data.Live | None = None,
+    live: page_data.Live | bool | None = None,
     engine: str | None = None,
 ) -> str:
     """Write the page of a Graph and return its path; see :meth:`tinygrad_rnn.Graph.to_html`."""
@@ -50,20 +50,23 @@ def page_of(
     *,
     level: str = "auto",
     ledger: Ledger | None = None,
-    live: page_data.Live | None = None,
+    live: page_data.Live | bool | None = None,
     engine: str | None = None,
 ) -> str:
     """The page as text."""
+    lives: list[Any] = []
+    if live:
+        lives = [page_data.found_in(graph) if live is True else live]
     views = views_of(graph, engine)
     known = [view.level for view in views]
     if level != "auto" and level not in known:
         raise ValueError(f"level={level!r}: this graph's page has {', '.join(map(repr, known))}")
     if level == "auto":
-        level = "cell" if "cell" in known else "op"
+        level = "cell" if "cell" in known else known[0]
     first = views[known.index(level)]
     data = _data(graph, views, ledger)
     data["level"] = first.level
-    return _filled(views, first, data, live)
+    return _filled(views, first, data, lives)
 
 
 def _data(graph: Graph, views: list[PageView], ledger: Ledger | None) -> dict[str, Any]:
@@ -112,15 +115,13 @@ def _silence(graph: Graph) -> str:
     return "the graph does not end in one number that needs a gradient, and no ledger was given"
 
 
-def _filled(
-    views: list[PageView], first: PageView, data: dict[str, Any], live: page_data.Live | None
-) -> str:
+def _filled(views: list[PageView], first: PageView, data: dict[str, Any], lives: list[Any]) -> str:
     """The template with everything in its place; each part is put in once, whatever it says."""
     script, css, alive = script_of(), lean(asset("viewer.css")), ""
-    if live is not None:
-        script += "\n" + program([live])
+    if lives:
+        script += "\n" + program(lives)
         css += "\n" + lean(page_data.asset("live.css"))
-        alive = section([live]) + numbers([live])
+        alive = section(lives) + numbers(lives)
     others = [
         f'<template id="view-{view.level}">{view.svg}</template>'
         for view in views

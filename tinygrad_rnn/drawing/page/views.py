@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from ...graphs.blocks import has_modules
 from ...graphs.chains import ENDS, Chain, NotUnrollableError, fold
 from ...graphs.meaning import Cell, Input, Layer, Out, Parameter, State, Uses, Weights
 from ...graphs.recorded import RecordedGraph
@@ -62,12 +63,12 @@ def views_of(graph: RecordedGraph, engine: str | None = None) -> list[PageView]:
         return PageView(level, sketch.title, svg, parts_of(sketch.parts, known))
 
     def between() -> list[PageView]:
-        """Cells with other boxes between them."""
-        if not graph.calls:
+        """Cells with other boxes between them; where there are none, modules."""
+        if not graph.calls and not has_modules(graph):
             return []
-        scene = draw_blocks(graph)
-        svg = clean(svg_of(write(scene, numbered=True), engine), "cell")
-        return [PageView("cell", scene.title, svg, parts_of(_all(scene), known))]
+        scene, level = draw_blocks(graph), "cell" if graph.calls else "layer"
+        svg = clean(svg_of(write(scene, numbered=True), engine), level)
+        return [PageView(level, scene.title, svg, parts_of(_all(scene), known))]
 
     views = [sketched("layer", draw_layers(graph, numbered=True))] if graph.calls else []
     try:

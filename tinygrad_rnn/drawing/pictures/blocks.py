@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from ...graphs.blocks import Block, Blocks
 from ...graphs.meaning import Parameter, Uses, Value
@@ -30,7 +30,6 @@ from ..scene.text import (
 
 PILL, PILL_HEIGHT, STATE_PITCH = 30.0, 22.0, 30.0
 CHIP, CHIP_GAP, HEAD, FOOT, PANEL = 17.0, 3.0, 18.0, 15.0, 150.0
-PANEL_GAP = 8.0
 
 
 class BlocksPicture:
@@ -44,7 +43,8 @@ class BlocksPicture:
         self.looks = state_looks(tuple(states))
         self.states = {block: self._states(block) for block in self.blocks.blocks}
         kinds = list(dict.fromkeys(b.title for b in self.blocks.blocks if b.kind == "cell"))
-        self.scene = Scene(", ".join([*kinds, "one set of weights"] if kinds else ["Graph"]))
+        title = [*kinds, "one set of weights"] if kinds else ["Modules and the ops between them"]
+        self.scene = Scene(", ".join(title))
         self.beside: list[
             tuple[Block, Block, str, int]
         ] = []  # a state from one to the next, and its node
@@ -271,6 +271,8 @@ def draw_blocks(graph: RecordedGraph, steps: Sequence[int] | None = None) -> Sce
         )
     for k, (mine, blocks, net) in enumerate(picture.panels):
         _draw_panel(picture, k, mine, blocks, net, keys)
+    if not picture.looks:
+        return scene
     draw_legend(
         scene,
         list(samples_of(scene, picture.looks, of_ops=False, elementwise=False)),
@@ -419,6 +421,13 @@ def _draw_states(picture: BlocksPicture, keys: dict[Block, Key]) -> None:
         )
 
 
+def _common(paths: Sequence[str]) -> str:
+    """The module around some modules."""
+    parts = [path.split(".") for path in paths]
+    same = takewhile(lambda level: len(set(level)) == 1, zip(*parts, strict=False))
+    return ".".join(level[0] for level in same)
+
+
 def _rank(names: Sequence[str], k: int) -> int:
     """c above h."""
     order = sorted(range(len(names)), key=lambda i: (names[i] == "h", i))
@@ -437,7 +446,7 @@ def _draw_panel(
     scene, channels, spot = picture.scene, picture.channels, net.source
     frame = (spot.left, spot.y - spot.height / 2, spot.right, spot.y + spot.height / 2)
     look = Look(style.ORANGE, style.PARAM.fill, style.PARAM.text, 2.0)
-    name = picture.names[mine[0]].rpartition(".")[0]
+    name = _common([picture.names[p].rpartition(".")[0] for p in mine])
     of = Value(mine[0], f"panel{k}")
     scene.frame(of, frame, look)
     top = frame[3]
@@ -457,7 +466,9 @@ def _draw_panel(
         )
     for n, parameter in enumerate(mine):
         dotted = picture.names[parameter]
-        meaning = Parameter(parameter, dotted, short_name(dotted))
+        inner = dotted.rpartition(".")[0].removeprefix(name).lstrip(".")
+        short = f"{inner}.{short_name(dotted)}" if inner else short_name(dotted)
+        meaning = Parameter(parameter, dotted, short)
         y = top - HEAD - (CHIP + CHIP_GAP) * n - CHIP / 2
         words = f"{meaning.short}  {shape_text(picture.nodes[parameter].shape)}"
         scene.box(
