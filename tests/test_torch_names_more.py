@@ -65,7 +65,13 @@ def test_a_typed_constructor_takes_data_and_sizes(name, dtype):
 
 def test_a_shape_is_sizes_and_a_tuple_is_data():
     x = tg.ones(2, 3)
-    for shape in (x.shape, x.size(), tg.Size([2, 3]), (x @ x.T).shape[:1] + tg.Size([3]), x.T.shape[::-1]):
+    for shape in (
+        x.shape,
+        x.size(),
+        tg.Size([2, 3]),
+        (x @ x.T).shape[:1] + tg.Size([3]),
+        x.T.shape[::-1],
+    ):
         assert tg.Tensor(shape).zero_().tolist() == tg.LongTensor(shape).tolist() == [[0] * 3] * 2
     assert x.new(x.shape[1:]).zero_().tolist() == [0, 0, 0]
     assert tg.Tensor((2, 3)).tolist() == tg.LongTensor((2, 3)).tolist() == [2, 3]
