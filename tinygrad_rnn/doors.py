@@ -17,6 +17,8 @@ DOORS = {
     "backward_steps": "graphs.replay",
     "ledger_html": "plots.ledger_card",
     "module_html": "plots.cards",
+    "packed_module": "compat.whole",
+    "unpacked_module": "compat.whole",
 }
 
 

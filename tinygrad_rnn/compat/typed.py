@@ -8,7 +8,7 @@ import numpy as np
 
 from ..engine.devices import check_device
 from ..engine.values import Array
-from ..tensors import Tensor, as_tensor
+from ..tensors import Tensor, as_tensor, get_default_dtype
 from ..tensors.axes import Size
 
 
@@ -138,6 +138,8 @@ def dtype_of(kind: Any) -> Any:
     """The dtype that an argument of ``Tensor.type`` names. Raises TypeError for what names none."""
     if isinstance(kind, _OfOneDtype):
         return kind.dtype
+    if kind is Tensor:
+        return np.dtype(get_default_dtype())
     if isinstance(kind, str):
         if ".cuda." in kind:
             check_device("cuda")
