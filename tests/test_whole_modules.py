@@ -33,7 +33,9 @@ class Tagger(nn.Module):
 
 def through_a_file(value):
     file = io.BytesIO()
-    with pytest.warns(UserWarning, match="the names of its classes and what it holds, not their code"):
+    with pytest.warns(
+        UserWarning, match="the names of its classes and what it holds, not their code"
+    ):
         tg.save(value, file)
     return tg.load(io.BytesIO(file.getvalue()))
 
@@ -80,7 +82,9 @@ def test_code_is_not_kept_and_a_class_must_be_there():
     model.act = lambda x: x
     with (
         pytest.warns(UserWarning, match="whole"),
-        pytest.raises(TypeError, match=r"cannot hold a function \(at act\): save the module's state_dict"),
+        pytest.raises(
+            TypeError, match=r"cannot hold a function \(at act\): save the module's state_dict"
+        ),
     ):
         tg.save(model, io.BytesIO())
 
@@ -90,7 +94,9 @@ def test_code_is_not_kept_and_a_class_must_be_there():
     file = io.BytesIO()
     with pytest.warns(UserWarning, match="Passing"):
         tg.save(Passing(), file)
-    with pytest.raises(RuntimeError, match="no such module class is there: import or define it first"):
+    with pytest.raises(
+        RuntimeError, match="no such module class is there: import or define it first"
+    ):
         tg.load(io.BytesIO(file.getvalue()))
 
 

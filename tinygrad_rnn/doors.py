@@ -222,3 +222,13 @@ def method_for_scripts(owner: str, tensor: Any, name: str) -> Any:
         write = import_module(f"{__package__}.tensors.writing").become
         return lambda *args, **options: write(tensor, base(*args, **options), name)
     return lambda *args, **options: function(tensor, *args, **options)
+
+
+def public_names(module: str, own: list[str]) -> list[str]:
+    """What ``dir`` of a module lists: its own public names and those that scripts ask for.
+
+    >>> "draw" in dir(__import__("tinygrad_rnn"))
+    True
+    """
+    path = module.removeprefix(str(__package__)).lstrip(".")
+    return sorted({*own, *" ".join(FOR_SCRIPTS[path].values()).split()})

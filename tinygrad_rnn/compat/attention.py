@@ -117,7 +117,7 @@ class MultiheadAttention(Module):
         started = Parameter(np.zeros(3 * embed_dim), dtype=dtype) if bias else None
         self.register_parameter("in_proj_bias", started)
         self.out_proj = Linear(embed_dim, embed_dim, bias)
-        if bias:
+        if self.out_proj.bias is not None:
             init.zeros_(self.out_proj.bias)
 
     def forward(
@@ -222,7 +222,7 @@ class _Block(Module):
         return norm(x + dropout(part(x)))  # type: ignore[no-any-return]
 
     def _network(self, x: Tensor) -> Tensor:
-        return self.linear2(self.dropout(self.activation(self.linear1(x))))  # type: ignore[no-any-return]
+        return self.linear2(self.dropout(self.activation(self.linear1(x))))
 
 
 @placed

@@ -9,7 +9,7 @@ import numpy as np
 from ..engine.autograd import no_grad
 from ..engine.places import state
 from ..engine.random import generator_or_default
-from ..nn.module import Module, Parameter
+from ..nn.module import Parameter, TensorModule
 from ..nn.placing import placed
 from ..ops.elementwise import maximum
 from ..tensors import Tensor, as_tensor, get_default_dtype
@@ -62,7 +62,7 @@ def batch_norm(
 
 
 @placed
-class BatchNorm1d(Module):
+class BatchNorm1d(TensorModule):
     """Each channel to mean 0 and variance 1 over the batch, then scaled and shifted (Ioffe & Szegedy 2015).
 
     ``(x - mean) / sqrt(var + eps) * weight + bias``: x is (batch, channels) or (batch, channels, time). In
@@ -192,7 +192,7 @@ def dropout2d(
     return _channels_dropped("dropout2d", x, 2, p, training, inplace, generator)
 
 
-class Dropout1d(Module):
+class Dropout1d(TensorModule):
     """Zero whole channels of (batch, channels, time) while training; see ``nn.functional.dropout1d``.
 
     >>> import tinygrad_rnn as tg
@@ -244,7 +244,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Tens
     return ((a / lengths[0]) * (b / lengths[1])).sum(dim)
 
 
-class CosineSimilarity(Module):
+class CosineSimilarity(TensorModule):
     """``a . b / (|a| |b|)`` along ``dim``; see ``nn.functional.cosine_similarity``.
 
     >>> import tinygrad_rnn as tg

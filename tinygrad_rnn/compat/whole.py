@@ -1,7 +1,7 @@
 """How does ``torch.save(model)`` keep a whole module without pickle? Its classes by name, what it holds as data.
 
-No code is in the file, and none is run to read it: the classes must be there (imported, or defined in the
-script) under the names that they had, and what a module holds (numbers, texts, lists, tensors, modules) is
+No code is in the file, and none is run to read it: the classes must be there (imported, or defined in
+the script) under the names that they had, and what a module holds (numbers, texts, lists, tensors, modules) is
 put back into objects of them. Shared Parameters stay shared.
 """
 
@@ -67,7 +67,10 @@ class _Packing:
             return ["parameter" if isinstance(value, Parameter) else "tensor", name, asks]
         if isinstance(value, dict):
             rows = value.items()
-            return ["dict", *([self.packed(k, path), self.packed(v, _below(path, k))] for k, v in rows)]
+            return [
+                "dict",
+                *([self.packed(k, path), self.packed(v, _below(path, k))] for k, v in rows),
+            ]
         if type(value) in CONTAINERS.values():
             parts = (self.packed(v, _below(path, k)) for k, v in enumerate(value))
             return [type(value).__name__, *parts]
