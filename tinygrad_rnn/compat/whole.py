@@ -1,8 +1,8 @@
-"""How does ``torch.save(model)`` keep a whole module without pickle? Its classes by name, what it holds as data.
+"""How does ``torch.save(model)`` keep a whole module without pickle? Its classes by name, the rest as data.
 
 No code is in the file, and none is run to read it: the classes must be there (imported, or defined in
-the script) under the names that they had, and what a module holds (numbers, texts, lists, tensors, modules) is
-put back into objects of them. Shared Parameters stay shared.
+the script) under the names that they had, and what a module holds (numbers, texts, lists, tensors,
+modules) is put back into objects of them. Shared Parameters stay shared.
 """
 
 from __future__ import annotations
