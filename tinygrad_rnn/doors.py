@@ -94,10 +94,10 @@ FOR_SCRIPTS = {
             "true_divide trunc xlogy"
         ),
         "shaping": (
-            "apply_ argwhere diag diag_embed diagonal element_size fliplr flipud get_device "
+            "apply_ argwhere char diag diag_embed diagonal element_size fliplr flipud get_device "
             "hsplit index_add index_copy index_fill index_put is_contiguous map_ masked_scatter "
             "moveaxis movedim ndimension pin_memory put repeat_interleave rot90 select "
-            "share_memory_ storage_offset stride sum_to_size swapdims take tensor_split unflatten "
+            "share_memory_ short storage_offset stride sum_to_size swapdims take tensor_split unflatten "
             "unfold vsplit"
         ),
         "reducing": (
@@ -118,6 +118,8 @@ FOR_SCRIPTS = {
     },
     "distributions": {"chances": "Bernoulli Normal Uniform kl_divergence"},
     "nn": {
+        "surroundings": "Bilinear ConstantPad1d ConstantPad2d EmbeddingBag ReflectionPad1d ReplicationPad1d "
+        "Unflatten Upsample ZeroPad1d ZeroPad2d",
         "containers": "DataParallel ModuleDict ParameterDict ParameterList",
         "layers": "BatchNorm1d CosineSimilarity Dropout1d Dropout2d",
         "activations": (
@@ -140,6 +142,7 @@ FOR_SCRIPTS = {
         "norms": "BatchNorm2d GroupNorm InstanceNorm1d InstanceNorm2d RMSNorm",
     },
     "nn.functional": {
+        "surroundings": "bilinear gumbel_softmax interpolate upsample",
         "layers": "batch_norm cosine_similarity dropout1d dropout2d",
         "products": "normalize pairwise_distance",
         "activations": (
@@ -173,6 +176,9 @@ FOR_SCRIPTS = {
     "utils.data": {"datasets": "ConcatDataset default_collate get_worker_info"},
 }
 
+# Modules that scripts name by their path without importing them.
+PATHS = {"nn": ("modules", "parameter"), "utils": ("data", "tensorboard")}
+
 
 def for_scripts(module: str, name: str) -> Any:
     """What a module has for PyTorch's scripts, imported when it is asked for; raises AttributeError.
@@ -184,6 +190,8 @@ def for_scripts(module: str, name: str) -> Any:
     for room, names in FOR_SCRIPTS[module.removeprefix(package).lstrip(".")].items():
         if name in names.split():
             return getattr(import_module(f"{package}.compat.{room}"), name)
+    if name in PATHS.get(module.removeprefix(package).lstrip("."), ()):
+        return import_module(f"{module}.{name}")
     raise AttributeError(f"module {module!r} has no attribute {name!r}")
 
 

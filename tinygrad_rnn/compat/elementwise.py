@@ -143,11 +143,12 @@ def erfc(input: Any) -> Tensor:
 
 
 def sinc(input: Any) -> Tensor:
-    """sin(pi x) / (pi x), 1 at 0."""
+    """sin(pi x) / (pi x), 1 at 0; computed in float64, since its slope near 0 is a small difference."""
     x = _floating(input)
-    zero = x == 0
-    angle = e.where(zero, 1.0, x) * math.pi
-    return e.where(zero, 1.0, angle.sin() / angle)
+    wide = x.to(np.float64)
+    zero = wide == 0
+    angle = e.where(zero, 1.0, wide) * math.pi
+    return e.where(zero, 1.0, angle.sin() / angle).to(x.dtype)
 
 
 def deg2rad(input: Any) -> Tensor:

@@ -145,7 +145,8 @@ def quantile(
 
 
 def _between(ordered: Tensor, axis: int, part: float, how: str) -> Tensor:
-    place = part * (ordered.shape[axis] - 1)
+    number = ordered.dtype.type  # in whose rounding PyTorch counts, too
+    place = float(number(part) * number(ordered.shape[axis] - 1))
     rounds: dict[str, Any] = {"lower": np.floor, "higher": np.ceil, "nearest": np.round}
     place = rounds.get(how, float)(place)
     low = int(np.floor(place))

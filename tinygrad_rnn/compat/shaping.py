@@ -429,6 +429,16 @@ def share_memory_(input: Any) -> Tensor:
     return as_tensor(input)
 
 
+def short(input: Any) -> Tensor:
+    """In int16."""
+    return as_tensor(input).to(np.int16)
+
+
+def char(input: Any) -> Tensor:
+    """In int8."""
+    return as_tensor(input).to(np.int8)
+
+
 def apply_(input: Any, callable: Any) -> Tensor:
     """Write f(x) for every number x, one by one.
 

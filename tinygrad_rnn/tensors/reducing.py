@@ -482,7 +482,10 @@ def _extreme(t: Tensor, largest: bool, dim: Any, keepdim: bool, names: NumpyName
             return reductions.max_of_all(t) if largest else reductions.min_of_all(t)
         return reductions.amax(t, axes, keep) if largest else reductions.amin(t, axes, keep)
     indices = _arg(np.argmax if largest else np.argmin, t, dim, True)
-    values = t if not t.ndim else t.gather(axes[0], indices)
+    if t.ndim and getattr(state.tracer, "whole", False):
+        values = reductions.amax(t, axes, True) if largest else reductions.amin(t, axes, True)
+    else:
+        values = t if not t.ndim else t.gather(axes[0], indices)
     if not keep and t.ndim:
         values, indices = values.squeeze(axes[0]), indices.squeeze(axes[0])
     return Extremes(values, indices)
