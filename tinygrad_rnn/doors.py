@@ -47,7 +47,7 @@ FOR_SCRIPTS = {
         "randint_like range typename",
         "settings": (
             "Generator accelerator compile e finfo get_num_threads iinfo initial_seed jit newaxis "
-            "onnx promote_types result_type seed set_default_tensor_type set_num_threads "
+            "onnx promote_types result_type serialization seed set_default_tensor_type set_num_threads "
             "set_printoptions use_deterministic_algorithms"
         ),
         "elementwise": (
@@ -121,7 +121,7 @@ FOR_SCRIPTS = {
         "surroundings": "Bilinear ConstantPad1d ConstantPad2d EmbeddingBag ReflectionPad1d ReplicationPad1d "
         "Unflatten Upsample ZeroPad1d ZeroPad2d",
         "containers": "DataParallel ModuleDict ParameterDict ParameterList",
-        "layers": "BatchNorm1d CosineSimilarity Dropout1d Dropout2d",
+        "layers": "BatchNorm1d CosineSimilarity Dropout1d Dropout2d NonDynamicallyQuantizableLinear",
         "activations": (
             "AlphaDropout CELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh LogSigmoid Mish "
             "PReLU ReLU6 SELU Softmax2d Softmin Softshrink Softsign Tanhshrink Threshold"

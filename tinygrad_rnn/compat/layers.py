@@ -9,6 +9,7 @@ import numpy as np
 from ..engine.autograd import no_grad
 from ..engine.places import state
 from ..engine.random import generator_or_default
+from ..nn.layers import Linear
 from ..nn.module import Parameter, TensorModule
 from ..nn.placing import placed
 from ..ops.elementwise import maximum
@@ -259,3 +260,6 @@ class CosineSimilarity(TensorModule):
     def forward(self, x1: Any, x2: Any) -> Tensor:
         """Two tensors in, the cosines out."""
         return cosine_similarity(x1, x2, self.dim, self.eps)
+
+
+NonDynamicallyQuantizableLinear = Linear  # what PyTorch calls the last layer of attention
