@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from ..doors import typed
+from ..doors import method_for_scripts, typed
 from ..engine.devices import CPU, check_device, device, is_device, no_gpu
 from ..engine.folded import by_itself
 from ..engine.hooks import Hook
@@ -30,6 +30,10 @@ class TorchNames:
     """Where a tensor lives and in which dtype, and what it offers to others."""
 
     __slots__ = ()
+
+    def __getattr__(self: Tensor, name: str) -> Any:
+        """What PyTorch's scripts alone call, imported when they do."""
+        return method_for_scripts("tensors.Tensor", self, name)
 
     # ---- where it lives
 
