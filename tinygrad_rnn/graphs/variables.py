@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from inspect import CO_OPTIMIZED
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,7 +22,7 @@ def variables() -> dict[int, str]:
     """
     found: dict[int, str] = {}
     frames = list(_frames())
-    for place in (*[frame.f_locals for frame in frames], *[f.f_globals for f in frames[:1]]):
+    for place in (*map(_locals_of, frames), *[f.f_globals for f in frames[:1]]):
         named = {name: value for name, value in place.items() if not name.startswith("_")}
         for name, value in named.items():
             _enter(found, name, value)
@@ -40,6 +41,15 @@ def _frames() -> Iterator[FrameType]:
             count += 1
             yield frame
         frame = frame.f_back
+
+
+def _locals_of(frame: FrameType) -> dict[str, Any]:
+    """What a frame's variables hold; before Python 3.13 the frame would keep a copy alive: it is emptied."""
+    seen = frame.f_locals
+    found = dict(seen)
+    if sys.version_info < (3, 13) and frame.f_code.co_flags & CO_OPTIMIZED:
+        seen.clear()
+    return found
 
 
 def _enter(found: dict[int, str], name: str, value: Any) -> None:
