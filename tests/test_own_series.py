@@ -344,6 +344,19 @@ def test_the_column_of_dates_is_named(tmp_path):
         read_csv(tmp_path / "none.csv")
 
 
+def test_some_columns_alone(tmp_path):
+    path = tmp_path / "load.csv"
+    path.write_text("date,load,note,warm\n2024-01-01,5,ok,1\n2024-01-02,6,ok,2\n")
+    with pytest.raises(ValueError, match="'ok' in column 'note' is no number; columns="):
+        read_csv(path)
+    found = read_csv(path, columns=["warm", "load"])
+    assert found.names == ("warm", "load")
+    assert found.values.tolist() == [[1.0, 5.0], [2.0, 6.0]]
+    assert found.frequency.season == 7
+    with pytest.raises(ValueError, match="no column 'laod'"):
+        read_csv(path, columns=["laod"])
+
+
 def test_series_that_ship_are_tables():
     assert table(data.sunspots()).frequency == Frequency(12, "M")
     weekly = table(data.co2())

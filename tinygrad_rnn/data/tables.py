@@ -154,13 +154,16 @@ def table(series: Any, dates: Any = None) -> Table:
     return _on_grid(values, names, dates)
 
 
-def read_csv(path: str | os.PathLike[str], dates: str | None = None) -> Table:
+def read_csv(
+    path: str | os.PathLike[str], dates: str | None = None, columns: Sequence[str] | None = None
+) -> Table:
     """A CSV file with a heading as a :class:`Table`; no pandas is needed.
 
     ``dates`` names the column of dates, by default the first whose cells are all ISO dates (2024-01-31,
-    2024-01-31T12:00). Empty cells and "NA", "nan", "null" are missing values. Commas, semicolons and tabs
-    part cells. Raises ValueError that names line and column for a cell that is no number, and for all that
-    :func:`table` refuses; FileNotFoundError where there is no file.
+    2024-01-31T12:00); ``columns`` those to read, all others unless given. Empty cells and "NA", "nan",
+    "null" are missing values. Commas, semicolons and tabs part cells. Raises ValueError that names line and
+    column for a cell that is no number, and for all that :func:`table` refuses; FileNotFoundError where
+    there is no file.
 
     >>> import pathlib, tempfile
     >>> from tinygrad_rnn.data import read_csv
@@ -170,22 +173,25 @@ def read_csv(path: str | os.PathLike[str], dates: str | None = None) -> Table:
     (array([ 5., nan,  7.]), ('load',))
     """
     head, rows = _cells(Path(path))
-    columns = {name: [row[k] for row in rows] for k, name in enumerate(head)}
-    if dates is not None and dates not in columns:
+    cells = {name: [row[k] for row in rows] for k, name in enumerate(head)}
+    if dates is not None and dates not in cells:
         raise ValueError(f"{path}: no column {dates!r}, only {', '.join(map(repr, head))}")
-    found = dates or next((name for name in head if _iso(columns[name]) is not None), None)
-    when = None if found is None else _iso(columns[found])
+    found = dates or next((name for name in head if _iso(cells[name]) is not None), None)
+    when = None if found is None else _iso(cells[found])
     if found is not None and when is None:
-        bad = next(i for i, cell in enumerate(columns[found]) if _iso([cell]) is None)
+        bad = next(i for i, cell in enumerate(cells[found]) if _iso([cell]) is None)
         raise ValueError(
-            f"{path}, line {bad + 2}: {columns[found][bad]!r} in column {found!r} is no ISO date such as "
+            f"{path}, line {bad + 2}: {cells[found][bad]!r} in column {found!r} is no ISO date such as "
             "2024-01-31"
         )
-    names = [name for name in head if name != found]
+    for name in columns or ():
+        if name not in head:
+            raise ValueError(f"{path}: no column {name!r}, only {', '.join(map(repr, head))}")
+    names = [name for name in (columns or head) if name != found]
     if not names:
         raise ValueError(f"{path}: there is no column of numbers beside {found!r}")
     values = np.array(
-        [[_number(path, name, i, c) for i, c in enumerate(columns[name])] for name in names]
+        [[_number(path, name, i, c) for i, c in enumerate(cells[name])] for name in names]
     )
     if when is None:
         return _checked(Table(values.T, tuple(names)))
@@ -340,7 +346,7 @@ def _number(path: Any, name: str, row: int, cell: str) -> float:
         return float(cell)
     except ValueError:
         raise ValueError(
-            f"{path}, line {row + 2}: {cell!r} in column {name!r} is no number"
+            f"{path}, line {row + 2}: {cell!r} in column {name!r} is no number; columns= reads some alone"
         ) from None
 
 
