@@ -364,6 +364,22 @@ def test_series_that_ship_are_tables():
     assert int(np.isnan(weekly.values).sum()) == 59
 
 
+def test_what_is_masked_is_missing():
+    masked = np.ma.masked_array([1, 2, 3], mask=[False, True, False])
+    np.testing.assert_array_equal(table(masked).values.ravel(), [1.0, NAN, 3.0])
+    assert masked.data.tolist() == [1, 2, 3]
+
+
+def test_parts_of_a_second_are_no_silent_seconds(tmp_path):
+    dates = np.datetime64("2024-01-01", "ms") + 1500 * np.arange(4)
+    with pytest.raises(ValueError, match="parts of a second"):
+        table([1.0, 2.0, 3.0, 4.0], dates=dates)
+    path = tmp_path / "fast.csv"
+    path.write_text("date,load\n2024-01-01T00:00:00,5\n2024-01-01T00:00:01.5,6\n")
+    with pytest.raises(ValueError, match="parts of a second"):
+        read_csv(path)
+
+
 def test_what_is_no_series():
     with pytest.raises(TypeError, match="dtype <U1"):
         table(["a", "b"])

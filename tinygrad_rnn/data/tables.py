@@ -139,7 +139,8 @@ def table(series: Any, dates: Any = None) -> Table:
         return _on_grid(series.values[:, None], ("values",), series.dates)
     if hasattr(series, "to_frame") or hasattr(series, "columns"):
         return _from_frame(series, dates)
-    values = np.asarray(series)
+    masked = isinstance(series, np.ma.MaskedArray)
+    values = series.astype(np.float64).filled(np.nan) if masked else np.asarray(series)
     if values.dtype.kind not in "fiub":
         raise TypeError(f"a series is numbers, and this one has dtype {values.dtype}")
     if values.ndim not in (1, 2):
@@ -272,10 +273,10 @@ def _column_dates(column: Any, name: Any) -> Any:
     if _is_dates(column):
         aware = getattr(column.dtype, "tz", None) is not None
         plain = getattr(column, "dt", column).tz_convert(None) if aware else column
-        found = np.asarray(plain, "M8[s]")
+        found = np.asarray(plain, "M8[us]")
     else:
         try:
-            found = np.array([str(cell) for cell in column], "M8[s]")
+            found = np.array([str(cell) for cell in column], "M8[us]")
         except ValueError:
             raise TypeError(
                 f"column {name!r} has dtype {column.dtype} and holds no ISO dates: "
@@ -333,7 +334,7 @@ def _iso(cells: Sequence[str]) -> Any:
     if any(cell[4:5] != "-" for cell in cells):
         return None
     try:
-        found = np.array([cell.removesuffix("Z") for cell in cells], "M8[s]")
+        found = np.array([cell.removesuffix("Z") for cell in cells], "M8[us]")
     except ValueError:
         return None
     return None if np.isnat(found).any() else found
@@ -364,6 +365,10 @@ def _is_number(cell: str) -> bool:
 def _on_grid(values: Values, names: tuple[str, ...], dates: Any) -> Table:
     """The rows at their places on the grid of dates, with NaN for the dates that are absent."""
     when = np.asarray(dates, "M8[s]")
+    if (np.asarray(dates, "M8[us]") != when).any():
+        raise ValueError(
+            "the dates have parts of a second, and the finest step of a series is a second"
+        )
     if len(when) != len(values):
         raise ValueError(f"{len(when)} dates for {len(values)} rows")
     steps = np.diff(when).astype(np.int64)
