@@ -308,6 +308,13 @@ def test_the_backtest_refuses_what_was_fitted():
     assert "seasonal naive (5)" in plain.backtest(series.values, 3, season=5).forecasts
 
 
+def test_a_constant_series():
+    forecaster = tg.Forecaster("rnn", window=5).fit(np.ones(40), **QUICK)
+    made = forecaster.backtest(np.ones(50), 2, level=0.9)
+    assert np.isnan(made.skill()).all()
+    assert (made.rmse("persistence") == 0).all()
+
+
 def test_naive_forecasts():
     assert persistence([[1.0, 2.0], [3.0, 4.0]], 2).tolist() == [[3.0, 4.0], [3.0, 4.0]]
     values = np.arange(10.0)
@@ -630,6 +637,10 @@ def test_a_few_rows_are_on_the_grid_that_was_fitted():
     with pytest.raises(ValueError, match=r"series 1 has rows .* apart"):
         tg.Forecaster("rnn", window=5).fit([series, table(series.values)], **QUICK)
     # a history may be shorter than the window, down to a row
+    last = table(series.values[59:], workdays[59:])
+    np.testing.assert_array_equal(
+        forecaster.forecast(3, last).values, forecaster.forecast(3, series[59:]).values
+    )
     assert len(forecaster.forecast(3, series[59:60])) == 3
     assert tg.Forecaster("rnn", window=5, known=1).fit(daily(40, 2).values, **QUICK).known == ("1",)
 

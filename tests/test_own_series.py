@@ -275,6 +275,30 @@ def test_a_text_column_is_named_with_its_dtype(pandas, text):
         windows(dates, 1)
 
 
+def test_dates_with_a_zone(pandas):
+    days = pandas.date_range(
+        "2024-03-25", periods=10, tz="Europe/Berlin"
+    )  # the clocks change inside
+    frame = pandas.DataFrame({"load": np.arange(10.0)}, index=days)
+    found = table(frame)
+    assert found.frequency.season == 7
+    assert str(found.dates[0]) == "2024-03-25T00:00:00"
+    hours = pandas.date_range("2024-03-30", periods=48, freq="h", tz="Europe/Berlin")
+    found = table(pandas.DataFrame({"load": np.arange(48.0), "when": hours}))
+    assert found.frequency.season == 24
+    assert str(found.dates[0]) == "2024-03-29T23:00:00"
+    assert len(found) == 48
+
+
+def test_one_row_and_none(pandas):
+    frame = pandas.DataFrame({"load": [1.0]}, index=pandas.date_range("2024-01-01", periods=1))
+    assert table(frame).frequency is None
+    with pytest.raises(ValueError, match="the series is empty"):
+        table(frame[:0])
+    with pytest.raises(TypeError, match=r"read_csv\('load.csv'\) reads a file"):
+        table("load.csv")
+
+
 def test_frames_are_refused(pandas):
     frame = pandas.DataFrame({"load": [1.0, 2.0, 3.0]})
     dates = pandas.date_range("2024-01-01", periods=3)

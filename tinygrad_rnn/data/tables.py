@@ -121,7 +121,8 @@ def table(series: Any, dates: Any = None) -> Table:
 
     A frame's dates are its index, or the column named by ``dates``, or else its one column of dates; an
     array's may be given as ``dates`` (n,). They must rise, each once, on one grid; rows absent from the grid
-    are missing values. Times with a zone are taken in UTC. Raises TypeError for a column that is no numbers,
+    are missing values. Times with a zone are taken in
+    UTC, and days with a zone as they are. Raises TypeError for a column that is no numbers,
     with its name and dtype, and ValueError for dates that do not rise or are irregular, infinite values, and
     an empty series.
 
@@ -139,6 +140,8 @@ def table(series: Any, dates: Any = None) -> Table:
         return _on_grid(series.values[:, None], ("values",), series.dates)
     if hasattr(series, "to_frame") or hasattr(series, "columns"):
         return _from_frame(series, dates)
+    if isinstance(series, (str, os.PathLike)):
+        raise TypeError(f"a series is numbers; tg.data.read_csv({str(series)!r}) reads a file")
     masked = isinstance(series, np.ma.MaskedArray)
     values = series.astype(np.float64).filled(np.nan) if masked else np.asarray(series)
     if values.dtype.kind not in "fiub":
@@ -271,9 +274,7 @@ def _is_dates(column: Any) -> bool:
 
 def _column_dates(column: Any, name: Any) -> Any:
     if _is_dates(column):
-        aware = getattr(column.dtype, "tz", None) is not None
-        plain = getattr(column, "dt", column).tz_convert(None) if aware else column
-        found = np.asarray(plain, "M8[us]")
+        found = np.asarray(column if not hasattr(column.dtype, "tz") else _plain(column), "M8[us]")
     else:
         try:
             found = np.array([str(cell) for cell in column], "M8[us]")
@@ -285,6 +286,14 @@ def _column_dates(column: Any, name: Any) -> Any:
     if np.isnat(found).any():
         raise ValueError(f"{name}: row {int(np.isnat(found).argmax())} has no date")
     return found
+
+
+def _plain(column: Any) -> Any:
+    """Dates with a zone without it: local days and months as they are, and what is finer in UTC."""
+    times = getattr(column, "dt", column)
+    local = np.asarray(times.tz_localize(None), "M8[us]")
+    of_day = local - local.astype("M8[D]")
+    return local if (of_day == of_day[:1]).all() else times.tz_convert(None)
 
 
 def _numbers(column: Any, name: Any) -> Values:
@@ -365,6 +374,8 @@ def _is_number(cell: str) -> bool:
 def _on_grid(values: Values, names: tuple[str, ...], dates: Any) -> Table:
     """The rows at their places on the grid of dates, with NaN for the dates that are absent."""
     when = np.asarray(dates, "M8[s]")
+    if not len(values):
+        raise ValueError("the series is empty")
     if (np.asarray(dates, "M8[us]") != when).any():
         raise ValueError(
             "the dates have parts of a second, and the finest step of a series is a second"
@@ -379,6 +390,8 @@ def _on_grid(values: Values, names: tuple[str, ...], dates: Any) -> Table:
         raise ValueError(
             f"the dates must rise: {day_name(when[i + 1])} (row {i + 1}) comes {what}; {cure}"
         )
+    if len(when) == 1:  # nothing tells how far the next one is
+        return _checked(Table(values, names, when))
     frequency = Frequency.of(when)
     rows = frequency.rows(when)
     if len(rows) < 0.5 * (rows[-1] + 1):

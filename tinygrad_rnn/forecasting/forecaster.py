@@ -483,8 +483,8 @@ class Forecaster:
             raise ValueError(
                 f"the series has no {', '.join(lacking)}, which the forecaster was fitted on"
             )
-        if (one.frequency is None) != (self.frequency is None):
-            has, had = ("has", "none") if one.frequency else ("has no", "some")
+        if (one.dates is None) != (self.frequency is None):
+            has, had = ("has no", "some") if one.dates is None else ("has", "none")
             raise ValueError(f"the series {has} dates, and the one that was fitted had {had}")
         if self.frequency is not None and one.dates is not None and one.frequency != self.frequency:
             # a few rows may not tell: Monday to Friday are days, and of a series of workdays
