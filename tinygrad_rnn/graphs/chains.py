@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from .loops import LoopCell, loop_calls
+from .loops import LoopCell, in_turns, loop_calls
 from .passthrough import HANDS_ON, PASS_THROUGH, SAME, SOURCES
 from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph, title_of
 
@@ -142,6 +142,12 @@ class Chain:
         return sorted(self.calls, reverse=self.backwards)
 
     @property
+    def input_roles(self) -> tuple[str, ...]:
+        """What comes in beside the states, in order: mostly x alone."""
+        roles = dict.fromkeys(role for call in self.calls.values() for role in call.inputs)
+        return tuple(role for role in roles if role not in self.states)
+
+    @property
     def start(self) -> StepCall:
         """The call that ran first."""
         return self.calls[self.runs[0]]
@@ -182,7 +188,7 @@ def cells_of(graph: RecordedGraph) -> tuple[list[GraphNode], list[CellCall]]:
     nodes = list(graph)
     if graph.calls:
         return nodes, graph.calls
-    loop = loop_calls(nodes)
+    loop = loop_calls(in_turns(nodes))
     if loop is None:
         raise NotUnrollableError
     inside, turns = loop
@@ -323,6 +329,16 @@ def check_chain(chain: Chain, output_of: Callable[[int], Output | None]) -> None
         for state in chain.states:
             if giver(step, state) != Output(chain, before, state):
                 raise NotUnrollableError
+
+
+def check_inputs(chain: Chain, nodes: Sequence[GraphNode]) -> None:
+    """NotUnrollableError where a call takes a computed value that is none of its inputs, and has no wire."""
+    for call in chain.calls.values():
+        known = {*call.nodes, *call.inputs.values()}
+        for i in call.nodes:
+            for k in nodes[i].inputs:
+                if k not in known and nodes[k].op not in SOURCES:
+                    raise NotUnrollableError
 
 
 def join_directions(nodes: Sequence[GraphNode], made: dict[int, Output]) -> None:
