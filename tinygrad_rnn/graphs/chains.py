@@ -88,6 +88,20 @@ def fold(
     return [*columns, column(hidden, True)] if hidden else columns
 
 
+def merged(columns: Sequence[Column]) -> list[Column]:
+    """The first and the last of some columns, and what is between them in one.
+
+    >>> [column.count for column in merged(fold(range(100), 6))]
+    [1, 98, 1]
+    """
+    if len(columns) <= 3:
+        return list(columns)
+    inner = columns[1:-1]
+    steps = tuple(step for column in inner for step in column.steps)
+    between = Column(steps, True, inner[-1].last, sum(column.count for column in inner))
+    return [columns[0], between, columns[-1]]
+
+
 class NotUnrollableError(Exception):
     """This graph is no grid of cells over time; it is laid out as a general graph instead."""
 

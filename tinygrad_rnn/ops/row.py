@@ -276,7 +276,7 @@ def _unary(op: Op) -> Callable[..., Any]:
         if a.__class__ is _ndarray:
             return forward(a, *constants)
         try:
-            x, parent = a._data, a._node
+            parent, x = a._node, a._data
         except AttributeError:
             return forward(a, *constants)
         needs = parent is not None and parent.needs  # only floats can need a gradient
@@ -319,7 +319,7 @@ def _view(op: Op) -> Callable[..., Any]:
         if a.__class__ is _ndarray:
             return forward(a, *constants)
         try:
-            x, parent = a._data, a._node
+            parent, x = a._node, a._data
         except AttributeError:
             return forward(a, *constants)
         try:
@@ -372,7 +372,7 @@ def _binary(op: Op) -> Callable[..., Any]:
         if b.__class__ in NUMBERS:
             return with_number(a, b)
         try:
-            x, y, pa, pb = a._data, b._data, a._node, b._node
+            pa, pb, x, y = a._node, b._node, a._data, b._data
         except AttributeError:
             return general(a, b)
         needs = False
@@ -411,7 +411,7 @@ def _binary(op: Op) -> Callable[..., Any]:
     def with_number(a: Any, b: Any) -> Any:
         """A float tensor with a Python number: the number never promotes."""
         try:
-            x, parent = a._data, a._node
+            parent, x = a._node, a._data
         except AttributeError:
             return forward(a, b)
         if x.dtype.kind != "f":
@@ -529,7 +529,7 @@ def _several(op: Op) -> Callable[..., Any]:
 
     def call(a: Any, *constants: Any) -> Any:
         try:
-            x, parent = a._data, a._node
+            parent, x = a._node, a._data
         except AttributeError:
             return forward(a, *constants)
         parts = forward(x, *constants)
