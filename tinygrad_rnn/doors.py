@@ -12,6 +12,7 @@ DOORS = {
     "to_svg": "drawing.draw",
     "to_html": "drawing.page.html",
     "live_html": "drawing.page.live_html",
+    "compiler": "scan.compiler",
     "run_foreign": "interop.twins",
     "Ledger": "graphs.ledger",
     "backward_steps": "graphs.replay",

@@ -305,7 +305,20 @@ class Trace:
         given = tuple(as_tensor(a) if not isinstance(a, row.NUMBERS) else a for a in operands)
         self.events.append(Event("compare", name, [result], given, str(state.place), constants))
 
-    def look(self, op: Any, result: Tensor, operands: tuple[Any, ...]) -> None:
+    def made(self, t: Tensor) -> None:
+        """A tensor was made of Python's numbers."""
+
+    def is_made(self, t: Any) -> bool:
+        """Whether a tensor is the same in every run: a graph's constants are."""
+        return True
+
+    def indexes(self, array: Any) -> None:
+        """An array is an index."""
+
+    def detached(self, result: Tensor, source: Tensor) -> None:
+        """A tensor without its graph has the same array: the graph knows it by that."""
+
+    def look(self, op: Any, result: Tensor, operands: Any, _constants: Any = ()) -> None:
         """An op was applied."""
         if result.__class__ is Tensor:
             self.events.append(Event("op", op, [result], operands, str(state.place)))

@@ -32,7 +32,7 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     (dtype('float32'), dtype('int64'))
     """
     check_device(device)
-    return made(data, dtype, requires_grad)
+    return row.written_down(made(data, dtype, requires_grad), data)
 
 
 def from_numpy(array: Array) -> Tensor:
@@ -135,7 +135,8 @@ def full(
     """
     check_device(device)
     value = made(fill_value, dtype)
-    return made(np.full(sizes_of((size,)), value._data), None, requires_grad)
+    t = made(np.full(sizes_of((size,)), value._data), None, requires_grad)
+    return row.written_down(t, fill_value)
 
 
 def empty(
@@ -191,7 +192,7 @@ def arange(
     values = np.arange(*(b.item() if is_tensor(b) else b for b in bounds))
     if dtype is None:
         dtype = row.default_dtype if values.dtype.kind == "f" else np.int64
-    return made(values, dtype, requires_grad)
+    return row.written_down(made(values, dtype, requires_grad), bounds)
 
 
 def linspace(
@@ -262,7 +263,7 @@ def full_like(input: Any, fill_value: Any, dtype: Any = None, device: Any = None
     """
     check_device(device)
     t = as_tensor(input)
-    return made(np.full(t.shape, fill_value), dtype or t.dtype)
+    return row.written_down(made(np.full(t.shape, fill_value), dtype or t.dtype), fill_value)
 
 
 def empty_like(input: Any, dtype: Any = None, device: Any = None) -> Tensor:
@@ -393,4 +394,5 @@ def rand_like(
 
 
 def _floats(data: Any, dtype: Any, requires_grad: bool) -> Tensor:
-    return made(data, row.default_dtype if dtype is None else dtype, requires_grad)
+    t = made(data, row.default_dtype if dtype is None else dtype, requires_grad)
+    return row.written_down(t, data)

@@ -16,6 +16,7 @@ from ..engine.folded import by_itself
 from ..engine.hooks import Hook
 from ..engine.places import state
 from ..ops import elementwise as e
+from ..ops import row
 from .arrays import as_tensor, dtype_of, is_tensor, made
 from .axes import sizes_of
 from .untracked import no_gradient, unrecorded
@@ -219,4 +220,6 @@ def _like(
     requires_grad: bool = False,
 ) -> Tensor:
     check_device(device)
-    return made(make(sizes_of(size)), tensor.dtype if dtype is None else dtype, requires_grad)
+    data = make(sizes_of(size))
+    t = made(data, tensor.dtype if dtype is None else dtype, requires_grad)
+    return row.written_down(t, data)

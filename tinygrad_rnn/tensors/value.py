@@ -274,6 +274,8 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
         """
         t = Tensor._wrap(self._data, None)
         t._tag = self._step
+        if state.tracer is not None:
+            state.tracer.detached(t, self)
         return share(self, t)
 
     def _install(self, data: Array, by: str) -> Tensor:
