@@ -154,7 +154,7 @@ MUTANTS = [
     Mutant("AdamW: decay in the gradient", OPTIM, "    decoupled = True", "    decoupled = False", "optim optim_extra"),
     Mutant("optimizer writes without a trace", OPTIM, 'p._install(value, f"{type(self).__name__}.step()")', "p._data = value", "autograd"),
     Mutant("mask: one step too many", "nn/utils/rnn.py", "np.arange(steps) < given[:, None]", "np.arange(steps) <= given[:, None]", "losses"),
-    Mutant("loss broadcasts", "nn/loss_functions.py", "    if x.shape != y.shape:\n        raise", "    if False:\n        raise", "losses modules"),
+    Mutant("loss broadcasts", "nn/loss_functions.py", "    if x.shape != y.shape:\n        raise ValueError(\n            f\"{who}", "    if False:\n        raise ValueError(\n            f\"{who}", "losses modules"),
     Mutant("tbptt: state not cut", "nn/truncated.py", "yield Chunk(whole, detach(after),", "yield Chunk(whole, after,", "tbptt"),
     # ---- one owner, shared Parameters, all or none
     Mutant("a layer's own copy of a weight", STACKS, "        cell._assign(short, value, (type(self).__name__, name))\n", "        super()._assign(name, value, known_as)\n", "ownership"),
