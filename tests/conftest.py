@@ -10,8 +10,9 @@ import pytest
 import tinygrad_rnn as tg
 
 sys.path.append(str(Path(__file__).parent.parent / "docs"))  # its scripts are tested too
-# Made for PyTorch, Keras and the like: test_scripts.py runs those in scripts, people the others.
-collect_ignore_glob = ["golden/make_*.py", "scripts/*"]
+# Made for PyTorch, Keras and the like (test_scripts.py runs those in scripts, people the others), and
+# what type checkers alone read.
+collect_ignore_glob = ["golden/make_*.py", "scripts/*", "typed_calls.py"]
 
 
 @pytest.fixture(autouse=True)

@@ -177,7 +177,9 @@ def test_dir_lists_public_names_and_nothing_else(module):
         "assert set(m.__all__) <= set(names), set(m.__all__) - set(names)\n"
         "odd = [n for n in names if n.startswith('_') and n != '__version__']\n"
         "assert not odd, odd\n"
-        "for n in names: getattr(m, n)\n"
+        "for n in names:\n"
+        "    try: getattr(m, n)\n"
+        "    except ImportError as error: assert 'pip install' in str(error), n\n"
         "print(*names)"
     )
     run = subprocess.run(

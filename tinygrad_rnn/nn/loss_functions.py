@@ -271,7 +271,7 @@ def cross_entropy(
         )
     if ignore_index >= 0:
         raise ValueError("cross_entropy: ignore_index needs classes, and target is a distribution")
-    if x.shape != y.shape:
+    if y.shape != x.shape:
         raise ValueError(
             f"cross_entropy: input has shape {x.shape} and a target of floats, a distribution over "
             f"the classes, {y.shape}; they must be equal. Classes are integers, target.long(), of shape "
