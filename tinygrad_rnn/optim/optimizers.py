@@ -13,7 +13,8 @@ from ..tensors import Tensor
 from ..tensors.value import all_or_none
 
 _NOT_NEGATIVE = (
-    "lr", "weight_decay", "eps", "momentum", "alpha", "lr_decay", "initial_accumulator_value", "momentum_decay"
+    "lr", "weight_decay", "eps", "momentum", "alpha",
+    "lr_decay", "initial_accumulator_value", "momentum_decay",
 )  # fmt: skip
 
 
