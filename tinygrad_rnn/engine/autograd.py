@@ -127,7 +127,7 @@ def flow(
     """
     # Keys are numbers with a minus: the heap gives the node that was made last. All that was made of a node
     # came after it, so that whatever it will ever get has arrived when its turn comes.
-    # What came is an array, the parts of several outputs, or (recorded) a list to be summed; ``owned`` are those
+    # What came is an array, the parts of several outputs, or (recorded) a list to be summed; ``owned`` says
     # whose gradient lies in memory of our own, which may be added into.
     nodes: dict[int, Any] = {}
     grads: dict[int, Any] = {}
