@@ -81,7 +81,8 @@ def stack(d):
         if both and d.coin():
             out = out[..., :4] + out[..., 4:]
         y = BETWEEN[d.one(list(BETWEEN))](out, y, d)
-    out, _ = d.layer(y.shape[-1], 3)(y)
+    more = {"num_layers": 2, "dropout": d.one([0.0, 0.4])} if d.coin(0.2) else {}
+    out, _ = d.layer(y.shape[-1], 3, **more)(y)
     return head(out, d)
 
 

@@ -15,6 +15,7 @@ from tinygrad_rnn.graphs.readback import apply, raw_values
 FRAME = re.compile(r'^ +subgraph "cluster_((?:[^"\\]|\\.)*)" \{ graph \[bb="([^"]*)"', re.M)
 SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 ORANGE = ("use", "riser", "bus")
+MARKS = (["legend"], ["zero"], ["cut"])
 
 # ---- wires and boxes -------------------------------------------------------------------------------
 
@@ -67,10 +68,16 @@ def values_on(read):
 def check_wires(text, what):
     """No two values on one wire, no wire through a box, a pill or a cell that is not its own."""
     read = Read(text)
+    read.edges = [  # in a backward picture arrows point to where values come from
+        (b, a, attrs) if "grad" in attrs.get("class", "").split() else (a, b, attrs)
+        for a, b, attrs in read.edges
+    ]
+    for tail, head, _ in read.edges:
+        assert {tail, head} <= read.nodes.keys(), (tail, head, "has no place", what)
     carried, lines = values_on(read), [path(attrs) for _, _, attrs in read.edges]
     flat = []
     for k, (line, (_, _, attrs)) in enumerate(zip(lines, read.edges, strict=True)):
-        if attrs.get("class", "").split()[:1] != ["legend"]:
+        if attrs.get("class", "").split()[:1] not in MARKS:
             flat += [(k, *stretch) for stretch in straight(line)]
     for (a, *p), (b, *q) in itertools.combinations(flat, 2):
         if p[0] == q[0] and abs(p[1] - q[1]) < 1.0 and carried[a] != carried[b]:
@@ -84,7 +91,7 @@ def check_wires(text, what):
     frames = {m[1]: tuple(map(float, m[2].split(","))) for m in FRAME.finditer(text)}
     for line, (tail, head, attrs) in zip(lines, read.edges, strict=True):
         cls = attrs.get("class", "").split()[:1]
-        if cls == ["legend"]:
+        if cls in MARKS:
             continue
         points = np.concatenate(
             [np.linspace(p, q, 1 + int(np.hypot(*np.subtract(q, p)) // 2) + 1)
@@ -95,7 +102,7 @@ def check_wires(text, what):
             mine = any(end == id or end.startswith(f"{id}.") for end in (tail, head))
             inside = owner in frames and any(end.startswith(f"{owner}.") for end in (tail, head))
             panel = cls and cls[0] in ORANGE and (id.startswith(("row", "p-")) or owner in frames)
-            if mine or inside or (panel and attrs["color"] == "#C65102"):
+            if mine or inside or panel:
                 continue
             left, bottom, right, top = sides
             enters = (
@@ -208,6 +215,7 @@ def check_input(graph, unrolled, known, of, label, what):
         if "…" not in right[2:-1].split(", "):  # all are named
             assert found == said, (label, found, what)
         return 1
+    masked, right = right.startswith("m * "), right.removeprefix("m * ")
     name, at = parted(right)
     same = [
         i for i, output in unrolled.made.items()
@@ -216,6 +224,11 @@ def check_input(graph, unrolled, known, of, label, what):
     if node not in known or not same:
         return 0
     hits = [i for i in same if known[i].size == known[node].size]
+    if masked:  # 0, or the output times one number
+        value, kept = known[node], known[node] != 0
+        ratios = [(value[kept] / known[i].reshape(value.shape)[kept]) for i in hits]
+        assert any(np.allclose(r, r[:1], rtol=1e-9) for r in ratios), (label, what)
+        return 1
     same = [np.allclose(known[i].ravel(), known[node].ravel(), rtol=1e-12) for i in hits]
     assert any(same), (label, what)
     return 1

@@ -230,3 +230,18 @@ def test_what_has_no_text_is_named():
     model = filled(Random(nn.LSTM(I, H)))
     with pytest.raises(NoText, match=r"random|draws|outside"):
         Network(model, numbers((T, B, I), 1), numbers((B, 2), 2), F.mse_loss)
+
+
+def test_whole_numbers_are_named():
+    model = filled(Model(nn.LSTM(I, H)))
+    x, y = numbers((T, B, I), 1), numbers((B, 2), 2)
+    with pytest.raises(NoText, match="inputs that are whole numbers"):
+        tg.Live(model, (np.zeros((T, B), int), y), F.mse_loss)
+    with pytest.raises(NoText, match="targets that are whole numbers"):
+        tg.Live(model, (x, np.zeros(B, int)), F.cross_entropy)
+    with pytest.raises(NoText, match="recurrent layer"):
+        tg.Live(nn.Linear(I, 2).double(), (x, np.zeros((T, B, 2))), F.mse_loss)
+    with pytest.raises(ValueError, match="one answer"):
+        tg.Live(filled(Model(nn.LSTM(2, H))), (x[..., :2], y), F.mse_loss, tasks=[("adding", 5, 2)])
+    with pytest.raises(ValueError, match="cannot take 'sine'"):
+        tg.Live(model, (x, y), F.mse_loss, tasks=[("sine", 5, 2)])

@@ -15,7 +15,7 @@ from tinygrad_rnn.drawing.pictures.cells import draw_cells
 from tinygrad_rnn.graphs.chains import CELLS, NotUnrollableError
 from tinygrad_rnn.graphs.unrolled import UnrolledGraph
 
-FEW, MANY = 42, 336
+FEW, MANY = 28, 336
 
 
 def check(seed):
@@ -60,9 +60,10 @@ def test_the_backward_picture_has_the_same_wires(seed):
     name, loss = model(seed)
     ledger = loss.backward(ledger=True)
     graph = tg.graph(loss)
-    if not check(seed)[1]:
+    try:
+        UnrolledGraph.read(graph, CELLS)
+    except NotUnrollableError:
         with pytest.raises(ValueError, match="cannot be laid out"):
             to_dot(graph, backward=ledger)
-        return
-    text = to_dot(graph, backward=ledger)
-    check_wires(text, (name, seed))
+    else:
+        check_wires(to_dot(graph, backward=ledger), (name, seed))

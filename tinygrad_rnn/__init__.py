@@ -468,3 +468,10 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+
+def __dir__() -> list[str]:
+    """The public names and nothing else, for an editor's list."""
+    from .doors import public_names
+
+    return public_names(__name__, [*__all__, *_MODULES, "nn", "optim", "__version__"])

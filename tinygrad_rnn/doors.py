@@ -69,3 +69,13 @@ def for_scripts(module: str, name: str) -> Any:
         if name in names.split():
             return getattr(import_module(f"{package}.compat.{room}"), name)
     raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+
+def public_names(module: str, own: list[str]) -> list[str]:
+    """What ``dir`` of a module lists: its own public names and those that scripts ask for.
+
+    >>> "draw" in dir(__import__("tinygrad_rnn"))
+    True
+    """
+    path = module.removeprefix(str(__package__)).lstrip(".")
+    return sorted({*own, *" ".join(FOR_SCRIPTS[path].values()).split()})

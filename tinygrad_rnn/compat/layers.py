@@ -12,7 +12,7 @@ from ..engine.places import state
 from ..engine.random import generator_or_default
 from ..nn import init
 from ..nn.functional import pad
-from ..nn.module import Module, Parameter
+from ..nn.module import Parameter, TensorModule
 from ..nn.placing import placed
 from ..ops.elementwise import maximum
 from ..tensors import Tensor, as_tensor, get_default_dtype
@@ -86,7 +86,7 @@ def _ends(padding: Any, reach: int, stride: int) -> tuple[int, int]:
 
 
 @placed
-class Conv1d(Module):
+class Conv1d(TensorModule):
     """A convolution over time: x (batch, in_channels, time) gives (batch, out_channels, steps).
 
     ``steps = (time + 2 padding - dilation (kernel_size - 1) - 1) // stride + 1``; see
@@ -198,7 +198,7 @@ def batch_norm(
 
 
 @placed
-class BatchNorm1d(Module):
+class BatchNorm1d(TensorModule):
     """Each channel to mean 0 and variance 1 over the batch, then scaled and shifted (Ioffe & Szegedy 2015).
 
     ``(x - mean) / sqrt(var + eps) * weight + bias``: x is (batch, channels) or (batch, channels, time). In
@@ -327,7 +327,7 @@ def dropout2d(
     return _channels_dropped("dropout2d", x, 2, p, training, inplace, generator)
 
 
-class Dropout1d(Module):
+class Dropout1d(TensorModule):
     """Zero whole channels of (batch, channels, time) while training; see ``nn.functional.dropout1d``.
 
     >>> import tinygrad_rnn as tg
@@ -379,7 +379,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Tens
     return ((a / lengths[0]) * (b / lengths[1])).sum(dim)
 
 
-class CosineSimilarity(Module):
+class CosineSimilarity(TensorModule):
     """``a . b / (|a| |b|)`` along ``dim``; see ``nn.functional.cosine_similarity``.
 
     >>> import tinygrad_rnn as tg

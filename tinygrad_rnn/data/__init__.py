@@ -57,3 +57,8 @@ __all__ = [
     "temporal_order",
     "windows",
 ]
+
+
+def __dir__() -> list[str]:
+    """The public names and nothing else, for an editor's list."""
+    return __all__

@@ -6,6 +6,7 @@ import os
 import tempfile
 import webbrowser
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..doors import door
 from ..files.atomic import write as write_file
 from ..graphs.blocks import has_modules
-from ..graphs.chains import CELLS, OP_STEPS, NotUnrollableError
+from ..graphs.chains import CELLS, OP_STEPS, NotUnrollableError, merged
 from ..graphs.elements import Elements, size_of
 from ..graphs.excerpt import excerpt
 from ..graphs.graph import Graph, as_graph
@@ -30,6 +31,7 @@ from .pictures.general import draw_general
 from .pictures.layers import draw_layers
 from .pictures.ops import draw_ops
 from .scene.notes import Notes, notes_of
+from .scene.scene import Scene
 
 if TYPE_CHECKING:
     from ..nn.module import Module
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 LEVELS = ("auto", "layer", "cell", "op", "scalar")
 SCALARS = 300  # more than these numbers are no picture
 FEW_CALLS = 400  # a graph of more cells is not read whole where its excerpt was no grid
+SCREEN = 1440  # points: what is wider is folded further
 LAYERS = 6  # more than these rows of cells are no picture that is looked at first
 
 
@@ -270,10 +273,29 @@ def _cells(graphs: Sequence[RecordedGraph], options: Options) -> str:
     """The first of some readings of a graph that is cells on a grid, else its cells between other boxes."""
     for graph in graphs:
         try:
-            return write(draw_cells(UnrolledGraph.read(graph, CELLS, options.steps)).scene)
+            unrolled = UnrolledGraph.read(graph, CELLS, options.steps)
+            scene = draw_cells(unrolled).scene
         except NotUnrollableError:
             continue
+        if _width(scene) <= SCREEN or options.steps is not None:
+            return write(scene)
+        with suppress(NotUnrollableError):
+            scene = min(scene, draw_cells(_ends_of(unrolled)).scene, key=_width)
+        if _width(scene) > SCREEN:
+            scene = min(scene, draw_blocks(graphs[0]), key=_width)
+        return write(scene)
     return write(draw_blocks(graphs[0], options.steps))
+
+
+def _width(scene: Scene) -> float:
+    left, _, right, _ = scene.bounds()
+    return right - left
+
+
+def _ends_of(unrolled: UnrolledGraph) -> UnrolledGraph:
+    """Of every run only the first and the last step, the others folded."""
+    unrolled.segments = [merged(columns) for columns in unrolled.segments]
+    return unrolled
 
 
 def _ops(graphs: Sequence[RecordedGraph], options: Options) -> str:

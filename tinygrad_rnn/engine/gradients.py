@@ -83,7 +83,7 @@ def grad(
     grad_outputs: Any = None,
     create_graph: bool = False,
     allow_unused: bool = False,
-) -> tuple[Any, ...]:
+) -> tuple[Tensor, ...]:
     """The derivatives of (the sum of) ``outputs`` by each of ``inputs``, as a tuple; leaves stay as they are.
 
     With ``create_graph=True`` the result is itself recorded, by the same rules, and can be derived
@@ -117,7 +117,9 @@ def grad(
     refuse_stale(
         (r for r in reached.values() if getattr(r[0], "key", None) in keys), [n for n, _ in roots]
     )
-    results: list[Tensor | None] = []
+    results: list[
+        Any
+    ] = []  # PyTorch, too, says tuple[Tensor, ...]: None comes by allow_unused alone
     for tensor, node in zip(ins, targets, strict=True):
         found = reached.get(node.number)
         if found is None:

@@ -103,7 +103,8 @@ class Blocks:
             scope = shut.pop(0)
             loose = inside[scope] - sum(inside[child] for child in members.get(scope, ()))
             more = loose + len(members.get(scope, ()))
-            if not members.get(scope) or total + more > MANY:
+            own = scope.parent is None and scope.kind.__module__.split(".")[1:2] != ["nn"]
+            if not (members.get(scope) or own) or total + more > MANY:
                 continue
             opened.add(scope)
             total += more - 1
@@ -337,9 +338,10 @@ class Blocks:
             if block not in fixed and block.kind != "input":
                 rows.setdefault(block.row, []).append(block)
         for mine in rows.values():
-            for choice in (goes, came):
+            for choice in (goes, came, {b: _latest(came[b]) for b in mine}):
                 spots = [tuple(choice[block]) for block in mine]
-                if all(len(spot) == 1 for spot in spots) and len(set(spots)) == len(spots):
+                alike = len(set(Counter(spots).values())) == 1  # as many at every place
+                if all(len(spot) == 1 for spot in spots) and alike:
                     found.update({block: set(choice[block]) for block in mine})
                     break
             else:
@@ -433,7 +435,8 @@ class Blocks:
             for block in alone:
                 column = columns[block.columns[0]]
                 shares.append(sum(at < made(block) for at in column) / len(column))
-            ranks[key] = sum(shares) / len(shares) if shares else 0.5
+            run = min(self.segment[min(block.columns)] for block in mine)
+            ranks[key] = run + (sum(shares) / len(shares) if shares else 0.5)
         return ranks
 
     def _rows(self) -> None:
@@ -479,6 +482,12 @@ class Blocks:
             level += 1
             del waiting[key]
         self.height = level
+
+
+def _latest(places: set[Place]) -> set[Place]:
+    """Those of the last run among places in time."""
+    last = max((run for run, _ in places), default=0)
+    return {place for place in places if place[0] == last}
 
 
 def has_modules(graph: RecordedGraph) -> bool:

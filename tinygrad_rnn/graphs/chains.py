@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from .loops import LoopCell, loop_calls
+from .loops import LoopCell, in_turns, loop_calls
 from .passthrough import HANDS_ON, PASS_THROUGH, SAME, SOURCES
 from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph, title_of
 
@@ -88,6 +88,20 @@ def fold(
     return [*columns, column(hidden, True)] if hidden else columns
 
 
+def merged(columns: Sequence[Column]) -> list[Column]:
+    """The first and the last of some columns, and what is between them in one.
+
+    >>> [column.count for column in merged(fold(range(100), 6))]
+    [1, 98, 1]
+    """
+    if len(columns) <= 3:
+        return list(columns)
+    inner = columns[1:-1]
+    steps = tuple(step for column in inner for step in column.steps)
+    between = Column(steps, True, inner[-1].last, sum(column.count for column in inner))
+    return [columns[0], between, columns[-1]]
+
+
 class NotUnrollableError(Exception):
     """This graph is no grid of cells over time; it is laid out as a general graph instead."""
 
@@ -142,6 +156,12 @@ class Chain:
         return sorted(self.calls, reverse=self.backwards)
 
     @property
+    def input_roles(self) -> tuple[str, ...]:
+        """What comes in beside the states, in order: mostly x alone."""
+        roles = dict.fromkeys(role for call in self.calls.values() for role in call.inputs)
+        return tuple(role for role in roles if role not in self.states)
+
+    @property
     def start(self) -> StepCall:
         """The call that ran first."""
         return self.calls[self.runs[0]]
@@ -182,7 +202,7 @@ def cells_of(graph: RecordedGraph) -> tuple[list[GraphNode], list[CellCall]]:
     nodes = list(graph)
     if graph.calls:
         return nodes, graph.calls
-    loop = loop_calls(nodes)
+    loop = loop_calls(in_turns(nodes))
     if loop is None:
         raise NotUnrollableError
     inside, turns = loop
@@ -323,6 +343,16 @@ def check_chain(chain: Chain, output_of: Callable[[int], Output | None]) -> None
         for state in chain.states:
             if giver(step, state) != Output(chain, before, state):
                 raise NotUnrollableError
+
+
+def check_inputs(chain: Chain, nodes: Sequence[GraphNode]) -> None:
+    """NotUnrollableError where a call takes a computed value that is none of its inputs, and has no wire."""
+    for call in chain.calls.values():
+        known = {*call.nodes, *call.inputs.values()}
+        for i in call.nodes:
+            for k in nodes[i].inputs:
+                if k not in known and nodes[k].op not in SOURCES:
+                    raise NotUnrollableError
 
 
 def join_directions(nodes: Sequence[GraphNode], made: dict[int, Output]) -> None:

@@ -147,6 +147,7 @@ class OuterBoxes:
         box = self._extra[node.id] = self._add("op", [node.id])
         for operand in node.inputs:
             self._link(box, operand)
+        _mark_collection(box)
         return box
 
 

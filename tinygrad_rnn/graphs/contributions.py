@@ -28,6 +28,14 @@ class Share(NamedTuple):
     zero: State | None = None
 
 
+class Moment(NamedTuple):
+    """What some steps, counted from 1, add: their signed projection, or their norm."""
+
+    first: int
+    last: int
+    value: float
+
+
 class Contributions:
     """A ledger's rows by the columns of an unrolled graph."""
 
@@ -41,6 +49,7 @@ class Contributions:
             for column in unrolled.columns(chain)
             for call in (chain.calls[step] for step in chain.here(column))
         }
+        self._along: dict[int, tuple[dict[int, float], float]] = {}
         self._rows: dict[int, dict[Place | None, list[Entry]]] = {}
         # by Parameter and the node that uses it
         self.outside: dict[tuple[int, int], list[Entry]] = {}
@@ -77,19 +86,56 @@ class Contributions:
             (chain, column) for chain in row.chains for column in self.unrolled.columns(chain)
         ]
         places = [place for place in [*places, None] if place in rows]
-        entries = [entry for part in rows.values() for entry in part]
-        total = self.ledger.sum_of(entries) if entries else np.zeros(1)
-        whole = float(np.linalg.norm(total))
+        along, whole = self._projected(parameter)
         found = []
         for place in places:
             here = rows[place]
             if measure == "norm":
                 value = self._norm(here)
             else:
-                value = sum(entry.along(total) for entry in here) / whole if whole else 0.0
+                value = sum(along[id(entry)] for entry in here) / whole if whole else 0.0
             zero = None if value or place is None else self._zero_state(place, here)
             found.append(Share(place, value, zero))
         return found, whole
+
+    def _projected(self, parameter: int) -> tuple[dict[int, float], float]:
+        """<g, G> of each use's part g with the whole gradient G, by the entry's id, and |G|."""
+        if parameter not in self._along:
+            entries = [entry for part in self._rows[parameter].values() for entry in part]
+            total = self.ledger.sum_of(entries) if entries else np.zeros(1)
+            along = {id(entry): entry.along(total) for entry in entries}
+            self._along[parameter] = along, float(np.linalg.norm(total))
+        return self._along[parameter]
+
+    def over_time(self, row: LayerRow, parameter: int, measure: str, most: int) -> list[Moment]:
+        """What each step of a row's cells adds, or each of ``most`` equal stretches of many steps."""
+        if not any(
+            column.folded for chain in row.chains for column in self.unrolled.columns(chain)
+        ):
+            return []
+        rows = self._rows[parameter]
+        along, whole = self._projected(parameter)
+        steps: dict[int, list[Entry]] = {}
+        for place, part in rows.items():
+            for entry in part if place is not None else ():
+                steps.setdefault(entry.step or 0, []).append(entry)
+        if not steps:
+            return []
+        low, high = min(steps), max(steps)
+        wide = -(-(high - low + 1) // most)
+        found: dict[int, list[Entry]] = {}
+        for step, here in sorted(steps.items()):
+            found.setdefault((step - low) // wide, []).extend(here)
+        return [
+            Moment(
+                low + k * wide + 1,
+                min(low + (k + 1) * wide, high + 1),
+                self._norm(here)
+                if measure == "norm"
+                else sum(along[id(entry)] for entry in here) / (whole or 1.0),
+            )
+            for k, here in found.items()
+        ]
 
     def _norm(self, entries: list[Entry]) -> float:
         if len(entries) == 1:

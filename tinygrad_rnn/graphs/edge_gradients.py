@@ -57,7 +57,7 @@ class EdgeGradients:
             for chain in unrolled.chains
             if chain.states
             for role, i in chain.start.inputs.items()
-            if role != "x"
+            if role in chain.states
         ]
         still = {i for i in starts if not raw[i].needs}
         self.flows = Flows(unrolled.graph, ledger, self.boxes, values, loose, still)
@@ -69,7 +69,8 @@ class EdgeGradients:
         for chain in unrolled.chains:
             for column in unrolled.columns(chain):
                 self._cross_states(chain, column)
-                self._cross_inputs(chain, column)
+                for role in chain.input_roles:
+                    self._cross_input(chain, column, role)
                 self._cross_uses(chain, column)
             self._cross_start(chain)
         self._cross_outside()
@@ -134,9 +135,10 @@ class EdgeGradients:
             other, at = self._calls[sender]
             if other is chain:
                 return "pill"
-            x = other.calls[at].inputs.get("x")
-            origin = None if x is None else self.unrolled.origin(x).output
-            same = origin is not None and (origin.chain, origin.step) == (chain, step)
+            came = other.calls[at].inputs
+            given = [came[role] for role in other.input_roles if role in came]
+            origins = [self.unrolled.origin(x).output for x in given]
+            same = any(o is not None and (o.chain, o.step) == (chain, step) for o in origins)
             return "up" if same else "pill"
         if isinstance(sender, tuple):
             return "joined"
@@ -287,16 +289,16 @@ class EdgeGradients:
             ways.append(sorted((op, k) for op, k, operand in places if operand == value))
         return ways[0] == ways[1]
 
-    def _cross_inputs(self, chain: Chain, column: Column) -> None:
+    def _cross_input(self, chain: Chain, column: Column, role: str) -> None:
         """x: what a cell sends back to its input, and from there to the layer below."""
         unrolled, here = self.unrolled, chain.here(column)
-        size = math.hypot(*(self._entering(chain, step, "x") for step in here))
-        x = Input(chain, column, "x")
+        size = math.hypot(*(self._entering(chain, step, role) for step in here))
+        x = Input(chain, column, role)
         self.lines[x, Cell(chain, column)] = size
-        if (band := unrolled.betweens.taken.get((chain, here[0], "x"))) is not None:
+        if (band := unrolled.betweens.taken.get((chain, here[0], role))) is not None:
             self.lines[band.meaning, x] = size
             return
-        node = chain.calls[here[0]].inputs.get("x")
+        node = chain.calls[here[0]].inputs.get(role)
         origin = None if node is None else unrolled.origin(node)
         if origin is None:
             return

@@ -7,11 +7,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from .passthrough import SOURCES
+import numpy as np
+
+from .passthrough import PASS_THROUGH, SOURCES
 
 if TYPE_CHECKING:
     from .recorded import GraphNode
 
+LONGEST = 200  # ops: longer turns are not looked for
 Place = tuple[int, int]  # which op of the step, as which operand
 Roles = tuple[dict[int, str], dict[Place, str]]
 
@@ -28,6 +31,56 @@ class Turn(NamedTuple):
     outputs: dict[str, int]
     nodes: tuple[int, ...]
     loop: int
+
+
+def in_turns(nodes: Sequence[GraphNode]) -> list[GraphNode]:
+    """Where no node knows a step, those of a loop in Python get them: ops that repeat, turn by turn.
+
+    Each turn has the same ops on the same Parameters, the first starts from given values, and the ops
+    before it are of no turn.
+    """
+    ops = [node for node in nodes if node.op not in SOURCES]
+    if any(node.step is not None for node in ops) or len(ops) < 4:
+        return list(nodes)
+    marks = {mark: k for k, mark in enumerate(dict.fromkeys(_mark(nodes, n) for n in ops))}
+    row = np.array([marks[_mark(nodes, node)] for node in ops])
+    best = (
+        0,
+        0,
+        0,
+    )  # how many ops repeat, minus the length of a turn, minus where the first begins
+    for length in range(2, min(len(ops) // 2, LONGEST) + 1):
+        same = np.flatnonzero(np.append(row[length:] != row[:-length], True))
+        begin = 0
+        for end in same.tolist():
+            turns = (end - begin) // length + 1
+            if turns > 1:
+                best = max(best, (turns * length, -length, -begin))
+            begin = end + 1
+    covered, length, begin = best[0], -best[1], -best[2]
+    if not covered:
+        return list(nodes)
+    at = {node.id: k // length for k, node in enumerate(ops[begin : begin + covered])}
+    turn, first = ops[begin : begin + length], {node.id for node in ops[:begin]}
+    shared = any(nodes[i].op == "parameter" for node in turn for i in node.inputs)
+    computed = (i for node in turn for i in node.inputs if i in first)
+    if not shared or any(nodes[i].op not in PASS_THROUGH for i in computed):
+        return list(nodes)
+    return [replace(n, step=at[n.id]) if n.id in at else n for n in nodes]
+
+
+def _mark(nodes: Sequence[GraphNode], node: GraphNode) -> tuple[object, ...]:
+    """What an op has in common with that of another turn; a sum may begin from a number."""
+
+    def operand(i: int) -> object:
+        here = nodes[i]
+        if here.op == "parameter":
+            return i
+        if here.op == "literal":
+            return () if node.op == "add" else here.name
+        return here.shape
+
+    return (node.op, node.shape, *sorted(map(operand, node.inputs), key=repr))
 
 
 def loop_calls(
@@ -99,10 +152,21 @@ def _roles(
     states = sorted(set(sources.values()))
     for number, k in enumerate(states, 1):
         names = Counter(nodes[turns[s][k]].name for s in steps)
-        written[k] = names.most_common(1)[0][0] or ("h" if len(states) == 1 else f"s{number}")
+        written[k] = names.most_common(1)[0][0] or _state_role(
+            nodes, [turns[steps[1]][s] for s in states], turns[steps[1]][k], number
+        )
     taken.update({place: written[k] for place, k in sources.items()})
     distinct = len(set(written.values())) == len(written)
     return (written, taken) if written and distinct else None
+
+
+def _state_role(nodes: Sequence[GraphNode], states: Sequence[int], state: int, number: int) -> str:
+    """What a state without a name is called: a sum that grows beside the one other state is no h."""
+    sums = [i for i in states if nodes[i].op == "add" and not nodes[i].shape]
+    rest = [i for i in states if i not in sums]
+    if len(rest) == 1 and (state == rest[0]):
+        return "h"
+    return "sum" if len(sums) == 1 and state in sums and rest else f"s{number}"
 
 
 def _came(
@@ -123,6 +187,10 @@ def _came(
     for k, node in enumerate(turn):
         for n, i in enumerate(nodes[node].inputs):
             if role := taken.get((k, n)):
+                if i in turn:  # a sum that begins from a number has it as its other operand
+                    i = nodes[node].inputs[1 - n]
+                    if nodes[i].op != "literal" or nodes[node].op != "add":
+                        return None
                 if came.setdefault(role, i) != i:
                     return None
                 continue

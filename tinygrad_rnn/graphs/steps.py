@@ -50,7 +50,9 @@ def read_step(
         last = nodes[group[-1]]
         operands = [k for i in group for k in nodes[i].inputs if k not in group]
         params = tuple(k for k in operands if nodes[k].op == "parameter" and k not in known)
+        begins = [k for k in operands if nodes[k].op == "literal" and k in known]
         values = [k for k in operands if k not in params and nodes[k].op != "literal"]
+        values = begins + values  # a sum that begins from a number, as it goes on from a state
         if any(k not in known for k in values):
             raise NotUnrollableError
         takes = tuple(known[k] for k in values)
@@ -59,7 +61,8 @@ def read_step(
             continue
         known[last.id] = role = f"n{len(ops)}"
         roles[role] = last.id
-        numbers = [nodes[k].name if nodes[k].op == "literal" else "" for k in last.inputs]
+        literal = [nodes[k].op == "literal" and k not in begins for k in last.inputs]
+        numbers = [nodes[k].name * own for k, own in zip(last.inputs, literal, strict=True)]
         op = last.op if len(group) == 1 else last.path.rpartition(".")[2]
         name = last.name if len(group) == 1 else ""
         ops.append(StepOp(role, op, name, takes, params, tuple(numbers), last.detail))

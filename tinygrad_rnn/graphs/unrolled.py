@@ -19,10 +19,12 @@ from .chains import (
     chained,
     chains_of,
     check_chain,
+    check_inputs,
     fold,
     join_directions,
     mark_held,
     module_chains,
+    operand_of,
     outputs_of,
     time_distributed,
 )
@@ -89,6 +91,7 @@ class UnrolledGraph:
         moves = Moves(graph, nodes, made)
         for chain in chains:
             check_chain(chain, moves.output)
+            check_inputs(chain, nodes)
         join_directions(nodes, made)
         _count_uses(graph, nodes, chains)
         for node in nodes:
@@ -246,6 +249,17 @@ class UnrolledGraph:
             if len(inner) != 1:
                 raise NotUnrollableError
             node = inner[0]
+
+    def masked(self, node: int) -> bool:
+        """Whether a value is a cell's output times a mask: dropout between two layers."""
+        while node not in self.made:
+            if self.nodes[node].op == "held" and self.graph[node].op == "mul":
+                return True
+            operand = operand_of(self.graph, self.nodes, self.nodes[node])
+            if operand is None:
+                return False
+            node = operand
+        return False
 
     def check_between(self, between: Sequence[int]) -> None:
         """NotUnrollableError where a box cannot stand between two rows, or a Parameter is used elsewhere."""

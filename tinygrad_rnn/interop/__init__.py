@@ -48,3 +48,8 @@ __all__ = [
     "to_torch",
     "to_weights",
 ]
+
+
+def __dir__() -> list[str]:
+    """The public names and nothing else, for an editor's list."""
+    return __all__

@@ -70,7 +70,7 @@ class Layer(RecurrentLayer):
             self.output_size //= 2
 
     def _backwards(self, way: int) -> bool:
-        return way == 1 or self.direction == "reverse"
+        return way == 1 or bool(self.direction == "reverse")
 
     def forward(
         self, input: Any, hx: Any = None, *, lengths: Any = None, first_step: int | None = None

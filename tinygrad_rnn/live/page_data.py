@@ -78,6 +78,10 @@ class Live:
         if len(kinds) != 1 or not kinds <= {"f", "d"}:
             raise NoText("Parameters that are not all float32 or all float64")
         (self.kind,) = kinds
+        if x.dtype.kind not in "fb":
+            raise NoText(
+                "inputs that are whole numbers: give symbols one-hot, without an Embedding"
+            )
         if y.dtype.kind not in "fb":
             raise NoText(
                 "targets that are whole numbers: give classes as their probabilities, one-hot"

@@ -13,6 +13,7 @@ const $ = (tag, attributes = {}, ...children) => {
 const said = (v) => (v === 0 ? "0" : Math.abs(v) >= 1e4 || Math.abs(v) < 1e-3 ? v.toExponential(2) : String(Number(v.toPrecision(3))));
 const norm = (a) => Math.sqrt(a.reduce((s, v) => s + v * v, 0));
 let ids = 0;
+const LEFT = 42, EDGES = 50;  // pixels beside a picture: the labels, and both sides together
 
 class Panel {
   constructor(root, model, data, page) {
@@ -301,16 +302,17 @@ class Panel {
   filmed() {
     const {film} = this.data, values = this.decoded(film.values), n = this.weights.reduce((s, w) => s + w.length, 0);
     this.frames = film.epochs.length;
+    const words = (k) => `epoch ${film.epochs[k]}, ` + (film.losses[k] === null ? "before training" : `loss ${said(film.losses[k])}`);
     this.inputs.film = $("input", {type: "range", min: 0, max: this.frames - 1, step: 1, value: this.frames - 1, oninput: () => this.page.frame(Number(this.inputs.film.value))});
     this.frame = (k) => {
       k = Math.min(k, this.frames - 1);
       this.inputs.film.value = k;
       let at = k * n;
       for (const w of this.weights) { w.set(values.subarray(at, at + w.length)); at += w.length; }
-      this.epoch.textContent = `epoch ${film.epochs[k]}, loss ${said(film.losses[k] ?? NaN)}`;
+      this.epoch.textContent = words(k);
       this.compute();
     };
-    this.epoch = $("output", {}, `epoch ${film.epochs.at(-1)}, loss ${said(film.losses.at(-1) ?? NaN)}`);
+    this.epoch = $("output", {}, words(this.frames - 1));
     return $("div", {className: "live-bar live-film"}, this.field("training, epoch by epoch", this.inputs.film), this.epoch);
   }
 
@@ -355,7 +357,7 @@ class Panel {
     const {input, gates} = this.canvases;
     const at = (event) => {
       const box = input.getBoundingClientRect();
-      const t = Math.round((event.clientX - box.left - 34) / (box.width - 42) * Math.max(this.T - 1, 1));
+      const t = Math.round((event.clientX - box.left - LEFT) / (box.width - EDGES) * Math.max(this.T - 1, 1));
       const [low, high] = this.scale;
       return [Math.max(0, Math.min(this.T - 1, t)), high - (event.clientY - box.top - 8) / (box.height - 24) * (high - low)];
     };
@@ -375,7 +377,7 @@ class Panel {
     const step = (event) => {
       const box = gates.getBoundingClientRect(), {n} = this.heat;
       const unit = n - 1 - Math.floor((event.clientY - box.top) / (box.height - 16) * n);
-      return [Math.max(0, Math.min(this.T - 1, Math.floor((event.clientX - box.left - 34) / (box.width - 42) * this.T))), Math.max(0, Math.min(n - 1, unit))];
+      return [Math.max(0, Math.min(this.T - 1, Math.floor((event.clientX - box.left - LEFT) / (box.width - EDGES) * this.T))), Math.max(0, Math.min(n - 1, unit))];
     };
     gates.addEventListener("pointerdown", (event) => {
       gates.setPointerCapture(event.pointerId);
@@ -578,17 +580,17 @@ function plot(canvas, lines, color, {zero, log, cut = -1, marks = []}) {
   let low = Math.min(...all, ...(zero ? [0] : [])), high = Math.max(...all);
   if (!all.length) { low = 0; high = 1; }
   if (high - low < 1e-9) { high += 0.5; low -= 0.5; }
-  const X = (t) => 34 + t / (count - 1) * (width - 42), Y = (v) => 8 + (high - v) / (high - low) * (height - 24);
+  const X = (t) => LEFT + t / (count - 1) * (width - EDGES), Y = (v) => 8 + (high - v) / (high - low) * (height - 24);
   pen.fillStyle = color.soft;
   pen.strokeStyle = color.line;
   for (const v of [low, high]) {
     pen.beginPath();
-    pen.moveTo(34, Y(v));
+    pen.moveTo(LEFT, Y(v));
     pen.lineTo(width - 8, Y(v));
     pen.stroke();
     pen.fillText(log ? `1e${Math.round(v)}` : said(v), 0, Y(v) + 4);
   }
-  pen.fillText("1", 34, height - 2);
+  pen.fillText("1", LEFT, height - 2);
   pen.textAlign = "right";
   pen.fillText(String(Math.max(...lines.map((l) => l.values.length))), width - 8, height - 2);
   pen.textAlign = "left";
@@ -634,20 +636,20 @@ function plot(canvas, lines, color, {zero, log, cut = -1, marks = []}) {
 function heat(canvas, rows, color, {unit = -1, stretch = null, marks = [], cell = null, words = ""}) {
   const side = Math.max(4, Math.min(16, Math.floor(160 / rows.length)));
   const [pen, width] = brush(canvas, side * rows.length + 16), columns = rows[0].length, n = rows.length;
-  const most = Math.max(1e-9, ...rows.flat().map(Math.abs)), wide = (width - 42) / columns;
+  const most = Math.max(1e-9, ...rows.flat().map(Math.abs)), wide = (width - EDGES) / columns;
   rows.forEach((row, u) => row.forEach((v, t) => {
     pen.globalAlpha = Math.min(1, Math.abs(v) / most);
     pen.fillStyle = v < 0 ? color.pink : color.blue;
-    pen.fillRect(34 + t * wide, (n - 1 - u) * side, Math.max(wide - 0.5, 0.5), side - 0.5);
+    pen.fillRect(LEFT + t * wide, (n - 1 - u) * side, Math.max(wide - 0.5, 0.5), side - 0.5);
   }));
   pen.globalAlpha = 1;
   pen.fillStyle = color.soft;
-  pen.fillText(words ? words : `largest ${said(most)}`, 34, side * n + 12);
+  pen.fillText(words ? words : `largest ${said(most)}`, LEFT, side * n + 12);
   pen.strokeStyle = color.orange;
   pen.lineWidth = 2;
-  if (unit >= 0) pen.strokeRect(34, (n - 1 - unit) * side, width - 42, side);
-  if (cell) pen.strokeRect(34 + cell[1] * wide, cell[0] * side, Math.max(wide, 2), side);
-  const frame = (t, length) => pen.strokeRect(34 + t * wide, 0, length * wide, n * side);
+  if (unit >= 0) pen.strokeRect(LEFT, (n - 1 - unit) * side, width - EDGES, side);
+  if (cell) pen.strokeRect(LEFT + cell[1] * wide, cell[0] * side, Math.max(wide, 2), side);
+  const frame = (t, length) => pen.strokeRect(LEFT + t * wide, 0, length * wide, n * side);
   pen.strokeStyle = color.ink;
   if (stretch) frame(Math.min(...stretch), Math.abs(stretch[1] - stretch[0]) + 1);
   pen.strokeStyle = color.orange;

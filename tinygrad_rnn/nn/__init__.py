@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..doors import for_scripts
+from ..doors import for_scripts, public_names
 from . import functional, init, utils
 from .activations import (
     ELU,
@@ -94,3 +94,8 @@ __all__ = [
     "tbptt",
     "utils",
 ]
+
+
+def __dir__() -> list[str]:
+    """The public names and nothing else, for an editor's list."""
+    return public_names(__name__, __all__)

@@ -6,10 +6,10 @@ from typing import Any
 
 from ..tensors import Tensor
 from . import functional as f
-from .module import Module
+from .module import TensorModule
 
 
-class Tanh(Module):
+class Tanh(TensorModule):
     """``tanh(x)``.
 
     >>> import tinygrad_rnn as tg
@@ -22,7 +22,7 @@ class Tanh(Module):
         return f.tanh(input)
 
 
-class Sigmoid(Module):
+class Sigmoid(TensorModule):
     """``1 / (1 + exp(-x))``.
 
     >>> import tinygrad_rnn as tg
@@ -35,7 +35,7 @@ class Sigmoid(Module):
         return f.sigmoid(input)
 
 
-class ReLU(Module):
+class ReLU(TensorModule):
     """``max(x, 0)``; ``inplace`` writes and returns the input.
 
     >>> import tinygrad_rnn as tg
@@ -52,7 +52,7 @@ class ReLU(Module):
         return f.relu(input, self.inplace) if self.inplace else f.relu(input)
 
 
-class LeakyReLU(Module):
+class LeakyReLU(TensorModule):
     """``x`` where x > 0, ``negative_slope x`` elsewhere; see ``nn.functional.leaky_relu``.
 
     >>> import tinygrad_rnn as tg
@@ -73,7 +73,7 @@ class LeakyReLU(Module):
         return f"negative_slope={self.negative_slope}"
 
 
-class ELU(Module):
+class ELU(TensorModule):
     """``x`` where x > 0, ``alpha (exp(x) - 1)`` elsewhere; see ``nn.functional.elu``.
 
     >>> import tinygrad_rnn as tg
@@ -94,7 +94,7 @@ class ELU(Module):
         return f"alpha={self.alpha}"
 
 
-class GELU(Module):
+class GELU(TensorModule):
     """``x P(Z < x)`` for Z of N(0, 1), exact or by tanh; see ``nn.functional.gelu``.
 
     >>> import tinygrad_rnn as tg
@@ -117,7 +117,7 @@ class GELU(Module):
         return f"approximate={self.approximate!r}"
 
 
-class SiLU(Module):
+class SiLU(TensorModule):
     """``x sigmoid(x)``; see ``nn.functional.silu``.
 
     >>> import tinygrad_rnn as tg
@@ -130,7 +130,7 @@ class SiLU(Module):
         return f.silu(input)
 
 
-class Softplus(Module):
+class Softplus(TensorModule):
     """``log(1 + exp(beta x)) / beta``; see ``nn.functional.softplus``.
 
     >>> import tinygrad_rnn as tg
@@ -147,7 +147,7 @@ class Softplus(Module):
         return f.softplus(input, self.beta, self.threshold)
 
 
-class Softmax(Module):
+class Softmax(TensorModule):
     """``exp(x) / sum(exp(x))`` along ``dim``; see ``nn.functional.softmax``.
 
     >>> import tinygrad_rnn as tg

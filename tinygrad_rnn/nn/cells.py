@@ -6,7 +6,7 @@ PyTorch's names, shapes and gate order: weights are (gates * H, features), gates
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -58,6 +58,11 @@ class Cell(Module):
     gates: ClassVar[dict[str, str]] = {}
     squashed: ClassVar[tuple[str, ...]] = ()
     equations: dict[str, str] = {}  # noqa: RUF012 (an instance may replace it, none writes into it)
+
+    weight_ih: Parameter
+    weight_hh: Parameter
+    bias_ih: Parameter | None
+    bias_hh: Parameter | None
 
     def __init__(
         self,
@@ -156,6 +161,11 @@ class RNNCell(Cell):
         "h": "tanh(z)",
     }
 
+    if TYPE_CHECKING:
+
+        def __call__(self, input: Any, state: Any = None) -> Tensor:
+            """h of this step."""
+
     def __init__(
         self,
         input_size: int,
@@ -214,6 +224,11 @@ class LSTMCell(Cell):
         "c": "f * c' + i * g",
         "h": "o * tanh(c)",
     }
+
+    if TYPE_CHECKING:
+
+        def __call__(self, input: Any, state: Any = None) -> tuple[Tensor, Tensor]:
+            """(h, c) of this step."""
 
     def __init__(
         self,
@@ -332,6 +347,11 @@ class GRUCell(Cell):
         "products": "W_ih x + b_ih; W_hh h' + b_hh",
         "h": "(1 - z) * n + z * h'",
     }
+
+    if TYPE_CHECKING:
+
+        def __call__(self, input: Any, state: Any = None) -> Tensor:
+            """h of this step."""
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..doors import for_scripts
+from ..doors import for_scripts, public_names
 from ..engine.places import state
 from ..engine.random import generator_or_default
 from ..ops import elementwise as e
@@ -286,3 +286,8 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
 def __getattr__(name: str) -> Any:
     """What PyTorch's scripts alone ask for, imported when they do."""
     return for_scripts(__name__, name)
+
+
+def __dir__() -> list[str]:
+    """The public names and nothing else, for an editor's list."""
+    return public_names(__name__, __all__)

@@ -11,18 +11,18 @@ from ..engine.places import state
 from ..tensors import Tensor, as_tensor, get_default_dtype
 from . import functional as f
 from . import init
-from .module import Module, Parameter
+from .module import Parameter, TensorModule
 from .placing import placed
 
 
-def _misfit(layer: Module, name: str, value: Tensor, expected: str) -> str:
+def _misfit(layer: TensorModule, name: str, value: Tensor, expected: str) -> str:
     """What is wrong with a weight that was assigned and has another shape than the layer's equation takes."""
     kind = type(layer).__name__
     return f"{state.place}{kind}.{name} has shape {value.shape}, expected {expected}"
 
 
 @placed
-class Linear(Module):
+class Linear(TensorModule):
     """``y = x W^T + b``: x (..., in_features) gives (..., out_features).
 
     ``weight`` (out, in) and ``bias`` (out,) start from U(-1/sqrt(in), 1/sqrt(in)). Raises ValueError
@@ -32,6 +32,8 @@ class Linear(Module):
     >>> tg.nn.Linear(3, 2)(tg.zeros(5, 3)).shape
     (5, 2)
     """
+
+    bias: Parameter | None
 
     def __init__(
         self,
@@ -75,7 +77,7 @@ class Linear(Module):
 
 
 @placed
-class Embedding(Module):
+class Embedding(TensorModule):
     """A table of ``num_embeddings`` rows, looked up by integer: (...) gives (..., embedding_dim).
 
     ``weight`` starts from N(0, 1), its row ``padding_idx`` at 0; that row takes no gradient. Raises
@@ -129,7 +131,7 @@ class Embedding(Module):
         return f"{self.num_embeddings}, {self.embedding_dim}"
 
 
-class Dropout(Module):
+class Dropout(TensorModule):
     """Zero each element with probability ``p`` while training, scale the rest by 1 / (1 - p).
 
     ``inplace`` writes and returns the input.
@@ -158,7 +160,7 @@ class Dropout(Module):
 
 
 @placed
-class LayerNorm(Module):
+class LayerNorm(TensorModule):
     """``(x - mean) / sqrt(var + eps) * weight + bias`` over the last axes (Ba, Kiros & Hinton 2016).
 
     ``normalized_shape`` are those axes (an int for the last one); the variance divides by n. ``weight``
@@ -170,6 +172,9 @@ class LayerNorm(Module):
     >>> round(y[0, 2].item(), 3)
     1.225
     """
+
+    weight: Parameter | None
+    bias: Parameter | None
 
     def __init__(
         self,
@@ -201,7 +206,7 @@ class LayerNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}"
 
 
-class Identity(Module):
+class Identity(TensorModule):
     """``x``: what stands where a layer is left out.
 
     >>> import tinygrad_rnn as tg
@@ -214,7 +219,7 @@ class Identity(Module):
         return as_tensor(input)
 
 
-class Flatten(Module):
+class Flatten(TensorModule):
     """The axes from ``start_dim`` to ``end_dim`` as one; see ``Tensor.flatten``.
 
     >>> import tinygrad_rnn as tg

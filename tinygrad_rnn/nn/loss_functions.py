@@ -254,6 +254,12 @@ def cross_entropy(
         )
     if ignore_index >= 0:
         raise ValueError("cross_entropy: ignore_index needs classes, and target is a distribution")
+    if x.shape != y.shape:
+        raise ValueError(
+            f"cross_entropy: input has shape {x.shape} and a target of floats, a distribution over "
+            f"the classes, {y.shape}; they must be equal. Classes are integers, target.long(), of shape "
+            f"{x.shape[:axis] + x.shape[axis + 1 :]}"
+        )
     _, y = _pair("cross_entropy", x, y)
     if label_smoothing:
         y = y * (1 - label_smoothing) + label_smoothing / x.shape[axis]

@@ -7,10 +7,10 @@ from typing import Any
 from ..tensors import Tensor, as_tensor
 from . import functional as f
 from .loss_functions import reduces
-from .module import Module
+from .module import TensorModule
 
 
-class _Loss(Module):
+class _Loss(TensorModule):
     """A loss of an input and a target, reduced by "mean", "sum" or "none"."""
 
     @reduces

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypeVar
 from weakref import ref
 
 import numpy as np
 
 from ..engine.devices import check_device, is_device, no_gpu
+from ..engine.keywords import check_keywords
 from ..engine.places import Place, Scope, state
 from ..engine.values import Leaf
 from ..tensors import Tensor, as_tensor
@@ -113,6 +114,12 @@ class Module:
     _shapes: dict[
         str, tuple[int, ...] | None
     ]  # what its equations need; None: nothing of that name
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """A new module, unless a keyword is none of its constructor's: TypeError names what is."""
+        if kwargs:
+            check_keywords(cls, kwargs)
+        return super().__new__(cls)
 
     def __init__(self) -> None:
         self.__dict__.update(_parameters={}, _modules={}, _buffers={}, training=True)
@@ -568,13 +575,19 @@ class Module:
         if isinstance(x, Tensor):
             t = x
         elif x is None or isinstance(x, (str, dict)) or holds_tensors(x):
-            of = " of Tensors (tg.stack joins them)" if holds_tensors(x) else ""
-            raise TypeError(f"{state.place}expected a tensor, got {type(x).__name__}{of}")
+            raise TypeError(f"{state.place}expected a tensor, got {type(x).__name__}{_of(x)}")
         else:
             t = as_tensor(x)
         return (
             t.to(like.dtype) if t._data.dtype != like._data.dtype and t.is_floating_point() else t
         )
+
+
+def _of(x: Any) -> str:
+    """What is in a tuple or list that stands where a tensor should, and what to do."""
+    if isinstance(x, tuple) and len(x) == 2 and isinstance(x[0], Tensor):
+        return " (output, state), as recurrent layers return: take its [0], the output"
+    return " of Tensors (tg.stack joins them)" if holds_tensors(x) else ""
 
 
 def _check_name(name: Any) -> None:
@@ -588,6 +601,15 @@ def holds_tensors(x: Any) -> bool:
     return isinstance(x, (list, tuple)) and any(
         isinstance(item, Tensor) or holds_tensors(item) for item in x
     )
+
+
+class TensorModule(Module):
+    """A module that returns one Tensor, so that an editor and a type checker know what a call gives."""
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
+            """Run ``forward``."""
 
 
 class _Ordered(Module):

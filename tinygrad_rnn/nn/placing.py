@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from functools import wraps
 from typing import Any, TypeVar
 
 from ..engine.devices import check_device
 
 C = TypeVar("C", bound=type)
+ADDED = [
+    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation="Any")
+    for name in ("device", "dtype")
+]
 
 
 def placed(layer: C) -> C:
@@ -23,5 +28,11 @@ def placed(layer: C) -> C:
         if dtype is not None:
             self.to(dtype)
 
+    taken = inspect.signature(begin)
+    named = [p for p in taken.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    rest = [p for p in taken.parameters.values() if p.kind is p.VAR_KEYWORD]
+    placed_init.__signature__ = taken.replace(  # type: ignore[attr-defined]  # what help() shows
+        parameters=[*named, *(p for p in ADDED if p.name not in taken.parameters), *rest]
+    )
     layer.__init__ = placed_init  # type: ignore[misc]
     return layer

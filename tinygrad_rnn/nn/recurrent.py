@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
@@ -327,6 +327,19 @@ class Recurrent(Module):
     """
 
     compiled: bool = True
+
+    if TYPE_CHECKING:
+
+        def __call__(
+            self,
+            x: Any,
+            state: Any = None,
+            *,
+            lengths: Any = None,
+            first_step: int = 0,
+            **constants: Any,
+        ) -> tuple[Tensor, Any]:
+            """(outputs of all steps, last state)."""
 
     def __init__(
         self,

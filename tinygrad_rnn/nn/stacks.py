@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, overload
 
 import numpy as np
 
@@ -46,6 +46,35 @@ from .recurrent import (
     step_after,
 )
 from .utils.rnn import PackedSequence
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+S = TypeVar("S", covariant=True)
+
+
+class LayerCall(Protocol[S]):
+    """What a call of a layer takes and gives, for type checkers: ``S`` is the last state."""
+
+    @overload
+    def __call__(
+        self,
+        input: PackedSequence,
+        hx: Any = None,
+        *,
+        lengths: None = None,
+        first_step: int = 0,
+    ) -> tuple[PackedSequence, S]: ...
+
+    @overload
+    def __call__(
+        self,
+        input: Tensor | ArrayLike,
+        hx: Any = None,
+        *,
+        lengths: Any = None,
+        first_step: int = 0,
+    ) -> tuple[Tensor, S]: ...
 
 
 @dataclass(slots=True)
@@ -185,9 +214,10 @@ class RecurrentLayer(Module):
             cell._check(short, value, (type(self).__name__, name))
             cell._own(table, short, value)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Parameter:
         owner = self._whose(name)
-        return super().__getattr__(name) if owner is None else getattr(*owner)
+        found: Parameter = super().__getattr__(name) if owner is None else getattr(*owner)
+        return found
 
     def __delattr__(self, name: str) -> None:
         owner = self._whose(name)
@@ -478,6 +508,8 @@ class RNN(RecurrentLayer):
 
     cell_class = RNNCell
 
+    __call__: LayerCall[Tensor]
+
     def __init__(
         self,
         input_size: int,
@@ -534,6 +566,8 @@ class LSTM(RecurrentLayer):
     """
 
     cell_class = LSTMCell
+
+    __call__: LayerCall[tuple[Tensor, Tensor]]
 
     def __init__(
         self,
@@ -593,6 +627,8 @@ class GRU(RecurrentLayer):
     """
 
     cell_class = GRUCell
+
+    __call__: LayerCall[Tensor]
 
     def __init__(
         self,

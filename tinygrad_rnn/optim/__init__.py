@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..doors import for_scripts
+from ..doors import for_scripts, public_names
 from . import lr_scheduler
 from .lbfgs import LBFGS
 from .optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
@@ -14,3 +14,8 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = ["LBFGS", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "lr_scheduler"]
+
+
+def __dir__() -> list[str]:
+    """The public names and nothing else, for an editor's list."""
+    return public_names(__name__, __all__)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Self
 
 import numpy as np
 
 from ..engine.autograd import enable_grad
+from ..engine.keywords import check_keywords
 from ..engine.values import Array
 from ..tensors import Tensor
 from ..tensors.value import all_or_none
@@ -26,12 +27,23 @@ class Optimizer:
     send gradients to it. Raises ValueError for an empty list and for options out of range.
     """
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """A new optimizer, unless a keyword is none of its constructor's: TypeError names what is."""
+        if kwargs:
+            check_keywords(cls, kwargs)
+        return super().__new__(cls)
+
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        who = type(self).__name__
         if isinstance(params, Tensor):
             raise TypeError("params must be a list of Parameters: wrap the one in [ ]")
+        if hasattr(params, "parameters"):
+            raise TypeError(f"{who} takes Parameters, not a {type(params).__name__}: .parameters()")
+        if not isinstance(params, Iterable) or isinstance(params, (str, Mapping)):
+            raise TypeError(f"{who} takes a list of Parameters, not {type(params).__name__}")
         listed = list(params)
         if not listed:
-            raise ValueError(f"{type(self).__name__} got no parameters")
+            raise ValueError(f"{who} got no parameters")
         groups = listed if isinstance(listed[0], dict) else [{"params": listed}]
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
@@ -43,7 +55,7 @@ class Optimizer:
         """Train more Parameters, with options of their own where the dict names them."""
         given = param_group["params"]
         group = {**self.defaults, **param_group}
-        group["params"] = [given] if isinstance(given, Tensor) else list(given)
+        group["params"] = [given] if isinstance(given, Tensor) else [_unnamed(p) for p in given]
         unknown = sorted(set(param_group) - set(self.defaults) - {"params"})
         if unknown:
             raise ValueError(f"{type(self).__name__} has no option {', '.join(unknown)}")
@@ -51,7 +63,10 @@ class Optimizer:
         known = {id(p) for g in self.param_groups for p in g["params"]}
         for p in group["params"]:
             if not isinstance(p, Tensor) or not p.is_leaf:
-                raise TypeError("an optimizer trains leaves (Parameters), not computed tensors")
+                what = (
+                    "computed tensors" if isinstance(p, Tensor) else f"{type(p).__name__} {p!r:.40}"
+                )
+                raise TypeError(f"an optimizer trains leaves (Parameters), not {what}")
             if id(p) in known:
                 raise ValueError("a Parameter is in two groups of the optimizer")
             known.add(id(p))
@@ -59,12 +74,15 @@ class Optimizer:
 
     def _check(self, group: dict[str, Any]) -> None:
         for name in _NOT_NEGATIVE:
-            if not group.get(name, 0) >= 0:
+            if not _number(self, name, group.get(name, 0)) >= 0:
                 raise ValueError(
                     f"{type(self).__name__}: {name} must not be negative: {group[name]}"
                 )
-        for beta in group.get("betas", ()):
-            if not 0 <= beta < 1:
+        betas = group.get("betas", (0, 0))
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise TypeError(f"{type(self).__name__}: betas must be two numbers, got {betas!r}")
+        for beta in betas:
+            if not 0 <= _number(self, "betas", beta) < 1:
                 raise ValueError(
                     f"{type(self).__name__}: betas must be in 0 ... 1: {group['betas']}"
                 )
@@ -160,6 +178,19 @@ class Optimizer:
             options = ", ".join(f"{k}={v}" for k, v in group.items() if k != "params")
             lines.append(f"  {len(group['params'])} Parameters: {options}")
         return "\n".join([*lines, ")"])
+
+
+def _unnamed(p: Any) -> Any:
+    """The Parameter of a pair of ``named_parameters()``, and what is no pair as it is."""
+    return p[1] if isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], str) else p
+
+
+def _number(optimizer: Optimizer, name: str, value: Any) -> Any:
+    if isinstance(value, (int, float, np.number)) or (
+        isinstance(value, (np.ndarray, Tensor)) and value.ndim == 0
+    ):
+        return value
+    raise TypeError(f"{type(optimizer).__name__}: {name} must be a number, got {value!r}")
 
 
 def _stored(value: Any, p: Tensor) -> Any:

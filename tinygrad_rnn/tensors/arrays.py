@@ -69,6 +69,19 @@ def dtype_of(dtype: Any) -> np.dtype[Any]:
     return one
 
 
+def _foreign_columns(data: Any) -> str:
+    """A data frame's columns that are no numbers, with their dtypes, for an error."""
+    if not hasattr(data, "dtypes"):
+        return ""
+    if not hasattr(data, "columns"):
+        return f": {data.dtypes}"
+    kinds = [
+        (name, dtype, getattr(dtype, "kind", "O") in "fiub") for name, dtype in data.dtypes.items()
+    ]
+    told = [f"column {name!r} is {dtype}" for name, dtype, number in kinds if not number]
+    return ": " + ", ".join(told or [f"{name!r} is {dtype}" for name, dtype, _ in kinds])
+
+
 def new_array(data: Any, dtype: Any) -> Array:
     """A copy of the data as an array of a dtype that tensors have."""
     given = plain(data)
@@ -83,6 +96,7 @@ def new_array(data: Any, dtype: Any) -> Array:
     if array.dtype.kind == "O":
         raise TypeError(
             f"cannot make a tensor of {type(data).__name__} with ragged or foreign items"
+            f"{_foreign_columns(data)}"
         )
     if dtype is not None:
         return array.astype(dtype_of(dtype), order="C", copy=False)

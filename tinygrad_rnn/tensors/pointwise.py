@@ -78,31 +78,31 @@ class Pointwise:
             return (self / other).floor()
         return whole(np.floor_divide, self, other)
 
-    def __eq__(self: Tensor, other: Any) -> Any:
+    def __eq__(self: Tensor, other: Any) -> Tensor:  # type: ignore[override]
         return compared(np.equal, self, other)
 
-    def __ne__(self: Tensor, other: Any) -> Any:
+    def __ne__(self: Tensor, other: Any) -> Tensor:  # type: ignore[override]
         return compared(np.not_equal, self, other)
 
-    def __lt__(self: Tensor, other: Any) -> Any:
+    def __lt__(self: Tensor, other: Any) -> Tensor:
         return compared(np.less, self, other)
 
-    def __le__(self: Tensor, other: Any) -> Any:
+    def __le__(self: Tensor, other: Any) -> Tensor:
         return compared(np.less_equal, self, other)
 
-    def __gt__(self: Tensor, other: Any) -> Any:
+    def __gt__(self: Tensor, other: Any) -> Tensor:
         return compared(np.greater, self, other)
 
-    def __ge__(self: Tensor, other: Any) -> Any:
+    def __ge__(self: Tensor, other: Any) -> Tensor:
         return compared(np.greater_equal, self, other)
 
-    def __and__(self: Tensor, other: Any) -> Any:
+    def __and__(self: Tensor, other: Any) -> Tensor:
         return compared(np.bitwise_and, self, other)
 
-    def __or__(self: Tensor, other: Any) -> Any:
+    def __or__(self: Tensor, other: Any) -> Tensor:
         return compared(np.bitwise_or, self, other)
 
-    def __xor__(self: Tensor, other: Any) -> Any:
+    def __xor__(self: Tensor, other: Any) -> Tensor:
         return compared(np.bitwise_xor, self, other)
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -22,16 +22,16 @@ def unrecorded(name: str, data: Any, operand: Any, *constants: Any) -> Tensor:
     return result
 
 
-def compared(ufunc: Any, a: Any, b: Any) -> Any:
+def compared(ufunc: Any, a: Any, b: Any) -> Tensor:
     """A comparison with a tensor, an array or a number; NotImplemented for anything else."""
     given, b = b, plain(b)
     if not isinstance(b, (np.ndarray, np.generic, *row.NUMBERS)):
         try:
             b = np.asarray(b)
         except ValueError:
-            return NotImplemented
+            return cast("Tensor", NotImplemented)  # Python asks the other operand then
         if b.dtype.kind not in "fiub":
-            return NotImplemented
+            return cast("Tensor", NotImplemented)
     result = wrapped(np.asarray(ufunc(a._data, b)))
     if state.tracer is not None:
         state.tracer.compared(ufunc.__name__, result, (a, given))

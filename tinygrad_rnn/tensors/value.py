@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from opcode import opmap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -34,6 +34,7 @@ from .untracked import would_be_lost
 from .writing import leave, share
 
 if TYPE_CHECKING:
+    from ..graphs.ledger import Ledger
     from ..graphs.replay import BackwardStep
 
 
@@ -199,6 +200,26 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
         node = self._node
         return node.place.step if isinstance(node, Node) else None
 
+    @overload
+    def backward(
+        self,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        *,
+        ledger: Literal[False] = False,
+    ) -> None: ...
+
+    @overload
+    def backward(
+        self,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        *,
+        ledger: Literal[True],
+    ) -> Ledger: ...
+
     def backward(
         self,
         gradient: Any = None,
@@ -206,7 +227,7 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
         create_graph: bool = False,
         *,
         ledger: bool = False,
-    ) -> Any:
+    ) -> Ledger | None:
         """Add the derivative of this tensor by every leaf to the leaf's ``grad``.
 
         ``gradient`` (this tensor's shape) weights its elements and may be left out of a scalar.
@@ -225,7 +246,7 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
         if not ledger:
             gradients.backward(self, gradient, create_graph=create_graph)
             return None
-        book = door("Ledger")()
+        book: Ledger = door("Ledger")()
         gradients.backward(self, gradient, observer=book.note, create_graph=create_graph)
         book.root = gradients.root_and_seed(self, gradient)
         book.loss = self.item() if self._data.size == 1 else None

@@ -6,3 +6,8 @@ from .fitting import fit
 from .history import History
 
 __all__ = ["DataLoader", "Film", "History", "fit"]
+
+
+def __dir__() -> list[str]:
+    """The public names and nothing else, for an editor's list."""
+    return __all__

@@ -15,11 +15,11 @@ from .history import History
 class Film:
     """Keeps the weights of a model while it is trained: ``tg.fit(..., film=film)``, or as a callback.
 
-    At most ``most`` pictures are kept, evenly spaced over the epochs: where there are more, every second
-    one goes. The first is of the weights before training, and one more of those after it. ``epochs`` and
-    ``losses`` are those of the pictures (the loss before training is not known: NaN), ``weights[k]`` the
-    Parameters by name. As a callback of a loop of one's own a film is given its model, and called with a
-    History or a loss.
+    The first picture is of the weights before training. After it at most ``most`` are kept, evenly spaced
+    over the epochs (where there are more, every second one goes), and one more of those after training.
+    ``epochs`` and ``losses`` are those of the pictures (the loss before training is not known: NaN),
+    ``weights[k]`` the Parameters by name. As a callback of a loop of one's own a film is given its model,
+    and called with a History or a loss.
 
     >>> import tinygrad_rnn as tg
     >>> model, film = tg.nn.Linear(2, 1), tg.Film(most=4)
@@ -27,7 +27,7 @@ class Film:
     >>> by = tg.optim.SGD(model.parameters(), lr=0.1)
     >>> _ = tg.fit(model, data, tg.nn.functional.mse_loss, by, epochs=9, film=film, progress=False)
     >>> film.epochs
-    [0, 4, 8, 9]
+    [0, 2, 4, 6, 8, 9]
     """
 
     def __init__(self, model: Module | None = None, *, most: int = 100) -> None:
@@ -60,7 +60,7 @@ class Film:
         if self._seen % self._every:
             return
         self._keep(self._seen, loss)
-        if len(self) > self.most:
+        if len(self) > self.most + 1:
             self._every *= 2
             stay = [k for k, epoch in enumerate(self.epochs) if epoch % self._every == 0]
             for name in ("epochs", "losses", "weights"):

@@ -91,6 +91,7 @@ def fit(
     >>> history.loss[-1] < 0.001 < 1 < history.baseline
     True
     """
+    _check_kinds(model, data, loss, optimizer, validation)
     if epochs < 0:
         raise ValueError(f"fit: epochs must not be negative, got {epochs}")
     if resume and checkpoint is None:
@@ -139,6 +140,35 @@ def fit(
     if run.best is not None:
         model.load_state_dict(run.best)
     return run.history
+
+
+def _check_kinds(model: Any, data: Any, loss: Any, optimizer: Any, validation: Any) -> None:
+    """Raise TypeError for what is no model, loss or optimizer, with what to write instead."""
+    if not isinstance(model, Module):
+        raise TypeError(f"fit: model must be a Module that is made, not {_shown(model)}")
+    if isinstance(loss, type) or not callable(loss):
+        made = f"make it: {loss.__name__}()" if isinstance(loss, type) else "nn.MSELoss(), say"
+        raise TypeError(
+            f"fit: loss must be a function of (prediction, y), not {_shown(loss)}: {made}"
+        )
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            f"fit: optimizer must be one that is made, optim.Adam(model.parameters()), "
+            f"not {_shown(optimizer)}"
+        )
+    for name, batches in (("data", data), ("validation", validation)):
+        if isinstance(batches, (str, dict)) or hasattr(batches, "iloc"):
+            raise TypeError(
+                f"fit: {name} must be a DataLoader, a list of batches (x, y) or one such tuple, "
+                f"not {_shown(batches)}"
+            )
+
+
+def _shown(value: Any) -> str:
+    """A value that came where another kind was expected, for an error."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return repr(value) if isinstance(value, str) else f"a {type(value).__name__}"
 
 
 def _check_trained(model: Module, optimizer: Optimizer) -> None:

@@ -181,7 +181,7 @@ def said_of(grid: AnyGrid, chain: Chain, column: Column, role: str) -> str:
     betweens = grid.unrolled.betweens
     box = betweens.taken[chain, chain.here(column)[0], role]
     alone = [c.steps[0] for c in grid.unrolled.columns(chain) if not c.folded]
-    for other in box.sources:
+    for other in dict.fromkeys(output.chain for output in box.read.values()):
         alone += [c.steps[0] for c in grid.unrolled.columns(other) if not c.folded]
     known = grid.said.get((box, chain, role))
     if known is None:

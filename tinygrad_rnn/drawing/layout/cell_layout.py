@@ -46,10 +46,17 @@ class CellLayout:
     states: tuple[str, ...]
     room_for_fold: bool
     before: Mapping[int, int]  # from a step, counted from 1, to the one whose state it takes
+    masked: frozenset[str] = frozenset()  # the states that enter times a mask
     state_pitch: float = STATE_PITCH  # between two states that run straight
 
     def _before(self, step: int) -> int:
         return self.before.get(step, step - 1)
+
+    def _dated(self, formula: str, step: int) -> str:
+        """A formula with its steps written out, and the mask of variational dropout where a state has one."""
+        for state in self.masked:
+            formula = re.sub(rf"(?<!\w){state}'", f"(m * {state}')", formula)
+        return at_step(formula, self.states, step, self._before(step))
 
     @property
     def z_middle(self) -> float:
@@ -112,11 +119,7 @@ class CellLayout:
         """The formula of a state at one step, counted from 1."""
         formula = self.formulas[state]
         left = sub(state, step)
-        return (
-            f"{left} = {at_step(formula, self.states, step, self._before(step))}"
-            if formula
-            else left
-        )
+        return f"{left} = {self._dated(formula, step)}" if formula else left
 
     def held_text(self, state: str, step: int) -> str:
         """What a state is at a step beyond the length of every sequence."""
@@ -124,14 +127,14 @@ class CellLayout:
 
     def z_text(self, step: int, size: float, room: float) -> str:
         """The row z at one step, broken into lines."""
-        dated = at_step(self.z, self.states, step, self._before(step))
+        dated = self._dated(self.z, step)
         if "; " in dated:
             return dated.replace("; ", "\n")
         return fold_terms(f"z = {dated}", size, room)
 
     def _z_halves(self, step: int) -> list[str]:
         """What a line of the row z must have room for, at least."""
-        dated = at_step(self.z, self.states, step, self._before(step))
+        dated = self._dated(self.z, step)
         if "; " in dated:
             return dated.split("; ")
         terms = [f"+ {term}" for term in dated.split(" + ")]

@@ -144,12 +144,14 @@ def _on_curve(four: Sequence[Point], t: float) -> Point:
 
 def runs_through(lines: Iterable[Segment], wall: Wall, wire: Wire) -> bool:
     """Whether a wire enters what is not its own."""
-    return not _owns(wire, wall) and any(_enters(line, wall.sides) for line in lines)
+    return any(_enters(line, wall.sides) for line in lines) and not _owns(wire, wall)
 
 
 def _enters(line: Segment, sides: Rectangle, by: float = 1.0) -> bool:
     """Whether a segment has points inside a rectangle, more than ``by`` from its sides."""
     (x0, y0), (x1, y1) = line
+    if (x0 < sides[0] and x1 < sides[0]) or (x0 > sides[2] and x1 > sides[2]):
+        return False
     left, bottom, right, top = sides[0] + by, sides[1] + by, sides[2] - by, sides[3] - by
     if left >= right or bottom >= top:
         return False

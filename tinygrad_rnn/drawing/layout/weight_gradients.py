@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ...graphs.chains import Column
-from ...graphs.contributions import Contributions, Share
+from ...graphs.contributions import Contributions, Moment, Share
 from ...graphs.meaning import Contribution, Parameter, Weights
 from ...graphs.unrolled import LayerRow, UnrolledGraph
 from ..scene import style
 from ..scene.scene import Scene
-from ..scene.text import plural, printed, shape_text, shorten, sub, text_width
+from ..scene.text import number, plural, printed, shape_text, shorten, sub, text_width
 from .grid import AnyGrid
 from .weights import INSET, Panel, Tap, stack_panels
 
 CHIP_LEFT, CHIP_HEIGHT, MIN_CHIP, MAX_CHIP = 12.0, 30.0, 118.0, 200.0
 BAR_HEIGHT, MIN_BAR, AXIS_GAP, LABEL_GAP = 22.0, 160.0, 6.0, 8.0
 HEADING, TITLE_DROP, FIRST_ROW, PITCH = 11.5, 30.0, 57.0, 36.0
+THIN, THIN_GAP, THIN_MOST = (
+    16.0,
+    4.0,
+    120,
+)  # thin bars, one a step: height, distance, how many at most
 LINE, NOTE_LINE, FOOT, NORM_GAP = 10.2, 11.0, 10.0, 3.0
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -54,6 +59,7 @@ class Bar:
     segments: tuple[Segment, ...]
     whole: str
     gap: float  # between two segments
+    moments: tuple[Moment, ...] = ()  # the same step by step, where steps are folded
 
     def widths(self, width: float) -> list[float]:
         """How long each segment is in a bar of that width."""
@@ -85,7 +91,10 @@ def _panel(grid: AnyGrid, parts: Contributions, row: LayerRow, i: int, measure: 
     """What one panel says, and how wide it must be: chips, numbers beside the bars, bars, sums."""
     found = [parts.added(row, p.id, measure) for p in row.params]
     bars = [
-        _bar(grid.unrolled, row, p.id, added, whole, measure)
+        replace(
+            _bar(grid.unrolled, row, p.id, added, whole, measure),
+            moments=tuple(parts.over_time(row, p.id, measure, THIN_MOST)),
+        )
         for p, (added, whole) in zip(row.params, found, strict=True)
     ]
     heads = [
@@ -104,7 +113,10 @@ def _panel(grid: AnyGrid, parts: Contributions, row: LayerRow, i: int, measure: 
 
     def pitches(width: float) -> list[float]:
         lengths = width - CHIP_LEFT - chip - labels - sums
-        return [max(PITCH, LINE * len(bar.beside(lengths)) + 6) for bar in bars]
+        return [
+            max(PITCH, LINE * len(bar.beside(lengths)) + 6) + (THIN + THIN_GAP) * bool(bar.moments)
+            for bar in bars
+        ]
 
     def height(width: float) -> float:
         return FIRST_ROW - PITCH / 2 + sum(pitches(width)) + NOTE_LINE * len(notes) + FOOT
@@ -115,10 +127,13 @@ def _panel(grid: AnyGrid, parts: Contributions, row: LayerRow, i: int, measure: 
         scene.text(weights, "says", title, x + 2, y, HEADING, color, bold=True, left=True)
         y = top - FIRST_ROW + PITCH / 2
         for bar, pitch in zip(bars, pitches(right - left), strict=True):
-            y -= pitch / 2
+            thin = (THIN + THIN_GAP) * bool(bar.moments)
+            y -= (pitch - thin) / 2
             _draw_chip(scene, bar, x, y, chip)
             _draw_bar(scene, bar, begin, end, y)
-            y -= pitch / 2
+            y -= (pitch - thin) / 2
+            _draw_moments(scene, bar, begin, end, y + (PITCH - BAR_HEIGHT) / 2 - THIN_GAP)
+            y -= thin
         for k, note in enumerate(notes):
             at = y - 3 - NOTE_LINE * (k + 0.5)
             scene.text(weights, f"note{k}", note, x + 2, at, style.SMALL, color, left=True)
@@ -146,7 +161,9 @@ def _bar(
             chain, column = part.place
             when = f"{row.chains.index(chain) + 1}: " * several + _when(column)
         note = "" if zero is None else f"{sub(zero.name, zero.step)} = 0"
-        segments.append(Segment(when, part.value, words if part.value else "0", note))
+        if not words.strip("0.−"):  # too little for the digits that the others have
+            words = number(part.value).replace("-", "−")
+        segments.append(Segment(when, part.value, words, note))
     name = unrolled.names[parameter]
     uses = plural(len(unrolled.graph.uses(name)), "use")
     shape = f"{shape_text(unrolled.nodes[parameter].shape)} · {uses}"
@@ -190,6 +207,11 @@ def _notes(unrolled: UnrolledGraph, row: LayerRow, measure: str, other: bool) ->
             f"Segment: <g_t, G> / |G|, the signed part of step t along the whole gradient G "
             f"(G = {whole}). Each row has its own scale."
         ]
+    if any(column.folded for column in columns):
+        notes.append(
+            f"Thin bars: the same step by step, t = {first} at the left, t = {last} at the right, down where "
+            "it is against the whole."
+        )
     for column in columns:
         if column.folded and len(column.steps) > 1:
             what = "the norm of what" if measure == "norm" else "what"
@@ -261,3 +283,39 @@ def _draw_bar(scene: Scene, bar: Bar, begin: float, end: float, y: float) -> Non
         scene.text(None, f"{name}.beside{k}", words, middle, height, style.SMALL, color)
     at = end + LABEL_GAP
     scene.text(None, f"{name}.whole", bar.whole, at, y, style.TITLE, color, bold=True, left=True)
+
+
+def _draw_moments(scene: Scene, bar: Bar, begin: float, end: float, top: float) -> None:
+    """A thin bar a step, along the axis of time; what is against the whole goes down."""
+    if not bar.moments:
+        return
+    values = [moment.value for moment in bar.moments]
+    high, low = max([0.0, *values]), min([0.0, *values])
+    scale = THIN / ((high - low) or 1.0)
+    first, count = bar.moments[0].first, bar.moments[-1].last - bar.moments[0].first + 1
+    zero, wide = top - high * scale, (end - begin) / count
+    for moment in bar.moments:
+        tall = abs(moment.value) * scale
+        if tall < 0.1:
+            continue
+        left = begin + (moment.first - first) * wide
+        width = (moment.last - moment.first + 1) * wide
+        look = style.PART_AGAINST if moment.value < 0 else style.PART_MOST
+        when = f"t={moment.first}" + f"…{moment.last}" * (moment.last > moment.first)
+        scene.box(
+            None,
+            "",
+            left + width / 2,
+            zero + (tall / 2 if moment.value > 0 else -tall / 2),
+            max(width * 0.8, 0.5),
+            tall,
+            look,
+            "thin",
+            part=f"thin.{bar.parameter.name}.{moment.first}",
+            square=True,
+            tooltip=f"{when}: {moment.value:.6g}",
+        )
+    ends = [(begin, zero), (end, zero)]
+    name = f"thin.{bar.parameter.name}"
+    a, b = (scene.port((None, f"{name}.{n}"), *at) for n, at in zip("ab", ends, strict=True))
+    scene.wire(a, b, ends, kind="zero", color=style.PART.fill, pen=0.8)

@@ -21,6 +21,7 @@ Y_HEIGHT, Y_RISE = (
 )  # of a y above a row: how tall, and how far its middle is from the top
 CHANNEL = 10.0  # from the top of a row to the wire that joins its output with another's
 CONSTANT = ("input", "literal")
+MASK = "m"  # what dropout between two layers multiplies by
 
 # ---- states -------------------------------------------------------------------------------------
 
@@ -213,6 +214,9 @@ def _draw_inputs(grid: AnyGrid, chain: Chain, column: Column) -> Iterator[Anchor
             box.input_name(column, role, source, grid.looks),
             Input(chain, column, role, node),
         )
+        if source is not None and not column.folded and unrolled.masked(node):
+            before, equal, output = name.rpartition("= ")
+            name = f"{before}{equal}{MASK} * {output}"
         if band is not None and source is None and not column.folded:
             name = f"{name} = {said_of(grid, chain, column, role)}"
         width, tall = max(grid.pill, text_width(name, style.STATE, True) + 10), box.input_height

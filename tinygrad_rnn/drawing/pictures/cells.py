@@ -26,6 +26,7 @@ from ..layout.router import settle
 from ..layout.surroundings import draw_after, draw_before
 from ..layout.weights import Tap, draw_panels
 from ..layout.wires import (
+    MASK,
     draw_inputs,
     draw_outputs,
     draw_states,
@@ -40,6 +41,7 @@ from ..scene.style import Look
 from ..scene.text import fold_count, fold_heading, plural, span, sub, text_width
 
 Foundation = Callable[[AnyGrid, list[list[Tap]], list[float]], None]
+INPUT_PITCH = 46.0  # from one input to the next
 INPUT_DROP = 29.0  # below the cell's bottom: the middle of x
 BAR_DROP = 68.0  # below the cell's bottom: the bar of the lowest row
 UPPER_GAP, UPPER_BAR = 86.0, 24.0  # between two rows: in all, and from the lower one to the bar
@@ -103,19 +105,22 @@ class CellBox(StepBox):
         return left + share * (right - left)
 
     def inputs(self, grid: AnyGrid, column: Column) -> Iterator[tuple[str, Point]]:
-        """x alone, below the cell."""
-        if "x" in self.chain.calls[self.chain.here(column)[0]].inputs:
-            yield "x", (self.at(grid, column, INPUT_AT), grid.y(self.chain, -INPUT_DROP))
+        """x, and what else comes in beside the states, side by side below the cell."""
+        here = self.chain.calls[self.chain.here(column)[0]].inputs
+        for k, role in enumerate(self.chain.input_roles):
+            if role in here:
+                x = self.at(grid, column, INPUT_AT) + INPUT_PITCH * k
+                yield role, (x, grid.y(self.chain, -INPUT_DROP))
 
     def folded_at(self, _grid: AnyGrid, _column: Column, at: Point, _aside: float) -> Point:
         """As of a single step."""
         return at
 
     def input_name(
-        self, column: Column, _role: str, source: Output | None, looks: Mapping[str, Look]
+        self, column: Column, role: str, source: Output | None, looks: Mapping[str, Look]
     ) -> str:
         """x, and which output of the layer below it is."""
-        name = span("x", column.first, column.last)
+        name = span(role, column.first, column.last)
         if source is None:
             return name
         shift = source.step - self.chain.here(column)[0]
@@ -168,12 +173,20 @@ def cell_grid(unrolled: UnrolledGraph, state_pitch: float = STATE_PITCH) -> Cell
     for chain in unrolled.chains:
         weights = [short_name(unrolled.names[p]) for p in chain.uses]
         layout = cell_layout(chain, unrolled.nodes, weights, folded)
-        boxes[chain] = CellBox(chain, replace(layout, state_pitch=state_pitch))
+        masked = frozenset(name for name in chain.states if _is_masked(unrolled, chain, name))
+        layout = replace(layout, state_pitch=state_pitch, masked=masked)
+        boxes[chain] = CellBox(chain, layout)
     layouts = [box.layout for box in boxes.values()]
     wide = max(layout.width(columns, roomy) for layout in layouts)
+    most = max(len(chain.input_roles) for chain in boxes)
+    if most > 1:
+        wide = max(wide, (INPUT_PITCH * (most - 1) + 34) / (TAP_AT - INPUT_AT))
     if len(unrolled.rows) > 1:
         step = max(column.last for column in columns)
-        label = text_width(f"{sub('x', step)} = {sub('h', step)}", style.STATE, True) + 10
+        starts = [i for chain in boxes for i in chain.start.inputs.values()]
+        mask = f"{MASK} * " * any(map(unrolled.masked, starts))
+        words = f"{sub('x', step)} = {mask}{sub('h', step)}"
+        label = text_width(words, style.STATE, True) + 10
         if any(not column.folded for column in columns) and unrolled.betweens.all:
             said = f"{sub('x', step)} = f({span('h', step, step + 1)})"
             label = max(label, text_width(said, style.STATE, True) + 10)
@@ -194,6 +207,12 @@ def cell_grid(unrolled: UnrolledGraph, state_pitch: float = STATE_PITCH) -> Cell
         grid.tops.append(base + tallest)
         base += tallest + JOINED * any(chain.partner for chain in row.chains) + UPPER_GAP
     return grid
+
+
+def _is_masked(unrolled: UnrolledGraph, chain: Chain, state: str) -> bool:
+    """Whether a state enters the cell times a mask, at any step."""
+    came = (call.inputs.get(state) for call in chain.calls.values())
+    return any(node is not None and unrolled.masked(node) for node in came)
 
 
 def bar(grid: CellGrid, row: int) -> float:

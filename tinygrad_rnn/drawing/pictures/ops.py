@@ -11,6 +11,7 @@ from ...graphs.meaning import Cell, Out, State, Uses
 from ...graphs.steps import Step, first_step, read_step
 from ...graphs.unrolled import UnrolledGraph
 from ..layout.grid import ASIDE, Anchor, AnyGrid, Grid, StepBox, Ways, make_grid
+from ..layout.router import settle
 from ..layout.step_layout import lay_out
 from ..layout.surroundings import draw_after, draw_before
 from ..layout.templates import Spot, Template, match, mirrored, tap_offsets
@@ -127,7 +128,7 @@ class OpBox(StepBox):
         if column.folded:
             at = (grid.edges(self.chain, column)[0] + 24, grid.frame(self.chain)[1])
             return grid.scene.port((cell, "up"), *at), at
-        role = template.states[self.chain.out_role]
+        role = self._writes()
         (x, y), spot = self.at(grid, column, template.leave), template.spot(role)
         if y != grid.y(self.chain, spot.y + spot.height / 2):
             grid.scene.dot((cell, "up.dot"), x, y, grid.looks[self.chain.out_role].stroke, 5)
@@ -140,7 +141,14 @@ class OpBox(StepBox):
             at = (x, grid.frame(self.chain)[1])
             return grid.scene.port((Cell(self.chain, column), "up"), *at), at, channel
         _, at = self.up(grid, column)
-        return (Cell(self.chain, column), self.template.states["h"]), at, channel
+        return (Cell(self.chain, column), self._writes()), at, channel
+
+    def _writes(self) -> str:
+        """The role that writes the output. Raises NotUnrollableError where that is no state."""
+        role = self.template.states.get(self.chain.out_role)
+        if role is None:
+            raise NotUnrollableError
+        return role
 
     def inputs(self, grid: AnyGrid, column: Column) -> Iterator[tuple[str, Point]]:
         """x and what else comes in, left of the step or below it."""
@@ -205,6 +213,7 @@ def draw_ops(unrolled: UnrolledGraph, notes: Notes | None = None) -> OpGrid:
         draw_before(grid, fed, states, _bus_ends(grid), feed)
     if grid.unrolled.goes_on:
         draw_after(grid, _output_anchors(grid), _bus_ends(grid), collapse=False)
+    settle(grid.scene)
     star = any(spot.ops == "mul" for t in templates.values() for spot in t.spots)
     samples = [*samples_of(grid.scene, grid.looks, of_ops=True, elementwise=star)]
     samples += [
