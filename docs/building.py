@@ -43,6 +43,8 @@ def api_page(prefix: str, title: str, module: ModuleType, seen: dict[int, str]) 
             lines.append("")
         elif callable(value):
             lines += [f".. autofunction:: {name}", ""]
+        elif isinstance(value, str):
+            lines += [f".. py:data:: {name}", "", f"   The text ``{value}``.", ""]
         else:
             dtypes.append(f"``{prefix}.{name}``: {value}")
     lines += [f"The dtypes {', '.join(dtypes)}.", ""] if dtypes else []

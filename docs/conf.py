@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import building
 import gallery
 import live_page
+import search_words
 import three_models
 
 from tinygrad_rnn import __version__ as release
@@ -21,8 +22,10 @@ copyright = "the tinygrad_rnn founders"
 version = release
 
 # Markdown, and notebooks, which run at every build; the API from the docstrings.
-extensions = ["myst_nb", "sphinx.ext.autodoc"]
-myst_enable_extensions = ["colon_fence"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "math_pictures", "sphinx_copybutton"]
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
@@ -37,7 +40,9 @@ autodoc_member_order = "bysource"
 python_maximum_signature_line_length = 100
 
 html_theme = "furo"
+html_math_renderer = "pictures"
 html_static_path = ["_static"]
+html_extra_path = ["kit"]
 html_css_files = ["site.css"]
 html_title = f"tinygrad_rnn {release}"
 html_theme_options = {
@@ -53,6 +58,7 @@ def setup(app):
     gallery.write_gallery(Path(app.srcdir) / "examples")
     app.connect("autodoc-process-docstring", building.plain_docstring)
     app.connect("source-read", building.link_reference)
+    app.connect("source-read", search_words.add)
     app.connect("build-finished", draw_live_page)
 
 

@@ -29,6 +29,9 @@ python -m tinygrad_rnn train {name}
 
 or `python examples/{name}.py`; `--help` lists what it understands. It prints what it reached beside the
 figure to reach and the trivial answer, and leaves a page with its pictures."""
+MPI = """## Run it
+
+It needs the extra `mpi`, which was not installed when this site was built."""
 INDEX = """# Examples
 
 Each is one readable file of at most 120 lines. Those that take seconds were run when this site was built, and
@@ -66,13 +69,17 @@ def page(script: Path, folder: Path) -> str:
         for part in paragraphs
     )
     code = f"```{{literalinclude}} ../../examples/{script.name}\n:language: python\n```"
-    if script.stem not in RUN_HERE:
+    runs = script.stem in RUN_HERE
+    if script.stem == "data_parallel" and not find_spec("mpi4py"):
+        runs, how = False, MPI
+    elif not runs:
         how = TRAIN.format(name=script.stem)
+    if not runs:
         return f"# {title}\n\n{told}\n\n{how}\n\n## Its code\n\n{code}\n"
     shown, out, pictures = run(script, folder)
     drawn = "\n\n".join(f"![{name}, drawn by the example](pictures/{name})" for name in pictures)
     said = f"```text\n$ {shown}\n{out.rstrip()}\n```\n\n{drawn}"
-    return f"# {title}\n\n{told}\n\n## What it said\n\n{said}\n\n## Its code\n\n{code}\n"
+    return f"# {title}\n\n{told}\n\n## What it printed\n\n{said}\n\n## Its code\n\n{code}\n"
 
 
 def run(script: Path, folder: Path) -> tuple[str, str, list[str]]:

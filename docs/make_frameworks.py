@@ -42,7 +42,7 @@ One equation,
     i, f, o = σ(W_i x + U_i h' + b_i), σ(W_f x + U_f h' + b_f), σ(W_o x + U_o h' + b_o)
     g = tanh(W_g x + U_g h' + b_g);   c = f c' + i g;   h = o tanh(c)
 
-and as many ways to keep its numbers as there are frameworks: the gates stand in another order, lie in
+and as many ways to keep its numbers as there are frameworks: the gates are in another order, in
 rows or in columns, in one array or in eight; there is one bias or two; some add 1 to the forget gate's
 bias when they run. `tg.interop` reads and writes all of them by one table, a row a layer, and this page
 is made of it:
@@ -62,7 +62,7 @@ print({name: array.shape for name, array in there.items()})
 {'W': (1, 12, 2), 'R': (1, 12, 3), 'B': (1, 24)}
 ```
 
-Whoever ran it says so: every row was made by running the framework on weights of its own, under its own
+Every row was made by running the framework on weights of its own, under its own
 names, with states and lengths; what it returned is stored, and our layer, read from the same arrays,
 was run on the same input ({ran}). Written back, the arrays are bit for bit what was read. I is the
 number of inputs, H of units, D of directions, P of a projection's features; `i f g o` one below the

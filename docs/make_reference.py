@@ -63,6 +63,8 @@ def public(module: ModuleType) -> list[str]:
 
 def sentence(value: Any) -> str:
     """The first paragraph of a docstring, on one line, as Markdown."""
+    if isinstance(value, str):  # a constant: str's own docstring is not about it
+        return f"the text `{value}`"
     text = re.sub(r":\w+:`~?([^`]*)`", r"`\1`", inspect.getdoc(value) or "").replace("``", "`")
     return " ".join(text.split("\n\n")[0].split()).replace("|", "\\|")
 

@@ -24,7 +24,8 @@ BLOCK = re.compile(r"```python\n(?P<code>.*?)```\n(?:\n```text\n(?P<printed>.*?)
 
 def pages() -> list[Path]:
     """The pages whose code prints: the first one, the guides and the questions."""
-    return sorted([HERE / "index.md", *HERE.glob("guides/*.md"), *HERE.glob("questions/*.md")])
+    more = [HERE / f"{name}.md" for name in ("index", "teaching", "worksheet")]
+    return sorted([*more, *HERE.glob("guides/*.md"), *HERE.glob("questions/*.md")])
 
 
 def run(page: Path) -> str:

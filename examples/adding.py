@@ -1,12 +1,12 @@
 """Why are gradients summed over steps, and why does an LSTM remember over 100 what an RNN forgets?
 
-At every step the network reads a value and a mark. Two of the hundred marks are 1, and at the end it must
-say the sum of the two marked values (Hochreiter & Schmidhuber 1997; in this form Le et al. 2015). Who says
-the mean, whatever came, errs by 1/6 for values from U[0, 1] and by 2/3 for U[-1, 1].
+At every step the network reads a value and a mark. Two of the hundred marks are 1, and the target is the
+sum of the two marked values (Hochreiter & Schmidhuber 1997; in this form Le et al. 2015). The baseline,
+the mean for every input, has a mean squared error of 1/6 for values from U[0, 1], of 2/3 for U[-1, 1].
 
 There is one W, used at every step. The loss changes with it through each of those uses, and the derivative
-is the sum of what they add, as for any variable that stands in a formula more than once. The picture of the
-gradient takes the sum apart: after training, the steps that were marked say most.
+is the sum of what they add, as for any variable that is in a formula more than once. The picture of the
+gradient takes the sum apart: after training, the parts of the marked steps are the largest.
 
 An RNN's state is rewritten at every step, and so its gradient is a product of 100 factors, all made of the
 same matrix: it vanishes. An LSTM's cell is added to, c = f * c + i * g, and the factor is f. Whether it
@@ -101,7 +101,7 @@ def run(seed=0, quick=False, iterations=None, show=QUIET):
                 show.graph(said, f"{STEPS} steps, one set of weights; the middle is folded.")
     if show.active:
         rows = [[s, found[s, 0.0], found[s, -1.0]] for s in STARTS]
-        rows.append(["who says the mean", 1 / 6, 2 / 3])
+        rows.append(["baseline: the mean", 1 / 6, 2 / 3])
         show.table(["mean squared error", "U[0, 1]", "U[-1, 1]"], rows, strong=0)
         caption = "The loss on values from U[0, 1], from four starts."
         show.curves("losses", curves, caption, marks={"the mean: 1/6": 1 / 6}, ylabel="MSE")

@@ -8,7 +8,7 @@ so does its state; the table shows what it costs to reset it there every 13 week
 
 The network reads last week's change and the time of the year, and says the next change: 0 would be
 persistence, "as last week". To beat is a linear autoregression on 60 weeks (with straight lines through its
-gaps); beside it is one on 10 weeks that, like the network, is told the time of the year.
+gaps); beside it is one on 10 weeks whose input, like the network's, has the time of the year.
 Settings were chosen on weeks before the 260 (benchmarks/choices.py), which took no part.
 """
 

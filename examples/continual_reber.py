@@ -8,7 +8,7 @@ network learns to reset itself. Where you know the ends, reset the state yoursel
 
 The stream is cut into chunks of 40 steps for the gradient alone (truncated backpropagation, nn.tbptt): the
 state's values go on from chunk to chunk. Measured: of the strings in new streams of 2,000 symbols, for how
-many the last symbol but one is told right (T or P, whichever has the higher output).
+many the last symbol but one is predicted correctly (T or P, whichever has the higher output).
 """
 
 import numpy as np

@@ -1,15 +1,16 @@
 """Hidden units or time steps: which of them is the memory?
 
 Ten symbols, then a delay of blanks, then a mark that asks for the ten (Hochreiter & Schmidhuber 1997; in this
-form Arjovsky et al. 2016). Everything that is to be said later has to pass through the state: hidden_size
+form Arjovsky et al. 2016). Everything that is to be written later has to pass through the state: hidden_size
 numbers, the same few at every step. The number of time steps is the length of the sequence, and it may be
 anything; it is no size of the layer, and adds no memory and no weights. Here one layer of 64 units is trained
-at delays from 10 to 100: the weights are as many at each, the task gets harder, since what step 1 says about
+at delays from 10 to 100: the weights are as many at each, the task gets harder, since what step 1 adds to
 them has to come back through more steps.
 
-Who has no memory can only say blank, and guess at the end: 10 ln 8 / (T + 20). What a GRU gets in 2,500
-steps of training is shown as a curve beside it, and not judged: more would help. What it took to leave the
-baseline at every delay are units that start with spans from 1 to T (chrono), and gradients clipped at 0.1.
+The baseline, without memory, predicts blank and guesses at the end: 10 ln 8 / (T + 20). What a GRU gets in
+2,500 steps of training is shown as a curve beside it, and not judged: more would help. What it took to leave
+the baseline at every delay are units that start with spans from 1 to T (chrono), and gradients clipped
+at 0.1.
 """
 
 import numpy as np
@@ -46,7 +47,7 @@ class Copier(nn.Module):
 
 
 def memoryless(delay):
-    """What who says blank and guesses gets."""
+    """The cross entropy of the baseline, which predicts blank and guesses."""
     return 10 * np.log(8) / (delay + 20)
 
 

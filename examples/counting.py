@@ -64,7 +64,7 @@ def loss_of(model, x, y):
 
 
 def is_right(model, n):
-    """Whether the string of n is told right, to its end."""
+    """Whether the string of n is predicted correctly, to its end."""
     with tg.no_grad():
         said = model(one_hot(counting_string(n)[:-1], SYMBOLS)[:, None]).numpy()[:, 0].argmax(-1)
     text = "".join(SYMBOLS[k] for k in said)

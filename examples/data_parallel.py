@@ -5,9 +5,9 @@
     mpiexec -n 4 python data_parallel.py        four, each with a quarter of every batch
 
 The task is the adding problem (Hochreiter & Schmidhuber 1997): a sequence of pairs (number, mark), two of
-them marked; say the sum of the two marked numbers. However many ranks there are, they go through the same
-batches, and their summed gradient is that of one process but for the order of the rounding. A job that was
-ended goes on from data_parallel.checkpoint with --resume, on as many ranks as you like.
+them marked; the target is the sum of the two marked numbers. However many ranks there are, they go through
+the same batches, and their summed gradient is that of one process but for the order of the rounding. A job
+that was ended goes on from data_parallel.checkpoint with --resume, on as many ranks as you like.
 """
 
 import argparse

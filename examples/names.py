@@ -85,7 +85,7 @@ def train(names, seed, iterations, show=QUIET, rate=RATE, batch=BATCH):
 
 @tg.no_grad()
 def spell(model, rng):
-    """A new name: each character is drawn from what the network says, and fed back to it."""
+    """A new name: each character is drawn from the network's distribution, and fed back to it."""
     name, state = "\n", None
     while len(name) == 1 or (name[-1] != "\n" and len(name) < 20):
         y, state = model.lstm.step(model.embedding([ALPHABET.index(name[-1])]), state)
@@ -111,7 +111,7 @@ def run(seed=0, quick=False, iterations=None, show=QUIET):
         show.curves("losses", {"training": losses}, "Bits a character.", log=False, marks=marks)
         with nn.record_gates(model.lstm) as gates:
             said = model(*[x for x, *_ in loader(["elizabeth"], 1)])
-        show.gates(gates, "Elizabeth, a character a step, until the end is said.")
+        show.gates(gates, "Elizabeth, a character a step, until the name's end.")
         show.graph(said, "One name, one set of weights.")
     return TASK.result(reached, reference=min(2.75, four), baseline=found["1-gram"], details=found)
 

@@ -12,8 +12,8 @@ adds up, so that the loss must be very small: L-BFGS, which uses the curvature o
 a few steps. The first period does not count in training: until then the phase cannot be known.
 
 Two linear weights would do: x_{t+1} = 2 cos(2 pi / period) x_t - x_{t-1} is exact. The network is not told
-that this is a sine. Who says 0 has an error of 0.707. (After "time sequence prediction", an example that
-comes with PyTorch, where the waves are longer and there is no figure.)
+that this is a sine. The baseline, 0 at every step, has an error of 0.707. (After "time sequence prediction",
+an example that comes with PyTorch, where the waves are longer and there is no figure.)
 """
 
 from functools import partial

@@ -4,11 +4,11 @@ Fifty symbols, among them three that count, each an X or a Y; at the end the net
 orders it saw (Hochreiter & Schmidhuber 1997, experiment 6b, at a fixed length). The first stands 40 steps
 before the answer.
 
-That the weights are shared does not help: what step 5 says about W has to come back through 45 steps, and
-each multiplies it by the derivative of one state by the one before. In a tanh RNN these factors shrink it,
-W is pulled by the last steps alone, and the network stays at chance, or learns the last symbol only. In an
-LSTM the way back along the cell is multiplied by the forget gate, which can stay near 1. The picture of the
-gradient shows both, before training and after.
+That the weights are shared does not help: step 5's part of W's gradient has to come back through 45
+steps, and each multiplies it by the derivative of one state by the one before. In a tanh RNN these factors
+shrink it, W is pulled by the last steps alone, and the network stays at chance, or learns the last symbol
+only. In an LSTM the way back along the cell is multiplied by the forget gate, which can stay near 1. The
+picture of the gradient shows both, before training and after.
 
 400 iterations are few. Every seed gets there from a start with memories of 1 to 60 steps (chrono), open
 output gates, little feedback and a large head; chosen on seeds from 20 on (benchmarks/choices.py).

@@ -363,7 +363,7 @@ def test_the_panel_tells_the_numbers(visit):
     assert facts["dtype"] == "float32"
     assert facts["NaN / Inf / zero"] == "0 / 0 / 0"
     assert float(facts["max"]) == pytest.approx(weight.numpy().max(), rel=1e-2)
-    assert f"{round(ledger.cancellation(weight) * 100)} % of what the steps say cancels" in said
+    assert f"{round(ledger.cancellation(weight) * 100)} % of the steps' parts cancels" in said
     table = page.eval_on_selector_all(
         "#panel .contributions tbody tr", "list => list.map(r => r.cells[0].textContent)"
     )

@@ -238,6 +238,13 @@ def test_what_is_no_result_is_told_in_clear_words(body, words):
     assert re.search(words, exercises.check(names["rnn_step"]).findings[0].text)
 
 
+def test_an_error_has_its_line_its_shapes_and_a_guess():
+    (finding,) = exercises.check(program("lstm_step", "W_hh.T", "W_hh")).findings
+    assert finding.text.startswith("raised ValueError: matmul")
+    assert finding.details[1].startswith("called with x (2, 4), h_prev (2, 5)")
+    assert finding.details[2] == "perhaps: a at t = 0 uses W_hh without the transpose"
+
+
 def test_other_arguments_are_told():
     def rnn_step(x, h):
         return x

@@ -27,7 +27,7 @@ SHOWN = {  # words that a notebook must have printed
         "(4, 12, 3) sums over its first axis to (12, 3)",
         "t = 4: IndexError",
     ],
-    "what_a_gradient_says_about_time": ["w.grad: 0.108", "of who always says 0: 1"],
+    "what_a_gradient_says_about_time": ["w.grad: 0.108", "of the constant 0: 1"],
     "your_own_cell": ["True", "compiled, run by numpy", "MGU: validation loss 0.0"],
 }
 PICTURES = {"one_set_of_weights": 2, "what_a_gradient_says_about_time": 5, "your_own_cell": 1}

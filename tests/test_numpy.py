@@ -68,6 +68,7 @@ FUNCTIONS = {
     "indexing": lambda a, b: a[1:, ::2] + b[[0, 2]][:, :2] + a[np.array([0, 1]), np.array([1, 1])],
     "shape protocols": lambda a, b: a * len(a) * np.ndim(b) + b * np.size(a) * np.shape(b)[0],
 }
+OLD = np.lib.NumpyVersion(np.__version__) < "2.3.0"
 NOT_ANALYTIC = {
     "norm": lambda a, b: np.linalg.norm(b) + np.linalg.norm(a, axis=1) + np.linalg.norm(b[0], 3),
     "abs": lambda a, b: np.abs(a) + abs(b),
@@ -77,6 +78,8 @@ NOT_ANALYTIC = {
     "var": lambda a, b: np.var(a) + np.var(b, axis=1, ddof=1) + np.var(a, axis=0)[:3],
     "std": lambda a, b: np.std(a, axis=0) + np.std(b, keepdims=True, ddof=1),
 }
+if OLD:  # numpy's own functions do not take these arguments yet
+    del FUNCTIONS["pad by a dict"], NOT_ANALYTIC["clip keywords"]
 NOT_RECORDED = {
     "comparisons": lambda a, b: np.greater(a, b) | (a <= b) & np.isfinite(a) ^ (a == b),
     "logic": lambda a, b: np.logical_and(a > 0, b > 0) & np.logical_not(a > b) & ~np.isnan(a),
@@ -389,8 +392,11 @@ def test_values_that_numpy_may_have_are_the_right_ones():
 def test_an_array_inside_a_series_of_tensors_keeps_the_tensors():
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
     w = tg.tensor([0.5, 2.0], dtype=tg.float64, requires_grad=True)
-    series = pandas.Series([w[0], w[1]]) * 3.0
-    total = sum(series)
+    if OLD:  # its arrays of objects ask each object for an array, which is refused
+        with pytest.raises(TypeError, match="the gradient would be lost"):
+            pandas.Series([w[0], w[1]])
+        return
+    total = sum(pandas.Series([w[0], w[1]]) * 3.0)
     assert isinstance(total, tg.Tensor)
     total.backward()
     assert w.grad.tolist() == [3.0, 3.0]

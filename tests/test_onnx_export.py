@@ -503,3 +503,56 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch, rng):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r'pip install "tinygrad_rnn\[onnx\]"'):
         export(nn.RNN(2, 3), floats(rng, 2, 1, 2))
+
+
+# ---- what PyTorch's scripts do before and after a layer ------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("first", [False, True])
+def test_a_model_that_packs(kind, first, rng):
+    """It pads to the batch's time, as with ``total_length``, whatever the longest sequence is."""
+
+    class Packs(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn = getattr(nn, kind)(3, 4, 2, batch_first=first, bidirectional=True)
+            self.out = nn.Linear(8, 2)
+
+        def forward(self, x, lengths):
+            tools = nn.utils.rnn
+            packed = tools.pack_padded_sequence(x, lengths, first, enforce_sorted=False)
+            y, last = self.rnn(packed)
+            y, many = tools.pad_packed_sequence(y, first, -1.0, total_length=x.shape[int(first)])
+            return self.out(y), last, many
+
+    model = spread(Packs(), rng)
+    x = floats(rng, *((3, 5, 3) if first else (5, 3, 3)))
+    shorter = floats(rng, *x.shape)
+    more = [((shorter, tg.tensor([2, 4, 1])), {}), ((shorter, tg.tensor([1, 1, 3])), {})]
+    check(model, x, tg.tensor([5, 3, 2]), more=more)
+
+
+@pytest.mark.parametrize("largest", [True, False])
+def test_the_largest_along_an_axis_with_its_place(largest, rng):
+    class Pools(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn = nn.GRU(3, 4, batch_first=True)
+
+        def forward(self, x):
+            y, _ = self.rnn(x)
+            best = y.max if largest else y.min
+            return best(1).values, best(dim=-1)[0], best(1)[1], best(1, keepdim=True)[0]
+
+    model = spread(Pools(), rng)
+    more = [((floats(rng, 2, 9, 3),), {})]
+    check(model, floats(rng, 2, 5, 3), more=more, dynamic_axes={"x": {1: "time"}})
+
+
+@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
+def test_a_plain_rnn_of_any_length(nonlinearity, rng):
+    model = spread(nn.RNN(3, 4, 2, nonlinearity), rng)
+    more = [((floats(rng, time, 2, 3),), {}) for time in (1, 9)]
+    axes = {"input": {0: "time"}}
+    check(model, floats(rng, 5, 2, 3), more=more, dynamic_axes=axes)

@@ -40,7 +40,8 @@ def test_a_page_that_prints_something_else_is_seen(tmp_path):
 
 
 def test_every_page_is_in_the_table_of_contents():
-    listed = set(re.findall(r"^((?:guides|questions)/\w+)$", (DOCS / "index.md").read_text(), re.M))
+    pattern = r"^((?:guides|questions)/\w+|teaching|worksheet)$"
+    listed = set(re.findall(pattern, (DOCS / "index.md").read_text(), re.M))
     pages = {page.relative_to(DOCS).with_suffix("").as_posix() for page in PAGES}
     assert listed == pages - {"index"}
 

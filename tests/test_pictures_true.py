@@ -15,7 +15,7 @@ from tinygrad_rnn.drawing.pictures.cells import draw_cells
 from tinygrad_rnn.graphs.chains import CELLS, NotUnrollableError
 from tinygrad_rnn.graphs.unrolled import UnrolledGraph
 
-FEW, MANY = 28, 336
+FEW, MANY = 42, 336
 
 
 def check(seed):

@@ -7,7 +7,8 @@ from support import numbers
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.nn.recurrent import parts
-from tinygrad_rnn.scan import backends
+from tinygrad_rnn.ops import ROWS as OPS
+from tinygrad_rnn.scan import backends, cells
 
 
 class Apart(nn.Module):
@@ -139,19 +140,40 @@ def test_the_steps_behind_a_state_that_is_an_input(kind, steps):
 
 
 class Product(nn.Module):
-    """The rule of a product asks whether a factor is 0."""
+    """A product, whose gradient is not the product by the factor where that is 0."""
 
     def forward(self, x, h):
-        h = 0.5 * h + (x * h).prod(-1, keepdim=True)
+        h = 0.5 * h + (x * h).prod(-1, keepdim=True).sin()
         return h, h
 
 
-def test_a_rule_that_asks_for_values_is_not_compiled():
-    """On numbers without a 0 it has another derivative than on numbers with one."""
+def test_a_product_of_nothing_has_its_gradient():
     layer = nn.Recurrent(Product())
-    for start in (numbers((2, 3), 1), np.zeros((2, 3))):
-        h = tg.tensor(start, requires_grad=True)
-        y, _ = layer(tg.tensor(numbers((3, 2, 3), 2)), h)
-        assert "reads values" in layer.explain()
-        y.sum().backward()
-        assert np.isfinite(h.grad.numpy()).all()
+    zeros = numbers((2, 3), 1)
+    zeros[0, 1] = zeros[1, 0] = zeros[1, 2] = 0.0
+    for start in (numbers((2, 3), 1), zeros, np.zeros((2, 3))):
+        found = []
+        for layer.compiled in (True, False):
+            h = tg.tensor(start, requires_grad=True)
+            y, _ = layer(tg.tensor(numbers((3, 2, 3), 2)), h)
+            assert layer.explain().startswith("compiled") is layer.compiled
+            y.sum().backward()
+            found.append(h.grad.numpy())
+        np.testing.assert_allclose(*found, rtol=1e-12, atol=1e-15)
+
+
+def test_a_rule_that_asks_for_values_is_not_compiled(monkeypatch):
+    """It may have another derivative for other numbers."""
+
+    def rule(g, _y, a):
+        return g if bool((a > 100).any()) else g * OPS["cos"].call(a)
+
+    op = OPS["sin"]
+    monkeypatch.setattr(op, "rules", (rule,))
+    monkeypatch.setattr(cells, "_loops", {})
+    layer = nn.Recurrent(Product())
+    h = tg.tensor(numbers((2, 3), 1), requires_grad=True)
+    y, _ = layer(tg.tensor(numbers((3, 2, 3), 2)), h)
+    assert "reads values" in layer.explain()
+    y.sum().backward()
+    assert np.isfinite(h.grad.numpy()).all()

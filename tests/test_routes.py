@@ -22,7 +22,7 @@ class Rows:
     def __init__(self):
         self.names = set()
 
-    def look(self, op, result, operands):
+    def look(self, op, result, operands, constants):
         self.names.update(name for name, row in ROWS.items() if row is op)
 
 

@@ -58,13 +58,7 @@ def test_states_are_handed_on_in_machine_code(which):
     layer = layer_of(lines, (3, 2, 4), (None, *starts))
     for steps in (4, 5):
         for only in (None, [0]):
-            agree(
-                layer,
-                steps,
-                "numba",
-                only=only,
-                how="numba cannot take" if () in starts else "run by numba",
-            )
+            agree(layer, steps, "numba", only=only, how="run by numba")
 
 
 @pytest.mark.slow
@@ -271,6 +265,6 @@ def test_one_number_for_all_rows_is_no_column(unknown):
         with tg.no_grad(), backends.using("numba"):
             y, (_, clock) = layer(x, state)
         found.append((y.numpy(), clock.numpy()))
-    assert "run by numpy (numba cannot take a value of shape ()" in layer.explain()
+    assert "run by numba" in layer.explain()
     np.testing.assert_allclose(found[1][0], found[0][0], rtol=1e-12)
     np.testing.assert_allclose(found[1][1], found[0][1], rtol=1e-12)

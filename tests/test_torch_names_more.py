@@ -63,12 +63,27 @@ def test_a_typed_constructor_takes_data_and_sizes(name, dtype):
     assert x.new([1, 0]).dtype == x.new().dtype == dtype
 
 
+def test_a_shape_is_sizes_and_a_tuple_is_data():
+    x = tg.ones(2, 3)
+    for shape in (
+        x.shape,
+        x.size(),
+        tg.Size([2, 3]),
+        (x @ x.T).shape[:1] + tg.Size([3]),
+        x.T.shape[::-1],
+    ):
+        assert tg.Tensor(shape).zero_().tolist() == tg.LongTensor(shape).tolist() == [[0] * 3] * 2
+    assert x.new(x.shape[1:]).zero_().tolist() == [0, 0, 0]
+    assert tg.Tensor((2, 3)).tolist() == tg.LongTensor((2, 3)).tolist() == [2, 3]
+    assert repr(x.shape) == "(2, 3)"
+    assert (x.shape[0], x.shape.numel()) == (2, 6)
+
+
 def test_typed_constructors_refuse_what_is_not_clear():
     assert tg.LongTensor([1.7, -1.7]).tolist() == [1, -1]
     assert tg.ByteTensor([-1]).tolist() == [255]
     for wrong, error, words in [
         (lambda: tg.LongTensor(5.0), TypeError, "takes data"),
-        (lambda: tg.LongTensor((2, 3)), TypeError, "sizes, or these numbers"),
         (lambda: tg.LongTensor(tg.ones(2)), TypeError, "LongTensor.. of a tensor of float32"),
         (lambda: tg.ByteTensor([300]), ValueError, "does not fit uint8"),
         (lambda: tg.LongTensor([tg.nan]), ValueError, "does not fit int64"),
@@ -97,8 +112,8 @@ def test_a_variable_is_a_tensor():
     values = tg.zeros(2)
     Variable(values)[0] = 5.0  # one memory
     assert values.tolist() == [5, 0]
-    with pytest.raises(TypeError, match="no_grad"):
-        Variable(x, volatile=True)
+    with pytest.warns(UserWarning, match="no_grad"):
+        assert Variable(x, volatile=True).tolist() == [1, 1]
     with pytest.raises(TypeError, match="takes a tensor, not list"):
         Variable([1.0])
 

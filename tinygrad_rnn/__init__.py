@@ -238,6 +238,7 @@ _MODULES = {
     "func": "derivatives.transforms",
     "interop": "interop",
     "linalg": "linalg",
+    "onnx": "onnx",
     "plots": "plots",
     "random": "engine.random",
     "training": "training",

@@ -93,3 +93,10 @@ class Categorical:
 
     def __repr__(self) -> str:
         return f"Categorical(probs: {self.probs.shape})"
+
+
+def __getattr__(name: str) -> Any:
+    """What PyTorch's scripts alone ask for, imported when they do."""
+    from .doors import for_scripts
+
+    return for_scripts(__name__, name)

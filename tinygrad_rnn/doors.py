@@ -12,11 +12,14 @@ DOORS = {
     "to_svg": "drawing.draw",
     "to_html": "drawing.page.html",
     "live_html": "drawing.page.live_html",
+    "compiler": "scan.compiler",
     "run_foreign": "interop.twins",
     "Ledger": "graphs.ledger",
     "backward_steps": "graphs.replay",
     "ledger_html": "plots.ledger_card",
     "module_html": "plots.cards",
+    "packed_module": "compat.whole",
+    "unpacked_module": "compat.whole",
 }
 
 
@@ -41,21 +44,141 @@ FOR_SCRIPTS = {
     "": {
         "typed": "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor "
         "ShortTensor",
-        "choosing": "bernoulli cosine_similarity masked_select narrow nonzero typename",
-        "settings": "Generator set_default_tensor_type set_num_threads get_num_threads",
+        "choosing": "asarray bernoulli cosine_similarity logspace masked_select narrow nonzero "
+        "randint_like range typename",
+        "settings": (
+            "Generator accelerator compile e finfo get_num_threads iinfo initial_seed jit newaxis "
+            "onnx promote_types result_type serialization seed set_default_tensor_type set_num_threads "
+            "set_printoptions use_deterministic_algorithms"
+        ),
+        "elementwise": (
+            "absolute acos acosh addcdiv addcmul arccos arccosh arcsin arcsinh arctan arctanh "
+            "asin asinh atan atanh bitwise_and bitwise_not bitwise_or bitwise_xor clamp_max "
+            "clamp_min copysign cosh deg2rad dist eq erfc exp2 fix float_power floor_divide fmax "
+            "fmin fmod frac ge greater greater_equal gt heaviside hypot is_complex "
+            "is_floating_point is_nonzero isclose isin isneginf isposinf isreal le less "
+            "less_equal log10 log2 logaddexp logit lt ne negative not_equal positive rad2deg "
+            "reciprocal remainder rsqrt rsub sgn signbit sinc sinh tan trunc xlogy"
+        ),
+        "shaping": (
+            "argwhere atleast_1d atleast_2d atleast_3d block_diag broadcast_shapes "
+            "broadcast_tensors cartesian_prod column_stack combinations concatenate diag "
+            "diag_embed diagonal dstack fliplr flipud hsplit hstack index_add index_copy "
+            "index_fill index_put masked_scatter moveaxis movedim put repeat_interleave rot90 "
+            "row_stack select sum_to_size take tensor_split tril_indices triu_indices unflatten "
+            "vsplit vstack"
+        ),
+        "reducing": (
+            "aminmax bucketize corrcoef count_nonzero cov cumulative_trapezoid histc kthvalue "
+            "logcumsumexp mode msort nanmean nanmedian nanquantile nansum quantile searchsorted "
+            "std_mean trace trapezoid trapz unique_consecutive var_mean"
+        ),
+        "products": (
+            "addbmm addmv addr baddbmm cdist chain_matmul cross det ger inner inverse kron logdet "
+            "matrix_power pairwise_distance slogdet tensordot"
+        ),
+        "activations": "alpha_dropout celu prelu rrelu selu threshold",
+        "convolutions": (
+            "adaptive_avg_pool1d avg_pool1d conv1d conv2d conv_transpose1d conv_transpose2d "
+            "max_pool1d max_pool2d"
+        ),
+        "norms": "group_norm instance_norm rms_norm",
     },
+    "tensors.Tensor": {
+        "elementwise": (
+            "absolute acos acosh addcdiv addcmul arccos arccosh arcsin arcsinh arctan arctanh "
+            "asin asinh atan atanh bitwise_and bitwise_not bitwise_or bitwise_xor clamp_max "
+            "clamp_min copysign cosh deg2rad dist divide erfc exp2 fix float_power floor_divide "
+            "fmax fmin fmod frac greater greater_equal heaviside hypot isclose isneginf isposinf "
+            "isreal less less_equal log10 log2 logaddexp logit multiply negative not_equal "
+            "positive rad2deg reciprocal remainder rsqrt sgn signbit sinc sinh subtract tan "
+            "true_divide trunc xlogy"
+        ),
+        "shaping": (
+            "apply_ argwhere char diag diag_embed diagonal element_size fliplr flipud get_device "
+            "hsplit index_add index_copy index_fill index_put is_contiguous map_ masked_scatter "
+            "moveaxis movedim ndimension pin_memory put repeat_interleave rot90 select "
+            "share_memory_ short storage_offset stride sum_to_size swapdims take tensor_split unflatten "
+            "unfold vsplit"
+        ),
+        "reducing": (
+            "aminmax corrcoef count_nonzero cov histc kthvalue logcumsumexp mode msort nanmean "
+            "nanmedian nanquantile nansum quantile std_mean trace unique_consecutive var_mean"
+        ),
+        "products": (
+            "addbmm addmv addr baddbmm cross det ger inner inverse kron logdet matrix_power slogdet"
+        ),
+        "activations": "hardshrink prelu",
+    },
+    "linalg": {"products": "cross det inv matrix_power multi_dot slogdet solve"},
     "autograd": {
         "variable": "Variable",
         "custom": "Function",
         "settings": "detect_anomaly set_detect_anomaly",
+        "derivatives": "backward functional gradcheck",
     },
+    "distributions": {"chances": "Bernoulli Normal Uniform kl_divergence"},
     "nn": {
-        "containers": "ModuleDict ParameterDict ParameterList",
-        "layers": "BatchNorm1d Conv1d CosineSimilarity Dropout1d Dropout2d",
+        "surroundings": "Bilinear ConstantPad1d ConstantPad2d EmbeddingBag ReflectionPad1d ReplicationPad1d "
+        "Unflatten Upsample ZeroPad1d ZeroPad2d",
+        "containers": "DataParallel ModuleDict ParameterDict ParameterList",
+        "layers": "BatchNorm1d CosineSimilarity Dropout1d Dropout2d NonDynamicallyQuantizableLinear",
+        "activations": (
+            "AlphaDropout CELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh LogSigmoid Mish "
+            "PReLU ReLU6 SELU Softmax2d Softmin Softshrink Softsign Tanhshrink Threshold"
+        ),
+        "losses": (
+            "CTCLoss CosineEmbeddingLoss GaussianNLLLoss HingeEmbeddingLoss KLDivLoss "
+            "MarginRankingLoss MultiLabelSoftMarginLoss MultiMarginLoss PairwiseDistance "
+            "PoissonNLLLoss SoftMarginLoss TripletMarginLoss"
+        ),
+        "convolutions": (
+            "AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d AvgPool1d "
+            "AvgPool2d Conv1d Conv2d ConvTranspose1d ConvTranspose2d MaxPool1d MaxPool2d Sides"
+        ),
+        "attention": (
+            "MultiheadAttention Transformer TransformerDecoder TransformerDecoderLayer "
+            "TransformerEncoder TransformerEncoderLayer"
+        ),
+        "norms": "BatchNorm2d GroupNorm InstanceNorm1d InstanceNorm2d RMSNorm",
     },
-    "nn.functional": {"layers": "batch_norm conv1d cosine_similarity dropout1d dropout2d"},
+    "nn.functional": {
+        "surroundings": "bilinear gumbel_softmax interpolate upsample",
+        "layers": "batch_norm cosine_similarity dropout1d dropout2d",
+        "products": "normalize pairwise_distance",
+        "activations": (
+            "alpha_dropout celu glu hardshrink hardsigmoid hardswish hardtanh logsigmoid mish "
+            "prelu relu6 rrelu selu softmin softshrink softsign tanhshrink threshold"
+        ),
+        "losses": (
+            "cosine_embedding_loss ctc_loss gaussian_nll_loss hinge_embedding_loss kl_div "
+            "margin_ranking_loss multi_margin_loss multilabel_soft_margin_loss poisson_nll_loss "
+            "soft_margin_loss triplet_margin_loss"
+        ),
+        "convolutions": (
+            "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d "
+            "avg_pool1d avg_pool2d conv1d conv2d conv_transpose1d conv_transpose2d max_pool1d "
+            "max_pool2d"
+        ),
+        "attention": "scaled_dot_product_attention",
+        "norms": "group_norm instance_norm rms_norm",
+    },
+    "nn.init": {"starting": "dirac_ sparse_ trunc_normal_"},
+    "nn.utils": {
+        "vectors": "clip_grad_norm get_total_norm parameters_to_vector vector_to_parameters weight_norm"
+    },
     "optim": {"optimizers": "Adadelta Adagrad Adamax NAdam"},
+    "optim.lr_scheduler": {
+        "schedules": (
+            "ConstantLR CosineAnnealingWarmRestarts CyclicLR LinearLR MultiplicativeLR "
+            "PolynomialLR SequentialLR"
+        ),
+    },
+    "utils.data": {"datasets": "ConcatDataset default_collate get_worker_info"},
 }
+
+# Modules that scripts name by their path without importing them.
+PATHS = {"nn": ("modules", "parameter"), "utils": ("data", "tensorboard")}
 
 
 def for_scripts(module: str, name: str) -> Any:
@@ -68,7 +191,46 @@ def for_scripts(module: str, name: str) -> Any:
     for room, names in FOR_SCRIPTS[module.removeprefix(package).lstrip(".")].items():
         if name in names.split():
             return getattr(import_module(f"{package}.compat.{room}"), name)
+    if name in PATHS.get(module.removeprefix(package).lstrip("."), ()):
+        return import_module(f"{module}.{name}")
     raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+
+ASKED = "get_submodule get_parameter share_memory all_weights _all_weights _flat_weights"
+
+
+def asked_by_scripts(module: Any, name: str) -> Any:
+    """What PyTorch's scripts alone ask of a module; raises AttributeError."""
+    if name not in ASKED.split():
+        raise AttributeError(f"{type(module).__name__} has no attribute {name!r}")
+    return import_module(f"{__package__}.compat.module_methods").asked(module, name)
+
+
+def method_for_scripts(owner: str, tensor: Any, name: str) -> Any:
+    """A method that PyTorch's scripts alone call, bound to a tensor; raises AttributeError.
+
+    A name that ends in ``_`` and that no room has writes what the method without it returns.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.tensor([1.0, 8.0]).log2_()
+    tensor([0., 3.])
+    """
+    try:
+        function = for_scripts(owner, name)
+    except AttributeError:
+        words = f"'Tensor' object has no attribute {name!r}"
+        plain = name.removesuffix("_")
+        if plain == name or name.startswith("_"):
+            raise AttributeError(words) from None
+        try:
+            base = getattr(tensor, plain)
+        except AttributeError:
+            raise AttributeError(words) from None
+        if not callable(base) or not plain.isidentifier() or plain.endswith("_"):
+            raise AttributeError(words) from None
+        write = import_module(f"{__package__}.tensors.writing").become
+        return lambda *args, **options: write(tensor, base(*args, **options), name)
+    return lambda *args, **options: function(tensor, *args, **options)
 
 
 def public_names(module: str, own: list[str]) -> list[str]:

@@ -83,3 +83,10 @@ def matrix_norm(
     sums = t.abs().sum(along, True)
     best = sums.amax(over, True) if ord > 0 else sums.amin(over, True)
     return best if keepdim else best.squeeze((along, over))
+
+
+def __getattr__(name: str) -> Any:
+    """What PyTorch's scripts alone ask for, imported when they do."""
+    from .doors import for_scripts
+
+    return for_scripts(__name__, name)

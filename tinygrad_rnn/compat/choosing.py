@@ -1,15 +1,17 @@
-"""Which functions do PyTorch's scripts choose and draw with? Mostly methods, called as functions."""
+"""Which functions do PyTorch's scripts choose, draw and begin with? Mostly methods, called as functions."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..engine.random import generator_or_default
-from ..tensors import Tensor, as_tensor
-from ..tensors.making import zeros
+from ..tensors import Tensor, as_tensor, get_default_dtype
+from ..tensors.making import arange, linspace, randint, zeros
 from .layers import cosine_similarity
 
-__all__ = ["bernoulli", "cosine_similarity", "masked_select", "narrow", "nonzero", "typename"]
+__all__ = ["cosine_similarity"]
 
 
 def narrow(input: Any, dim: int, start: Any, length: int) -> Tensor:
@@ -67,3 +69,34 @@ def typename(obj: Any) -> str:
     if isinstance(obj, Tensor):
         return str(obj.type())
     return f"{type(obj).__module__}.{type(obj).__qualname__}".removeprefix("builtins.")
+
+
+def asarray(obj: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """A tensor of anything; see ``as_tensor``."""
+    return as_tensor(obj, dtype)
+
+
+def range(start: float, end: float | None = None, step: float = 1, **options: Any) -> Tensor:
+    """start, start + step, ... up to ``end``, which is there too (PyTorch's old ``range``; see ``arange``).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.range(1, 3)
+    tensor([1., 2., 3.])
+    """
+    first, last = (0, start) if end is None else (start, end)
+    dtype = options.pop("dtype", None) or get_default_dtype()
+    many = int(np.floor((last - first) / step)) + 1
+    return arange(many, dtype=dtype, **options) * step + first
+
+
+def logspace(start: float, end: float, steps: int, base: float = 10.0, **options: Any) -> Tensor:
+    """``base`` to the powers from ``start`` to ``end``."""
+    made: Tensor = base ** linspace(start, end, steps, **options)
+    return made
+
+
+def randint_like(input: Any, *bounds: int, **options: Any) -> Tensor:
+    """Integers from low to high - 1 of another tensor's shape and dtype; see ``randint``."""
+    t = as_tensor(input)
+    bounds = bounds + tuple(options.pop(k) for k in ("low", "high") if k in options)
+    return randint(*bounds, t.shape, **{"dtype": t.dtype, **options})

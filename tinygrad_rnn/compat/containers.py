@@ -158,6 +158,25 @@ class ParameterDict(_ByName):
         self.register_parameter(key, _parameter(value))
 
 
+class DataParallel(Module):
+    """A module as ``module``, called as it is: there is one place to compute.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.DataParallel(tg.nn.Linear(2, 1))(tg.ones(3, 2)).shape
+    (3, 1)
+    """
+
+    def __init__(
+        self, module: Module, device_ids: Any = None, output_device: Any = None, dim: int = 0
+    ) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        """What the module takes in, what it gives out."""
+        return self.module(*inputs, **options)
+
+
 def _parameter(value: Any) -> Parameter:
     """A Parameter as it is, a tensor as one."""
     if isinstance(value, Parameter):

@@ -1,8 +1,7 @@
-"""Which layers stand beside recurrent ones in PyTorch's scripts? Convolution, norms, dropout."""
+"""Which norms and dropouts stand beside recurrent layers in PyTorch's scripts?"""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,145 +9,11 @@ import numpy as np
 from ..engine.autograd import no_grad
 from ..engine.places import state
 from ..engine.random import generator_or_default
-from ..nn import init
-from ..nn.functional import pad
+from ..nn.layers import Linear
 from ..nn.module import Parameter, TensorModule
 from ..nn.placing import placed
 from ..ops.elementwise import maximum
 from ..tensors import Tensor, as_tensor, get_default_dtype
-from ..tensors.several import stack
-
-
-def conv1d(
-    input: Any,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> Tensor:
-    """``y[n, o, t] = b[o] + sum_ck w[o, c, k] x[n, c, stride t + dilation k]``, a convolution over time.
-
-    x (batch, channels, time), or without a batch, w (out, channels / groups, kernel) and b (out,) give
-    (batch, out, steps). ``padding`` puts so many zeros at both ends; "same" keeps the length (of stride
-    1), "valid" puts none. Raises ValueError where shapes do not fit.
-
-    >>> import tinygrad_rnn as tg
-    >>> tg.nn.functional.conv1d(tg.ones(1, 2, 5), tg.ones(3, 2, 2)).shape
-    (1, 3, 4)
-    """
-    x = as_tensor(input)
-    if x.ndim == 2:
-        alone: Tensor = conv1d(x.unsqueeze(0), weight, bias, stride, padding, dilation, groups)
-        return alone.squeeze(0)
-    hop, apart = _one("stride", stride), _one("dilation", dilation)
-    out, inner, kernel = weight.shape
-    if x.ndim != 3 or x.shape[1] != inner * groups or out % groups:
-        raise ValueError(
-            f"{state.place}conv1d: x has shape {x.shape}, expected (batch, {inner * groups}, time) for "
-            f"weights {weight.shape} in {groups} groups"
-        )
-    x = pad(x, _ends(padding, apart * (kernel - 1), hop))
-    span = x.shape[2] - apart * (kernel - 1)
-    if span < 1:
-        raise ValueError(f"{state.place}conv1d: {x.shape[2]} steps are fewer than the kernel needs")
-    steps = (span - 1) // hop + 1
-    last = hop * (steps - 1) + 1
-    taps = [x[:, :, k * apart : k * apart + last : hop] for k in range(kernel)]
-    windows = stack(taps, 2).reshape(x.shape[0], groups, inner * kernel, steps)
-    y = weight.reshape(groups, out // groups, inner * kernel) @ windows
-    y = y.reshape(x.shape[0], out, steps)
-    return y if bias is None else y + bias.unsqueeze(-1)
-
-
-def _one(name: str, value: Any) -> int:
-    number = value[0] if isinstance(value, (tuple, list)) and len(value) == 1 else value
-    if not isinstance(number, (int, np.integer)) or number < 1:
-        raise ValueError(f"conv1d: {name} must be an integer of at least 1, got {value!r}")
-    return int(number)
-
-
-def _ends(padding: Any, reach: int, stride: int) -> tuple[int, int]:
-    """The zeros before and after."""
-    if padding == "valid":
-        return 0, 0
-    if padding == "same":
-        if stride != 1:
-            raise ValueError("conv1d: padding='same' needs a stride of 1")
-        return reach // 2, reach - reach // 2
-    number = padding[0] if isinstance(padding, (tuple, list)) and len(padding) == 1 else padding
-    if not isinstance(number, (int, np.integer)) or number < 0:
-        raise ValueError(
-            f"conv1d: padding is a number of zeros, 'same' or 'valid', not {padding!r}"
-        )
-    return int(number), int(number)
-
-
-@placed
-class Conv1d(TensorModule):
-    """A convolution over time: x (batch, in_channels, time) gives (batch, out_channels, steps).
-
-    ``steps = (time + 2 padding - dilation (kernel_size - 1) - 1) // stride + 1``; see
-    ``nn.functional.conv1d``. ``padding_mode`` is "zeros", "reflect", "replicate" or "circular".
-    ``weight`` (out, in / groups, kernel) and ``bias`` (out,) start from U(-b, b) with
-    ``b = 1 / sqrt(in / groups * kernel)``. Raises ValueError where sizes or shapes do not fit.
-
-    >>> import tinygrad_rnn as tg
-    >>> tg.nn.Conv1d(2, 3, kernel_size=3, padding=1)(tg.zeros(4, 2, 7)).shape
-    (4, 3, 7)
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        *,
-        generator: np.random.Generator | None = None,
-    ) -> None:
-        super().__init__()
-        if groups < 1 or in_channels % groups or out_channels % groups:
-            raise ValueError(f"Conv1d: {in_channels} and {out_channels} in {groups} groups")
-        if padding_mode not in ("zeros", "reflect", "replicate", "circular"):
-            raise ValueError(f"Conv1d: there is no padding_mode {padding_mode!r}")
-        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
-        self.kernel_size, self.stride = _one("kernel_size", kernel_size), _one("stride", stride)
-        self.dilation, self.padding, self.padding_mode = (
-            _one("dilation", dilation),
-            padding,
-            padding_mode,
-        )
-        _ends(padding, 0, self.stride)
-        inner = in_channels // groups
-        dtype, bound = get_default_dtype(), 1 / math.sqrt(inner * self.kernel_size)
-        shape = (out_channels, inner, self.kernel_size)
-        self.weight = Parameter(np.zeros(shape), dtype=dtype)
-        started = Parameter(np.zeros(out_channels), dtype=dtype) if bias else None
-        self.register_parameter("bias", started)
-        for parameter in self.parameters():
-            init.uniform_(parameter, -bound, bound, generator)
-
-    def forward(self, input: Any) -> Tensor:
-        """(batch, in_channels, time) in, (batch, out_channels, steps) out."""
-        x, padding = self._cast(input, self.weight), self.padding
-        if self.padding_mode != "zeros":
-            reach = self.dilation * (self.kernel_size - 1)
-            x, padding = pad(x, _ends(padding, reach, self.stride), self.padding_mode), 0
-        return conv1d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
-
-    def extra_repr(self) -> str:
-        """The sizes."""
-        return (
-            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
-            f"stride={self.stride}, padding={self.padding!r}"
-        )
 
 
 def batch_norm(
@@ -213,6 +78,7 @@ class BatchNorm1d(TensorModule):
     ((2, 1), 0.2)
     """
 
+    _axes: tuple[int, ...] = (2, 3)
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
@@ -240,11 +106,10 @@ class BatchNorm1d(TensorModule):
     def forward(self, input: Any) -> Tensor:
         """(batch, channels) or (batch, channels, time) in, the same out."""
         x = as_tensor(input) if self.weight is None else self._cast(input, self.weight)
-        if x.ndim not in (2, 3) or x.shape[1] != self.num_features:
-            raise ValueError(
-                f"{state.place}x has shape {x.shape}, expected (batch, {self.num_features}) or "
-                f"(batch, {self.num_features}, time)"
-            )
+        if x.ndim not in self._axes or x.shape[1] != self.num_features:
+            shapes = ["", ", time", ", height, width"]
+            wanted = " or ".join(f"(batch, {self.num_features}{shapes[n - 2]})" for n in self._axes)
+            raise ValueError(f"{state.place}x has shape {x.shape}, expected {wanted}")
         own = self.training or not self.track_running_stats
         momentum = self.momentum
         if own and self.training and self.num_batches_tracked is not None:
@@ -315,14 +180,15 @@ def dropout2d(
 ) -> Tensor:
     """Zero whole channels of (batch, channels, ...) with probability ``p``.
 
-    The rest is scaled by 1 / (1 - p). Raises ValueError for another number of axes.
+    The rest is scaled by 1 / (1 - p); of (batch, channels) each number is a channel. Raises ValueError for
+    another number of axes.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.functional.dropout2d(tg.ones(1, 1, 1, 2), 0.5, training=False).tolist()
     [[[[1.0, 1.0]]]]
     """
     x = as_tensor(input)
-    if x.ndim not in (3, 4):
+    if x.ndim not in (2, 3, 4):
         raise ValueError(f"dropout2d takes (batch, channels, height, width), not {x.shape}")
     return _channels_dropped("dropout2d", x, 2, p, training, inplace, generator)
 
@@ -394,3 +260,6 @@ class CosineSimilarity(TensorModule):
     def forward(self, x1: Any, x2: Any) -> Tensor:
         """Two tensors in, the cosines out."""
         return cosine_similarity(x1, x2, self.dim, self.eps)
+
+
+NonDynamicallyQuantizableLinear = Linear  # what PyTorch calls the last layer of attention

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from ..derivatives.anomaly import detect_anomaly
 from ..engine.devices import CPU, check_device, device
-from ..tensors import set_default_dtype
+from ..engine.random import manual_seed
+from ..nn.module import Module
+from ..tensors import Tensor, as_tensor, set_default_dtype
+from ..tensors.making import zeros
 from .typed import dtype_of
 
 
@@ -101,3 +105,116 @@ class set_detect_anomaly:  # noqa: N801 (PyTorch's name)
 
     def __exit__(self, *_: object) -> None:
         self._switch(self._before)
+
+
+def set_printoptions(
+    precision: int | None = None,
+    threshold: float | None = None,
+    edgeitems: int | None = None,
+    linewidth: int | None = None,
+    profile: str | None = None,
+    sci_mode: bool | None = None,
+) -> None:
+    """Nothing but checks: tensors are printed as numpy prints them (``numpy.set_printoptions``).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.set_printoptions(precision=2)
+    """
+    if profile not in (None, "default", "short", "full"):
+        raise ValueError(f"set_printoptions: profile is 'default', 'short' or 'full': {profile!r}")
+
+
+def seed() -> int:
+    """Draw anew from a seed that chance gives, and return it."""
+    number = int(np.random.SeedSequence().generate_state(1)[0])
+    manual_seed(number)
+    return number
+
+
+def initial_seed() -> int:
+    """Raises RuntimeError: the seed is not kept; give ``manual_seed`` your own."""
+    raise RuntimeError("initial_seed: the seed is not kept here; give manual_seed(n) your own")
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Nothing: what is computed here is the same each time."""
+
+
+def finfo(type: Any = None) -> Any:
+    """What floats of a dtype can hold: ``max``, ``min``, ``eps``, ``tiny``; numpy's ``finfo``.
+
+    >>> import tinygrad_rnn as tg
+    >>> float(tg.finfo(tg.float32).eps)
+    1.1920928955078125e-07
+    """
+    return np.finfo(np.float32 if type is None else type)
+
+
+def iinfo(type: Any) -> Any:
+    """What integers of a dtype can hold: ``max``, ``min``, ``bits``; numpy's ``iinfo``."""
+    return np.iinfo(type)
+
+
+def result_type(tensor1: Any, tensor2: Any) -> Any:
+    """The dtype of two tensors' sum."""
+    first, second = (t.detach() if isinstance(t, Tensor) else t for t in (tensor1, tensor2))
+    first, second = (t.reshape(-1)[:1] if getattr(t, "ndim", 0) else t for t in (first, second))
+    return (as_tensor(first) + second).dtype
+
+
+def promote_types(type1: Any, type2: Any) -> Any:
+    """The dtype of the sum of tensors of two dtypes."""
+    return (zeros(1, dtype=type1) + zeros(1, dtype=type2)).dtype
+
+
+def compile(model: Any = None, **options: Any) -> Any:
+    """The model as it is: layers compile their steps by themselves. Without one, a decorator."""
+    return (lambda given: given) if model is None else model
+
+
+class accelerator:  # noqa: N801 (PyTorch's name)
+    """PyTorch's questions about accelerators, answered: there is none."""
+
+    @staticmethod
+    def is_available() -> bool:
+        """False."""
+        return False
+
+    @staticmethod
+    def device_count() -> int:
+        """0."""
+        return 0
+
+    @staticmethod
+    def current_accelerator(check_available: bool = False) -> None:
+        """None."""
+
+
+class jit:  # noqa: N801 (PyTorch's name)
+    """``jit.script`` and its like: the model as it is, since layers compile their steps by themselves."""
+
+    @staticmethod
+    def script(obj: Any, *args: Any, **options: Any) -> Any:
+        """What it is given."""
+        return obj
+
+    ignore = export = unused = script_method = script
+
+    ScriptModule = Module
+
+
+class serialization:  # noqa: N801 (PyTorch's name)
+    """PyTorch's word on which classes a file may name: here modules alone, and those that are there."""
+
+    @staticmethod
+    def add_safe_globals(safe_globals: list[Any]) -> None:
+        """Nothing: a file names module classes that are there already, and runs no code."""
+
+    @staticmethod
+    def safe_globals(safe_globals: list[Any]) -> Any:
+        """A ``with`` around ``load`` that changes nothing."""
+        return nullcontext()
+
+
+e = np.e
+newaxis = None

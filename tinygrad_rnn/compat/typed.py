@@ -8,7 +8,7 @@ import numpy as np
 
 from ..engine.devices import check_device
 from ..engine.values import Array
-from ..tensors import Tensor, as_tensor
+from ..tensors import Tensor, as_tensor, get_default_dtype
 from ..tensors.axes import Size
 
 
@@ -40,10 +40,6 @@ def made(who: str, dtype: Any, data: tuple[Any, ...]) -> Tensor:
     given = data[0]
     if isinstance(given, Size):
         return Tensor._made(np.zeros(tuple(given)), dtype)
-    if isinstance(given, tuple) and given and all(isinstance(n, int) for n in given):
-        raise TypeError(
-            f"{who}({given}): sizes, or these numbers? Say {who}(*sizes), or {who}(list(numbers))"
-        )
     if isinstance(given, Tensor):
         if given.dtype != dtype:
             raise TypeError(
@@ -142,6 +138,8 @@ def dtype_of(kind: Any) -> Any:
     """The dtype that an argument of ``Tensor.type`` names. Raises TypeError for what names none."""
     if isinstance(kind, _OfOneDtype):
         return kind.dtype
+    if kind is Tensor:
+        return np.dtype(get_default_dtype())
     if isinstance(kind, str):
         if ".cuda." in kind:
             check_device("cuda")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from ..tensors import Tensor
@@ -17,7 +18,7 @@ class Variable(metaclass=_IsTensor):
 
     With ``requires_grad`` it has a gradient.
 
-    ``volatile=True`` is no_grad's old name, and refused: such a network's ops would be recorded.
+    ``volatile=True``, which was no_grad's name, has no effect, as in PyTorch; a warning says so.
     Raises TypeError for what is no tensor.
 
     >>> import tinygrad_rnn as tg
@@ -31,8 +32,9 @@ class Variable(metaclass=_IsTensor):
     ) -> Tensor:
         """A tensor, whatever the class says."""
         if volatile:
-            raise TypeError(
-                "Variable(volatile=True): use `with torch.no_grad():` around the network"
+            warnings.warn(
+                "Variable(volatile=True) has no effect: use `with torch.no_grad():` around the network",
+                stacklevel=2,
             )
         if not isinstance(data, Tensor):
             raise TypeError(f"Variable takes a tensor, not {type(data).__name__}")

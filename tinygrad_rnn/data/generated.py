@@ -33,8 +33,8 @@ def adding(
 
     At each step a value from U[low, high] and a mark. Two marks are 1, the first uniformly in the first
     half of the sequence, the second in the rest; all others are 0. The target is the sum of the two marked
-    values. Who says the mean errs by 2 Var = (high - low)^2 / 6: 1/6 for U[0, 1], 2/3 for U[-1, 1].
-    (In 1997 marks were -1 at both ends too, lengths varied, and the target was scaled to [0, 1].)
+    values. The mean squared error of the mean is 2 Var = (high - low)^2 / 6: 1/6 for U[0, 1], 2/3 for
+    U[-1, 1]. (In 1997 marks were -1 at both ends too, lengths varied, and the target was scaled to [0, 1].)
 
     x (steps, batch, 2) and y (batch, 1), both float32. Raises ValueError for less than 2 steps or a batch
     of none.
@@ -66,7 +66,7 @@ def sine_waves(
 
     The phases are from U[0, 2 pi]; x and y (steps, batch, 1) are float64, for a forecast that is fed to
     itself turns rounding into phase. A linear forecast is exact, x_{t+1} = 2 cos(2 pi / period) x_t -
-    x_{t-1}, and who says the mean, 0, has a root mean square error of sqrt(1/2). Raises ValueError for no
+    x_{t-1}, and the mean, 0, has a root mean square error of sqrt(1/2). Raises ValueError for no
     step, a batch of none, or a period of at most 2 steps.
 
     >>> import numpy as np
@@ -126,7 +126,7 @@ def copying_memory(
 
     Ten symbols, each one of eight, then blanks for ``delay`` steps, the last of them a mark that asks for
     them, then blanks; the target is blank until, in the last ten steps, it is the ten symbols in order.
-    With ``length`` symbols there are ``delay + 2 length`` steps. Who has no memory can at best say blank
+    With ``length`` symbols there are ``delay + 2 length`` steps. Without memory the best forecast is blank
     and then guess: cross entropy ``length ln 8 / (delay + 2 length)``.
 
     x (delay + 2 length, batch, 10) float32, one-hot with the blank at 8 and the mark at 9; y (delay +

@@ -23,9 +23,9 @@ def take_apart(report: Report, trained: Trained) -> None:
     """The parts of two gradients: of one forecast's error, and of the whole training loss."""
     report.act(3, "The gradient, taken apart")
     report.say(
-        "One set of weights also means one gradient: training adds up what every step says about the "
-        "same numbers. `loss.backward(ledger=True)` keeps the parts apart. First the error of a single "
-        "forecast on the model of act 2, in float64:"
+        "One set of weights also means one gradient: training adds up what every step contributes to the "
+        "gradient of the same numbers. `loss.backward(ledger=True)` keeps the parts apart. First the "
+        "error of a single forecast on the model of act 2, in float64:"
     )
     trained.model.double()
     one, whole = _single(report, trained), _training(report, trained)

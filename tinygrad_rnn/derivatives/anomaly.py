@@ -62,7 +62,9 @@ class detect_anomaly:  # noqa: N801 (PyTorch's name)
 
     # ---- forward
 
-    def look(self, op: Any, result: Tensor, operands: tuple[Any, ...]) -> None:
+    def look(
+        self, op: Any, result: Tensor, operands: tuple[Any, ...], _constants: Any = ()
+    ) -> None:
         """Look at one op's result."""
         node = result._node
         if node is not None:

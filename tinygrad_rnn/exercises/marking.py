@@ -195,6 +195,8 @@ class _Marking:
     # ---- explaining ---------------------------------------------------------------------------
 
     def _explained(self, k: int, piece: _Piece, first: int, part: _Piece) -> Finding:
+        if isinstance(self.got[k], _Failed):
+            return self._of_an_error(k, piece)
         for search in (
             self._by_way,
             self._by_one_slip,
@@ -209,6 +211,14 @@ class _Marking:
                 return Finding(self.task.name, False, text, (*more, *self._facts(k, piece)))
         facts = tuple(self._facts(first, part))
         return Finding(self.task.name, False, self._plainly(first, part), facts)
+
+    def _of_an_error(self, k: int, piece: _Piece) -> Finding:
+        """No case gave values: the error, and a slip that gives the same one, which may be another."""
+        failed = self.got[k]
+        same = isinstance(failed.error, ValueError) and self._by_one_slip(k, piece)
+        perhaps = (f"perhaps: {same[0]}", f"right: {same[1]}") if same else ()
+        details = (*self._facts(k, piece), *perhaps)
+        return Finding(self.task.name, False, self._plainly(k, piece), details)
 
     def _by_one_slip(self, k: int, piece: _Piece) -> tuple[str, str] | None:
         right = piece.of(self.cases[k].expected)
@@ -231,8 +241,6 @@ class _Marking:
 
     def _by_first_piece(self, k: int, piece: _Piece) -> tuple[str, str] | None:
         """Several things are wrong: what explains the first of them alone?"""
-        if isinstance(self.got[k], _Failed):
-            return None
         for slip in self.near:
             function = self.solution.changed(slip)
             if all(
@@ -247,8 +255,6 @@ class _Marking:
         return None
 
     def _by_two(self, k: int, piece: _Piece) -> tuple[str, str] | None:
-        if isinstance(self.got[k], _Failed):
-            return None
         end = time.monotonic() + SECONDS
         plain = [slip for slip in self.moving if slip.rank <= 2]
         for a, b in sorted(itertools.combinations(plain, 2), key=lambda p: p[0].rank + p[1].rank):
@@ -262,8 +268,6 @@ class _Marking:
 
     def _by_rearrangement(self, k: int, piece: _Piece) -> tuple[str, str] | None:
         """The right numbers in another place, or times a number that the sizes know."""
-        if isinstance(self.got[k], _Failed):
-            return None
         got, right = self.got[k][piece.index], self.cases[k].expected[piece.index]
         name = piece.output.name
         if isinstance(right, list):
@@ -550,8 +554,9 @@ def _same_all(a: list[Any], b: list[Any]) -> bool:
 
 def _same_error(a: Any, b: Any) -> bool:
     """Both failed, and in the same words: numpy's name the shapes."""
-    both = isinstance(a, _Failed) and isinstance(b, _Failed)
-    return both and type(a.error) is type(b.error) and str(a.error) == str(b.error)
+    if not (isinstance(a, _Failed) and isinstance(b, _Failed)):
+        return False
+    return isinstance(a.error, ValueError) and str(a.error) == str(b.error)
 
 
 def _sizes(text: str) -> dict[str, int]:

@@ -27,7 +27,8 @@ def save(obj: Any, f: Place | BinaryIO, metadata: Mapping[str, str] | None = Non
     """Write a state (``model.state_dict()``, a checkpoint) to a file in the safetensors format.
 
     A dict of tensors or arrays by name is a file that every safetensors reader reads. Any nesting of
-    dicts, lists, tuples, tensors, arrays, numbers, texts and None may be saved; what is no array then
+    dicts, lists, tuples, tensors, arrays, numbers, texts and None may be saved, and whole modules, with a
+    warning, by the names of their classes (which must be there when it is loaded); what is no array then
     lies in the file's metadata, beside the versions of this library and numpy, a SHA-256 checksum of
     header and numbers, and your own ``metadata`` (texts by name). Nothing is pickled. A path is
     written beside, flushed and renamed: a kill at any moment leaves the old file or the new one,

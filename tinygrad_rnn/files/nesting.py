@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..doors import door
 from ..engine.values import Array
 from ..tensors import Tensor
 
@@ -52,7 +53,9 @@ def _packed(value: Any, path: str, arrays: dict[str, Array]) -> Any:
         return [kind, *(_packed(v, _below(path, i), arrays) for i, v in enumerate(value))]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    hint = ": save its state_dict(), or call its save(path)" if hasattr(value, "state_dict") else ""
+    if hasattr(value, "named_modules"):
+        return door("packed_module")(value, path, arrays)
+    hint = ": save its state_dict()" if hasattr(value, "state_dict") else ""
     raise TypeError(f"a file cannot hold a {type(value).__name__}{hint} (at {path or 'the top'})")
 
 
@@ -78,6 +81,8 @@ def _unpacked(value: Any, arrays: dict[str, Array]) -> Any:
         return arrays[parts[0]]
     if kind == "tensor":
         return Tensor._wrap(arrays[parts[0]], None)
+    if kind == "whole":
+        return door("unpacked_module")(parts[0], arrays)
     if kind == "dict":
         return {_unpacked(k, arrays): _unpacked(v, arrays) for k, v in parts}
     if kind not in ("list", "tuple"):

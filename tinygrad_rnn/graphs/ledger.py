@@ -167,7 +167,7 @@ class Ledger:
         return np.array([row.along(whole) for row in rows]) / length
 
     def cancellation(self, parameter: Tensor) -> float:
-        """The share of what the steps say that cancels in the sum: 1 - |sum g_t| / sum |g_t|, in 0 .. 1.
+        """The share of the steps' parts that cancels in the sum: 1 - |sum g_t| / sum |g_t|, in 0 .. 1.
 
         0 where all steps agree, near 1 where they contradict each other; 0 if all rows are 0.
         """

@@ -15,6 +15,7 @@ from ..engine.values import Leaf
 from ..nn.module import Module
 from ..nn.recurrent import Recurrent
 from ..nn.stacks import RecurrentLayer
+from ..nn.utils.rnn import PackedSequence
 from ..ops import row
 from ..tensors import Tensor, as_tensor
 from . import onnx_layers
@@ -202,6 +203,9 @@ class Trace:
     """One run of the forward: its events in order, and its output."""
 
     follower = None
+    whole = (
+        True  # the values alone are written: no gradient, and lengths that are read would be frozen
+    )
 
     def __init__(self, module: Module, inputs: Inputs, twin: int, unroll: bool) -> None:
         self.events: list[Event] = []
@@ -250,6 +254,9 @@ class Trace:
         """What stands for a layer's forward: runs it unseen, and notes the call."""
 
         def call(*args: Any, **kwargs: Any) -> Any:
+            if args and isinstance(args[0], PackedSequence):  # runs this layer on what it holds
+                hx = args[1] if len(args) > 1 else kwargs.get("hx")
+                return part._packed(args[0], hx, kwargs.get("first_step"))
             before = state.tracer, state.watch
             state.tracer = state.watch = None
             try:
@@ -298,7 +305,20 @@ class Trace:
         given = tuple(as_tensor(a) if not isinstance(a, row.NUMBERS) else a for a in operands)
         self.events.append(Event("compare", name, [result], given, str(state.place), constants))
 
-    def look(self, op: Any, result: Tensor, operands: tuple[Any, ...]) -> None:
+    def made(self, t: Tensor) -> None:
+        """A tensor was made of Python's numbers."""
+
+    def is_made(self, t: Any) -> bool:
+        """Whether a tensor is the same in every run: a graph's constants are."""
+        return True
+
+    def indexes(self, array: Any) -> None:
+        """An array is an index."""
+
+    def detached(self, result: Tensor, source: Tensor) -> None:
+        """A tensor without its graph has the same array: the graph knows it by that."""
+
+    def look(self, op: Any, result: Tensor, operands: Any, _constants: Any = ()) -> None:
         """An op was applied."""
         if result.__class__ is Tensor:
             self.events.append(Event("op", op, [result], operands, str(state.place)))

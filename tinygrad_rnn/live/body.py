@@ -110,7 +110,7 @@ class Body:
             return
         whole = self._own(v)
         for a, place in self._windows(v, whole):
-            free = a in inside and a not in self.places and self._loops(a)
+            free = a in inside and a not in {*self.places, *self.stored} and self._loops(a)
             if free and value.args.count(a) == 1 and self.low.value(a).shape == place.shape:
                 self.places[a] = place
                 self.stored.add(a)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..ops.row import texts_of
 from ..scan.program import Program, Value
+from ..scan.tracing import bare_constant
 
 _MOVES = "slice getitem reshape permute broadcast flip concat cat stack pad tile place put zeros"
 MOVES = frozenset(_MOVES.split())
@@ -48,6 +49,8 @@ class Lowered:
         p, value = self.program, self.program.values[v]
         if value.op in ("input", "literal"):
             return v
+        if value.consts != bare_constant(value.consts):
+            raise NoText(f"{value.op} by an array of numbers")
         args = tuple(self[a] for a in value.args)
         made = getattr(self, f"_{value.op}", None)
         if made is not None:

@@ -80,9 +80,9 @@ class _Counting(Tracer):
         self.nodes: list[Any] = []
         self.quiet = False
 
-    def look(self, op: Any, result: Tensor, operands: tuple[Any, ...]) -> None:
+    def look(self, op: Any, result: Tensor, operands: tuple[Any, ...], constants: Any = ()) -> None:
         """An op was applied."""
-        super().look(op, result, operands)
+        super().look(op, result, operands, constants)
         if self.quiet:
             return
         self.count += 1

@@ -60,13 +60,13 @@ class LeakyReLU(TensorModule):
     tensor([-0.5,  2. ])
     """
 
-    def __init__(self, negative_slope: float = 0.01) -> None:
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
-        self.negative_slope = negative_slope
+        self.negative_slope, self.inplace = negative_slope, inplace
 
     def forward(self, input: Any) -> Tensor:
         """Any shape in, the same out."""
-        return f.leaky_relu(input, self.negative_slope)
+        return f.leaky_relu(input, self.negative_slope, self.inplace)
 
     def extra_repr(self) -> str:
         """The slope."""
@@ -81,13 +81,13 @@ class ELU(TensorModule):
     tensor([0., 2.])
     """
 
-    def __init__(self, alpha: float = 1.0) -> None:
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
-        self.alpha = alpha
+        self.alpha, self.inplace = alpha, inplace
 
     def forward(self, input: Any) -> Tensor:
         """Any shape in, the same out."""
-        return f.elu(input, self.alpha)
+        return f.elu(input, self.alpha, self.inplace)
 
     def extra_repr(self) -> str:
         """The scale."""
@@ -125,9 +125,13 @@ class SiLU(TensorModule):
     tensor([0.    , 0.7311])
     """
 
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
     def forward(self, input: Any) -> Tensor:
         """Any shape in, the same out."""
-        return f.silu(input)
+        return f.silu(input, self.inplace)
 
 
 class Softplus(TensorModule):

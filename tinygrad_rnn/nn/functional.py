@@ -83,24 +83,32 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     return e.where(x * beta > threshold, x, e.softplus(x * beta) / beta)
 
 
-def leaky_relu(input: Any, negative_slope: float = 0.01) -> Tensor:
+def _written(input: Any, made: Tensor, inplace: bool) -> Tensor:
+    """The result, written into the input where that is asked for."""
+    if not inplace:
+        return made
+    written: Tensor = input.copy_(made)
+    return written
+
+
+def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where x > 0, ``negative_slope`` x elsewhere (Maas et al. 2013).
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.functional.leaky_relu(tg.tensor([-1.0, 2.0]), 0.5)
     tensor([-0.5,  2. ])
     """
-    return e.leaky_relu(as_tensor(input), negative_slope)
+    return _written(input, e.leaky_relu(as_tensor(input), negative_slope), inplace)
 
 
-def elu(input: Any, alpha: float = 1.0) -> Tensor:
+def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where x > 0, ``alpha (exp(x) - 1)`` elsewhere (Clevert et al. 2016).
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.functional.elu(tg.tensor([-1.0, 2.0]))
     tensor([-0.6321,  2.    ])
     """
-    return e.elu(as_tensor(input), alpha)
+    return _written(input, e.elu(as_tensor(input), alpha), inplace)
 
 
 def gelu(input: Any, approximate: str = "none") -> Tensor:
@@ -118,14 +126,14 @@ def gelu(input: Any, approximate: str = "none") -> Tensor:
     return (e.gelu if approximate == "none" else e.gelu_by_tanh)(as_tensor(input))
 
 
-def silu(input: Any) -> Tensor:
+def silu(input: Any, inplace: bool = False) -> Tensor:
     """x sigmoid(x), also called swish (Elfwing et al. 2018).
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.functional.silu(tg.tensor([0.0, 1.0]))
     tensor([0.    , 0.7311])
     """
-    return e.silu(as_tensor(input))
+    return _written(input, e.silu(as_tensor(input)), inplace)
 
 
 def pad(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..doors import for_scripts
 from ..engine.autograd import no_grad
 from ..engine.random import generator_or_default
 from ..tensors import Tensor
@@ -312,6 +313,4 @@ def _gate_bias(cell: Any, gate: str, value: Any, by: str) -> None:
 def __getattr__(name: str) -> Any:
     """PyTorch's names from before 0.4: ``xavier_uniform`` is ``xavier_uniform_``."""
     found = None if name.startswith("_") else globals().get(f"{name}_")
-    if found is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return found
+    return for_scripts(__name__, name) if found is None else found

@@ -80,8 +80,8 @@ class Linear(TensorModule):
 class Embedding(TensorModule):
     """A table of ``num_embeddings`` rows, looked up by integer: (...) gives (..., embedding_dim).
 
-    ``weight`` starts from N(0, 1), its row ``padding_idx`` at 0; that row takes no gradient. Raises
-    IndexError for an index out of range.
+    ``weight`` starts from N(0, 1), its row ``padding_idx`` at 0; that row takes no gradient. ``sparse`` has
+    no effect: a gradient has its tensor's shape. Raises IndexError for an index out of range.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.Embedding(10, 4)(tg.tensor([[1, 2, 3]])).shape
@@ -94,6 +94,7 @@ class Embedding(TensorModule):
         embedding_dim: int,
         padding_idx: int | None = None,
         *,
+        sparse: bool = False,
         generator: np.random.Generator | None = None,
     ) -> None:
         super().__init__()

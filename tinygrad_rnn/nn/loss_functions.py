@@ -19,8 +19,25 @@ F = TypeVar("F", bound=Callable[..., Any])
 def reduces(loss: F) -> F:
     """A loss that takes PyTorch's old words for ``reduction``, ``size_average`` and ``reduce``, too."""
 
+    code = loss.__code__
+    names = code.co_varnames[: code.co_argcount]
+    at = names.index("reduction") if "reduction" in names else len(names)
+    # PyTorch's order: True, False or None there can be nothing else
+    ignores = "ignore_index" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    middle = ("ignore_index",) if ignores else ()
+    old = (
+        "size_average",
+        *middle,
+        "reduce",
+        "reduction",
+        *(("label_smoothing",) if ignores else names[at + 1 :]),
+    )
+
     @wraps(loss)
     def call(*args: Any, **options: Any) -> Any:
+        if len(args) > at and (args[at] is None or isinstance(args[at], bool)):
+            options = dict(zip(old, args[at:], strict=False)) | options
+            args = args[:at]
         if "size_average" in options or "reduce" in options:
             mean, reduce = options.pop("size_average", None), options.pop("reduce", None)
             if mean is not None or reduce is not None:

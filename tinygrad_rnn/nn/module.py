@@ -8,6 +8,7 @@ from weakref import ref
 
 import numpy as np
 
+from ..doors import asked_by_scripts
 from ..engine.devices import check_device, is_device, no_gpu
 from ..engine.keywords import check_keywords
 from ..engine.places import Place, Scope, state
@@ -249,7 +250,7 @@ class Module:
                 f"{type(self).__name__}.{name} was deleted: assign a Parameter or a tensor of shape "
                 f"{shape}"
             )
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return asked_by_scripts(self, name)
 
     def __delattr__(self, name: str) -> None:
         if not self._forget(name):
@@ -735,3 +736,6 @@ class ModuleList(_Ordered):
     def __init__(self, modules: Any = ()) -> None:
         super().__init__()
         self.extend(modules)
+
+    def __add__(self, other: Iterable[Module]) -> ModuleList:
+        return ModuleList([*self, *other])

@@ -8,7 +8,7 @@ from typing import Any
 
 FILES = (
     "activation batchnorm container conv distance dropout flatten linear loss module normalization rnn "
-    "sparse utils"
+    "sparse utils transformer pooling padding"
 )
 
 

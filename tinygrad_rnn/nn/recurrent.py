@@ -11,12 +11,12 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import ref
 
 import numpy as np
 
+from ..doors import door
 from ..engine.places import Call, Place, state
 from ..engine.random import generator_or_default
 from ..engine.values import Leaf, Node
@@ -184,7 +184,7 @@ def bare_step(cell: Cell, input: Any, carried: Any) -> Any:
     if step is None:
         step = step_after(checked)
     parts_now = tuple(checked)
-    found = scan("again").step_again(cell, x, parts_now, step)
+    found = compiler().step_again(cell, x, parts_now, step)
     if found is None:
         entered = parts_now if len(parts_now) > 1 else parts_now[0]
         found = apply_step(cell, x, entered, step, "", {})[1]
@@ -232,10 +232,53 @@ class Loop:
     only: Sequence[int] | None = None
 
 
+class Compiler(Protocol):
+    """What layers ask of a compiler: to run a call in place of the recorded loop, or to say why it cannot.
+
+    Each of the first four gives None where the call is to be asked about, or recorded.
+    """
+
+    def layer_again(
+        self, layer: Any, x: Any, hx: Any, first_step: int | None
+    ) -> tuple[Tensor, Any] | None:
+        """A layer's call that is like an earlier one."""
+
+    def cell_again(
+        self, layer: Any, x: Any, state: Any, first_step: int | None
+    ) -> tuple[Tensor, Any] | None:
+        """A call of ``Recurrent`` that is like an earlier one."""
+
+    def step_again(
+        self, cell: Any, x: Tensor, state: tuple[Tensor, ...], step: int, label: str = ""
+    ) -> Any:
+        """The new state of a built-in cell after one step."""
+
+    def streamed(self, layer: Any, x: Any, state: Any) -> tuple[Tensor, Any] | None:
+        """A layer's step without gradients."""
+
+    def run(
+        self,
+        layer: Any,
+        x: Tensor,
+        time_axis: int,
+        stages: list[tuple[list[tuple[Module, Any, bool]], float]],
+        lengths: Any,
+        first_step: int,
+        recorded: Callable[..., tuple[Tensor, Any]],
+        constants: dict[str, Any],
+        joined: tuple[str, ...],
+    ) -> tuple[tuple[Tensor, Any] | None, Any]:
+        """(outputs and last states, by which back ends) of a call, or (None, why it is to be recorded)."""
+
+    def usual(self) -> str:
+        """Why the usual back end is the usual one."""
+
+
 @cache
-def scan(room: str) -> Any:
-    """A room of the compiler, imported when the first layer runs."""
-    return import_module(f"{__package__.rpartition('.')[0]}.scan.{room}")
+def compiler() -> Compiler:
+    """The compiler, imported when the first layer runs."""
+    found: Compiler = door("compiler")()
+    return found
 
 
 def run_compiled(
@@ -262,37 +305,22 @@ def run_compiled(
             layer, x, time_axis, stages, lengths, constants, joined, recorded
         )
         return given
-    running = scan("running")
-    why = running.refusal(layer)
-    if why is None:
-        built = [
-            running.Stage(
-                [running.Way(c, s, back, constants) for c, s, back in ways], p, layer.generator
-            )
-            for ways, p in stages
-        ]
-        stack = running.Stack(x, time_axis, built, lengths, first_step, recorded, joined, layer)
-        try:
-            result: tuple[Tensor, Any] = running.run(stack)
-        except running.Untraceable as reason:
-            why = str(reason)
-        else:
-            layer.__dict__["_ran"] = stack.by
-            if joined and lengths is None and len(stack.found) == 1:
-                scan("again").remember(layer, stack, stack.found[0])
-            return result
-    layer.__dict__["_ran"] = f"recorded op by op: {why}"
-    return recorded()
+    result, how = compiler().run(
+        layer, x, time_axis, stages, lengths, first_step, recorded, constants, joined
+    )
+    if result is None:
+        layer.__dict__["_ran"] = f"recorded op by op: {how}"
+        return recorded()
+    layer.__dict__["_ran"] = how
+    return result
 
 
 def explained(layer: Module) -> str:
     """How a layer's last call ran."""
-    from ..scan import backends
-
     ran = layer.__dict__.get("_ran", "not run yet")
     if isinstance(ran, str):
         return ran
-    usual = backends.choice()[1]
+    usual = compiler().usual()
     return "compiled, " + "; ".join(f"run by {name} ({why or usual})" for name, why in sorted(ran))
 
 
@@ -380,6 +408,10 @@ class Recurrent(Module):
         **constants: Any,
     ) -> tuple[Tensor, Any]:
         """(time, batch, features) and a state in, (outputs, last state) out."""
+        if lengths is None and not constants:
+            found = compiler().cell_again(self, x, state, first_step)
+            if found is not None:
+                return found
         x = as_tensor(x)
         if isinstance(self.cell, Cell):
             x = self._cast(x, self.cell.weight_ih)

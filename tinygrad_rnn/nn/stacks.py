@@ -35,12 +35,12 @@ from .recurrent import (
     check_features,
     check_floats,
     checked_lengths,
+    compiler,
     explained,
     first_of,
     initial_state,
     mark_last,
     run_compiled,
-    scan,
     sequence,
     stacked,
     step_after,
@@ -251,9 +251,9 @@ class RecurrentLayer(Module):
         if isinstance(input, PackedSequence):
             return self._packed(input, hx, first_step)
         if lengths is None:
-            found = scan("again").run_again(self, input, hx, first_step)
+            found = compiler().layer_again(self, input, hx, first_step)
             if found is not None:
-                return found  # type: ignore[no-any-return]
+                return found
         x, batch, time_axis = self._input(input)
         if first_step is None:
             first_step = self._first_step(hx, x.shape[time_axis])
@@ -347,9 +347,9 @@ class RecurrentLayer(Module):
         (5, 3)
         """
         if not now.recording and state is not None:
-            found = scan("streaming").streamed(self, x_t, state)
+            found = compiler().streamed(self, x_t, state)
             if found is not None:
-                return found  # type: ignore[no-any-return]
+                return found
         place, around = now.place, now.place.scope
         name = "" if around is None else self._name_below(around.module())
         with at_place(Place(Scope(self, around, name), place.step, place.call)):
@@ -372,7 +372,7 @@ class RecurrentLayer(Module):
             parts = (start,) if isinstance(start, Tensor) else start
             t = turn if turn is not None else step_after(parts)
             label = self._label(at)
-            final = scan("again").step_again(cell, x, parts, t, label) if self.compiled else None
+            final = compiler().step_again(cell, x, parts, t, label) if self.compiled else None
             if final is None:
                 x, final = apply_step(cell, x, start, t, label, {})
             else:

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .elementwise import abs, exp, sign, where
+from ..engine.places import state
+from .elementwise import abs, exp, log, sign, sqrt, where
 from .row import Row, row
 from .shapes import _along, broadcast, cat, flip, permute
 
@@ -38,15 +39,14 @@ def _spread(g: Any, shape: tuple[int, ...], axes: Axes) -> Any:
 
 def _extreme(g: Any, y: Any, a: Any, axes: Axes) -> Any:
     """The gradient goes to the extreme elements, in equal shares."""
-    hit = a == _open(y, a.shape, axes)
-    ties = hit.sum(axis=axes, keepdims=True)
-    return _open(g, a.shape, axes) * hit / ties.astype(g.dtype)
+    hit = (a == _open(y, a.shape, axes)).astype(g.dtype)
+    return _open(g, a.shape, axes) * hit / hit.sum(axis=axes, keepdims=True)
 
 
 def _extreme_of_all(g: Any, y: Any, a: Any) -> Any:
     """The gradient goes in equal shares to the extreme elements: the NaNs, where there are any."""
-    hit = (a == y) | ((a != a) & (y != y))
-    return g * hit / hit.sum().astype(g.dtype)
+    hit = ((a == y) | ((a != a) & (y != y))).astype(g.dtype)
+    return g * hit / hit.sum()
 
 
 def _sum_dtype(a: Any) -> Any:
@@ -83,7 +83,7 @@ def _std_rule(g: Any, y: Any, a: Any, axes: Axes, correction: float, keepdims: b
 def _prod_rule(g: Any, y: Any, a: Any, axes: Axes) -> Any:
     """The product of all the other elements: y / x, or multiplied anew where a product is 0."""
     g = _open(g, a.shape, axes)
-    if not (bool((y == 0).any()) or bool((a == 0).any())):
+    if state.tracer is None and not (bool((y == 0).any()) or bool((a == 0).any())):
         return g * _open(y, a.shape, axes) / a
     order = (*(i for i in range(len(a.shape)) if i not in axes), *axes)
     turned = permute(a, order)
@@ -163,9 +163,8 @@ def _norm_rule(g: Any, y: Any, a: Any, p: float, axes: Axes) -> Any:
     if p == 1:
         return g * sign(a)
     if p in (np.inf, -np.inf):
-        hit = (abs(a) == y) | ((a != a) & (y != y))
-        ties = hit.sum(axis=axes, keepdims=True).astype(g.dtype)
-        return g / ties * sign(a) * hit
+        hit = ((abs(a) == y) | ((a != a) & (y != y))).astype(g.dtype)
+        return g / hit.sum(axis=axes, keepdims=True) * sign(a) * hit
     g, y = where(y == 0, 0.0, g), where(y == 0, 1.0, y)
     if p == 2:
         return g * (a / y)
@@ -199,9 +198,22 @@ mean = row(
     lambda a, axes, keepdims: _open(_mean(a, axes), a.shape, axes) if keepdims else _mean(a, axes),
     lambda g, _y, shape, axes, keepdims: _spread(g / _count(shape, axes), shape, axes),
     floating=True,
+    made_of=lambda a, axes, keepdims: sum(a, axes, keepdims) / _count(a.shape, axes),
 )
-var = row("var", _var, _var_rule, floating=True)
-std = row("std", _std, _std_rule, floating=True)
+var = row(
+    "var",
+    _var,
+    _var_rule,
+    floating=True,
+    made_of=lambda a, axes, correction, keepdims: _var_of(a, axes, correction, keepdims),
+)
+std = row(
+    "std",
+    _std,
+    _std_rule,
+    floating=True,
+    made_of=lambda a, axes, correction, keepdims: sqrt(_var_of(a, axes, correction, keepdims)),
+)
 prod = row(
     "prod",
     lambda a, axes, keepdims: a.prod(axes, _sum_dtype(a), None, keepdims),
@@ -224,15 +236,28 @@ norm = row(
     _norm,
     lambda g, y, a, p, axes, keepdims: _norm_rule(g, y, a, p, axes),
     floating=True,
+    made_of=lambda a, p, axes, keepdims: _norm_of(a, p, axes, keepdims),
 )
-max_of_all = row("max_of_all", np.max, lambda g, y, a: _extreme_of_all(g, y, a), shown="amax")
-min_of_all = row("min_of_all", np.min, lambda g, y, a: _extreme_of_all(g, y, a), shown="amin")
-amax = row(
+max_of_all = row(
+    "max_of_all",
+    np.max,
+    lambda g, y, a: _extreme_of_all(g, y, a),
+    shown="amax",
+    made_of=lambda a: amax(a, tuple(range(len(a.shape))), False),
+)
+min_of_all = row(
+    "min_of_all",
+    np.min,
+    lambda g, y, a: _extreme_of_all(g, y, a),
+    shown="amin",
+    made_of=lambda a: amin(a, tuple(range(len(a.shape))), False),
+)
+amax: Row = row(
     "amax",
     lambda a, axes, keepdims: np.max(a, axis=axes, keepdims=keepdims),
     lambda g, y, a, axes, keepdims: _extreme(g, y, a, axes),
 )
-amin = row(
+amin: Row = row(
     "amin",
     lambda a, axes, keepdims: np.min(a, axis=axes, keepdims=keepdims),
     lambda g, y, a, axes, keepdims: _extreme(g, y, a, axes),
@@ -242,21 +267,58 @@ logsumexp = row(
     _logsumexp,
     lambda g, y, a, axes, keepdims: _weighted(g, y, a, axes),
     floating=True,
+    made_of=lambda a, axes, keepdims: _logsumexp_of(a, axes, keepdims),
 )
 softmax = row(
     "softmax",
     _softmax,
     lambda g, y, _a, axes: y * (g - (g * y).sum(axis=axes, keepdims=True)),
     floating=True,
+    made_of=lambda a, axes: _softmax_of(a, axes),
 )
 log_softmax = row(
     "log_softmax",
     _log_softmax,
     lambda g, y, _a, axes: g - exp(y) * g.sum(axis=axes, keepdims=True),
     floating=True,
+    made_of=lambda a, axes: a - _logsumexp_of(a, axes, True),
 )
 
 
 def _weighted(g: Any, y: Any, a: Any, axes: Axes) -> Any:
     """The gradient of a logsumexp: the softmax, written with the output at hand."""
     return _open(g, a.shape, axes) * exp(a - _open(y, a.shape, axes))
+
+
+# ---- what some are made of ---------------------------------------------------------------------------
+
+
+def _var_of(a: Any, axes: Axes, correction: float, keepdims: bool) -> Any:
+    centred = a - mean(a, axes, True)
+    n = max(_count(a.shape, axes) - correction, 0) or float("nan")
+    return sum(centred * centred, axes, keepdims) / n
+
+
+def _norm_of(a: Any, p: float, axes: Axes, keepdims: bool) -> Any:
+    if p == 2:
+        return sqrt(sum(a * a, axes, keepdims))
+    if p == 0:
+        return sum((a != 0).astype(a.dtype), axes, keepdims)
+    size = abs(a)
+    if p == 1:
+        return sum(size, axes, keepdims)
+    if p in (np.inf, -np.inf):
+        return (amax if p > 0 else amin)(size, axes, keepdims)
+    return sum(size**p, axes, keepdims) ** (1 / p)
+
+
+def _logsumexp_of(a: Any, axes: Axes, keepdims: bool) -> Any:
+    top = amax(a, axes, True)
+    top = where(top - top == 0, top, 0.0)  # 0 where it is not finite
+    y = log(sum(exp(a - top), axes, True)) + top
+    return y if keepdims else y.reshape([n for i, n in enumerate(y.shape) if i not in axes])
+
+
+def _softmax_of(a: Any, axes: Axes) -> Any:
+    e = exp(a - amax(a, axes, True))
+    return e / sum(e, axes, True)

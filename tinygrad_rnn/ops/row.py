@@ -62,10 +62,34 @@ default_dtype: Any = np.dtype(np.float32)
 watching = 0  # how many look at ops (detect_anomaly, tracing), in any thread
 
 
-def watcher(op: Any, result: Any, operands: tuple[Any, ...]) -> None:
+def watcher(op: Any, result: Any, operands: tuple[Any, ...], constants: Any = ()) -> None:
     """What ops call with their result while any thread looks: the watch of this thread looks."""
     if state.watch is not None:
-        state.watch.look(op, result, operands)
+        state.watch.look(op, result, operands, constants)
+
+
+def written_down(t: Tensor, data: Any) -> Tensor:
+    """A tensor, of which a trace hears where it is made of Python's numbers and numpy's arrays alone."""
+    if state.tracer is not None and _of_numbers(data):
+        state.tracer.made(t)
+    return t
+
+
+def index_known(index: Any, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """An array that is an index, of which a trace hears whether it could be another one."""
+    if state.tracer is not None:
+        if _of_numbers(index) or state.tracer.is_made(index):
+            state.tracer.indexes(array)
+        else:
+            state.tracer.looks("an index")
+    return array
+
+
+def _of_numbers(data: Any) -> bool:
+    """Whether data holds no tensor, whose values would depend on what a step is given."""
+    if isinstance(data, (list, tuple)):
+        return all(map(_of_numbers, data))
+    return isinstance(data, (np.ndarray, np.generic, *NUMBERS)) and np.asarray(data).dtype != object
 
 
 _lock = threading.Lock()
@@ -106,6 +130,7 @@ class Op:
         "item",
         "keep",
         "keep_out",
+        "made_of",
         "name",
         "promote",
         "rules",
@@ -129,9 +154,10 @@ class Op:
         floating: bool,
         view: bool = False,
         texts: Texts | None = None,
+        made_of: Callable[..., Any] | None = None,
     ) -> None:
         self.name = name
-        self.texts = texts or _NO_TEXTS
+        self.texts, self.made_of = texts or _NO_TEXTS, made_of
         self.call: Any = None  # the function of the row
         self.forward = forward
         self.rules = rules
@@ -199,6 +225,7 @@ def row(
     floating: bool = False,
     view: bool = False,
     shown: str | None = None,
+    made_of: Callable[..., Any] | None = None,
     **texts: str,
 ) -> Row:
     """Add an op to the table and return the function that applies it.
@@ -209,6 +236,7 @@ def row(
     a common dtype first (PyTorch's promotion). ``floating``: integers become the default float first.
     ``view``: the result may lie in the operand's memory, and a write to one is then seen by the other.
     ``shown``: the name that nodes bear where it is not the row's own. ``texts``: see :class:`Texts`.
+    ``made_of``: the op said in other rows, called like it: for back ends that have no text for it.
     """
     if name in ROWS:
         raise ValueError(f"the table has a row {name!r} already")
@@ -223,6 +251,7 @@ def row(
         floating=floating,
         view=view,
         texts=Texts(**texts),
+        made_of=made_of,
     )
     ROWS[name] = op
     if several:
@@ -276,7 +305,7 @@ def _unary(op: Op) -> Callable[..., Any]:
         if a.__class__ is _ndarray:
             return forward(a, *constants)
         try:
-            x, parent = a._data, a._node
+            parent, x = a._node, a._data
         except AttributeError:
             return forward(a, *constants)
         needs = parent is not None and parent.needs  # only floats can need a gradient
@@ -305,7 +334,7 @@ def _unary(op: Op) -> Callable[..., Any]:
         else:
             t._node = None
         if watching:
-            watcher(op, t, (a,))
+            watcher(op, t, (a,), constants)
         return t
 
     return call
@@ -319,7 +348,7 @@ def _view(op: Op) -> Callable[..., Any]:
         if a.__class__ is _ndarray:
             return forward(a, *constants)
         try:
-            x, parent = a._data, a._node
+            parent, x = a._node, a._data
         except AttributeError:
             return forward(a, *constants)
         try:
@@ -355,7 +384,7 @@ def _view(op: Op) -> Callable[..., Any]:
             else:
                 joined(a, t, view)
         if watching:
-            watcher(op, t, (a,))
+            watcher(op, t, (a,), constants)
         return t
 
     return call
@@ -372,7 +401,7 @@ def _binary(op: Op) -> Callable[..., Any]:
         if b.__class__ in NUMBERS:
             return with_number(a, b)
         try:
-            x, y, pa, pb = a._data, b._data, a._node, b._node
+            pa, pb, x, y = a._node, b._node, a._data, b._data
         except AttributeError:
             return general(a, b)
         needs = False
@@ -411,7 +440,7 @@ def _binary(op: Op) -> Callable[..., Any]:
     def with_number(a: Any, b: Any) -> Any:
         """A float tensor with a Python number: the number never promotes."""
         try:
-            x, parent = a._data, a._node
+            parent, x = a._node, a._data
         except AttributeError:
             return forward(a, b)
         if x.dtype.kind != "f":
@@ -483,7 +512,7 @@ def _general(op: Op) -> Callable[..., Any]:
             node = Node(op, tuple(parents), out, kept, y.shape, y.dtype, state.place)
         t = Handle.kind._wrap(y, node)
         if watching:
-            watcher(op, t, tensors)
+            watcher(op, t, tensors, constants)
         return t
 
     return call
@@ -517,7 +546,7 @@ def _variadic(op: Op) -> Callable[..., Any]:
             node = Node(op, parents, out, (saved, *constants), y.shape, y.dtype, state.place)
         t = Handle.kind._wrap(y, node)
         if watching:
-            watcher(op, t, tensors)
+            watcher(op, t, tensors, constants)
         return t
 
     return call
@@ -529,7 +558,7 @@ def _several(op: Op) -> Callable[..., Any]:
 
     def call(a: Any, *constants: Any) -> Any:
         try:
-            x, parent = a._data, a._node
+            parent, x = a._node, a._data
         except AttributeError:
             return forward(a, *constants)
         parts = forward(x, *constants)
@@ -652,7 +681,7 @@ def prepared(op: Op, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[
         if isinstance(a, np.generic)
         else a
         if isinstance(a, NUMBERS)
-        else Handle.kind._made(a)
+        else written_down(Handle.kind._made(a), a)
         for a in operands
     )
     arrays = [a._data if isinstance(a, Handle) else a for a in tensors]

@@ -114,22 +114,30 @@ broadcast = row(
     view=True,
 )
 flip: Row = row(
-    "flip", lambda a, axes: np.flip(solid(a), axes), lambda g, _y, _a, axes: flip(g, axes)
+    "flip",
+    lambda a, axes: np.flip(solid(a), axes),
+    lambda g, _y, _a, axes: flip(g, axes),
+    made_of=lambda a, axes: a[
+        tuple([slice(None, None, -1 if i in axes else None) for i in range(len(a.shape))])
+    ],
 )
 roll: Row = row(
     "roll",
     lambda a, shifts, axes: np.roll(a, shifts, axes),
     lambda g, _y, _a, shifts, axes: roll(g, tuple([-k for k in shifts]), axes),
+    made_of=lambda a, shifts, axes: _roll_of(a, shifts, axes),
 )
 pad: Row = row(
     "pad",
     lambda a, widths, value: _pad(a, widths, value),
     lambda g, _y, _a, widths, value: pad(g, tuple([(-a, -b) for a, b in widths]), 0.0),
+    made_of=lambda a, widths, value: _pad_of(a, widths, value),
 )
 tile = row(
     "tile",
     lambda a, times: np.tile(a, times),
     lambda g, _y, shape, times: _untiled(g, shape, times),
+    made_of=lambda a, times: _tile_of(a, times),
 )
 cat = row(
     "cat",
@@ -146,6 +154,7 @@ stack = row(
     lambda i, g, _y, _a, axis: g[_along(axis, i)],
     variadic=True,
     promote=0,
+    made_of=lambda *arrays_and_axis: _stack_of(*arrays_and_axis),
 )
 split = row(
     "split",
@@ -162,3 +171,54 @@ unbind = row(
     view=True,
 )
 item = row("item", lambda parts, k: parts[k], lambda g, _y, _parts, k: Part(k, g), sparse=True)
+
+
+# ---- what some are made of ---------------------------------------------------------------------------
+
+
+def _joined(parts: list[Any], axis: int) -> Any:
+    return (
+        cat(*parts, axis, _offsets(tuple([p.shape[axis] for p in parts])))
+        if parts[1:]
+        else parts[0]
+    )
+
+
+def _roll_of(a: Any, shifts: Any, axes: Any) -> Any:
+    if axes is None:
+        return _roll_of(a.reshape((-1,)), (shifts,), (0,)).reshape(a.shape)
+    for k, axis in zip(np.ravel(shifts).tolist(), np.ravel(axes).tolist(), strict=True):
+        n = a.shape[axis]
+        cut = -k % n if n else 0
+        if cut:
+            a = _joined([a[_along(axis, slice(cut, n))], a[_along(axis, slice(0, cut))]], axis)
+    return a
+
+
+def _pad_of(a: Any, widths: tuple[tuple[int, int], ...], value: float) -> Any:
+    for axis, (before, after) in enumerate(widths):
+        n = a.shape[axis]
+        if before < 0 or after < 0:
+            a = a[_along(axis, slice(max(-before, 0), n - max(-after, 0)))]
+        parts = [a]
+        for width, at in ((before, 0), (after, 2)):
+            if width > 0:
+                shape = (*a.shape[:axis], width, *a.shape[axis + 1 :])
+                parts.insert(at, np.full(shape, value, a.dtype))
+        a = _joined(parts, axis)
+    return a
+
+
+def _tile_of(a: Any, times: Shape) -> Any:
+    more = len(times) - len(a.shape)
+    times = (1,) * -min(more, 0) + tuple(times)
+    sides = (1,) * max(more, 0) + a.shape
+    apart = tuple([n for side in sides for n in (1, side)])
+    wide = tuple([n for pair in zip(times, sides, strict=True) for n in pair])
+    whole = tuple([k * n for k, n in zip(times, sides, strict=True)])
+    return broadcast(a.reshape(apart), wide).reshape(whole)
+
+
+def _stack_of(*arrays_and_axis: Any) -> Any:
+    *arrays, axis = arrays_and_axis
+    return _joined([a.reshape((*a.shape[:axis], 1, *a.shape[axis:])) for a in arrays], axis)

@@ -480,3 +480,10 @@ def _each(optimizer: Optimizer, name: str, given: Any) -> list[Any]:
     if len(given) != count:
         raise ValueError(f"{name} has {len(given)} values, and the optimizer {count} groups")
     return list(given)
+
+
+def __getattr__(name: str) -> Any:
+    """What PyTorch's scripts alone ask for, imported when they do."""
+    from ..doors import for_scripts
+
+    return for_scripts(__name__, name)

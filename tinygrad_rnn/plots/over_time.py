@@ -1,4 +1,4 @@
-"""What happened over time? How far a layer remembers, who says what of which step, what gates did.
+"""What happened over time? How far a layer remembers, which step adds what, what gates did.
 
 The look is that of ``plot_style``; matplotlib is imported when used.
 """
@@ -69,12 +69,12 @@ def plot_credit(matrix: ArrayLike) -> Figure:
 
 
 @no_grad()
-def plot_training_parts(rows: Sequence[ArrayLike]) -> Figure:
+def plot_training_parts(rows: Sequence[ArrayLike], every: int = 1) -> Figure:
     """What each time step added to a gradient, over the course of training: a column a training step.
 
-    ``rows[k]`` is (T,): ``ledger.norms(parameter)`` at training step k. A heat map on a logarithmic ramp,
-    t = 1 at the bottom. Returns a matplotlib Figure. Raises ImportError where matplotlib is missing,
-    ValueError where rows differ in length.
+    ``rows[k]`` is (T,): ``ledger.norms(parameter)`` at training step ``k * every``. A heat map on a
+    logarithmic ramp, t = 1 at the bottom. Returns a matplotlib Figure. Raises ImportError where
+    matplotlib is missing, ValueError where rows differ in length.
 
     >>> from tinygrad_rnn.plots import plot_training_parts
     >>> len(plot_training_parts([[0.1, 1.0], [0.3, 1.0], [0.6, 1.0]]).axes)
@@ -86,6 +86,7 @@ def plot_training_parts(rows: Sequence[ArrayLike]) -> Figure:
     _heat(
         figure, axes, np.stack([np.asarray(row) for row in rows], 1), "norm of the part", log=True
     )
+    axes.xaxis.set_major_formatter(lambda k, _: f"{k * every:g}")
     axes.set_xlabel("training step")
     axes.set_ylabel("time step t")
     return figure

@@ -16,10 +16,20 @@ import numpy as np
 from ..engine.places import state as now
 from ..nn import naming
 from ..nn.module import Module
-from ..nn.recurrent import apply_step, as_input, first_of, initial_state, mark_last, parts
+from ..nn.recurrent import (
+    Loop,
+    apply_step,
+    as_input,
+    first_of,
+    initial_state,
+    mapped,
+    mark_last,
+    parts,
+)
 from ..nn.stacks import Recorded
+from ..ops import row
 from ..tensors import Tensor
-from .cells import BUILT_IN, Variant, variant_of
+from .cells import BUILT_IN, Variant, nesting, variant_of
 from .folding import Fold
 from .running import BEGIN, Stack, refusal
 from .tracing import Untraceable
@@ -59,13 +69,15 @@ class Ready:
 class Run(Fold):
     """One run of the loops; as a node it gives gradients to input, first states and weights that ask."""
 
-    def __init__(self, ready: Ready, x: Tensor, steps: range) -> None:
+    def __init__(self, ready: Ready | ReadyCell, x: Tensor, steps: range) -> None:
         super().__init__(steps)
         self.x, self.time_axis, self.weights = x, ready.axis, ready.weights
         self.cell: Any = ready.cell()
         self.variant = ready.variant
 
-    def forward(self, ready: Ready, x: Any, states: list[Any], asking: tuple[bool, ...]) -> Any:
+    def forward(
+        self, ready: Ready | ReadyCell, x: Any, states: list[Any], asking: tuple[bool, ...]
+    ) -> Any:
         """(outputs, last states) of arrays; ``asking``: which of the first states ask for a gradient."""
         node = self.x._node
         needs_x = node is not None and node.needs
@@ -83,7 +95,7 @@ class Run(Fold):
         """What the cell had read."""
         return [self.variant]
 
-    def needs(self) -> list[bool]:
+    def needs(self) -> tuple[bool, ...]:
         """Which of output and last states depend on what asks for a gradient."""
         return self.reach.needing(self.asking[1:], self.asking[0], len(self.steps))  # type: ignore[no-any-return]
 
@@ -187,6 +199,122 @@ class _Call(Run):
         run = Recorded([self.cell], [False])
         y, last = self.layer._recorded(self.x, states, self.time_axis, None, first, only, run)
         return [y, *([last] if isinstance(last, Tensor) else last)]
+
+    def begin(self) -> tuple[Any, Any]:
+        """Values of the first steps."""
+        y, first = self.y[:BEGIN], slice(0, BEGIN)
+        return (y.swapaxes(0, 1), (slice(None), first)) if self.time_axis else (y, first)
+
+
+# ---- any cell over time ---------------------------------------------------------------------------
+
+
+class ReadyCell:
+    """What calls of a ``Recurrent`` layer need, on inputs of one shape a step and states of one nesting."""
+
+    __slots__ = (
+        "axis",
+        "cell",
+        "default",
+        "dtype",
+        "nesting",
+        "shape",
+        "steps",
+        "variant",
+        "weights",
+    )
+
+    def __init__(self, layer: Any, x: Any, axis: int, state: Any, variant: Variant) -> None:
+        self.cell, self.variant, self.weights = ref(layer.cell), variant, variant.weights({})
+        self.shape, self.dtype, self.axis = _step_shape(x, axis), x.dtype, axis
+        self.nesting, self.default = nesting(state), row.default_dtype
+        self.steps = min(x.shape[axis], len(parts(state)) + 1)
+
+    def fits(self, x: Any, axis: int) -> bool:
+        """Whether an input is like the first one, and the cell as it was."""
+        same = self.axis == axis and x.dtype is self.dtype and row.default_dtype is self.default
+        return same and _step_shape(x, axis) == self.shape and self.variant.holds()
+
+
+def _step_shape(x: Any, axis: int) -> tuple[int, ...]:
+    shape: tuple[int, ...] = x.shape
+    return shape[:axis] + shape[axis + 1 :]
+
+
+_ready_cells: WeakKeyDictionary[Module, ReadyCell] = WeakKeyDictionary()
+
+
+def remember_cell(layer: Any, stack: Stack, variant: Variant) -> None:
+    """Make later calls like this one of a ``Recurrent`` layer quick."""
+    x, way = stack.x._data, stack.stages[0].ways[0]
+    known = _ready_cells.get(layer)
+    if not way.constants and (known is None or known.variant is not variant):
+        _ready_cells[layer] = ReadyCell(layer, x, stack.time_axis, way.state, variant)
+
+
+def run_cell_again(
+    layer: Any, x: Any, state: Any, first_step: int | None
+) -> tuple[Tensor, Any] | None:
+    """The call of a ``Recurrent`` layer, where it is like an earlier one; None where it may not be."""
+    ready = _ready_cells.get(layer)
+    if ready is None or x.__class__ is not Tensor or layer.reverse is not None:
+        return None
+    data, cell = x._data, layer.cell
+    axis = 1 if layer.batch_first and data.ndim > 2 else 0
+    steps = data.shape[axis] if data.ndim > 1 else 0
+    if not steps or ready.cell() is not cell or (layer.variational and layer.training):
+        return None
+    if refusal(layer) is not None or not ready.fits(data, axis):
+        return None
+    if first_step is None:
+        first_step = first_of(layer, state, steps)
+    if state is None:
+        state = initial_state(cell, None if data.ndim == 2 else data.shape[1 - axis])
+    try:
+        if nesting(state) != ready.nesting:
+            return None
+        states = [state] if state.__class__ is Tensor else [t for _, t in parts(state)]
+        if min(steps, len(states) + 1) != ready.steps:
+            return None
+        if x._node is not None:
+            as_input(x)
+        call = _CellCall(ready, x, range(first_step, first_step + steps))
+        asking = tuple([t._node is not None and t._node.needs for t in states])
+        arrays = [t._data for t in states]
+        y, finals = call.forward(ready, data.swapaxes(0, 1) if axis else data, arrays, asking)
+    except Untraceable:
+        return None
+    layer.__dict__["_ran"] = call.loops.ran
+    flat = [y.swapaxes(0, 1) if axis else y, *finals]
+    if call.keep:
+        call.layer, call.state = layer, state
+        outputs = call.outputs(flat, call.needs(), (x, *states, *call.weights))
+    else:
+        outputs = [Tensor._wrap(array, None) for array in flat]
+    mark_last(layer, tuple(outputs[1:]), call.steps[-1])
+    if len(outputs) == 2 and state.__class__ is Tensor:
+        return outputs[0], outputs[1]
+    rest = iter(outputs[1:])
+    return outputs[0], mapped(lambda _: next(rest), state)
+
+
+class _CellCall(Run):
+    """A call of a ``Recurrent`` layer."""
+
+    state: Any
+
+    def gradients(self, g: list[Any]) -> list[Any]:
+        """From those of the output and of the last state's parts."""
+        dy = g[0].swapaxes(0, 1) if self.time_axis and g[0] is not None else g[0]
+        return self.backward(dy, list(g[1:]))
+
+    def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
+        """The layer's own loop."""
+        loop = Loop(first_step=self.steps[0], only=only)
+        y, (last,) = self.layer._recorded(
+            self.x, [self.state], self.time_axis, loop, {}, [self.cell]
+        )
+        return [y, *(t for _, t in parts(last))]
 
     def begin(self) -> tuple[Any, Any]:
         """Values of the first steps."""

@@ -17,9 +17,11 @@ from ..ops.row import FUNCTIONS, ROWS, texts_of
 from .memory import LEAST, empty
 from .program import ELEMENTWISE, Value
 from .schedule import Schedule
+from .tracing import bare_constant
 
 # The ufunc of an op that has one.
 UFUNCS = {name: text for name in (*ROWS, *FUNCTIONS) if (text := texts_of(name).numpy)}
+REDUCTIONS = {"sum": "sum", "prod": "prod", "amax": "max", "amin": "min"}  # methods of arrays
 TIME = "T"
 
 
@@ -63,6 +65,7 @@ class Lines:
             "begun": _begun,
             "turn": _turn,
             "full": _full,
+            "by_step": _by_step,
         }
 
     def compiled(self, name: str, arguments: list[str]) -> Any:
@@ -74,6 +77,15 @@ class Lines:
         text = "\n    ".join([head, *body]) + "\n"
         exec(compile(text, f"<{name} of a compiled layer>", "exec"), self.space)
         return self.space[name]
+
+    def copied(self) -> dict[str, Any]:
+        """What there is so far, for ``reset``."""
+        kinds = (list, dict, set)
+        return {k: v.copy() for k, v in vars(self).items() if isinstance(v, kinds)}
+
+    def reset(self, before: dict[str, Any]) -> None:
+        """Take back what has been written since."""
+        vars(self).update(before)
 
     def line(self, text: str) -> None:
         """One more line."""
@@ -207,6 +219,7 @@ class Lines:
     def _getitem(self, v: int, args: list[str]) -> str:
         """An index speaks of one step: the axis of time comes before the axes that it names."""
         (index,) = self.program.values[v].consts
+        index = bare_constant(index)
         parts = index if isinstance(index, tuple) else (index,)
         return f"{args[0]}[{self.constant(f'i{v}', (slice(None), *parts))}]"
 
@@ -236,10 +249,13 @@ class Lines:
 
     def _sum(self, v: int, args: list[str]) -> str:
         axes, keep = self.program.values[v].consts
-        return f"{args[0]}.sum({tuple(i + 1 for i in axes)}, keepdims={keep})"
+        method = REDUCTIONS[self.program.values[v].op]
+        return f"{args[0]}.{method}({tuple(i + 1 for i in axes)}, keepdims={keep})"
 
-    def plainly(self, v: int, args: list[str]) -> str:
-        """A value by its op's own forward, as text."""
+    _amax = _amin = _prod = _sum
+
+    def plainly(self, v: int, args: list[str], total: bool = False) -> str:
+        """A value by its op's own forward, as text; of values over time, or of their totals."""
         value = self.program.values[v]
         if value.op == "dot":
             return f"{args[0]}.dot({args[1]}{'.T' if value.consts[0] else ''})"
@@ -249,6 +265,11 @@ class Lines:
             return f"{UFUNCS[value.op]}({', '.join(args)})"
         self.quiet = True
         function = self.constant(f"f{v}", lambda *arrays: plain(value, list(arrays)))
+        over_time = [bool(self.program.depends[a]) for a in value.args]
+        if (
+            any(over_time) and not total and value.op not in ELEMENTWISE
+        ):  # an op speaks of the axes of one step
+            return f"by_step({function}, {over_time}, {', '.join(args)})"
         return f"{function}({', '.join(args)})"
 
     # ---- sums over all steps
@@ -269,12 +290,11 @@ class Lines:
             if value.op == "zeros":
                 return f"zeros({value.shape}, {self.kind(value.dtype)})"
             if parts:
-                return self.plainly(v, [self.total(a) for a in parts])
+                return self.plainly(v, [self.total(a) for a in parts], total=True)
             still = [a for a in value.args if not p.depends[a]]
             if value.op == "outer" and still:  # what is the same at every step comes out of the sum
-                return self.plainly(
-                    v, [self[a] if a in still else self.total(a) for a in value.args]
-                )
+                both = [self[a] if a in still else self.total(a) for a in value.args]
+                return self.plainly(v, both, total=True)
             if value.op == "outer":
                 g, x = (
                     f"{self.contiguous(a)}.reshape(-1, {p.values[a].shape[-1]})" for a in value.args
@@ -332,6 +352,15 @@ def _whole(a: Any) -> Any:
     return out
 
 
+def _by_step(function: Any, over_time: list[bool], *args: Any) -> Any:
+    """What a function of one step's values gives at every step, of those that have time before their axes."""
+    steps = len(args[over_time.index(True)])
+    pairs = list(zip(args, over_time, strict=True))
+    return np.stack(
+        [function(*[a[t, ...] if each else a for a, each in pairs]) for t in range(steps)]
+    )
+
+
 def _turn(a: Any) -> Any:
     """An array (time, batch, features) laid out with the features first."""
     return _whole(a.transpose(0, 2, 1)).transpose(0, 2, 1)
@@ -344,7 +373,9 @@ def plain(value: Value, args: list[Any]) -> Any:
 
 
 def _plain(value: Value, args: list[Any]) -> Any:
-    op, consts = value.op, value.consts
+    op, consts = value.op, bare_constant(value.consts)
+    if op == "constant":
+        return consts[0]
     if op == "zeros":
         return np.zeros(value.shape, value.dtype)
     if op == "dot":

@@ -150,6 +150,8 @@ class Walk:
 
     def store(self, *values: Value) -> None:
         """Put values into containers made in the step."""
+        if any(map(_holds_array, union(values))):
+            raise Impure("it uses a numpy array: keep it as a buffer, tg.tensor(array)")
         new = union(values) - self.heap
         if new:
             self.heap, self.grew = self.heap | new, True
@@ -385,11 +387,11 @@ class Walk:
     def operate(self, *values: Value) -> None:
         """Refuse operators on things that may do more than compute."""
         for atom in union(values):
+            if _holds_array(atom):
+                raise Impure("it uses a numpy array: keep it as a buffer, tg.tensor(array)")
             if not isinstance(atom, Known) or purity.plain(atom.value):
                 continue
             thing = atom.value
-            if isinstance(thing, np.ndarray):
-                raise Impure("it uses a numpy array: keep it as a buffer, tg.tensor(array)")
             if not purity.inert(thing) or purity.overloads(type(thing)):
                 raise Impure(f"it computes with a {type(thing).__name__}, which may change")
 
@@ -630,7 +632,7 @@ class Walk:
             raise Impure("it writes into an array, by out=")
         for value in (*args, *kwargs.values()):
             for atom in value:
-                if isinstance(atom, Known) and not purity.inert(atom.value):
+                if not isinstance(atom, Known) or not purity.inert(atom.value):
                     self.operate(frozenset({atom}))
 
     def callbacks(self, given: dict[str, Value], args: list[Value]) -> None:
@@ -916,3 +918,22 @@ def imported(frame: Frame, name: str, level: Any, names: Any) -> Any:
     if module is None:
         raise Impure(f"it imports {full}")
     return module
+
+
+def _holds_array(atom: Any, depth: int = 0) -> bool:
+    """Whether a value is, or has somewhere in it, a numpy array that was there before the step: what is
+    written into one cannot be watched."""
+    if isinstance(atom, Known):
+        return _is_array(atom.value)
+    parts = union(atom.items) if isinstance(atom, Tup) else atom.of if isinstance(atom, Seq) else ()
+    return depth < NESTED and any(_holds_array(part, depth + 1) for part in parts)
+
+
+def _is_array(thing: Any, depth: int = 0) -> bool:
+    if type(thing) in CONTAINERS and depth < NESTED:
+        parts = thing.values() if isinstance(thing, dict) else thing
+        return any(_is_array(part, depth + 1) for part in parts)
+    return isinstance(thing, np.ndarray)
+
+
+NESTED = 4  # so deep containers are looked into

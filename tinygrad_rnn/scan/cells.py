@@ -162,20 +162,20 @@ def _kind(x: Any, state: Any, live: Any, constants: dict[str, Any]) -> Any:
     shapes = [(k, t._data.shape, t._data.dtype) for k, t in constants.items()]
     steps = min(len(x), len(parts(state)) + 1)
     around = (steps, live is None, row.default_dtype)
-    return (x.shape[1:], x.dtype, _nesting(state), *around, *shapes)
+    return (x.shape[1:], x.dtype, nesting(state), *around, *shapes)
 
 
-def _nesting(value: Any) -> Any:
+def nesting(value: Any) -> Any:
     """The nesting of a state, with shapes and dtypes, hashable."""
     if isinstance(value, Tensor):
         return value._data.shape, value._data.dtype
     if value is None:
         return None
     if isinstance(value, dict):
-        return (dict, *[(k, _nesting(v)) for k, v in value.items()])
+        return (dict, *[(k, nesting(v)) for k, v in value.items()])
     if not isinstance(value, (tuple, list)):
         raise Untraceable(f"its state holds a {type(value).__name__}")
-    return (type(value), *[_nesting(v) for v in value])
+    return (type(value), *[nesting(v) for v in value])
 
 
 def _fields(value: Any) -> set[str]:
@@ -234,7 +234,7 @@ def _seen(
 def _ours(guard: Guard) -> bool:
     """Whether what a step reads is no function, or one of the package's own."""
     value = guard[2]
-    return not isinstance(value, FunctionType) or value.__module__.startswith(PACKAGE)
+    return not isinstance(value, FunctionType) or str(value.__module__).startswith(PACKAGE)
 
 
 def _tensors_of(guards: list[Guard]) -> list[Tensor]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .batched import TIME, Lines
+from .loop_nests import Nests
 from .memory import empty
 from .numba_text import Text
 from .numpy_loops import NumpyLoops, Unsupported
@@ -67,8 +68,14 @@ class NumbaLoops(NumpyLoops):
 
     def loop(self, lines: Lines, backward: bool, stored: frozenset[int]) -> None:
         """Write the arguments of a loop, and its call."""
+        before = lines.copied()
         loop = Text(self.schedule, backward, stored, lines)
-        kept = loop.compiled()
+        try:
+            kept = loop.compiled()
+        except Unsupported:  # no rows of columns
+            lines.reset(before)
+            loop = Nests(self.schedule, backward, stored, lines)
+            kept = loop.compiled()
         self.loops[backward] = kept
 
         def first(*arguments: Any) -> None:

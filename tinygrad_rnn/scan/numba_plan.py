@@ -34,9 +34,7 @@ class Plan:
         self.dtype = p.values[p.y].dtype
         self.bits = 32 if self.dtype == "f" else 64
         self.rank = len(p.values[p.inputs["x"]].shape)
-        self.rows = p.values[p.inputs["x"]].shape[0] if self.rank == 2 else 1
-        if self.rank not in (1, 2):
-            raise Unsupported(f"an input of {self.rank} axes a step")
+        self.rows = p.values[p.inputs["x"]].shape[0] if self.rank >= 2 else 1
         self.inside = set(schedule.again) | set(schedule.back) if reverse else set(schedule.loop)
         self.arguments: dict[str, str] = {}  # what the function calls it -> what the caller does
         self.absorbed: dict[int, int] = {}  # products that are added onto another's place
@@ -107,6 +105,8 @@ class Plan:
         one of two Python numbers, which is of the default dtype."""
         value = self.p.values[v]
         if value.op == "literal" or value.dtype in (self.dtype, "?"):
+            return True
+        if value.op == "cast" and self.p.values[value.args[0]].dtype == "?":
             return True
         return value.op == "where" and value.dtype == "f" and all(map(self.chosen, value.args[1:]))
 
@@ -213,6 +213,8 @@ class Plan:
     def make(self) -> None:
         """Find out all that the loop does."""
         p = self.p
+        if self.rank not in (1, 2):
+            raise Unsupported(f"an input of {self.rank} axes a step")
         carried = {int(r[1:]): v for r, v in p.gradients.items() if r[0] == "s"}
         self.carried = set(carried.values()) if self.reverse else set()
         self.solid = (

@@ -35,23 +35,30 @@ class Text(Plan):
         self.make()
         return function(self.text(), self.bits)
 
-    def text(self) -> str:
-        """The function."""
+    def body(self) -> list[str]:
+        """The lines of one step."""
         body: list[str] = []
         for group in self.groups:
             if not isinstance(group, list):
                 body.append(self.product(group[1]))
                 continue
             body += self.loop(group)
-        whole = "\n".join([*body, *self.copies])
+        body += self.copies
+        whole = "\n".join(body)
         views = [
             f"{self.names[v]} = F{v}[t * {n} : (t + 1) * {n}]"
             for v, n in self.over_time.items()
             if re.search(rf"\b{self.names[v]}\b", whole)
         ]
+        return [*views, *body]
+
+    def text(self) -> str:
+        """The function."""
+        body = self.body()
+        whole = "\n".join(body)
         spare = [line for line in self.heads if not _used(line.split(" = ")[0], whole, self.heads)]
         turn = ["t = T - 1 - step" if self.reverse else "t = step", "now = np.uint64(t)"]
-        lines = [f"        {line}" for line in (*turn, *views, *body, *self.copies)]
+        lines = [f"        {line}" for line in (*turn, *body)]
         bits, kind = self.bits, f"float{self.bits}"
         numbers = self.given_numbers(kind)
         constants = [f"{name} = np.{kind}({value})" for value, name in self.folded.items()]
@@ -76,6 +83,7 @@ class Text(Plan):
             f"@njit({options})",
             f"def loop({arguments}):",
             "    rows = np.uint64(B)",
+            "    u_0 = np.uint64(0)",
             *(f"    {unsigned(n)} = np.uint64({n})" for n in self.sizes.values()),
             *(f"    {line}" for line in (*numbers, *self.room)),
             *(f"    buffers = np.empty({end} + {APART}, np.{kind})" for end in self.buffers[-1:]),

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from ..engine.autograd import flow
+from ..engine.places import state as now
 from ..engine.values import Leaf, Literal
 from ..ops.row import FUNCTIONS, ROWS, texts_of
 from ..tensors import Tensor
-from .tracing import Trace, constants, in_order, row_name, unhashed
+from .tracing import Comparison, Trace, constants, in_order, leaf, row_name, unhashed
 
 # What a value depends on.
 STEP, STATE, SEED = 1, 2, 4
@@ -50,10 +51,13 @@ class Program:
     apart = True  # whether equal floats stay two: those of the next call may not be equal
 
     def __init__(self, trace: Trace, derive: bool, wanted: Sequence[str] = ()) -> None:
+        now.tracer.trusts = True  # what a trace took as an index is one here, too
         self.values: list[Value] = []
         self.depends: list[int] = []
         self._known: dict[Any, int] = {}
         self._of: dict[int, int] = {}
+        self._held: list[Any] = []
+        self._of_loss = False  # whether backward's values are being made
         self.inputs: dict[str, int] = {}
         self.gradients: dict[str, int] = {}
         for role, node in trace.inputs.items():
@@ -86,6 +90,7 @@ class Program:
 
     def _derive(self, trace: Trace, wanted: Sequence[str]) -> None:
         """Run the engine's backward over the trace, recorded, and lower what it recorded."""
+        self._of_loss = True
         roots, seeds = [], []
         for k, node in enumerate(trace.outputs):
             seed = Tensor._wrap(np.zeros(node.shape, node.dtype), None)
@@ -118,6 +123,11 @@ class Program:
         name = row_name(node.op)
         if name in ("split", "unbind"):
             return  # its items are what is used
+        if getattr(node.op, "made_of", None) is not None or (
+            isinstance(node.op, Comparison) and name in ROWS and ROWS[name].made_of is not None
+        ):
+            self._of[id(node)] = self._lower_parts(name, node)
+            return
         args = tuple(self._of.get(id(p), -1) for p in node.parents)
         consts = tuple(map(unhashed, constants(node)))
         if name == "item":
@@ -126,6 +136,24 @@ class Program:
         else:
             value = self.make(name, args, consts, node.shape, node.dtype.char)
         self._of[id(node)] = value
+
+    def _lower_parts(self, name: str, node: Any) -> int:
+        """The value of a node whose op is said in other rows: theirs."""
+        operands: list[Any] = []
+        for parent in node.parents:
+            if isinstance(parent, Literal):
+                operands.append(parent.value)
+                continue
+            operands.append(leaf(np.zeros(parent.shape, parent.dtype)))
+            self._of[id(operands[-1]._node)] = self._of[id(parent)]
+        made: Any = ROWS[name].made_of
+        consts = node.saved[1 if node.op.variadic else len(node.parents) :]
+        result = made(*operands, *consts)._node
+        self._held += [*operands, result]  # so that their ids stay their own
+        for inner in in_order([result]):
+            if id(inner) not in self._of:
+                self._lower(inner)
+        return self._of[id(result)]
 
     def _part(self, whole: Any, k: int, node: Any) -> int:
         source = self._of[id(whole.parents[0])]
@@ -178,6 +206,11 @@ class Program:
     def _make_dot(self, args: Any, consts: Any, _shape: Any, _dtype: Any) -> int | None:
         """A product with a weight; of a transposed weight it is the other product."""
         a, w = args
+        if not consts:  # the row of that name: of two vectors
+            side = self.values[a].shape
+            return self.make(
+                "sum", (self.make("mul", args, (), side, _dtype),), ((0,), False), (), _dtype
+            )
         if self.depends[w] or len(self.values[w].shape) != 2:
             shape, turned = self.values[w].shape, w
             if consts[0]:
@@ -197,9 +230,71 @@ class Program:
             return self.make("dot", (a, b), (False,), shape, dtype)
         if not self.depends[a] and len(va.shape) == 2 and len(vb.shape) == 1:
             return self.make("dot", (b, a), (True,), shape, dtype)
+        if not self.depends[a] and self.depends[b] and len(va.shape) == len(vb.shape) == 2:
+            turned = self._transposed(b)  # W @ x is (x.T @ W.T).T
+            product = self.make("dot", (turned, a), (True,), shape[::-1], dtype)
+            return self.make("permute", (product,), ((1, 0),), shape, dtype)
         if va.op == "permute" and len(va.shape) == 2 and len(vb.shape) == 2:
             return self.make("outer", (self._flat(va.args[0]), self._flat(b)), (), shape, dtype)
         return None
+
+    def _transposed(self, v: int) -> int:
+        """A matrix with its axes changed."""
+        value = self.values[v]
+        return self.make("permute", (v,), ((1, 0),), value.shape[::-1], value.dtype)
+
+    def _make_einsum(self, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
+        """Of several operands two at a time; with a matrix of weights, where it is one, a ``dot``."""
+        terms, to = consts
+        if len(args) > 2:
+            return self._pairwise(args, terms, to, shape, dtype)
+        for k in (0, 1) if len(args) == 2 else ():
+            (a, of_a), (w, of_w) = [(args[i], terms[i]) for i in (k, 1 - k)]
+            if (
+                self.depends[w]
+                or not self.depends[a]
+                or len(of_w) != 2
+                or len(set(of_a)) < len(of_a)
+            ):
+                continue
+            inner = of_a[-1] if of_a else None
+            if inner not in of_w or inner in to or len(set(of_w)) < 2:
+                continue
+            at = of_w.index(inner)
+            outer = of_w[1 - at]
+            sides = self.values[a].shape[-1], self.values[w].shape[at]
+            if to == (*of_a[:-1], outer) and outer not in of_a and sides[0] == sides[1]:
+                return self.make("dot", (a, w), (at == 1,), shape, dtype)
+        return None
+
+    def _pairwise(self, args: Any, terms: Any, to: Any, shape: Any, dtype: Any) -> int:
+        """An einsum as a row of einsums of two: in the order that numpy's greedy search finds."""
+        waiting = list(zip(args, terms, strict=True))
+        dummies = [
+            part
+            for a, term in waiting
+            for part in (np.broadcast_to(0, self.values[a].shape), list(term))
+        ]
+        path = np.einsum_path(*dummies, list(to), optimize="greedy")[0][1:]
+        for places in path:
+            group = [waiting.pop(k) for k in sorted(places, reverse=True)]
+            while len(group) > 1:
+                (a, of_a), (b, of_b) = group[:2]
+                rest = {label for _, term in (*waiting, *group[2:]) for label in term} | set(to)
+                last = not waiting and len(group) == 2
+                goal = to if last else tuple(n for n in dict.fromkeys((*of_a, *of_b)) if n in rest)
+                sides: dict[int, int] = {}
+                for v, term in group[:2]:
+                    for label, side in zip(term, self.values[v].shape, strict=True):
+                        sides[label] = side if sides.get(label, 1) == 1 else sides[label]
+                made = tuple(sides[label] for label in goal)
+                both = self.make("einsum", (a, b), ((of_a, of_b), goal), made, dtype)
+                group = [(both, goal), *group[2:]]
+            waiting += group
+        (found, term), *_ = waiting
+        if term == to:
+            return int(found)
+        return self.make("einsum", (found,), ((term,), to), shape, dtype)
 
     def _flat(self, v: int) -> int:
         """The vector that a value of one row was made from, or the value itself."""
@@ -254,21 +349,27 @@ class Program:
         value = Value("literal", (), (number,), (), Literal(number).dtype)
         return self.enter(value, 0, self.apart and type(number) is float)
 
+    def _make_detach(self, args: Any, _consts: Any, _shape: Any, _dtype: Any) -> int:
+        return int(args[0])
+
+    def _make_constant(self, _args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
+        return None if consts[0].array.any() else self._zeros(shape, dtype)
+
     def _make_square(self, args: Any, _consts: Any, shape: Any, dtype: Any) -> int:
         return self.make("mul", (args[0], args[0]), (), shape, dtype)
-
-    def _make_mean(self, args: Any, consts: Any, shape: Any, dtype: Any) -> int:
-        axes, keep = consts
-        total = self.make("sum", args, (tuple(axes), keep), shape, dtype)
-        count = int(np.prod([self.values[args[0]].shape[i] for i in axes], dtype=int))
-        return self.make(
-            "div", (total, self.make("literal", (), (count,), (), "l")), (), shape, dtype
-        )
 
     def _make_sum(self, args: Any, consts: Any, shape: Any, _dtype: Any) -> int | None:
         return int(args[0]) if not consts[0] else None
 
-    def _make_mul(self, args: Any, _consts: Any, shape: Any, _dtype: Any) -> int | None:
+    def _make_mul(self, args: Any, _consts: Any, shape: Any, dtype: Any) -> int | None:
+        column, other = (self.values[a] for a in args)
+        if column.op == "reshape" and column.shape == (*shape[:1], 1) and len(shape) == 2:
+            vector = self.values[column.args[0]].shape  # each number of one by each of another
+            rows = column.args[0], self._flat(args[1])
+            fits = len(vector) == 1 and self.values[rows[1]].shape == shape[1:]
+            fits = fits and all(self.depends[v] for v in rows)
+            if self._of_loss and fits and column.dtype == other.dtype == dtype:
+                return self.make("outer", rows, (), shape, dtype)
         for one, other in (args, args[::-1]):
             factor = self.literal(one)
             if type(factor) is int and factor == 1 and self.values[other].shape == tuple(shape):
@@ -288,7 +389,14 @@ class Program:
 
     def _make_getitem(self, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
         ends = last_axis_slice(consts[0], self.values[args[0]].shape)
-        return None if ends is None else self.make("slice", args, ends, shape, dtype)
+        if ends is not None:
+            return self.make("slice", args, ends, shape, dtype)
+        parts = consts[0] if isinstance(consts[0], tuple) else (consts[0],)
+        if all(
+            p is None or p is Ellipsis or p == slice(None) for p in parts
+        ):  # more axes, no fewer
+            return self.make("reshape", args, (tuple(shape),), shape, dtype)
+        return None
 
     def _make_slice(self, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
         (low, high), value = consts, self.values[args[0]]

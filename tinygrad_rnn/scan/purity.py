@@ -326,14 +326,6 @@ _UNSEEN = named(
     "requires_grad is_leaf grad grad_fn data retain_grad backward backward_steps "
     "register_hook retains_grad requires_grad_"
 )
-OF_TENSORS = named(
-    "T abs all amax amin any argmax argmin astype at bmm bool broadcast_to chunk clamp clip clone "
-    "contiguous cos cumsum detach dim dot double dtype exp expand expm1 flatten flip float gather half "
-    "int is_floating_point isfinite isnan item log log1p log_softmax logsumexp long mT matmul max "
-    "maximum mean min minimum mm ndim neg nelement norm numel numpy outer permute pow prod relu repeat "
-    "reshape roll shape sigmoid sign sin size softmax split sqrt square squeeze std sum swapaxes t "
-    "take_along_dim tanh tile to tolist transpose type_as unbind unsqueeze var view where"
-)
 FIELDS = named("shape ndim dtype T mT device is_cuda at real imag")  # no methods
 VIEWS = named(
     "T mT data detach view view_as reshape reshape_as t transpose permute squeeze unsqueeze "
@@ -351,6 +343,9 @@ OF_CONTAINERS = named(
     "index count copy keys values items get union intersection difference issubset issuperset "
     "isdisjoint symmetric_difference _replace _asdict _fields"
 )
+OF_TENSORS = frozenset(  # but for what a container does by the same name
+    name for name in dir(Tensor) if not name.startswith("_") and not name.endswith("_")
+) - (_UNSEEN | MUTATORS | OF_CONTAINERS)
 OF_STRINGS = frozenset(name for name in dir(str) if not name.startswith("_"))
 OF_NUMBERS = named(
     "real imag conjugate is_integer bit_length denominator numerator item start stop step "

@@ -69,14 +69,21 @@ class Reach:
             dstates, dweights = rest[: len(dstates)], rest[len(dstates) :]
         return dx, dstates, dweights
 
-    def needing(self, asking: tuple[bool, ...], x: bool, steps: int) -> list[bool]:
+    def needing(self, asking: tuple[bool, ...], x: bool, steps: int) -> tuple[bool, ...]:
         """Which of output and last states depend on an input that asks for a gradient.
 
         ``asking`` goes by states and weights in their order, ``x`` is the sequence.
         """
-        pairs = zip(self.inputs, (x, *asking), strict=True)
-        who = {role for role, asks in pairs if asks}
-        return [not who.isdisjoint(roles) for roles in self.after(steps)]
+        key = asking, x, steps
+        found = self._asked.get(key)
+        if found is None:
+            pairs = zip(self.inputs, (x, *asking), strict=True)
+            who = {role for role, asks in pairs if asks}
+            if len(self._asked) > 999:
+                self._asked.clear()
+            found = tuple([not who.isdisjoint(roles) for roles in self.after(steps)])
+            self._asked[key] = found
+        return found
 
 
 def _entered(found: Roles, states: Sequence[Roles]) -> Roles:

@@ -215,7 +215,7 @@ class Schedule:
             return ranks <= {rank}
         if value.op == "dot":
             return rank in (1, 2)
-        return value.op in VIEWS or value.op == "sum"
+        return value.op in VIEWS or value.op in ("sum", "prod", "amax", "amin")
 
     def _at_hand_after(self, v: int) -> bool:
         p = self.program

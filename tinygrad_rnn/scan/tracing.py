@@ -8,6 +8,7 @@ refused when they come.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,7 +21,7 @@ from ..engine.values import Constant, Leaf, Literal, Node, reachable
 from ..nn import naming
 from ..nn.module import Module, Parameter
 from ..ops import row
-from ..ops.row import ROWS, takes_constants
+from ..ops.row import FUNCTIONS, ROWS
 from ..tensors import Tensor
 
 Signature = tuple[Any, ...]
@@ -44,11 +45,41 @@ class Unrecorded(Node):
 
 
 class Comparison:
-    """What stands for an op's row in an unrecorded node: a numpy function and no rules."""
+    """What stands for an op's row in an unrecorded node: a function of numpy or a row's forward, no rules.
+
+    Beside those: ``constant``, an array that Python made of its own numbers, and ``detach``.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.variadic = self.several = False
+
+
+_CONSTANT: Any = Comparison("constant")
+
+
+class Fixed:
+    """An array that is the same at every step: equal to others by what it holds."""
+
+    __slots__ = ("array", "key")
+
+    def __init__(self, array: Any) -> None:
+        self.array = array.copy()
+        self.key = (array.shape, array.dtype.str, array.tobytes())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Fixed) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return f"<array {hashlib.sha256(repr(self.key).encode()).hexdigest()[:24]}>"
+
+
+def _is(node: Any, name: str) -> bool:
+    """Whether a node is an unrecorded one of a name."""
+    return isinstance(node, Unrecorded) and bool(node.op.name == name)
 
 
 class Tracer:
@@ -58,6 +89,8 @@ class Tracer:
 
     def __init__(self) -> None:
         self.looked: str | None = None
+        self._indices: list[Any] = []  # arrays that are the same at every step
+        self.trusts = False  # whether all indices are: those of a trace and of its derivative
 
     def draws(self) -> None:
         """Random numbers are about to be drawn."""
@@ -67,7 +100,31 @@ class Tracer:
         """Python reads a value: what it does with it the trace cannot know."""
         self.looked = self.looked or f"it reads values while it runs ({how})"
 
-    def compared(self, name: str, result: Tensor, operands: tuple[Any, ...]) -> None:
+    def made(self, t: Tensor) -> None:
+        """A tensor was made of Python's numbers: at every step it is, in a pure step, the same one."""
+        if t._node is None:
+            consts, op = (Fixed(t._data),), _CONSTANT
+            t._node = Unrecorded(op, (), None, consts, t.shape, t.dtype, NOWHERE)
+
+    def is_made(self, t: Any) -> bool:
+        """Whether a tensor is one that Python made of its own numbers."""
+        return isinstance(t, Tensor) and _is(t._node, "constant")
+
+    def indexes(self, array: Any) -> None:
+        """An array that is the same at every step is an index."""
+        self._indices.append(array)
+
+    def is_index(self, array: Any) -> bool:
+        """Whether an array is known to be the same at every step."""
+        return self.trusts or any(array is known for known in self._indices)
+
+    def detached(self, result: Tensor, source: Tensor) -> None:
+        """The same values without a gradient."""
+        self.compared("detach", result, (source,))
+
+    def compared(
+        self, name: str, result: Tensor, operands: tuple[Any, ...], constants: Any = ()
+    ) -> None:
         """A function without a derivative made a tensor."""
         parents: list[Any] = []
         for a in operands:
@@ -78,21 +135,25 @@ class Tracer:
             elif isinstance(a, (bool, int, float)):
                 parents.append(Literal(a))
             else:
-                parents.append(Constant(np.shape(a), np.asarray(a).dtype))
+                made = Tensor._made(a)
+                self.made(made)
+                parents.append(made._node)
+        saved = (*[None] * len(parents), *constants)
         op: Any = Comparison(name)
-        result._node = Unrecorded(op, tuple(parents), None, (), result.shape, result.dtype, NOWHERE)
+        result._node = Unrecorded(
+            op, tuple(parents), None, saved, result.shape, result.dtype, NOWHERE
+        )
 
     def marked(self, name: str, result: Tensor, operands: Any, constants: Any) -> None:
-        """Another function without a derivative made a tensor: one from outside, to a program."""
+        """Another function without a derivative made a tensor: one that no program knows is from outside."""
+        if name in FUNCTIONS or name in ROWS:
+            self.compared(name, result, operands, constants)
 
-    def look(self, op: Any, result: Tensor, operands: tuple[Any, ...]) -> None:
+    def look(self, op: Any, result: Tensor, operands: tuple[Any, ...], constants: Any = ()) -> None:
         """An op was applied: where it was not recorded, it is here (the weights that ``maximum`` shares
         its gradient by are made of comparisons)."""
-        plain = (
-            not op.variadic and not op.several and not takes_constants(op.forward, len(op.rules))
-        )
-        if result._node is None and plain:
-            self.compared(row_name(op), result, operands)
+        if result._node is None and not op.several and not op.item:
+            self.compared(row_name(op), result, operands, constants)
 
     def zeros(self, shape: tuple[int, ...], dtype: Any) -> Tensor:
         """The gradient of an output that nothing came to."""
@@ -239,17 +300,26 @@ def hashable(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return tuple(hashable(part) for part in value)
     if isinstance(value, np.ndarray):
-        raise Untraceable("it indexes with an array from outside")
+        if state.tracer is None or not state.tracer.is_index(value):
+            raise Untraceable("it indexes with an array from outside")
+        return Fixed(value)
     return value
 
 
 def unhashed(value: Any) -> Any:
-    """The constant that ``hashable`` was given."""
+    """The constant that ``hashable`` was given; an array stays wrapped, so that its text says what it is."""
     if isinstance(value, tuple):
         if len(value) == 4 and value[0] == "slice":
             return slice(*value[1:])
         return tuple(unhashed(part) for part in value)
     return value
+
+
+def bare_constant(value: Any) -> Any:
+    """A constant as an op takes it: arrays that are the same at every step as they are."""
+    if isinstance(value, (tuple, list)):
+        return type(value)(map(bare_constant, value))
+    return value.array if isinstance(value, Fixed) else value
 
 
 def leaf(data: Any) -> Tensor:

@@ -7,7 +7,7 @@ op, on numbers of our own: outputs, last states and gradients of a few steps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -25,7 +25,7 @@ from . import backends
 from .few_calls import FewCalls
 from .numpy_loops import NumpyLoops, QuickLoops
 from .program import Program
-from .tracing import Comparison, Trace, Untraceable, failure, tracing
+from .tracing import Comparison, Trace, Untraceable, bare_constant, failure, tracing
 
 STEPS = 3  # so many are compared: the first, one between, the last
 TOLERANCE = {"f": 1e-3, "d": 1e-7}  # relative: far above rounding, far below a mistake
@@ -241,11 +241,24 @@ def _again(node: Any, args: list[Any]) -> Any:
     op = node.op
     if isinstance(op, Comparison):  # no gradient goes through it
         arrays = [a._data if isinstance(a, Tensor) else a for a in args]
-        known = ROWS.get(op.name)
-        made = known.forward(*arrays) if known is not None else getattr(np, op.name)(*arrays)
-        return Tensor._wrap(np.asarray(made), None)
+        consts = map(bare_constant, node.saved[len(arrays) :])
+        return Tensor._wrap(np.asarray(unrecorded_value(op.name, arrays, consts)), None)
     constants = node.saved[1 if op.variadic else len(node.parents) :]
     return args[0][constants[0]] if op.item else op.call(*args, *constants)
+
+
+def unrecorded_value(name: str, arrays: list[Any], constants: Iterable[Any]) -> Any:
+    """What a function without a gradient gives."""
+    if name == "constant":
+        return next(iter(constants))
+    if name == "detach":
+        return arrays[0]
+    known = ROWS.get(name)
+    if known is None:
+        return getattr(np, name)(*arrays)
+    return (
+        known.forward(arrays, *constants) if known.variadic else known.forward(*arrays, *constants)
+    )
 
 
 def _size(a: Any) -> float:

@@ -47,7 +47,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """
     if is_tensor(data):
         return data if dtype is None else data.to(dtype)
-    return made(data, dtype)
+    return row.written_down(made(data, dtype), data)
 
 
 def plain(value: Any) -> Any:
@@ -139,10 +139,11 @@ def index_of(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple(index_of(part) for part in index)
     if is_tensor(index):
-        return index._data
+        return row.index_known(index, index._data)
     if isinstance(index, (list, np.ndarray)):
         array = np.array([plain(i) for i in index] if isinstance(index, list) else index)
-        return array.astype(np.intp) if array.size == 0 and array.dtype.kind == "f" else array
+        array = array.astype(np.intp) if array.size == 0 and array.dtype.kind == "f" else array
+        return row.index_known(index, array)
     return index
 
 
@@ -153,7 +154,7 @@ def integers(who: str, index: Any) -> Array:
         return array.astype(np.intp)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{who} takes integers as its index, not {array.dtype}")
-    return array
+    return row.index_known(index, array)
 
 
 def check_within(who: str, index: Array, low: int, high: int) -> None:

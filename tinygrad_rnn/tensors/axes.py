@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, TypedDict, overload
 
 if TYPE_CHECKING:
     from .value import Tensor
@@ -35,7 +35,7 @@ class Sorted(NamedTuple):
 
 
 class Size(tuple[int, ...]):
-    """What ``size()`` returns: a tuple that typed constructors take for a shape, ``Tensor(x.size())``.
+    """What ``shape`` and ``size()`` are: a tuple that constructors take for a shape, ``Tensor(x.shape)``.
 
     >>> import tinygrad_rnn as tg
     >>> tg.ones(2, 3).size()[1:].numel()
@@ -48,6 +48,13 @@ class Size(tuple[int, ...]):
         """How many numbers a tensor of this shape holds."""
         return math.prod(self)
 
+    def __add__(self, other: Any) -> Size:
+        return Size(tuple.__add__(self, tuple(other)))
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> Size: ...
     def __getitem__(self, index: Any) -> Any:
         found = tuple.__getitem__(self, index)
         return Size(found) if isinstance(index, slice) else found

@@ -32,7 +32,7 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     (dtype('float32'), dtype('int64'))
     """
     check_device(device)
-    return made(data, dtype, requires_grad)
+    return row.written_down(made(data, dtype, requires_grad), data)
 
 
 def from_numpy(array: Array) -> Tensor:
@@ -87,7 +87,8 @@ def get_default_dtype() -> np.dtype[Any]:
 
 
 def zeros(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     dtype: Any = None,
     device: Any = None,
     requires_grad: bool = False,
@@ -99,11 +100,12 @@ def zeros(
     tensor([0., 0.])
     """
     check_device(device)
-    return _floats(np.zeros(sizes_of(size)), dtype, requires_grad)
+    return _floats(np.zeros(sizes_of(sizes if size is None else (size,))), dtype, requires_grad)
 
 
 def ones(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     dtype: Any = None,
     device: Any = None,
     requires_grad: bool = False,
@@ -115,7 +117,7 @@ def ones(
     tensor([1., 1.])
     """
     check_device(device)
-    return _floats(np.ones(sizes_of(size)), dtype, requires_grad)
+    return _floats(np.ones(sizes_of(sizes if size is None else (size,))), dtype, requires_grad)
 
 
 def full(
@@ -133,17 +135,24 @@ def full(
     """
     check_device(device)
     value = made(fill_value, dtype)
-    return made(np.full(sizes_of((size,)), value._data), None, requires_grad)
+    t = made(np.full(sizes_of((size,)), value._data), None, requires_grad)
+    return row.written_down(t, fill_value)
 
 
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def empty(
+    *sizes: Any,
+    size: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Zeros, to be written (PyTorch's hold whatever lay there).
 
     >>> import tinygrad_rnn as tg
     >>> tg.empty(2, 3).shape
     (2, 3)
     """
-    return zeros(*size, dtype=dtype, device=device, requires_grad=requires_grad)
+    return zeros(*sizes, size=size, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def eye(
@@ -183,7 +192,7 @@ def arange(
     values = np.arange(*(b.item() if is_tensor(b) else b for b in bounds))
     if dtype is None:
         dtype = row.default_dtype if values.dtype.kind == "f" else np.int64
-    return made(values, dtype, requires_grad)
+    return row.written_down(made(values, dtype, requires_grad), bounds)
 
 
 def linspace(
@@ -254,24 +263,25 @@ def full_like(input: Any, fill_value: Any, dtype: Any = None, device: Any = None
     """
     check_device(device)
     t = as_tensor(input)
-    return made(np.full(t.shape, fill_value), dtype or t.dtype)
+    return row.written_down(made(np.full(t.shape, fill_value), dtype or t.dtype), fill_value)
 
 
-def empty_like(input: Any, dtype: Any = None) -> Tensor:
+def empty_like(input: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """Zeros of another tensor's shape and dtype, to be written.
 
     >>> import tinygrad_rnn as tg
     >>> tg.empty_like(tg.ones(2, 3)).shape
     (2, 3)
     """
-    return full_like(input, 0, dtype)
+    return full_like(input, 0, dtype, device)
 
 
 # ---- of chance ---------------------------------------------------------------------------------
 
 
 def randn(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     generator: Generator | None = None,
     dtype: Any = None,
     device: Any = None,
@@ -284,13 +294,13 @@ def randn(
     (2, 3)
     """
     check_device(device)
-    return _floats(
-        generator_or_default(generator).normal(size=sizes_of(size)), dtype, requires_grad
-    )
+    shape = sizes_of(sizes if size is None else (size,))
+    return _floats(generator_or_default(generator).normal(size=shape), dtype, requires_grad)
 
 
 def rand(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     generator: Generator | None = None,
     dtype: Any = None,
     device: Any = None,
@@ -303,22 +313,30 @@ def rand(
     (2, 3)
     """
     check_device(device)
-    return _floats(generator_or_default(generator).random(sizes_of(size)), dtype, requires_grad)
+    shape = sizes_of(sizes if size is None else (size,))
+    return _floats(generator_or_default(generator).random(shape), dtype, requires_grad)
 
 
 def randint(
-    *bounds_and_size: Any, generator: Any = None, dtype: Any = None, device: Any = None
+    *bounds_and_size: Any,
+    low: Any = None,
+    high: Any = None,
+    size: Any = None,
+    generator: Any = None,
+    dtype: Any = None,
+    device: Any = None,
 ) -> Tensor:
-    """Integers from low to high - 1: ``randint(high, size)`` or ``randint(low, high, size)``.
+    """Integers from low to high - 1: ``randint(high, size)`` or ``randint(low, high, size)``, or by name.
 
     >>> import tinygrad_rnn as tg
     >>> x = tg.randint(3, 7, (2, 5)); x.shape, bool((x >= 3).all() and (x < 7).all())
     ((2, 5), True)
     """
     check_device(device)
-    *bounds, size = bounds_and_size
-    low, high = (0, *bounds) if len(bounds) == 1 else bounds
-    drawn = generator_or_default(generator).integers(int(low), int(high), sizes_of((size,)))
+    *bounds, shape = (*bounds_and_size, size) if size is not None else bounds_and_size
+    bounds = [*([] if low is None else [low]), *bounds, *([] if high is None else [high])]
+    start, end = (0, *bounds) if len(bounds) == 1 else bounds
+    drawn = generator_or_default(generator).integers(int(start), int(end), sizes_of((shape,)))
     return made(drawn, np.int64 if dtype is None else dtype)
 
 
@@ -347,27 +365,34 @@ def normal(mean: Any, std: Any, size: Any = None, generator: Any = None) -> Tens
     return tensor(drawn, dtype=row.default_dtype) * as_tensor(std) + as_tensor(mean)
 
 
-def randn_like(input: Any, generator: Any = None) -> Tensor:
+def randn_like(
+    input: Any, generator: Any = None, *, dtype: Any = None, device: Any = None
+) -> Tensor:
     """Values from N(0, 1) of another tensor's shape and dtype.
 
     >>> import tinygrad_rnn as tg
     >>> tg.randn_like(tg.ones(2, 3)).shape
     (2, 3)
     """
+    check_device(device)
     t = as_tensor(input)
-    return made(generator_or_default(generator).normal(size=t.shape), t.dtype)
+    return made(generator_or_default(generator).normal(size=t.shape), dtype or t.dtype)
 
 
-def rand_like(input: Any, generator: Any = None) -> Tensor:
+def rand_like(
+    input: Any, generator: Any = None, *, dtype: Any = None, device: Any = None
+) -> Tensor:
     """Values from U(0, 1) of another tensor's shape and dtype.
 
     >>> import tinygrad_rnn as tg
     >>> tg.rand_like(tg.ones(2, 3)).shape
     (2, 3)
     """
+    check_device(device)
     t = as_tensor(input)
-    return made(generator_or_default(generator).random(t.shape), t.dtype)
+    return made(generator_or_default(generator).random(t.shape), dtype or t.dtype)
 
 
 def _floats(data: Any, dtype: Any, requires_grad: bool) -> Tensor:
-    return made(data, row.default_dtype if dtype is None else dtype, requires_grad)
+    t = made(data, row.default_dtype if dtype is None else dtype, requires_grad)
+    return row.written_down(t, data)

@@ -31,17 +31,31 @@ class Reducing:
     # ---- sums
 
     def sum(
-        self: Tensor, dim: Any = None, keepdim: Any = False, **names: Unpack[NumpyNames]
+        self: Tensor,
+        dim: Any = None,
+        keepdim: Any = False,
+        *,
+        dtype: Any = None,
+        **names: Unpack[NumpyNames],
     ) -> Tensor:
-        """The sum over some axes, or over all."""
+        """The sum over some axes, or over all; with ``dtype``, of the values in it."""
+        if dtype is not None:
+            return self.to(dtype).sum(dim, keepdim, **names)
         if dim is None and keepdim is False and not names:
             return reductions.sum(self, tuple(range(self._data.ndim)), False)
         return reductions.sum(self, *axes_and_keep(self, dim, keepdim, names))
 
     def mean(
-        self: Tensor, dim: Any = None, keepdim: Any = False, **names: Unpack[NumpyNames]
+        self: Tensor,
+        dim: Any = None,
+        keepdim: Any = False,
+        *,
+        dtype: Any = None,
+        **names: Unpack[NumpyNames],
     ) -> Tensor:
-        """The mean over some axes, or over all."""
+        """The mean over some axes, or over all; with ``dtype``, of the values in it."""
+        if dtype is not None:
+            return self.to(dtype).mean(dim, keepdim, **names)
         return reductions.mean(self, *axes_and_keep(self, dim, keepdim, names))
 
     def var(
@@ -468,7 +482,10 @@ def _extreme(t: Tensor, largest: bool, dim: Any, keepdim: bool, names: NumpyName
             return reductions.max_of_all(t) if largest else reductions.min_of_all(t)
         return reductions.amax(t, axes, keep) if largest else reductions.amin(t, axes, keep)
     indices = _arg(np.argmax if largest else np.argmin, t, dim, True)
-    values = t if not t.ndim else t.gather(axes[0], indices)
+    if t.ndim and getattr(state.tracer, "whole", False):
+        values = reductions.amax(t, axes, True) if largest else reductions.amin(t, axes, True)
+    else:
+        values = t if not t.ndim else t.gather(axes[0], indices)
     if not keep and t.ndim:
         values, indices = values.squeeze(axes[0]), indices.squeeze(axes[0])
     return Extremes(values, indices)

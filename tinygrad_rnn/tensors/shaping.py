@@ -169,9 +169,10 @@ class Shaping:
             raise IndexError("roll: a 0-d tensor has no dims")
         return shapes.roll(self, tuple(map(int, by)), tuple(axis_of(self, d) for d in along))
 
-    def flip(self: Tensor, *dims: Any) -> Tensor:
+    def flip(self: Tensor, *axes: Any, dims: Any = None) -> Tensor:
         """The order along some axes reversed."""
-        return shapes.flip(self, tuple(axis_of(self, d) for d in sizes_of(dims)))
+        over = sizes_of(axes) if dims is None else sizes_of((dims,))
+        return shapes.flip(self, tuple(axis_of(self, d) for d in over))
 
     def repeat(self: Tensor, *sizes: Any) -> Tensor:
         """The whole copied ``sizes`` times along each axis (PyTorch's; ``np.repeat`` repeats elements)."""

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from ..doors import typed
+from ..doors import method_for_scripts, typed
 from ..engine.devices import CPU, check_device, device, is_device, no_gpu
 from ..engine.folded import by_itself
 from ..engine.hooks import Hook
 from ..engine.places import state
 from ..ops import elementwise as e
+from ..ops import row
 from .arrays import as_tensor, dtype_of, is_tensor, made
 from .axes import sizes_of
 from .untracked import no_gradient, unrecorded
@@ -29,6 +30,10 @@ class TorchNames:
     """Where a tensor lives and in which dtype, and what it offers to others."""
 
     __slots__ = ()
+
+    def __getattr__(self: Tensor, name: str) -> Any:
+        """What PyTorch's scripts alone call, imported when they do."""
+        return method_for_scripts("tensors.Tensor", self, name)
 
     # ---- where it lives
 
@@ -215,4 +220,6 @@ def _like(
     requires_grad: bool = False,
 ) -> Tensor:
     check_device(device)
-    return made(make(sizes_of(size)), tensor.dtype if dtype is None else dtype, requires_grad)
+    data = make(sizes_of(size))
+    t = made(data, tensor.dtype if dtype is None else dtype, requires_grad)
+    return row.written_down(t, data)

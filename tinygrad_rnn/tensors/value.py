@@ -85,10 +85,9 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
         return t
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """The lengths of its axes."""
-        shape: tuple[int, ...] = self._data.shape
-        return shape
+    def shape(self) -> Size:
+        """The lengths of its axes: a tuple that knows that it is a shape."""
+        return Size(self._data.shape)
 
     @property
     def ndim(self) -> int:
@@ -103,7 +102,7 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the length of one axis (PyTorch's ``size``; numpy's is ``numel()``)."""
-        return Size(self.shape) if dim is None else self.shape[dim]
+        return self.shape if dim is None else self._data.shape[dim]
 
     def dim(self) -> int:
         """How many axes it has."""
@@ -275,6 +274,8 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
         """
         t = Tensor._wrap(self._data, None)
         t._tag = self._step
+        if state.tracer is not None:
+            state.tracer.detached(t, self)
         return share(self, t)
 
     def _install(self, data: Array, by: str) -> Tensor:

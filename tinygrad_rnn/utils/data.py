@@ -1,6 +1,7 @@
 """PyTorch's ``utils.data``: data sets, samplers and the loader."""
 
 import sys
+from typing import Any
 
 from ..training.batches import DataLoader
 from ..training.datasets import Dataset, IterableDataset, Subset, TensorDataset, random_split
@@ -31,3 +32,10 @@ __all__ = [
 dataloader = dataset = sampler = sys.modules[__name__]  # by which paths scripts import them, too
 for _file in ("dataloader", "dataset", "sampler"):
     sys.modules[f"{__name__}.{_file}"] = sys.modules[__name__]
+
+
+def __getattr__(name: str) -> Any:
+    """What PyTorch's scripts alone ask for, imported when they do."""
+    from ..doors import for_scripts
+
+    return for_scripts(__name__, name)

@@ -138,7 +138,9 @@ class CellLayout:
         if "; " in dated:
             return dated.split("; ")
         terms = [f"+ {term}" for term in dated.split(" + ")]
-        return [" ".join(terms[: (len(terms) + 1) // 2]), *terms]
+        middle = (len(terms) + 1) // 2
+        rest = [" ".join(terms[middle:])] if self.masked else []
+        return [" ".join(terms[:middle]), *rest, *terms]
 
     def z_size(self, width: float) -> float:
         """The type size of the row z: roomy cells have a larger one."""

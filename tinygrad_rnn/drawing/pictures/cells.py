@@ -205,7 +205,8 @@ def cell_grid(unrolled: UnrolledGraph, state_pitch: float = STATE_PITCH) -> Cell
         tallest = max(boxes[chain].top for chain in row.chains)
         grid.bases.append(base)
         grid.tops.append(base + tallest)
-        base += tallest + JOINED * any(chain.partner for chain in row.chains) + UPPER_GAP
+        shown = any(chain.partner or chain.collected for chain in row.chains)
+        base += tallest + JOINED * shown + UPPER_GAP
     return grid
 
 

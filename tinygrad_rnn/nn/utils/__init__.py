@@ -122,3 +122,10 @@ def _give(owners: list[Tensor], arrays: list[Array]) -> None:
         for owner, old in zip(owners, before, strict=True):
             owner.grad = old
         raise
+
+
+def __getattr__(name: str) -> Any:
+    """What PyTorch's scripts alone ask for, imported when they do."""
+    from ...doors import for_scripts
+
+    return for_scripts(__name__, name)

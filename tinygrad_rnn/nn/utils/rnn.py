@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.places import state
 from ...ops import indexing
 from ...ops.elementwise import where
 from ...tensors import Tensor, as_tensor
@@ -164,6 +165,8 @@ def pack_padded_sequence(
         raise ValueError(
             f"pack_padded_sequence: lengths must be 1 to {x.shape[0]}, got {steps.tolist()}"
         )
+    if getattr(state.tracer, "whole", False):  # the example's longest is not every batch's
+        return PackedSequence(x, own)
     if enforce_sorted and (np.diff(steps) > 0).any():
         raise ValueError(
             f"pack_padded_sequence: lengths {steps.tolist()} do not descend: enforce_sorted=False"
@@ -218,6 +221,9 @@ def pad_packed_sequence(
         from ...tensors.several import cat
 
         x = cat([x, more])
-    mask = sequence_mask(lengths, steps)
+    if getattr(state.tracer, "whole", False):
+        mask = as_tensor(np.arange(steps)[:, None]) < lengths
+    else:
+        mask = sequence_mask(lengths, steps)
     x = where(mask.reshape(*mask.shape, *(1,) * (x.ndim - 2)), x, padding_value)
     return (x.transpose(0, 1) if batch_first else x), lengths

@@ -112,7 +112,7 @@ function drawCharts() {
 }
 
 function when() { // what the slider says
-  if (state.time === columns) return "nothing said yet: the loss is known, its gradient is 1";
+  if (state.time === columns) return "before the backward pass: the loss is known, its gradient is 1";
   const here = data.positions[state.time];
   const last = data.positions.filter((p) => p >= 0).length ? Math.max(...data.positions) + 1 : 0;
   if (state.time === 0) return `${here >= 0 ? "t = 1: " : ""}every use has added its part: together they are the whole gradient`;

@@ -129,7 +129,7 @@ function contributions(p) {
   const few = largest.length < used.length ? ` (the ${MOST_ROWS} largest of ${used.length.toLocaleString("en")})` : "";
   return [
     element("h3", {}, `What each step adds${few}`),
-    element("p", { class: "cancels" }, `${Math.round(g.cancels * 100)} % of what the steps say cancels: 1 − |sum| / sum of norms`),
+    element("p", { class: "cancels" }, `${Math.round(g.cancels * 100)} % of the steps' parts cancels: 1 − |sum| / sum of norms`),
     element("table", { class: "contributions" }, head, body, foot),
   ];
 }

@@ -1,0 +1,34 @@
+"""By which name do PyTorch's scripts write ONNX files? ``torch.onnx.export(model, args, path)``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["export"]
+
+
+def export(
+    model: Any,
+    args: Any,
+    f: Any,
+    *,
+    input_names: list[str] | None = None,
+    output_names: list[str] | None = None,
+    dynamic_axes: Any = None,
+    **options: Any,
+) -> None:
+    """Write ``model(*args)`` to the ONNX file ``f``; see ``interop.to_onnx``.
+
+    Options that say how PyTorch's own exporter works (``opset_version``, ``verbose``, ``dynamo``, ...)
+    have no effect.
+    """
+    from .interop import to_onnx
+
+    to_onnx(
+        model,
+        f,
+        *(args if isinstance(args, tuple) else (args,)),
+        input_names=input_names,
+        output_names=output_names,
+        dynamic_axes=dynamic_axes,
+    )
