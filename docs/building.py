@@ -109,3 +109,16 @@ def write_if_new(path: Path, text: str) -> None:
     """Write what has changed alone, so that a second build is quick."""
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8", newline="\n")
+
+
+_IMAGE = re.compile(r'(<a\b[^>]*>\s*)?(<img\b[^>]*\bsrc="([^"]+\.svg)"[^>]*>)')
+
+
+def link_images(html: str) -> str:
+    """A page whose pictures lead to themselves, full size: a wide one cannot be read in a narrow column."""
+    return _IMAGE.sub(
+        lambda m: (
+            m[0] if m[1] else f'<a class="full-size" href="{m[3]}" title="full size">{m[2]}</a>'
+        ),
+        html,
+    )

@@ -65,5 +65,7 @@ def setup(app):
 def draw_live_page(app, error):
     """Draw the pages that are played with beside the finished ones."""
     if error is None and app.builder.format == "html":
+        for page in Path(app.outdir).rglob("*.html"):
+            building.write_if_new(page, building.link_images(page.read_text(encoding="utf-8")))
         live_page.draw(Path(app.outdir) / "live.html")
         three_models.draw(Path(app.outdir) / "three_models.html")

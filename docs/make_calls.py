@@ -80,7 +80,7 @@ def page() -> str:
     for title, lines in groups.items():
         wrong = [line for line in lines if not agrees(line)]
         assert not wrong, wrong
-        parts.append(f"## {title}\n\n    " + "\n    ".join(lines) + "\n")
+        parts.append(f"## {title}\n\n```text\n" + "\n".join(lines) + "\n```\n")
     rows = [f"| `{line.replace('|', chr(92) + '|')}` | {refusal(line)} |" for line in missing]
     parts.append("## Not here\n\n| call | the error |\n| --- | --- |\n" + "\n".join(rows) + "\n")
     return "\n".join(parts)

@@ -170,6 +170,7 @@ TIMELESS: dict[str, Callable[[], Any]] = {
     "variational": lambda: Autoencoder(False)(tg.rand(5, 8)),
     "tied": lambda: Autoencoder(True)(tg.rand(5, 8)),
     "gan": gan,
+    "side by side": lambda: sum(nn.Linear(4, 4)(x).square() for x in [tg.randn(2, 4)] * 30).sum(),
     **{
         f"transformer, {n}": (
             lambda n=n: nn.Sequential(*(Block() for _ in range(n)))(tg.randn(5, 8)).sum()
@@ -302,6 +303,16 @@ def test_cells_are_drawn_where_cells_are_asked_for(kind: str) -> None:
     assert text.count('"LSTM') >= 5
     assert "x 6 steps" in text
     assert "tanh" not in text.replace("tanh(c", "")
+
+
+def test_what_the_user_named_is_on_its_box() -> None:
+    a, b = nn.GRU(4, 4), nn.GRU(4, 4)
+    a_out = tg.name(a(tg.randn(5, 1, 4))[0].flip(0), "turned")
+    scores = tg.name(b(a_out.relu())[0].square(), "scores")
+    scene = draw_blocks(tg.graph(scores.sum()))
+    labels = " ".join(box.label for box in scene.boxes.values())
+    assert "turned" in labels
+    assert "scores" in labels
 
 
 def test_steps_that_were_asked_for_are_drawn() -> None:

@@ -85,6 +85,16 @@ def test_a_file_without_dates_and_defaults(tmp_path, capsys):
             [],
             "has 3 rows: too few to train",
         ),
+        (
+            "date,load,a\n2024-01-01,5,b\n2024-01-02,5,b\n",
+            ["--target", "load"],
+            "--columns reads some",
+        ),
+        (
+            "date,load,a\n2024-01-01,5,b\n2024-01-02,5,b\n",
+            ["--columns", "load"],
+            "too few to train",
+        ),
         (None, ["--target", "laod"], "there is no target 'laod': the series has 'load'"),
         (None, ["--date", "day"], "no column 'day', only 'date', 'load'"),
         (None, ["--out", "file.csv"], "that is a file"),

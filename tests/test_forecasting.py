@@ -308,6 +308,13 @@ def test_the_backtest_refuses_what_was_fitted():
     assert "seasonal naive (5)" in plain.backtest(series.values, 3, season=5).forecasts
 
 
+def test_a_constant_series():
+    forecaster = tg.Forecaster("rnn", window=5).fit(np.ones(40), **QUICK)
+    made = forecaster.backtest(np.ones(50), 2, level=0.9)
+    assert np.isnan(made.skill()).all()
+    assert (made.rmse("persistence") == 0).all()
+
+
 def test_naive_forecasts():
     assert persistence([[1.0, 2.0], [3.0, 4.0]], 2).tolist() == [[3.0, 4.0], [3.0, 4.0]]
     values = np.arange(10.0)
@@ -616,6 +623,26 @@ def test_the_example_to_copy_stands_on_public_names(tmp_path):
     )
     assert "RMSE of load" in done.stdout
     assert (tmp_path / "forecaster.safetensors").is_file()
+
+
+def test_a_few_rows_are_on_the_grid_that_was_fitted():
+    workdays = np.busday_offset("2024-01-01", np.arange(60))
+    series = table(np.sin(np.arange(60.0)), workdays)
+    forecaster = tg.Forecaster("rnn", window=5).fit(series, **QUICK)
+    week = table(series.values[5:10], workdays[5:10])  # Monday to Friday
+    assert week.frequency != series.frequency
+    made = forecaster.forecast(2, week)
+    assert made.dates.astype("M8[D]").tolist() == workdays[10:12].tolist()
+    np.testing.assert_array_equal(made.values, forecaster.forecast(2, series[:10]).values)
+    with pytest.raises(ValueError, match=r"series 1 has rows .* apart"):
+        tg.Forecaster("rnn", window=5).fit([series, table(series.values)], **QUICK)
+    # a history may be shorter than the window, down to a row
+    last = table(series.values[59:], workdays[59:])
+    np.testing.assert_array_equal(
+        forecaster.forecast(3, last).values, forecaster.forecast(3, series[59:]).values
+    )
+    assert len(forecaster.forecast(3, series[59:60])) == 3
+    assert tg.Forecaster("rnn", window=5, known=1).fit(daily(40, 2).values, **QUICK).known == ("1",)
 
 
 # ---- results --------------------------------------------------------------------------------------------

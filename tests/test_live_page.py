@@ -324,6 +324,18 @@ def test_every_control_has_a_name_and_is_reached_by_keyboard(visit, made):
         assert any(words.startswith(name) for words in reached), name
 
 
+def test_headings_and_landmarks(visit, made, tmp_path):
+    model, x, y, path = made
+    look = """() => [
+      [...document.querySelectorAll("h1, h2, h3")].filter((h) => h.offsetParent).map((h) => h.tagName),
+      [...document.querySelectorAll("main, [role=main]")].filter((m) => m.offsetParent).length]"""
+    live = tg.Live(model, (x, y), F.mse_loss)
+    graph = tg.graph(F.mse_loss(model(tg.tensor(x)), tg.tensor(y)))
+    both = graph.to_html(tmp_path / "both.html", live=live)
+    for page in (visit(path), visit(f"{both}#live")):
+        assert page.evaluate(look) == [["H1", "H2"], 1]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_on_a_phone_nothing_is_cut_off(visit, made, scheme):
     page = visit(made[3], width=390, height=844, color_scheme=scheme)

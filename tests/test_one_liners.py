@@ -4,6 +4,7 @@
 (``golden/make_one_liners.py``).
 """
 
+import re
 import warnings
 from pathlib import Path
 
@@ -65,7 +66,8 @@ def test_the_page_lists_what_was_run():
     """``python docs/make_calls.py`` runs every line that the page has."""
     page = (Path(__file__).parent.parent / "docs" / "pytorch_calls.md").read_text(encoding="utf-8")
     right = [line for name, lines in GROUPS.items() if name != NOT_HERE for line in lines]
-    assert [part[4:] for part in page.splitlines() if part.startswith("    ")] == right
+    blocks = re.findall(r"```text\n(.*?)\n```", page, flags=re.S)
+    assert "\n".join(blocks).splitlines() == right
     rows = [part for part in page.splitlines() if part.startswith("| `")]
     assert len(rows) == len(GROUPS[NOT_HERE])
     assert f"{len(right):,} calls were run" in page

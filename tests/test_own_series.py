@@ -275,6 +275,30 @@ def test_a_text_column_is_named_with_its_dtype(pandas, text):
         windows(dates, 1)
 
 
+def test_dates_with_a_zone(pandas):
+    days = pandas.date_range(
+        "2024-03-25", periods=10, tz="Europe/Berlin"
+    )  # the clocks change inside
+    frame = pandas.DataFrame({"load": np.arange(10.0)}, index=days)
+    found = table(frame)
+    assert found.frequency.season == 7
+    assert str(found.dates[0]) == "2024-03-25T00:00:00"
+    hours = pandas.date_range("2024-03-30", periods=48, freq="h", tz="Europe/Berlin")
+    found = table(pandas.DataFrame({"load": np.arange(48.0), "when": hours}))
+    assert found.frequency.season == 24
+    assert str(found.dates[0]) == "2024-03-29T23:00:00"
+    assert len(found) == 48
+
+
+def test_one_row_and_none(pandas):
+    frame = pandas.DataFrame({"load": [1.0]}, index=pandas.date_range("2024-01-01", periods=1))
+    assert table(frame).frequency is None
+    with pytest.raises(ValueError, match="the series is empty"):
+        table(frame[:0])
+    with pytest.raises(TypeError, match=r"read_csv\('load.csv'\) reads a file"):
+        table("load.csv")
+
+
 def test_frames_are_refused(pandas):
     frame = pandas.DataFrame({"load": [1.0, 2.0, 3.0]})
     dates = pandas.date_range("2024-01-01", periods=3)
@@ -344,11 +368,40 @@ def test_the_column_of_dates_is_named(tmp_path):
         read_csv(tmp_path / "none.csv")
 
 
+def test_some_columns_alone(tmp_path):
+    path = tmp_path / "load.csv"
+    path.write_text("date,load,note,warm\n2024-01-01,5,ok,1\n2024-01-02,6,ok,2\n")
+    with pytest.raises(ValueError, match="'ok' in column 'note' is no number; columns="):
+        read_csv(path)
+    found = read_csv(path, columns=["warm", "load"])
+    assert found.names == ("warm", "load")
+    assert found.values.tolist() == [[1.0, 5.0], [2.0, 6.0]]
+    assert found.frequency.season == 7
+    with pytest.raises(ValueError, match="no column 'laod'"):
+        read_csv(path, columns=["laod"])
+
+
 def test_series_that_ship_are_tables():
     assert table(data.sunspots()).frequency == Frequency(12, "M")
     weekly = table(data.co2())
     assert weekly.frequency.season == 52
     assert int(np.isnan(weekly.values).sum()) == 59
+
+
+def test_what_is_masked_is_missing():
+    masked = np.ma.masked_array([1, 2, 3], mask=[False, True, False])
+    np.testing.assert_array_equal(table(masked).values.ravel(), [1.0, NAN, 3.0])
+    assert masked.data.tolist() == [1, 2, 3]
+
+
+def test_parts_of_a_second_are_no_silent_seconds(tmp_path):
+    dates = np.datetime64("2024-01-01", "ms") + 1500 * np.arange(4)
+    with pytest.raises(ValueError, match="parts of a second"):
+        table([1.0, 2.0, 3.0, 4.0], dates=dates)
+    path = tmp_path / "fast.csv"
+    path.write_text("date,load\n2024-01-01T00:00:00,5\n2024-01-01T00:00:01.5,6\n")
+    with pytest.raises(ValueError, match="parts of a second"):
+        read_csv(path)
 
 
 def test_what_is_no_series():

@@ -120,3 +120,13 @@ def test_the_version_is_in_one_place():
     for path in ("pyproject.toml", "CITATION.cff", "docs/conf.py", "README.md"):
         text = (root / path).read_text(encoding="utf-8")
         assert tg.__version__ not in text.replace("cff-version: 1.2.0", ""), path
+
+
+def test_pictures_lead_to_themselves_once(made):
+    link = made["building"].link_images
+    one = '<p><img alt="cells" src="../_images/cells.svg" /></p>'
+    linked = link(one)
+    assert '<a class="full-size" href="../_images/cells.svg" title="full size"><img' in linked
+    assert link(linked) == linked
+    other = '<a href="x.html"><img src="cells.svg"></a> <img src="photo.png">'
+    assert link(other) == other

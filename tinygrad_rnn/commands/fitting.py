@@ -25,6 +25,9 @@ def _arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--horizon", metavar="N", type=count(1), default=7, help="rows (default: 7)")
     p.add_argument("--date", metavar="COLUMN", help="the dates (default: the first column of them)")
     p.add_argument(
+        "--columns", metavar="COLUMN", nargs="+", help="what to read (default: all columns)"
+    )
+    p.add_argument(
         "--model", default="lstm", choices=("lstm", "gru", "rnn"), help="(default: lstm)"
     )
     p.add_argument("--hidden", metavar="N", type=count(1), help="units (default: 16)")
@@ -57,7 +60,7 @@ def _run(options: argparse.Namespace) -> None:
     try:
         _fit(options, folder)
     except (ValueError, TypeError, ImportError) as error:
-        raise UserError(str(error)) from error
+        raise UserError(str(error).replace("columns= reads", "--columns reads")) from error
 
 
 def _fit(options: argparse.Namespace, folder: Path) -> None:
@@ -70,7 +73,10 @@ def _fit(options: argparse.Namespace, folder: Path) -> None:
     from ..forecasting import Forecaster
 
     begin = time.perf_counter()
-    series = read_csv(options.file, dates=options.date)
+    wanted = options.columns
+    if wanted and options.target:
+        wanted = [name for name in wanted if name != options.target] + [options.target]
+    series = read_csv(options.file, options.date, wanted)
     target = options.target or series.names[-1]
     series.places(target, "target")
     season = series.frequency.season if series.frequency else None

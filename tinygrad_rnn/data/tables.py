@@ -121,7 +121,8 @@ def table(series: Any, dates: Any = None) -> Table:
 
     A frame's dates are its index, or the column named by ``dates``, or else its one column of dates; an
     array's may be given as ``dates`` (n,). They must rise, each once, on one grid; rows absent from the grid
-    are missing values. Times with a zone are taken in UTC. Raises TypeError for a column that is no numbers,
+    are missing values. Times with a zone are taken in
+    UTC, and days with a zone as they are. Raises TypeError for a column that is no numbers,
     with its name and dtype, and ValueError for dates that do not rise or are irregular, infinite values, and
     an empty series.
 
@@ -139,7 +140,10 @@ def table(series: Any, dates: Any = None) -> Table:
         return _on_grid(series.values[:, None], ("values",), series.dates)
     if hasattr(series, "to_frame") or hasattr(series, "columns"):
         return _from_frame(series, dates)
-    values = np.asarray(series)
+    if isinstance(series, (str, os.PathLike)):
+        raise TypeError(f"a series is numbers; tg.data.read_csv({str(series)!r}) reads a file")
+    masked = isinstance(series, np.ma.MaskedArray)
+    values = series.astype(np.float64).filled(np.nan) if masked else np.asarray(series)
     if values.dtype.kind not in "fiub":
         raise TypeError(f"a series is numbers, and this one has dtype {values.dtype}")
     if values.ndim not in (1, 2):
@@ -154,13 +158,16 @@ def table(series: Any, dates: Any = None) -> Table:
     return _on_grid(values, names, dates)
 
 
-def read_csv(path: str | os.PathLike[str], dates: str | None = None) -> Table:
+def read_csv(
+    path: str | os.PathLike[str], dates: str | None = None, columns: Sequence[str] | None = None
+) -> Table:
     """A CSV file with a heading as a :class:`Table`; no pandas is needed.
 
     ``dates`` names the column of dates, by default the first whose cells are all ISO dates (2024-01-31,
-    2024-01-31T12:00). Empty cells and "NA", "nan", "null" are missing values. Commas, semicolons and tabs
-    part cells. Raises ValueError that names line and column for a cell that is no number, and for all that
-    :func:`table` refuses; FileNotFoundError where there is no file.
+    2024-01-31T12:00); ``columns`` those to read, all others unless given. Empty cells and "NA", "nan",
+    "null" are missing values. Commas, semicolons and tabs part cells. Raises ValueError that names line and
+    column for a cell that is no number, and for all that :func:`table` refuses; FileNotFoundError where
+    there is no file.
 
     >>> import pathlib, tempfile
     >>> from tinygrad_rnn.data import read_csv
@@ -170,22 +177,25 @@ def read_csv(path: str | os.PathLike[str], dates: str | None = None) -> Table:
     (array([ 5., nan,  7.]), ('load',))
     """
     head, rows = _cells(Path(path))
-    columns = {name: [row[k] for row in rows] for k, name in enumerate(head)}
-    if dates is not None and dates not in columns:
+    cells = {name: [row[k] for row in rows] for k, name in enumerate(head)}
+    if dates is not None and dates not in cells:
         raise ValueError(f"{path}: no column {dates!r}, only {', '.join(map(repr, head))}")
-    found = dates or next((name for name in head if _iso(columns[name]) is not None), None)
-    when = None if found is None else _iso(columns[found])
+    found = dates or next((name for name in head if _iso(cells[name]) is not None), None)
+    when = None if found is None else _iso(cells[found])
     if found is not None and when is None:
-        bad = next(i for i, cell in enumerate(columns[found]) if _iso([cell]) is None)
+        bad = next(i for i, cell in enumerate(cells[found]) if _iso([cell]) is None)
         raise ValueError(
-            f"{path}, line {bad + 2}: {columns[found][bad]!r} in column {found!r} is no ISO date such as "
+            f"{path}, line {bad + 2}: {cells[found][bad]!r} in column {found!r} is no ISO date such as "
             "2024-01-31"
         )
-    names = [name for name in head if name != found]
+    for name in columns or ():
+        if name not in head:
+            raise ValueError(f"{path}: no column {name!r}, only {', '.join(map(repr, head))}")
+    names = [name for name in (columns or head) if name != found]
     if not names:
         raise ValueError(f"{path}: there is no column of numbers beside {found!r}")
     values = np.array(
-        [[_number(path, name, i, c) for i, c in enumerate(columns[name])] for name in names]
+        [[_number(path, name, i, c) for i, c in enumerate(cells[name])] for name in names]
     )
     if when is None:
         return _checked(Table(values.T, tuple(names)))
@@ -264,12 +274,10 @@ def _is_dates(column: Any) -> bool:
 
 def _column_dates(column: Any, name: Any) -> Any:
     if _is_dates(column):
-        aware = getattr(column.dtype, "tz", None) is not None
-        plain = getattr(column, "dt", column).tz_convert(None) if aware else column
-        found = np.asarray(plain, "M8[s]")
+        found = np.asarray(column if not hasattr(column.dtype, "tz") else _plain(column), "M8[us]")
     else:
         try:
-            found = np.array([str(cell) for cell in column], "M8[s]")
+            found = np.array([str(cell) for cell in column], "M8[us]")
         except ValueError:
             raise TypeError(
                 f"column {name!r} has dtype {column.dtype} and holds no ISO dates: "
@@ -278,6 +286,14 @@ def _column_dates(column: Any, name: Any) -> Any:
     if np.isnat(found).any():
         raise ValueError(f"{name}: row {int(np.isnat(found).argmax())} has no date")
     return found
+
+
+def _plain(column: Any) -> Any:
+    """Dates with a zone without it: local days and months as they are, and what is finer in UTC."""
+    times = getattr(column, "dt", column)
+    local = np.asarray(times.tz_localize(None), "M8[us]")
+    of_day = local - local.astype("M8[D]")
+    return local if (of_day == of_day[:1]).all() else times.tz_convert(None)
 
 
 def _numbers(column: Any, name: Any) -> Values:
@@ -327,7 +343,7 @@ def _iso(cells: Sequence[str]) -> Any:
     if any(cell[4:5] != "-" for cell in cells):
         return None
     try:
-        found = np.array([cell.removesuffix("Z") for cell in cells], "M8[s]")
+        found = np.array([cell.removesuffix("Z") for cell in cells], "M8[us]")
     except ValueError:
         return None
     return None if np.isnat(found).any() else found
@@ -340,7 +356,7 @@ def _number(path: Any, name: str, row: int, cell: str) -> float:
         return float(cell)
     except ValueError:
         raise ValueError(
-            f"{path}, line {row + 2}: {cell!r} in column {name!r} is no number"
+            f"{path}, line {row + 2}: {cell!r} in column {name!r} is no number; columns= reads some alone"
         ) from None
 
 
@@ -358,6 +374,12 @@ def _is_number(cell: str) -> bool:
 def _on_grid(values: Values, names: tuple[str, ...], dates: Any) -> Table:
     """The rows at their places on the grid of dates, with NaN for the dates that are absent."""
     when = np.asarray(dates, "M8[s]")
+    if not len(values):
+        raise ValueError("the series is empty")
+    if (np.asarray(dates, "M8[us]") != when).any():
+        raise ValueError(
+            "the dates have parts of a second, and the finest step of a series is a second"
+        )
     if len(when) != len(values):
         raise ValueError(f"{len(when)} dates for {len(values)} rows")
     steps = np.diff(when).astype(np.int64)
@@ -368,6 +390,8 @@ def _on_grid(values: Values, names: tuple[str, ...], dates: Any) -> Table:
         raise ValueError(
             f"the dates must rise: {day_name(when[i + 1])} (row {i + 1}) comes {what}; {cure}"
         )
+    if len(when) == 1:  # nothing tells how far the next one is
+        return _checked(Table(values, names, when))
     frequency = Frequency.of(when)
     rows = frequency.rows(when)
     if len(rows) < 0.5 * (rows[-1] + 1):

@@ -60,8 +60,12 @@ class Backtest:
         return _mean(np.abs(self.forecasts[name] - self.actual))
 
     def skill(self, name: str = MODEL, against: str = PERSISTENCE) -> Values:
-        """1 - MSE / MSE of another forecast, by step: 1 is perfect, below 0 worse than the other."""
-        found: Values = 1 - (self.rmse(name) / self.rmse(against)) ** 2
+        """1 - MSE / MSE of another forecast, by step: 1 is perfect, below 0 worse than the other.
+
+        NaN where the other makes no error at all.
+        """
+        ours, other = self.rmse(name), self.rmse(against)
+        found: Values = 1 - (ours / np.where(other == 0, np.nan, other)) ** 2
         return found
 
     def coverage(self) -> Values:

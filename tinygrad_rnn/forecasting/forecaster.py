@@ -66,7 +66,7 @@ class Forecaster:
         hidden: int | None = None,
         layers: int | None = None,
         dropout: float | None = None,
-        known: str | Iterable[str] = (),
+        known: str | int | Iterable[str | int] = (),
         calendar: str | Iterable[str] = (),
         missing: str = "error",
         scaler: str = "standard",
@@ -81,7 +81,8 @@ class Forecaster:
         if given and not isinstance(model, str):
             raise ValueError(f"{', '.join(given)}: a model of your own has sizes of its own")
         self.model, self.window, self.sizes, self.seed = model, int(window), given, seed
-        self.known = (known,) if isinstance(known, str) else tuple(map(str, known))
+        names = (known,) if isinstance(known, (str, int)) else known
+        self.known = tuple(map(str, names))
         self.calendar = check_features(calendar)
         self.missing, self.scaling = missing, scaler
         self.quantiles = _checked_quantiles(quantiles)
@@ -164,6 +165,11 @@ class Forecaster:
         rows = one.columns(self.columns)
         self.targets = tuple(rows.names[k] for k in rows.places(target, "target"))
         self.frequency = one.frequency
+        for k, other in enumerate(found):
+            if other.frequency != one.frequency:
+                raise ValueError(
+                    f"series {k} has rows {other.frequency} apart, and series 0 {one.frequency}"
+                )
         if self.calendar and one.dates is None:
             raise ValueError(f"calendar={self.calendar} needs dates, and the series has none")
         return found
@@ -477,14 +483,16 @@ class Forecaster:
             raise ValueError(
                 f"the series has no {', '.join(lacking)}, which the forecaster was fitted on"
             )
-        if (one.frequency is None) != (self.frequency is None):
-            has, had = ("has", "none") if one.frequency else ("has no", "some")
+        if (one.dates is None) != (self.frequency is None):
+            has, had = ("has no", "some") if one.dates is None else ("has", "none")
             raise ValueError(f"the series {has} dates, and the one that was fitted had {had}")
-        # too few rows to tell one frequency from another are of the one that was fitted
-        if one.frequency != self.frequency:
-            raise ValueError(
-                f"the rows are {one.frequency} apart, and were {self.frequency} apart in fitting"
-            )
+        if self.frequency is not None and one.dates is not None and one.frequency != self.frequency:
+            # a few rows may not tell: Monday to Friday are days, and of a series of workdays
+            if (self.frequency.after(one.dates[0], len(one) - 1) != one.dates[1:]).any():
+                raise ValueError(
+                    f"the rows are {one.frequency} apart, and were {self.frequency} apart in fitting"
+                )
+            one = dataclasses.replace(one, frequency=self.frequency)
         return one.columns((*self.columns, *self.known))
 
 

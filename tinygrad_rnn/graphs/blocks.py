@@ -18,6 +18,7 @@ from .passthrough import HANDS_ON, PASS_THROUGH, SOURCES
 from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph, title_of
 
 MOST = 5000  # nodes of a graph whose modules are looked for
+LANES = 5  # boxes side by side; an odd number
 FEW, MANY = 6, 40  # a picture of fewer boxes opens a module, unless there would be more than MANY
 UNARY_WORDS = 3  # as many ops in a chain are one box
 WIDEST, SEGMENTS = (
@@ -192,6 +193,8 @@ class Blocks:
             if before is None or before.kind != "op" or self._consumers.get(k) != [node.id]:
                 continue
             op = self.nodes[before.node].op
+            if self.nodes[before.node].name:  # what the user named has a box of its own
+                continue
             if op in ("stack", "cat") and node.op == "getitem" and before.step == node.step:
                 return before
             if node.op == "add" == op and (
@@ -285,16 +288,22 @@ class Blocks:
         for block in order:
             if block.kind == "input" and block in users:  # beside what takes it
                 depth[block] = min(depth[u] for u in users[block]) - 1
-        low = min(depth.values(), default=0)
-        taken: set[tuple[int, int]] = set()
-        lane: dict[Block, int] = {}
+        rows: dict[int, list[Block]] = {}
         for block in sorted(order, key=lambda b: (depth[b], b.kind == "input", min(b.nodes))):
-            near = [lane[s] for s, _, _ in block.feeds if s in lane]
-            want = near[0] if near else 0
-            spot = next(k for k in _outward(want) if (k, depth[block]) not in taken)
-            lane[block] = spot
-            taken.add((spot, depth[block]))
-            block.level = depth[block] - low
+            rows.setdefault(depth[block], []).append(block)
+        lane: dict[Block, int] = {}
+        level = 0
+        for row in (rows[k] for k in sorted(rows)):
+            for here in (row[k : k + LANES] for k in range(0, len(row), LANES)):
+                taken: set[int] = set()
+                for block in here:
+                    near = [lane[s] for s, _, _ in block.feeds if s in lane]
+                    lane[block] = next(
+                        k for k in _outward(near[0] if near else 0) if k not in taken
+                    )
+                    taken.add(lane[block])
+                    block.level = level
+                level += 1
         left = min(lane.values(), default=0)
         for block in self.blocks:
             block.columns = [lane[block] - left]
@@ -499,12 +508,11 @@ def has_modules(graph: RecordedGraph) -> bool:
 
 def _outward(middle: int) -> Iterator[int]:
     """A lane, and those beside it, right ones first."""
-    yield middle
-    k = 1
-    while True:
-        yield middle + k
-        yield middle - k
-        k += 1
+    half = LANES // 2
+    for k in range(2 * LANES):
+        for lane in (middle + k, middle - k):
+            if -half <= lane <= half:
+                yield lane
 
 
 def _counted(calls: Sequence[CellCall]) -> list[CellCall]:

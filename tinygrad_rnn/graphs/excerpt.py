@@ -45,6 +45,7 @@ class Excerpt(RecordedGraph):
 
     def __init__(self, whole: RecordedGraph, reader: Reader) -> None:
         self._ends = [reader.alias.get(id(node), node) for node in whole._ends]
+        self._variables = whole._variables
         self._reader = reader
         self._feeds: dict[int, tuple[Any, ...]] = {}
 

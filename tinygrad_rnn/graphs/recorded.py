@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from operator import attrgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from ..engine.folded import Folded
 from ..engine.places import Call, Scope
 from ..engine.values import Constant, Leaf, Literal
+from .variables import variables
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
@@ -85,8 +87,12 @@ class RecordedGraph:
     the same program gives the same graph every time. Reading it changes nothing of what was recorded.
     """
 
+    _variables: Mapping[int, str] = MappingProxyType({})  # names of leaves that have none, by key
+
     def __init__(self, *outputs: Tensor) -> None:
         self._ends: list[Any] = [_node_of(t) for t in outputs]
+        if outputs:
+            self._variables = variables()
 
     @classmethod
     def behind(cls, node: Any) -> Self:
@@ -144,7 +150,7 @@ class RecordedGraph:
         >>> a, b = (tg.ones(2, requires_grad=True) for _ in "ab")
         >>> graph = tg.graph(tg.stack([a, b])[-1])
         >>> graph[graph.picked(graph.outputs[0])].name
-        'w2'
+        'b'
         """
         node = self._raw[i]
         if node.op is None or node.op.name != "getitem":
@@ -167,7 +173,7 @@ class RecordedGraph:
         >>> a, b = (tg.ones(2, requires_grad=True) for _ in "ab")
         >>> graph = tg.graph(tg.unbind(tg.stack([a, b]))[1])
         >>> graph[graph.element(graph.outputs[0])].name
-        'w2'
+        'b'
         """
         node = self._raw[i]
         if node.op is None or node.op.name != "item":
@@ -325,7 +331,7 @@ class RecordedGraph:
 
     @cached_property
     def _leaf_names(self) -> dict[int, str]:
-        """A name for every leaf: dotted where a module has it, else its own, else w1, w2 ...
+        """A name for every leaf: dotted where a module has it, its own, its variable's, else w1, w2 ...
 
         Where the module itself is gone, the scopes that used the leaf still tell its class.
         """
@@ -345,7 +351,11 @@ class RecordedGraph:
         if known is not None:
             return known
         name = leaf.name or ""
-        if name and scope is not None and leaf.role == "parameter" and scope.root.module() is None:
+        if not name and leaf.role == "parameter":
+            name = self._variables.get(leaf.key, "")
+        elif (
+            name and scope is not None and leaf.role == "parameter" and scope.root.module() is None
+        ):
             name = _dotted(self._paths[scope], name)
         k = 1
         candidate = name or "w1"

@@ -277,7 +277,7 @@ class Panel {
     i.to = $("input", {type: "number", step: "any", oninput: () => { this.weights[this.chosen][Number(i.element.value)] = Number(i.to.value); this.compute(); }});
     this.status = $("p", {className: "live-now"});
     this.heard = $("p", {className: "unseen", role: "status"});
-    this.title = $("h3", {}, this.data.title);
+    this.title = $("h2", {}, this.data.title);
     this.table = $("table", {});
     this.details = $("details", {ontoggle: () => this.numbers()}, $("summary", {}, "Numbers: what each step adds"), $("div", {className: "live-scroll", tabIndex: 0, role: "region", "aria-label": "What each step adds"}, this.table));
     this.film = this.data.film ? this.filmed() : "";
@@ -702,6 +702,7 @@ class LivePage {
     live.addEventListener("keydown", (event) => event.stopPropagation());  // the picture has keys of its own
     const choose = (on) => {
       html.classList.toggle("show-live", on);
+      live.setAttribute("role", on ? "main" : "region");  // one of them is what the page is about
       recorded.setAttribute("aria-pressed", !on);
       running.setAttribute("aria-pressed", on);
       if (on) for (const panel of this.panels) panel.draw();

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise, takewhile
 
 from ...graphs.blocks import Block, Blocks
@@ -13,7 +13,7 @@ from ...graphs.recorded import RecordedGraph, short_name
 from ..layout.channels import AIR, LEFT, Channels, Net, Standing
 from ..layout.grid import state_looks
 from ..scene import style
-from ..scene.legend import draw_legend, samples_of
+from ..scene.legend import Sample, draw_legend
 from ..scene.scene import Key, Scene
 from ..scene.style import Look
 from ..scene.text import (
@@ -271,14 +271,20 @@ def draw_blocks(graph: RecordedGraph, steps: Sequence[int] | None = None) -> Sce
         )
     for k, (mine, blocks, net) in enumerate(picture.panels):
         _draw_panel(picture, k, mine, blocks, net, keys)
-    if not picture.looks:
-        return scene
-    draw_legend(
-        scene,
-        list(samples_of(scene, picture.looks, of_ops=False, elementwise=False)),
-        channels.left,
-    )
+    draw_legend(scene, list(_samples(picture)), channels.left if picture.looks else 0.0)
     return scene
+
+
+def _samples(picture: BlocksPicture) -> Iterator[Sample]:
+    """What lines, dots and dashes mean here."""
+    if picture.panels:
+        yield Sample("a dot connects: the same weights", "bus")
+        yield Sample("a crossing without one does not", "cross")
+    for state, look in picture.looks.items():
+        yield Sample(state, "line", look.stroke)
+    yield Sample("other values", "thin")
+    if any(block.column is not None and block.column.folded for block in picture.shown):
+        yield Sample("dashed: steps not drawn one by one", "dashed")
 
 
 def _draw_dots(
