@@ -267,7 +267,7 @@ MUTANTS = [
     Mutant("arrays from outside in a list are constants", WALK, "        if any(map(_holds_array, union(values))):", "        if False:", "users_cells"),
     Mutant("another option of a user's cell is not seen", AGAIN, "_step_shape(x, axis) == self.shape and self.variant.holds()", "_step_shape(x, axis) == self.shape", "again_recurrent"),
     Mutant("a state of another nesting is taken", AGAIN, "        if nesting(state) != ready.nesting:", "        if False:", "again_recurrent"),
-    Mutant("all steps at once by the axes of one", "scan/batched.py", "        if any(over_time) and not total and value.op not in ELEMENTWISE:", "        if False:", "all_steps"),
+    Mutant("all steps at once by the axes of one", "scan/batched.py", "any(over_time) and not total and value.op not in ELEMENTWISE", "False and any(over_time)", "all_steps"),
     Mutant("another option is not seen", "scan/cells.py", "        return hold(self.guards)\n", "        return True\n", "again"),
     Mutant("h's gradient counts twice", AGAIN, "[None, *g[1:]])", "[*g])", "again"),
     Mutant("frozen weights shift the others' gradients", AGAIN, "asked = [d for d, asks in zip(every, self.asking, strict=True) if asks]", "asked = [d for d in every][-len(self.parents) :]", "again"),

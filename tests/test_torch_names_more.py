@@ -604,6 +604,24 @@ def test_an_optimizer_is_its_equations(kind, rng):
         np.testing.assert_allclose(w.detach(), expected, rtol=1e-10)
 
 
+@pytest.mark.parametrize(
+    ("kind", "option", "value"),
+    [
+        ("Adagrad", "lr_decay", -0.1),
+        ("Adagrad", "initial_accumulator_value", -0.1),
+        ("Adadelta", "rho", 1.5),
+        ("Adadelta", "rho", float("nan")),
+        ("NAdam", "momentum_decay", -0.1),
+        ("Adamax", "eps", -0.1),
+    ],
+)
+def test_an_option_out_of_range_is_refused_for_all_and_for_one_group(kind, option, value):
+    make, w = getattr(tg.optim, kind), tg.tensor([1.0], requires_grad=True)
+    for params, options in (([w], {option: value}), ([{"params": [w], option: value}], {})):
+        with pytest.raises(ValueError, match=f"{kind}: {option} must"):
+            make(params, **options)
+
+
 # ---- ops of one's own ----------------------------------------------------------------------------------
 
 

@@ -8,11 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.values import Array
-from ..optim.optimizers import Adam, Optimizer
-
-
-def _decayed(p: Array, g: Array, group: dict[str, Any]) -> Array:
-    return g + group["weight_decay"] * p if group["weight_decay"] else g
+from ..optim.optimizers import Adam, Optimizer, decayed
 
 
 class Adagrad(Optimizer):
@@ -38,12 +34,6 @@ class Adagrad(Optimizer):
         initial_accumulator_value: float = 0.0,
         eps: float = 1e-10,
     ) -> None:
-        for name, value in (
-            ("lr_decay", lr_decay),
-            ("initial_accumulator_value", initial_accumulator_value),
-        ):
-            if not value >= 0:
-                raise ValueError(f"Adagrad: {name} must not be negative: {value}")
         super().__init__(
             params,
             {
@@ -56,7 +46,7 @@ class Adagrad(Optimizer):
         )
 
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
-        g = _decayed(p, g, group)
+        g = decayed(p, g, group)
         t = memory["step"] = memory.get("step", 0) + 1
         start = np.full_like(p, group["initial_accumulator_value"])
         s = memory["sum"] = memory.get("sum", start) + g * g
@@ -87,12 +77,15 @@ class Adadelta(Optimizer):
         eps: float = 1e-6,
         weight_decay: float = 0.0,
     ) -> None:
-        if not 0 <= rho <= 1:
-            raise ValueError(f"Adadelta: rho must be in 0 ... 1: {rho}")
         super().__init__(params, {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay})
 
+    def _check(self, group: dict[str, Any]) -> None:
+        super()._check(group)
+        if not 0 <= group["rho"] <= 1:
+            raise ValueError(f"Adadelta: rho must be in 0 ... 1: {group['rho']}")
+
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
-        g, rho, eps = _decayed(p, g, group), group["rho"], group["eps"]
+        g, rho, eps = decayed(p, g, group), group["rho"], group["eps"]
         zeros = np.zeros_like(p)
         memory["step"] = memory.get("step", 0) + 1
         v = memory["square_avg"] = rho * memory.get("square_avg", zeros) + (1 - rho) * (g * g)
@@ -128,7 +121,7 @@ class Adamax(Adam):
 
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
         b1, b2 = group["betas"]
-        g, zeros = _decayed(p, g, group), np.zeros_like(p)
+        g, zeros = decayed(p, g, group), np.zeros_like(p)
         t = memory["step"] = memory.get("step", 0) + 1
         m = memory["exp_avg"] = b1 * memory.get("exp_avg", zeros) + (1 - b1) * g
         u = np.maximum(b2 * memory.get("exp_inf", zeros), np.abs(g) + group["eps"])
@@ -160,14 +153,12 @@ class NAdam(Adam):
         weight_decay: float = 0.0,
         momentum_decay: float = 4e-3,
     ) -> None:
-        if not momentum_decay >= 0:
-            raise ValueError(f"NAdam: momentum_decay must not be negative: {momentum_decay}")
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         Optimizer.__init__(self, params, {**defaults, "momentum_decay": momentum_decay})
 
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
         (b1, b2), lr, psi = group["betas"], group["lr"], group["momentum_decay"]
-        g, zeros = _decayed(p, g, group), np.zeros_like(p)
+        g, zeros = decayed(p, g, group), np.zeros_like(p)
         t = memory["step"] = memory.get("step", 0) + 1
         mu, after = (b1 * (1 - 0.5 * 0.96 ** (k * psi)) for k in (t, t + 1))
         product = memory["mu_product"] = memory.get("mu_product", 1.0) * mu

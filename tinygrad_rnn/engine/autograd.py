@@ -125,6 +125,10 @@ def flow(
     derived again. ``observer`` is told (node, parent index, gradient of the node, gradient that
     crosses this edge) for every edge.
     """
+    # Keys are numbers with a minus: the heap gives the node that was made last. All that was made of a node
+    # came after it, so that whatever it will ever get has arrived when its turn comes.
+    # What came is an array, the parts of several outputs, or (recorded) a list to be summed; ``owned`` says
+    # whose gradient lies in memory of our own, which may be added into.
     nodes: dict[int, Any] = {}
     grads: dict[int, Any] = {}
     owned: set[int] = set()
@@ -141,7 +145,7 @@ def flow(
         old = grads.get(k)
         if old is None:
             nodes[k] = parent
-            if parent.__class__ is not Leaf:  # a leaf waits for the end
+            if parent.__class__ is not Leaf:  # nothing follows a leaf: it needs no turn
                 heappush(heap, k)
         kind = d.__class__
         if kind is Part:
@@ -149,6 +153,7 @@ def flow(
                 old = grads[k] = [None] * len(parent.shape)
             i, value = d.position, d.value
             old[i] = value if old[i] is None else old[i] + value
+        # recorded gradients are Tensors: one op sums them when the node's turn comes
         elif recorded and (kind is At or old.__class__ is list):
             grads[k] = [*(old if old.__class__ is list else [] if old is None else [old]), d]
         elif kind is At:
@@ -176,7 +181,7 @@ def flow(
 
     while heap:
         k = heappop(heap)
-        if k > last:
+        if k > last:  # older than all that is wanted
             break
         node = nodes.pop(k)
         g = grads.pop(k)
@@ -189,6 +194,7 @@ def flow(
         if node.__class__ is Folded and not unfolded and node.whole is not None:
             if node.retained is not None or (wanted is not None and -k in wanted):
                 reached[-k] = (node, g, k in owned)
+            # a compiled layer: one node ran, and goes back once its outputs have all been heard
             arrive(node.whole, Part(node.position, g))
             continue
         op = node.op
@@ -221,7 +227,7 @@ def flow(
             d = rules[0](i, g, out, *saved) if variadic else rules[i](g, out, *saved)
             if sparse:
                 arrive(parent, d)
-            else:
+            else:  # as ``arrive`` does, written out: a call costs as much as the rule of a small op
                 if d.shape != parent.shape:
                     d = sum_to(d, parent.shape)
                 if d.dtype is not parent.dtype and d.dtype != parent.dtype:

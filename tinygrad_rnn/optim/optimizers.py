@@ -13,6 +13,11 @@ from ..engine.values import Array
 from ..tensors import Tensor
 from ..tensors.value import all_or_none
 
+_NOT_NEGATIVE = (
+    "lr", "weight_decay", "eps", "momentum", "alpha",
+    "lr_decay", "initial_accumulator_value", "momentum_decay",
+)  # fmt: skip
+
 
 class Optimizer:
     """What optimizers share: parameters in groups, state per parameter, ``step``, ``zero_grad``.
@@ -68,7 +73,7 @@ class Optimizer:
         self.param_groups.append(group)
 
     def _check(self, group: dict[str, Any]) -> None:
-        for name in ("lr", "weight_decay", "eps", "momentum", "alpha"):
+        for name in _NOT_NEGATIVE:
             if not _number(self, name, group.get(name, 0)) >= 0:
                 raise ValueError(
                     f"{type(self).__name__}: {name} must not be negative: {group[name]}"
@@ -198,6 +203,11 @@ def _loaded(value: Any) -> Any:
     return np.asarray(value) if isinstance(value, (Tensor, np.ndarray, np.generic)) else value
 
 
+def decayed(p: Array, g: Array, group: dict[str, Any]) -> Array:
+    """The gradient of the loss and of ``weight_decay / 2`` times the squares of a Parameter."""
+    return g + group["weight_decay"] * p if group["weight_decay"] else g
+
+
 class SGD(Optimizer):
     """Stochastic gradient descent, with momentum (Polyak 1964) or Nesterov's (Sutskever et al. 2013).
 
@@ -238,9 +248,7 @@ class SGD(Optimizer):
             raise ValueError("SGD: nesterov needs a momentum and no dampening")
 
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
-        momentum = group["momentum"]
-        if group["weight_decay"]:
-            g = g + group["weight_decay"] * p
+        g, momentum = decayed(p, g, group), group["momentum"]
         if momentum:
             v = memory.get("momentum_buffer")
             v = g if v is None else momentum * v + (1 - group["dampening"]) * g
@@ -288,9 +296,7 @@ class RMSprop(Optimizer):
         )
 
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
-        alpha, momentum = group["alpha"], group["momentum"]
-        if group["weight_decay"]:
-            g = g + group["weight_decay"] * p
+        g, alpha, momentum = decayed(p, g, group), group["alpha"], group["momentum"]
         v = memory["square_avg"] = alpha * memory.get("square_avg", 0.0) + (1 - alpha) * (g * g)
         if group["centered"]:
             m = memory["grad_avg"] = alpha * memory.get("grad_avg", 0.0) + (1 - alpha) * g
@@ -333,11 +339,10 @@ class Adam(Optimizer):
 
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
         (b1, b2), lr = group["betas"], group["lr"]
-        if group["weight_decay"]:
-            if self.decoupled:
-                p = p * (1 - lr * group["weight_decay"])
-            else:
-                g = g + group["weight_decay"] * p
+        if not self.decoupled:
+            g = decayed(p, g, group)
+        elif group["weight_decay"]:
+            p = p * (1 - lr * group["weight_decay"])
         t = memory["step"] = memory.get("step", 0) + 1
         m = b1 * memory.get("exp_avg", 0.0) + (1 - b1) * g
         v = b2 * memory.get("exp_avg_sq", 0.0) + (1 - b2) * (g * g)
