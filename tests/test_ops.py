@@ -24,6 +24,7 @@ from support import (
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
+from tinygrad_rnn.compat.products import inverse, logabsdet
 from tinygrad_rnn.engine.values import At, Part, reachable
 from tinygrad_rnn.ops import ROWS, elementwise
 from tinygrad_rnn.ops.row import row
@@ -442,6 +443,19 @@ SAMPLES = {
             [GRID, np.array(numbers(s, 2))],
         )
         for i, s in [(0, (4,)), ((slice(None), 1), ()), ([2, 0], (2, 4)), (MASK, ()), ((), (3, 4))]
+    ],
+    "inverse": [
+        Sample(inverse, np.linalg.inv, [numbers(s, 1) + 3 * np.eye(s[-1])], 1e-10)
+        for s in ((2, 2), (3, 3), (2, 3, 3))
+    ],
+    "log_det": [  # these have positive determinants
+        Sample(
+            logabsdet,
+            lambda a: np.log(np.linalg.det(a)),
+            [numbers(s, 1) + 3 * np.eye(s[-1])],
+            1e-10,
+        )
+        for s in ((2, 2), (3, 3), (2, 3, 3))
     ],
     "matmul": [same(lambda a, b: a @ b, numbers(s, 1), numbers(t, 2)) for s, t in PRODUCTS],
     "dot": [

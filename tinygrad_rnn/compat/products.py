@@ -155,10 +155,21 @@ def matrix_power(input: Any, n: int) -> Tensor:
     return result
 
 
-_inverse: Any = row("inverse", np.linalg.inv, lambda g, y, _a: -(_turned(y) @ g @ _turned(y)))
-_log_det: Any = row(
-    "log_det", lambda a: np.linalg.slogdet(a)[1], lambda g, _y, a: _of_det(g, a), floating=True
-)
+def _single(a: Any) -> Any:
+    """Half precision as single: LAPACK has none."""
+    return a.astype(np.float32) if a.dtype == np.float16 else a
+
+
+def _inv(a: Any) -> Any:
+    return np.linalg.inv(_single(a)).astype(a.dtype)
+
+
+def _log_abs_det(a: Any) -> Any:
+    return np.linalg.slogdet(_single(a))[1].astype(a.dtype)
+
+
+_inverse: Any = row("inverse", _inv, lambda g, y, _a: -(_turned(y) @ g @ _turned(y)))
+_log_det: Any = row("log_det", _log_abs_det, lambda g, _y, a: _of_det(g, a), floating=True)
 
 
 def _turned(a: Any) -> Any:
@@ -167,7 +178,7 @@ def _turned(a: Any) -> Any:
 
 def _of_det(g: Any, a: Any) -> Any:
     """The gradient of log |det A|: that of the number on every element of A's inverse, transposed."""
-    inv = _inverse(a) if isinstance(a, Tensor) else np.linalg.inv(a)
+    inv = _inverse(a) if isinstance(a, Tensor) else _inv(a)
     return g[..., None, None] * _turned(inv)
 
 

@@ -97,7 +97,8 @@ class Program:
             seed._node = Leaf(node.shape, node.dtype)
             seeds.append(seed)
             self._input("dy" if not k else f"ds{k - 1}", seed._node)
-            roots.append((node, seed))
+            if node.needs:  # a constant hears nothing
+                roots.append((node, seed))
         reached = flow(roots, recorded=True)
         arrived = {id(node): g for node, g, _ in reached.values()}
         found = {
