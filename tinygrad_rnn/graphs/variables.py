@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ..engine.values import Leaf
+from ..engine.values import Handle, Leaf
 
 HERE = str(Path(__file__).parent.parent)
 FRAMES, MOST = 3, 64  # functions of the user's that are looked into; parts of a container
@@ -53,7 +53,7 @@ def _locals_of(frame: FrameType) -> dict[str, Any]:
 
 
 def _enter(found: dict[int, str], name: str, value: Any) -> None:
-    leaf = getattr(value, "_node", None) if type(value).__module__.startswith("tinygrad") else None
+    leaf = value._node if isinstance(value, Handle) else None
     if isinstance(leaf, Leaf) and leaf.role == "parameter":
         found.setdefault(leaf.key, name)
 
