@@ -58,8 +58,8 @@ def _rank(wire: Wire) -> tuple[bool, bool]:
 # ---- which wires are of one value -------------------------------------------------------------------
 
 
-def nets_of(scene: Scene) -> list[Hashable]:
-    """For each wire what it has in common with those of the same value: they may run along each other."""
+def nets_of(scene: Scene) -> list[int]:
+    """For each wire the number that those of the same value share: they may run along each other."""
     parent: dict[Hashable, Hashable] = {}
 
     def find(key: Hashable) -> Hashable:
@@ -83,7 +83,8 @@ def nets_of(scene: Scene) -> list[Hashable]:
             ends.append(wire.of)
         for end in ends[1:]:
             parent[find(end)] = find(ends[0])
-    return [find(wire.tail) for wire in scene.wires]
+    numbers: dict[Hashable, int] = {}  # compared often, and ends are slow to compare
+    return [numbers.setdefault(find(wire.tail), len(numbers)) for wire in scene.wires]
 
 
 # ---- where wires are, and where they may not be ------------------------------------------------------
@@ -170,20 +171,25 @@ def _enters(line: Segment, sides: Rectangle, by: float = 1.0) -> bool:
 class Laid:
     """The wires that have their places: horizontal and vertical stretches by value."""
 
-    across: list[tuple[float, float, float, Hashable]] = field(default_factory=list)
-    up: list[tuple[float, float, float, Hashable]] = field(default_factory=list)
+    across: list[tuple[float, float, float, int]] = field(default_factory=list)
+    up: list[tuple[float, float, float, int]] = field(default_factory=list)
+    _near: dict[tuple[bool, float], list[tuple[float, float, float, int]]] = field(
+        default_factory=dict
+    )  # the same by bands as wide as NEAR, so that few are looked at
 
-    def add(self, lines: Iterable[Segment], net: Hashable) -> None:
+    def add(self, lines: Iterable[Segment], net: int) -> None:
         """Take note of a wire."""
         for level, place in self._flat(lines):
             (self.across if level else self.up).append((*place, net))
+            self._near.setdefault((level, place[0] // NEAR), []).append((*place, net))
 
-    def meets(self, lines: Iterable[Segment], net: Hashable) -> bool:
+    def meets(self, lines: Iterable[Segment], net: int) -> bool:
         """Whether a wire would run along one of another value."""
         return any(
-            other != net and abs(at - there) < NEAR and min(high, end) - max(low, begin) > LONG
+            abs(at - there) < NEAR and other != net and min(high, end) - max(low, begin) > LONG
             for level, (at, low, high) in self._flat(lines)
-            for there, begin, end, other in (self.across if level else self.up)
+            for band in (at // NEAR - 1, at // NEAR, at // NEAR + 1)
+            for there, begin, end, other in self._near.get((level, band), ())
         )
 
     @staticmethod
@@ -202,7 +208,7 @@ class Roads:
     """The lines beside boxes and wires on which one wire may go, and the shortest way along them."""
 
     def __init__(
-        self, scene: Scene, walls: Sequence[Wall], laid: Laid, wire: Wire, net: Hashable
+        self, scene: Scene, walls: Sequence[Wall], laid: Laid, wire: Wire, net: int
     ) -> None:
         self.wire, self.net = wire, net
         start, end = wire.route[0], wire.route[-1]
@@ -215,7 +221,6 @@ class Roads:
         solid = [wall.sides for wall in walls]
         dots = [b.sides for b in scene.boxes.values() if b.kind == "dot"]
         words = [b.sides for b in scene.boxes.values() if b.kind == "text"]
-        foreign = [place for place in (*laid.across, *laid.up) if place[3] != net]
         left, bottom, right, top = scene.bounds()
         reach = (left - 3 * LANE, right + 3 * LANE), (bottom - 3 * LANE, top + 3 * LANE)
         self.xs = self._lines(0, solid, laid.up, reach[0])
@@ -229,16 +234,18 @@ class Roads:
                 self._price(sides, 1.0, np.inf)
         for sides in words:
             self._price(sides, -2.0, WORDS)
-        for at, low, high, _ in [p for p in foreign if p in laid.across]:
-            self._price((low, at, high, at), NEAR + 0.5, np.inf, cross=False)
-        for at, low, high, _ in [p for p in foreign if p in laid.up]:
-            self._price((at, low, at, high), NEAR + 0.5, np.inf, cross=False)
+        for at, low, high, other in laid.across:
+            if other != net:
+                self._price((low, at, high, at), NEAR + 0.5, np.inf, cross=False)
+        for at, low, high, other in laid.up:
+            if other != net:
+                self._price((at, low, at, high), NEAR + 0.5, np.inf, cross=False)
 
     def _lines(
         self,
         axis: int,
         solid: Sequence[Rectangle],
-        laid: Sequence[tuple[float, float, float, Hashable]],
+        laid: Sequence[tuple[float, float, float, int]],
         reach: tuple[float, float],
     ) -> list[float]:
         found = {self.begin[axis], self.goal[axis], *reach}
