@@ -59,7 +59,7 @@ assert_type(x.tanh().sum(-1), tg.Tensor)
 assert_type(tg.tanh(x), tg.Tensor)
 assert_type(tg.stack([x, x]), tg.Tensor)
 assert_type(x.T, tg.Tensor)
-assert_type(x.shape, tuple[int, ...])
+assert_type(x.shape, tg.Size)
 assert_type(lstm.state_dict(), dict[str, tg.Tensor])
 assert_type(list(lstm.parameters()), list[nn.Parameter])
 
