@@ -17,8 +17,8 @@ from ..scan.program import Value
 from .lowering import Lowered, NoText
 from .places import Place, Shape, loops, strides_of
 
-VIEWS = frozenset(["slice", "getitem", "reshape", "permute", "broadcast", "flip"])
-JOINS = frozenset(["concat", "cat", "stack"])
+VIEWS = frozenset(["slice", "getitem", "reshape", "permute", "broadcast"])
+JOINS = frozenset(["concat", "cat"])
 AXES = "ijklnpqruvwxyz"
 
 
@@ -122,12 +122,8 @@ class Body:
         found, at = [], 0
         for a in value.args:
             shape = self.low.value(a).shape
-            if value.op == "stack":
-                index: Any = (*(slice(None),) * axis, at)
-                at += 1
-            else:
-                index = (*(slice(None),) * axis, slice(at, at + shape[axis]))
-                at += shape[axis]
+            index = (*(slice(None),) * axis, slice(at, at + shape[axis]))
+            at += shape[axis]
             found.append((a, whole.part(index, shape)))
         return found
 
@@ -166,8 +162,6 @@ class Body:
             return base.turned(value.consts[0], value.shape)
         if value.op == "broadcast":
             return base.broadcast(value.shape)
-        if value.op == "flip":
-            return base.flipped(value.consts[0])
         return base.reshaped(value.shape)
 
     def _basic(self, index: Any) -> Any:
@@ -342,7 +336,7 @@ class Body:
             if self.places.get(a) != place:
                 self.copy(place, self._source(a))
 
-    _concat = _cat = _stack = _join
+    _concat = _cat = _join
 
     def _put(self, v: int, value: Value) -> None:
         own = self._own(v)
@@ -359,26 +353,6 @@ class Body:
         self.copy(own, "0")
         for a, index in zip(value.args, value.consts[0], strict=True):
             self._set(own, index, a, True)
-
-    def _pad(self, v: int, value: Value) -> None:
-        widths, filling = value.consts
-        own, source = self._own(v), self.place(value.args[0])
-        self.copy(own, number(filling, self.narrow))
-        sides = list(zip(widths, source.shape, own.shape, strict=True))
-        to = tuple(slice(max(b, 0), n - max(a, 0)) for (b, a), _, n in sides)
-        kept = tuple(slice(max(-b, 0), n - max(-a, 0)) for (b, a), n, _ in sides)
-        shape = tuple(len(range(*s.indices(n))) for s, n in zip(to, own.shape, strict=True))
-        self.copy(own.part(to, shape), source.part(kept, shape))
-
-    def _tile(self, v: int, value: Value) -> None:
-        times, own, source = value.consts[0], self._own(v), self.whole(value.args[0])
-        sides = (1,) * (len(times) - len(source.shape)) + source.shape
-        pairs = [n for pair in zip(times, sides, strict=True) for n in pair]
-        opened = [n for side in sides for n in (1, side)]
-        shaped, looked = own.reshaped(tuple(pairs)), source.reshaped(tuple(opened))
-        assert shaped is not None
-        assert looked is not None
-        self.copy(shaped, looked)
 
     # ---- sums
 

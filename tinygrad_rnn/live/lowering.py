@@ -1,11 +1,11 @@
-"""What are larger ops made of? Softmax, norms, variances and their like as ops that have a text.
+"""Which ops have a text in JavaScript? Casts, clips and curves with a number become those that have one.
 
-What is left are elementwise ops, views, sums, products and a few that move values.
+Larger ops (softmax, norms, variances) do not come here: a program has them in other rows already. What is
+left are elementwise ops, views, sums, products and a few that move values.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from ..ops.row import texts_of
 from ..scan.program import Program, Value
 from ..scan.tracing import bare_constant
 
-_MOVES = "slice getitem reshape permute broadcast flip concat cat stack pad tile place put zeros"
+_MOVES = "slice getitem reshape permute broadcast concat cat place put zeros"
 MOVES = frozenset(_MOVES.split())
 SUMS = frozenset(["sum", "amax", "amin", "prod", "cumsum", "cumprod"])
 LOGIC = frozenset(
@@ -81,21 +81,6 @@ class Lowered:
         shape = np.broadcast_shapes(*(self.value(a).shape for a in args))
         return self.enter(op, args, (), shape, value.dtype)
 
-    def over(self, op: str, a: int, axes: Any) -> int:
-        """A reduction that keeps its axes, of length 1."""
-        value = self.value(a)
-        shape = [1 if i in axes else n for i, n in enumerate(value.shape)]
-        return self.enter(op, (a,), (tuple(axes), True), shape, value.dtype)
-
-    def shaped(self, a: int, shape: Any) -> int:
-        """The same elements in another shape."""
-        if self.value(a).shape == tuple(shape):
-            return a
-        return self.enter("reshape", (a,), (tuple(shape),), shape, self.value(a).dtype)
-
-    def _count(self, a: int, axes: Any) -> int:
-        return math.prod(self.value(a).shape[i] for i in axes)
-
     # ---- ops that are made of others
 
     def _cast(self, value: Value, args: Any) -> int:
@@ -128,91 +113,3 @@ class Lowered:
         return self.enter(
             "elu", (args[0], self.number(value.consts[0])), (), value.shape, value.dtype
         )
-
-    def _mean(self, value: Value, args: Any) -> int:
-        axes, keep = value.consts
-        total = self.enter("sum", args, (tuple(axes), keep), value.shape, value.dtype)
-        return self.like("div", value, total, self.number(self._count(args[0], axes) or math.nan))
-
-    def _var(self, value: Value, args: Any) -> int:
-        axes, correction, _ = value.consts
-        n = self._count(args[0], axes)
-        mean = self.like("div", value, self.over("sum", args[0], axes), self.number(n))
-        apart = self.like("sub", value, args[0], mean)
-        total = self.over("sum", self.like("mul", value, apart, apart), axes)
-        return self.shaped(
-            self.like("div", value, total, self.number(max(n - correction, 0) or math.nan)),
-            value.shape,
-        )
-
-    def _std(self, value: Value, args: Any) -> int:
-        return self.like("sqrt", value, self._var(value, args))
-
-    def _softmax(self, value: Value, args: Any) -> int:
-        axes = value.consts[0]
-        top = self.over("amax", args[0], axes)
-        e = self.like("exp", value, self.like("sub", value, args[0], top))
-        return self.like("div", value, e, self.over("sum", e, axes))
-
-    def _log_of_sum(self, value: Value, a: int, axes: Any) -> int:
-        """log(sum(exp(a))), the axes kept; where all is -inf or some is inf, it is that."""
-        top = self.over("amax", a, axes)
-        size = self.like("abs", value, top)
-        infinite = self.enter(
-            "equal", (size, self.number(math.inf)), (), self.value(size).shape, "?"
-        )
-        top = self.like("where", value, infinite, self.number(0), top)
-        e = self.like("exp", value, self.like("sub", value, a, top))
-        return self.like("add", value, self.like("log", value, self.over("sum", e, axes)), top)
-
-    def _logsumexp(self, value: Value, args: Any) -> int:
-        return self.shaped(self._log_of_sum(value, args[0], value.consts[0]), value.shape)
-
-    def _log_softmax(self, value: Value, args: Any) -> int:
-        return self.like("sub", value, args[0], self._log_of_sum(value, args[0], value.consts[0]))
-
-    def _norm(self, value: Value, args: Any) -> int:
-        p, axes, _ = value.consts
-        size = self.like("abs", value, args[0])
-        if p == 2:
-            squares = self.like("mul", value, args[0], args[0])
-            found = self.like("sqrt", value, self.over("sum", squares, axes))
-        elif p == 1:
-            found = self.over("sum", size, axes)
-        elif p in (math.inf, -math.inf):
-            found = self.over("amax" if p > 0 else "amin", size, axes)
-        elif p == 0:
-            there = self.enter(
-                "not_equal", (args[0], self.number(0)), (), self.value(size).shape, "?"
-            )
-            found = self.over("sum", self.like("add", value, there, self.number(0)), axes)
-        else:
-            powers = self.like("pow", value, size, self.number(p))
-            found = self.like("pow", value, self.over("sum", powers, axes), self.number(1 / p))
-        return self.shaped(found, value.shape)
-
-    def _max_of_all(self, value: Value, args: Any) -> int:
-        axes = tuple(range(len(self.value(args[0]).shape)))
-        return self.enter("amax", args, (axes, False), (), value.dtype)
-
-    def _min_of_all(self, value: Value, args: Any) -> int:
-        axes = tuple(range(len(self.value(args[0]).shape)))
-        return self.enter("amin", args, (axes, False), (), value.dtype)
-
-    def _roll(self, value: Value, args: Any) -> int:
-        """Along each axis two parts change places."""
-        shifts, axes = value.consts
-        a = int(args[0])
-        for shift, axis in zip(shifts, axes, strict=True):
-            n = value.shape[axis]
-            k = shift % n if n else 0
-            if k:
-                parts = [self._part(a, axis, n - k, n), self._part(a, axis, 0, n - k)]
-                a = self.enter("cat", tuple(parts), (axis, ()), value.shape, value.dtype)
-        return a
-
-    def _part(self, a: int, axis: int, low: int, high: int) -> int:
-        value = self.value(a)
-        index = (*(slice(None),) * axis, slice(low, high))
-        shape = (*value.shape[:axis], high - low, *value.shape[axis + 1 :])
-        return self.enter("getitem", (a,), (index,), shape, value.dtype)

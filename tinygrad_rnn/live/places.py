@@ -103,12 +103,6 @@ class Place:
             )
         return None
 
-    def flipped(self, axes: Sequence[int]) -> Place:
-        """Some axes from their ends."""
-        at = self.at + sum((self.shape[i] - 1) * self.strides[i] for i in axes)
-        strides = tuple(-s if i in axes else s for i, s in enumerate(self.strides))
-        return replace(self, at=at, strides=strides)
-
 
 def loops(shape: Shape, strides: list[Shape]) -> tuple[Shape, list[Shape]]:
     """The fewest loops over a shape for operands with these strides: axes that run on are one."""
