@@ -20,6 +20,12 @@ class Windows(NamedTuple):
     y: NDArray[Any]
 
 
+def check_count(name: str, value: Any) -> None:
+    """Raise ValueError for what is no whole number from 1 on."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name} must be a whole number from 1 on, got {value!r}")
+
+
 def windows(
     series: Any,
     window: int,
@@ -49,8 +55,7 @@ def windows(
     ([[1.0, 2.0, 3.0], [2.0, 3.0, 4.0]], [[4.0], [5.0]])
     """
     for name, size in (("window", window), ("horizon", horizon), ("stride", stride)):
-        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
-            raise ValueError(f"windows: {name} must be a whole number from 1 on, got {size!r}")
+        check_count(f"windows: {name}", size)
     if missing != SKIP:
         check_missing(missing)
     found = tables(series)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Table, persistence, seasonal_naive
+from ..data.cutting import check_count
 from ..data.tables import is_many, table
 from .results import pandas_or_error
 
@@ -154,8 +155,6 @@ def rolling_origin(
     refit: bool,
 ) -> Backtest:
     """The work of ``Forecaster.backtest``."""
-    from .forecaster import check_count
-
     for name, value in (("horizon", horizon), ("stride", stride)):
         check_count(name, value)
     forecaster._check_level(level, samples)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .. import nn, optim
 from ..data import Scaler, Table, windows
 from ..data.calendars import calendar, check_features
+from ..data.cutting import check_count
 from ..data.tables import check_missing, is_many, tables
 from ..engine.random import seeded
 from ..tensors import Tensor, as_tensor, get_default_dtype
@@ -508,12 +509,6 @@ class _OneStep(nn.Module):
         given = self.network(as_tensor(x).transpose(0, 1))
         said: Tensor = given[0] if isinstance(given, tuple) else given
         return said.transpose(0, 1)
-
-
-def check_count(name: str, value: Any) -> None:
-    """Raise ValueError for what is no whole number from 1 on."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name} must be a whole number from 1 on, got {value!r}")
 
 
 def _checked_quantiles(given: bool | Sequence[float]) -> tuple[float, ...]:
