@@ -106,7 +106,7 @@ def _array(t):
 
 
 def _parts(state):
-    return [t for _, t in nn.recurrent.parts(state)]
+    return [t for _, t in nn.stepping.parts(state)]
 
 
 def layer_of(module, call, compiled):

@@ -14,7 +14,7 @@ from support import numbers
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.live.steps import step_of
-from tinygrad_rnn.nn.recurrent import mapped, parts
+from tinygrad_rnn.nn.stepping import mapped, parts
 
 RUN = """
 function run(step, given, T) {

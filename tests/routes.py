@@ -97,7 +97,7 @@ def script(cell, call, found, seed):
         "    layer.compiled = compiled",
         f"    y, last = layer(x, {state}, lengths={call.lengths}{constants})",
         "    print(layer.explain(), y, last)",
-        "    loss = sum(t.sum() for t in (y, *[t for _, t in nn.recurrent.parts(last)]))",
+        "    loss = sum(t.sum() for t in (y, *[t for _, t in nn.stepping.parts(last)]))",
         f"    leaves = [t for t in [*cell.parameters(), {', '.join(leaves)}] if t.requires_grad]",
         "    print(tg.grad(loss, leaves, allow_unused=True) if loss.requires_grad else None)",
     ]

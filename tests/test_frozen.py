@@ -6,7 +6,7 @@ from support import assert_close
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.nn.recurrent import parts
+from tinygrad_rnn.nn.stepping import parts
 from tinygrad_rnn.scan import backends
 
 

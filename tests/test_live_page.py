@@ -12,7 +12,7 @@ from support import numbers
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
 from tinygrad_rnn.nn import functional as F
-from tinygrad_rnn.nn.recurrent import mapped
+from tinygrad_rnn.nn.stepping import mapped
 
 pytestmark = pytest.mark.browser
 

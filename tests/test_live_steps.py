@@ -12,7 +12,7 @@ from support import numbers
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.live.steps import NoText, step_of
-from tinygrad_rnn.nn.recurrent import mapped
+from tinygrad_rnn.nn.stepping import mapped
 
 STEPS, BATCH = 5, 3
 BUILT_IN = {

@@ -13,7 +13,7 @@ from reading import Read, box
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.drawing.draw import to_dot
-from tinygrad_rnn.nn.recurrent import apply_step
+from tinygrad_rnn.nn.stepping import apply_step
 
 
 def x(steps=4, size=3, grad=False):

@@ -95,7 +95,7 @@ def _jacobians(layer: Module, x: Any, state: Any) -> tuple[Array, int]:
 
 def _jacobian(step: Any, x_t: Tensor, state: Any, axis: int) -> tuple[Array, Any, int]:
     """The derivative of one step's state by the state before it, a batch of (N, N); the state; h's size."""
-    from ..nn.recurrent import mapped, parts
+    from ..nn.stepping import mapped, parts
 
     before = mapped(lambda t: t.detach().requires_grad_(), state)
     after = step(x_t, before)

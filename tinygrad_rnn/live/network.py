@@ -18,7 +18,7 @@ import numpy as np
 from ..engine.places import state
 from ..engine.values import Leaf, Node
 from ..nn.module import Module
-from ..nn.recurrent import parts
+from ..nn.stepping import parts
 from ..scan.program import Program
 from ..scan.tracing import Shadow, Trace, Tracer, Untraceable, in_order, leaf, tracing
 from ..tensors import Tensor

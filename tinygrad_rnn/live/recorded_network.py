@@ -14,7 +14,8 @@ from ..engine.autograd import no_grad
 from ..engine.folded import Folded
 from ..engine.places import state
 from ..engine.values import Leaf, Literal
-from ..nn.recurrent import initial_state, mapped
+from ..nn.recurrent import initial_state
+from ..nn.stepping import mapped
 from ..scan.running import _LayerCall
 from ..scan.tracing import Untraceable, leaf, tracing
 from ..tensors import Tensor

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..engine.places import state as now
 from ..nn.module import Module
-from ..nn.recurrent import parts
+from ..nn.stepping import parts
 from ..ops.elementwise import where
 from ..scan.cells import _Step, variant_of
 from ..scan.program import Program

@@ -18,6 +18,7 @@ from .layers import LayerNorm
 from .module import Module, Parameter
 from .naming import name_all
 from .placing import placed
+from .stepping import bare_step
 
 
 def check_sizes(who: str, **sizes: Any) -> None:
@@ -131,8 +132,6 @@ class Cell(Module):
         The time step rides on the state: the first call is step 0, a call on the state that it
         returned is step 1, and so on. Raises ValueError where a shape does not fit.
         """
-        from .recurrent import bare_step
-
         return bare_step(self, input, state)
 
     def extra_repr(self) -> str:

@@ -30,19 +30,21 @@ from .placing import placed
 from .recurrent import (
     Loop,
     Recurrent,
-    apply_step,
     as_input,
-    check_features,
-    check_floats,
     checked_lengths,
-    compiler,
     explained,
-    first_of,
     initial_state,
-    mark_last,
     run_compiled,
     sequence,
     stacked,
+)
+from .stepping import (
+    apply_step,
+    check_features,
+    check_floats,
+    compiler,
+    first_of,
+    mark_last,
     step_after,
 )
 from .utils.rnn import PackedSequence

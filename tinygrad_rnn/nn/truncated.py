@@ -14,7 +14,7 @@ from ..tensors import Tensor, as_tensor
 from ..tensors.functions import detach
 from ..tensors.several import cat
 from .module import Module
-from .recurrent import mapped, parts
+from .stepping import mapped, parts
 
 
 @dataclass(frozen=True, slots=True)

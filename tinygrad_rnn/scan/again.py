@@ -16,17 +16,9 @@ import numpy as np
 from ..engine.places import state as now
 from ..nn import naming
 from ..nn.module import Module
-from ..nn.recurrent import (
-    Loop,
-    apply_step,
-    as_input,
-    first_of,
-    initial_state,
-    mapped,
-    mark_last,
-    parts,
-)
+from ..nn.recurrent import Loop, as_input, initial_state
 from ..nn.stacks import Recorded
+from ..nn.stepping import apply_step, first_of, mapped, mark_last, parts
 from ..ops import row
 from ..tensors import Tensor
 from .cells import BUILT_IN, Variant, nesting, variant_of

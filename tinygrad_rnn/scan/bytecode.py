@@ -136,8 +136,13 @@ class Frame:
 class Walk:
     """One pass after another over a step's code, until nothing new is found."""
 
-    def __init__(self, guards: Guards, fields: frozenset[str]) -> None:
-        self.guards, self.fields = guards, set(fields)
+    def __init__(
+        self,
+        guards: Guards,
+        fields: frozenset[str],
+        follow: Callable[[Walk, Frame, dict[str, Value]], None],
+    ) -> None:
+        self.guards, self.fields, self.follow = guards, set(fields), follow
         self.heap: Value = NOTHING
         self.boxes: dict[Box, Value] = {}
         self.keep: list[Any] = []
@@ -700,10 +705,8 @@ class Walk:
             raise Impure("it is asynchronous")
         self.memo[key] = None
         self.depth += 1
-        from .opcodes import follow  # which stands on this room
-
         frame = Frame(code, space, cells)
-        follow(self, frame, variables)
+        self.follow(self, frame, variables)
         self.depth -= 1
         result = self.narrowed(frame.returned)
         if code.co_flags & inspect.CO_GENERATOR:
@@ -763,30 +766,6 @@ def _depth(atom: Any) -> int:
     if isinstance(atom, Seq):
         return 1 + max((_depth(a) for a in atom.of), default=0)
     return 0
-
-
-def inspected(
-    cell: Module, names: Iterable[str] = (), fields: Iterable[str] = ()
-) -> tuple[list[purity.Guard], str | None]:
-    """What a cell's step reads, and why it cannot be compiled (None where it can).
-
-    ``names`` are the call's keyword arguments, ``fields`` those of the named tuples in its state.
-    """
-    guards = Guards()
-    walk = Walk(guards, frozenset(fields))
-    why = None
-    try:
-        while walk.grew:
-            walk.grew, walk.steps = False, 0
-            walk.memo.clear()
-            own, given = frozenset({Known(cell)}), frozenset({GIVEN})
-            step = walk.attribute(own, "step") or own
-            walk.call(step, [given, given], dict.fromkeys(names, given))
-    except Impure as reason:
-        why = str(reason)
-    except Exception as error:  # of ours: what is not understood is recorded
-        why = f"its code could not be followed ({type(error).__name__}: {error})"
-    return guards.finished(), why
 
 
 _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {

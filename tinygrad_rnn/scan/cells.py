@@ -14,12 +14,12 @@ from weakref import WeakKeyDictionary
 
 from ..nn import cells as known_cells
 from ..nn.module import Module
-from ..nn.recurrent import mapped, parts
+from ..nn.stepping import mapped, parts
 from ..ops import row
 from ..ops.elementwise import where
 from ..tensors import Tensor
 from . import backends, verified
-from .bytecode import inspected
+from .inspection import inspected
 from .purity import PACKAGE, Guard, hold
 from .reach import Reach
 from .tracing import Shadow, Trace, Untraceable, leaf, trace, tracing

@@ -1,4 +1,4 @@
-"""What does the compiler do for layers? All that ``nn.recurrent.Compiler`` asks of one, behind a door."""
+"""What does the compiler do for layers? All that ``nn.stepping.Compiler`` asks of one, behind a door."""
 
 from __future__ import annotations
 

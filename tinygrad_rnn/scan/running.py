@@ -12,7 +12,7 @@ from ..engine.places import state as now
 from ..engine.random import generator_or_default
 from ..nn import naming
 from ..nn.module import Module
-from ..nn.recurrent import mapped, parts
+from ..nn.stepping import mapped, parts
 from ..tensors import Tensor
 from .cells import Variant, variant_of
 from .folding import Fold

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..engine.places import state as now
 from ..nn.module import Module
-from ..nn.recurrent import step_after
+from ..nn.stepping import step_after
 from ..tensors import Tensor
 from .cells import BUILT_IN, Variant, variant_of
 from .running import refusal

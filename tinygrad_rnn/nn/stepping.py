@@ -1,0 +1,274 @@
+"""One step of a cell: which places does its state have, what is recorded of it, who may run it?
+
+The loop over time is in ``recurrent.py``; cells that are called bare take their step here, too.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
+from weakref import ref
+
+from ..doors import door
+from ..engine.places import Call, Place, state
+from ..engine.values import Node
+from ..tensors import Tensor
+from .module import Module, holds_tensors
+from .naming import listening, named_input, stop_listening
+
+if TYPE_CHECKING:
+    from .cells import Cell
+
+
+def parts(value: Any, names: tuple[str, ...] = ()) -> list[tuple[str, Tensor]]:
+    """The tensors of a state of any nesting, each with a name for its place."""
+    if value is None:
+        return []
+    if isinstance(value, Tensor):
+        return [(names[0] if names else "h", value)]
+    if isinstance(value, dict):
+        pairs = [(str(key), part) for key, part in value.items()]
+    elif not isinstance(value, (tuple, list)):
+        raise TypeError(
+            f"{state.place}a state is made of tensors, and this one has {type(value).__name__} ({value!r}) "
+            "in it: tg.tensor(...) makes a tensor of a number"
+        )
+    elif len(names) == len(value):
+        pairs = list(zip(names, value, strict=True))
+    elif hasattr(value, "_fields"):
+        pairs = list(zip(value._fields, value, strict=True))
+    else:  # a pair is PyTorch's (h, c)
+        plain = ("h", "c") if len(value) == 2 else [f"s{k + 1}" for k in range(len(value))]
+        pairs = list(zip(plain, value, strict=True))
+    found = []
+    for label, part in pairs:
+        if isinstance(part, Tensor):
+            found.append((label, part))
+        else:
+            found += [(f"{label}_{inner}", t) for inner, t in parts(part)]
+    return found
+
+
+def mapped(function: Any, value: Any, *others: Any) -> Any:
+    """The same nesting with ``function`` applied to each tensor (and its partners in ``others``)."""
+    if value is None or isinstance(value, Tensor):
+        return value if value is None else function(value, *others)
+    if isinstance(value, dict):
+        return {k: mapped(function, v, *(o[k] for o in others)) for k, v in value.items()}
+    each = [mapped(function, *row) for row in zip(value, *others, strict=True)]
+    return type(value)(*each) if hasattr(value, "_fields") else type(value)(each)
+
+
+def apply_step(
+    cell: Module, x: Any, carried: Any, step: int, label: str, constants: dict[str, Any]
+) -> tuple[Any, Any]:
+    """Apply the cell's equations once, as time step ``step``; what is recorded knows it."""
+    before = state.place
+    kind: Any = type(cell)
+    names = state_names(kind, getattr(cell, "states", ()))
+    inputs: list[tuple[str, Any]] = []
+    if state.recording:
+        inputs = [("x" if k == "h" else f"x_{k}", named_input(t, "x", step)) for k, t in parts(x)]
+        inputs += [(k, named_input(t, k, None)) for k, t in parts(carried, names)]
+    call = Call(type(cell), label, before.scope, step, tuple(inputs))
+    state.place = Place(before.scope, step, call)
+    listeners, heard_before = listening(cell, label, step)
+    try:
+        run = getattr(cell, "step", cell)
+        result = run(x, carried, **constants)
+        if not (isinstance(result, tuple) and len(result) == 2):
+            raise TypeError(
+                f"{state.place}{type(cell).__name__} must return (output, state), "
+                f"and returned {type(result).__name__}"
+            )
+        for name, tensor in parts(result[1], names):
+            node = tensor._node
+            if not isinstance(node, Node):
+                tensor._tag = step
+            elif node.name is None:
+                node.name = name
+            for listener in listeners:
+                listener(name, tensor)
+    finally:
+        stop_listening(heard_before)
+        state.place = before
+    return result
+
+
+@cache
+def state_names(kind: Any, given: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """What the parts of a cell's state are called: ``states``, else as its step returns them.
+
+    That is for a cell that writes down its equations: there the names are those of the equations.
+    """
+    equations = getattr(kind, "equations", {})
+    if given or not isinstance(equations, dict) or not equations:
+        return given
+    step = getattr(kind, "step", None) or kind.forward
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(step)))
+    except (OSError, TypeError, SyntaxError, IndentationError):
+        return given
+    for node in ast.walk(tree):
+        pair = node.value if isinstance(node, ast.Return) else None
+        state = pair.elts[1] if isinstance(pair, ast.Tuple) and len(pair.elts) == 2 else None
+        if isinstance(state, ast.Tuple):
+            names = tuple(part.id for part in state.elts if isinstance(part, ast.Name))
+            if len(names) == len(state.elts) and {*equations}.issuperset(names):
+                return names
+    return given
+
+
+def step_after(state: Iterable[Tensor]) -> int:
+    """The time step after the latest that the parts of a state know of; 0 where none does."""
+    latest = -1
+    for part in state:
+        step = part._tag if part._tag is not None else part._step
+        if step is not None and step > latest:
+            latest = step
+    return latest + 1
+
+
+class LastStep(int):
+    """The time step of a layer's last state, which knows whose it is: that layer goes on from there."""
+
+    layer: Any
+
+
+def first_of(layer: Module, carried: Any, count: int) -> int:
+    """The number of the first of ``count`` steps, where the caller does not say it.
+
+    One step inside of ``tg.steps`` is that of its turn; on a state that this layer left, the step after it.
+    """
+    if count == 1 and state.place.step is not None:
+        return state.place.step
+    first = 0
+    given = isinstance(carried, Tensor) or holds_tensors(carried)
+    for _, part in parts(carried) if given else ():
+        tag = part._tag
+        if tag.__class__ is LastStep and tag.layer() is layer:
+            first = max(first, tag + 1)
+    return first
+
+
+def mark_last(layer: Module, carried: Any, step: int) -> None:
+    """Have a layer's last state know its step, and whose it is."""
+    tag = LastStep(step)
+    tag.layer = ref(layer)
+    for _, part in parts(carried):
+        part._tag = tag
+
+
+def bare_step(cell: Cell, input: Any, carried: Any) -> Any:
+    """A built-in cell called by itself: check, find the time step on the state, apply, return the state."""
+    x = cell._cast(input, cell.weight_ih)
+    who = f"{state.place}" or f"{type(cell).__name__.lower()}: "
+    if x.ndim not in (1, 2):
+        raise ValueError(
+            f"{who}x has shape {x.shape}, expected (batch, {cell.input_size}) or ({cell.input_size},)"
+        )
+    check_features(who, x, cell.input_size, "(batch, features)" if x.ndim == 2 else "(features,)")
+    batch = x.shape[0] if x.ndim == 2 else None
+    checked = checked_state(cell, carried, batch, who)
+    step = state.place.step
+    if step is None:
+        step = step_after(checked)
+    parts_now = tuple(checked)
+    found = compiler().step_again(cell, x, parts_now, step)
+    if found is None:
+        entered = parts_now if len(parts_now) > 1 else parts_now[0]
+        found = apply_step(cell, x, entered, step, "", {})[1]
+    return found
+
+
+def checked_state(cell: Cell, carried: Any, batch: int | None, who: str) -> list[Tensor]:
+    """The parts of a built-in cell's state, each of the right shape; its initial state for None."""
+    if carried is None:
+        carried = cell.initial_state(batch)
+    given = [carried] if len(cell.states) == 1 and not holds_tensors(carried) else carried
+    fits = isinstance(given, (tuple, list)) and len(given) == len(cell.states)
+    if not fits or (len(cell.states) == 1 and given is carried):
+        raise TypeError(
+            f"{who}the state must be ({', '.join(cell.states)}), got {type(carried).__name__}"
+        )
+    lead = () if batch is None else (batch,)
+    checked = []
+    for (name, size), part in zip(cell.state_sizes().items(), given, strict=True):
+        part = cell._cast(part, cell.weight_hh)
+        want = (*lead, size)
+        if part.shape != want:
+            raise ValueError(f"{who}{name} has shape {part.shape}, expected {want}")
+        check_floats(who, name, part)
+        checked.append(part)
+    return checked
+
+
+def check_features(who: str, x: Tensor, expected: int, axes: str) -> None:
+    """Raise where x has another number of features than expected, or holds no floats."""
+    if x.ndim and x.shape[-1] != expected:
+        raise ValueError(
+            f"{who}x has {x.shape[-1]} features, expected {expected}; x has shape {x.shape} = {axes}"
+        )
+    check_floats(who, "x", x, " (an index needs nn.Embedding first)")
+
+
+def check_floats(who: str, name: str, tensor: Tensor, hint: str = "") -> None:
+    """Raise TypeError where a tensor holds no floats."""
+    if not tensor.is_floating_point():
+        raise TypeError(f"{who}{name} holds {tensor.dtype}, expected floats{hint}")
+
+
+# ---- who may run it -----------------------------------------------------------------------------
+
+
+class Compiler(Protocol):
+    """What layers ask of a compiler: to run a call in place of the recorded loop, or to say why it cannot.
+
+    Each of the first four gives None where the call is to be asked about, or recorded.
+    """
+
+    def layer_again(
+        self, layer: Any, x: Any, hx: Any, first_step: int | None
+    ) -> tuple[Tensor, Any] | None:
+        """A layer's call that is like an earlier one."""
+
+    def cell_again(
+        self, layer: Any, x: Any, state: Any, first_step: int | None
+    ) -> tuple[Tensor, Any] | None:
+        """A call of ``Recurrent`` that is like an earlier one."""
+
+    def step_again(
+        self, cell: Any, x: Tensor, state: tuple[Tensor, ...], step: int, label: str = ""
+    ) -> Any:
+        """The new state of a built-in cell after one step."""
+
+    def streamed(self, layer: Any, x: Any, state: Any) -> tuple[Tensor, Any] | None:
+        """A layer's step without gradients."""
+
+    def run(
+        self,
+        layer: Any,
+        x: Tensor,
+        time_axis: int,
+        stages: list[tuple[list[tuple[Module, Any, bool]], float]],
+        lengths: Any,
+        first_step: int,
+        recorded: Callable[..., tuple[Tensor, Any]],
+        constants: dict[str, Any],
+        joined: tuple[str, ...],
+    ) -> tuple[tuple[Tensor, Any] | None, Any]:
+        """(outputs and last states, by which back ends) of a call, or (None, why it is to be recorded)."""
+
+    def usual(self) -> str:
+        """Why the usual back end is the usual one."""
+
+
+@cache
+def compiler() -> Compiler:
+    """The compiler, imported when the first layer runs."""
+    found: Compiler = door("compiler")()
+    return found
