@@ -375,16 +375,13 @@ class Nests(Text):
                 later.append((to, source))
             self.last += later
             return
-        for v in sorted(set(p.outputs)):
-            made = v in self.inside or v in self.s.ahead or not p.depends[v]
-            if not made and p.values[v].op != "input":
-                raise Unsupported("an output that no op made")
-        for k, v in enumerate(p.states):
-            if self.s.state_out[v] != k or v in self.s.state_in:
-                self.argument(f"N{k}", f"S{k}[1:].reshape(-1)")
-                to = self.fresh(f"N{k}", p.values[v].shape, f"e{k}")
-                self.steps[f"e{k}"] = f"now * {self.number(to.base.size)}"
-                self.last.append((to, self.place(v)))
+        if not self.s.makes_outputs(self.inside):
+            raise Unsupported("an output that no op made")
+        for k, v in self.s.copied_states():
+            self.argument(f"N{k}", f"S{k}[1:].reshape(-1)")
+            to = self.fresh(f"N{k}", p.values[v].shape, f"e{k}")
+            self.steps[f"e{k}"] = f"now * {self.number(to.base.size)}"
+            self.last.append((to, self.place(v)))
 
     # ---- the text
 

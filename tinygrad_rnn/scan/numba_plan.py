@@ -256,17 +256,14 @@ class Plan:
                     source = f"h{k}"
                 self.copies.append(f"copy(c{k}, {source}, {size})")
         else:
-            for v in sorted(set(p.outputs)):
-                made = v in self.inside or v in self.s.ahead or not p.depends[v]
-                if not made and p.values[v].op != "input":
-                    raise Unsupported("an output that no op made")
-            for k, v in enumerate(p.states):
-                if self.s.state_out[v] != k or v in self.s.state_in:
-                    self.argument(f"N{k}", f"S{k}[1:].reshape(-1)")
-                    columns = self.total(v)
-                    self.copies.append(
-                        f"copy(N{k}[t * {columns} : (t + 1) * {columns}], {self.memory(v)}, {columns})"
-                    )
+            if not self.s.makes_outputs(self.inside):
+                raise Unsupported("an output that no op made")
+            for k, v in self.s.copied_states():
+                self.argument(f"N{k}", f"S{k}[1:].reshape(-1)")
+                columns = self.total(v)
+                self.copies.append(
+                    f"copy(N{k}[t * {columns} : (t + 1) * {columns}], {self.memory(v)}, {columns})"
+                )
         self.copies = self.handed + self.copies
         self.absorb()
         self.schedule_groups()

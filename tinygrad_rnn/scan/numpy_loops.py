@@ -128,7 +128,7 @@ class NumpyLoops:
         it returns the output and the new states. None where a state is not one value of its own.
         """
         s, p = self.schedule, self.program
-        if any(s.state_out[v] != k or v in s.state_in for k, v in enumerate(p.states)):
+        if s.copied_states():
             return None
         first = Lines(s)
         weights = [v for role, v in p.inputs.items() if role[0] == "w"]

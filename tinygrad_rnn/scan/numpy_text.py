@@ -148,11 +148,10 @@ class Text:
             for v in sorted(self.stored | set(p.outputs)):
                 if v not in self.inside and p.depends[v] and not self._filled(v):
                     self.lines.append(f"copyto({self.out_slab(v)}, {self.name(v)})")
-            for k, v in enumerate(p.states):
-                if s.state_out[v] != k or v in s.state_in:  # one value is two states, or stays
-                    name = f"n{k}"
-                    self.over_time(name, f"S{k}[1:]", p.values[v].shape)
-                    self.lines.append(f"copyto({name}, {self.name(v)})")
+            for k, v in s.copied_states():
+                name = f"n{k}"
+                self.over_time(name, f"S{k}[1:]", p.values[v].shape)
+                self.lines.append(f"copyto({name}, {self.name(v)})")
         return self._build()
 
     def _filled(self, v: int) -> bool:

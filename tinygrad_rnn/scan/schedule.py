@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Container
 
 from .few_calls import small
 from .program import ELEMENTWISE, SEED, STATE, Program, Value
@@ -48,6 +49,19 @@ class Schedule:
         self.parts = self._parts()
         self.eaten = self._eaten(everything)
         self.turns = self._turns()
+
+    def copied_states(self) -> list[tuple[int, int]]:
+        """The states whose values a step must copy, with their values: one value is two states, or stays."""
+        states = enumerate(self.program.states)
+        return [(k, v) for k, v in states if self.state_out[v] != k or v in self.state_in]
+
+    def makes_outputs(self, inside: Container[int]) -> bool:
+        """Whether each output is made: in the loop, before it, by weights alone, or is an input."""
+        p = self.program
+        return all(
+            v in inside or v in self.ahead or not p.depends[v] or p.values[v].op == "input"
+            for v in p.outputs
+        )
 
     def _turns(self) -> bool:
         """Whether small values of a batch are better laid out with the features first: where some are parts
