@@ -312,7 +312,7 @@ MUTANTS = [
     Mutant("attributes by a function of its own", WALK, "is not Module.__getattr__:", "is None:", "trust"),
     Mutant("the truth of any object", WALK, '        if hasattr(kind, "__bool__") or hasattr(kind, "__len__"):\n', "        if False:\n", "trust"),
     Mutant("containers are forgotten", WALK, "            self.heap, self.grew = self.heap | new, True", "            pass", "trust"),
-    Mutant("one pass is enough", WALK, "        while walk.grew:", "        for _ in range(1):", "trust"),
+    Mutant("one pass is enough", "scan/inspection.py", "        while walk.grew:", "        for _ in range(1):", "trust"),
     Mutant("functions' code is not watched", WALK, "                self.guards.attribute(f, part)\n", "                pass\n", "trust"),
     Mutant("identity of tensors", WALK, "        if not named or not _is_name(named[0]):", "        if False:", "trust"),
     Mutant("other kinds of classes", PURITY, "    return type(cls) in (type, abc.ABCMeta, enum.EnumMeta)", "    return True", "trust"),

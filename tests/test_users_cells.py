@@ -74,11 +74,12 @@ def test_in_machine_code(equations):
 
 @needs_numba
 @pytest.mark.slow
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("equations", TABLE, ids=names)
-def test_every_one_in_machine_code(equations, monkeypatch):
+def test_every_one_in_machine_code(equations, dtype, monkeypatch):
     monkeypatch.setenv("TINYGRAD_RNN_BOUNDSCHECK", "1")
     for sizes in SIZES:
-        words = agree(equations, sizes, "numba", np.float32, 3e-4)
+        words = agree(equations, sizes, "numba", dtype, 1e-9 if dtype == np.float64 else 3e-4)
         assert "run by numba" in words, words
 
 
