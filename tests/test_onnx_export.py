@@ -201,7 +201,7 @@ class Applying(nn.Module):
         return self.function(*args)
 
 
-REFUSED = {"place", "put", "atan2", "cumprod"}
+REFUSED = {"place", "put", "atan2", "cumprod", "inverse", "log_det"}
 IN_PART = {"getitem": "with one array of integers", "einsum": "an axis of length 1 stretches"}
 
 
