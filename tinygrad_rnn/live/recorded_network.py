@@ -59,6 +59,7 @@ class RecordedNetwork(Network):
                 "a layer whose input is computed: give the model, tg.Live(model, data, loss)"
             )
         self.x = source._data
+        self.kind = self.x.dtype.char
         fresh = {id(t._node): leaf(t._data) for _, t in every}
         weights = [fresh[id(t._node)] for _, t in every]
         data = {"x0": leaf(self.x)}
@@ -111,6 +112,7 @@ class RecordedNetwork(Network):
                     known[id(node)] = known[id(node.parents[0])][node.saved[1]]
                     continue
                 constants = node.saved[1 if node.op.variadic else len(operands) :]
+                tracer.knows(constants)
                 known[id(node)] = node.op.call(*operands, *constants)
         return meets
 

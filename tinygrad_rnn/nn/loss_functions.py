@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from ..engine.places import state
 from ..ops import elementwise as e
 from ..tensors import Tensor, as_tensor
 from ..tensors.functions import log_softmax
@@ -308,6 +309,8 @@ def _class_loss(
     found = y._data[kept]
     if found.size and not (found.min() >= 0 and found.max() < classes):
         raise IndexError(f"{who}: a target class is outside 0 ... {classes - 1}")
+    if state.tracer is not None:  # the classes may be others when the trace runs
+        return _class_loss_of_any(logs, y, weight, ignore_index, reduction, smoothing, axis)
     at = Tensor._made(np.where(kept, y._data, 0))
     loss = -logs.gather(axis, at.unsqueeze(axis)).squeeze(axis)
     spread = logs
@@ -328,6 +331,31 @@ def _class_loss(
     if not total.item():
         raise ValueError(f"{who}: no target is left to take the mean of, or none with a weight")
     return loss.sum() / total
+
+
+def _class_loss_of_any(
+    logs: Tensor,
+    y: Tensor,
+    weight: Any,
+    ignore_index: int,
+    reduction: str,
+    smoothing: float,
+    axis: int,
+) -> Tensor:
+    """The same in operations on tensors alone, whichever of the classes are left out."""
+    kept = y != ignore_index
+    at = where(kept, y, 0)
+    loss, spread, counts = -logs.gather(axis, at.unsqueeze(axis)).squeeze(axis), logs, kept
+    if weight is not None:
+        w = _class_weights("cross_entropy", weight, logs, axis)
+        counts, spread = where(kept, w.flatten()[at], 0.0), logs * w
+        loss = loss * counts
+    if smoothing:
+        loss = (1 - smoothing) * loss - (smoothing / logs.shape[axis]) * spread.sum(axis)
+    loss = where(kept, loss, 0.0)
+    if reduction != "mean":
+        return _reduced(loss, reduction)
+    return loss.sum() / counts.to(logs.dtype).sum()
 
 
 def _class_weights(who: str, weight: Any, x: Tensor, axis: int) -> Tensor:

@@ -114,9 +114,20 @@ class Tracer:
         """An array that is the same at every step is an index."""
         self._indices.append(array)
 
+    def takes(self, _index: Any, _array: Any) -> bool:
+        """A tensor of integers is an index, as this array: whether the trace can follow what it becomes."""
+        return False
+
+    def counted(self, _array: Any) -> None:
+        """An array of places counted from 0 stands beside an index that a trace may follow."""
+
     def is_index(self, array: Any) -> bool:
         """Whether an array is known to be the same at every step."""
         return self.trusts or any(array is known for known in self._indices)
+
+    def fixed(self, array: Any) -> Any:
+        """What an array that is an index is, hashable."""
+        return Fixed(array)
 
     def detached(self, result: Tensor, source: Tensor) -> None:
         """The same values without a gradient."""
@@ -302,7 +313,7 @@ def hashable(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         if state.tracer is None or not state.tracer.is_index(value):
             raise Untraceable("it indexes with an array from outside")
-        return Fixed(value)
+        return state.tracer.fixed(value)
     return value
 
 
