@@ -6,8 +6,8 @@
 
 ``benchmarks/journeys/`` holds one script a library: it reads ``load.csv``, trains an LSTM of 16 units on
 windows of 28 of the first 640 days, and leaves in ``made`` the forecasts of seven days from every later
-origin. Statements are those of the script; seconds are the processor's, for the whole script, of the second of
-two runs. Each runs in an interpreter of its own: the ones named, or fresh virtual environments,
+origin. Statements are those of the script; seconds are the processor's, for the whole script, of the second
+of two runs. Each runs in an interpreter of its own: the ones named, or fresh virtual environments,
 for which a package index is needed.
 """
 
@@ -49,8 +49,8 @@ NEEDS = {  # what is installed, and whose versions are told
 WORDS = {
     "ours": "tinygrad_rnn with `[fast]`: `tg.Forecaster`",
     "darts": "darts {u8darts} (PyTorch {torch}): `RNNModel`, 50 epochs, its fillers and scalers",
-    "keras": "Keras {keras} (PyTorch {torch}): windows, scaling and the closed loop by hand, at most 50 epochs",
-    "sktime": "sktime {sktime} (neuralforecast {neuralforecast}, PyTorch {torch}): `NeuralForecastLSTM`, 500 steps",
+    "keras": "Keras {keras} (PyTorch {torch}): windows, scaling, the closed loop by hand, up to 50 epochs",
+    "sktime": "sktime {sktime} (neuralforecast {neuralforecast}, PyTorch {torch}): its LSTM, 500 steps",
 }
 
 

@@ -1,4 +1,4 @@
-"""Symbols and classes as whole numbers in JavaScript: embeddings and losses by index, in node, beside Python."""
+"""Symbols and classes as whole numbers in JavaScript: embeddings and losses by index, beside Python."""
 
 import shutil
 
@@ -165,8 +165,14 @@ def test_a_recorded_graph_with_classes(tmp_path):
     model, x = filled(Floats()), DRAW.normal(size=(T, B, 2))
     total = F.cross_entropy(model(tg.tensor(x)), tg.tensor(Y[0]))
     network = RecordedNetwork(tg.graph(total))
-    seen = node_of(network, x, [], "seen.loss = net.forward(); net.backward();"
-                   "seen.grads = net.grads.map((g) => Array.from(g));", tmp_path)
+    seen = node_of(
+        network,
+        x,
+        [],
+        "seen.loss = net.forward(); net.backward();"
+        "seen.grads = net.grads.map((g) => Array.from(g));",
+        tmp_path,
+    )
     total.backward()
     assert seen["loss"] == pytest.approx(float(total), rel=1e-12)
     known = dict(model.named_parameters())
@@ -205,7 +211,7 @@ class Past(Characters):
 
 @pytest.mark.parametrize("kind", [Chosen, Masked, Sorted, Lengths, Past])
 def test_what_no_program_can_follow_is_refused(kind):
-    with pytest.raises(NoText, match="reads values|outside|argsort|index of its data"):
+    with pytest.raises(NoText, match=r"reads values|outside|argsort|index of its data"):
         Network(filled(kind()), X, Y, lambda p, t: p.square().sum())
 
 

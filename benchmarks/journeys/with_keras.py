@@ -26,7 +26,7 @@ model.fit(x[:n], y[:n], validation_data=valid, epochs=50, verbose=0, callbacks=[
 origins = range(640, len(load) - 6)
 rows = np.stack([scaled[o - 28 : o] for o in origins])
 dates = np.stack([calendar[o - 27 : o + 7] for o in origins])
-for step in range(7):
+for _step in range(7):
     known = np.concatenate([rows[..., None], dates[:, : rows.shape[1]]], -1).astype("float32")
     rows = np.concatenate([rows, model.predict(known, verbose=0)[:, -1]], 1)
 made = rows[:, -7:] * deviation + mean

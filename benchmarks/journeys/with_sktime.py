@@ -2,8 +2,8 @@
 
 import numpy as np
 import pandas as pd
-from sktime.forecasting.neuralforecast import NeuralForecastLSTM
 from sktime.forecasting.model_evaluation import evaluate
+from sktime.forecasting.neuralforecast import NeuralForecastLSTM
 from sktime.split import ExpandingWindowSplitter
 
 series = pd.read_csv("load.csv", parse_dates=["date"], index_col="date").asfreq("D")["load"]

@@ -1,4 +1,4 @@
-"""Which elements does data choose? An index by arrays, some of them data, as one op that takes and one that adds.
+"""Which elements does data choose? An index by arrays, some of them data: one op takes, one adds.
 
 ``take(a, i, ...)`` is ``a[..., i, ...]`` by a pattern, ``scatter(g, i, ...)`` its gradient: zeros to which
 every element of g is added at its place. So embeddings, classes as integers and ``gather`` have a text.
@@ -6,7 +6,6 @@ every element of g is added at its place. So embeddings, classes as integers and
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,9 @@ from ..scan.program import Program, Value
 from ..scan.tracing import Fixed, Trace, bare_constant, in_order
 from .places import Place, Shape
 
-Taken = dict[int, tuple[Any, Any]]  # of each array that a tensor was as an index: it, and the tensor's node
+Taken = dict[
+    int, tuple[Any, Any]
+]  # of each array that a tensor was as an index: it, and the tensor's node
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def _arrays(index: Any) -> bool:
 
 
 def reach(program: Program, role: str) -> int | None:
-    """How many there are of what an input chooses: symbols of an embedding, classes; None where it chooses nothing."""
+    """Of how many an input chooses: the rows of an embedding, classes; None where it chooses nothing."""
     found: list[int] = []
     for value in program.values:
         if value.op not in ("take", "scatter"):
@@ -141,12 +142,10 @@ class Walk:
 
 
 def walk(pattern: Any, whole: Place, operands: list[Place], shape: Shape) -> Walk:
-    """Numpy's rules: the arrays' common axes stand where the first is if all stand together, else in front."""
+    """Numpy's rules: the arrays' common axes stand where the first is, or in front if they are apart."""
     parts = _full(bare_constant(pattern), len(whole.shape))
     many = np.broadcast_shapes(*(p.shape for p in operands))
-    chosen = [
-        k for k, p in enumerate(parts) if isinstance(p, (Given, int, np.integer))
-    ]
+    chosen = [k for k, p in enumerate(parts) if isinstance(p, (Given, int, np.integer))]
     together = chosen == list(range(chosen[0], chosen[-1] + 1))
     at, axis, apart = whole.at, 0, [(0, 0)] * len(operands)
     strides: list[int] = []
@@ -171,5 +170,5 @@ def walk(pattern: Any, whole: Place, operands: list[Place], shape: Shape) -> Wal
     strides[front:front] = [0] * len(many)
     before, after = front, len(shape) - front - len(many)
     each = [(*(0,) * before, *p.spread(many), *(0,) * after) for p in operands]
-    assert len(strides) == len(shape) and math.prod(shape[front : front + len(many)]) == math.prod(many)
+    assert len(strides) == len(shape)
     return Walk(at, tuple(strides), each, apart)

@@ -17,7 +17,6 @@ from .body import VIEWS, Body, number
 from .lowering import Lowered
 from .places import Place, Shape, strides_of
 
-
 SOURCES = frozenset(["input", "literal", "constant"])
 
 
@@ -162,9 +161,7 @@ class StepText:
     # ---- the text
 
     def _body(self) -> Body:
-        return Body(
-            self.low, self.places, self.room, self.filled, self.names, self.dtype == "f"
-        )
+        return Body(self.low, self.places, self.room, self.filled, self.names, self.dtype == "f")
 
     def _forward_lines(self) -> list[str]:
         body = self._body()
