@@ -42,7 +42,7 @@ RUN = (
 )
 NEEDS = {  # what is installed, and whose versions are told
     "ours": ([f"{HERE.parent}[fast]"], []),
-    "darts": (["u8darts[torch]"], ["u8darts", "torch"]),
+    "darts": (["u8darts[torch]", "pandas<3"], ["u8darts", "torch"]),
     "keras": (["keras", "torch", "pandas"], ["keras", "torch"]),
     "sktime": (["sktime", "neuralforecast"], ["sktime", "neuralforecast", "torch"]),
 }
