@@ -152,7 +152,7 @@ MUTANTS = [
     Mutant("Adam: bias of v", OPTIM, "float(np.sqrt(1 - b2**t))", "1.0", "optim"),
     Mutant("Adam: bias of m", OPTIM, "(lr / (1 - b1**t))", "lr", "optim optim_extra"),
     Mutant("AdamW: decay in the gradient", OPTIM, "    decoupled = True", "    decoupled = False", "optim optim_extra"),
-    Mutant("optimizer writes without a trace", OPTIM, 'p._install(value, f"{type(self).__name__}.step()")', "p._data = value", "autograd"),
+    Mutant("optimizer writes without a trace", OPTIM, "p._install(value, by)", "p._data = value", "autograd"),
     Mutant("mask: one step too many", "nn/utils/rnn.py", "np.arange(steps) < given[:, None]", "np.arange(steps) <= given[:, None]", "losses"),
     Mutant("loss broadcasts", "nn/loss_functions.py", "    if x.shape != y.shape:\n        raise ValueError(\n            f\"{who}", "    if False:\n        raise ValueError(\n            f\"{who}", "losses modules"),
     Mutant("tbptt: state not cut", "nn/truncated.py", "yield Chunk(whole, detach(after),", "yield Chunk(whole, after,", "tbptt"),
