@@ -110,10 +110,10 @@ MUTANTS = [
     Mutant("passed array not copied", "tensors/arrays.py", "array = np.array(given)  # a copy", "array = np.asarray(given)  # a copy", "autograd"),
     Mutant("missing lock", TENSORS, "        self._data.flags.writeable = False\n", "", "autograd mutation_guards"),
     Mutant("detach loses the tag", TENSORS, "        t._tag = self._step\n", "", "recurrent"),
-    Mutant("write keeps the leaf", TENSORS, "node.replaced(data.shape, data.dtype, by) if isinstance(node, Leaf)", "node if isinstance(node, Leaf)", "autograd"),
+    Mutant("write keeps the leaf", TENSORS, "self._node = node.replaced(data.shape, data.dtype, by).hold(data)", "pass", "autograd"),
     Mutant("write in place", TENSORS, "        self._data = data = as_array(data)\n        node", "        self._data[...] = data = as_array(data)\n        node", "autograd mutation_guards"),
     Mutant("requires_grad toggled in place", TENSORS, 'self._node = node.replaced(node.shape, node.dtype, f"requires_grad = {on}")\n', "pass\n", "autograd mutation_guards"),
-    Mutant("grad of another shape", TENSORS, "            if value.shape != self.shape:\n                raise ValueError(f\"grad", "            if False:\n                raise ValueError(f\"grad", "mutation_guards"),
+    Mutant("grad of another shape", TENSORS, "            if value._data.shape != self._data.shape:\n                raise ValueError(f\"grad", "            if False:\n                raise ValueError(f\"grad", "mutation_guards"),
     # ---- recurrence
     Mutant("LSTM: gates swapped", CELLS, "        i, f, g, o = sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)\n        c = f * c + i * g\n        h = self.project(o * tanh(c))\n        name_all(z=z,", "        i, f, g, o = sigmoid(i), sigmoid(o), tanh(g), sigmoid(f)\n        c = f * c + i * g\n        h = self.project(o * tanh(c))\n        name_all(z=z,", "recurrent"),
     Mutant("GRU: gates swapped", CELLS, "x_r, x_z, x_n = linear", "x_z, x_r, x_n = linear", "layers_parity layers"),
