@@ -22,7 +22,7 @@ from ..engine import gradients
 from ..engine.folded import by_itself
 from ..engine.places import state
 from ..engine.values import Array, Handle, Leaf, Node, as_array
-from ..ops import row
+from ..ops import dtypes
 from .arrays import as_tensor, new_array, plain, sizes_or_data
 from .axes import Size
 from .in_place import InPlace
@@ -59,7 +59,7 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
     __slots__ = ("__weakref__",)
 
     def __init__(self, *data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
-        self._begin(sizes_or_data(data), row.default_dtype if dtype is None else dtype)
+        self._begin(sizes_or_data(data), dtypes.default_dtype if dtype is None else dtype)
         if requires_grad:
             self.requires_grad = True
 
@@ -357,7 +357,7 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
         if state.tracer is not None:
             state.tracer.looks("repr")
         body = np.array2string(self._data, precision=4, separator=", ", prefix="tensor(")
-        if self.dtype not in (row.default_dtype, np.dtype(np.int64), np.dtype(bool)):
+        if self.dtype not in (dtypes.default_dtype, np.dtype(np.int64), np.dtype(bool)):
             body += f", dtype={self.dtype}"
         if isinstance(self._node, Node):
             body += f", grad_fn=<{self._node.op.name}>"
