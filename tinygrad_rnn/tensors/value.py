@@ -163,15 +163,15 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
     def grad(self) -> Tensor | None:
         """The gradient that ``backward()`` left here: on leaves, and after ``retain_grad()``."""
         node = self._node
-        if isinstance(node, Node):
-            return None if node.retained is None else node.retained[0]
-        return node.grad if isinstance(node, Leaf) else None
+        if node.__class__ is Leaf:
+            return node.grad
+        return node.retained[0] if isinstance(node, Node) and node.retained is not None else None
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
             value = as_tensor(value)
-            if value.shape != self.shape:
+            if value._data.shape != self._data.shape:
                 raise ValueError(f"grad has shape {value.shape}, expected {self.shape}")
             if value.dtype != self.dtype:
                 value = value.detach().to(self.dtype)
@@ -280,11 +280,14 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
 
     def _install(self, data: Array, by: str) -> Tensor:
         """Take a new array that nobody else holds; the old leaf becomes stale, views keep the old values."""
-        leave(self, by)
+        if self._alias is not None:
+            leave(self, by)
         self._data = data = as_array(data)
         node = self._node
-        fresh = node.replaced(data.shape, data.dtype, by) if isinstance(node, Leaf) else None
-        self._node = None if fresh is None else fresh.hold(data)
+        if node.__class__ is Leaf:
+            self._node = node.replaced(data.shape, data.dtype, by).hold(data)
+        else:
+            self._node = None
         return self
 
     # ---- out of the tensor
