@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .engine.random import generator_or_default
+from .signatures import readable
 from .tensors import Tensor, as_tensor
 from .tensors.functions import log_softmax
 
@@ -100,3 +101,6 @@ def __getattr__(name: str) -> Any:
     from .doors import for_scripts
 
     return for_scripts(__name__, name)
+
+
+readable(__name__)

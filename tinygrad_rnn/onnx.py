@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .signatures import readable
+
 __all__ = ["export"]
 
 
@@ -32,3 +34,6 @@ def export(
         output_names=output_names,
         dynamic_axes=dynamic_axes,
     )
+
+
+readable(__name__)

@@ -21,6 +21,7 @@ from .places import Place, Shape, loops, strides_of
 
 VIEWS = frozenset(["slice", "getitem", "reshape", "permute", "broadcast"])
 JOINS = frozenset(["concat", "cat"])
+EXACT = frozenset(["where", "neg", "abs", "sign", "maximum", "minimum", "relu"])  # nothing to round
 AXES = "ijklnpqruvwxyz"
 
 
@@ -300,10 +301,13 @@ class Body:
         return "0" if value.op == "zeros" else None
 
     def formula(self, value: Value, arguments: list[str]) -> str:
-        """An elementwise op on its operands."""
+        """An elementwise op on its operands, rounded where the recorded loop rounds it."""
         if value.op == "pow" and arguments[1] == "2":
-            return "{0} * {0}".format(*arguments)
-        return texts_of(value.op).js.format(*arguments)
+            text = "{0} * {0}".format(*arguments)
+        else:
+            text = texts_of(value.op).js.format(*arguments)
+        rounds = self.narrow and value.dtype == "f" and value.op not in EXACT
+        return f"Math.fround({text})" if rounds else text
 
     # ---- everything else, one value at a time
 

@@ -12,6 +12,7 @@ from ..engine.places import state
 from ..engine.random import generator_or_default
 from ..ops import elementwise as e
 from ..ops import indexing, products, shapes
+from ..signatures import readable
 from ..tensors import Tensor, as_tensor
 from ..tensors.functions import log_softmax, relu, sigmoid, softmax, tanh
 from ..tensors.making import arange
@@ -309,3 +310,6 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     """The public names and nothing else, for an editor's list."""
     return public_names(__name__, __all__)
+
+
+readable(__name__)

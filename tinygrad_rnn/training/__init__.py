@@ -1,5 +1,6 @@
 """Training: batches, the loop around a model, checkpoints that resume to the same bits."""
 
+from ..signatures import readable
 from .batches import DataLoader
 from .film import Film
 from .fitting import fit
@@ -11,3 +12,6 @@ __all__ = ["DataLoader", "Film", "History", "fit"]
 def __dir__() -> list[str]:
     """The public names and nothing else, for an editor's list."""
     return __all__
+
+
+readable(__name__)
