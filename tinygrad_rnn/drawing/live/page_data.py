@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..doors import door
-from ..nn.functional import mse_loss
-from ..nn.module import Module
-from ..tensors import Tensor
+from ...doors import door
+from ...nn.functional import mse_loss
+from ...nn.module import Module
+from ...tensors import Tensor
 from .lowering import NoText
 from .network import Loss, Network
 from .recorded_network import RecordedNetwork
