@@ -59,7 +59,7 @@ class _Whole(Tracer):
         self.layers: list[LayerCall] = []
 
     def layer(self, *read: Any) -> Any:
-        """What a layer gives, on leaves of their own; ``read`` are a LayerCall's parts and the recorded loop."""
+        """What a layer gives, on leaves of their own; ``read``: a LayerCall's parts and the recorded loop."""
         call = LayerCall(*read[:-1])
         tracer, state.tracer, state.watch = self, _Deaf(), None
         try:

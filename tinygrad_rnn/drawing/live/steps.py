@@ -20,7 +20,7 @@ from .program_text import StepText
 
 
 @dataclass(frozen=True, slots=True)
-class StepText:
+class LiveStep:
     """A cell's step as text; ``weights`` are the tensors behind w0, w1 ..., ``states`` its state's names."""
 
     text: str
@@ -37,7 +37,7 @@ def step_of(
     live: Any = None,
     constants: dict[str, Any] | None = None,
     hold: bool = False,
-) -> StepText:
+) -> LiveStep:
     """The step of a cell on inputs like ``x`` (time, batch, features), an array, and ``state``.
 
     With ``hold`` each gate (a value that the cell names and its class lists in ``gates``) can be held: where
@@ -60,7 +60,7 @@ def step_of(
         raise NoText(str(reason)) from reason
     names = _names(read, program)
     written = StepText(program, names, x.dtype.char)
-    return StepText(
+    return LiveStep(
         written.text(),
         variant.weights(given),
         [name for name, _ in parts(state, getattr(cell, "states", ()))],
@@ -140,4 +140,4 @@ def _names(read: Trace, program: Program) -> dict[int, str]:
     return found
 
 
-__all__ = ["NoText", "StepText", "step_of"]
+__all__ = ["LiveStep", "NoText", "step_of"]
