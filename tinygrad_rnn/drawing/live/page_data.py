@@ -1,4 +1,4 @@
-"""What of a model goes into a page in which it runs: its text, its data, its weights, its film."""
+"""What of a model goes into a page in which it runs? Its text, its data, its weights, its film."""
 
 from __future__ import annotations
 
