@@ -41,15 +41,15 @@ def readable(module: str) -> None:
 
 
 def written(value: Any) -> Any:
-    """The same function or class, of this package, with a signature that reads as it is written."""
+    """The same value: of a function, a class or an instance of this package, signatures that read so."""
     if isinstance(value, FunctionType):
         _function(value)
-    elif isinstance(value, type):
-        for kind in value.__mro__:
-            if kind not in _done and kind.__module__.startswith(__package__):
-                _done.add(kind)
-                for part in vars(kind).values():
-                    _function(part if isinstance(part, FunctionType) else _inner(part))
+        return value
+    for kind in (*(value.__mro__ if isinstance(value, type) else ()), *type(value).__mro__):
+        if kind not in _done and kind.__module__.startswith(__package__):
+            _done.add(kind)
+            for part in vars(kind).values():
+                _function(part if isinstance(part, FunctionType) else _inner(part))
     return value
 
 

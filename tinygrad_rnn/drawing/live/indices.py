@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..scan.program import Program, Value
-from ..scan.tracing import Fixed, Trace, bare_constant, in_order
+from ...scan.program import Program, Value
+from ...scan.tracing import Fixed, Trace, bare_constant, in_order
 from .places import Place, Shape
 
 Taken = dict[

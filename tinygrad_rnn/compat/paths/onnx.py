@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .signatures import readable
+from tinygrad_rnn.doors import door
+from tinygrad_rnn.signatures import readable
 
 __all__ = ["export"]
 
@@ -24,9 +25,7 @@ def export(
     Options that say how PyTorch's own exporter works (``opset_version``, ``verbose``, ``dynamo``, ...)
     have no effect.
     """
-    from .interop import to_onnx
-
-    to_onnx(
+    door("to_onnx")(
         model,
         f,
         *(args if isinstance(args, tuple) else (args,)),
