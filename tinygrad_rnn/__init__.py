@@ -171,7 +171,7 @@ if TYPE_CHECKING:
     from .forecasting import Forecaster
     from .graphs import Graph, Ledger
     from .live.page_data import Live
-    from .training import DataLoader, Film, fit
+    from .training import CompiledStep, DataLoader, Film, compile_step, fit
 
 float16 = half = _np.dtype(_np.float16)
 float32 = float = _np.dtype(_np.float32)
@@ -219,6 +219,8 @@ _LATER = {
     "checkpoint": "derivatives.checkpoint",
     "DataLoader": "training",
     "fit": "training",
+    "compile_step": "training",
+    "CompiledStep": "training",
     "Film": "training",
     "Live": "live.page_data",
     "Forecaster": "forecasting",
@@ -330,6 +332,8 @@ __all__ = [
     "expm1",
     "eye",
     "fit",
+    "compile_step",
+    "CompiledStep",
     "flatten",
     "flip",
     "float",
