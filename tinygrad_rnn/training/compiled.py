@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..engine import gradients
-from ..engine.autograd import enable_grad, flow
+from ..engine.autograd import flow
 from ..engine.hooks import Hook
 from ..engine.places import state
 from ..engine.random import generator_or_default
@@ -85,7 +85,9 @@ def compile_step(
             f"compile_step: optimizer must be one that is made, not a {type(optimizer).__name__}"
         )
     if isinstance(optimizer, LBFGS):
-        raise TypeError("compile_step: LBFGS asks for the loss more than once a step: tg.fit takes it")
+        raise TypeError(
+            "compile_step: LBFGS asks for the loss more than once a step: tg.fit takes it"
+        )
     return CompiledStep(model, loss, optimizer, clip)
 
 
@@ -133,16 +135,25 @@ class Iterations:
     def __init__(self, model: Module, loss: Callable[..., Any]) -> None:
         self.model, self.loss = model, loss
         self.how = "not run yet"
-        self._kinds: dict[Any, list[_Program | str]] = {}
+        self._kinds: dict[Any, list[_Program]] = {}
 
-    def gradients(
-        self, given: Sequence[Any], options: dict[str, Any], check: Check | None = None
-    ) -> Tensor:
-        """Add the gradients of ``loss(model(*inputs, **options), target)`` to the leaves'; the loss.
+    def gradients(self, given: Sequence[Any], options: dict[str, Any]) -> Tensor:
+        """Add the gradients of ``loss(model(*inputs, **options), target)`` to the leaves'; the loss."""
+        inputs = [t if t.__class__ is Tensor else as_tensor(t) for t in given]
+        value = self.attempt(inputs, options)
+        if value is None:
+            value = self._forward(inputs, options)[0]
+            value.backward()
+        return value.detach()
+
+    def attempt(
+        self, inputs: Sequence[Tensor], options: dict[str, Any], check: Check | None = None
+    ) -> Tensor | None:
+        """As ``gradients``, where a program is there or can be made; None where Python must run.
 
         ``check`` is told loss and the prediction's shape before anything is changed, and may raise.
         """
-        inputs = [t if t.__class__ is Tensor else as_tensor(t) for t in given]
+        value: Tensor | None = None
         why = _refusal(inputs, options)
         if why is None:
             kind = _kind(inputs)
@@ -153,24 +164,15 @@ class Iterations:
                 self._kinds[kind] = []
                 why = "inputs of their shapes came for the first time"
             else:
-                for program in known:
-                    if program.holds():
-                        if program.why:
-                            why = program.why
-                            break
-                        value = self._replayed(program, inputs, check)
-                        if value is not None:
-                            return value
-                        why = program.why or "an input is not as the program takes it"
-                        break
-                else:
-                    return self._traced(inputs, known, check)
-        self.how = f"run as Python: {why}"
-        value, shape = self._forward(inputs, options)
-        if check is not None:
-            check(value._data, shape)
-        value.backward()
-        return value.detach()
+                program = next((p for p in known if p.holds()), None)
+                if program is None:
+                    program, value = self._traced(inputs, known, check)
+                elif not program.why:
+                    value = self._replayed(program, inputs, check)
+                why = program.why or "an input is not as the program takes it"
+        if value is None:
+            self.how = f"run as Python: {why}"
+        return value
 
     def _forward(
         self, inputs: Sequence[Tensor], options: dict[str, Any]
@@ -213,29 +215,27 @@ class Iterations:
         return Tensor._wrap(value, None)
 
     def _traced(
-        self, inputs: Sequence[Tensor], known: list[Any], check: Check | None
-    ) -> Tensor:
-        """One iteration as Python, beside which a program is made and held against it."""
+        self, inputs: Sequence[Tensor], known: list[_Program], check: Check | None
+    ) -> tuple[_Program, Tensor | None]:
+        """A new program, and the loss of an iteration as Python, against which it was held."""
         if len(known) >= MOST_PROGRAMS:
             known.pop(0)
         program = _Program(self.model, self.loss, inputs)
         known.append(program)
-        if not program.why:
-            program.compare(self, [_other(t, k) for k, t in enumerate(inputs)])
-        reached: Any = None
-        if not program.why:
-            reached = program.compare(self, inputs, check)
-        if reached is None:
-            self.how = f"run as Python: {program.why}"
-            value, shape = self._forward(inputs, {})
-            if check is not None:
-                check(value._data, shape)
-            value.backward()
-            return value.detach()
-        value, found = reached
-        gradients.commit(found, value._node)
-        self.how = "run as Python, and traced" if not program.why else f"run as Python: {program.why}"
-        return value.detach()
+        if not program.stands():
+            return program, None
+        drawn = [g.bit_generator.state for g in program.generators]
+        program.compare(self, [_other(t, k) for k, t in enumerate(inputs)])
+        _restore(program.generators, drawn)
+        if not program.stands():
+            return program, None
+        found = program.compare(self, inputs, check)
+        if found is None:
+            return program, None
+        value, reached = found
+        gradients.commit(reached, value._node)
+        self.how = f"run as Python: {program.why}" if program.why else "run as Python, and traced"
+        return program, value
 
 
 class _Program:
@@ -264,6 +264,10 @@ class _Program:
                 self.why = f"its program could not be written ({type(error).__name__}: {error})"
         self.holds = _question(guards, tensors)
 
+    def stands(self) -> bool:
+        """Whether nothing speaks against it so far."""
+        return not self.why
+
     def compare(
         self, iterations: Iterations, inputs: Sequence[Tensor], check: Check | None = None
     ) -> Any:
@@ -273,7 +277,7 @@ class _Program:
             value, shape = iterations._forward(inputs, {})
         except Exception:
             _restore(self.generators, before)
-            return None  # others than these inputs it may not take; these are run again, and say why
+            return None  # other inputs than those that came it may not take; these are run again
         if check is not None:
             check(value._data, shape)
         reached = flow([gradients.root_and_seed(value)])

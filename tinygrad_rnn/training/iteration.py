@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.autograd import enable_grad, flow
-from ..engine.places import state
+from ..engine.places import NOWHERE, state
 from ..engine.random import generator_or_default
 from ..engine.values import Constant, Leaf, next_number
 from ..nn.module import Module
@@ -23,7 +23,7 @@ from ..scan import bytecode, purity, running
 from ..scan.bytecode import GIVEN, Known, Value, single
 from ..scan.opcodes import follow
 from ..scan.purity import Guard, Guards, Impure
-from ..scan.tracing import Tracer, Untraceable, tracing
+from ..scan.tracing import Tracer, Unrecorded, Untraceable, tracing
 from ..tensors import Tensor
 
 LAYERS = (RNN, LSTM, GRU, Recurrent)
@@ -171,9 +171,7 @@ class CalledBlock(Block):
                 leaf._node = Leaf(t._data.shape, t._data.dtype)
         given = iter(leaves)
         args = [next(given) if isinstance(a, Tensor) else a for a in self.args]
-        options = {
-            k: next(given) if isinstance(a, Tensor) else a for k, a in self.options.items()
-        }
+        options = {k: next(given) if isinstance(a, Tensor) else a for k, a in self.options.items()}
         with enable_grad():
             result = self.function(*args, **options)
         return [result._data], (result, leaves)
@@ -184,6 +182,15 @@ class CalledBlock(Block):
         reached = flow([(result._node, g[0])])
         found = {id(node): d for node, d, _ in reached.values()}
         return [found.get(id(leaf._node)) for leaf in leaves]
+
+
+class PartOf:
+    """What stands for the row in an unrecorded node that is one of several results."""
+
+    variadic = several = False
+
+    def __init__(self, op: Any, constants: tuple[Any, ...], place: int) -> None:
+        self.name, self.op, self.constants, self.place = f"part of {op.name}", op, constants, place
 
 
 class _Whole(Tracer):
@@ -197,6 +204,14 @@ class _Whole(Tracer):
         """An index may be an input as it is: whether it is, is asked when the program is written."""
         if how != "an index":
             super().looks(how)
+
+    def parts(self, op: Any, results: Sequence[Tensor], a: Tensor, constants: Any) -> None:
+        """Several results that take no gradient."""
+        if a._node is None:
+            a._node = Constant(a._data.shape, a._data.dtype)
+        for k, t in enumerate(results):
+            made: Any = PartOf(op, constants, k)
+            t._node = Unrecorded(made, (a._node,), None, (), t._data.shape, t._data.dtype, NOWHERE)
 
     def layer(
         self,
@@ -292,4 +307,4 @@ class Iteration:
         self.shape = prediction._data.shape
 
 
-__all__ = ["Block", "Iteration", "inspected"]
+__all__ = ["Block", "Iteration", "PartOf", "inspected"]

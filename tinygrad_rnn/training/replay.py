@@ -14,11 +14,11 @@ import numpy as np
 
 from ..engine.autograd import sum_to
 from ..engine.values import Leaf, Literal, as_array
-from ..ops.recording import NUMBERS, prepared
+from ..ops.recording import prepared
 from ..ops.row import ROWS
 from ..scan.tracing import Fixed, Unrecorded, Untraceable
 from ..tensors import Tensor
-from .iteration import Iteration
+from .iteration import Iteration, PartOf
 
 
 class Differs(Exception):  # noqa: N818 (an answer, not a mistake)
@@ -26,7 +26,10 @@ class Differs(Exception):  # noqa: N818 (an answer, not a mistake)
 
 
 class Replay:
-    """The program of an iteration: ``forward(*arrays)`` gives the loss, ``backward`` the leaves' gradients."""
+    """The program of an iteration: ``run(*arrays, loss_is)`` gives the leaves' gradients, as ``flow`` does.
+
+    ``loss_is`` is told the loss between forward and backward.
+    """
 
     def __init__(self, iteration: Iteration, tensors: Iterable[Tensor]) -> None:
         self.iteration = iteration
@@ -45,7 +48,9 @@ class Replay:
         }
         self.lines: list[str] = []
         self._of_result = {
-            id(t._node): (block, k) for block in iteration.blocks for k, t in enumerate(block.results)
+            id(t._node): (block, k)
+            for block in iteration.blocks
+            for k, t in enumerate(block.results)
         }
         self.order = self._in_order()
         self._forward()
@@ -167,6 +172,10 @@ class Replay:
         operands = [self._name(p) for p in node.parents]
         if name == "detach":
             return operands[0]
+        if isinstance(node.op, PartOf):
+            constants = [self._constant(c) for c in node.op.constants]
+            several = self._call(node.op.op.forward, False, operands, constants)
+            return f"{several}[{node.op.place}]"
         op = ROWS.get(name)
         constants = [self._constant(c) for c in node.saved[len(node.parents) :]]
         if op is not None:
@@ -199,8 +208,8 @@ class Replay:
         _, arrays = prepared(op, tuple(stand))
         cast = []
         for name, given, array in zip(names, stand, arrays, strict=True):
-            if given.__class__ in NUMBERS:
-                if array.__class__ not in NUMBERS:
+            if not isinstance(given, Tensor):
+                if isinstance(array, np.ndarray):
                     raise Untraceable(f"{op.name} of numbers alone")
                 cast.append(name)
             elif array.dtype != given._data.dtype:
