@@ -1,9 +1,9 @@
-"""Matrix products for numba loops: the same weights at every step, laid out once for as long as they stay.
+"""Matrix products for numba loops: the same weights at every step, laid out once while they stay the same.
 
-``pack`` puts a matrix into panels of columns (``laid_out`` calls it), so that a step reads it from end to end;
-the product keeps a tile of the result, some rows by a panel, in registers while it runs along the panel. (BLAS
-lays its operands out anew at every call.) Both are compiled once for a dtype, and loops call the product by its
-symbol: ``machine_code.kernels`` puts it there.
+``pack`` puts a matrix into panels of columns (``laid_out`` calls it), so that a step reads it from end to
+end; the product keeps a tile of the result, some rows by a panel, in registers while it runs along the
+panel. (BLAS lays its operands out anew at every call.) Both are compiled once for a dtype, and loops call
+the product by its symbol: ``machine_code.kernels`` puts it there.
 """
 
 from __future__ import annotations
