@@ -161,12 +161,12 @@ from .tensors.value import Tensor
 
 if TYPE_CHECKING:
     from . import data, distributed, forecasting, interop, linalg, plots, training, utils
+    from .commands.informing import info
     from .derivatives import transforms as func
     from .derivatives.anomaly import AnomalyError, detect_anomaly
     from .derivatives.checking import GradcheckError, gradcheck
     from .derivatives.checkpoint import checkpoint
     from .drawing.draw import draw
-    from .environment import info
     from .files import FileFormatError, load, read_metadata, save
     from .forecasting import Forecaster
     from .graphs import Graph, Ledger
@@ -201,7 +201,7 @@ def graph(*outputs: Tensor) -> Graph:
 
 
 _LATER = {
-    "info": "environment",
+    "info": "commands.informing",
     "AnomalyError": "derivatives.anomaly",
     "detect_anomaly": "derivatives.anomaly",
     "Graph": "graphs",
