@@ -167,11 +167,15 @@ if TYPE_CHECKING:
     from .derivatives.checking import GradcheckError, gradcheck
     from .derivatives.checkpoint import checkpoint
     from .drawing.draw import draw
+    from .drawing.live.page_data import Live
     from .files import FileFormatError, load, read_metadata, save
     from .forecasting import Forecaster
     from .graphs import Graph, Ledger
-    from .live.page_data import Live
     from .training import DataLoader, Film, fit
+
+__path__.append(
+    f"{__path__[0]}/compat/paths"
+)  # ``tinygrad_rnn.onnx`` and other paths of PyTorch's scripts
 
 float16 = half = _np.dtype(_np.float16)
 float32 = float = _np.dtype(_np.float32)
@@ -220,7 +224,7 @@ _LATER = {
     "DataLoader": "training",
     "fit": "training",
     "Film": "training",
-    "Live": "live.page_data",
+    "Live": "drawing.live.page_data",
     "Forecaster": "forecasting",
     "FileFormatError": "files",
     "load": "files",
