@@ -10,9 +10,9 @@ from test_live_network import same as equal
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
-from tinygrad_rnn.live.lowering import NoText
-from tinygrad_rnn.live.network import Network
-from tinygrad_rnn.live.recorded_network import RecordedNetwork
+from tinygrad_rnn.drawing.live.lowering import NoText
+from tinygrad_rnn.drawing.live.network import Network
+from tinygrad_rnn.drawing.live.recorded_network import RecordedNetwork
 from tinygrad_rnn.nn import functional as F
 
 T, B, V, H = 6, 3, 7, 4
