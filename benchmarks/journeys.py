@@ -4,7 +4,7 @@
     python benchmarks/journeys.py --write      into docs/guides/your_own_series.md
     python benchmarks/journeys.py --darts PYTHON --keras PYTHON --sktime PYTHON --ours PYTHON
 
-``benchmarks/journeys/`` holds one script a library: it reads ``load.csv``, trains an LSTM of 16 units on
+``benchmarks/journeys/`` holds one script a library: it reads ``load.csv``, trains a network of 16 units on
 windows of 28 of the first 640 days, and leaves in ``made`` the forecasts of seven days from every later
 origin. Statements are those of the script; seconds are the processor's, for the whole script, of the second
 of two runs. Each runs in an interpreter of its own: the ones named, or fresh virtual environments,
@@ -44,13 +44,13 @@ NEEDS = {  # what is installed, and whose versions are told
     "ours": ([f"{HERE.parent}[fast]"], []),
     "darts": (["u8darts[torch]", "pandas<3"], ["u8darts", "torch"]),
     "keras": (["keras", "torch", "pandas"], ["keras", "torch"]),
-    "sktime": (["sktime", "neuralforecast"], ["sktime", "neuralforecast", "torch"]),
+    "sktime": (["sktime", "scikit-learn"], ["sktime", "scikit-learn"]),
 }
 WORDS = {
     "ours": "tinygrad_rnn with `[fast]`: `tg.Forecaster`",
     "darts": "darts {u8darts} (PyTorch {torch}): `RNNModel`, 50 epochs, its fillers and scalers",
     "keras": "Keras {keras} (PyTorch {torch}): windows, scaling, the closed loop by hand, up to 50 epochs",
-    "sktime": "sktime {sktime} (neuralforecast {neuralforecast}, PyTorch {torch}): its LSTM, 500 steps",
+    "sktime": "sktime {sktime} (scikit-learn {scikit_learn}): `make_reduction`, a perceptron of 16 units",
 }
 
 
@@ -121,7 +121,7 @@ def rows(given: dict[str, str | None], folder: Path) -> list[str]:
         python = interpreter(name, given[name], folder)
         run(python, script, folder, packages)
         made, took, versions = run(python, script, folder, packages)
-        words = WORDS[name].format(**versions)
+        words = WORDS[name].format(**{n.replace("-", "_"): v for n, v in versions.items()})
         off = f"{error(made, load):.2f}"
         if name == "ours":
             other = folder / "seed.py"
