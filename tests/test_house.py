@@ -161,6 +161,20 @@ def test_draw_goes_through_few_files(level, tmp_path):
     assert len(found) <= 24, sorted(found)
 
 
+@pytest.mark.parametrize(("compiled", "forward", "backward"), [(True, 13, 13), (False, 20, 10)])
+def test_a_layer_goes_through_few_files(compiled, forward, backward):
+    """A call like an earlier one, compiled or recorded op by op, and the way back."""
+    layer, x = tg.nn.LSTM(4, 3), tg.randn(5, 2, 4)
+    layer.compiled = compiled
+    layer(x)
+    layer(x)[0].sum().backward()
+    given = []
+    found = files_entered(lambda: given.append(layer(x)[0]))
+    assert len(found) <= forward, sorted(found)
+    found = files_entered(given[0].sum().backward)
+    assert len(found) <= backward, sorted(found)
+
+
 def test_every_planted_bug_finds_its_place():
     """A bug whose text has gone from its file would never be planted, and so never be seen."""
     spec = importlib.util.spec_from_file_location("mutants", ROOT / "tests" / "mutants.py")

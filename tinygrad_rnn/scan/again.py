@@ -23,7 +23,7 @@ from ..ops import dtypes
 from ..tensors import Tensor
 from .cells import BUILT_IN, Variant, nesting, variant_of
 from .folding import Fold
-from .running import BEGIN, Stack, refusal
+from .running import BEGIN, Stack
 from .tracing import Untraceable
 
 
@@ -134,7 +134,7 @@ def _is_like(ready: Ready, layer: Any, shape: tuple[int, ...], dtype: Any) -> bo
 def run_again(layer: Any, x: Any, hx: Any, first_step: int | None) -> tuple[Tensor, Any] | None:
     """The layer's call, where it is like an earlier one; None where it may not be."""
     ready = _ready.get(layer)
-    if ready is None or x.__class__ is not Tensor or refusal(layer) is not None:
+    if ready is None or x.__class__ is not Tensor:
         return None
     data = x._data
     if ready.axis:
@@ -256,7 +256,7 @@ def run_cell_again(
     steps = data.shape[axis] if data.ndim > 1 else 0
     if not steps or ready.cell() is not cell or (layer.variational and layer.training):
         return None
-    if refusal(layer) is not None or not ready.fits(data, axis):
+    if not ready.fits(data, axis):
         return None
     if first_step is None:
         first_step = first_of(layer, state, steps)

@@ -19,24 +19,24 @@ CHOICE = "TINYGRAD_RNN_BACKEND"
 _asked: list[str] = []  # by ``using``, the last one counts
 
 
-def choice() -> tuple[str, str]:
-    """(the back end in use, why): "numba" or "numpy"."""
-    return (_asked[-1], "the program asks for it") if _asked else _usual()
-
-
 @contextmanager
 def using(name: str) -> Iterator[None]:
     """Inside, compiled layers run by the named back end: the docs and the tests fix it."""
     _asked.append(name)
+    choice.cache_clear()
     try:
         yield
     finally:
         _asked.pop()
+        choice.cache_clear()
 
 
 @cache
-def _usual() -> tuple[str, str]:
-    """What the environment says: TINYGRAD_RNN_BACKEND, or what is installed."""
+def choice() -> tuple[str, str]:
+    """(the back end in use, why), "numba" or "numpy": what the program or TINYGRAD_RNN_BACKEND asks for, else
+    what is installed."""
+    if _asked:
+        return _asked[-1], "the program asks for it"
     asked = os.environ.get(CHOICE, "")
     if asked not in ("", "numpy", "numba"):
         raise ValueError(f"{CHOICE} must be 'numpy' or 'numba', got {asked!r}")

@@ -10,7 +10,6 @@ import numpy as np
 
 from ..engine.places import state as now
 from ..engine.random import generator_or_default
-from ..nn import naming
 from ..nn.module import Module
 from ..nn.stepping import mapped, parts
 from ..tensors import Tensor
@@ -59,20 +58,6 @@ class Stack:
     layer: Any = None
     by: frozenset[tuple[str, str]] = frozenset()  # which back end ran, and why if not the usual one
     found: list[Variant] = field(default_factory=list)  # what ran, cell by cell
-
-
-def refusal(layer: Module) -> str | None:
-    """Why a layer's calls are recorded at the moment, whatever its cells are; None if they are not."""
-    if not layer.compiled:
-        return "layer.compiled is False"
-    if now.tracer is not None:
-        return "it is part of a cell that is being traced"
-    if now.watch is not None:
-        return "detect_anomaly looks at every op"
-    listening = naming._now.records
-    if listening and any(record.watches(cell) for record in listening for cell in layer.cells()):
-        return "record_gates listens"
-    return None
 
 
 def run(stack: Stack) -> tuple[Tensor, Any]:
@@ -297,4 +282,4 @@ def _dropout_mask(draw: Any, shape: Any, rate: float, dtype: Any) -> Any:
     return ((draw.random(shape) >= rate) / (1 - rate)).astype(dtype)
 
 
-__all__ = ["Stack", "Stage", "Untraceable", "Way", "refusal", "run"]
+__all__ = ["Stack", "Stage", "Untraceable", "Way", "run"]

@@ -16,7 +16,6 @@ from ..nn.module import Module
 from ..nn.stepping import step_after
 from ..tensors import Tensor
 from .cells import BUILT_IN, Variant, variant_of
-from .running import refusal
 from .tracing import Untraceable
 
 
@@ -75,7 +74,7 @@ def streamed(layer: Any, x: Any, state: Any) -> tuple[Tensor, Any] | None:
     is compiled.
     """
     parts = (state,) if state.__class__ is Tensor else state
-    if x.__class__ is not Tensor or parts.__class__ is not tuple or refusal(layer) is not None:
+    if x.__class__ is not Tensor or parts.__class__ is not tuple:
         return None
     data = x._data
     try:
