@@ -221,7 +221,7 @@ MUTANTS = [
     Mutant("exact: columns: numbers without rows are taken", "scan/numba_plan.py", "        fits = lead == (self.rows,)\n", "        fits = lead == (self.rows,) or not shape\n", "scan_exact_numba"),
     Mutant("exact: columns: equal numbers are one", "scan/program.py", "self.apart and type(number) is float", "False", "scan_exact_numba"),
     Mutant("exact: columns: times 1.0 is another program", "scan/program.py", "if type(factor) is int and factor == 1 and", "if factor == 1 and", "scan_exact_numba"),
-    Mutant("exact: curves: numpy's sigmoid of large numbers", "scan/numpy_text.py", "                f\"minimum({o}, {most}, out={o})\",\n", "", "scan_exact_numba"),
+    Mutant("exact: curves: numpy's sigmoid of large numbers", "scan/numpy_text.py", "                f\"exp({o}, {o})\",\n", "                f\"minimum({o}, 88.7, out={o})\",\n                f\"exp({o}, {o})\",\n", "scan_exact_numba"),
     Mutant("exact: curves: a float32 sigmoid ends at 0", "scan/vector_math.py", "    x = LEAST32 if x < LEAST32 else x\n", "", "scan_exact_numba"),
     Mutant("exact: curves: a float64 sigmoid ends at 0", "scan/vector_math.py", "    x = LEAST64 if x < LEAST64 else x\n", "", "scan_exact_numba"),
     Mutant("exact: curves: silu of -infinity", "scan/vector_math.py", "sigmoid64(x) if x > NOTHING64 else 0.0", "sigmoid64(x)", "scan_exact_numba"),
