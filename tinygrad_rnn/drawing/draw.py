@@ -233,8 +233,9 @@ def to_dot(
     ``"cell"`` where no cell ran, for ``"layer"`` where no module did, for ``"scalar"`` where there are too
     many numbers, and for shapes or values at a level without boxes for them.
 
-    ``backward`` is the ledger of a backward pass of this graph: then its gradients are drawn, at the level
-    of cells or, with ``level="layer"`` and for modules without time, of layers. ``backward_measure`` says how the slab shows what each step adds to a Parameter's gradient:
+    ``backward`` is the ledger of a backward pass of this graph: then its gradients are drawn, at the
+    level of cells or, with ``level="layer"`` and for modules without time, of layers.
+    ``backward_measure`` says how the slab shows what each step adds to a Parameter's gradient:
     ``"projection"`` (signed parts along the whole, which add up) or ``"norm"``.
     """
     return dot_of(graph, Options(level, steps, shapes, values, backward, backward_measure))
