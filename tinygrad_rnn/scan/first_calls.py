@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..tensors.state_dicts import CALLED
 from . import backends
 
 FIRST = "first calls"  # numpy's loops, with what they say of themselves
@@ -24,6 +25,8 @@ STEPS = 1024  # of a cell in a loop of the user's own, or of ``layer.step``
 WORK = 150e6  # nanoseconds, by estimate, that all of them may take on numpy
 WHY = f"its first calls; by call {CALLS + 1} at the latest machine code takes over"
 OP, NUMBER, PRODUCT = 1200.0, 1.0, 0.1  # nanoseconds of an op, of its numbers, of multiply-adds
+
+PRODUCTS = ("matmul", "linear", "linear_without_bias", "dot", "einsum")
 
 
 def back_end(cell: Any, derive: bool, work: float, most: int = CALLS) -> str:
@@ -34,7 +37,7 @@ def back_end(cell: Any, derive: bool, work: float, most: int = CALLS) -> str:
     name, _, waits = backends.chosen()
     if not waits:
         return name
-    training, alone = cell.__dict__.get("_called", (0.0, 0.0))
+    training, alone = cell.__dict__.get(CALLED, (0.0, 0.0))
     if training > 1 or (alone > 1 and not derive):
         return name
     share = max(1 / most, work / WORK)
@@ -42,7 +45,7 @@ def back_end(cell: Any, derive: bool, work: float, most: int = CALLS) -> str:
         training += share
     else:
         alone += share
-    cell.__dict__["_called"] = training, alone
+    cell.__dict__[CALLED] = training, alone
     return name if (training if derive else alone) > 1 else FIRST
 
 
@@ -50,16 +53,15 @@ def work(trace: Any) -> float:
     """About how many nanoseconds a traced step takes numpy, with its backward step."""
     total = 0.0
     for node in trace.nodes:
-        if node.op is not None:
-            shapes = [node.shape, *[parent.shape for parent in node.parents]]
-            total += OP + NUMBER * max(map(_size, shapes))
-            if node.op.name in ("matmul", "einsum"):
-                total += PRODUCT * _size(node.shape) * (shapes[1] or (1,))[-1]
+        if node.op is None or node.op.name == "item" or not _whole([node]):
+            continue  # parts of a value are views of it
+        size, *sizes = [math.prod(each.shape) for each in (node, *_whole(node.parents))]
+        total += OP + NUMBER * max([size, *sizes])
+        if node.op.name in PRODUCTS:
+            total += PRODUCT * size * (node.parents[0].shape or (1,))[-1]
     return total
 
 
-def _size(shape: Any) -> int:
-    """How many numbers a value has, or the parts of one together (of ``chunk``)."""
-    if shape and isinstance(shape[0], tuple):
-        return sum(map(_size, shape))
-    return math.prod(shape)
+def _whole(nodes: Any) -> list[Any]:
+    """Those that are one value."""
+    return [node for node in nodes if not (node.shape and isinstance(node.shape[0], tuple))]
