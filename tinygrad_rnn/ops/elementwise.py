@@ -18,7 +18,10 @@ from .row import Row, function, row
 
 
 def _sigmoid(x: Any) -> Any:
-    """1 / (1 + exp(-x)), with exp kept from overflowing; right in both tails."""
+    """1 / (1 + exp(-x)); right in both tails: exactly 0 where exp(-x) is beyond the largest number.
+
+    (A floor there instead, as from a limited exponent, times an input of 1e308 would be a gradient.)
+    """
     y: Any = np.negative(x)
     if y.__class__ is not np.ndarray:
         y = np.asanyarray(y)
@@ -28,17 +31,14 @@ def _sigmoid(x: Any) -> Any:
         return _sigmoid(-y.astype(np.float32)).astype(
             y.dtype
         )  # its exp ends at 11, before the tail
-    most, one = _LIMITS[y.dtype.char]
-    np.minimum(y, most, out=y)
-    np.exp(y, out=y)
-    np.add(y, one, out=y)
+    with np.errstate(over="ignore"):
+        np.exp(y, out=y)
+    np.add(y, ONES[y.dtype.char], out=y)
     return np.reciprocal(y, out=y)
 
 
-# For each dtype: what exp still takes, and 1 as an array (quicker to add than a number).
-_LIMITS: dict[str, Any] = {
-    code: (np.array(most, code), np.array(1, code)) for code, most in (("f", 88.7), ("d", 709.7))
-}
+# For each dtype: 1 as an array (quicker to add than a number).
+ONES: dict[str, Any] = {code: np.array(1, code) for code in "fd"}
 
 
 _GONE = -746.0  # from here down exp(x) is 0 in float64
