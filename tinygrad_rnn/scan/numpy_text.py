@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.elementwise import _LIMITS as LIMITS
+from ..ops.few_passes import LIMITS
 from .batched import TIME, UFUNCS, Lines, carry, plain
 from .few_calls import small
 from .program import ELEMENTWISE, Value

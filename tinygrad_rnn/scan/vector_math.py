@@ -17,7 +17,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from ..ops.elementwise import _GONE, _LIMITS
+from ..ops.elementwise import _GONE
+from ..ops.few_passes import LIMITS
 
 f32 = np.float32
 
@@ -82,7 +83,7 @@ LOG2E, HIGH, LOW = f32(1.4426950408889634), f32(-0.693359375), f32(2.12194440e-4
 C2, C3, C4, C5, C6, C7 = (f32(1 / math.factorial(k)) for k in range(2, 8))
 ZERO, ONE, TWO, MINUS_TWO = f32(0), f32(1), f32(2), f32(-2)
 NO_MORE, GONE, TOO_MUCH = f32(-40), f32(-104), f32(89)
-LEAST32, LEAST64 = f32(-_LIMITS["f"][0]), float(-_LIMITS["d"][0])  # where a sigmoid ends
+LEAST32, LEAST64 = f32(-LIMITS["f"][0]), float(-LIMITS["d"][0])  # where a sigmoid ends
 NOTHING32, NOTHING64 = f32(_GONE), float(_GONE)  # where silu's factor is 0
 
 
