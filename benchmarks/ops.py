@@ -148,7 +148,9 @@ def main() -> int:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     rows = measured(options.only.split(","), options.repeats)
-    print(f"{'op':14} {'size':10} {'what':8} {'ours us':>8} {'peer us':>8} {'by call':>8} {'turns':>6}")
+    print(
+        f"{'op':14} {'size':10} {'what':8} {'ours us':>8} {'peer us':>8} {'by call':>8} {'turns':>6}"
+    )
     for r in rows:
         size = "x".join(map(str, r["size"]))
         print(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.values import At, Node
+from .elementwise import where
 from .row import Row, row
 
 
@@ -43,7 +44,7 @@ getitem = row(
 )
 embedding = row(
     "embedding",
-    lambda weight, index, padding: weight[index],
+    lambda weight, index, padding: weight.take(index, 0),
     lambda g, _y, _w, index, padding: _rows(g, index, padding),
     sparse=True,
 )
@@ -71,5 +72,5 @@ def _put(a: Any, value: Any, index: Any) -> Any:
 def _rows(g: Any, index: Any, padding: int | None) -> At:
     """The gradient of looked-up rows; the padding row takes none (PyTorch's padding_idx)."""
     if padding is not None:
-        g = g * (index != padding)[..., None]
+        g = where((index != padding)[..., None], g, 0.0)
     return At(index, g)
