@@ -10,6 +10,7 @@ import numpy as np
 
 from ..ops import elementwise as e
 from ..ops import reductions
+from ..ops.row import index_known
 from ..tensors import Tensor, as_tensor
 from ..tensors.functions import log_softmax
 from ..tensors.several import where
@@ -311,7 +312,7 @@ def _class_loss(
     classes, kept = shape[axis], _kept(who, y._data, shape[axis], ignore_index)
     at = Tensor._made(y._data if kept is None else np.where(kept, y._data, 0))
     if of_logits:
-        loss = reductions.cross_entropy(logs, axis, at._data)
+        loss = reductions.cross_entropy(logs, axis, index_known(y, at._data))
     else:
         loss = -logs.gather(axis, at.unsqueeze(axis)).squeeze(axis)
     if kept is None:

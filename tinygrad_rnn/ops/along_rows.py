@@ -127,9 +127,16 @@ def log_softmax_slope(g: Any, y: Any, shape: tuple[int, ...]) -> Any:
 
 
 def cross_entropy(a: Any, classes: Any) -> Any:
-    """log(sum(exp(a))) - a[class] of each row."""
-    y = logsumexp(a)
-    return np.subtract(y, a[np.arange(len(a)), classes], out=y)
+    """log(sum(exp(a - top))) - (a[class] - top) of each row, whose digits large logits do not cost."""
+    y = np.empty(len(a), a.dtype)
+    for t in _turns(a):
+        x = a[t]
+        e = np.subtract(x, _tops(x))
+        own = e[np.arange(len(e)), classes[t]]
+        np.exp(e, out=e)
+        total = np.add.reduce(e, 1)
+        np.subtract(np.log(total, out=total), own, out=y[t])
+    return y
 
 
 def cross_entropy_slope(g: Any, a: Any, classes: Any, shape: tuple[int, ...]) -> Any:

@@ -35,6 +35,16 @@ def taken(a: Any, index: Any) -> Any:
     return part
 
 
+def beside(axis: int, at: Any) -> tuple[Any, ...]:
+    """The index of what stands along ``axis`` at the places ``at``, one for each index of the other axes."""
+    n = at.ndim
+    others = [
+        np.arange(side).reshape((1,) * i + (side,) + (1,) * (n - 1 - i))
+        for i, side in enumerate(at.shape)
+    ]
+    return (*others[:axis], at, *others[axis:])
+
+
 getitem = row(
     "getitem",
     taken,

@@ -13,7 +13,7 @@ import numpy as np
 from ..engine.places import state
 from . import along_rows as along
 from .elementwise import abs, exp, log, sign, sqrt, square, where
-from .indexing import getitem, put
+from .indexing import beside, getitem, put
 from .row import Row, row
 from .shapes import _along, broadcast, cat, flip, permute
 
@@ -310,7 +310,7 @@ cross_entropy = row(
     lambda g, _y, a, axis, classes: _cross_entropy_rule(g, a, axis, classes),
     floating=True,
     made_of=lambda a, axis, classes: (
-        logsumexp(a, (axis,), False) - getitem(a, _of_class(a.shape, axis, classes))
+        logsumexp(a, (axis,), False) - getitem(a, beside(axis, classes))
     ),
 )
 layer_norm = row(
@@ -322,24 +322,18 @@ layer_norm = row(
 )
 
 
-def _of_class(shape: tuple[int, ...], axis: int, classes: Any) -> tuple[Any, ...]:
-    """The index of what stands at each class along an axis."""
-    grid: list[Any] = list(np.ogrid[tuple(slice(n) for n in classes.shape)])
-    return (*grid[:axis], classes, *grid[axis:])
-
-
 def _cross_entropy(a: Any, axis: int, classes: Any) -> Any:
     """``logsumexp(a) - a[class]`` along an axis, for integers that are within it."""
     if (rows := along.rows(a, (axis,))) is not None:
         return along.cross_entropy(rows, classes.reshape(-1)).reshape(classes.shape)
-    return _logsumexp(a, (axis,), False) - a[_of_class(a.shape, axis, classes)]
+    return _logsumexp(a, (axis,), False) - a[beside(axis, classes)]
 
 
 def _cross_entropy_rule(g: Any, a: Any, axis: int, classes: Any) -> Any:
     """The softmax less 1 at the class."""
     if g.__class__ is np.ndarray and (rows := along.rows(a, (axis,))) is not None:
         return along.cross_entropy_slope(g.reshape(-1), rows, classes.reshape(-1), a.shape)
-    share, at = softmax(a, (axis,)), _of_class(a.shape, axis, classes)
+    share, at = softmax(a, (axis,)), beside(axis, classes)
     return _open(g, a.shape, (axis,)) * put(share, share[at] - 1, at)
 
 
