@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-_BITS = {"f": np.dtype(np.int32), "d": np.dtype(np.int64)}
+_BITS: dict[str, Any] = {"f": np.dtype(np.int32), "d": np.dtype(np.int64)}
 _FEW = 1024  # elements up to which a call costs more than what it does
 _INFINITY = float("inf")
 _ZEROS = {code: np.array(0, code) for code in "fd"}  # arrays are quicker to take than numbers
