@@ -25,8 +25,8 @@ import numpy as np
 from tinygrad_rnn import nn
 from tinygrad_rnn.data import first_names, sequential_digits
 from tinygrad_rnn.data import sunspots as yearly_sunspots
-from tinygrad_rnn.demo import forecaster
 from tinygrad_rnn.experiments import shelf
+from tinygrad_rnn.experiments.demo import forecaster
 
 
 def names(example, seed, setting):

@@ -13,6 +13,8 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.drawing.layout.channels import Net
 from tinygrad_rnn.drawing.pictures.blocks import BlocksPicture, draw_blocks
+from tinygrad_rnn.drawing.pictures.layers import LayersPicture, draw_layers
+from tinygrad_rnn.drawing.scene.scene import Scene
 from tinygrad_rnn.graphs.excerpt import excerpt
 from tinygrad_rnn.graphs.passthrough import HANDS_ON, SOURCES
 from tinygrad_rnn.graphs.recorded import GraphNode
@@ -198,14 +200,25 @@ def test_without_time_modules_are_boxes(name: str) -> None:
         graph.to_dot("cell")
 
 
-def picture_of(name: str) -> BlocksPicture:
-    """The picture of a model, its excerpt read as the picture of cells reads it."""
-    return BlocksPicture(excerpt(graph_of(name)), None)
+LEVELS = [(name, level) for level in ("cell", "layer") for name in MODELS]
+DRAWN = [(name, level) for name, level in LEVELS if level == "layer" or name not in TIMELESS]
+drawn = pytest.mark.parametrize(("name", "level"), DRAWN)
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_every_line_is_true(name: str) -> None:
-    picture = picture_of(name)
+def picture_of(name: str, level: str) -> BlocksPicture:
+    """The picture of a model, its excerpt read as the pictures of cells and of layers read it."""
+    graph = excerpt(graph_of(name))
+    return BlocksPicture(graph, None) if level == "cell" else LayersPicture(graph)
+
+
+def scene_of(name: str, level: str) -> Scene:
+    graph = excerpt(graph_of(name))
+    return draw_blocks(graph) if level == "cell" else draw_layers(graph)
+
+
+@drawn
+def test_every_line_is_true(name: str, level: str) -> None:
+    picture = picture_of(name, level)
     nodes = picture.nodes
     boxed = {i for block in picture.blocks.blocks for i in block.nodes}
     for block in picture.blocks.blocks:
@@ -239,9 +252,9 @@ def sources(picture: BlocksPicture, boxed: set[int], i: int) -> Iterator[int]:
         yield from sources(picture, boxed, k)
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_no_two_values_on_one_line_and_no_line_through_a_box(name: str) -> None:
-    picture = picture_of(name)
+@drawn
+def test_no_two_values_on_one_line_and_no_line_through_a_box(name: str, level: str) -> None:
+    picture = picture_of(name, level)
     channels = picture.channels
     runs: list[tuple[Net, tuple[float, float], tuple[float, float]]] = []
     for net in picture.nets:
@@ -259,7 +272,7 @@ def test_no_two_values_on_one_line_and_no_line_through_a_box(name: str) -> None:
                 if c[k] - a[k] > 2:
                     break
                 assert other is net or not _meet(a, b, c, d, 1 - k), "two values share a line"
-    scene = draw_blocks(excerpt(graph_of(name)))
+    scene = scene_of(name, level)
     solid = [b for b in scene.boxes.values() if b.kind not in ("text", "dot", "port")]
     for wire in scene.wires:
         for box in solid:
@@ -281,11 +294,10 @@ def _meet(a: Point, b: Point, c: Point, d: Point, k: int) -> bool:
     return min(max(a[k], b[k]), max(c[k], d[k])) - max(min(a[k], b[k]), min(c[k], d[k])) > 0.5
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_it_fits_on_a_screen_and_every_use_is_counted(name: str) -> None:
+@drawn
+def test_it_fits_on_a_screen_and_every_use_is_counted(name: str, level: str) -> None:
     graph = graph_of(name)
-    short = excerpt(graph)
-    scene = draw_blocks(short)
+    scene = scene_of(name, level)
     left, _, right, _ = scene.bounds()
     assert right - left <= SCREEN
     uses: dict[str, int] = {}

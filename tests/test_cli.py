@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import cli
-from tinygrad_rnn.commands import benching
+from tinygrad_rnn.commands import benching, cli
 from tinygrad_rnn.commands import command as shared
 from tinygrad_rnn.drawing.output import graphviz as render
 
@@ -208,7 +207,7 @@ def test_ctrl_c_stops_without_a_traceback(monkeypatch, capsys):
     def stop():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tinygrad_rnn.environment.info", stop)
+    monkeypatch.setattr("tinygrad_rnn.commands.informing.info", stop)
     code, _, err = run("info", capsys=capsys)
     assert code == 130
     assert "stopped" in err

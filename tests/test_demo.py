@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import cli, plots
-from tinygrad_rnn.demo import contributions, prediction, question, run_demo
-from tinygrad_rnn.demo.forecaster import Forecaster, Trained, train
-from tinygrad_rnn.demo.page import Page, inline
-from tinygrad_rnn.demo.report import Report, as_table, sparkline, wrapped
+from tinygrad_rnn import plots
+from tinygrad_rnn.commands import cli
 from tinygrad_rnn.drawing.output import graphviz as render
+from tinygrad_rnn.experiments.demo import contributions, prediction, question, run_demo
+from tinygrad_rnn.experiments.demo.forecaster import Forecaster, Trained, train
+from tinygrad_rnn.experiments.page import Page, inline
+from tinygrad_rnn.experiments.report import Report, as_table, sparkline, wrapped
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.data import sunspots
-from tinygrad_rnn.demo import forecaster
+from tinygrad_rnn.experiments.demo import forecaster
 
 ROOT = Path(tg.__file__).parents[1]
 EXAMPLES = ROOT / "examples"

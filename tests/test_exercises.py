@@ -14,7 +14,8 @@ import pytest
 from planted_slips import PLANTED, PROGRAMS
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import cli, exercises, nn
+from tinygrad_rnn import exercises, nn
+from tinygrad_rnn.commands import cli
 from tinygrad_rnn.exercises.solutions.lstm import lstm_forward, lstm_step
 from tinygrad_rnn.exercises.solutions.rnn import rnn_forward, rnn_step
 from tinygrad_rnn.exercises.tasks import EXERCISES

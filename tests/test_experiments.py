@@ -13,7 +13,8 @@ import pytest
 from test_docs import load
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import cli, nn
+from tinygrad_rnn import nn
+from tinygrad_rnn.commands import cli
 from tinygrad_rnn.commands.command import THREADS
 from tinygrad_rnn.engine.random import generator_or_default
 from tinygrad_rnn.experiments import QUIET, Show, Task, bench, shelf, starting

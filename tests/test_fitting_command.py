@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import cli
+from tinygrad_rnn.commands import cli
 from tinygrad_rnn.commands import command as shared
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import subprocess
 import sys
@@ -105,6 +106,30 @@ def test_nobody_takes_an_id_or_a_class_apart():
             'getAttribute("class")',
         ):
             assert taken not in text, (path.name, taken)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "autograd",
+        "backends.cudnn",
+        "distributions",
+        "linalg",
+        "onnx",
+        "utils.data",
+        "utils.tensorboard",
+        "nn.modules.rnn",
+        "nn.parameter",
+    ],
+)
+def test_paths_that_users_type_are_there(path):
+    """Wherever the file stands; and the module is the attribute, not a second copy."""
+    module = importlib.import_module(f"tinygrad_rnn.{path}")
+    assert module.__name__ == f"tinygrad_rnn.{path}"
+    found = tg
+    for name in path.split("."):
+        found = getattr(found, name)
+    assert found is module
 
 
 def files_entered(call):

@@ -138,16 +138,22 @@ def test_a_box_a_layer_however_many_steps(steps):
     y, _ = lstm(tg.zeros(steps, 1, 4))
     graph = tg.graph(nn.functional.mse_loss(head(y[-1]), tg.zeros(1, 1)))
     read = Read(to_dot(graph, "layer"))
-    boxes = [a["label"] for a in read.of_class("layer").values()]
+    boxes = read.of_class("layer")
     assert len(boxes) == 4
-    assert f"LSTM\\nlayer 2 reverse\\nx {steps} steps" in boxes
+    said = {id: [read.nodes[f"{id}.line{k}"]["label"] for k in range(3)] for id in boxes}
+    assert ["LSTM", "layer 2 reverse", f"x {steps} steps"] in said.values()
     taps = read.taps()
     for name, p in lstm.named_parameters():
         assert len(read.of_class("param", f"p-lstm.{name}")) == 1
         assert taps[f"lstm.{name}"] == steps, p.shape
     assert taps["linear.weight"] == 1
-    loops = [(a, b) for a, b, _ in read.edges if a == b]
-    assert len(loops) == 4
+    ends = {(a, b) for a, b, _ in read.edges}
+    loops = [(a, b) for a, b in ends if a in boxes and (b, a) in ends]
+    assert len(loops) == 8  # h and c of each
+    pills = [read.nodes[pill]["label"] for _, pill in loops]
+    assert sorted(pills) == sorted(2 * ["h⁽¹⁾", "c⁽¹⁾", "h⁽²⁾", "c⁽²⁾"])
+    counts = [a["label"].removesuffix("\\l") for a in read.of_class("text").values()]
+    assert counts.count(f"x {steps}") == 4  # one tap a set of weights
 
 
 def test_layers_need_a_layer():

@@ -11,7 +11,7 @@ from support import numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.live.steps import NoText, step_of
+from tinygrad_rnn.drawing.live.steps import NoText, step_of
 from tinygrad_rnn.nn.stepping import mapped
 
 STEPS, BATCH = 5, 3

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pytest
 from made_up_models import MAKERS, model
 from picture_checks import check_labels, check_taps, check_width, check_wires
+from reading import Read, check_nothing_overlaps
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.drawing.draw import to_dot
@@ -23,6 +25,7 @@ def check(seed):
     name, loss = model(seed)
     what = (name, seed)
     graph = tg.graph(loss)
+    check_layers(graph, what)
     try:
         unrolled = UnrolledGraph.read(graph, CELLS)
         scene = draw_cells(unrolled).scene
@@ -34,6 +37,19 @@ def check(seed):
     check_taps(graph, text, what)
     check_width(text, unrolled, what)
     return name, True, check_labels(graph, scene, unrolled, what)
+
+
+def check_layers(graph, what):
+    """The same of the picture of layers, which is no wider than a screen."""
+    text = to_dot(graph, "layer")
+    read = Read(text)
+    check_wires(text, what)
+    check_taps(graph, text, what)
+    check_nothing_overlaps(read)
+    left, _, right, _ = map(float, re.search(r' bb="([^"]*)"', text)[1].split(","))
+    assert right - left <= 1440, what
+    steps = [int(n) for n in re.findall(r'"x (\d+) steps?(?:, \d+ runs)?"', text)]
+    assert sum(steps) == len(graph.calls), what
 
 
 def check_all(seeds):

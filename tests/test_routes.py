@@ -12,7 +12,7 @@ from routes import program
 
 from tinygrad_rnn.engine.places import state
 from tinygrad_rnn.ops import ROWS
-from tinygrad_rnn.ops.row import looking
+from tinygrad_rnn.ops.watching import looking
 from tinygrad_rnn.scan import backends
 
 

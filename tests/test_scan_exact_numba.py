@@ -203,6 +203,37 @@ def test_curves_of_extreme_numbers_are_the_recorded_ones(kind, backend, unknown)
         np.testing.assert_allclose(fast, right, rtol=8 * eps, atol=8 * tiny, err_msg=curve)
 
 
+class Pushed(nn.Module):
+    """A gate that an input of 1e308 holds open or shut."""
+
+    def __init__(self):
+        super().__init__()
+        self.W = nn.Parameter(numbers((2, 3)), dtype=tg.float64)
+
+    def forward(self, x, h):
+        y = (x @ self.W + h).sigmoid()
+        return y, y
+
+
+@pytest.mark.parametrize("backend", ["numba", "numpy"])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_a_gate_held_by_a_huge_input_gives_no_gradient(kind, backend, unknown):
+    """Its slope is 0, whatever it is multiplied by: what the other steps give is all there is."""
+    huge = np.finfo(kind).max / 4
+    x = np.array([[[0.3, -0.2]], [[huge, 0.0]], [[0.5, 0.1]], [[-huge, 0.0]]], kind)
+    cell = Pushed()
+    cell.W = nn.Parameter(cell.W.numpy().astype(kind))
+    layer, zero = nn.Recurrent(cell), tg.tensor(np.zeros((1, 3), kind))
+    with backends.using(backend):
+        y, _ = layer(tg.tensor(x), zero)
+        y.sum().backward()
+    assert f"run by {backend}" in layer.explain()
+    assert set(y.numpy()[[1, 3]].ravel().tolist()) <= {0.0, 1.0}
+    slope = y.numpy() * (1 - y.numpy())  # the gates held have none, and pass nothing back in time
+    expected = sum(np.outer(x[t], slope[t]) for t in (0, 2))
+    np.testing.assert_allclose(cell.W.grad.numpy(), expected, rtol=4 * np.finfo(kind).eps)
+
+
 class Annealed(nn.Module):
     """A leaky cell whose rate is a number of Python's."""
 

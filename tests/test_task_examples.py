@@ -11,8 +11,8 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import data
-from tinygrad_rnn.demo import forecaster
 from tinygrad_rnn.experiments import shelf
+from tinygrad_rnn.experiments.demo import forecaster
 
 ROOT = Path(tg.__file__).parents[1]
 pytestmark = pytest.mark.skipif(
@@ -111,7 +111,7 @@ def test_how_late_a_forecast_is():
 
 def test_the_demo_and_the_example_reach_the_same(monkeypatch):
     """By the demo's own code, after as many steps."""
-    from tinygrad_rnn.demo import forecaster, prediction
+    from tinygrad_rnn.experiments.demo import forecaster, prediction
 
     result = shelf.load("sunspots").run(seed=1, iterations=4)
     known = data.sunspots().between(1700, 1920).values

@@ -254,6 +254,17 @@ def test_sigmoid_is_right_in_both_tails(dtype, lost):
     np.testing.assert_allclose(y, exact, rtol=4 * np.finfo(dtype).eps, atol=lost)
 
 
+@pytest.mark.parametrize("dtype", [tg.float32, tg.float64], ids=str)
+def test_a_sigmoid_of_a_huge_number_has_slope_0(dtype):
+    """Not a tiny one, which an input of 1e308 would make a gradient of order one."""
+    most = np.finfo(dtype).max
+    x = tg.tensor(np.array([-np.inf, -most, -800, 800, most, np.inf], dtype), requires_grad=True)
+    y = x.sigmoid()
+    y.backward(tg.tensor(np.full(6, most, dtype)))
+    assert y.tolist() == [0, 0, 0, 1, 1, 1]
+    assert x.grad.tolist() == [0] * 6
+
+
 def test_comparisons_are_plain():
     a = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
     for other in (2.0, tg.tensor(2.0), np.float64(2.0), np.full(3, 2.0), [2.0, 2.0, 2.0]):

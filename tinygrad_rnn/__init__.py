@@ -161,17 +161,21 @@ from .tensors.value import Tensor
 
 if TYPE_CHECKING:
     from . import data, distributed, forecasting, interop, linalg, plots, training, utils
+    from .commands.informing import info
     from .derivatives import transforms as func
     from .derivatives.anomaly import AnomalyError, detect_anomaly
     from .derivatives.checking import GradcheckError, gradcheck
     from .derivatives.checkpoint import checkpoint
     from .drawing.draw import draw
-    from .environment import info
+    from .drawing.live.page_data import Live
     from .files import FileFormatError, load, read_metadata, save
     from .forecasting import Forecaster
     from .graphs import Graph, Ledger
-    from .live.page_data import Live
     from .training import DataLoader, Film, fit
+
+__path__.append(
+    f"{__path__[0]}/compat/paths"
+)  # ``tinygrad_rnn.onnx`` and other paths of PyTorch's scripts
 
 float16 = half = _np.dtype(_np.float16)
 float32 = float = _np.dtype(_np.float32)
@@ -201,7 +205,7 @@ def graph(*outputs: Tensor) -> Graph:
 
 
 _LATER = {
-    "info": "environment",
+    "info": "commands.informing",
     "AnomalyError": "derivatives.anomaly",
     "detect_anomaly": "derivatives.anomaly",
     "Graph": "graphs",
@@ -220,7 +224,7 @@ _LATER = {
     "DataLoader": "training",
     "fit": "training",
     "Film": "training",
-    "Live": "live.page_data",
+    "Live": "drawing.live.page_data",
     "Forecaster": "forecasting",
     "FileFormatError": "files",
     "load": "files",

@@ -14,6 +14,7 @@ DOORS = {
     "live_html": "drawing.page.live_html",
     "compiler": "scan.compiler",
     "run_foreign": "interop.twins",
+    "to_onnx": "interop",
     "Ledger": "graphs.ledger",
     "backward_steps": "graphs.replay",
     "ledger_html": "plots.ledger_card",
@@ -117,7 +118,6 @@ FOR_SCRIPTS = {
         "settings": "detect_anomaly set_detect_anomaly",
         "derivatives": "backward functional gradcheck",
     },
-    "distributions": {"chances": "Bernoulli Normal Uniform kl_divergence"},
     "nn": {
         "surroundings": "Bilinear ConstantPad1d ConstantPad2d EmbeddingBag ReflectionPad1d ReplicationPad1d "
         "Unflatten Upsample ZeroPad1d ZeroPad2d",
@@ -188,10 +188,11 @@ def for_scripts(module: str, name: str) -> Any:
     dtype('int64')
     """
     package = str(__package__)
-    for room, names in FOR_SCRIPTS[module.removeprefix(package).lstrip(".")].items():
+    path = module.removeprefix(package).lstrip(".")
+    for room, names in FOR_SCRIPTS.get(path, {}).items():
         if name in names.split():
             return getattr(import_module(f"{package}.compat.{room}"), name)
-    if name in PATHS.get(module.removeprefix(package).lstrip("."), ()):
+    if name in PATHS.get(path, ()):
         return import_module(f"{module}.{name}")
     raise AttributeError(f"module {module!r} has no attribute {name!r}")
 

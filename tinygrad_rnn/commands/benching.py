@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ..experiments.arguments import count
 from . import training
-from .command import Command, add_commands, count, one_thread
+from .command import Command, add_commands, one_thread
 
 SIZES = ((100, 1, 1, 32), (100, 16, 8, 32), (100, 32, 32, 128))  # steps, batch, features, hidden
 KINDS = ("RNN", "LSTM", "GRU")

@@ -1,4 +1,4 @@
-"""What every command is made of, and what they share: numbers as argparse reads them, errors in a line."""
+"""What is a command made of, and how does it run? Its words and arguments, threads, scripts of users."""
 
 from __future__ import annotations
 
@@ -14,13 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-THREADS = (  # each BLAS has a name of its own for it
-    "OPENBLAS_NUM_THREADS",
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
+from ..experiments.arguments import THREADS, UserError
 
 
 @dataclass(frozen=True)
@@ -32,14 +26,6 @@ class Command:
     description: str
     arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], None]
-
-
-class UserError(Exception):
-    """Something that the user can put right; its text, after ``detail`` if any, is all that they see."""
-
-    def __init__(self, text: str, detail: str = "") -> None:
-        super().__init__(text)
-        self.detail = detail
 
 
 def add_commands(
@@ -76,23 +62,6 @@ def one_thread(options: argparse.Namespace) -> None:
     except KeyboardInterrupt:  # it was told too, and has said so
         sys.exit(130)
     sys.exit(done.returncode)
-
-
-def count(least: int) -> Callable[[str], int]:
-    """A whole number of at least ``least``, as argparse reads it."""
-
-    def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if value < least:
-            raise argparse.ArgumentTypeError(
-                f"expected a whole number from {least} on, got {text!r}"
-            )
-        return value
-
-    return read
 
 
 def plain(error: BaseException) -> str:

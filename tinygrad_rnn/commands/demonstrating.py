@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .command import Command, UserError, count
+from ..experiments.arguments import UserError, count
+from .command import Command
 
 
 def _arguments(p: argparse.ArgumentParser) -> None:
@@ -33,7 +34,7 @@ def _arguments(p: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from ..demo import run_demo
+    from ..experiments.demo import run_demo
 
     if options.out.exists() and not options.out.is_dir():
         raise UserError(f"--out {options.out}: that is a file; name a folder")

@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .command import Command, UserError, blamed, count, run_script
+from ..experiments.arguments import UserError, count
+from .command import Command, blamed, run_script
 
 if TYPE_CHECKING:
     from ..graphs import Graph

@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .command import Command, UserError, run_script
+from ..experiments.arguments import UserError
+from .command import Command, run_script
 
 
 def _arguments(p: argparse.ArgumentParser) -> None:

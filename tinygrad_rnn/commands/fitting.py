@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .command import Command, UserError, count, one_thread
+from ..experiments.arguments import UserError, count
+from .command import Command, one_thread
 
 if TYPE_CHECKING:
     from ..data import Table
@@ -67,8 +68,8 @@ def _fit(options: argparse.Namespace, folder: Path) -> None:
     """Read, train, test, forecast, and tell it to a report."""
     from .. import __version__
     from ..data import read_csv
-    from ..demo.page import Cover
-    from ..demo.report import Report
+    from ..experiments.page import Cover
+    from ..experiments.report import Report
     from ..experiments.show import Show
     from ..forecasting import Forecaster
 

@@ -6,7 +6,8 @@ import argparse
 import json
 import sys
 
-from .command import Command, UserError, count, one_thread
+from ..experiments.arguments import UserError, count
+from .command import Command, one_thread
 
 
 def _train_arguments(p: argparse.ArgumentParser) -> None:

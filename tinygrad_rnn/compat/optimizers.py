@@ -9,6 +9,7 @@ import numpy as np
 
 from ..engine.values import Array
 from ..optim.optimizers import Adam, Optimizer, decayed
+from ..optim.together import elementwise
 
 
 class Adagrad(Optimizer):
@@ -45,6 +46,7 @@ class Adagrad(Optimizer):
             },
         )
 
+    @elementwise
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
         g = decayed(p, g, group)
         t = memory["step"] = memory.get("step", 0) + 1
@@ -84,6 +86,7 @@ class Adadelta(Optimizer):
         if not 0 <= group["rho"] <= 1:
             raise ValueError(f"Adadelta: rho must be in 0 ... 1: {group['rho']}")
 
+    @elementwise
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
         g, rho, eps = decayed(p, g, group), group["rho"], group["eps"]
         zeros = np.zeros_like(p)
@@ -119,6 +122,7 @@ class Adamax(Adam):
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay)
 
+    @elementwise
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
         b1, b2 = group["betas"]
         g, zeros = decayed(p, g, group), np.zeros_like(p)
@@ -156,6 +160,7 @@ class NAdam(Adam):
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         Optimizer.__init__(self, params, {**defaults, "momentum_decay": momentum_decay})
 
+    @elementwise
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
         (b1, b2), lr, psi = group["betas"], group["lr"], group["momentum_decay"]
         g, zeros = decayed(p, g, group), np.zeros_like(p)

@@ -11,7 +11,7 @@ import numpy as np
 from ..engine.autograd import Observer
 from ..engine.places import state
 from ..engine.values import Node
-from ..ops import row
+from ..ops import watching
 from ..tensors import Tensor
 
 PACKAGE = str(Path(__file__).parent.parent)
@@ -51,7 +51,7 @@ class detect_anomaly:  # noqa: N801 (PyTorch's name)
         self._before.append(state.watch)
         state.watch = self
         self._quiet.__enter__()
-        self._looking.append(row.looking())
+        self._looking.append(watching.looking())
         self._looking[-1].__enter__()
         return self
 

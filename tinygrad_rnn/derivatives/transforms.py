@@ -17,7 +17,7 @@ from ..engine import gradients
 from ..engine.autograd import enable_grad
 from ..engine.places import state
 from ..engine.values import Node, reachable
-from ..ops.row import parent_of
+from ..ops.recording import parent_of
 from ..ops.shapes import reshape
 from ..tensors import Tensor
 from ..tensors.making import ones, zeros, zeros_like

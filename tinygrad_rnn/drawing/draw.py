@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..doors import door
 from ..files.atomic import write as write_file
-from ..graphs.blocks import has_modules
 from ..graphs.chains import CELLS, OP_STEPS, NotUnrollableError, merged
 from ..graphs.elements import Elements, size_of
 from ..graphs.excerpt import excerpt
 from ..graphs.graph import Graph, as_graph
+from ..graphs.layered import has_modules
 from ..graphs.ledger import Ledger
 from ..graphs.recorded import RecordedGraph
 from ..graphs.unrolled import UnrolledGraph
@@ -253,7 +253,7 @@ def dot_of(graph: RecordedGraph, options: Options) -> str:
     short = excerpt(graph, options.steps)
     modules = not short.calls and has_modules(short)
     if modules and (level == "layer" or (level == "auto" and not options.noted)):
-        return write(draw_blocks(short))
+        return write(draw_layers(short))
     if level in ("layer", "cell") and not short.calls:
         raise ValueError(
             f"level={level!r}: no recurrent cell ran in this graph, so there are no {level}s to draw; "
@@ -261,7 +261,7 @@ def dot_of(graph: RecordedGraph, options: Options) -> str:
         )
     layers = {(call.path, call.label) for call in short.calls}
     if level == "layer" or (level == "auto" and len(layers) > LAYERS and not options.noted):
-        return draw_layers(short).dot()
+        return write(draw_layers(short))
     few = sum(call.times for call in short.calls) <= FEW_CALLS
     read = [graph] if options.values else list(dict.fromkeys([short, graph] if few else [short]))
     if level == "cell" or (level == "auto" and short.calls and not options.noted):

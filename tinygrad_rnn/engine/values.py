@@ -159,8 +159,11 @@ class Leaf(_Source):
 
     def replaced(self, shape: tuple[int, ...], dtype: Any, by: str) -> Leaf:
         """The leaf of the tensor's new value; this one becomes stale."""
-        fresh = Leaf(shape, dtype, self.needs, self.name, self.key)
-        fresh.grad = self.grad
+        fresh: Leaf = object.__new__(Leaf)  # as the constructor does, without its calls
+        fresh.shape, fresh.dtype, fresh.name, fresh.place = shape, dtype, self.name, NOWHERE
+        fresh.number, fresh.held = next_number(), None
+        fresh.needs, fresh.key, fresh.role = self.needs, self.key, "parameter"
+        fresh.grad, fresh.stale, fresh.stale_at = self.grad, None, 0
         if hasattr(self, "hooks"):
             fresh.hooks = self.hooks
         self.stale, self.stale_at = by, fresh.number

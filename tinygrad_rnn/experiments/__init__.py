@@ -4,8 +4,21 @@ An example is one file under ``examples/`` with a :class:`Task` and a function `
 it, runs it from the command line, prints its table, writes its pictures and runs it over its seeds.
 """
 
-from .show import QUIET, Show
-from .starting import main
-from .task import Result, Task
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .show import QUIET, Show
+    from .starting import main
+    from .task import Result, Task
 
 __all__ = ["QUIET", "Result", "Show", "Task", "main"]
+
+_ROOMS = {"QUIET": "show", "Show": "show", "main": "starting", "Result": "task", "Task": "task"}
+
+
+def __getattr__(name: str) -> Any:
+    """What examples use, imported when they do: a command line starts without it."""
+    if name in _ROOMS:
+        return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,8 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from ..commands.command import THREADS
 from . import shelf
+from .arguments import THREADS
 from .task import Result, Task, figure
 
 

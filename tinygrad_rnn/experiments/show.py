@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from .. import plots
-from ..demo.report import WIDTH, Report, sparkline
 from ..drawing.draw import to_svg
 from ..drawing.output.graphviz import DrawingError
 from ..nn.module import Module
 from ..tensors import Tensor
+from .report import WIDTH, Report, sparkline
 from .task import Result, figure
 
 if TYPE_CHECKING:

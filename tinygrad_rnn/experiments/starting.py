@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .._version import __version__
-from ..commands.command import UserError, count
-from ..demo.page import Cover
-from ..demo.report import Report
+from .arguments import UserError, count
+from .page import Cover
+from .report import Report
 from .show import QUIET, Show
 from .task import Result, Task
 

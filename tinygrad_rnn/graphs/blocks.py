@@ -8,7 +8,7 @@ said, a layer that is applied twice are boxes like others, each in a row (what i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from typing import Any
@@ -17,8 +17,6 @@ from .chains import CELLS, Column, fold, mark_held
 from .passthrough import HANDS_ON, PASS_THROUGH, SOURCES
 from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph, title_of
 
-MOST = 5000  # nodes of a graph whose modules are looked for
-LANES = 5  # boxes side by side; an odd number
 FEW, MANY = 6, 40  # a picture of fewer boxes opens a module, unless there would be more than MANY
 UNARY_WORDS = 3  # as many ops in a chain are one box
 WIDEST, SEGMENTS = (
@@ -49,6 +47,7 @@ class Block:
     level: int = 0  # its row, counted from below
     count: int = 1  # how many steps it stands for
     column: Column | None = None
+    times: int = 1  # where time is left out: how often it is done
 
     @property
     def node(self) -> int:
@@ -72,11 +71,13 @@ class Blocks:
         self._of: dict[int, Block] = {}
         self.blocks: list[Block] = []
         self._consumers = _consumers(self.nodes)
-        self.timeless = False
-        self._make()
-        self._link()
         self.columns: list[Column] = []
         self.segment: list[int] = []
+        self._make()
+        self._link()
+        self._arrange(steps)
+
+    def _arrange(self, steps: Sequence[int] | None) -> None:
         self._place_in_time(steps)
         self._fold()
         self._rows()
@@ -275,42 +276,6 @@ class Blocks:
         for block in self.blocks:
             found = {at[spot] for spot in spots[block] if spot in at}
             block.columns = sorted(found) or list(range(len(self.columns)))
-        if not self.columns:
-            self._lanes()
-
-    def _lanes(self) -> None:
-        """Without time: what is equally far from the beginning in a row, each below what takes it."""
-        depth: dict[Block, int] = {}
-        users = self.users()
-        order = _in_order(self.blocks)
-        for block in order:
-            depth[block] = max((depth[s] + 1 for s, _, _ in block.feeds), default=0)
-        for block in order:
-            if block.kind == "input" and block in users:  # beside what takes it
-                depth[block] = min(depth[u] for u in users[block]) - 1
-        rows: dict[int, list[Block]] = {}
-        for block in sorted(order, key=lambda b: (depth[b], b.kind == "input", min(b.nodes))):
-            rows.setdefault(depth[block], []).append(block)
-        lane: dict[Block, int] = {}
-        level = 0
-        for row in (rows[k] for k in sorted(rows)):
-            for here in (row[k : k + LANES] for k in range(0, len(row), LANES)):
-                taken: set[int] = set()
-                for block in here:
-                    near = [lane[s] for s, _, _ in block.feeds if s in lane]
-                    lane[block] = next(
-                        k for k in _outward(near[0] if near else 0) if k not in taken
-                    )
-                    taken.add(lane[block])
-                    block.level = level
-                level += 1
-        left = min(lane.values(), default=0)
-        for block in self.blocks:
-            block.columns = [lane[block] - left]
-        count = max(lane.values(), default=0) - left + 1
-        self.columns = [Column((0,), False, 1, 1)] * count
-        self.segment = [0] * count
-        self.timeless = True
 
     def _segments(self) -> dict[ChainKey, int]:
         """The segment of each run of cells: after those whose last state it starts from."""
@@ -450,8 +415,6 @@ class Blocks:
 
     def _rows(self) -> None:
         """Rows from below: what is of one kind at all steps side by side, after what gives to it."""
-        if self.timeless:
-            return
         users = self.users()
         rows: dict[Hashable, list[Block]] = {}
         for block in self.blocks:
@@ -472,8 +435,7 @@ class Blocks:
             for source, _, _ in block.feeds:
                 a, b = number[source], number[block]
                 steps = [c for c in {*source.columns} & {*block.columns} if not self._is_folded(c)]
-                together = steps or not self.columns
-                if a != b and (together or len(source.columns) > 1 or len(block.columns) > 1):
+                if a != b and (steps or len(source.columns) > 1 or len(block.columns) > 1):
                     below[b].add(a)
         ready: list[tuple[float, int, Hashable]] = []
         names = {key: n for n, key in enumerate(rows)}
@@ -497,22 +459,6 @@ def _latest(places: set[Place]) -> set[Place]:
     """Those of the last run among places in time."""
     last = max((run for run, _ in places), default=0)
     return {place for place in places if place[0] == last}
-
-
-def has_modules(graph: RecordedGraph) -> bool:
-    """Whether calls of modules are boxes of a graph, and no time steps are in it."""
-    if len(graph) > MOST or graph.steps:
-        return False
-    return any(block.kind == "module" for block in Blocks(graph).blocks)
-
-
-def _outward(middle: int) -> Iterator[int]:
-    """A lane, and those beside it, right ones first."""
-    half = LANES // 2
-    for k in range(2 * LANES):
-        for lane in (middle + k, middle - k):
-            if -half <= lane <= half:
-                yield lane
 
 
 def _counted(calls: Sequence[CellCall]) -> list[CellCall]:

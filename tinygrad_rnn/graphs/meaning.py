@@ -97,10 +97,10 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """All cells of one layer drawn as one box; of ``kind`` x what comes into them, module another module."""
+    """All cells of one layer drawn as one box; ``run`` tells those apart that are applied several times."""
 
     name: str
-    kind: str = "layer"
+    run: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from ..engine.places import state
 from ..engine.values import Literal, Node
 from ..files import atomic
 from ..nn.module import Module
-from ..ops import row
+from ..ops import dtypes
 from ..ops.row import ROWS
 from ..tensors import Tensor, as_tensor
 from . import onnx_layers, onnx_ops
@@ -273,7 +273,7 @@ class _Writer:
         node = value._node if node is None and isinstance(value, Tensor) else node
         if isinstance(node, Literal):
             value, twin = node.value, other.value
-        if isinstance(value, row.NUMBERS):
+        if isinstance(value, dtypes.NUMBERS):
             if same(value, twin):
                 return self.b.const(np.array(value, dtype))
             length = self._length(int(value), int(twin)) if type(value) is int else None

@@ -16,7 +16,7 @@ from ..nn.module import Module
 from ..nn.recurrent import Recurrent
 from ..nn.stacks import RecurrentLayer
 from ..nn.utils.rnn import PackedSequence
-from ..ops import row
+from ..ops import dtypes, watching
 from ..tensors import Tensor, as_tensor
 from . import onnx_layers
 from .onnx_graph import ExportError
@@ -226,7 +226,7 @@ class Trace:
                 own["compiled"] = False
         state.tracer = state.watch = self
         try:
-            with row.looking(), enable_grad(), np.errstate(all="ignore"):
+            with watching.looking(), enable_grad(), np.errstate(all="ignore"):
                 yield
         finally:
             state.tracer, state.watch = before
@@ -302,7 +302,7 @@ class Trace:
     ) -> None:
         """A function without a derivative has computed."""
         result._node = Leaf(result.shape, result.dtype)
-        given = tuple(as_tensor(a) if not isinstance(a, row.NUMBERS) else a for a in operands)
+        given = tuple(as_tensor(a) if not isinstance(a, dtypes.NUMBERS) else a for a in operands)
         self.events.append(Event("compare", name, [result], given, str(state.place), constants))
 
     def made(self, t: Tensor) -> None:

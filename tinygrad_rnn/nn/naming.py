@@ -8,7 +8,7 @@ from typing import Any
 
 from ..engine.places import Place, state
 from ..engine.values import Constant, Node
-from ..ops.row import constant
+from ..ops.recording import constant
 from ..tensors import Tensor, as_tensor
 
 

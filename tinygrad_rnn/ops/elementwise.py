@@ -25,7 +25,10 @@ def _in_float32(curve: Any, a: Any) -> Any:
 
 
 def _sigmoid(a: Any) -> Any:
-    """1 / (1 + exp(-x)); right in both tails."""
+    """1 / (1 + exp(-x)); right in both tails: exactly 0 where exp(-x) is beyond the largest number.
+
+    (A floor there instead, as from a limited exponent, times an input of 1e308 would be a gradient.)
+    """
     a = np.asanyarray(a)
     if quick(a):
         return few.sigmoid(a)

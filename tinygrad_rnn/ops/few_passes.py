@@ -17,13 +17,10 @@ import numpy as np
 _BITS: dict[str, Any] = {"f": np.dtype(np.int32), "d": np.dtype(np.int64)}
 _FEW = 1024  # elements up to which a call costs more than what it does
 _INFINITY = float("inf")
-_ZEROS = {code: np.array(0, code) for code in "fd"}  # arrays are quicker to take than numbers
 _DENSITY = {code: np.array(0.3989422804014327, code) for code in "fd"}  # 1 / sqrt(2 pi)
 _TINY = 1e-30  # from here down y / a has few digits
-# For each dtype: what exp still takes, and 1.
-LIMITS: dict[str, Any] = {
-    code: (np.array(most, code), np.array(1, code)) for code, most in (("f", 88.7), ("d", 709.7))
-}
+_ZEROS = {code: np.array(0, code) for code in "fd"}  # arrays are quicker to take than numbers
+ONES: dict[str, Any] = {code: np.array(1, code) for code in "fd"}
 
 
 def quick(a: Any) -> bool:
@@ -62,25 +59,18 @@ def relu(a: Any) -> Any:
     return a.clip(0, _INFINITY)
 
 
-def sigmoid(a: Any) -> Any:
-    """1 / (1 + exp(-a)), with exp kept from overflowing: what is far below 0 is not quite 0."""
-    most, one = LIMITS[a.dtype.char]
-    y = np.negative(a, out=np.empty_like(a))
-    if a.size <= _FEW:
-        np.minimum(y, most, out=y)
-    else:
-        y.clip(-_INFINITY, most, out=y)
-    np.exp(y, out=y)
-    np.add(y, one, out=y)
-    return np.reciprocal(y, out=y)
-
-
 def _growth(a: Any) -> Any:
     """1 + exp(-a), infinity included."""
     y = np.negative(a, out=np.empty_like(a))
     with np.errstate(over="ignore"):
         np.exp(y, out=y)
-    return np.add(y, LIMITS[a.dtype.char][1], out=y)
+    return np.add(y, ONES[a.dtype.char], out=y)
+
+
+def sigmoid(a: Any) -> Any:
+    """1 / (1 + exp(-a)); 0 where exp(-a) is infinite."""
+    y = _growth(a)
+    return np.reciprocal(y, out=y)
 
 
 def silu(a: Any) -> Any:
@@ -157,7 +147,7 @@ def gate(y: Any, a: Any) -> Any:
 def silu_slope(g: Any, y: Any, a: Any) -> Any:
     """g (s + y (1 - s)) where y = a s."""
     s = gate(y, a)
-    d = np.subtract(LIMITS[a.dtype.char][1], s, out=np.empty_like(a))
+    d = np.subtract(ONES[a.dtype.char], s, out=np.empty_like(a))
     np.multiply(d, y, out=d)
     np.add(d, s, out=d)
     return np.multiply(d, g, out=d)

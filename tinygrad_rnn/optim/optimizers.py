@@ -12,6 +12,7 @@ from ..engine.keywords import check_keywords
 from ..engine.values import Array
 from ..tensors import Tensor
 from ..tensors.value import all_or_none
+from .together import Rows, elementwise
 
 _NOT_NEGATIVE = (
     "lr", "weight_decay", "eps", "momentum", "alpha",
@@ -48,6 +49,7 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
+        self._rows = Rows()
         for group in groups:
             self.add_param_group(group)
 
@@ -101,16 +103,22 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         writes, state = [], dict(self.state)
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is not None:
+        for number, group in enumerate(self.param_groups):
+            given = [(p, g._data) for p in group["params"] if (g := p.grad) is not None]
+            mine, grads = [p for p, _ in given], [g for _, g in given]
+            together = self._rows.updated(self._updated, mine, grads, self.state, group, number)
+            for k, (p, g) in enumerate(zip(mine, grads, strict=True)):
+                if k in together:
+                    value, state[p] = together[k]
+                else:
                     memory = dict(self.state.get(p, {}))
-                    value = self._updated(p._data, p.grad._data, memory, group)
-                    writes.append((p, np.asarray(value, p.dtype)))
+                    value = np.asarray(self._updated(p._data, g, memory, group), p.dtype)
                     state[p] = {name: _stored(kept, p) for name, kept in memory.items()}
+                writes.append((p, value))
+        by = f"{type(self).__name__}.step()"
         with all_or_none([p for p, _ in writes]):
             for p, value in writes:
-                p._install(value, f"{type(self).__name__}.step()")
+                p._install(value, by)
             self.state = state
         return loss
 
@@ -247,6 +255,7 @@ class SGD(Optimizer):
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
             raise ValueError("SGD: nesterov needs a momentum and no dampening")
 
+    @elementwise
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
         g, momentum = decayed(p, g, group), group["momentum"]
         if momentum:
@@ -295,6 +304,7 @@ class RMSprop(Optimizer):
             },
         )
 
+    @elementwise
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
         g, alpha, momentum = decayed(p, g, group), group["alpha"], group["momentum"]
         v = memory["square_avg"] = alpha * memory.get("square_avg", 0.0) + (1 - alpha) * (g * g)
@@ -337,6 +347,7 @@ class Adam(Optimizer):
         options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, {**options, "amsgrad": True} if amsgrad else options)
 
+    @elementwise
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
         (b1, b2), lr = group["betas"], group["lr"]
         if not self.decoupled:

@@ -19,7 +19,7 @@ from ..nn.module import Module
 from ..nn.recurrent import Loop, as_input, initial_state
 from ..nn.stacks import Recorded
 from ..nn.stepping import apply_step, first_of, mapped, mark_last, parts
-from ..ops import row
+from ..ops import dtypes
 from ..tensors import Tensor
 from .cells import BUILT_IN, Variant, nesting, variant_of
 from .folding import Fold
@@ -219,12 +219,12 @@ class ReadyCell:
     def __init__(self, layer: Any, x: Any, axis: int, state: Any, variant: Variant) -> None:
         self.cell, self.variant, self.weights = ref(layer.cell), variant, variant.weights({})
         self.shape, self.dtype, self.axis = _step_shape(x, axis), x.dtype, axis
-        self.nesting, self.default = nesting(state), row.default_dtype
+        self.nesting, self.default = nesting(state), dtypes.default_dtype
         self.steps = min(x.shape[axis], len(parts(state)) + 1)
 
     def fits(self, x: Any, axis: int) -> bool:
         """Whether an input is like the first one, and the cell as it was."""
-        same = self.axis == axis and x.dtype is self.dtype and row.default_dtype is self.default
+        same = self.axis == axis and x.dtype is self.dtype and dtypes.default_dtype is self.default
         return same and _step_shape(x, axis) == self.shape and self.variant.holds()
 
 

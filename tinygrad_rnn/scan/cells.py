@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from ..nn import cells as known_cells
 from ..nn.module import Module
 from ..nn.stepping import mapped, parts
-from ..ops import row
+from ..ops import dtypes
 from ..ops.elementwise import where
 from ..tensors import Tensor
 from . import backends, verified
@@ -161,7 +161,7 @@ def _kind(x: Any, state: Any, live: Any, constants: dict[str, Any]) -> Any:
     """What a variant is for: the kinds of input, state and constants, and what casting depends on."""
     shapes = [(k, t._data.shape, t._data.dtype) for k, t in constants.items()]
     steps = min(len(x), len(parts(state)) + 1)
-    around = (steps, live is None, row.default_dtype)
+    around = (steps, live is None, dtypes.default_dtype)
     return (x.shape[1:], x.dtype, nesting(state), *around, *shapes)
 
 

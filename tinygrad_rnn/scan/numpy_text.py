@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.few_passes import LIMITS
+from ..ops.few_passes import ONES
 from .batched import TIME, UFUNCS, Lines, carry, plain
 from .few_calls import small
 from .program import ELEMENTWISE, Value
@@ -340,13 +340,12 @@ class Text:
             out = "out=" if op in ("maximum", "minimum") else ""  # quicker without the name
             self.lines.append(f"{UFUNCS[op]}({', '.join(names)}, {out}{self.out(v)})")
         elif op == "sigmoid":
-            o, one, most = self.out(v), f"k_one_{value.dtype}", f"k_most_{value.dtype}"
+            o, one = self.out(v), f"k_one_{value.dtype}"
             minus = f"k_minus_{value.dtype}"
             self.functions[minus] = np.array(-1, value.dtype)
-            self.functions[most], self.functions[one] = LIMITS[value.dtype]
+            self.functions[one] = ONES[value.dtype]
             self.lines += [
                 f"multiply({names[0]}, {minus}, {o})",
-                f"minimum({o}, {most}, out={o})",
                 f"exp({o}, {o})",
                 f"add({o}, {one}, {o})",
                 f"reciprocal({o}, {o})",

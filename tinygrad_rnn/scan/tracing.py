@@ -20,7 +20,7 @@ from ..engine.places import NOWHERE, state
 from ..engine.values import Constant, Leaf, Literal, Node, reachable
 from ..nn import naming
 from ..nn.module import Module, Parameter
-from ..ops import row
+from ..ops import watching
 from ..ops.row import FUNCTIONS, ROWS
 from ..tensors import Tensor
 
@@ -170,7 +170,7 @@ def tracing() -> Iterator[Tracer]:
     state.place, state.tracer, state.watch = NOWHERE, tracer, tracer  # it looks at every op
     naming._now.records, naming._now.listeners = [], []
     try:
-        with row.looking(), enable_grad(), np.errstate(all="ignore"):
+        with watching.looking(), enable_grad(), np.errstate(all="ignore"):
             yield tracer
     finally:
         state.place, state.tracer, state.watch = before[:3]

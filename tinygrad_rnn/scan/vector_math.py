@@ -18,7 +18,6 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from ..ops.elementwise import _GONE
-from ..ops.few_passes import LIMITS
 
 f32 = np.float32
 
@@ -83,7 +82,8 @@ LOG2E, HIGH, LOW = f32(1.4426950408889634), f32(-0.693359375), f32(2.12194440e-4
 C2, C3, C4, C5, C6, C7 = (f32(1 / math.factorial(k)) for k in range(2, 8))
 ZERO, ONE, TWO, MINUS_TWO = f32(0), f32(1), f32(2), f32(-2)
 NO_MORE, GONE, TOO_MUCH = f32(-40), f32(-104), f32(89)
-LEAST32, LEAST64 = f32(-LIMITS["f"][0]), float(-LIMITS["d"][0])  # where a sigmoid ends
+# below it a sigmoid is 0: exp of minus it is beyond the largest number
+LEAST32, LEAST64 = (-np.log(np.finfo(kind).max) for kind in (f32, float))
 NOTHING32, NOTHING64 = f32(_GONE), float(_GONE)  # where silu's factor is 0
 
 
@@ -118,9 +118,9 @@ def _exp_down(y: Any) -> Any:
 @njit(error_model="numpy", forceinline=True)
 def sigmoid32(x: Any) -> Any:
     """1 / (1 + exp(-x))."""
-    x = LEAST32 if x < LEAST32 else x
     e = _exp_down(-abs(x))
-    return (e if x < ZERO else ONE) / (ONE + e)
+    y = (e if x < ZERO else ONE) / (ONE + e)
+    return ZERO if x < LEAST32 else y
 
 
 @njit(error_model="numpy", forceinline=True)
@@ -136,9 +136,9 @@ def exp32(x: Any) -> Any:
 @njit(error_model="numpy", forceinline=True)
 def sigmoid64(x: Any) -> Any:
     """1 / (1 + exp(-x)), by the C library's exp."""
-    x = LEAST64 if x < LEAST64 else x
     e = math.exp(-abs(x))
-    return (e if x < 0.0 else 1.0) / (1.0 + e)
+    y = (e if x < 0.0 else 1.0) / (1.0 + e)
+    return 0.0 if x < LEAST64 else y
 
 
 @njit(error_model="numpy", forceinline=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..engine.places import state
 from ..engine.values import Array, Handle
-from ..ops import row
+from ..ops import dtypes, watching
 from .axes import Size
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """
     if is_tensor(data):
         return data if dtype is None else data.to(dtype)
-    return row.written_down(made(data, dtype), data)
+    return watching.written_down(made(data, dtype), data)
 
 
 def plain(value: Any) -> Any:
@@ -102,7 +102,7 @@ def new_array(data: Any, dtype: Any) -> Array:
         return array.astype(dtype_of(dtype), order="C", copy=False)
     named = hasattr(given, "dtype") or hasattr(given, "dtypes")  # a data frame has several
     if not named and array.dtype.kind == "f" and not _holds_arrays(given):
-        return array.astype(row.default_dtype, order="C", copy=False)
+        return array.astype(dtypes.default_dtype, order="C", copy=False)
     return array.astype(dtype_of(array.dtype), order="C", copy=False)
 
 
@@ -139,11 +139,11 @@ def index_of(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple(index_of(part) for part in index)
     if is_tensor(index):
-        return row.index_known(index, index._data)
+        return watching.index_known(index, index._data)
     if isinstance(index, (list, np.ndarray)):
         array = np.array([plain(i) for i in index] if isinstance(index, list) else index)
         array = array.astype(np.intp) if array.size == 0 and array.dtype.kind == "f" else array
-        return row.index_known(index, array)
+        return watching.index_known(index, array)
     return index
 
 
@@ -154,7 +154,7 @@ def integers(who: str, index: Any) -> Array:
         return array.astype(np.intp)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{who} takes integers as its index, not {array.dtype}")
-    return row.index_known(index, array)
+    return watching.index_known(index, array)
 
 
 def check_within(who: str, index: Array, low: int, high: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from ..engine.devices import check_device
 from ..engine.random import generator_or_default
 from ..engine.values import Array
-from ..ops import row
+from ..ops import dtypes, watching
 from .arrays import as_tensor, dtype_of, is_tensor, made
 from .axes import sizes_of
 
@@ -32,7 +32,7 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     (dtype('float32'), dtype('int64'))
     """
     check_device(device)
-    return row.written_down(made(data, dtype, requires_grad), data)
+    return watching.written_down(made(data, dtype, requires_grad), data)
 
 
 def from_numpy(array: Array) -> Tensor:
@@ -69,7 +69,7 @@ def set_default_dtype(dtype: Any) -> None:
     found = dtype_of(dtype)
     if found.kind != "f":
         raise TypeError(f"the default dtype must be a float, not {found}")
-    row.default_dtype = found
+    dtypes.default_dtype = found
 
 
 def get_default_dtype() -> np.dtype[Any]:
@@ -79,7 +79,7 @@ def get_default_dtype() -> np.dtype[Any]:
     >>> tg.get_default_dtype()
     dtype('float32')
     """
-    found: np.dtype[Any] = row.default_dtype
+    found: np.dtype[Any] = dtypes.default_dtype
     return found
 
 
@@ -136,7 +136,7 @@ def full(
     check_device(device)
     value = made(fill_value, dtype)
     t = made(np.full(sizes_of((size,)), value._data), None, requires_grad)
-    return row.written_down(t, fill_value)
+    return watching.written_down(t, fill_value)
 
 
 def empty(
@@ -191,8 +191,8 @@ def arange(
     bounds = (0, start, step) if end is None else (start, end, step)
     values = np.arange(*(b.item() if is_tensor(b) else b for b in bounds))
     if dtype is None:
-        dtype = row.default_dtype if values.dtype.kind == "f" else np.int64
-    return row.written_down(made(values, dtype, requires_grad), bounds)
+        dtype = dtypes.default_dtype if values.dtype.kind == "f" else np.int64
+    return watching.written_down(made(values, dtype, requires_grad), bounds)
 
 
 def linspace(
@@ -263,7 +263,7 @@ def full_like(input: Any, fill_value: Any, dtype: Any = None, device: Any = None
     """
     check_device(device)
     t = as_tensor(input)
-    return row.written_down(made(np.full(t.shape, fill_value), dtype or t.dtype), fill_value)
+    return watching.written_down(made(np.full(t.shape, fill_value), dtype or t.dtype), fill_value)
 
 
 def empty_like(input: Any, dtype: Any = None, device: Any = None) -> Tensor:
@@ -362,7 +362,7 @@ def normal(mean: Any, std: Any, size: Any = None, generator: Any = None) -> Tens
         np.broadcast_shapes(np.shape(mean), np.shape(std)) if size is None else sizes_of((size,))
     )
     drawn: Any = generator_or_default(generator).normal(size=shape)
-    return tensor(drawn, dtype=row.default_dtype) * as_tensor(std) + as_tensor(mean)
+    return tensor(drawn, dtype=dtypes.default_dtype) * as_tensor(std) + as_tensor(mean)
 
 
 def randn_like(
@@ -394,5 +394,5 @@ def rand_like(
 
 
 def _floats(data: Any, dtype: Any, requires_grad: bool) -> Tensor:
-    t = made(data, row.default_dtype if dtype is None else dtype, requires_grad)
-    return row.written_down(t, data)
+    t = made(data, dtypes.default_dtype if dtype is None else dtype, requires_grad)
+    return watching.written_down(t, data)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engine.places import state
+from ..ops import dtypes
 from ..ops import elementwise as e
-from ..ops import row
 from .arrays import as_tensor, is_tensor, wrapped
 from .untracked import compared, truth, unrecorded, whole
 
@@ -206,10 +206,10 @@ class Pointwise:
         if self._data.dtype.kind == "f" and _is_bound(min) and _is_bound(max):
             return e.clip(self, min, max)
         bounds = [
-            b if b is None or isinstance(b, row.NUMBERS) else as_tensor(b) for b in (min, max)
+            b if b is None or isinstance(b, dtypes.NUMBERS) else as_tensor(b) for b in (min, max)
         ]
         low, high = bounds
-        t = self.to(row.common_dtype((self, *(b for b in bounds if b is not None))))
+        t = self.to(dtypes.common_dtype((self, *(b for b in bounds if b is not None))))
         if any(is_tensor(b) and b.requires_grad for b in bounds):
             t = t if low is None else e.where(t < low, low, t)
             return t if high is None else e.where(t > high, high, t)

@@ -16,7 +16,7 @@ from ..engine.folded import by_itself
 from ..engine.hooks import Hook
 from ..engine.places import state
 from ..ops import elementwise as e
-from ..ops import row
+from ..ops import watching
 from .arrays import as_tensor, dtype_of, is_tensor, made
 from .axes import sizes_of
 from .untracked import no_gradient, unrecorded
@@ -222,4 +222,4 @@ def _like(
     check_device(device)
     data = make(sizes_of(size))
     t = made(data, tensor.dtype if dtype is None else dtype, requires_grad)
-    return row.written_down(t, data)
+    return watching.written_down(t, data)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ..engine.places import state
-from ..ops import row
+from ..ops import dtypes
 from .arrays import plain, wrapped
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def unrecorded(name: str, data: Any, operand: Any, *constants: Any) -> Tensor:
 def compared(ufunc: Any, a: Any, b: Any) -> Tensor:
     """A comparison with a tensor, an array or a number; NotImplemented for anything else."""
     given, b = b, plain(b)
-    if not isinstance(b, (np.ndarray, np.generic, *row.NUMBERS)):
+    if not isinstance(b, (np.ndarray, np.generic, *dtypes.NUMBERS)):
         try:
             b = np.asarray(b)
         except ValueError:

@@ -22,7 +22,7 @@ from ..engine import gradients
 from ..engine.folded import by_itself
 from ..engine.places import state
 from ..engine.values import Array, Handle, Leaf, Node, as_array
-from ..ops import row
+from ..ops import dtypes
 from .arrays import as_tensor, new_array, plain, sizes_or_data
 from .axes import Size
 from .in_place import InPlace
@@ -59,7 +59,7 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
     __slots__ = ("__weakref__",)
 
     def __init__(self, *data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
-        self._begin(sizes_or_data(data), row.default_dtype if dtype is None else dtype)
+        self._begin(sizes_or_data(data), dtypes.default_dtype if dtype is None else dtype)
         if requires_grad:
             self.requires_grad = True
 
@@ -163,15 +163,15 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
     def grad(self) -> Tensor | None:
         """The gradient that ``backward()`` left here: on leaves, and after ``retain_grad()``."""
         node = self._node
-        if isinstance(node, Node):
-            return None if node.retained is None else node.retained[0]
-        return node.grad if isinstance(node, Leaf) else None
+        if node.__class__ is Leaf:
+            return node.grad
+        return node.retained[0] if isinstance(node, Node) and node.retained is not None else None
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
             value = as_tensor(value)
-            if value.shape != self.shape:
+            if value._data.shape != self._data.shape:
                 raise ValueError(f"grad has shape {value.shape}, expected {self.shape}")
             if value.dtype != self.dtype:
                 value = value.detach().to(self.dtype)
@@ -280,11 +280,14 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
 
     def _install(self, data: Array, by: str) -> Tensor:
         """Take a new array that nobody else holds; the old leaf becomes stale, views keep the old values."""
-        leave(self, by)
+        if self._alias is not None:
+            leave(self, by)
         self._data = data = as_array(data)
         node = self._node
-        fresh = node.replaced(data.shape, data.dtype, by) if isinstance(node, Leaf) else None
-        self._node = None if fresh is None else fresh.hold(data)
+        if node.__class__ is Leaf:
+            self._node = node.replaced(data.shape, data.dtype, by).hold(data)
+        else:
+            self._node = None
         return self
 
     # ---- out of the tensor
@@ -354,7 +357,7 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
         if state.tracer is not None:
             state.tracer.looks("repr")
         body = np.array2string(self._data, precision=4, separator=", ", prefix="tensor(")
-        if self.dtype not in (row.default_dtype, np.dtype(np.int64), np.dtype(bool)):
+        if self.dtype not in (dtypes.default_dtype, np.dtype(np.int64), np.dtype(bool)):
             body += f", dtype={self.dtype}"
         if isinstance(self._node, Node):
             body += f", grad_fn=<{self._node.op.name}>"

@@ -2,7 +2,7 @@
 
 Views (an item, a slice, a transpose, a part of a split) and what was cut from the graph (``detach()``,
 ``data``) share the memory of the tensor that they come from: what is written into one is seen by all. The
-rows that make views note that in ``_alias`` (``row.joined``).
+rows that make views note that in ``_alias`` (``sharing.joined``).
 
 Values under a graph stay what they were all the same. A write makes a new array and moves the tensors
 there; only memory that provably nobody else holds, no node and no array handed out, is written where it
@@ -22,8 +22,10 @@ import numpy as np
 from ..engine.autograd import enable_grad
 from ..engine.places import NOWHERE, state
 from ..engine.values import Array, Constant, Handle, Leaf, Literal, Node, is_basic
-from ..ops import indexing, row, shapes
-from ..ops.row import NUMBERS, constant, joined, parent_of
+from ..ops import indexing, shapes, watching
+from ..ops.dtypes import NUMBERS
+from ..ops.recording import constant, parent_of
+from ..ops.sharing import joined
 
 if TYPE_CHECKING:
     from .value import Tensor
@@ -242,8 +244,8 @@ def _write(t: Tensor, value: Any, by: str, index: Any, whole: bool) -> Tensor:
     _store(live, alone, t, index, value, by)
     _part(behind, by)
     if recorded:
-        if row.watching:
-            row.watcher(indexing.put.op, base, (value,))  # type: ignore[attr-defined]
+        if watching.watching:
+            watching.watcher(indexing.put.op, base, (value,))  # type: ignore[attr-defined]
         _renode(base, node)
     for m in live:
         if _stands_for(m) is m and not (recorded and m is base):
@@ -310,7 +312,7 @@ def _alone(live: list[Any]) -> bool:
 
     Nodes, arrays handed out and tensors that share it unknown to us (a clone) hold references.
     """
-    if row.watching:
+    if watching.watching:
         return False
     held = Counter([id(m._data) for m in live])
     owner = -1

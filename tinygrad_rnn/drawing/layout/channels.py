@@ -9,7 +9,7 @@ values cross, and never run on one another or through a box.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,13 +67,20 @@ class Channels:
     """Places for all spots and routes for all nets.
 
     ``pills`` is the room that each gap (0: left of the first column) keeps free beside its lines. ``base``
-    is how far the rows begin above 0.
+    is how far the rows begin above 0. In ``lanes`` of two columns, values keep to the left one.
+    ``under`` is the room for words right under the boxes of a row.
     """
 
     def __init__(
-        self, spots: Sequence[Standing], nets: Sequence[Net], pills: Sequence[float], margin: float
+        self,
+        spots: Sequence[Standing],
+        nets: Sequence[Net],
+        pills: Sequence[float],
+        margin: float,
+        lanes: bool = False,
+        under: Mapping[int, float] | None = None,
     ) -> None:
-        self.spots, self.nets = spots, nets
+        self.spots, self.nets, self.lanes, self.under = spots, nets, lanes, under or {}
         self.count = len(pills) - 1
         self.levels = max(spot.level for spot in spots) + 1
         self._taken: dict[tuple[int, int], Standing] = {
@@ -98,7 +105,7 @@ class Channels:
         if net.source.columns == [LEFT]:
             return _Way(LEFT, self._nearest(b, 0), 0, False)
         both = [c for c in a if c in b]
-        start = both[len(both) // 2] if both else self._nearest(a, b[0])
+        start = both[(len(both) - self.lanes) // 2] if both else self._nearest(a, b[0])
         end = start if both else self._nearest(b, start)
         low, high = net.source.level, target.level
         between = range(low + 1, high)
@@ -139,7 +146,8 @@ class Channels:
         )
         for (net, column), pieces in order:
             for low, high in _joined(pieces):
-                places = _from_right() if net.weights else _from_middle()
+                aside = net.weights and not self.lanes
+                places = _from_right() if aside else _from_middle()
                 slot = next(
                     k
                     for k in places
@@ -275,7 +283,7 @@ class Channels:
             self._channel_low.append(y)
             here = [s for s in self.spots if s.level == level]
             lines = TRACK * max(tracks[level] - 1, 0)
-            y += lines + (2 * AIR + 6 if tracks[level] else AIR + 7)
+            y += lines + (2 * AIR + 6 if tracks[level] else AIR + 7) + self.under.get(level, 0.0)
             aside = [s for s in here if s.columns == [LEFT]]
             high = sum(s.height + PANEL_GAP for s in aside) - PANEL_GAP
             tall = max([high, *(s.height for s in here)])

@@ -188,8 +188,8 @@ def _named(of: Meaning | None) -> str:
             return f"part.{parameter.name}.{place}"
         case Value(_, name):
             return name
-        case Layer(name, kind):
-            return f"{kind} {name}"
+        case Layer(name, run):
+            return f"layer {name}" + f" run {run + 1}" * bool(run)
         case Feed(_, source):
             return f"{_named(source)}.feed"
         case Weights(row):

@@ -13,7 +13,7 @@ from ...graphs.ledger import Ledger
 from ...graphs.readback import gradients_of, values_of
 from ...graphs.tables import node_table, parameter_table
 from ...graphs.timeline import Timeline
-from ...live import page_data
+from ..live import page_data
 from ..scene.text import plural
 from .live_html import numbers, program, section
 from .shell import asset, lean, sealed, target_of

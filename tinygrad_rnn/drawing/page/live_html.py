@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...files.atomic import write
-from ...live import page_data as running
+from ..live import page_data as running
 from .shell import asset, lean, sealed, target_of
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ...graphs.blocks import has_modules
 from ...graphs.chains import ENDS, Chain, NotUnrollableError, fold
+from ...graphs.layered import has_modules
 from ...graphs.meaning import Cell, Input, Layer, Out, Parameter, State, Uses, Weights
 from ...graphs.recorded import RecordedGraph
 from ...graphs.tables import pack
@@ -62,15 +62,16 @@ def views_of(graph: RecordedGraph, engine: str | None = None) -> list[PageView]:
         svg = clean(svg_of(sketch.dot(), engine), level)
         return PageView(level, sketch.title, svg, parts_of(sketch.parts, known))
 
-    def between() -> list[PageView]:
-        """Cells with other boxes between them; where there are none, modules."""
-        if not graph.calls and not has_modules(graph):
-            return []
-        scene, level = draw_blocks(graph), "cell" if graph.calls else "layer"
+    def laid(level: str, scene: Scene) -> PageView:
         svg = clean(svg_of(write(scene, numbered=True), engine), level)
-        return [PageView(level, scene.title, svg, parts_of(_all(scene), known))]
+        return PageView(level, scene.title, svg, parts_of(_all(scene), known))
 
-    views = [sketched("layer", draw_layers(graph, numbered=True))] if graph.calls else []
+    def between() -> list[PageView]:
+        """Cells with other boxes between them."""
+        return [laid("cell", draw_blocks(graph))] if graph.calls else []
+
+    modules = graph.calls or has_modules(graph)
+    views = [laid("layer", draw_layers(graph))] if modules else []
     try:
         unrolled = UnrolledGraph.read(graph, ALL)
     except NotUnrollableError:
@@ -244,7 +245,7 @@ def _meant(part: Part, parameters: Mapping[int, int]) -> dict[str, Any]:
             return {"params": [parameters[node]]}
         case Weights(row):
             return {"row": row}
-        case Layer(layer, "layer"):
+        case Layer(layer):
             return {"layer": layer}
     return {}
 

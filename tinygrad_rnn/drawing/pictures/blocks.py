@@ -36,19 +36,9 @@ class BlocksPicture:
     """The boxes of a graph, where they stand, and the scene that they are drawn in."""
 
     def __init__(self, graph: RecordedGraph, steps: Sequence[int] | None) -> None:
-        self.blocks = Blocks(graph, steps)
-        self.graph, self.nodes = graph, self.blocks.nodes
-        self.names = {node.id: name for name, node in graph.parameters.items()}
-        states = dict.fromkeys(r for call in graph.calls for r in call.outputs)
-        self.looks = state_looks(tuple(states))
-        self.states = {block: self._states(block) for block in self.blocks.blocks}
+        self._begin(Blocks(graph, steps))
         kinds = list(dict.fromkeys(b.title for b in self.blocks.blocks if b.kind == "cell"))
-        title = [*kinds, "one set of weights"] if kinds else ["Modules and the ops between them"]
-        self.scene = Scene(", ".join(title))
-        self.beside: list[
-            tuple[Block, Block, str, int]
-        ] = []  # a state from one to the next, and its node
-        self.initial: list[tuple[Block, Block, str]] = []
+        self.scene = Scene(", ".join([*kinds, "one set of weights"]))
         self._choose_sides()
         self._measure()
         self._nets()
@@ -63,6 +53,19 @@ class BlocksPicture:
             [*self.spots.values(), *self.panel_spots], self.nets, pills, margin
         )
         self.pills = pills
+
+    def _begin(self, blocks: Blocks) -> None:
+        """What of a reading of a graph every picture of its blocks needs."""
+        graph = blocks.graph
+        self.blocks, self.graph, self.nodes = blocks, graph, blocks.nodes
+        self.names = {node.id: name for name, node in graph.parameters.items()}
+        states = dict.fromkeys(r for call in graph.calls for r in call.outputs)
+        self.looks = state_looks(tuple(states))
+        self.states = {block: self._states(block) for block in blocks.blocks}
+        self.beside: list[
+            tuple[Block, Block, str, int]
+        ] = []  # a state from one to the next, and its node
+        self.initial: list[tuple[Block, Block, str]] = []
 
     def _states(self, block: Block) -> list[str]:
         return [] if block.call is None else list(block.call.outputs)
@@ -237,6 +240,13 @@ class BlocksPicture:
             self.panels.append((mine, blocks, net))
             self.nets.append(net)
 
+    def use_of(self, mine: Sequence[int], block: Block, step: int, folded: bool) -> Uses:
+        """The use of some Parameters in a block."""
+        params = tuple(Parameter(p, self.names[p], short_name(self.names[p])) for p in mine)
+        counts = tuple(block.uses[p] for p in mine)
+        when = "" if step else "after"
+        return Uses(params, counts, when=when, step=step, folded=max(counts) if folded else 0)
+
     def _state_of(self, source: Block, value: int, role: str) -> str:
         outputs = {} if source.call is None else source.call.outputs
         return next((r for r, i in outputs.items() if i == value), role)
@@ -246,7 +256,7 @@ def draw_blocks(graph: RecordedGraph, steps: Sequence[int] | None = None) -> Sce
     """Every cell and module as a box, whatever stands between them."""
     picture = BlocksPicture(graph, steps)
     scene, channels = picture.scene, picture.channels
-    keys = {block: _draw_block(picture, block) for block in picture.shown}
+    keys = {block: draw_block(picture, block) for block in picture.shown}
     _draw_states(picture, keys)
     owners = {spot: block for block, spot in picture.spots.items()}
     for net in picture.nets:
@@ -266,7 +276,7 @@ def draw_blocks(graph: RecordedGraph, steps: Sequence[int] | None = None) -> Sce
                 arrow=style.SMALL_ARROW,
                 radius=style.TURN,
             )
-        _draw_dots(
+        draw_dots(
             scene, channels, net, color, 4.5, Value(source.node, f"net{picture.nets.index(net)}")
         )
     for k, (mine, blocks, net) in enumerate(picture.panels):
@@ -287,7 +297,7 @@ def _samples(picture: BlocksPicture) -> Iterator[Sample]:
         yield Sample("dashed: steps not drawn one by one", "dashed")
 
 
-def _draw_dots(
+def draw_dots(
     scene: Scene, channels: Channels, net: Net, color: str, size: float, of: Value
 ) -> None:
     """A dot where a net's line parts."""
@@ -320,7 +330,8 @@ def _toward(a: tuple[float, float], b: tuple[float, float]) -> tuple[int, int]:
     return (b[0] > a[0]) - (b[0] < a[0]), (b[1] > a[1]) - (b[1] < a[1])
 
 
-def _draw_block(picture: BlocksPicture, block: Block) -> Key:
+def draw_block(picture: BlocksPicture, block: Block) -> Key:
+    """A block's box with its words."""
     spot, lines = picture.spots[block], picture.words(block)
     of = Value(block.node, f"b{picture.blocks.blocks.index(block)}")
     folded = block.column is not None and block.column.folded
@@ -450,66 +461,16 @@ def _draw_panel(
 ) -> None:
     """Parameters that are used together: each once, in a frame that one line leaves."""
     scene, channels, spot = picture.scene, picture.channels, net.source
-    frame = (spot.left, spot.y - spot.height / 2, spot.right, spot.y + spot.height / 2)
-    look = Look(style.ORANGE, style.PARAM.fill, style.PARAM.text, 2.0)
-    name = _common([picture.names[p].rpartition(".")[0] for p in mine])
-    of = Value(mine[0], f"panel{k}")
-    scene.frame(of, frame, look)
-    top = frame[3]
-    uses = picture.graph.use_count(picture.names[mine[0]])
-    label = next((b.call.label for b in blocks if b.call is not None), "")
-    name = " ".join([name, *(str(int(w) + 1) if w.isdigit() else w for w in label.split())]).strip()
-    if name:
-        scene.text(
-            of,
-            "title",
-            shorten(name, style.OP_SIZE, PANEL - 12, True),
-            spot.x,
-            top - 10,
-            style.OP_SIZE,
-            look.text,
-            bold=True,
-        )
-    for n, parameter in enumerate(mine):
-        dotted = picture.names[parameter]
-        inner = dotted.rpartition(".")[0].removeprefix(name).lstrip(".")
-        short = f"{inner}.{short_name(dotted)}" if inner else short_name(dotted)
-        meaning = Parameter(parameter, dotted, short)
-        y = top - HEAD - (CHIP + CHIP_GAP) * n - CHIP / 2
-        words = f"{meaning.short}  {shape_text(picture.nodes[parameter].shape)}"
-        scene.box(
-            meaning,
-            shorten(words, style.NOTE, PANEL - 20),
-            spot.x,
-            y,
-            PANEL - 12,
-            CHIP,
-            Look(style.ORANGE, "#FFFFFF", style.PARAM.text, 1.2),
-            "param",
-            square=True,
-            size=style.NOTE,
-            tooltip=dotted,
-        )
-    each = " each" if len(mine) > 1 else ""
-    scene.text(of, "uses", plural(uses, "use") + each, spot.x, frame[1] + 8, style.SMALL, look.text)
+    of = draw_slab(picture, k, mine, blocks, spot)
     port = scene.port((of, "out"), spot.right, spot.y)
-    params = tuple(Parameter(p, picture.names[p], short_name(picture.names[p])) for p in mine)
     for block in blocks:
         folded = block.column is not None and block.column.folded
         step = 0 if block.column is None else block.column.first
-        counts = tuple(block.uses[p] for p in mine)
-        use = Uses(
-            params,
-            counts,
-            when="" if step else "after",
-            step=step,
-            folded=max(counts) if folded else 0,
-        )
         scene.wire(
             port,
             keys[block],
             channels.route(net, picture.spots[block]),
-            of=use,
+            of=picture.use_of(mine, block, step, folded),
             kind="use",
             color=style.ORANGE,
             pen=style.BUS_PEN,
@@ -517,4 +478,73 @@ def _draw_panel(
             dashed=folded,
             radius=style.TURN,
         )
-    _draw_dots(scene, channels, net, style.ORANGE, style.JUNCTION, of)
+    draw_dots(scene, channels, net, style.ORANGE, style.JUNCTION, of)
+
+
+def _said_of(
+    picture: BlocksPicture, mine: Sequence[int], blocks: Sequence[Block]
+) -> tuple[str, list[tuple[Parameter, str]]]:
+    """What a slab is called, and of each Parameter its meaning and its words."""
+    name = _common([picture.names[p].rpartition(".")[0] for p in mine])
+    label = next((b.call.label for b in blocks if b.call is not None), "")
+    words = [name, *(str(int(w) + 1) if w.isdigit() else w for w in label.split())]
+    found = []
+    for parameter in mine:
+        dotted = picture.names[parameter]
+        inner = dotted.rpartition(".")[0].removeprefix(name).lstrip(".")
+        short = f"{inner}.{short_name(dotted)}" if inner else short_name(dotted)
+        shown = short.removesuffix("_reverse") if "reverse" in words else short
+        shape = shape_text(picture.nodes[parameter].shape)
+        found.append((Parameter(parameter, dotted, short), f"{shown}  {shape}"))
+    return " ".join(words).strip(), found
+
+
+def slab_width(
+    picture: BlocksPicture, mine: Sequence[int], blocks: Sequence[Block], across: int
+) -> float:
+    """How wide a slab must be for its words."""
+    title, chips = _said_of(picture, mine, blocks)
+    chip = max(text_width(words, style.NOTE) for _, words in chips) + 10
+    return max(text_width(title, style.OP_SIZE, True), across * (chip + CHIP_GAP)) + 14
+
+
+def draw_slab(
+    picture: BlocksPicture,
+    k: int,
+    mine: Sequence[int],
+    blocks: Sequence[Block],
+    spot: Standing,
+    across: int = 1,
+) -> Value:
+    """The frame of some Parameters with their names and shapes, so many side by side; its meaning."""
+    scene = picture.scene
+    frame = (spot.left, spot.y - spot.height / 2, spot.right, spot.y + spot.height / 2)
+    look = Look(style.ORANGE, style.PARAM.fill, style.PARAM.text, 2.0)
+    of = Value(mine[0], f"panel{k}")
+    scene.frame(of, frame, look)
+    top, width = frame[3], spot.right - spot.left
+    uses = picture.graph.use_count(picture.names[mine[0]])
+    title, chips = _said_of(picture, mine, blocks)
+    if title:
+        words = shorten(title, style.OP_SIZE, width - 12, True)
+        at = (spot.x, top - 10, style.OP_SIZE, look.text)
+        scene.text(of, "title", words, *at, bold=True)
+    chip = (width - 12 - CHIP_GAP * (across - 1)) / across
+    for n, (meaning, words) in enumerate(chips):
+        y = top - HEAD - (CHIP + CHIP_GAP) * (n // across) - CHIP / 2
+        scene.box(
+            meaning,
+            shorten(words, style.NOTE, chip - 8),
+            frame[0] + 6 + chip / 2 + (chip + CHIP_GAP) * (n % across),
+            y,
+            chip,
+            CHIP,
+            Look(style.ORANGE, "#FFFFFF", style.PARAM.text, 1.2),
+            "param",
+            square=True,
+            size=style.NOTE,
+            tooltip=meaning.name,
+        )
+    each = " each" if len(mine) > 1 else ""
+    scene.text(of, "uses", plural(uses, "use") + each, spot.x, frame[1] + 8, style.SMALL, look.text)
+    return of

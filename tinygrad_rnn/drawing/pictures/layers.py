@@ -1,17 +1,43 @@
-"""How are layers drawn? A box a layer with its state as a loop, however many steps it ran."""
+"""How are layers drawn? A box a layer, its states as loops, its weights under it, one tap for all steps."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from ...graphs.chains import mark_held
-from ...graphs.meaning import Layer, Meaning, Parameter, Uses, Value
-from ...graphs.passthrough import PASS_THROUGH
-from ...graphs.recorded import CellCall, GraphNode, RecordedGraph, short_name, title_of
-from ..output.dot import Sketch
+from ...graphs.blocks import Block
+from ...graphs.layered import LayerBlocks, name_of
+from ...graphs.meaning import Layer, Uses, Value
+from ...graphs.recorded import RecordedGraph, title_of
+from ..layout.channels import AIR, Channels, Net, Standing
+from ..layout.lanes import Lanes
 from ..scene import style
-from ..scene.text import op_words, plural, shape_text, span, sub
-from .general import GROUND
+from ..scene.legend import Sample, draw_legend
+from ..scene.scene import Key, Point, Scene
+from ..scene.style import Look
+from ..scene.text import plural, shape_text, span, state_name, sub, text_width
+from .blocks import (
+    CHIP,
+    CHIP_GAP,
+    FOOT,
+    HEAD,
+    PILL,
+    PILL_HEIGHT,
+    BlocksPicture,
+    draw_block,
+    draw_dots,
+    draw_slab,
+    slab_width,
+)
+
+LOOP, RISE, STUB = 44.0, 16.0, 26.0  # heights of a loop and of its turns; from a box to its pill
+START, TAP_ROOM, TAP_WORDS = (
+    14.0,
+    34.0,
+    12.0,
+)  # room for an arrow, and for a tap that says how often
+MIN_SLAB, MAX_SLAB, LINE = 86.0, 280.0, 13.0
+SCREEN, LANES, FEWER = 1440.0, 5, 3  # what is wider than a screen has fewer lanes
 
 
 def layer_name(path: str, title: str, label: str) -> str:
@@ -19,149 +45,397 @@ def layer_name(path: str, title: str, label: str) -> str:
     return " ".join(filter(None, [path or title, label]))
 
 
-class Layers:
-    """Which boxes stand for each node: its layer's, its module's, its own, or what it hands on."""
+@dataclass(eq=False)
+class Slab:
+    """Parameters that the same boxes use equally often, and where they stand."""
 
-    def __init__(self, graph: RecordedGraph) -> None:
-        self.graph, calls = graph, graph.calls
-        self.nodes: Sequence[GraphNode] = mark_held(list(graph), {c.path for c in calls if c.path})
-        self.layers: dict[str, list[CellCall]] = {}
-        self.layer_of: dict[int, str] = {}
-        for call in calls:
-            name = layer_name(call.path, title_of(call.cell), call.label)
-            self.layers.setdefault(name, []).append(call)
-            self.layer_of[call.id] = name
-        self.inputs = {  # the layer that each constant input of a cell belongs to: they are drawn as one
-            i: name
-            for name, mine in self.layers.items()
-            for call in mine
-            for role, i in call.inputs.items()
-            if role.startswith("x") and self.nodes[i].op == "input"
-        }
-        self.starts = {
-            i for call in calls for role, i in call.inputs.items() if role in call.outputs
-        }
-        self.box: dict[int, tuple[Meaning, ...]] = {}
-        for node in self.nodes:
-            self.box[node.id] = self._box(node)
-
-    def _box(self, node: GraphNode) -> tuple[Meaning, ...]:
-        """The boxes that a node stands for: several where it joins what several boxes give."""
-        own = (Value(node.id, f"n{node.id}"),)
-        if node.call is not None:
-            return (Layer(self.layer_of[node.call]),)
-        if node.op in ("parameter", "literal"):
-            return ()
-        if node.op == "input":
-            name = self.inputs.get(node.id)
-            return own if name is None else (Layer(name, "x"),)
-        below = tuple(dict.fromkeys(box for i in node.inputs for box in self.box[i]))
-        if node.op in PASS_THROUGH or node.op == "held":
-            return below
-        recurrent = any(call.path == node.path for mine in self.layers.values() for call in mine)
-        return (Layer(node.path, "module"),) if node.path and not recurrent else own
+    params: list[int]
+    users: list[Block]
+    counts: list[int]
+    under: bool  # else at the right side of the first that uses them
+    across: int
+    net: Net
 
 
-def draw_layers(graph: RecordedGraph, numbered: bool = False) -> Sketch:
-    """The picture of a graph at the level of layers."""
-    layers = Layers(graph)
-    steps = max(call.step + call.times for call in graph.calls)
-    words = "a loop: the state that each step hands to the next; orange: one set of weights for all of them"
-    title = f"{plural(len(layers.layers), 'layer')}, {plural(steps, 'step')}"
-    ground = {**GROUND, "ranksep": 0.45, "tooltip": title, "label": words}
-    sketch = Sketch(title, ground, numbered)
-    _draw_boxes(sketch, layers)
-    _draw_edges(sketch, layers)
-    _draw_parameters(sketch, layers)
-    return sketch
+class LayersPicture(BlocksPicture):
+    """The layers, modules and ops of a graph without time, and the scene that they are drawn in."""
 
+    blocks: LayerBlocks
 
-def _draw_boxes(sketch: Sketch, layers: Layers) -> None:
-    graph, seen = layers.graph, set()
-    for node in layers.nodes:
-        for of in layers.box[node.id]:
-            if of in seen or (node.op in PASS_THROUGH and node.call is None):
+    def __init__(self, graph: RecordedGraph, lanes: int = LANES) -> None:
+        self.lanes = lanes
+        self._begin(LayerBlocks(graph))
+        layers = self.blocks.calls_of
+        steps = max((self.blocks.steps_of(block).stop for block in layers), default=0)
+        words = f"{plural(len(layers), 'layer')}, {plural(steps, 'step')}"
+        self.scene = Scene(words if layers else "Modules and the ops between them")
+        self.layers: dict[Block, Layer] = {}
+        names: dict[str, int] = {}
+        for block, (first, *_) in layers.items():
+            name = layer_name(first.path, title_of(first.cell), first.label)
+            self.layers[block] = Layer(name, names.get(name, 0))
+            names[name] = names.get(name, 0) + 1
+        self._choose_initial()
+        self._find_slabs()
+        self._place()
+        self._choose_handed()
+        self._measure()
+        self._nets()
+        slabs = [slab.net.source for slab in self.slabs]
+        nets = [net for net in self.nets if net.targets]
+        spots = [*self.spots.values(), *slabs]
+        said = {s: n for slab in self.slabs for s, n in zip(slab.users, slab.counts, strict=True)}
+        under = {block.level: TAP_WORDS for block, count in said.items() if count > 1}
+        self.channels = Channels(spots, nets, self._pills(), 0.0, lanes=True, under=under)
+
+    def _states(self, block: Block) -> list[str]:
+        return self.blocks.states_of(block)
+
+    # ---- what stands beside a layer
+
+    def _choose_initial(self) -> None:
+        """Initial states that only one layer starts from stand at its side."""
+        users: dict[Block, int] = {}
+        for block in self.blocks.blocks:
+            for source, _, _ in block.feeds:
+                users[source] = users.get(source, 0) + 1
+        for block in self.blocks.blocks:
+            sides: set[str] = set()
+            kept = []
+            for source, value, role in block.feeds:
+                alone = source.kind == "input" and users[source] == 1 and role not in sides
+                if role and alone and block in self.blocks.calls_of:
+                    sides.add(role)
+                    self.initial.append((source, block, role))
+                else:
+                    kept.append((source, value, role))
+            block.feeds = kept
+        aside = {source for source, _, _ in self.initial}
+        self.shown = [block for block in self.blocks.blocks if block not in aside]
+
+    def _find_slabs(self) -> None:
+        """Parameters that the same boxes use equally often, together; where the first of these stands."""
+        users: dict[int, list[Block]] = {}
+        for block in sorted(self.shown, key=lambda block: min(block.nodes)):
+            for parameter in block.uses:
+                users.setdefault(parameter, []).append(block)
+        groups: dict[tuple[tuple[int, int], ...], list[int]] = {}
+        for parameter in self.names:
+            key = tuple((id(b), b.uses[parameter]) for b in users.get(parameter, ()))
+            groups.setdefault(key, []).append(parameter)
+        self.slabs: list[Slab] = []
+        beside: set[Block] = set()
+        for mine in groups.values():
+            blocks = users.get(mine[0], [])
+            if not blocks:
                 continue
-            seen.add(of)
-            match of:
-                case Layer(name, "layer"):
-                    sketch.box((of, ""), _layer_words(layers.layers[name]), style.OP, "layer")
-                case Layer(name, "x"):
-                    sketch.box((of, ""), _input_words(layers, name), style.INPUT, "io")
-                case Layer(name):
-                    words = name.rpartition(".")[2]
-                    sketch.box((of, ""), words, style.OP, "module", tooltip=name)
-                case _ if node.op == "input":
-                    look = {"h": style.H, "c": style.C}.get(node.name, style.INPUT)
-                    start = node.id in layers.starts
-                    name = sub(node.name, 0) if start else node.name or "input"
-                    sketch.box((of, ""), f"{name}\n{shape_text(node.shape)}", look, "io")
-                case _ if node.shape == () and node.id in graph.outputs:
-                    words = f"loss\n{op_words(node.op)}"
-                    sketch.box((of, ""), words, style.LOSS, "loss", square=True)
-                case _:
-                    sketch.box((of, ""), node.name or op_words(node.op), style.OP, "op")
+            under = blocks[0].kind == "cell" or blocks[0] in beside
+            if not under:
+                beside.add(blocks[0])
+            across = 2 if under and len(mine) > 1 else 1
+            rows = -(-len(mine) // across)
+            height = HEAD + FOOT + rows * (CHIP + CHIP_GAP)
+            width = min(max(slab_width(self, mine, blocks, across), MIN_SLAB), MAX_SLAB)
+            spot = Standing([], 0, width, height)
+            counts = [block.uses[mine[0]] for block in blocks]
+            self.slabs.append(Slab(mine, blocks, counts, under, across, Net(spot, [], True, mine)))
+
+    def _place(self) -> None:
+        under: dict[object, Block] = {s: s.users[0] for s in self.slabs if s.under}
+        beside: dict[object, Block] = {s: s.users[0] for s in self.slabs if not s.under}
+        lanes = Lanes(self.shown, under, beside, self.lanes)
+        self.count = lanes.count
+        wide = self.blocks.calls_of
+        for block in self.shown:
+            column, block.level = lanes.place[block]
+            block.columns = [column, column + 1] if block in wide else [column]
+        for slab in self.slabs:
+            column, slab.net.source.level = lanes.place[slab]
+            slab.net.source.columns = [column]
+
+    def _choose_handed(self) -> None:
+        """States that go from one layer straight to the one beside it, which starts from them."""
+        for block in self.shown:
+            kept = []
+            for source, value, role in block.feeds:
+                beside = source.level == block.level and source.columns[-1] + 1 == block.columns[0]
+                same = self.states[source] == self.states[block]
+                if role and beside and same and self.blocks.said(source, value) == role:
+                    self.beside.append((source, block, role, value))
+                else:
+                    kept.append((source, value, role))
+            block.feeds = kept
+        handed = {(source, role) for source, _, role, _ in self.beside}
+        self.loops = [
+            (block, state)
+            for block in self.blocks.calls_of
+            for state in self.states[block]
+            if len(self.blocks.steps_of(block)) > 1 or (block, state) in handed
+        ]
+
+    def named(self, block: Block, state: str) -> str:
+        """A state of a layer, with the layer's number where there are several."""
+        calls = self.blocks.calls_of[block]
+        name = name_of(calls[0].path or title_of(calls[0].cell), calls[0].label)
+        return state_name(state, self.blocks.numbers.get(name))
+
+    def _initial_width(self, block: Block, state: str) -> float:
+        return max(PILL, text_width(sub(self.named(block, state), 0), style.STATE, True) + 12)
+
+    def _loop_width(self, block: Block, state: str) -> float:
+        return max(PILL, text_width(self.named(block, state), style.STATE, True) + 12)
+
+    def _pills(self) -> list[float]:
+        """The room for pills in each gap: that of loops, then that of initial states."""
+        pills = [0.0] * (self.count + 1)
+        self.starts = [0.0] * (self.count + 1)
+        for _, block, state in self.initial:
+            gap, width = block.columns[0], self._initial_width(block, state) + START
+            self.starts[gap] = max(self.starts[gap], width)
+        loops = [0.0] * (self.count + 1)
+        for block, state in self.loops:
+            gap = block.columns[-1] + 1
+            loops[gap] = max(loops[gap], self._loop_width(block, state) + STUB)
+        for _, block, _, _ in self.beside:  # room for the arrow from a loop to the layer beside it
+            self.starts[block.columns[0]] = max(self.starts[block.columns[0]], START)
+        self.room = loops
+        for k in range(self.count + 1):
+            pills[k] = self.starts[k] + loops[k]
+        for slab in self.slabs:
+            if not slab.under and slab.counts[0] > 1:
+                gap = slab.net.source.columns[0]
+                pills[gap] = max(pills[gap], TAP_ROOM)
+        return pills
+
+    # ---- what boxes say, and what flows
+
+    def words(self, block: Block) -> list[str]:
+        """What a box says, line by line."""
+        calls = self.blocks.calls_of.get(block)
+        if calls is None:
+            if block.kind == "input":
+                return self._input_lines(block)
+            more = [f"x {block.times}"] if block.times > 1 else []
+            return [*super().words(block), *more]
+        first = calls[0]
+        paths = {mine[0].path for mine in self.blocks.calls_of.values()}
+        title = title_of(first.cell)
+        plain = (title.lower(), f"{title.lower()}cell")
+        path = first.path if len(paths) > 1 or first.path.lower() not in plain else ""
+        label = [str(int(w) + 1) if w.isdigit() else w for w in first.label.split()]
+        count = sum(call.times for call in calls)
+        runs = self.blocks.runs_of(block)
+        said = [f"x {plural(count, 'step')}" + f", {runs} runs" * (runs > 1)]
+        return [title, *filter(None, [" ".join([path, *label]).strip()]), *said]
+
+    def _input_lines(self, block: Block) -> list[str]:
+        node = self.nodes[block.node]
+        layers = [user for user in self.users.get(block, ()) if user in self.blocks.calls_of]
+        if len(block.nodes) > 1 and layers:
+            steps = self.blocks.steps_of(layers[0])
+            name = node.name if node.name.isidentifier() else "x"
+            return [span(name, steps.start + 1, steps.stop), f"{shape_text(node.shape)} each"]
+        return [node.name or "input", shape_text(node.shape)]
+
+    def _measure(self) -> None:
+        self.users: dict[Block, list[Block]] = {}
+        for block in self.shown:
+            for source, _, _ in block.feeds:
+                self.users.setdefault(source, []).append(block)
+        self.spots = {}
+        for block in self.shown:
+            lines, bold = self.words(block), block.kind in ("cell", "module")
+            width = max(text_width(w, style.OP_SIZE, bold) for w in lines) + 16
+            height = 12.0 * len(lines) + 12
+            if block.kind == "cell":
+                height = max(LINE * len(lines) + 14, LOOP * len(self.states[block]) + 6)
+            spot = Standing(block.columns, block.level, max(width, 30.0), height)
+            self.spots[block] = spot
+
+    def _nets(self) -> None:
+        nets: dict[tuple[Block, str], Net] = {}
+        for block in self.shown:
+            for source, value, _ in block.feeds:
+                said = self.blocks.said(source, value)
+                net = nets.setdefault(
+                    (source, said), Net(self.spots[source], of=(source, said, value))
+                )
+                if self.spots[block] not in net.targets:
+                    net.targets.append(self.spots[block])
+        for slab in self.slabs:
+            far = slab.users if slab.under else slab.users[1:]
+            slab.net.targets = [self.spots[block] for block in far]
+        self.nets = [*nets.values(), *(slab.net for slab in self.slabs)]
+
+    def line_of(self, block: Block, state: str) -> float:
+        """The height of a state at the side of a layer."""
+        names = self.states[block]
+        k = names.index(state) if state in names else 0
+        return self.spots[block].y + LOOP * ((len(names) - 1) / 2 - k)
 
 
-def _layer_words(calls: Sequence[CellCall]) -> str:
-    """Title, which of several (counted from 1 in pictures), and how many steps."""
-    steps, words = sum(call.times for call in calls), calls[0].label.split()
-    label = " ".join(str(int(w) + 1) if w.isdigit() else w for w in words)
-    title = title_of(calls[0].cell)
-    return "\n".join(filter(None, [title, label, f"x {plural(steps, 'step')}"]))
-
-
-def _input_words(layers: Layers, name: str) -> str:
-    calls = layers.layers[name]
-    first = min(call.step for call in calls) + 1
-    last = max(call.step + call.times for call in calls)
-    shape = next(layers.nodes[i].shape for i, other in layers.inputs.items() if other == name)
-    return f"{span('x', first, last)}\n{shape_text(shape)} each"
-
-
-def _draw_edges(sketch: Sketch, layers: Layers) -> None:
-    """What goes from box to box once, however often; a layer's own state is a loop."""
-    seen: set[tuple[Meaning, Meaning]] = set()
-    for node in layers.nodes:
-        ends = layers.box[node.id]
-        if not ends or (node.op in PASS_THROUGH and node.call is None):
+def draw_layers(graph: RecordedGraph) -> Scene:
+    """The picture of a graph at the level of layers; of one without layers, its modules."""
+    picture = LayersPicture(graph)
+    if picture.channels.right > SCREEN:
+        picture = LayersPicture(graph, FEWER)
+    scene = picture.scene
+    keys = {block: _draw_box(picture, block) for block in picture.shown}
+    pills = _draw_loops(picture, keys)
+    _draw_starts(picture, keys, pills)
+    owners = {spot: block for block, spot in picture.spots.items()}
+    for k, net in enumerate(picture.nets):
+        if net.weights:
             continue
-        for tail in (tail for i in node.inputs for tail in layers.box[i]):
-            if tail == ends[0] or (tail, ends[0]) in seen:
-                continue
-            seen.add((tail, ends[0]))
-            attrs: dict[str, object] = {"arrowsize": style.SMALL_ARROW}
-            attrs["weight"] = 1 if isinstance(tail, Value) else 20
-            if isinstance(tail, Layer) and tail.kind == "layer":
-                attrs |= {"color": style.H.stroke, "penwidth": style.INPUT_PEN}
-            sketch.edge((tail, ""), (ends[0], ""), attrs)
-    for name, calls in layers.layers.items():
-        states = [role for role in calls[0].outputs if role != "x"]
-        if sum(call.times for call in calls) > 1 and states:
-            look = {"arrowsize": style.ARROW, "color": style.H.stroke, "penwidth": style.STATE_PEN}
-            words = {"fontcolor": style.H.stroke, "label": ", ".join(states)}
-            sketch.edge((Layer(name), ""), (Layer(name), ""), {**look, **words}, "rail")
+        source, said, _ = net.of
+        look = picture.looks.get(said) if source.kind == "cell" else None
+        color = style.PLAIN if look is None else look.stroke
+        pen = style.PLAIN_PEN if look is None else style.INPUT_PEN
+        for target in net.targets:
+            route = picture.channels.route(net, target)
+            ends = keys[source], keys[owners[target]]
+            scene.wire(
+                *ends, route, color=color, pen=pen, arrow=style.SMALL_ARROW, radius=style.TURN
+            )
+        draw_dots(scene, picture.channels, net, color, 4.5, Value(source.node, f"net{k}"))
+    words: dict[Block, list[tuple[Uses, float, int]]] = {}
+    for k, slab in enumerate(picture.slabs):
+        _draw_slab(picture, k, slab, keys, words)
+    _draw_counts(picture, words)
+    draw_legend(scene, list(_samples(picture)), scene.bounds()[0])
+    return scene
 
 
-def _draw_parameters(sketch: Sketch, layers: Layers) -> None:
-    """Each Parameter once, with one edge to each box that uses it and how often that does."""
-    graph = layers.graph
-    times = {call.id: call.times for call in graph.calls}
-    for name, node in graph.parameters.items():
-        of = Parameter(node.id, name, short_name(name))
-        lines = [of.short, *([name] if name != of.short else []), shape_text(node.shape)]
-        sketch.box((of, ""), "\n".join(lines), style.PARAM, "param", square=True)
-        counts: dict[Meaning, int] = {}
-        for use in graph.uses(name):
-            call = layers.nodes[use.node].call
-            for end in layers.box[use.node]:
-                counts[end] = counts.get(end, 0) + (1 if call is None else times[call])
-        for end, count in counts.items():
-            tap: dict[str, object] = {
-                "arrowsize": style.ARROW,
-                "color": style.ORANGE,
-                "fontcolor": style.ORANGE,
-                "label": plural(count, "use"),
-                "penwidth": style.BUS_PEN,
-            }
-            sketch.edge((of, ""), (end, ""), tap, "use", Uses((of,), folded=count))
+def _samples(picture: LayersPicture) -> Iterator[Sample]:
+    if picture.slabs:
+        yield Sample("one set of weights, for every step" if picture.loops else "weights", "line")
+    for state, look in picture.looks.items():
+        yield Sample(state, "line", look.stroke)
+    if picture.loops:
+        yield Sample("a loop: what each step hands to the next", "text")
+    yield Sample("other values", "thin")
+
+
+def _draw_box(picture: LayersPicture, block: Block) -> Key:
+    """A layer's box, its name in bold; others as in the picture of cells."""
+    calls = picture.blocks.calls_of.get(block)
+    if calls is None:
+        return draw_block(picture, block)
+    spot, of = picture.spots[block], picture.layers[block]
+    width = spot.right - spot.left
+    box = (spot.x, spot.y, width, spot.height, style.OP, "layer")
+    key = picture.scene.box(of, "", *box, tooltip=of.name)
+    lines = picture.words(block)
+    for k, line in enumerate(lines):
+        y = spot.y + LINE * ((len(lines) - 1) / 2 - k)
+        size, color = (style.STATE, style.INK) if k == 0 else (style.NOTE, style.SECOND)
+        picture.scene.text(of, f"line{k}", line, spot.x, y, size, color, bold=k == 0)
+    return key
+
+
+def _draw_loops(
+    picture: LayersPicture, keys: dict[Block, Key]
+) -> dict[tuple[Block, str], tuple[Key, float]]:
+    """Each state of a layer as a loop through its pill; the pills, and where they end at the right."""
+    scene = picture.scene
+    found: dict[tuple[Block, str], tuple[Key, float]] = {}
+    for n, (block, state) in enumerate(picture.loops):
+        gap, look = block.columns[-1] + 1, picture.looks[state]
+        spot, y = picture.spots[block], picture.line_of(block, state)
+        width = picture._loop_width(block, state)
+        room = picture.room[gap]
+        x = picture.channels.pill_x(gap, room) - picture.starts[gap] + STUB / 2
+        last = picture.blocks.calls_of[block][-1].outputs.get(state, block.node)
+        of = Value(last, f"loop{n}")
+        words = picture.named(block, state)
+        box = (x, y, width, PILL_HEIGHT, look, "state")
+        pill = scene.box(of, words, *box, size=style.STATE, bold=True)
+        found[block, state] = pill, x + width / 2
+        if len(picture.blocks.steps_of(block)) > 1:
+            out = [(spot.right, y + RISE), (x, y + RISE), (x, y + PILL_HEIGHT / 2)]
+            _rail(scene, keys[block], pill, out, look)
+            back = [(x, y - PILL_HEIGHT / 2), (x, y - RISE), (spot.right, y - RISE)]
+            _rail(scene, pill, keys[block], back, look, style.ARROW)
+        else:
+            _rail(scene, keys[block], pill, [(spot.right, y), (x - width / 2, y)], look)
+    return found
+
+
+def _rail(
+    scene: Scene, a: Key, b: Key, route: Sequence[Point], look: Look, arrow: float = 0.0
+) -> None:
+    pen = style.STATE_PEN
+    scene.wire(a, b, route, kind="rail", color=look.stroke, pen=pen, arrow=arrow, radius=5.0)
+
+
+def _tap(scene: Scene, a: Key, b: Key, route: Sequence[Point], use: Uses) -> None:
+    look, pen = style.ORANGE, style.BUS_PEN
+    arrow, turn = style.ARROW, style.TURN
+    scene.wire(a, b, route, of=use, kind="use", color=look, pen=pen, arrow=arrow, radius=turn)
+
+
+def _draw_starts(
+    picture: LayersPicture,
+    keys: dict[Block, Key],
+    pills: dict[tuple[Block, str], tuple[Key, float]],
+) -> None:
+    """Initial states at the left of their layers; those that another layer left go on from its pill."""
+    scene = picture.scene
+    for n, (source, block, state) in enumerate(picture.initial):
+        look, y = picture.looks[state], picture.line_of(block, state)
+        width = picture._initial_width(block, state)
+        x = picture.channels.pill_x(block.columns[0], width) - START + AIR
+        words = sub(picture.named(block, state), picture.blocks.steps_of(block).start)
+        box = (x, y, width, PILL_HEIGHT, look, "state")
+        pill = scene.box(Value(source.node, f"i{n}"), words, *box, size=style.STATE, bold=True)
+        line = [(x + width / 2, y), (picture.spots[block].left, y)]
+        _rail(scene, pill, keys[block], line, look, style.ARROW)
+    for source, block, state, _ in picture.beside:
+        look, y = picture.looks[state], picture.line_of(block, state)
+        pill, right = pills[source, state]
+        line = [(right, y), (picture.spots[block].left, y)]
+        _rail(scene, pill, keys[block], line, look, style.ARROW)
+
+
+def _draw_slab(
+    picture: LayersPicture,
+    k: int,
+    slab: Slab,
+    keys: dict[Block, Key],
+    words: dict[Block, list[tuple[Uses, float, int]]],
+) -> None:
+    """The frame of some Parameters, and one tap to each box that uses them; ``words`` of those from below."""
+    scene, spot = picture.scene, slab.net.source
+    of = draw_slab(picture, k, slab.params, slab.users, spot, slab.across)
+    out, side = (of, "out"), (of, "side")
+    if slab.net.targets:
+        scene.port(out, spot.x, spot.y + spot.height / 2)
+    for n, (block, count) in enumerate(zip(slab.users, slab.counts, strict=True)):
+        use = picture.use_of(slab.params, block, 0, count > 1)
+        target = picture.spots[block]
+        if n or slab.under:
+            route = picture.channels.route(slab.net, target)
+            _tap(scene, out, keys[block], route, use)
+            words.setdefault(block, []).append((use, route[-1][0], count))
+            continue
+        scene.port(side, spot.left, spot.y)
+        route = [(spot.left, spot.y), (target.right, spot.y)]
+        _tap(scene, side, keys[block], route, use)
+        if count > 1:
+            at = ((spot.left + target.right) / 2 + 3, spot.y + 9, 9.5, style.ORANGE)
+            scene.text(use, f"uses{k}", f"x {count}", *at, bold=True)
+    draw_dots(scene, picture.channels, slab.net, style.ORANGE, style.JUNCTION, of)
+
+
+def _draw_counts(picture: LayersPicture, words: dict[Block, list[tuple[Uses, float, int]]]) -> None:
+    """Beside the taps into a box how often it uses what they bring: those at its ends have room for it."""
+    for n, (block, taps) in enumerate(words.items()):
+        y = picture.spots[block].y - picture.spots[block].height / 2 - 9
+        taps.sort(key=lambda tap: tap[1])
+        for k, (use, x, count) in enumerate(taps):
+            last = k == len(taps) - 1
+            if count > 1 and (last or k == 0):
+                said = f"x {count}"
+                at = x + 6 if last else x - 12 - text_width(said, 9.5, True)
+                size = (9.5, style.ORANGE)
+                picture.scene.text(use, f"uses.{n}.{k}", said, at, y, *size, bold=True, left=True)

@@ -34,6 +34,7 @@ _WIDTHS = {
 }
 _OTHER = {"·": 278, "…": 1000, "σ": 684, "−": 584, "×": 584}
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SUBSCRIPT_WIDTH = {False: 405, True: 480}
 
 SYMBOLS = {
@@ -78,7 +79,7 @@ def _char(c: str, bold: bool) -> float:
     code = ord(c)
     if 32 <= code < 127:
         return _WIDTHS[bold][code - 32]
-    if "₀" <= c <= "₉":
+    if "₀" <= c <= "₉" or c in "⁽⁾⁰¹²³⁴⁵⁶⁷⁸⁹":
         return _SUBSCRIPT_WIDTH[bold]
     if c in _OTHER:
         return _OTHER[c]
@@ -102,6 +103,11 @@ def shorten(text: str, size: float, room: float, bold: bool = False) -> str:
 def sub(name: str, step: int) -> str:
     """``name`` at a step, as pictures write it: ``x₁``."""
     return name + str(step).translate(_SUBSCRIPTS)
+
+
+def state_name(name: str, layer: int | None) -> str:
+    """``name`` of a layer, as pictures write it where there are several: ``h⁽²⁾``."""
+    return name if layer is None else f"{name}⁽{str(layer).translate(_SUPERSCRIPTS)}⁾"
 
 
 def span(name: str, first: int, last: int) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinygrad_rnn.doors import door
+
 __all__ = ["export"]
 
 
@@ -22,9 +24,7 @@ def export(
     Options that say how PyTorch's own exporter works (``opset_version``, ``verbose``, ``dynamo``, ...)
     have no effect.
     """
-    from .interop import to_onnx
-
-    to_onnx(
+    door("to_onnx")(
         model,
         f,
         *(args if isinstance(args, tuple) else (args,)),

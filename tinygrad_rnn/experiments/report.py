@@ -147,7 +147,7 @@ class Report:
 def wrapped(text: str, indent: str = "  ") -> str:
     """A paragraph within the terminal's width; "t = 4" and `code` stay on one line each.
 
-    >>> from tinygrad_rnn.demo.report import wrapped
+    >>> from tinygrad_rnn.experiments.report import wrapped
     >>> wrapped("t = 4")
     '  t = 4'
     """
@@ -159,7 +159,7 @@ def wrapped(text: str, indent: str = "  ") -> str:
 def as_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns under their heads, the first to the left, the others to the right.
 
-    >>> from tinygrad_rnn.demo.report import as_table
+    >>> from tinygrad_rnn.experiments.report import as_table
     >>> print(as_table(["steps", "uses"], [["3", "3"], ["300", "300"]]))
       steps  uses
       -----  ----
@@ -178,7 +178,7 @@ def as_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def sparkline(values: ArrayLike, width: int = 60, low: Any = None, high: Any = None) -> str:
     """A series as one line of ASCII: ``" .:-=+*#%@"`` from ``low`` to ``high``; gaps stay empty.
 
-    >>> from tinygrad_rnn.demo.report import sparkline
+    >>> from tinygrad_rnn.experiments.report import sparkline
     >>> sparkline([0, 1, 2, 3, 9])
     ' .:-@'
     """

@@ -1,4 +1,4 @@
-"""From a cell to its step in JavaScript: traced as the compiled loops are, or with gates that can be held."""
+"""How does a cell become a step in JavaScript? Traced as compiled loops are, or with gates to be held."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.places import state as now
-from ..nn.module import Module
-from ..nn.stepping import parts
-from ..ops.elementwise import where
-from ..scan.cells import _Step, variant_of
-from ..scan.program import Program
-from ..scan.tracing import Shadow, Trace, Tracer, Untraceable, leaf, trace, tracing
-from ..tensors import Tensor
+from ...engine.places import state as now
+from ...nn.module import Module
+from ...nn.stepping import parts
+from ...ops.elementwise import where
+from ...scan.cells import _Step, variant_of
+from ...scan.program import Program
+from ...scan.tracing import Shadow, Trace, Tracer, Untraceable, leaf, trace, tracing
+from ...tensors import Tensor
 from .lowering import NoText
 from .program_text import StepText
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class LiveStep:
     """A cell's step as text; ``weights`` are the tensors behind w0, w1 ..., ``states`` its state's names."""
 
     text: str
@@ -37,7 +37,7 @@ def step_of(
     live: Any = None,
     constants: dict[str, Any] | None = None,
     hold: bool = False,
-) -> Step:
+) -> LiveStep:
     """The step of a cell on inputs like ``x`` (time, batch, features), an array, and ``state``.
 
     With ``hold`` each gate (a value that the cell names and its class lists in ``gates``) can be held: where
@@ -60,7 +60,7 @@ def step_of(
         raise NoText(str(reason)) from reason
     names = _names(read, program)
     written = StepText(program, names, x.dtype.char)
-    return Step(
+    return LiveStep(
         written.text(),
         variant.weights(given),
         [name for name, _ in parts(state, getattr(cell, "states", ()))],
@@ -140,4 +140,4 @@ def _names(read: Trace, program: Program) -> dict[int, str]:
     return found
 
 
-__all__ = ["NoText", "Step", "step_of"]
+__all__ = ["LiveStep", "NoText", "step_of"]

@@ -190,7 +190,7 @@ class Page:
 def inline(text: str) -> str:
     """Text with `code` in backticks, as HTML.
 
-    >>> from tinygrad_rnn.demo.page import inline
+    >>> from tinygrad_rnn.experiments.page import inline
     >>> inline("`W` < 2")
     '<code>W</code> &lt; 2'
     """

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import nn, optim
-from ..engine.autograd import no_grad
-from ..engine.random import manual_seed
-from ..tensors import Tensor, tensor
+from ... import nn, optim
+from ...engine.autograd import no_grad
+from ...engine.random import manual_seed
+from ...tensors import Tensor, tensor
 
 HIDDEN, STEPS, RATE = 8, 300, 0.03
 FIRST, LAST_TRAINED, LAST_TESTED = 1700, 1920, 1955
@@ -26,7 +26,7 @@ class Forecaster(nn.Module):
     x (time, batch, 1) gives the forecasts (time, batch, 1).
 
     >>> import tinygrad_rnn as tg
-    >>> from tinygrad_rnn.demo.forecaster import Forecaster
+    >>> from tinygrad_rnn.experiments.demo.forecaster import Forecaster
     >>> Forecaster()(tg.zeros(7, 1, 1)).shape
     (7, 1, 1)
     """

@@ -1,4 +1,4 @@
-"""What of a model goes into a page in which it runs: its text, its data, its weights, its film."""
+"""What of a model goes into a page in which it runs? Its text, its data, its weights, its film."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..doors import door
-from ..nn.functional import mse_loss
-from ..nn.module import Module
-from ..tensors import Tensor
+from ...doors import door
+from ...nn.functional import mse_loss
+from ...nn.module import Module
+from ...tensors import Tensor
 from .lowering import NoText
 from .network import Loss, Network
 from .recorded_network import RecordedNetwork

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from .. import nn, plots
-from ..data import sunspots
-from ..drawing.output.graphviz import DrawingError
-from ..graphs import Graph, Ledger
-from ..live.page_data import Live
-from ..tensors import Tensor
+from ... import nn, plots
+from ...data import sunspots
+from ...drawing.live.page_data import Live
+from ...drawing.output.graphviz import DrawingError
+from ...graphs import Graph, Ledger
+from ...tensors import Tensor
+from ..report import Report, sparkline
 from .forecaster import FIRST, LAST_TESTED, LAST_TRAINED, Trained
 from .question import short_name
-from .report import Report, sparkline
 
 CYCLE = 11  # years from one maximum of the sun to the next, about
 

@@ -1,4 +1,4 @@
-"""One cell's step in JavaScript: forward over T steps, backward over T steps, and the memory of both.
+"""What is one cell's step in JavaScript? Forward over T steps, backward over T steps, the memory of both.
 
 The text is one object. ``memory(T)`` makes the arrays that T steps need, ``forward(m, T)`` fills them,
 ``backward(m, T, cut, ledger)`` sends ``dy`` and the last states' gradients back: weight gradients are
@@ -11,7 +11,7 @@ import math
 import re
 from typing import Any
 
-from ..scan.program import Program
+from ...scan.program import Program
 from .body import VIEWS, Body
 from .lowering import Lowered
 from .places import Place, Shape, strides_of

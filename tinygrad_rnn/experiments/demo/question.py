@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from .. import nn
-from ..drawing.draw import to_svg
-from ..drawing.output.graphviz import DrawingError, backend
-from ..graphs import Graph
-from ..tensors.making import zeros
+from ... import nn
+from ...drawing.draw import to_svg
+from ...drawing.output.graphviz import DrawingError, backend
+from ...graphs import Graph
+from ...tensors.making import zeros
+from ..report import Report
 from .forecaster import HIDDEN
-from .report import Report
 
 LENGTHS = (3, 4, 300)
 CAPTIONS = {

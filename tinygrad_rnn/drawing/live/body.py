@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.row import texts_of
-from ..scan.program import Value
+from ...ops.row import texts_of
+from ...scan.program import Value
 from .lowering import Lowered, NoText
 from .places import Place, Shape, loops, strides_of
 

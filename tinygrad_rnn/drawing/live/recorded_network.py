@@ -1,4 +1,4 @@
-"""A network that was recorded: the layers and ops behind a graph's one number, as they were called.
+"""How is a recorded network taken apart? Layers and ops behind a graph's one number, as they were called.
 
 Layers that ran compiled are one node each, from which they are read; what is around them is recorded
 anew, op by op, on leaves in the place of data and Parameters.
@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import no_grad
-from ..engine.folded import Folded
-from ..engine.places import state
-from ..engine.values import Leaf, Literal
-from ..nn.recurrent import initial_state
-from ..nn.stepping import mapped
-from ..scan.running import _LayerCall
-from ..scan.tracing import Untraceable, leaf, tracing
-from ..tensors import Tensor
+from ...engine.autograd import no_grad
+from ...engine.folded import Folded
+from ...engine.places import state
+from ...engine.values import Leaf, Literal
+from ...nn.recurrent import initial_state
+from ...nn.stepping import mapped
+from ...scan.running import _LayerCall
+from ...scan.tracing import Untraceable, leaf, tracing
+from ...tensors import Tensor
 from .lowering import NoText
-from .network import Layer, Network, _Whole
+from .network import LayerCall, Network, _Whole
 
 
 class RecordedNetwork(Network):
@@ -149,7 +149,7 @@ class RecordedNetwork(Network):
                 for g in s.stages
             ]
             constants = s.stages[0].ways[0].constants
-            call = Layer(s.layer, now(s.x), s.time_axis, stages, s.lengths, constants, s.joined)
+            call = LayerCall(s.layer, now(s.x), s.time_axis, stages, s.lengths, constants, s.joined)
         else:
             if fold.layer is None:
                 raise NoText(
@@ -162,7 +162,7 @@ class RecordedNetwork(Network):
                 (first,) = fold.layer._states(mapped(now, hx), batch)
             stages = [([(fold.cell, first, False)], 0.0)]
             names = tuple(fold.cell.states)
-            call = Layer(fold.layer, now(fold.x), fold.time_axis, stages, None, {}, names)
+            call = LayerCall(fold.layer, now(fold.x), fold.time_axis, stages, None, {}, names)
         tracer.layers.append(call)
         call.results = [leaf(array) for array in self._results[id(fold)]]
         return call.results

@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from .._version import __version__
+from ..._version import __version__
+from ..report import Report
 from . import contributions, prediction, question
 from .forecaster import STEPS
-from .report import Report
 
 FOLDER = "tinygrad-rnn-demo"
 

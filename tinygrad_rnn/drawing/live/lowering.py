@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.row import texts_of
-from ..scan.program import Program, Value
-from ..scan.tracing import bare_constant
+from ...ops.row import texts_of
+from ...scan.program import Program, Value
+from ...scan.tracing import bare_constant
 
 _MOVES = "slice getitem reshape permute broadcast concat cat place put zeros"
 MOVES = frozenset(_MOVES.split())

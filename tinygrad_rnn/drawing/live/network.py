@@ -1,4 +1,4 @@
-"""A user's own network in JavaScript: its layers as steps, everything around them as one program.
+"""How does a user's own network become JavaScript? Its layers as steps, all around them as one program.
 
 The model is called once, on a shadow of it, with each recurrent layer as one whole: what it takes, what
 it gives. What is around the layers (heads, losses, embeddings of floats) is traced like a step, and runs
@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.places import state
-from ..engine.values import Leaf, Node
-from ..nn.module import Module
-from ..nn.stepping import parts
-from ..scan.program import Program
-from ..scan.tracing import Shadow, Trace, Tracer, Untraceable, in_order, leaf, tracing
-from ..tensors import Tensor
+from ...engine.places import state
+from ...engine.values import Leaf, Node
+from ...nn.module import Module
+from ...nn.stepping import parts
+from ...scan.program import Program
+from ...scan.tracing import Shadow, Trace, Tracer, Untraceable, in_order, leaf, tracing
+from ...tensors import Tensor
 from .lowering import NoText
 from .places import Place
 from .program_text import StepText
@@ -31,7 +31,7 @@ Loss = Callable[[Any, Any], Tensor]
 
 
 @dataclass(slots=True)
-class Layer:
+class LayerCall:
     """A recurrent layer's call; a stage is [(cell, first state, backwards)], and the dropout before it."""
 
     layer: Any
@@ -56,11 +56,11 @@ class _Whole(Tracer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layers: list[Layer] = []
+        self.layers: list[LayerCall] = []
 
     def layer(self, *read: Any) -> Any:
-        """What a layer gives, on leaves of their own; ``read`` are a Layer's parts and the recorded loop."""
-        call = Layer(*read[:-1])
+        """What a layer gives, on leaves of their own; ``read``: a LayerCall's parts and the recorded loop."""
+        call = LayerCall(*read[:-1])
         tracer, state.tracer, state.watch = self, _Deaf(), None
         try:
             result = read[-1]()
@@ -280,7 +280,7 @@ class _OuterText(StepText):
     gradients of what layer k gave, the last one those of the weights.
     """
 
-    def __init__(self, trace: Trace, layers: list[Layer], entries: Any, dtype: str) -> None:
+    def __init__(self, trace: Trace, layers: list[LayerCall], entries: Any, dtype: str) -> None:
         self.layers, self.entries = layers, entries
         used = {id(n) for n in in_order(trace.outputs)}
         self.dead = {role for role, n in trace.inputs.items() if id(n) not in used}

@@ -1,4 +1,4 @@
-"""The command line: ``tinygrad-rnn``, the same as ``python -m tinygrad_rnn``; its rooms are ``commands``.
+"""The command line: ``tinygrad-rnn``, the same as ``python -m tinygrad_rnn``: which command, and how it ends.
 
 Exit codes: 0 done, 1 failed (one line on the standard error says why), 2 not understood (argparse says
 what was expected), 130 stopped by Ctrl-C.
@@ -12,8 +12,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from .commands import COMMANDS
-from .commands.command import UserError, add_commands, plain
+from ..experiments.arguments import UserError
+from . import COMMANDS
+from .command import add_commands, plain
 
 PROGRAM = "tinygrad-rnn"
 
@@ -21,7 +22,7 @@ PROGRAM = "tinygrad-rnn"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command (``sys.argv`` unless given) and return the exit code.
 
-    >>> from tinygrad_rnn.cli import main
+    >>> from tinygrad_rnn.commands.cli import main
     >>> main(["draw", "--layer", "lstm", "--steps", "0"])
     2
     """
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line, a subparser a command."""
-    from ._version import __version__
+    from .._version import __version__
 
     top = argparse.ArgumentParser(
         prog=PROGRAM,

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from .. import plots
-from ..data import Errors, fit_autoregression, forecast_errors, sunspots
+from ... import plots
+from ...data import Errors, fit_autoregression, forecast_errors, sunspots
+from ..report import WIDTH, Report, sparkline
 from .forecaster import (
     FIRST,
     HIDDEN,
@@ -21,7 +22,6 @@ from .forecaster import (
     Trained,
     train,
 )
-from .report import WIDTH, Report, sparkline
 
 ORDER = 9
 NAMES = ("persistence", f"AR({ORDER})", f"LSTM({HIDDEN})")

@@ -1,0 +1,193 @@
+"""Which boxes does a graph have where time is left out? A layer, a module, an op, each for all its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
+
+from .blocks import Block, Blocks
+from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph, title_of
+
+MOST = 5000  # nodes of a graph whose modules are looked for
+RUNS = 3  # runs of one layer side by side; of more, all are one box
+
+
+class LayerName(NamedTuple):
+    """Which layer of which module some calls are of: both directions of one have the same number."""
+
+    path: str
+    number: int | None
+
+
+class LayerBlocks(Blocks):
+    """The blocks of a graph, all steps of a layer in one, and what is done at every step in one too.
+
+    ``calls_of`` are the calls that a layer's block stands for, ``looped`` the layers of more than one step.
+    """
+
+    def _arrange(self, steps: Sequence[int] | None) -> None:
+        self.calls_of: dict[Block, list[CellCall]] = {}
+        self._merge()
+        self.numbers = numbers_of([calls[0] for calls in self.calls_of.values()])
+
+    def _is_transparent(self, node: GraphNode) -> bool:
+        """The outputs of one layer, collected, are what the layer gives."""
+        return super()._is_transparent(node) or self._collects_one(node)
+
+    def _collects_one(self, node: GraphNode) -> bool:
+        if node.op != "stack":
+            return False
+        made = {self._row_of(k) for k in node.inputs}
+        return len(made) == 1 and None not in made
+
+    def _row_of(self, i: int) -> Hashable:
+        """The row of the cells that gave a value; None where none did."""
+        call = self.nodes[i].call
+        if call is not None:
+            return self.calls[call].chain
+        seen = self._of.get(i)
+        return seen.row if seen is not None and seen.step is not None else None
+
+    # ---- what is one
+
+    def _merge(self) -> None:
+        """All steps of a layer as one block, and likewise what is done at each of several steps."""
+        spots = self._spots(dict.fromkeys({c.chain for c in self.calls}, 0))
+        runs = self._runs()
+        several: dict[Hashable, set[ChainKey]] = {}
+        for chain in runs.values():
+            several.setdefault(chain[:3], set()).add(chain)
+        count: dict[Hashable, int] = {}
+        groups: dict[Hashable, list[Block]] = {}
+        for block in self.blocks:
+            if block.kind == "input":
+                continue
+            key: Hashable = id(block)
+            if block.call is not None:
+                chain = runs[block.call.chain]
+                key = chain[:3] if len(several[chain[:3]]) > RUNS else chain
+            elif len(spots[block]) == 1:
+                here = (block.row, spots[block][0])
+                key = (block.row, count.setdefault(here, 0))
+                count[here] += 1
+            groups.setdefault(key, []).append(block)
+        place = {block: mine[0] for mine in groups.values() for block in mine}
+        self._join_inputs(place)
+        self._join(place)
+        for mine in groups.values():
+            mine[0].times = self._times(mine)
+
+    def _runs(self) -> dict[ChainKey, ChainKey]:
+        """For each run of a layer, the first of those that go on from one another's states."""
+        found = {call.chain: call.chain for call in self.calls}
+        for block in self.blocks:
+            for source, _, role in block.feeds if block.call is not None else ():
+                if role and source.call is not None and block.call is not None:
+                    before, here = found[source.call.chain], found[block.call.chain]
+                    if before[:3] == here[:3]:
+                        found = {k: before if run == here else run for k, run in found.items()}
+        self.runs = found
+        return found
+
+    def runs_of(self, block: Block) -> int:
+        """How many runs of a layer a block stands for, each from a state of its own."""
+        return len({self.runs[call.chain] for call in self.calls_of[block]})
+
+    def _times(self, mine: Sequence[Block]) -> int:
+        """How often it is done: of a graph read in part, as often as the layer that it follows has steps."""
+        for source, _, _ in mine[0].feeds:
+            calls = self.calls_of.get(source, ())
+            if len(calls) == len(mine) > 1:
+                return sum(call.times for call in calls)
+        return len(mine)
+
+    def _join_inputs(self, place: dict[Block, Block]) -> None:
+        """What comes into a layer at its steps from outside is one input."""
+        users: dict[Block, list[tuple[Block, str]]] = {}
+        for block in self.blocks:
+            for source, _, role in block.feeds:
+                if source.kind == "input":
+                    users.setdefault(source, []).append((block, role))
+        seen: dict[Hashable, int] = {}
+        firsts: dict[Hashable, Block] = {}
+        for block, mine in users.items():
+            name = self.nodes[block.node].name
+            into = (frozenset((place[user], role) for user, role in mine), name)
+            at = (into, frozenset(mine))
+            k = seen.get(at, 0)
+            seen[at] = k + 1
+            place[block] = firsts.setdefault((into, k), block)
+
+    def _join(self, place: dict[Block, Block]) -> None:
+        kept: dict[Block, list[tuple[Block, int, str]]] = {}
+        for block in self.blocks:
+            first = place.get(block, block)
+            if block.call is not None:
+                self.calls_of.setdefault(first, []).append(block.call)
+            feeds = kept.setdefault(first, [])
+            feeds += [(place.get(s, s), value, role) for s, value, role in block.feeds]
+            if first is not block:
+                first.nodes = [*first.nodes, *block.nodes]
+                first.uses.update(block.uses)
+                first.count += block.count
+                first.step = None
+        self.blocks = list(kept)
+        for block, feeds in kept.items():
+            found: dict[Hashable, tuple[Block, int, str]] = {}
+            for source, value, role in feeds:
+                if source is not block:
+                    found.setdefault(
+                        (source, self.said(source, value), role), (source, value, role)
+                    )
+            block.feeds = list(found.values())
+
+    def said(self, block: Block, value: int) -> str:
+        """What a value of a block is called: the state of a layer, the name or the op of another."""
+        for call in self.calls_of.get(block, ()):
+            for role, i in call.outputs.items():
+                if i == value:
+                    return role
+        return self.nodes[value].name or self.nodes[value].op
+
+    def steps_of(self, block: Block) -> range:
+        """The steps of a layer, from the first to after the last."""
+        calls = self.calls_of[block]
+        return range(min(c.step for c in calls), max(c.step + c.times for c in calls))
+
+    def states_of(self, block: Block) -> list[str]:
+        """The states of a layer, c above h."""
+        calls = self.calls_of.get(block, ())
+        names = dict.fromkeys(role for call in calls for role in call.outputs)
+        return sorted(names, key=lambda name: name == "h")
+
+
+def name_of(path: str, label: str) -> LayerName:
+    """Which layer a path and a label say.
+
+    >>> name_of("lstm", "layer 1 reverse")
+    LayerName(path='lstm', number=2)
+    """
+    number = next((int(word) + 1 for word in label.split() if word.isdigit()), None)
+    return LayerName(path, number)
+
+
+def numbers_of(calls: Sequence[CellCall]) -> dict[LayerName, int]:
+    """A number for each layer, where there are several: what its label says, else in order.
+
+    Both directions of a layer have the same; {} where there is one layer.
+    """
+    names = list(
+        dict.fromkeys(name_of(call.path or title_of(call.cell), call.label) for call in calls)
+    )
+    if len(names) < 2:
+        return {}
+    if all(name.number is not None for name in names):
+        return {name: name.number or 0 for name in names}
+    return {name: k + 1 for k, name in enumerate(names)}
+
+
+def has_modules(graph: RecordedGraph) -> bool:
+    """Whether calls of modules are boxes of a graph, and no time steps are in it."""
+    if len(graph) > MOST or graph.steps:
+        return False
+    return any(block.kind == "module" for block in LayerBlocks(graph).blocks)
