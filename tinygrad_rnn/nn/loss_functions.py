@@ -10,7 +10,7 @@ import numpy as np
 
 from ..ops import elementwise as e
 from ..ops import reductions
-from ..ops.row import index_known
+from ..ops.watching import index_known
 from ..tensors import Tensor, as_tensor
 from ..tensors.functions import log_softmax
 from ..tensors.several import where

@@ -489,4 +489,4 @@ class Pointwise:
 
 def _is_bound(value: Any) -> bool:
     """Whether a bound of ``clip`` is a number or none, which leaves a float's dtype as it is."""
-    return value is None or value.__class__ in row.NUMBERS
+    return value is None or value.__class__ in dtypes.NUMBERS
