@@ -111,24 +111,25 @@ def test_an_index_outside_is_an_error_where_it_is_tested(unknown, monkeypatch):
 @pytest.mark.parametrize("bits", [32, 64])
 def test_products_stay_within_their_arrays(bits):
     from tinygrad_rnn.scan import products
+    from tinygrad_rnn.scan.laid_out import laid_out
 
     machine_code.kernels(bits)
     kind = np.dtype(f"f{bits // 8}")
-    packed, checked = getattr(products, f"packed{bits}"), getattr(products, f"checked{bits}")
+    checked = getattr(products, f"checked{bits}")
     for rows, inner, width in itertools.product((1, 2, 4, 5), (1, 3, 9), (1, 7, 16, 65)):
         fenced = _Fenced()
         a = fenced.copy(numbers((rows, inner), 1).astype(kind))
         w = numbers((inner, width), 2).astype(kind)
-        laid_out = fenced.copy(packed(fenced.copy(w), False))
+        panels = fenced.copy(laid_out(fenced.copy(w), False))
         out = fenced.empty((rows * width,), kind)
-        checked(a.reshape(-1), laid_out, out, rows, inner, width, 0)
+        checked(a.reshape(-1), panels, out, rows, inner, width, 0)
         fenced.check()
         assert np.abs(out.reshape(rows, width) - a @ w).max() < 1e-5
-        for arrays in ((a.reshape(-1)[1:], laid_out, out), (a.reshape(-1), laid_out[1:], out)):
+        for arrays in ((a.reshape(-1)[1:], panels, out), (a.reshape(-1), panels[1:], out)):
             with pytest.raises(IndexError, match="beyond"):
                 checked(*arrays, rows, inner, width, 0)
         with pytest.raises(IndexError, match="beyond"):
-            checked(a.reshape(-1), laid_out, out[1:], rows, inner, width, 0)
+            checked(a.reshape(-1), panels, out[1:], rows, inner, width, 0)
 
 
 PAST = re.compile(r"(= .*)(F\d+\[r\d+ \+ j)\]")  # a number of an array of the caller's

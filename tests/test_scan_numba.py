@@ -137,15 +137,18 @@ def test_curves_of_nan_infinity_and_zero():
     np.testing.assert_array_equal([v.exp32(n) for n in x], [np.nan, np.inf, 0, 1, 1])
 
 
-PRODUCTS = [(1, 1, 1), (1, 7, 5), (3, 4, 9), (4, 1, 16), (5, 130, 200), (7, 3, 64), (9, 33, 65)]
+PRODUCTS = [
+    *((1, 1, 1), (1, 7, 5), (3, 4, 9), (4, 1, 16), (5, 130, 200), (7, 3, 64), (9, 33, 65)),
+    *((rows, 5 + rows, 8 * width + 3) for rows in range(1, 12) for width in range(10)),
+]
 
 
 def test_small_products_and_large_ones():
     from tinygrad_rnn.scan import products as kernels
+    from tinygrad_rnn.scan.laid_out import laid_out
 
     for kind, bits, tolerance in ((np.float64, 64, 1e-12), (np.float32, 32, 1e-5)):
         machine_code.kernels(bits)
-        packed = getattr(kernels, f"packed{bits}")
         product = getattr(kernels, f"product{bits}")
         for rows, inner, width in PRODUCTS:
             a = numbers((rows, inner), 1).astype(kind)
@@ -153,12 +156,12 @@ def test_small_products_and_large_ones():
             for turned in (False, True):
                 out = np.full(rows * width + 3, 7, kind)
                 given = np.ascontiguousarray(w.T) if turned else w
-                laid_out = packed(given, turned)
-                product(a.reshape(-1), laid_out, out, rows, inner, width, 0)
+                panels = laid_out(given, turned)
+                product(a.reshape(-1), panels, out, rows, inner, width, 0)
                 assert (out[rows * width :] == 7).all(), "nothing is written behind the result"
                 found = out[: rows * width].reshape(rows, width)
                 np.testing.assert_allclose(found, a @ w, rtol=tolerance, atol=tolerance)
-                product(a.reshape(-1), laid_out, out, rows, inner, width, 1)
+                product(a.reshape(-1), panels, out, rows, inner, width, 1)
                 np.testing.assert_allclose(found, 2 * (a @ w), rtol=tolerance, atol=2 * tolerance)
 
 

@@ -171,7 +171,7 @@ if TYPE_CHECKING:
     from .files import FileFormatError, load, read_metadata, save
     from .forecasting import Forecaster
     from .graphs import Graph, Ledger
-    from .training import DataLoader, Film, fit
+    from .training import CompiledStep, DataLoader, Film, compile_step, fit
 
 __path__.append(
     f"{__path__[0]}/compat/paths"
@@ -223,6 +223,8 @@ _LATER = {
     "checkpoint": "derivatives.checkpoint",
     "DataLoader": "training",
     "fit": "training",
+    "compile_step": "training",
+    "CompiledStep": "training",
     "Film": "training",
     "Live": "drawing.live.page_data",
     "Forecaster": "forecasting",
@@ -267,6 +269,7 @@ __all__ = [
     "AnomalyError",
     "BackwardStep",
     "CellCall",
+    "CompiledStep",
     "DataLoader",
     "FileFormatError",
     "Film",
@@ -305,6 +308,7 @@ __all__ = [
     "chunk",
     "clamp",
     "clip",
+    "compile_step",
     "concat",
     "cos",
     "credit",

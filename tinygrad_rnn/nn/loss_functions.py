@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from ..engine.places import state
 from ..ops import elementwise as e
 from ..ops import reductions
 from ..ops.watching import index_known
@@ -45,6 +46,17 @@ def reduces(loss: F) -> F:
             if mean is not None or reduce is not None:
                 options["reduction"] = _in_new_words(mean, reduce)
         return loss(*args, **options)
+
+    return cast(F, call)
+
+
+def looks_at_values(loss: F) -> F:
+    """A loss whose Python depends on values: who traces an iteration calls it again at every one."""
+
+    @wraps(loss)
+    def call(*args: Any, **options: Any) -> Any:
+        again = getattr(state.tracer, "called", None)
+        return loss(*args, **options) if again is None else again(loss, args, options)
 
     return cast(F, call)
 
@@ -139,6 +151,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     return smooth_l1_loss(input, target, reduction, delta) * delta
 
 
+@looks_at_values
 @reduces
 def binary_cross_entropy(
     input: Any, target: Any, weight: Any = None, *, reduction: str = "mean"
@@ -215,6 +228,7 @@ def binary_cross_entropy_with_logits(
     return _reduced(loss if weight is None else loss * _factor(who, "weight", weight, x), reduction)
 
 
+@looks_at_values
 @reduces
 def nll_loss(
     input: Any,
@@ -239,6 +253,7 @@ def nll_loss(
     )
 
 
+@looks_at_values
 @reduces
 def cross_entropy(
     input: Any,

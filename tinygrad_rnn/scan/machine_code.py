@@ -106,8 +106,7 @@ def kernels(bits: int) -> Any:
         raise RuntimeError(
             "compiled products are wrong on this machine: set TINYGRAD_RNN_BACKEND=numpy"
         )
-    for kernel in ("product", "pack"):
-        binding.add_symbol(symbol(kernel, bits), getattr(module, kernel).address)
+    binding.add_symbol(symbol("product", bits), module.product.address)
     _seal(name)
     return module
 

@@ -22,7 +22,7 @@ from .numpy_loops import Unsupported
 
 FLAGS = '{"contract", "nsz"}'
 CHECK = "TINYGRAD_RNN_BOUNDSCHECK"
-PRODUCTS = ("packed", "product")
+PRODUCTS = ("product",)
 CURVES = ("exp", "gelu_by_tanh", "normal_cdf", "sigmoid", "silu", "tanh")
 FOLDED = (-2, -1, -0.5, 0.5, 1, 2, 3)  # exponents for which there is quicker code than for a power
 
@@ -69,7 +69,7 @@ class Text(Plan):
         if os.environ.get(CHECK) == "1":
             options += ", boundscheck=True"
             borrowed = ["from tinygrad_rnn.scan.vector_math import checked_copy as copy, plus"]
-            products[1] = f"from tinygrad_rnn.scan.products import checked{bits} as product"
+            products[0] = f"from tinygrad_rnn.scan.products import checked{bits} as product"
         head = [
             "import math",
             "import numpy as np",
@@ -107,17 +107,16 @@ class Text(Plan):
         return f"product({self.memory(source)}, {name}, {self.memory(v)}, {sizes}, {onto})"
 
     def lay_out(self, name: str, weight: int, turned: bool) -> None:
-        """Have a weight packed, as the first thing in the loop's function or, if there is one, before it."""
-        first = self.around.first
-        if first is None:
-            self.argument(f"M{weight}", self.around.contiguous(weight))
-            self.heads.append(f"{name} = packed(M{weight}, {turned})")
-            return
-        from . import products
+        """Have a weight laid out for products before the loop, or by what is done once for many loops."""
+        from .laid_out import laid_out
 
-        first.constant("packed", getattr(products, f"packed{self.bits}"))
-        first.once(name, f"packed({first.names[weight]}, {turned})")
-        self.around.taken[name] = self.argument(name, name)
+        lines = self.around if self.around.first is None else self.around.first
+        lines.constant("laid_out", laid_out)
+        of = lines.contiguous(weight) if lines is self.around else lines.names[weight]
+        lines.once(name, f"laid_out({of}, {turned})")
+        self.argument(name, name)
+        if lines is not self.around:
+            self.around.taken[name] = name
 
     def loop(self, group: list[Any]) -> list[str]:
         """One loop over rows and columns that computes a group of cells."""

@@ -1,16 +1,16 @@
-"""Matrix products for numba loops: the same weights at every step, laid out once for the whole sequence.
+"""Matrix products for numba loops: the same weights at every step, laid out once while they stay the same.
 
-``packed`` puts a matrix into panels of columns, so that a step reads it from end to end; the product keeps
-a tile of the result, some rows by a panel, in registers while it runs along the panel. (BLAS lays its
-operands out anew at every call.) Both are compiled once for a dtype, and loops call them by their symbols:
-``machine_code.kernels`` puts them there.
+``pack`` puts a matrix into panels of columns (``laid_out`` calls it), so that a step reads it from end to
+end; the product keeps a tile of the result, some rows by a panel, in registers while it runs along the
+panel. (BLAS lays its operands out anew at every call.) Both are compiled once for a dtype, and loops call
+the product by its symbol: ``machine_code.kernels`` puts it there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 from llvmlite import binding, ir
 from numba import njit, types
 from numba.core import cgutils
@@ -26,7 +26,8 @@ def _sizes() -> tuple[int, int]:
 
 
 BYTES, PANEL = _sizes()
-ROWS = 4  # of a tile
+HEIGHTS = (4, 2, 1)  # rows of a tile: as many as there are, then those that are left
+WIDTHS = tuple(n for n in (4, 2, 1) if n <= PANEL)  # vectors of a panel, likewise
 LANES = {32: BYTES // 4, 64: BYTES // 8}
 
 # ---- what is compiled once ---------------------------------------------------------------------
@@ -48,10 +49,6 @@ def symbol(name: str, bits: int) -> str:
     return f"tinygrad_rnn_{name}_{bits}"
 
 
-def _external(name: str, bits: int, count: int) -> Any:
-    return types.ExternalFunction(symbol(name, bits), types.void(*[types.intp] * count))
-
-
 def _writer(bits: int) -> Any:
     @intrinsic
     def tiles(
@@ -69,6 +66,21 @@ def _writer(bits: int) -> Any:
 tiles32, tiles64 = _writer(32), _writer(64)
 
 
+def whole(n: int) -> Any:
+    """A whole number."""
+    return ir.Constant(ir.IntType(64), n)
+
+
+def panels(b: Any, width: Any, lanes: int) -> Iterator[tuple[int, Any, Any]]:
+    """How columns are cut into panels: (vectors of a panel, its first column, how many of them)."""
+    done = whole(0)
+    for vectors in WIDTHS:
+        left = b.udiv(b.add(b.sub(width, done), whole(lanes - 1)), whole(lanes))
+        count = b.udiv(left, whole(vectors))
+        yield vectors, done, count
+        done = b.add(done, b.mul(count, whole(vectors * lanes)))
+
+
 class _Tiles:
     """Writes ``out = a w``: for every panel and every tile of rows a loop along the panel.
 
@@ -84,11 +96,8 @@ class _Tiles:
             b.inttoptr(address, self.number.as_pointer()) for address in arguments[:3]
         )
         self.rows, self.inner, self.width, onto = arguments[3:]
-        self.onto = b.icmp_unsigned("!=", onto, self.whole(0))
-
-    def whole(self, n: int) -> Any:
-        """A whole number."""
-        return ir.Constant(ir.IntType(64), n)
+        self.onto = b.icmp_unsigned("!=", onto, whole(0))
+        self.some, self.spill = self.few(), cgutils.alloca_once(b, self.vector)
 
     def read(self, place: Any) -> Any:
         """A vector from memory."""
@@ -102,58 +111,70 @@ class _Tiles:
         self.builder.store(value, pointer, align=self.bits // 8)
 
     def write(self) -> None:
-        """All tiles."""
-        b, panel = self.builder, PANEL * self.lanes
-        panels = b.udiv(self.width, self.whole(panel))
-        with cgutils.for_range(b, panels) as loop:
-            self.panel(b.mul(loop.index, self.whole(panel)), PANEL, False)
-        done = b.mul(panels, self.whole(panel))
-        rest = b.add(b.sub(self.width, done), self.whole(self.lanes - 1))
-        with cgutils.for_range(b, b.udiv(rest, self.whole(self.lanes))) as loop:
-            self.panel(b.add(done, b.mul(loop.index, self.whole(self.lanes))), 1, True)
+        """All tiles: panels as wide as can be, then narrower ones."""
+        for vectors, low, count in panels(self.builder, self.width, self.lanes):
+            with cgutils.for_range(self.builder, count) as loop:
+                columns = whole(vectors * self.lanes)
+                self.panel(self.builder.add(low, self.builder.mul(loop.index, columns)), vectors)
 
-    def panel(self, low: Any, vectors: int, last: bool) -> None:
-        """One panel's columns, from ``low``, for all rows."""
-        b = self.builder
+    def panel(self, low: Any, vectors: int) -> None:
+        """One panel's columns, from ``low``, for all rows: tiles of many, then of those that are left."""
+        b, done = self.builder, whole(0)
         w = b.gep(self.w, [b.mul(low, self.inner)])
-        tiles = b.udiv(self.rows, self.whole(ROWS))
-        with cgutils.for_range(b, tiles) as loop:
-            self.tile(w, b.mul(loop.index, self.whole(ROWS)), low, ROWS, vectors, last)
-        done = b.mul(tiles, self.whole(ROWS))
-        with cgutils.for_range(b, b.sub(self.rows, done)) as loop:
-            self.tile(w, b.add(done, loop.index), low, 1, vectors, last)
+        for rows in HEIGHTS:
+            tiles = b.udiv(b.sub(self.rows, done), whole(rows))
+            with cgutils.for_range(b, tiles) as loop:
+                self.tile(w, b.add(done, b.mul(loop.index, whole(rows))), low, rows, vectors)
+            done = b.add(done, b.mul(tiles, whole(rows)))
 
-    def tile(self, w: Any, row: Any, low: Any, rows: int, vectors: int, last: bool) -> None:
+    def tile(self, w: Any, row: Any, low: Any, rows: int, vectors: int) -> None:
         """Some rows by a panel: sums in registers, along the panel, in as many chains as hide latency."""
         b = self.builder
-        chains = max(1, 8 // (rows * vectors))
+        chains = 2 if rows * vectors <= 4 else 1
         sums = [
             [[cgutils.alloca_once(b, self.vector) for _ in range(vectors)] for _ in range(rows)]
             for _ in range(chains)
         ]
         for each in [each for chain in sums for line in chain for each in line]:
             b.store(ir.Constant(self.vector, None), each)
-        starts = [
-            b.gep(self.a, [b.mul(b.add(row, self.whole(r)), self.inner)]) for r in range(rows)
-        ]
-        rounds = b.udiv(self.inner, self.whole(chains))
-        with cgutils.for_range(b, rounds) as loop:
-            k = b.mul(loop.index, self.whole(chains))
+        starts = [b.gep(self.a, [b.mul(b.add(row, whole(r)), self.inner)]) for r in range(rows)]
+        with cgutils.for_range(b, b.udiv(self.inner, whole(chains))) as loop:
+            k = b.mul(loop.index, whole(chains))
             for n, chain in enumerate(sums):
-                self.add(w, starts, b.add(k, self.whole(n)), chain)
+                self.add(w, starts, b.add(k, whole(n)), chain)
         if chains > 1:
-            done = b.mul(rounds, self.whole(chains))
-            with cgutils.for_range(b, b.sub(self.inner, done)) as loop:
-                self.add(w, starts, b.add(done, loop.index), sums[0])
-        for r in range(rows):
-            at = b.add(b.mul(b.add(row, self.whole(r)), self.width), low)
-            for c in range(vectors):
-                value = b.load(sums[0][r][c])
-                for chain in sums[1:]:
-                    value = b.fadd(value, b.load(chain[r][c]))
-                place = b.gep(self.out, [b.add(at, self.whole(c * self.lanes))])
-                end = b.add(low, self.whole(c * self.lanes))
-                self.store(value, place, end if last and c == vectors - 1 else None)
+            with b.if_then(b.trunc(self.inner, ir.IntType(1))):  # an odd one is left
+                self.add(w, starts, b.sub(self.inner, whole(1)), sums[0])
+        results = []
+        for line in zip(*sums, strict=True):
+            each = [[b.load(one) for one in chain] for chain in line]
+            results.append([self.total(parts) for parts in zip(*each, strict=True)])
+        places = [
+            b.gep(self.out, [b.add(b.mul(b.add(row, whole(r)), self.width), low)])
+            for r in range(rows)
+        ]
+        for line, place in zip(results, places, strict=True):
+            for c, value in enumerate(line[:-1]):
+                self.store(value, b.gep(place, [whole(c * self.lanes)]))
+        behind = whole((vectors - 1) * self.lanes)
+        left = b.sub(b.sub(self.width, low), behind)
+        lasts = [
+            (line[-1], b.gep(place, [behind])) for line, place in zip(results, places, strict=True)
+        ]
+        with b.if_else(b.icmp_unsigned(">=", left, whole(self.lanes))) as (then, otherwise):
+            with then:
+                for value, place in lasts:
+                    self.store(value, place)
+            with otherwise:
+                for value, place in lasts:
+                    self.store_some(value, place, left)
+
+    def total(self, parts: Any) -> Any:
+        """A sum of vectors."""
+        first, *rest = parts
+        for part in rest:
+            first = self.builder.fadd(first, part)
+        return first
 
     def add(self, w: Any, starts: list[Any], k: Any, sums: list[list[Any]]) -> None:
         """One row of the panel, times one number of each row of the tile."""
@@ -161,10 +182,8 @@ class _Tiles:
         kind = ir.FunctionType(self.vector, [self.vector] * 3)
         name = f"llvm.fmuladd.v{self.lanes}f{self.bits}"
         fma = cgutils.get_or_insert_function(b.module, kind, name)
-        at = b.mul(k, self.whole(vectors * self.lanes))
-        columns = [
-            self.read(b.gep(w, [b.add(at, self.whole(c * self.lanes))])) for c in range(vectors)
-        ]
+        at = b.mul(k, whole(vectors * self.lanes))
+        columns = [self.read(b.gep(w, [b.add(at, whole(c * self.lanes))])) for c in range(vectors)]
         unset = ir.Constant(self.vector, ir.Undefined)
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), None)
         for start, line in zip(starts, sums, strict=True):
@@ -174,37 +193,107 @@ class _Tiles:
             for column, each in zip(columns, line, strict=True):
                 b.store(b.call(fma, [spread, column, b.load(each)]), each)
 
-    def store(self, value: Any, place: Any, low: Any) -> None:
-        """A vector of the result to its place; from a column ``low`` on maybe only its first numbers."""
-        b = self.builder
-        if low is None:
-            self.store_all(value, place)
-            return
-        left = b.sub(self.width, low)
-        with b.if_else(b.icmp_unsigned(">=", left, self.whole(self.lanes))) as (then, otherwise):
-            with then:
-                self.store_all(value, place)
-            with otherwise:
-                spill = cgutils.alloca_once(b, self.vector)
-                b.store(value, spill)
-                numbers = b.bitcast(spill, self.number.as_pointer())
-                with cgutils.for_range(b, left) as loop:
-                    to = b.gep(place, [loop.index])
-                    found = b.load(b.gep(numbers, [loop.index]))
-                    with b.if_else(self.onto) as (adding, plain):
-                        with adding:
-                            b.store(b.fadd(found, b.load(to)), to)
-                        with plain:
-                            b.store(found, to)
-
-    def store_all(self, value: Any, place: Any) -> None:
+    def store(self, value: Any, place: Any) -> None:
         """A whole vector of the result to its place."""
+        b, nothing = self.builder, ir.Constant(self.vector, None)
+        self.put(b.fadd(value, b.select(self.onto, self.read(place), nothing)), place)
+
+    def store_some(self, value: Any, place: Any, left: Any) -> None:
+        """Of a vector as many numbers as there are columns left."""
         b = self.builder
-        with b.if_else(self.onto) as (adding, plain):
-            with adding:
-                self.put(b.fadd(value, self.read(place)), place)
-            with plain:
-                self.put(value, place)
+        b.store(value, self.spill)
+        b.call(self.some, [b.bitcast(self.spill, place.type), place, left, self.onto])
+
+    def few(self) -> Any:
+        """A function that writes the first numbers of a vector: one for all tiles, it keeps code small."""
+        number = self.number.as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [number, number, ir.IntType(64), ir.IntType(1)])
+        made = ir.Function(self.builder.module, kind, symbol("few", self.bits))
+        made.linkage = "internal"
+        made.attributes.add("noinline")
+        b, (source, to, left, onto) = ir.IRBuilder(made.append_basic_block()), made.args
+        with cgutils.for_range(b, left) as loop:
+            place = b.gep(to, [loop.index])
+            before = b.select(onto, b.load(place), ir.Constant(self.number, None))
+            b.store(b.fadd(b.load(b.gep(source, [loop.index])), before), place)
+        b.ret_void()
+        return made
+
+
+class _Panels:
+    """Writes what lays a matrix out: panel by panel, row by row, a vector at a time, the last filled up.
+
+    The element (k, j) of the matrix lies at ``k * row + j * column``; ``out`` is read by ``_Tiles``.
+    """
+
+    def __init__(self, builder: Any, bits: int, arguments: Any) -> None:
+        self.builder, self.lanes = builder, LANES[bits]
+        self.number = ir.FloatType() if bits == 32 else ir.DoubleType()
+        self.w, self.out = (
+            builder.inttoptr(address, self.number.as_pointer()) for address in arguments[:2]
+        )
+        self.inner, self.width, self.row, self.column = arguments[2:]
+
+    def write(self) -> None:
+        """All vectors of columns, each into its panel: the code is the same for panels of any width."""
+        b, lanes = self.builder, whole(self.lanes)
+        count = b.udiv(b.add(self.width, b.sub(lanes, whole(1))), lanes)
+        with cgutils.for_range(b, count) as loop:
+            first, vectors = loop.index, whole(1)
+            for wide, low, many in reversed(list(panels(b, self.width, self.lanes))):
+                begin = b.udiv(low, lanes)
+                here = b.icmp_unsigned("<", loop.index, b.add(begin, b.mul(many, whole(wide))))
+                at = b.sub(loop.index, begin)
+                start = b.sub(loop.index, b.urem(at, whole(wide)))
+                first = b.select(here, start, first)
+                vectors = b.select(here, whole(wide), vectors)
+            to = b.add(
+                b.mul(b.mul(first, self.inner), lanes), b.mul(b.sub(loop.index, first), lanes)
+            )
+            self.vector(b.mul(loop.index, lanes), b.gep(self.out, [to]), b.mul(vectors, lanes))
+
+    def vector(self, low: Any, to: Any, stride: Any) -> None:
+        """A vector of columns, from ``low``: row by row to ``to``, rows being ``stride`` apart."""
+        b = self.builder
+        left = b.sub(self.width, low)
+        source = b.gep(self.w, [b.mul(low, self.column)])
+        with b.if_else(b.icmp_unsigned(">=", left, whole(self.lanes))) as (then, otherwise):
+            with then, cgutils.for_range(b, self.inner) as loop:
+                line, place = self.places(source, to, loop.index, stride)
+                for j in range(self.lanes):
+                    number = b.load(b.gep(line, [b.mul(whole(j), self.column)]))
+                    b.store(number, b.gep(place, [whole(j)]))
+            with otherwise, cgutils.for_range(b, self.inner) as loop:
+                line, place = self.places(source, to, loop.index, stride)
+                for j in range(self.lanes):
+                    b.store(ir.Constant(self.number, 0.0), b.gep(place, [whole(j)]))
+                with cgutils.for_range(b, left) as columns:
+                    number = b.load(b.gep(line, [b.mul(columns.index, self.column)]))
+                    b.store(number, b.gep(place, [columns.index]))
+
+    def places(self, source: Any, to: Any, k: Any, stride: Any) -> tuple[Any, Any]:
+        """Where a row of the matrix begins, and its row in the panel."""
+        b = self.builder
+        return b.gep(source, [b.mul(k, self.row)]), b.gep(to, [b.mul(k, stride)])
+
+
+def _packer(bits: int) -> Any:
+    @intrinsic
+    def panels_of(
+        _context: Any, w: Any, out: Any, inner: Any, width: Any, row: Any, column: Any
+    ) -> Any:
+        def code(_c: Any, builder: Any, _signature: Any, args: Any) -> Any:
+            _Panels(builder, bits, args).write()
+            return ir.Constant(ir.IntType(8).as_pointer(), None)
+
+        return types.void(*[types.intp] * 6), code
+
+    return panels_of
+
+
+pack32, pack64 = _packer(32), _packer(64)
+
+# ---- what loops call ---------------------------------------------------------------------------
 
 
 def _named(name: str) -> Any:
@@ -221,80 +310,9 @@ def _named(name: str) -> Any:
     return compile
 
 
-def _packer(bits: int) -> Any:
+def _callers(bits: int) -> tuple[Any, Any]:
     lanes = LANES[bits]
-    width_of_panel = PANEL * lanes
-    size = bits // 8
-    read, write = _reader(bits), _writer_of_one(bits)
-
-    @_named(f"pack{bits}")
-    def pack(w: Any, out: Any, inner: int, width: int, row: int, column: int) -> None:
-        low = 0
-        while low < width:
-            panel = width_of_panel if width - low >= width_of_panel else lanes
-            columns = min(panel, width - low)
-            start = out + low * inner * size
-            source = w + low * column * size
-            for first in range(0, panel, lanes):  # so that each line of memory is read once
-                last = min(first + lanes, columns)
-                for k in range(inner):
-                    for j in range(first, last):
-                        x = read(source + (k * row + j * column) * size)
-                        write(start + (k * panel + j) * size, x)
-                    for j in range(max(first, columns), first + lanes):
-                        write(start + (k * panel + j) * size, 0.0)
-            low += panel
-
-    return pack
-
-
-def _reader(bits: int) -> Any:
-    number = ir.FloatType() if bits == 32 else ir.DoubleType()
-
-    @intrinsic
-    def read(_context: Any, address: Any) -> Any:
-        def code(_c: Any, b: Any, _s: Any, args: Any) -> Any:
-            return b.load(b.inttoptr(args[0], number.as_pointer()))
-
-        return (types.float32 if bits == 32 else types.float64)(types.intp), code
-
-    return read
-
-
-def _writer_of_one(bits: int) -> Any:
-    number = ir.FloatType() if bits == 32 else ir.DoubleType()
-    kind = types.float32 if bits == 32 else types.float64
-
-    @intrinsic
-    def write(_context: Any, address: Any, value: Any) -> Any:
-        def code(_c: Any, b: Any, _s: Any, args: Any) -> Any:
-            b.store(args[1], b.inttoptr(args[0], number.as_pointer()))
-            return ir.Constant(ir.IntType(8).as_pointer(), None)
-
-        return types.void(types.intp, kind), code
-
-    return write
-
-
-pack32, pack64 = _packer(32), _packer(64)
-
-# ---- what loops call ---------------------------------------------------------------------------
-
-
-def _callers(bits: int) -> tuple[Any, Any, Any]:
-    times, pack = _external("product", bits, 7), _external("pack", bits, 6)
-    lanes = LANES[bits]
-
-    @_named(f"packed{bits}")
-    def packed(w: Any, turned: bool) -> Any:
-        """A matrix (inner, width), or its transpose, in panels of columns, the last one filled up."""
-        inner, width = w.shape[0], w.shape[1]
-        if turned:
-            inner, width = width, inner
-        out = np.empty(inner * ((width + lanes - 1) // lanes * lanes), w.dtype)
-        row, column = (1, inner) if turned else (width, 1)
-        pack(w.ctypes.data, out.ctypes.data, inner, width, row, column)
-        return out
+    times = types.ExternalFunction(symbol("product", bits), types.void(*[types.intp] * 7))
 
     @_named(f"product{bits}")
     def product(a: Any, w: Any, out: Any, rows: int, inner: int, width: int, onto: int) -> None:
@@ -309,8 +327,8 @@ def _callers(bits: int) -> tuple[Any, Any, Any]:
             raise IndexError("a product reaches beyond its arrays")
         product(a, w, out, rows, inner, width, onto)
 
-    return packed, product, checked
+    return product, checked
 
 
-packed32, product32, checked32 = _callers(32)
-packed64, product64, checked64 = _callers(64)
+product32, checked32 = _callers(32)
+product64, checked64 = _callers(64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -131,6 +131,18 @@ class _Pass:
         y, self.finals, self.kept = self.loops.tried(arrays, self.steps, self.keep)
         self.y = y[::-1] if way.backwards else y
 
+    def again(self, x: Any, states: list[Any]) -> _Pass:
+        """The same run on other arrays of the same kinds: what the cell computes is not asked again."""
+        made = object.__new__(_Pass)
+        made.way, made.states, made.weights = self.way, self.states, self.weights
+        made.variant, made.loops, made.steps = self.variant, self.loops, self.steps
+        made.keep, made.needs = self.keep, self.needs
+        x = np.ascontiguousarray(x[::-1] if self.way.backwards else x)
+        arrays = [x, *states, *[t._data for t in self.weights]]
+        y, made.finals, made.kept = self.loops.tried(arrays, self.steps, self.keep)
+        made.y = y[::-1] if self.way.backwards else y
+        return made
+
     def asked(self, dy: Any, dfinals: list[Any]) -> bool:
         """Whether a gradient has come (``dy`` None: not to the output) and something asks for one."""
         return self.keep and (dy is not None or any(d is not None for d in dfinals))
@@ -150,6 +162,8 @@ class _Pass:
 
 class _LayerCall(Fold):
     """One call of a layer: forward on arrays, backward on arrays."""
+
+    flat: list[Any]
 
     def __init__(self, stack: Stack) -> None:
         first, count = stack.first_step, stack.x._data.shape[stack.time_axis]
@@ -180,15 +194,35 @@ class _LayerCall(Fold):
         first = slice(0, BEGIN)
         return (np.moveaxis(y, 0, 1), (slice(None), first)) if self.time_axis else (y, first)
 
+    def again(self, x: Any, states: Iterator[Any]) -> _LayerCall:
+        """The same call, of no lengths, on other arrays of the same kinds; its outputs are ``flat``."""
+        made = object.__new__(_LayerCall)
+        made.__dict__.update(self.__dict__)
+        made.passes, made.masks, made.drawn = [], [], []
+
+        def run(stage: Stage, x: Any, _needs_x: bool) -> list[_Pass]:
+            known = self.passes[len(made.passes)]
+            return [p.again(x, [next(states) for _ in p.states]) for p in known]
+
+        made.flat = made._through(x, run)
+        return made
+
     def forward(self) -> list[Any]:
         """The arrays of the output and of the last states."""
-        stack = self.stack
-        x, node = stack.x._data, stack.x._node
+        live = None
+        if self.stack.lengths is not None:
+            steps = self.stack.x._data.shape[self.stack.time_axis]
+            live = (np.arange(steps)[:, None] < self.stack.lengths)[..., None]
+        return self._through(
+            self.stack.x._data,
+            lambda stage, x, needs_x: [_Pass(way, x, live, needs_x) for way in stage.ways],
+        )
+
+    def _through(self, x: Any, run: Callable[[Stage, Any, bool], list[_Pass]]) -> list[Any]:
+        """All stages, each run by ``run``, from an input to the outputs."""
+        stack, node = self.stack, self.stack.x._node
         if stack.time_axis:
             x = np.moveaxis(x, stack.time_axis, 0)
-        live = None
-        if stack.lengths is not None:
-            live = (np.arange(len(x))[:, None] < stack.lengths)[..., None]
         finals: list[list[Any]] = []
         needs_x = node is not None and node.needs
         for stage in stack.stages:
@@ -199,7 +233,7 @@ class _LayerCall(Fold):
                 mask = _dropout_mask(draw, x.shape, stage.dropout, x.dtype)
                 x = x * mask
             self.masks.append(mask)
-            done = [_Pass(way, x, live, needs_x) for way in stage.ways]
+            done = run(stage, x, needs_x)
             needs_x = any(p.needs[0] for p in done)
             self.passes.append(done)
             x = done[0].y if len(done) == 1 else np.concatenate([p.y for p in done], -1)

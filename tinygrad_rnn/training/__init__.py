@@ -1,11 +1,12 @@
 """Training: batches, the loop around a model, checkpoints that resume to the same bits."""
 
 from .batches import DataLoader
+from .compiled import CompiledStep, compile_step
 from .film import Film
 from .fitting import fit
 from .history import History
 
-__all__ = ["DataLoader", "Film", "History", "fit"]
+__all__ = ["CompiledStep", "DataLoader", "Film", "History", "compile_step", "fit"]
 
 
 def __dir__() -> list[str]:

@@ -21,6 +21,7 @@ from ..optim.optimizers import Optimizer
 from ..tensors import Tensor, as_tensor
 from . import checkpoints
 from .baseline import Seen, constant_loss
+from .compiled import Iterations
 from .film import Film
 from .history import History, measure
 
@@ -238,6 +239,8 @@ class _Run:
         self.data = world.shard(data)
         self.validation = None if validation is None else world.shard(validation)
         self.clip = clip
+        alone = type(world) is Alone and not isinstance(optimizer, LBFGS)
+        self.iterations = Iterations(model, loss) if alone else None
         self.scheduler, self.patience = scheduler, patience
         self.history = History()
         self.best: dict[str, Any] | None = None  # with patience: the model's state at its best
@@ -282,21 +285,28 @@ class _Run:
         """One step of the optimizer: the loss before it, and how many targets it is the mean of."""
         asked: list[tuple[float, int]] = []
 
-        def closure() -> Tensor:
-            self.optimizer.zero_grad()
-            prediction, y = self.predict(batch)
-            value, weight = self.loss(prediction, y), self.world.weigh(y.numel())
+        def check(found: float, shape: tuple[int, ...], y: Tensor, weight: int) -> None:
             if not asked and not self.history.rows and weight:
-                seen.append((prediction.shape, y))
-            if not asked and not self.history.rows:
-                self.world.check_mean(self.loss, prediction, y, float(value))
-            asked.append((float(value), weight))
-            if not math.isfinite(float(value)) and not isinstance(self.optimizer, LBFGS):
+                seen.append((shape, y))
+            asked.append((found, weight))
+            if not math.isfinite(found) and not isinstance(self.optimizer, LBFGS):
                 raise FloatingPointError(
-                    f"{where}: the loss is {float(value)}: lower the learning rate, clip gradients "
+                    f"{where}: the loss is {found}: lower the learning rate, clip gradients "
                     "(clip=1.0), or look for values in the data that are not finite"
                 )
+
+        def as_python() -> tuple[Tensor, int]:
+            prediction, y = self.predict(batch)
+            value, weight = self.loss(prediction, y), self.world.weigh(y.numel())
+            if not asked and not self.history.rows:
+                self.world.check_mean(self.loss, prediction, y, float(value))
+            check(float(value), prediction.shape, y, weight)
             value.backward()
+            return value, weight
+
+        def closure() -> Tensor:
+            self.optimizer.zero_grad()
+            value, weight = self.replayed(batch, check) or as_python()
             if len(asked) == 1 and not self.history.rows and self.world.size == 1:
                 self.check_reached()
             whole = self.world.sum_gradients(self.trained(), value, weight)
@@ -306,6 +316,19 @@ class _Run:
 
         self.optimizer.step(closure)
         return asked[0]
+
+    def replayed(self, batch: Any, check: Callable[..., None]) -> tuple[Tensor, int] | None:
+        """Loss and gradients by the iteration's program (``compile_step``); None where Python must run."""
+        if self.iterations is None or not isinstance(batch, (tuple, list)) or len(batch) != 2:
+            return None
+        x, y = batch[0], as_tensor(batch[1])
+        if x.__class__ is not Tensor:
+            return None
+        weight = y.numel()
+        value = self.iterations.attempt(
+            (x, y), {}, lambda found, shape: check(float(found), shape, y, weight)
+        )
+        return None if value is None else (value, weight)
 
     def check_reached(self) -> None:
         """Raise ValueError where no gradient came to anything that the optimizer changes."""

@@ -1,0 +1,58 @@
+"""Which weights lie ready for products? Each array once, for as long as it is there.
+
+A weight's array is never written while anything refers to it: a write, an optimizer's step, a loaded state
+dict, ``p.data = x`` install another one (``tensors.writing``). So what was made of an array stays right until
+the array goes, and goes with it: nothing has to be told that a weight has changed. The reference held here is
+a weak one, which counts where a write asks who else can see its memory.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import Any
+from weakref import ref
+
+from .machine_code import kernels
+from .memory import empty
+
+_ready: dict[tuple[int, bool], tuple[Any, Any]] = {}  # what refers to the array, and its panels
+
+
+def laid_out(w: Any, turned: bool) -> Any:
+    """A matrix (inner, width), or its transpose, in panels of columns as ``products`` reads them."""
+    key = (id(w), turned)
+    found = _ready.get(key)
+    if found is not None and found[0]() is w:
+        return found[1]
+    panels = _packed(w, turned)
+
+    def gone(gone: Any) -> None:
+        if _ready.get(key, (None,))[0] is gone:
+            del _ready[key]
+
+    _ready[key] = ref(w, gone), panels
+    return panels
+
+
+def _packed(w: Any, turned: bool) -> Any:
+    from .products import LANES
+
+    (inner, width), bits = w.shape[:: -1 if turned else 1], w.itemsize * 8
+    lanes = LANES[bits]
+    size = inner * (-(-width // lanes) * lanes)
+    panels = empty((size,), w.dtype, size * w.itemsize)
+    row, column = (1, inner) if turned else (width, 1)
+    _pack(bits)(_address(w), _address(panels), inner, width, row, column)
+    return panels
+
+
+@cache
+def _pack(bits: int) -> Any:
+    kind = ctypes.CFUNCTYPE(None, *[ctypes.c_ssize_t] * 6)
+    return kind(kernels(bits).pack.address)
+
+
+def _address(a: Any) -> int:
+    place: int = a.__array_interface__["data"][0]
+    return place

@@ -1,0 +1,381 @@
+"""How does one iteration of training become one program? ``compile_step``: traced once, then replayed.
+
+The first iteration on inputs of a kind runs as Python; the second is traced, written down (``replay``) and
+held against the plain one, on these inputs and on others. From then on the program runs for as long as
+everything that the model's and the loss's Python reads is as it was. Whatever is not known to be the same
+runs as Python, and ``explain()`` says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import is_
+from typing import Any
+
+import numpy as np
+
+from ..engine import gradients
+from ..engine.autograd import flow
+from ..engine.hooks import Hook
+from ..engine.places import state
+from ..engine.random import generator_or_default
+from ..nn import naming
+from ..nn.module import Module
+from ..nn.utils import clip_grad_norm_
+from ..ops import dtypes
+from ..optim.lbfgs import LBFGS
+from ..optim.optimizers import Optimizer
+from ..scan import backends
+from ..scan.purity import MISSING, Guard, hold
+from ..scan.tracing import Untraceable
+from ..tensors import Tensor, as_tensor
+from .iteration import Iteration, inspected
+from .replay import Differs, Replay
+
+Check = Callable[[Any, tuple[int, ...]], None]
+MOST_KINDS, MOST_PROGRAMS = 64, 8  # of inputs; of one kind of inputs, other settings
+
+
+def compile_step(
+    model: Module, loss: Callable[..., Tensor], optimizer: Optimizer, *, clip: float | None = None
+) -> CompiledStep:
+    """One iteration of training as one call: ``step(x, y)`` is forward, loss, backward and update.
+
+    ``step(*inputs, target)`` does what this does, and returns the loss before the update, detached::
+
+        optimizer.zero_grad()
+        value = loss(model(*inputs), target)
+        value.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), clip)  # where clip is given
+        optimizer.step()
+
+    Keyword arguments go to the model; what is no tensor is made one. The iteration is traced when
+    inputs of their shapes and dtypes come for the second time, and replayed from then on without the
+    model's Python, with the same values to the last bit. What the Python reads (attributes, globals,
+    training mode, ``requires_grad``, the Parameters themselves) is watched: where something differs, the
+    iteration is traced anew; where it cannot be known (random draws, ``.item()``, hooks, attributes that are
+    set, ragged batches) it runs as Python, and ``step.explain()`` says why. ``step.accumulate(*inputs,
+    target)`` leaves out the update, so that gradients of several batches are added up.
+
+    Raises TypeError for what is no model, loss or optimizer, and for LBFGS, which asks for a loss more
+    than once.
+
+    >>> import tinygrad_rnn as tg
+    >>> generator = tg.manual_seed(0)
+    >>> x = tg.randn(64, 3)
+    >>> y = x.sum(1, keepdim=True)
+    >>> model = tg.nn.Linear(3, 1)
+    >>> optimizer = tg.optim.Adam(model.parameters(), lr=0.1)
+    >>> step = tg.compile_step(model, tg.nn.functional.mse_loss, optimizer, clip=1.0)
+    >>> losses = [step(x, y).item() for _ in range(100)]
+    >>> losses[-1] < 0.01 < losses[0]
+    True
+    >>> print(step.explain())
+    replayed as one program
+    """
+    if not isinstance(model, Module):
+        raise TypeError(f"compile_step: model must be a Module, not a {type(model).__name__}")
+    if isinstance(loss, type) or not callable(loss):
+        raise TypeError(
+            f"compile_step: loss must be a function of (prediction, y), not {loss!r}: a loss of nn is "
+            "made first, nn.MSELoss()"
+        )
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            f"compile_step: optimizer must be one that is made, not a {type(optimizer).__name__}"
+        )
+    if isinstance(optimizer, LBFGS):
+        raise TypeError(
+            "compile_step: LBFGS asks for the loss more than once a step: tg.fit takes it"
+        )
+    return CompiledStep(model, loss, optimizer, clip)
+
+
+class CompiledStep:
+    """What :func:`compile_step` returns."""
+
+    def __init__(
+        self, model: Module, loss: Callable[..., Tensor], optimizer: Optimizer, clip: float | None
+    ) -> None:
+        self.model, self.loss, self.optimizer, self.clip = model, loss, optimizer, clip
+        self._begun = False  # whether gradients have been accumulated for the next update
+        self._iterations = Iterations(model, loss)
+
+    def __call__(self, *inputs: Any, **options: Any) -> Tensor:
+        """One iteration; returns the loss before the update."""
+        value = self.accumulate(*inputs, **options)
+        self._begun = False
+        if self.clip is not None:
+            clip_grad_norm_(self.model.parameters(), self.clip)
+        self.optimizer.step()
+        return value
+
+    def accumulate(self, *inputs: Any, **options: Any) -> Tensor:
+        """Forward, loss and backward alone; the next call adds its gradients, and updates.
+
+        Returns the loss. To train on the mean over several batches, divide: ``loss=lambda p, y:
+        mse_loss(p, y) / 4``.
+        """
+        if len(inputs) < 2:
+            raise TypeError(f"a step takes inputs and a target, got {len(inputs)} arguments")
+        if not self._begun:
+            self.optimizer.zero_grad()
+        value = self._iterations.gradients(inputs, options)
+        self._begun = True
+        return value
+
+    def explain(self) -> str:
+        """How the last iteration ran: replayed as one program, or as Python, and why."""
+        return self._iterations.how
+
+
+class Iterations:
+    """The iterations of a model and a loss up to their gradients, by programs where there are some."""
+
+    def __init__(self, model: Module, loss: Callable[..., Any]) -> None:
+        self.model, self.loss = model, loss
+        self.how = "not run yet"
+        self._kinds: dict[Any, list[_Program]] = {}
+
+    def gradients(self, given: Sequence[Any], options: dict[str, Any]) -> Tensor:
+        """Add the gradients of ``loss(model(*inputs, **options), target)`` to the leaves'; the loss."""
+        inputs = [t if t.__class__ is Tensor else as_tensor(t) for t in given]
+        value = self.attempt(inputs, options)
+        if value is None:
+            value = self._forward(inputs, options)[0]
+            value.backward()
+        return value.detach()
+
+    def attempt(
+        self, inputs: Sequence[Tensor], options: dict[str, Any], check: Check | None = None
+    ) -> Tensor | None:
+        """As ``gradients``, where a program is there or can be made; None where Python must run.
+
+        ``check`` is told loss and the prediction's shape before anything is changed, and may raise.
+        """
+        value: Tensor | None = None
+        why = _refusal(inputs, options)
+        if why is None:
+            kind = _kind(inputs)
+            known = self._kinds.get(kind)
+            if known is None:
+                while len(self._kinds) >= MOST_KINDS:
+                    del self._kinds[next(iter(self._kinds))]
+                self._kinds[kind] = []
+                why = "inputs of their shapes came for the first time"
+            else:
+                program = next((p for p in known if p.holds()), None)
+                if program is None:
+                    program, value = self._traced(inputs, known, check)
+                elif not program.why:
+                    value = self._replayed(program, inputs, check)
+                why = program.why or "an input is not as the program takes it"
+        if value is None:
+            self.how = f"run as Python: {why}"
+        return value
+
+    def _forward(
+        self, inputs: Sequence[Tensor], options: dict[str, Any]
+    ) -> tuple[Tensor, tuple[int, ...]]:
+        prediction = self.model(*inputs[:-1], **options)
+        value = self.loss(prediction, inputs[-1])
+        return value, getattr(prediction, "shape", ())
+
+    def _replayed(
+        self, program: _Program, inputs: Sequence[Tensor], check: Check | None
+    ) -> Tensor | None:
+        """The loss, by the program; None where it cannot be run after all."""
+        value: Any = None
+        stopped: BaseException | None = None
+
+        def loss_is(found: Any) -> None:
+            nonlocal value, stopped
+            value = found
+            if check is not None:
+                try:
+                    check(found, program.shape)
+                except BaseException as error:
+                    stopped = error
+                    raise
+
+        before = [g.bit_generator.state for g in program.generators]
+        try:
+            reached = program.replay.run(*[t._data for t in inputs], loss_is)
+        except MemoryError:
+            raise
+        except Exception as error:
+            if error is stopped:
+                raise
+            _restore(program.generators, before)
+            if not isinstance(error, (Differs, IndexError, ValueError)):
+                program.why = f"its program raised {type(error).__name__}: {error}"
+            return None
+        gradients.commit(reached, None)
+        self.how = "replayed as one program"
+        return Tensor._wrap(value, None)
+
+    def _traced(
+        self, inputs: Sequence[Tensor], known: list[_Program], check: Check | None
+    ) -> tuple[_Program, Tensor | None]:
+        """A new program, and the loss of an iteration as Python, against which it was held."""
+        if len(known) >= MOST_PROGRAMS:
+            known.pop(0)
+        program = _Program(self.model, self.loss, inputs)
+        known.append(program)
+        if not program.stands():
+            return program, None
+        drawn = [g.bit_generator.state for g in program.generators]
+        program.compare(self, [_other(t, k) for k, t in enumerate(inputs)])
+        _restore(program.generators, drawn)
+        if not program.stands():
+            return program, None
+        found = program.compare(self, inputs, check)
+        if found is None:
+            return program, None
+        value, reached = found
+        gradients.commit(reached, value._node)
+        self.how = f"run as Python: {program.why}" if program.why else "run as Python, and traced"
+        return program, value
+
+
+class _Program:
+    """A program with what it depends on; or why there is none."""
+
+    def __init__(self, model: Module, loss: Any, inputs: Sequence[Tensor]) -> None:
+        guards, why = inspected(model, loss, len(inputs))
+        self.why = why or ""
+        self.generators: list[Any] = []
+        tensors: list[Tensor] = []
+        if not why:
+            try:
+                iteration = Iteration(model, loss, inputs)
+                of_cells = [v for block in iteration.blocks for v in block.variants()]
+                guards += [g for v in of_cells for g in v.guards]
+                outside = {id(v): v for _, _, v in guards if isinstance(v, Tensor)}
+                outside |= {id(t): t for v in of_cells for t in v.tensors}
+                outside |= {id(p): p for p in model.parameters()}
+                self.replay = Replay(iteration, outside.values())
+                tensors, self.shape = self.replay.tensors, iteration.shape
+                drawn = [g for block in iteration.blocks for g in block.generators]
+                self.generators = [generator_or_default(g) for g in drawn]
+            except Untraceable as reason:
+                self.why = str(reason)
+            except Exception as error:
+                self.why = f"its program could not be written ({type(error).__name__}: {error})"
+        self.holds = _question(guards, tensors)
+
+    def stands(self) -> bool:
+        """Whether nothing speaks against it so far."""
+        return not self.why
+
+    def compare(
+        self, iterations: Iterations, inputs: Sequence[Tensor], check: Check | None = None
+    ) -> Any:
+        """The plain iteration's loss and gradients, nothing committed; ``why`` where the program's differ."""
+        before = [g.bit_generator.state for g in self.generators]
+        try:
+            value, shape = iterations._forward(inputs, {})
+        except Exception:
+            _restore(self.generators, before)
+            return None  # other inputs than those that came it may not take; these are run again
+        if check is not None:
+            check(value._data, shape)
+        reached = flow([gradients.root_and_seed(value)])
+        after = [g.bit_generator.state for g in self.generators]
+        _restore(self.generators, before)
+        losses: list[Any] = []
+        try:
+            with np.errstate(all="ignore"):
+                found = self.replay.run(*[t._data for t in inputs], losses.append)
+        except Exception as error:
+            self.why = f"its program raised {type(error).__name__}: {error}"
+        else:
+            mine = {id(node): g for node, g, _ in found}
+            plain = {id(node): g for node, g, _ in reached.values()}
+            same = mine.keys() == plain.keys() and _close(losses[0], value._data)
+            if not same or not all(_close(mine[key], g) for key, g in plain.items()):
+                self.why = "its program gives other values than the plain iteration"
+        _restore(self.generators, after)
+        return value, reached.values()
+
+
+def _restore(generators: Sequence[Any], states: Sequence[Any]) -> None:
+    for g, before in zip(generators, states, strict=True):
+        g.bit_generator.state = before
+
+
+def _refusal(inputs: Sequence[Tensor], options: dict[str, Any]) -> str | None:
+    """Why an iteration is run as Python, whatever its code is."""
+    if options:
+        return f"the model gets keyword arguments ({', '.join(options)})"
+    if not state.recording or state.tracer is not None:
+        return "gradients are switched off, or a trace is going on"
+    if state.watch is not None or naming._now.records or naming._now.listeners:
+        return "somebody looks at every op (detect_anomaly, record_gates)"
+    if Hook.registered:
+        return "a tensor has, or had, a hook for its gradient"
+    for t in inputs:
+        if t._node is not None and t._node.needs:
+            return "an input requires a gradient"
+    return None
+
+
+def _kind(inputs: Sequence[Tensor]) -> Any:
+    """What a program is for: shapes, dtypes, which inputs are one array, and what computing depends on."""
+    arrays = [t._data for t in inputs]
+    same = len({id(a) for a in arrays})
+    kinds = [(a.shape, a.dtype) for a in arrays]
+    return (*kinds, same, backends.choice()[0], dtypes.default_dtype)
+
+
+def _other(t: Tensor, k: int) -> Tensor:
+    """Other values of the kind of an input's, in the range that it has."""
+    a = np.roll(t._data.ravel(), 1 + k).reshape(t._data.shape)
+    if a.dtype.kind == "f":
+        a = a * a.dtype.type(0.75)
+    return Tensor._wrap(np.ascontiguousarray(a).reshape(t._data.shape), None)
+
+
+def _close(a: Any, b: Any) -> bool:
+    """Whether two arrays are equal, but for rounding."""
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    if np.array_equal(a, b, equal_nan=True):
+        return True
+    limit = {"e": 1e-2, "f": 1e-4}.get(a.dtype.char, 1e-10)
+    size = np.abs(b).max(initial=0, where=np.isfinite(b))
+    return bool(np.allclose(a, b, limit, limit * size, equal_nan=True))
+
+
+def _question(guards: list[Guard], tensors: list[Tensor]) -> Callable[[], bool]:
+    """Whether what was read is as it was, and the tensors have the shapes, dtypes and flags they had.
+
+    One expression: most of what is asked is whether one object is another.
+    """
+    space: dict[str, Any] = {"M": MISSING, "guards": guards, "hold": hold, "alike": _alike}
+    simple, checks = [], []
+    for k, (get, key, value) in enumerate(guards):
+        space[f"get{k}"], space[f"key{k}"], space[f"value{k}"] = get, key, value
+        if value.__class__ is tuple:
+            simple.append(f"alike(get{k}(key{k}, M), value{k})")
+        else:
+            simple.append(f"get{k}(key{k}, M) is value{k}")
+    for k, t in enumerate(tensors):
+        space[f"t{k}"], space[f"shape{k}"], space[f"dtype{k}"] = t, t._data.shape, t._data.dtype
+        needs = t._node is not None and t._node.needs
+        asked = f"(n := t{k}._node) is not None and n.needs"
+        checks.append(asked if needs else f"not ({asked})")
+        checks.append(f"(a := t{k}._data).shape == shape{k} and a.dtype is dtype{k}")
+    held = " and ".join(["True", *simple])
+    text = f"def holds():\n    return {' and '.join(['True', *checks])} and (({held}) or hold(guards))\n"
+    exec(compile(text, "<what a program depends on>", "exec"), space)
+    holds: Callable[[], bool] = space["holds"]
+    return holds
+
+
+def _alike(a: Any, b: tuple[Any, ...]) -> bool:
+    """Whether two tuples hold the same objects."""
+    return a.__class__ is tuple and len(a) == len(b) and all(map(is_, a, b))
+
+
+__all__ = ["CompiledStep", "Iterations", "compile_step"]

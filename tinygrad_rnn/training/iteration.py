@@ -1,0 +1,310 @@
+"""What does one iteration of training do? Its Python read, its forward traced with every layer as one whole.
+
+The model's and the loss's code is followed as a cell's step is (``scan.bytecode``): what could do more than
+compute has a reason in words, and what it reads is guarded. A recurrent layer is not looked into: its
+settings are guarded, and in a trace its call is one block, which runs by the loops that are the layer's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..engine.autograd import enable_grad, flow
+from ..engine.places import NOWHERE, state
+from ..engine.random import generator_or_default
+from ..engine.values import Constant, Leaf, next_number
+from ..nn.module import Module
+from ..nn.recurrent import Recurrent
+from ..nn.stacks import GRU, LSTM, RNN
+from ..scan import bytecode, purity, running
+from ..scan.bytecode import GIVEN, Known, Value, single
+from ..scan.opcodes import follow
+from ..scan.purity import Guard, Guards, Impure
+from ..scan.tracing import Tracer, Unrecorded, Untraceable, tracing
+from ..tensors import Tensor
+
+LAYERS = (RNN, LSTM, GRU, Recurrent)
+
+
+# ---- the Python -------------------------------------------------------------------------------------
+
+
+class _Walk(bytecode.Walk):
+    """A walk that takes recurrent layers as they are, and notes what they read."""
+
+    def _call_known(self, thing: Any, args: list[Value], kwargs: dict[str, Value]) -> Value:
+        layer = single(args[0]) if args and thing is purity.CALLS else None
+        if type(layer) in LAYERS:
+            self._no_hooks(args[0])
+            self._read(layer)
+            return frozenset({GIVEN})
+        return super()._call_known(thing, args, kwargs)
+
+    def _read(self, layer: Any) -> None:
+        """All that a layer's call may depend on, but what its cells' steps read (their variants know)."""
+        self.guards.of_class(type(layer), "forward")
+        self.guards.attribute(layer, "compiled")
+        for module in dict.fromkeys((*layer.modules(), *layer.__dict__.get("_stack", ()))):
+            for name, value in list(module.__dict__.items()):
+                if name in ("_ran", "_known_as"):
+                    continue
+                self.guards.item(module.__dict__, name)
+                if type(value) in (dict, list):
+                    self.guards.contents(value)
+        if type(layer) is Recurrent:
+            for cell in layer.cells():
+                start = self.attribute(frozenset({Known(cell)}), "initial_state")
+                self.call(start, [bytecode.NEW], {})
+
+
+def inspected(model: Module, loss: Any, count: int) -> tuple[list[Guard], str | None]:
+    """What ``loss(model(*inputs), target)`` of ``count`` tensors reads, and why it must be run as Python."""
+    guards, why = Guards(), None
+    walk = _Walk(guards, frozenset(), follow)
+    given: Value = frozenset({GIVEN})
+    try:
+        while walk.grew:
+            walk.grew, walk.steps = False, 0
+            walk.memo.clear()
+            prediction = walk.call(bytecode.known(model), [given] * (count - 1), {})
+            walk.call(bytecode.known(loss), [prediction | given, given], {})
+    except Impure as reason:
+        why = str(reason)
+    except Exception as error:  # of ours: what is not understood is run
+        why = f"its code could not be followed ({type(error).__name__}: {error})"
+    return guards.finished(), why
+
+
+# ---- the trace --------------------------------------------------------------------------------------
+
+
+class Block:
+    """What runs as one whole: tensors in, tensors out that begin anew in the trace."""
+
+    generators: Sequence[Any] = ()  # what it draws from
+    parents: list[Tensor]  # each tensor once that gradients may go to
+    weights: dict[int, Tensor]  # of those, what it does not take as an array
+
+    def __init__(self, taken: Sequence[Tensor]) -> None:
+        self.number = next_number()
+        self.taken = list(taken)
+        self.results: list[Tensor] = []
+
+    def gives(self, arrays: Sequence[Any], needs: Sequence[bool]) -> list[Tensor]:
+        """The results, as leaves or constants."""
+        for array, needed in zip(arrays, needs, strict=True):
+            t = Tensor._wrap(array, None)
+            kind = Leaf if needed else Constant
+            t._node = kind(t._data.shape, t._data.dtype)
+            self.results.append(t)
+        return self.results
+
+    def forward(self, arrays: Sequence[Any]) -> tuple[list[Any], Any]:
+        """The results of arrays, and what ``backward`` takes."""
+        raise NotImplementedError
+
+    def backward(self, kept: Any, g: list[Any]) -> list[Any]:
+        """The gradients of all ``parents``, None where there is none."""
+        raise NotImplementedError
+
+    def reached(self, came: Sequence[bool]) -> list[bool]:
+        """Which parents get a gradient, where some come to these results."""
+        drawn = [(g, g.bit_generator.state) for g in map(generator_or_default, self.generators)]
+        results, kept = self.forward([t._data for t in self.taken])
+        for g, before in drawn:
+            g.bit_generator.state = before
+        pairs = zip(results, came, strict=True)
+        found = self.backward(kept, [np.zeros_like(a) if c else None for a, c in pairs])
+        return [d is not None for d in found]
+
+
+class LayerBlock(Block):
+    """A recurrent layer's call, by the loops that ran when it was traced."""
+
+    def __init__(self, call: running._LayerCall) -> None:
+        self.call = call
+        done = [p for stage in call.passes for p in stage]
+        self.weights = {id(t): t for p in done for t in p.weights}
+        super().__init__([call.stack.x, *[t for p in done for t in p.states]])
+        self.parents = list({id(t): t for t in (*self.taken, *self.weights.values())}.values())
+        call.parents = [t for t in self.parents if t._node is not None and t._node.needs]
+        self.asked = [any(t is p for p in call.parents) for t in self.parents]
+        self.generators = [s.generator for s in call.stack.stages if s.dropout]
+
+    def variants(self) -> list[Any]:
+        """What its cells read."""
+        return [p.variant for stage in self.call.passes for p in stage]
+
+    def forward(self, arrays: Sequence[Any]) -> tuple[list[Any], Any]:
+        """As ``running._LayerCall.forward``, with loops that are known."""
+        again = self.call.again(arrays[0], iter(arrays[1:]))
+        return again.flat, again
+
+    def backward(self, kept: Any, g: list[Any]) -> list[Any]:
+        """In the order of ``parents``."""
+        found = iter(kept.gradients(g))
+        return [next(found) if asked else None for asked in self.asked]
+
+
+class CalledBlock(Block):
+    """A function of the library that looks at values: called on tensors at every iteration."""
+
+    def __init__(self, function: Any, args: list[Any], options: dict[str, Any]) -> None:
+        self.function, self.args, self.options = function, args, options
+        every = [*args, *options.values()]
+        self.weights: dict[int, Any] = {}
+        super().__init__([t for t in every if isinstance(t, Tensor)])
+        self.parents = self.taken
+
+    def variants(self) -> list[Any]:
+        """None: it has no cells."""
+        return []
+
+    def forward(self, arrays: Sequence[Any]) -> tuple[list[Any], Any]:
+        """The function's result on leaves of its own."""
+        leaves = [Tensor._wrap(a, None) for a in arrays]
+        for leaf, t in zip(leaves, self.taken, strict=True):
+            if t._node is not None and t._node.needs:
+                leaf._node = Leaf(t._data.shape, t._data.dtype)
+        given = iter(leaves)
+        args = [next(given) if isinstance(a, Tensor) else a for a in self.args]
+        options = {k: next(given) if isinstance(a, Tensor) else a for k, a in self.options.items()}
+        with enable_grad():
+            result = self.function(*args, **options)
+        return [result._data], (result, leaves)
+
+    def backward(self, kept: Any, g: list[Any]) -> list[Any]:
+        """By the engine."""
+        result, leaves = kept
+        reached = flow([(result._node, g[0])])
+        found = {id(node): d for node, d, _ in reached.values()}
+        return [found.get(id(leaf._node)) for leaf in leaves]
+
+
+class PartOf:
+    """What stands for the row in an unrecorded node that is one of several results."""
+
+    variadic = several = False
+
+    def __init__(self, op: Any, constants: tuple[Any, ...], place: int) -> None:
+        self.name, self.op, self.constants, self.place = f"part of {op.name}", op, constants, place
+
+
+class _Whole(Tracer):
+    """A tracer to which layers, and functions that look at values, are wholes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks: list[Any] = []
+
+    def looks(self, how: str) -> None:
+        """An index may be an input as it is: whether it is, is asked when the program is written."""
+        if how != "an index":
+            super().looks(how)
+
+    def parts(self, op: Any, results: Sequence[Tensor], a: Tensor, constants: Any) -> None:
+        """Several results that take no gradient."""
+        if a._node is None:
+            a._node = Constant(a._data.shape, a._data.dtype)
+        for k, t in enumerate(results):
+            made: Any = PartOf(op, constants, k)
+            t._node = Unrecorded(made, (a._node,), None, (), t._data.shape, t._data.dtype, NOWHERE)
+
+    def layer(
+        self,
+        layer: Any,
+        x: Tensor,
+        axis: int,
+        stages: Any,
+        lengths: Any,
+        constants: Any,
+        joined: Any,
+        _recorded: Any,
+    ) -> Any:
+        """A layer's call, by its compiled loops."""
+        if lengths is not None:
+            raise Untraceable("a layer gets lengths, which Python reads")
+        if constants:
+            raise Untraceable("a layer gets keyword arguments for its cell")
+        built = [
+            running.Stage([running.Way(c, s, back) for c, s, back in ways], p, layer.generator)
+            for ways, p in stages
+        ]
+        stack = running.Stack(x, axis, built, None, 0, lambda *_: (x, x), joined, layer)
+        with self.deaf():
+            why = running.refusal(layer)
+            if why is not None:
+                raise Untraceable(f"a {type(layer).__name__} is recorded op by op: {why}")
+            call = running._LayerCall(stack)
+            try:
+                flat = call.forward()
+            finally:
+                for draw, before in reversed(call.drawn):
+                    draw.bit_generator.state = before
+        block = LayerBlock(call)
+        results = block.gives(flat, call.needs())
+        self.blocks.append(block)
+        return call.shaped(results)
+
+    def called(self, function: Any, args: Sequence[Any], options: dict[str, Any]) -> Any:
+        """A function's result as a whole."""
+        block = CalledBlock(function, list(args), options)
+        with self.deaf():
+            flat, (result, _) = block.forward([t._data for t in block.taken])
+        (t,) = block.gives(flat, [result._node is not None and result._node.needs])
+        self.blocks.append(block)
+        return t
+
+    def deaf(self) -> Any:
+        """Inside, nothing is heard."""
+        return _Deaf(self)
+
+
+class _Deaf:
+    """While a whole runs."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self.tracer = tracer
+
+    def __enter__(self) -> None:
+        state.tracer = state.watch = None
+
+    def __exit__(self, *_: object) -> None:
+        state.tracer = state.watch = self.tracer
+
+
+class Iteration:
+    """The forward of one iteration, traced: the loss's node, the inputs', the blocks."""
+
+    def __init__(self, model: Module, loss: Callable[..., Any], inputs: Sequence[Tensor]) -> None:
+        self.inputs = [Tensor._wrap(t._data, None) for t in inputs]
+        for t in self.inputs:
+            t._node = Constant(t._data.shape, t._data.dtype)
+        with tracing() as before:
+            tracer = _Whole()
+            state.tracer = state.watch = tracer
+            try:
+                prediction = model(*self.inputs[:-1])
+                if not isinstance(prediction, Tensor):
+                    raise Untraceable(f"the model returns a {type(prediction).__name__}")
+                total = loss(prediction, self.inputs[-1])
+            except Untraceable:
+                raise
+            except Exception as error:
+                raise Untraceable(f"tracing it raised {type(error).__name__}: {error}") from error
+            finally:
+                state.tracer = state.watch = before
+        if tracer.looked:
+            raise Untraceable(tracer.looked)
+        if not isinstance(total, Tensor) or total._data.size != 1:
+            raise Untraceable("the loss is no single number")
+        if total._node is None or not total._node.needs:
+            raise Untraceable("the loss depends on nothing that requires a gradient")
+        self.total, self.blocks, self.tracer = total, tracer.blocks, tracer
+        self.shape = prediction._data.shape
+
+
+__all__ = ["Block", "Iteration", "PartOf", "inspected"]
