@@ -381,9 +381,9 @@ def planted(text: str, mutant: Mutant) -> str:
 
 
 def copy_of_the_project(to: Path) -> Path:
-    """The package and its tests, to plant bugs in."""
+    """The package, its tests and the pages that they read, to plant bugs in."""
     skip = shutil.ignore_patterns("__pycache__", ".*")
-    for name in ("tinygrad_rnn", "tests"):
+    for name in ("tinygrad_rnn", "tests", "docs"):
         shutil.copytree(ROOT / name, to / name, ignore=skip)
     shutil.copy(ROOT / "pyproject.toml", to)
     return to
