@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakSet
 
 import numpy as np
 
@@ -17,6 +18,7 @@ class Hook:
     """What ``register_hook`` returns: ``remove()`` ends the hook. Hooks are called in their order."""
 
     registered = False  # whether there ever was one: passes look for hooks only then
+    alive: ClassVar[WeakSet[Hook]] = WeakSet()  # those neither removed nor gone with their node
 
     def __init__(self, node: Any, function: Callable[[Tensor], Any]) -> None:
         self.function = function
@@ -25,11 +27,13 @@ class Hook:
         self._among = node.hooks
         self._among.append(self)
         Hook.registered = True
+        Hook.alive.add(self)
 
     def remove(self) -> None:
         """Call the hook no more."""
         if self in self._among:
             self._among.remove(self)
+        Hook.alive.discard(self)
 
     def __enter__(self) -> Hook:
         return self

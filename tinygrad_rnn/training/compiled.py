@@ -312,8 +312,8 @@ def _refusal(inputs: Sequence[Tensor], options: dict[str, Any]) -> str | None:
         return "gradients are switched off, or a trace is going on"
     if state.watch is not None or naming._now.records or naming._now.listeners:
         return "somebody looks at every op (detect_anomaly, record_gates)"
-    if Hook.registered:
-        return "a tensor has, or had, a hook for its gradient"
+    if Hook.alive:
+        return "a tensor has a hook for its gradient"
     for t in inputs:
         if t._node is not None and t._node.needs:
             return "an input requires a gradient"
