@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 import numpy as np
 
@@ -12,6 +12,12 @@ from .values import Handle
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
+
+
+class _Hooks(list["Hook"]):
+    """The hooks of a node; a list that can be referred to weakly, so that no hook keeps itself."""
+
+    __slots__ = ("__weakref__",)
 
 
 class Hook:
@@ -23,16 +29,17 @@ class Hook:
     def __init__(self, node: Any, function: Callable[[Tensor], Any]) -> None:
         self.function = function
         if not hasattr(node, "hooks"):
-            node.hooks = []
-        self._among = node.hooks
-        self._among.append(self)
+            node.hooks = _Hooks()
+        self._among = ref(node.hooks)
+        node.hooks.append(self)
         Hook.registered = True
         Hook.alive.add(self)
 
     def remove(self) -> None:
         """Call the hook no more."""
-        if self in self._among:
-            self._among.remove(self)
+        among = self._among()
+        if among is not None and self in among:
+            among.remove(self)
         Hook.alive.discard(self)
 
     def __enter__(self) -> Hook:
