@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
-from weakref import WeakSet, ref
+from weakref import WeakSet
 
 import numpy as np
 
@@ -12,12 +12,6 @@ from .values import Handle
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
-
-
-class _Hooks(list["Hook"]):
-    """The hooks of a node; a list that can be referred to weakly, so that no hook keeps itself."""
-
-    __slots__ = ("__weakref__",)
 
 
 class Hook:
@@ -28,18 +22,14 @@ class Hook:
 
     def __init__(self, node: Any, function: Callable[[Tensor], Any]) -> None:
         self.function = function
-        if not hasattr(node, "hooks"):
-            node.hooks = _Hooks()
-        self._among = ref(node.hooks)
-        node.hooks.append(self)
         Hook.registered = True
         Hook.alive.add(self)
+        if not hasattr(node, "hooks"):
+            node.hooks = []
+        node.hooks[:] = [*filter(Hook.alive.__contains__, node.hooks), self]
 
     def remove(self) -> None:
         """Call the hook no more."""
-        among = self._among()
-        if among is not None and self in among:
-            among.remove(self)
         Hook.alive.discard(self)
 
     def __enter__(self) -> Hook:
@@ -52,7 +42,7 @@ class Hook:
 def hooked(node: Any, g: Any) -> Any:
     """The gradient that goes on from a node, after what its hooks made of it."""
     tensor: Any = Handle.kind
-    for hook in list(getattr(node, "hooks", ())):
+    for hook in [*filter(Hook.alive.__contains__, getattr(node, "hooks", ()))]:
         given = isinstance(g, tensor)
         made = hook.function(g if given else tensor._wrap(np.array(g), None))
         if made is None:
