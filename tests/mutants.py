@@ -270,6 +270,7 @@ MUTANTS = [
     Mutant("in place: a clone shares", "tensors/shaping.py", "            t._alias, flags = None, t._data.flags\n", "            flags = t._data.flags\n", "writes"),
     # ---- calls like an earlier one, and cells that are followed
     Mutant("a replaced Parameter is not seen", PURITY, "if now is not value and not same(now, value):", "if now is not value and not same(now, value) and not isinstance(now, Tensor):", "again"),
+    Mutant("another precision is not seen", "scan/cells.py", " or tensor._data.dtype is not dtype:", ":", "again"),
     Mutant("arrays from outside are constants", WALK, "            if _holds_array(atom):", "            if False:", "users_cells"),
     Mutant("arrays from outside in a list are constants", WALK, "        if any(map(_holds_array, union(values))):", "        if False:", "users_cells"),
     Mutant("another option of a user's cell is not seen", AGAIN, "_step_shape(x, axis) == self.shape and self.variant.holds()", "_step_shape(x, axis) == self.shape", "again_recurrent"),

@@ -97,7 +97,7 @@ def of_page(page):
     )
 
 
-def close(got, right, limit=5e-6):
+def close(got, right, limit=2e-6):
     right = np.asarray(right, "d").ravel()
     assert np.abs(np.asarray(got, "d") - right).max() <= limit * max(np.abs(right).max(), 1e-6)
 
