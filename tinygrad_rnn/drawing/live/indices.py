@@ -38,7 +38,7 @@ class Indexed(Program):
         op = getattr(node, "op", None)
         name = "" if op is None else op.name
         known = name in ("getitem", "embedding", "place") and id(node) not in self._of
-        if not known or not _arrays(node.saved):
+        if not known or not arrays_in(node.saved):
             super()._lower(node)
             return
         of = [self._of[id(p)] for p in node.parents]
@@ -60,7 +60,7 @@ class Indexed(Program):
         return self.make("take", (a, *operands), (pattern,), shape, dtype)
 
     def _scatter(self, g: int, index: Any, shape: Shape, dtype: str) -> int:
-        if not _arrays(index):
+        if not arrays_in(index):
             return self.make("place", (g,), ((index,), shape, np.dtype(dtype)), shape, dtype)
         pattern, operands = self._pattern(index)
         return self.make("scatter", (g, *operands), (pattern,), shape, dtype)
@@ -89,10 +89,10 @@ class Indexed(Program):
         return self._of[id(found[1])]
 
 
-def _arrays(index: Any) -> bool:
+def arrays_in(index: Any) -> bool:
     """Whether an index, or several, hold an array."""
     if isinstance(index, (tuple, list)):
-        return any(map(_arrays, index))
+        return any(map(arrays_in, index))
     return isinstance(index, np.ndarray)
 
 

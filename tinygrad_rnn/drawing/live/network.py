@@ -31,7 +31,7 @@ Loss = Callable[[Any, Any], Tensor]
 
 
 @dataclass(slots=True)
-class LayerCall:
+class CalledLayer:
     """A recurrent layer's call; a stage is [(cell, first state, backwards)], and the dropout before it."""
 
     layer: Any
@@ -56,7 +56,7 @@ class _Whole(Tracer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layers: list[LayerCall] = []
+        self.layers: list[CalledLayer] = []
         self.taken: Taken = {}
 
     def takes(self, index: Any, array: Any) -> bool:
@@ -74,21 +74,13 @@ class _Whole(Tracer):
         """Of an index that may be another, that it is one."""
         return ("data", array.shape) if id(array) in self.taken else super().fixed(array)
 
-    def knows(self, constants: Any) -> None:
-        """The constants of an op that was recorded: the same at every run."""
-        for c in constants:
-            if isinstance(c, (tuple, list)):
-                self.knows(c)
-            elif isinstance(c, np.ndarray):
-                self.indexes(c)
-
     def is_index(self, array: Any) -> bool:
         """Whether it is known what an array is."""
         return id(array) in self.taken or super().is_index(array)
 
     def layer(self, *read: Any) -> Any:
-        """What a layer gives, on leaves of their own; ``read``: a LayerCall's parts and the recorded loop."""
-        call = LayerCall(*read[:-1])
+        """What a layer gives, on leaves of their own; ``read``: parts of its call, and the recorded loop."""
+        call = CalledLayer(*read[:-1])
         tracer, state.tracer, state.watch = self, _Deaf(), None
         try:
             result = read[-1]()
@@ -344,7 +336,7 @@ class _OuterText(StepText):
     """
 
     def __init__(
-        self, trace: Trace, layers: list[LayerCall], entries: Any, dtype: str, taken: Taken
+        self, trace: Trace, layers: list[CalledLayer], entries: Any, dtype: str, taken: Taken
     ) -> None:
         self.layers, self.entries = layers, entries
         used = {id(n) for n in in_order(trace.outputs)}

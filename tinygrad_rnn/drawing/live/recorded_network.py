@@ -19,8 +19,9 @@ from ...nn.stepping import mapped
 from ...scan.running import _LayerCall
 from ...scan.tracing import Untraceable, leaf, tracing
 from ...tensors import Tensor
+from .indices import arrays_in
 from .lowering import NoText
-from .network import LayerCall, Network, _Whole
+from .network import CalledLayer, Network, _Whole
 
 
 class RecordedNetwork(Network):
@@ -68,6 +69,7 @@ class RecordedNetwork(Network):
             known[id(source._node)] = data["x0"]
         with tracing() as before:
             tracer = _Whole()
+            tracer.trusts = True  # the constants of an op that was recorded are the same at every run
             state.tracer = state.watch = tracer
             try:
                 meets = self._again(nodes, known, data, tracer, source)
@@ -112,8 +114,8 @@ class RecordedNetwork(Network):
                     known[id(node)] = known[id(node.parents[0])][node.saved[1]]
                     continue
                 constants = node.saved[1 if node.op.variadic else len(operands) :]
-                tracer.knows(constants)
-                known[id(node)] = node.op.call(*operands, *constants)
+                run = node.op.made_of if arrays_in(constants) else None
+                known[id(node)] = (run or node.op.call)(*operands, *constants)
         return meets
 
     def _source(self, node: Any, data: dict[str, Any]) -> Any:
@@ -151,7 +153,9 @@ class RecordedNetwork(Network):
                 for g in s.stages
             ]
             constants = s.stages[0].ways[0].constants
-            call = LayerCall(s.layer, now(s.x), s.time_axis, stages, s.lengths, constants, s.joined)
+            call = CalledLayer(
+                s.layer, now(s.x), s.time_axis, stages, s.lengths, constants, s.joined
+            )
         else:
             if fold.layer is None:
                 raise NoText(
@@ -164,7 +168,7 @@ class RecordedNetwork(Network):
                 (first,) = fold.layer._states(mapped(now, hx), batch)
             stages = [([(fold.cell, first, False)], 0.0)]
             names = tuple(fold.cell.states)
-            call = LayerCall(fold.layer, now(fold.x), fold.time_axis, stages, None, {}, names)
+            call = CalledLayer(fold.layer, now(fold.x), fold.time_axis, stages, None, {}, names)
         tracer.layers.append(call)
         call.results = [leaf(array) for array in self._results[id(fold)]]
         return call.results
