@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .values import Handle
+from .values import Handle, Leaf, Node, Value
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
@@ -18,7 +18,7 @@ class Hook:
 
     registered = False  # whether there ever was one: passes look for hooks only then
 
-    def __init__(self, node: Any, function: Callable[[Tensor], Any]) -> None:
+    def __init__(self, node: Node | Leaf, function: Callable[[Tensor], Any]) -> None:
         self.function = function
         if not hasattr(node, "hooks"):
             node.hooks = []
@@ -38,7 +38,7 @@ class Hook:
         self.remove()
 
 
-def hooked(node: Any, g: Any) -> Any:
+def hooked(node: Value, g: Any) -> Any:
     """The gradient that goes on from a node, after what its hooks made of it."""
     tensor: Any = Handle.kind
     for hook in list(getattr(node, "hooks", ())):

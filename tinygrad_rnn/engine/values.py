@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import count
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from weakref import ref
 
 import numpy as np
@@ -72,7 +72,7 @@ class Node:
         out: Any,
         saved: tuple[Any, ...],
         shape: tuple[Any, ...],
-        dtype: Any,
+        dtype: np.dtype[Any],
         place: Place,
     ) -> None:
         self.op = op
@@ -106,7 +106,7 @@ class _Source:
         self.number = next_number()
         self.held: Any = None
 
-    def hold(self, data: Array) -> Any:
+    def hold(self, data: Array) -> Self:
         """Remember whose value this is, without keeping more than a number alive; returns itself."""
         self.held = data.item() if data.size == 1 else ref(data)
         return self
@@ -143,7 +143,7 @@ class Leaf(_Source):
     def __init__(
         self,
         shape: tuple[int, ...],
-        dtype: Any,
+        dtype: np.dtype[Any],
         needs: bool = True,
         name: str | None = None,
         key: int | None = None,
