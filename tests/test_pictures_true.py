@@ -89,10 +89,8 @@ def test_the_backward_picture_has_the_same_wires(seed):
     name, loss = model(seed)
     ledger = loss.backward(ledger=True)
     graph = tg.graph(loss)
-    try:
-        UnrolledGraph.read(graph, CELLS)
-    except NotUnrollableError:
-        with pytest.raises(ValueError, match="cannot be laid out"):
-            to_dot(graph, backward=ledger)
-    else:
-        check_wires(to_dot(graph, backward=ledger), (name, seed))
+    for level in ("auto", "layer"):
+        text = to_dot(graph, level, backward=ledger)
+        check_wires(text, (name, seed, level))
+        if level == "layer":
+            check_nothing_overlaps(Read(text))

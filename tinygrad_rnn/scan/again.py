@@ -21,6 +21,7 @@ from ..nn.stacks import Recorded
 from ..nn.stepping import apply_step, first_of, mapped, mark_last, parts
 from ..ops import dtypes
 from ..tensors import Tensor
+from . import first_calls
 from .cells import BUILT_IN, Variant, nesting, variant_of
 from .folding import Fold
 from .running import BEGIN, Stack
@@ -61,6 +62,8 @@ class Ready:
 class Run(Fold):
     """One run of the loops; as a node it gives gradients to input, first states and weights that ask."""
 
+    most = first_calls.CALLS  # by numpy, where machine code takes over
+
     def __init__(self, ready: Ready | ReadyCell, x: Tensor, steps: range) -> None:
         super().__init__(steps)
         self.x, self.time_axis, self.weights = x, ready.axis, ready.weights
@@ -76,8 +79,9 @@ class Run(Fold):
         asking += tuple([w._node is not None and w._node.needs for w in self.weights])
         self.keep = now.recording and (needs_x or True in asking)
         self.asking, self.dtype = (needs_x, *asking), x.dtype
-        self.reach = ready.variant.found.reach
-        self.loops = ready.variant.found.loops(self.keep, self.keep and needs_x)
+        found, steps = ready.variant.found, len(self.steps)
+        self.reach = found.reach
+        self.loops = found.turn(self.cell, self.keep, self.keep and needs_x, steps, self.most)
         arrays = [np.ascontiguousarray(x), *states, *[w._data for w in self.weights]]
         y, finals, self.kept = self.loops.tried(arrays, len(self.steps), self.keep)
         self.y = y
@@ -372,6 +376,7 @@ class _Step(Run):
     """A cell's step."""
 
     nested = True
+    most = first_calls.STEPS
     state: tuple[Tensor, ...]
     label: str
 

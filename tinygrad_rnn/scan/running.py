@@ -108,8 +108,8 @@ class _Pass:
         given = [*self.states, *self.weights]
         asking = tuple([t._node is not None and t._node.needs for t in given])
         self.keep = now.recording and (needs_x or True in asking)
-        self.loops = self.variant.found.loops(self.keep, self.keep and needs_x)
-        self.steps = len(x)
+        self.steps, found = len(x), self.variant.found
+        self.loops = found.turn(way.cell, self.keep, self.keep and needs_x, self.steps)
         self.needs = self.variant.found.reach.needing(asking, needs_x, self.steps)
         arrays = [x] if live is None else [x, live]
         arrays += [t._data for t in given]
