@@ -177,8 +177,8 @@ def flow(
     unfolded = recorded or observer is not None
     if unfolded:
         reachable([node for node, _ in roots])  # looks at every node: none is folded from here on
-    for node, g in roots:
-        arrive(node, g)
+    for root, g in roots:
+        arrive(root, g)
 
     while heap:
         k = heappop(heap)
@@ -246,14 +246,14 @@ def flow(
                     arrive(parent, d)
             if observer is not None:
                 observer(node, i, g, as_array(d))
-    for k, node in nodes.items():
-        if node.__class__ is Leaf:
+    for k, leaf in nodes.items():
+        if leaf.__class__ is Leaf:
             g = as_array(grads[k])
             if g.__class__ is list:
-                g = _gathered(g, node)
-            if Hook.registered and hasattr(node, "hooks"):
-                g = hooked(node, g)
-            reached[-k] = (node, g, k in owned)
+                g = _gathered(g, leaf)
+            if Hook.registered and hasattr(leaf, "hooks"):
+                g = hooked(leaf, g)
+            reached[-k] = (leaf, g, k in owned)
     return reached
 
 

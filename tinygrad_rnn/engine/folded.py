@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from .values import Node, Value, next_number
 
+N = TypeVar("N", bound=Value)
 Write = tuple[Callable[[Any, Any], None], Any, Any]
 
 
@@ -47,17 +48,19 @@ def slot_writes(thing: Node, **values: Any) -> list[Write]:
 
 def goes_short(node: Value) -> bool:
     """Whether gradients go from a node to the one node that ran."""
-    return node.__class__ is Folded and node.whole is not None
+    return isinstance(node, Folded) and node.whole is not None
 
 
 def short_parents(node: Value) -> tuple[Value, ...]:
     """Where gradients go on to."""
-    return (node.whole,) if goes_short(node) else node.parents
+    if isinstance(node, Folded) and node.whole is not None:
+        return (node.whole,)
+    return node.parents
 
 
-def by_itself(node: Value) -> Value:
+def by_itself(node: N) -> N:
     """A node whose own derivative is asked for; what it depends on together with others is recorded."""
-    if node.__class__ is Folded and node.fold is not None and node.fold.nested:
+    if isinstance(node, Folded) and node.fold is not None and node.fold.nested:
         node.fold.unfold()
     return node
 

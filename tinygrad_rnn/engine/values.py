@@ -196,7 +196,7 @@ class At:
     """A gradient that is zero but at ``index``: what the rule of an indexing op returns."""
 
     __slots__ = ("index", "value")
-    recorded_sum: ClassVar[Callable[[list[At], Node], Any]]  # set by the row that makes them
+    recorded_sum: ClassVar[Callable[[list[At], Value], Any]]  # set by the row that makes them
 
     def __init__(self, index: Any, value: Any) -> None:
         self.index = index

@@ -103,7 +103,7 @@ class Program:
             seed._node = Leaf(node.shape, node.dtype)
             seeds.append(seed)
             self._input("dy" if not k else f"ds{k - 1}", seed._node)
-            if node.needs:  # a constant hears nothing
+            if isinstance(node, (Node, Leaf)) and node.needs:  # a constant hears nothing
                 roots.append((node, seed))
         reached = flow(roots, recorded=True)
         arrived = {id(node): g for node, g, _ in reached.values()}
