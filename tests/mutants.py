@@ -232,8 +232,8 @@ MUTANTS = [
     Mutant("exact: columns: equal numbers are one", "scan/program.py", "self.apart and type(number) is float", "False", "scan_exact_numba"),
     Mutant("exact: columns: times 1.0 is another program", "scan/program.py", "if type(factor) is int and factor == 1 and", "if factor == 1 and", "scan_exact_numba"),
     Mutant("exact: curves: numpy's sigmoid of large numbers", "scan/numpy_text.py", "                f\"exp({o}, {o})\",\n", "                f\"minimum({o}, 88.7, out={o})\",\n                f\"exp({o}, {o})\",\n", "scan_exact_numba"),
-    Mutant("exact: curves: a float32 sigmoid ends at 0", "scan/vector_math.py", "    x = LEAST32 if x < LEAST32 else x\n", "", "scan_exact_numba"),
-    Mutant("exact: curves: a float64 sigmoid ends at 0", "scan/vector_math.py", "    x = LEAST64 if x < LEAST64 else x\n", "", "scan_exact_numba"),
+    Mutant("exact: curves: a float32 sigmoid ends at 0", "scan/vector_math.py", "    return ZERO if x < LEAST32 else y\n", "    return y\n", "scan_exact_numba"),
+    Mutant("exact: curves: a float64 sigmoid ends at 0", "scan/vector_math.py", "    return 0.0 if x < LEAST64 else y\n", "    return y\n", "scan_exact_numba"),
     Mutant("exact: curves: silu of -infinity", "scan/vector_math.py", "sigmoid64(x) if x > NOTHING64 else 0.0", "sigmoid64(x)", "scan_exact_numba"),
     Mutant("exact: curves: the sign of NaN", "ops/elementwise.py", "(one if {0} > zero else -one if {0} < zero else zero)", "(one if {0} > zero else -one if {0} < zero else {0})", "scan_exact_numba"),
     Mutant("later errors: forward's are raised", "scan/numpy_loops.py", "            raise Untraceable(failure(self.name, error)) from error", "            raise", "later_errors"),
@@ -381,9 +381,9 @@ def planted(text: str, mutant: Mutant) -> str:
 
 
 def copy_of_the_project(to: Path) -> Path:
-    """The package and its tests, to plant bugs in."""
+    """The package, its tests and the pages that they read, to plant bugs in."""
     skip = shutil.ignore_patterns("__pycache__", ".*")
-    for name in ("tinygrad_rnn", "tests"):
+    for name in ("tinygrad_rnn", "tests", "docs"):
         shutil.copytree(ROOT / name, to / name, ignore=skip)
     shutil.copy(ROOT / "pyproject.toml", to)
     return to
