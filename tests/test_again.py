@@ -9,7 +9,7 @@ from support import assert_close, numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.scan import again, cells, running
+from tinygrad_rnn.scan import again, backends, cells, running
 from tinygrad_rnn.scan.tracing import Untraceable
 
 LAYERS = {
@@ -159,6 +159,27 @@ def test_another_precision_and_another_nonlinearity():
     right(layer, tg.tensor(x))
     layer.float()
     assert layer(tg.tensor(x.astype(np.float32)))[0].dtype == tg.float32
+
+
+@pytest.mark.parametrize("backend", ["numba", "numpy"])
+@pytest.mark.parametrize("make", [lambda: nn.LSTM(3, 3), lambda: nn.Recurrent(nn.GRUCell(3, 3))])
+def test_weights_of_another_precision_than_the_inputs_are_no_memory_to_read_wrongly(make, backend):
+    """A program for float32 read float64 weights as if they were float32."""
+    if backend == "numba":
+        pytest.importorskip("numba", reason="numba is not installed (extra fast)")
+    layer, x = make(), tg.tensor(numbers((4, 2, 3)).astype(np.float32))
+    with backends.using(backend):
+        layer(x)[0].sum().backward()
+        layer.to(tg.float64).zero_grad()
+        found = {}
+        for layer.compiled in (True, False):
+            y = layer(x)[0]
+            y.sum().backward()
+            found[layer.compiled] = [y.detach(), *(p.grad for p in layer.parameters())]
+            layer.zero_grad()
+    for ours, right in zip(found[True], found[False], strict=True):
+        assert ours.dtype == right.dtype == tg.float64
+        assert_close(ours, right, 1e-12)
 
 
 def test_a_state_that_asks_for_a_gradient_gets_it():

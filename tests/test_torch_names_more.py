@@ -4,11 +4,11 @@ import io
 
 import numpy as np
 import pytest
-from tinygrad_rnn.autograd import Function, Variable
-from tinygrad_rnn.distributions import Categorical
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
+from tinygrad_rnn.autograd import Function, Variable
+from tinygrad_rnn.distributions import Categorical
 from tinygrad_rnn.nn import functional as f
 from tinygrad_rnn.utils.data import DataLoader, RandomSampler, SequentialSampler
 
@@ -205,14 +205,13 @@ def test_size_average_and_reduce(name, mean, reduce, rng):
 
 def test_every_path_of_a_module_is_the_same_class():
     from tinygrad_rnn.backends import cudnn
+    from tinygrad_rnn.nn.modules import Module
     from tinygrad_rnn.nn.modules.batchnorm import BatchNorm1d
     from tinygrad_rnn.nn.modules.loss import MSELoss
     from tinygrad_rnn.nn.modules.rnn import LSTM
+    from tinygrad_rnn.nn.parameter import Parameter
     from tinygrad_rnn.utils.data.dataloader import DataLoader as Loader
     from tinygrad_rnn.utils.data.sampler import SequentialSampler as InOrder
-
-    from tinygrad_rnn.nn.modules import Module
-    from tinygrad_rnn.nn.parameter import Parameter
 
     assert (Module, MSELoss, LSTM, Parameter) == (nn.Module, nn.MSELoss, nn.LSTM, nn.Parameter)
     assert (BatchNorm1d, Loader, InOrder) == (nn.BatchNorm1d, DataLoader, SequentialSampler)

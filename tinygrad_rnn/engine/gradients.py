@@ -80,9 +80,8 @@ def _references(reached: Collection[tuple[Any, Any, bool]]) -> list[int]:
     return [getrefcount(g) for _, g, _ in reached]
 
 
-_ONE = _references([(None, np.zeros(1), True)])[
-    0
-]  # counted of what nobody else holds, no node, no hook
+# counted of what nobody else holds, no node, no hook
+_ONE = _references([(None, np.zeros(1), True)])[0]
 
 
 def grad(

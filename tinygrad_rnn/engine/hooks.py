@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakSet
 
 import numpy as np
 
@@ -17,19 +18,19 @@ class Hook:
     """What ``register_hook`` returns: ``remove()`` ends the hook. Hooks are called in their order."""
 
     registered = False  # whether there ever was one: passes look for hooks only then
+    alive: ClassVar[WeakSet[Hook]] = WeakSet()  # those neither removed nor gone with their node
 
     def __init__(self, node: Node | Leaf, function: Callable[[Tensor], Any]) -> None:
         self.function = function
+        Hook.registered = True
+        Hook.alive.add(self)
         if not hasattr(node, "hooks"):
             node.hooks = []
-        self._among = node.hooks
-        self._among.append(self)
-        Hook.registered = True
+        node.hooks[:] = [*filter(Hook.alive.__contains__, node.hooks), self]
 
     def remove(self) -> None:
         """Call the hook no more."""
-        if self in self._among:
-            self._among.remove(self)
+        Hook.alive.discard(self)
 
     def __enter__(self) -> Hook:
         return self
@@ -41,7 +42,7 @@ class Hook:
 def hooked(node: Value, g: Any) -> Any:
     """The gradient that goes on from a node, after what its hooks made of it."""
     tensor: Any = Handle.kind
-    for hook in list(getattr(node, "hooks", ())):
+    for hook in [*filter(Hook.alive.__contains__, getattr(node, "hooks", ()))]:
         given = isinstance(g, tensor)
         made = hook.function(g if given else tensor._wrap(np.array(g), None))
         if made is None:

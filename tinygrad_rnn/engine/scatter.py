@@ -21,7 +21,7 @@ def add_at(buffer: Any, index: Any, value: Any) -> None:
     parts = index if index.__class__ is tuple else (index,)
     parts = tuple(np.asarray(p) if p.__class__ is list else p for p in parts)
     arrays = [p for p in parts if isinstance(p, np.ndarray)]
-    if len(arrays) == 1 and arrays[0].dtype.kind == "b" and not _numbers(parts):
+    if len(arrays) == 1 and arrays[0].dtype.kind == "b":
         buffer[index] += value
         return
     places = _places(buffer, parts) if buffer.flags.c_contiguous else None
@@ -30,11 +30,6 @@ def add_at(buffer: Any, index: Any, value: Any) -> None:
     elif value.size:
         width = value.size // places[0].size
         _add_rows(buffer.reshape(-1, width), places[0], value.reshape(-1, width))
-
-
-def _numbers(parts: tuple[Any, ...]) -> bool:
-    """Whether there are integers among the parts of an index, which go along with its arrays."""
-    return any(isinstance(p, (int, np.integer)) for p in parts)
 
 
 def _places(buffer: Any, parts: tuple[Any, ...]) -> tuple[Any, tuple[int, ...]] | None:

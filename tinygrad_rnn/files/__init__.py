@@ -48,8 +48,7 @@ def save(obj: Any, f: Place | BinaryIO, metadata: Mapping[str, str] | None = Non
     check_name(f, STATES)
     arrays, structure = nesting.packed(obj)
     words = {} if structure is None else {STRUCTURE: structure}
-    counts = nesting.called(obj)
-    _write(f, arrays, words if counts is None else {CALLED: counts}, metadata)
+    _write(f, arrays, words | _counts(obj), metadata)
 
 
 def load(f: Place | BinaryIO, map_location: Any = None, *, weights_only: bool = True) -> Any:
@@ -103,8 +102,7 @@ def save_module(
     state = module.state_dict()
     arrays, _ = nesting.packed(state)
     words = {LAYERS: json.dumps(configuration(module), separators=(",", ":"))}
-    counts = nesting.called(state)
-    _write(f, arrays, words if counts is None else words | {CALLED: counts}, metadata)
+    _write(f, arrays, words | _counts(state), metadata)
 
 
 def load_module(module: Any, f: Place | BinaryIO, strict: bool) -> Any:
@@ -153,6 +151,12 @@ def _write(f: Any, arrays: Any, words: dict[str, str], metadata: Mapping[str, st
             f.write(piece)
     else:
         atomic.write(Path(f), pieces)
+
+
+def _counts(state: Any) -> dict[str, str]:
+    """What a file says of a state dict beside its tensors."""
+    counts = nesting.called(state)
+    return {} if counts is None else {CALLED: counts}
 
 
 def _loaded(f: Any) -> tuple[dict[str, str], Any]:

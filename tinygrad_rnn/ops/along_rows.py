@@ -10,6 +10,7 @@ through the formulas in the rows of the table.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -28,11 +29,7 @@ def rows(a: Any, axes: Axes) -> Any:
     first = a.ndim - len(axes)
     if axes[0] != first or axes[-1] != a.ndim - 1:
         return None
-    if len(axes) == 1:
-        return a if a.ndim == 2 else a.reshape(-1, a.shape[-1])
-    return a.reshape(*a.shape[:first], -1).reshape(
-        -1, a.size // max(1, int(np.prod(a.shape[:first])))
-    )
+    return a.reshape(-1, prod(a.shape[first:]))
 
 
 def both_rows(g: Any, a: Any, axes: Axes) -> tuple[Any, Any] | None:
@@ -56,7 +53,7 @@ def _turns(a: Any) -> Iterator[slice]:
 
 def _tops(a: Any) -> Any:
     """The largest element of each row, as a column; 0 where that is not finite."""
-    top = a[np.arange(len(a)), a.argmax(1)][:, None]
+    top = _tops_as_they_are(a)
     finite = np.isfinite(top)
     return top if finite.all() else np.where(finite, top, top.dtype.type(0))
 

@@ -190,7 +190,7 @@ atan2 = row(
 )
 where: Row = row(
     "where",
-    lambda c, a, b: _where(c, a, b),
+    _where,
     None,
     lambda g, _y, c, _a, _b: where(c, g, 0.0),
     lambda g, _y, c, _a, _b: where(c, 0.0, g),
@@ -307,7 +307,7 @@ sigmoid = row(
 )
 relu = row(
     "relu",
-    lambda a: _relu(a),
+    _relu,
     lambda g, y, _a: where(y <= 0, 0.0, g),
     machine="zero if {0} <= zero else {0}",
     js="Math.max({0}, 0)",
@@ -315,7 +315,7 @@ relu = row(
 )
 softplus = row(
     "softplus",
-    lambda a: _softplus(a),
+    _softplus,
     lambda g, _y, a: few.softplus_slope(g, a) if both_quick(g, a) else g * sigmoid(a),
     floating=True,
     machine="({0} if {0} > zero else zero) + math.log1p(math.exp(-abs({0})))",
@@ -324,7 +324,7 @@ softplus = row(
 )
 silu = row(
     "silu",
-    lambda a: _silu(a),
+    _silu,
     lambda g, y, a: few.silu_slope(g, y, a) if both_quick(g, a) else _silu_rule(g, a),
     floating=True,
     machine="silu({0})",
@@ -332,7 +332,7 @@ silu = row(
 )
 leaky_relu = row(
     "leaky_relu",
-    lambda a, slope: _leaky_relu(a, slope),
+    _leaky_relu,
     lambda g, _y, a, slope: _leaky_relu_rule(g, a, slope),
     floating=True,
     machine="{0} if {0} > zero else {0} * {1}",
@@ -340,7 +340,7 @@ leaky_relu = row(
 )
 elu = row(
     "elu",
-    lambda a, alpha: _elu(a, alpha),
+    _elu,
     lambda g, _y, a, alpha: _elu_rule(g, a, alpha),
     floating=True,
     machine="{0} if {0} > zero else math.expm1({0}) * {1}",

@@ -36,21 +36,22 @@ def laid_out(w: Any, turned: bool) -> Any:
 
 
 def _packed(w: Any, turned: bool) -> Any:
-    from .products import LANES
-
-    (inner, width), bits = w.shape[:: -1 if turned else 1], w.itemsize * 8
-    lanes = LANES[bits]
+    inner, width = w.shape[:: -1 if turned else 1]
+    pack, lanes = _packer(w.itemsize * 8)
     size = inner * (-(-width // lanes) * lanes)
     panels = empty((size,), w.dtype, size * w.itemsize)
     row, column = (1, inner) if turned else (width, 1)
-    _pack(bits)(_address(w), _address(panels), inner, width, row, column)
+    pack(_address(w), _address(panels), inner, width, row, column)
     return panels
 
 
 @cache
-def _pack(bits: int) -> Any:
+def _packer(bits: int) -> tuple[Any, int]:
+    """What packs, and how many numbers a vector has."""
+    from .products import LANES
+
     kind = ctypes.CFUNCTYPE(None, *[ctypes.c_ssize_t] * 6)
-    return kind(kernels(bits).pack.address)
+    return kind(kernels(bits).pack.address), LANES[bits]
 
 
 def _address(a: Any) -> int:

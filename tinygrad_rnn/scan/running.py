@@ -87,6 +87,7 @@ class _Pass:
         "kept",
         "loops",
         "needs",
+        "of_x",
         "states",
         "steps",
         "variant",
@@ -109,10 +110,15 @@ class _Pass:
         asking = tuple([t._node is not None and t._node.needs for t in given])
         self.keep = now.recording and (needs_x or True in asking)
         self.steps, found = len(x), self.variant.found
-        self.loops = found.turn(way.cell, self.keep, self.keep and needs_x, self.steps)
-        self.needs = self.variant.found.reach.needing(asking, needs_x, self.steps)
-        arrays = [x] if live is None else [x, live]
-        arrays += [t._data for t in given]
+        self.of_x = self.keep and needs_x
+        self.needs = found.reach.needing(asking, needs_x, self.steps)
+        self._run([x] if live is None else [x, live], [t._data for t in self.states])
+
+    def _run(self, sequences: list[Any], states: list[Any]) -> None:
+        """By the loops whose turn it is, with the weights as they are."""
+        found, way = self.variant.found, self.way
+        self.loops = found.turn(way.cell, self.keep, self.of_x, self.steps)
+        arrays = [*sequences, *states, *[t._data for t in self.weights]]
         y, self.finals, self.kept = self.loops.tried(arrays, self.steps, self.keep)
         self.y = y[::-1] if way.backwards else y
 
@@ -120,12 +126,9 @@ class _Pass:
         """The same run on other arrays of the same kinds: what the cell computes is not asked again."""
         made = object.__new__(_Pass)
         made.way, made.states, made.weights = self.way, self.states, self.weights
-        made.variant, made.loops, made.steps = self.variant, self.loops, self.steps
-        made.keep, made.needs = self.keep, self.needs
-        x = np.ascontiguousarray(x[::-1] if self.way.backwards else x)
-        arrays = [x, *states, *[t._data for t in self.weights]]
-        y, made.finals, made.kept = self.loops.tried(arrays, self.steps, self.keep)
-        made.y = y[::-1] if self.way.backwards else y
+        made.variant, made.steps, made.keep = self.variant, self.steps, self.keep
+        made.needs, made.of_x = self.needs, self.of_x
+        made._run([np.ascontiguousarray(x[::-1] if self.way.backwards else x)], states)
         return made
 
     def asked(self, dy: Any, dfinals: list[Any]) -> bool:

@@ -46,6 +46,7 @@ class Replay:
             "rows_in": _rows_in,
             "Differs": Differs,
         }
+        self._called: dict[int, str] = {}  # the names in it, by object
         self.lines: list[str] = []
         self._of_result = {
             id(t._node): (block, k)
@@ -80,9 +81,11 @@ class Replay:
         return sorted(found.values(), key=lambda node: node.number)
 
     def _known(self, value: Any, stem: str) -> str:
-        """A name for an object of the program's own."""
-        name = f"{stem}{len(self._space)}"
-        self._space[name] = value
+        """The name of an object of the program's own, the same for the same one."""
+        name = self._called.get(id(value))
+        if name is None:
+            name = self._called[id(value)] = f"{stem}{len(self._space)}"
+            self._space[name] = value
         return name
 
     def _name(self, node: Any) -> str:
@@ -263,30 +266,21 @@ class Replay:
         for node in leaves.values():
             if id(node) not in self._grads:
                 continue
-            tensor = self._space_name(self._outside[id(node)])
+            tensor = self._known(self._outside[id(node)], "w")
             back.append(f"({tensor}._node, {self._grads[id(node)]}, {id(node) in self._owned})")
         self.lines.append(f"return [{', '.join(back)}]")
-
-    def _space_name(self, tensor: Tensor) -> str:
-        for name, value in self._space.items():
-            if value is tensor:
-                return name
-        return self._known(tensor, "w")
 
     def _block_back(self, block: Any) -> None:
         parts = self._parts.get(id(block))
         if parts is None:
             return
-        name = self._space_name_of(block)
+        name = self._known(block, "block")
         given = ", ".join("None" if p is None else p for p in parts)
         found = f"found_{name}"
         self.lines.append(f"{found} = {name}.backward(kept_{name}, [{given}])")
         for k, reached in enumerate(block.reached([p is not None for p in parts])):
             if reached:
                 self._sparse_free(block.parents[k]._node, f"{found}[{k}]", True)
-
-    def _space_name_of(self, value: Any) -> str:
-        return next(name for name, v in self._space.items() if v is value)
 
     def _op_back(self, node: Any) -> None:
         op = node.op

@@ -279,14 +279,25 @@ def lay_blocks(picture: BlocksPicture) -> Scene:
     scene, channels = picture.scene, picture.channels
     keys = {block: draw_block(picture, block) for block in picture.shown}
     _draw_states(picture, keys)
+    draw_values(picture, keys, style.INPUT_PEN)
+    for k, (mine, blocks, net) in enumerate(picture.panels):
+        _draw_panel(picture, k, mine, blocks, net, keys)
+    draw_legend(scene, list(_samples(picture)), channels.left if picture.looks else 0.0)
+    return scene
+
+
+def draw_values(picture: BlocksPicture, keys: dict[Block, Key], unnamed: float) -> None:
+    """The lines of values, a cell's states in their colors; ``unnamed``: the pen of its other values."""
+    scene, channels = picture.scene, picture.channels
     owners = {spot: block for block, spot in picture.spots.items()}
-    for net in picture.nets:
+    for k, net in enumerate(picture.nets):
         if net.weights:
             continue
-        source, state, _ = net.of
-        look = picture.looks.get(state) if source.kind in ("cell", "input") else None
-        color = style.PLAIN if look is None or source.kind != "cell" else look.stroke
-        pen = style.INPUT_PEN if source.kind == "cell" else style.PLAIN_PEN
+        source, said, _ = net.of
+        color, pen = style.PLAIN, style.PLAIN_PEN
+        if source.kind == "cell":
+            look = picture.looks.get(said)
+            color, pen = (color, unnamed) if look is None else (look.stroke, style.INPUT_PEN)
         for target in net.targets:
             picture.carries(owners[target], picture.carried(net, target))
             scene.wire(
@@ -298,13 +309,7 @@ def lay_blocks(picture: BlocksPicture) -> Scene:
                 arrow=style.SMALL_ARROW,
                 radius=style.TURN,
             )
-        draw_dots(
-            scene, channels, net, color, 4.5, Value(source.node, f"net{picture.nets.index(net)}")
-        )
-    for k, (mine, blocks, net) in enumerate(picture.panels):
-        _draw_panel(picture, k, mine, blocks, net, keys)
-    draw_legend(scene, list(_samples(picture)), channels.left if picture.looks else 0.0)
-    return scene
+        draw_dots(scene, channels, net, color, 4.5, Value(source.node, f"net{k}"))
 
 
 def _samples(picture: BlocksPicture) -> Iterator[Sample]:

@@ -28,6 +28,7 @@ from .blocks import (
     draw_block,
     draw_dots,
     draw_slab,
+    draw_values,
     slab_width,
 )
 
@@ -303,22 +304,7 @@ def lay_layers(make: Callable[[int], P]) -> tuple[Scene, P]:
     keys = {block: _draw_box(picture, block) for block in picture.shown}
     pills = _draw_loops(picture, keys)
     _draw_starts(picture, keys, pills)
-    owners = {spot: block for block, spot in picture.spots.items()}
-    for k, net in enumerate(picture.nets):
-        if net.weights:
-            continue
-        source, said, _ = net.of
-        look = picture.looks.get(said) if source.kind == "cell" else None
-        color = style.PLAIN if look is None else look.stroke
-        pen = style.PLAIN_PEN if look is None else style.INPUT_PEN
-        for target in net.targets:
-            route = picture.channels.route(net, target)
-            ends = keys[source], keys[owners[target]]
-            picture.carries(owners[target], picture.carried(net, target))
-            scene.wire(
-                *ends, route, color=color, pen=pen, arrow=style.SMALL_ARROW, radius=style.TURN
-            )
-        draw_dots(scene, picture.channels, net, color, 4.5, Value(source.node, f"net{k}"))
+    draw_values(picture, keys, style.PLAIN_PEN)
     words: dict[Block, list[tuple[Uses, float, int]]] = {}
     for k, slab in enumerate(picture.slabs):
         _draw_slab(picture, k, slab, keys, words)
