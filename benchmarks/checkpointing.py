@@ -14,12 +14,15 @@ import os
 import statistics
 import time
 import tracemalloc
+from importlib.util import find_spec
 from typing import Any
 
 for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
     os.environ.pop(name, None)
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
+if find_spec("numba"):  # machine code from the first call on
+    os.environ.setdefault("TINYGRAD_RNN_BACKEND", "numba")
 
 import tinygrad_rnn as tg  # noqa: E402 (the thread count must be set before)
 

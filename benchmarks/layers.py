@@ -15,12 +15,15 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # they slow a current numpy on some machines
     os.environ.pop(name, None)
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
+if find_spec("numba"):  # machine code from the first call on
+    os.environ.setdefault("TINYGRAD_RNN_BACKEND", "numba")
 
 import numpy as np  # noqa: E402 (the thread count must be set before)
 

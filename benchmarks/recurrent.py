@@ -29,6 +29,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # they slow a current numpy on some machines
@@ -38,6 +39,8 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = _THREADS
 if _THREADS == "1":
     os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+if find_spec("numba"):  # machine code from the first call on
+    os.environ.setdefault("TINYGRAD_RNN_BACKEND", "numba")
 
 import numpy as np  # noqa: E402 (the thread count must be set before)
 

@@ -13,10 +13,13 @@ import argparse
 import os
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
+if find_spec("numba"):  # machine code from the first call on
+    os.environ.setdefault("TINYGRAD_RNN_BACKEND", "numba")
 
 import numpy as np  # noqa: E402 (the thread count must be set before)
 

@@ -2,12 +2,17 @@
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tinygrad_rnn as tg
+
+# What the tests ask of machine code they ask of the first call; test_first_calls.py asks who runs it.
+if find_spec("numba") and find_spec("scipy"):
+    os.environ.setdefault("TINYGRAD_RNN_BACKEND", "numba")
 
 sys.path.append(str(Path(__file__).parent.parent / "docs"))  # its scripts are tested too
 # Made for PyTorch, Keras and the like (test_scripts.py runs those in scripts, people the others), and

@@ -711,6 +711,42 @@ for _name in ("cumsum", "cumprod", "softmax", "log_softmax"):
     )
 
 
+def layer_norm_draw(pen):
+    a = pen.any(1)
+    return (a,), (int(pen.rng.integers(1, len(pen.shape(a)) + 1)),)
+
+
+def layer_norm_dual(a, count):
+    axes = tuple(range(a.ndim - count, a.ndim))
+    centred = PAIRS["sub"](a, duals.mean(a, axes, True))
+    spread = duals.mean(PAIRS["mul"](centred, centred), axes, True)
+    shifted = PAIRS["add"](spread, duals.constant(np.array(0.1), len(a.d)))
+    return PAIRS["div"](centred, duals.curve("sqrt")(shifted))
+
+
+kind(
+    "layer_norm",
+    "layer_norm",
+    layer_norm_draw,
+    lambda a, count: f"F.layer_norm({a}, {a}.shape[-{count}:], eps=0.1)",
+    layer_norm_dual,
+)
+
+
+def class_draw(pen):
+    a = pen.vector()
+    return (a,), (int(pen.rng.integers(pen.shape(a)[0])),)
+
+
+kind(
+    "cross_entropy",
+    "cross_entropy",
+    class_draw,
+    "F.cross_entropy({}, tg.tensor({}))".format,
+    lambda a, k: PAIRS["sub"](duals.logsumexp(a, 0, False), duals.index(a, k)),
+)
+
+
 def text_of(line, naming):
     """A line's right-hand side in Python."""
     return KINDS[line.kind].text(*(naming(a) for a in line.args), *line.constants)

@@ -90,19 +90,29 @@ MUTANTS = [
     Mutant("no unbroadcast of lead axes", ENGINE, "lead = len(g.shape) - len(shape)", "lead = 0 * len(shape)", "ops properties"),
     Mutant("no unbroadcast of sides of 1", ENGINE, "if side == 1 and g.shape[lead + i] != 1", "if False", "ops properties"),
     Mutant("At overwrites", "engine/values.py", "buffer[self.index] += self.value", "buffer[self.index] = self.value", "autograd properties"),
-    Mutant("At: twice named counts once", "engine/values.py", "np.add.at(buffer, self.index, self.value)", "buffer[self.index] += self.value", "autograd ops properties"),
+    Mutant("At: twice named counts once", "engine/scatter.py", "np.add.at(buffer.reshape(-1), one_by_one, rows.ravel())", "buffer.reshape(-1)[one_by_one] += rows.ravel()", "autograd ops properties"),
+    Mutant("At: rows twice named count once", "engine/scatter.py", "if most == 1:", "if True:", "few_passes"),
+    Mutant("At: later rows of a place left out", "engine/scatter.py", "for k in range(most):", "for k in range(most - 1):", "few_passes"),
+    Mutant("At: from the end", "engine/scatter.py", "np.where(i < 0, i + side, i)", "i", "few_passes"),
+    Mutant("At: a mask beside a number", "engine/scatter.py", "and not _numbers(parts)", "", "few_passes"),
+    Mutant("arrays: sigmoid's slope", "ops/few_passes.py", "np.subtract(y, d, out=d)\n    return", "np.add(y, d, out=d)\n    return", "few_passes ops"),
+    Mutant("arrays: a gate at 0", "ops/few_passes.py", "s[near] = 0.5", "s[near] = 0.0", "few_passes"),
+    Mutant("arrays: -0.0 chosen as 0", CALCULUS, " and math.copysign(1.0, a) > 0", "", "few_passes"),
+    Mutant("arrays: a slope above 1", CALCULUS, "if quick(a) and 0 < slope <= 1:", "if quick(a):", "few_passes"),
+    Mutant("rows: later turns left out", "ops/along_rows.py", "for k in range(0, n, count):", "for k in range(0, count, count):", "few_passes"),
+    Mutant("rows: cross entropy without its class", "ops/along_rows.py", "classes[t]] -= scale", "classes[t]] -= 0", "few_passes ops"),
     Mutant("second gradient replaces", ENGINE, "            grads[k] = old + d\n            if not", "            grads[k] = d\n            if not", "autograd"),
     Mutant("third gradient dropped", ENGINE, "                elif j in owned and old.__class__ is ndarray:\n                    old += d\n", "                elif j in owned and old.__class__ is ndarray:\n                    pass\n", "autograd recurrent"),
     Mutant("borrowed gradient written", ENGINE, "                if old is None:\n                    grads[j] = d\n", "                if old is None:\n                    owned.add(j)\n                    grads[j] = d\n", "autograd machine"),
     Mutant("borrowed in At", ENGINE, "elif k not in owned or old.__class__ is not np.ndarray:", "elif False:", "autograd"),
-    Mutant("leaf gradient not owned", "engine/gradients.py", "g if is_owned else g.copy(), None", "g, None", "autograd"),
+    Mutant("leaf gradient not owned", "engine/gradients.py", "(references == _ONE and g.base is None)", "True", "autograd few_passes"),
     Mutant("gradient not cast", ENGINE, "d = d.astype(parent.dtype)", "pass", "ops autograd"),
     Mutant("stale leaf not refused", "engine/gradients.py", "            if target.stale is not None:\n                refuse_stale(reached, [root])\n", "", "autograd"),
     Mutant("stale leaf not refused by grad", "engine/gradients.py", 'getattr(r[0], "key", None) in keys)', "False)", "autograd"),
     Mutant("stale: no cure named", "engine/stale.py", "call state.detach() (or tg.detach(state)) before", "wait before", "autograd"),
     Mutant("second backward replaces", "engine/gradients.py", "np.add(before._data, g, dtype=target.dtype)", "np.asarray(g, dtype=target.dtype)", "autograd"),
     Mutant("missing part of a split", "ops/row.py", "zeros = np.zeros if state.tracer", "zeros = np.ones if state.tracer", "autograd ops"),
-    Mutant("seed not checked", "engine/gradients.py", "        if data.shape != tensor.shape:\n            raise", "        if False:\n            raise", "autograd"),
+    Mutant("seed not checked", "engine/gradients.py", "        if data.shape != tensor._data.shape:\n            raise", "        if False:\n            raise", "autograd"),
     Mutant("no_grad not undone", ENGINE, "state.recording = self._before.pop()", "self._before.pop()", "autograd"),
     Mutant("recording shared by threads", "engine/places.py", "class _State(threading.local):", "class _State:", "autograd"),
     Mutant("observer gets no gradient", ENGINE, "observer(node, i, g, as_array(d))", "observer(node, i, g, as_array(d)) if i else None", "recurrent"),
@@ -221,9 +231,9 @@ MUTANTS = [
     Mutant("exact: columns: numbers without rows are taken", "scan/numba_plan.py", "        fits = lead == (self.rows,)\n", "        fits = lead == (self.rows,) or not shape\n", "scan_exact_numba"),
     Mutant("exact: columns: equal numbers are one", "scan/program.py", "self.apart and type(number) is float", "False", "scan_exact_numba"),
     Mutant("exact: columns: times 1.0 is another program", "scan/program.py", "if type(factor) is int and factor == 1 and", "if factor == 1 and", "scan_exact_numba"),
-    Mutant("exact: curves: numpy's sigmoid of large numbers", "scan/numpy_text.py", "                f\"minimum({o}, {most}, out={o})\",\n", "", "scan_exact_numba"),
-    Mutant("exact: curves: a float32 sigmoid ends at 0", "scan/vector_math.py", "    x = LEAST32 if x < LEAST32 else x\n", "", "scan_exact_numba"),
-    Mutant("exact: curves: a float64 sigmoid ends at 0", "scan/vector_math.py", "    x = LEAST64 if x < LEAST64 else x\n", "", "scan_exact_numba"),
+    Mutant("exact: curves: numpy's sigmoid of large numbers", "scan/numpy_text.py", "                f\"exp({o}, {o})\",\n", "                f\"minimum({o}, 88.7, out={o})\",\n                f\"exp({o}, {o})\",\n", "scan_exact_numba"),
+    Mutant("exact: curves: a float32 sigmoid ends at 0", "scan/vector_math.py", "    return ZERO if x < LEAST32 else y\n", "    return y\n", "scan_exact_numba"),
+    Mutant("exact: curves: a float64 sigmoid ends at 0", "scan/vector_math.py", "    return 0.0 if x < LEAST64 else y\n", "    return y\n", "scan_exact_numba"),
     Mutant("exact: curves: silu of -infinity", "scan/vector_math.py", "sigmoid64(x) if x > NOTHING64 else 0.0", "sigmoid64(x)", "scan_exact_numba"),
     Mutant("exact: curves: the sign of NaN", "ops/elementwise.py", "(one if {0} > zero else -one if {0} < zero else zero)", "(one if {0} > zero else -one if {0} < zero else {0})", "scan_exact_numba"),
     Mutant("later errors: forward's are raised", "scan/numpy_loops.py", "            raise Untraceable(failure(self.name, error)) from error", "            raise", "later_errors"),
@@ -281,7 +291,7 @@ MUTANTS = [
     Mutant("reach: all that could come counts as come", REACH, "for on, role in pairs if on]", "for on, role in pairs]", "reach"),
     Mutant("reach: through comparisons", REACH, "if id(parent) not in seen and parent.needs:", "if id(parent) not in seen:", "reach"),
     Mutant("reach: nothing is None", REACH, "        if not all(flags):\n", "        if False:\n", "reach"),
-    Mutant("reach: what needs no gradient has one", REACH, "found = tuple([not who.isdisjoint(roles) for roles in self.after(steps)])", "found = tuple([True for roles in self.after(steps)])", "reach"),
+    Mutant("reach: what needs no gradient has one", REACH, "return tuple([not who.isdisjoint(roles) for roles in self.after(steps)])", "return tuple([True for roles in self.after(steps)])", "reach"),
     Mutant("folding: a state that is a leaf", FOLDING, "return output if node.number > mark else output.clone()", "return output", "reach"),
     Mutant("folding: half of it unfolds", FOLDING, "            for write, thing, value in writes:\n", "            for write, thing, value in writes[:-1]:\n", "recurrent graph"),
     Mutant("folding: numbers of another call", FOLDING, "            node.number = start + 1 + k\n", "            node.number = start + 1\n", "recurrent graph"),
@@ -371,9 +381,9 @@ def planted(text: str, mutant: Mutant) -> str:
 
 
 def copy_of_the_project(to: Path) -> Path:
-    """The package and its tests, to plant bugs in."""
+    """The package, its tests and the pages that they read, to plant bugs in."""
     skip = shutil.ignore_patterns("__pycache__", ".*")
-    for name in ("tinygrad_rnn", "tests"):
+    for name in ("tinygrad_rnn", "tests", "docs"):
         shutil.copytree(ROOT / name, to / name, ignore=skip)
     shutil.copy(ROOT / "pyproject.toml", to)
     return to

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 
 import numpy as np
+import pytest
 from reading import Read, box
 
-from tinygrad_rnn.graphs.chains import CELLS
+from tinygrad_rnn.drawing.output.dot import write
+from tinygrad_rnn.drawing.pictures import ops
+from tinygrad_rnn.graphs.chains import CELLS, OP_STEPS
 from tinygrad_rnn.graphs.meaning import Cell, Input, Out, State
 from tinygrad_rnn.graphs.readback import apply, raw_values
+from tinygrad_rnn.graphs.unrolled import UnrolledGraph
 
 FRAME = re.compile(r'^ +subgraph "cluster_((?:[^"\\]|\\.)*)" \{ graph \[bb="([^"]*)"', re.M)
 SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+PART = re.compile(r"\.part\d+$")  # of a step that is cut in two
+PAGE, LEAST = 1400, 9  # pixels: how wide a page is, and how tall its smallest type
 ORANGE = ("use", "riser", "bus")
 MARKS = (["legend"], ["zero"], ["cut"])
 
@@ -98,7 +105,7 @@ def check_wires(text, what):
              for p, q in itertools.pairwise(line)]
         )  # fmt: skip
         for id, sides in itertools.chain(walls.items(), frames.items()):
-            owner = id.rpartition(".")[0] if id in walls else id
+            owner = id.rpartition(".")[0] if id in walls else PART.sub("", id)
             mine = any(end == id or end.startswith(f"{id}.") for end in (tail, head))
             inside = owner in frames and any(end.startswith(f"{owner}.") for end in (tail, head))
             panel = cls and cls[0] in ORANGE and (id.startswith(("row", "p-")) or owner in frames)
@@ -286,6 +293,40 @@ def sources(unrolled, node):
         node = unrolled.nodes[node].inputs[0]
         found.add(node)
     return found
+
+
+def check_type(text, what):
+    """On a page as wide as a screen, the smallest words can be read."""
+    left, _, right, _ = map(float, re.search(r' bb="([^"]*)"', text)[1].split(","))
+    sizes = [float(a.get("fontsize", 10)) for a in Read(text).nodes.values() if a.get("label")]
+    pixels = min(sizes) * min(PAGE / (right - left + 2 * 72 * 0.08), 4 / 3)
+    assert pixels >= LEAST, (pixels, right - left, what)
+
+
+def check_folded(graph, what):
+    """Folding moves what there is: no box, no wire and no end of one is other than in one long row."""
+
+    def seen(limit):
+        unrolled = UnrolledGraph.read(graph, OP_STEPS)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ops, "WIDEST", limit)
+            return Read(write(ops.draw_ops(unrolled).scene))
+
+    long, folded = seen(1e9), seen(ops.WIDEST)
+    words = [
+        Counter(a["label"] for a in read.nodes.values() if "continued" not in a.get("label", ""))
+        for read in (long, folded)
+    ]
+    ends = [
+        Counter(
+            (a, b) for a, b, attrs in read.edges if attrs.get("class", "").split()[:1] != ["bus"]
+        )
+        for read in (long, folded)
+    ]
+    assert ends[0] == ends[1], what
+    assert all(words[0][label] == count for label, count in words[1].items() if label), what
+    heights = [len({a["pos"] for a in read.of_class("state").values()}) for read in (long, folded)]
+    assert heights[0] == heights[1], what
 
 
 def check_width(text, unrolled, what):

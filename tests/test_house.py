@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import tinygrad_rnn as tg
+from tinygrad_rnn.scan.backends import using
 
 ROOT = Path(__file__).parent.parent
 
@@ -159,6 +160,20 @@ def test_draw_goes_through_few_files(level, tmp_path):
     draw(y, tmp_path / "first.svg", level=level)  # imports
     found = files_entered(lambda: draw(y, tmp_path / "a.svg", level=level))
     assert len(found) <= 24, sorted(found)
+
+
+@pytest.mark.parametrize(("compiled", "forward", "backward"), [(True, 18, 16), (False, 22, 11)])
+def test_a_layer_goes_through_few_files(compiled, forward, backward):
+    """A call like an earlier one, compiled or recorded op by op, and the way back."""
+    layer, x, given = tg.nn.LSTM(4, 3), tg.randn(5, 2, 4), []
+    layer.compiled = compiled
+    with using("numpy"):
+        layer(x)
+        layer(x)[0].sum().backward()
+        found = files_entered(lambda: given.append(layer(x)[0]))
+        assert len(found) <= forward, sorted(found)
+        found = files_entered(given[0].sum().backward)
+    assert len(found) <= backward, sorted(found)
 
 
 def test_every_planted_bug_finds_its_place():

@@ -201,7 +201,7 @@ class Applying(nn.Module):
         return self.function(*args)
 
 
-REFUSED = {"place", "put", "atan2", "cumprod", "inverse", "log_det"}
+REFUSED = {"place", "put", "atan2", "cumprod", "inverse", "log_det", "cross_entropy"}
 IN_PART = {"getitem": "with one array of integers", "einsum": "an axis of length 1 stretches"}
 
 

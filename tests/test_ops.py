@@ -156,6 +156,19 @@ def soft_max(a, axis):
     return e / e.sum(axis=axis, keepdims=True)
 
 
+def cross_entropies(a, y, how):
+    axis = 1 if a.ndim > 1 else 0
+    p = np.log(soft_max(a, axis))
+    loss = -np.take_along_axis(p, np.expand_dims(np.asarray(y), axis), axis).squeeze(axis)
+    return loss if how == "none" else loss.sum() / (loss.size if how == "mean" else 1)
+
+
+def standardized(a, k, eps):
+    axes = tuple(range(-k, 0))
+    centred = a - a.mean(axis=axes, keepdims=True)
+    return centred / np.sqrt((centred * centred).mean(axis=axes, keepdims=True) + eps)
+
+
 def along_axis(ours, plain):
     cases = [((3, 4), 0), ((3, 4), -1), ((2, 3, 2), 1), ((4,), 0), ((1,), 0), ((0, 3), 1)]
     return [
@@ -535,6 +548,31 @@ SAMPLES = {
     "logsumexp": reduction(lambda a, axes, keep: a.logsumexp(axes, keep), log_sum_exp),
     "softmax": along_axis(tg.softmax, soft_max),
     "log_softmax": along_axis(tg.log_softmax, lambda a, axis: np.log(soft_max(a, axis))),
+    "cross_entropy": [
+        Sample(
+            lambda a, y=y, how=how: F.cross_entropy(a, tg.tensor(y), reduction=how),
+            lambda a, y=y, how=how: cross_entropies(a, y, how),
+            [numbers(s, 1, 3.0)],
+        )
+        for s, y in [
+            ((3, 4), [0, 3, 0]),
+            ((4,), 2),
+            ((1, 1), [0]),
+            ((2, 3, 2), [[0, 2], [1, 1]]),
+            ((0, 3), np.zeros(0, int)),
+        ]
+        for how in ("mean", "sum", "none")
+        if s[0] or how != "mean"
+    ],
+    "layer_norm": [
+        Sample(
+            lambda a, k=k, eps=eps: F.layer_norm(a, a.shape[-k:], eps=eps),
+            lambda a, k=k, eps=eps: standardized(a, k, eps),
+            [numbers(s, 1, 2.0)],
+        )
+        for s, k in [((3, 4), 1), ((3, 4), 2), ((5,), 1), ((2, 3, 2), 2), ((2, 1), 1), ((0, 3), 1)]
+        for eps in (1e-5, 0.5)
+    ],
     "reshape": [
         *(same(lambda a, s=s: a.reshape(s), GRID) for s in [(4, 3), (-1,), (2, -1), (1, 3, 4, 1)]),
         same(lambda a: a.reshape(()), np.ones(1)),

@@ -7,14 +7,15 @@ from collections import Counter
 
 import pytest
 from made_up_models import MAKERS, model
-from picture_checks import check_labels, check_taps, check_width, check_wires
+from picture_checks import check_labels, check_taps, check_type, check_width, check_wires
 from reading import Read, check_nothing_overlaps
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.drawing.draw import to_dot
 from tinygrad_rnn.drawing.output.dot import write
 from tinygrad_rnn.drawing.pictures.cells import draw_cells
-from tinygrad_rnn.graphs.chains import CELLS, NotUnrollableError
+from tinygrad_rnn.drawing.pictures.ops import draw_ops
+from tinygrad_rnn.graphs.chains import CELLS, OP_STEPS, NotUnrollableError
 from tinygrad_rnn.graphs.unrolled import UnrolledGraph
 
 FEW, MANY = 42, 336
@@ -25,6 +26,7 @@ def check(seed):
     name, loss = model(seed)
     what = (name, seed)
     graph = tg.graph(loss)
+    check_ops(graph, what)
     check_layers(graph, what)
     try:
         unrolled = UnrolledGraph.read(graph, CELLS)
@@ -37,6 +39,17 @@ def check(seed):
     check_taps(graph, text, what)
     check_width(text, unrolled, what)
     return name, True, check_labels(graph, scene, unrolled, what)
+
+
+def check_ops(graph, what):
+    """The same of the picture of its ops, where that is one of steps on a grid; and that it fits a page."""
+    try:
+        text = write(draw_ops(UnrolledGraph.read(graph, OP_STEPS)).scene)
+    except NotUnrollableError:
+        return
+    check_wires(text, what)
+    check_taps(graph, text, what)
+    check_type(text, what)
 
 
 def check_layers(graph, what):
@@ -76,10 +89,8 @@ def test_the_backward_picture_has_the_same_wires(seed):
     name, loss = model(seed)
     ledger = loss.backward(ledger=True)
     graph = tg.graph(loss)
-    try:
-        UnrolledGraph.read(graph, CELLS)
-    except NotUnrollableError:
-        with pytest.raises(ValueError, match="cannot be laid out"):
-            to_dot(graph, backward=ledger)
-    else:
-        check_wires(to_dot(graph, backward=ledger), (name, seed))
+    for level in ("auto", "layer"):
+        text = to_dot(graph, level, backward=ledger)
+        check_wires(text, (name, seed, level))
+        if level == "layer":
+            check_nothing_overlaps(Read(text))

@@ -25,6 +25,7 @@ from .output.dot import write
 from .output.graphviz import run, svg_of
 from .page.html import to_html
 from .pictures.backward import draw_backward
+from .pictures.backward_rows import draw_backward_layers, draw_backward_rows
 from .pictures.blocks import draw_blocks
 from .pictures.cells import draw_cells
 from .pictures.general import draw_general
@@ -232,8 +233,9 @@ def to_dot(
     ``"cell"`` where no cell ran, for ``"layer"`` where no module did, for ``"scalar"`` where there are too
     many numbers, and for shapes or values at a level without boxes for them.
 
-    ``backward`` is the ledger of a backward pass of this graph: then its gradients are drawn, at cell
-    level. ``backward_measure`` says how the slab shows what each step adds to a Parameter's gradient:
+    ``backward`` is the ledger of a backward pass of this graph: then its gradients are drawn, at the
+    level of cells or, with ``level="layer"`` and for modules without time, of layers.
+    ``backward_measure`` says how the slab shows what each step adds to a Parameter's gradient:
     ``"projection"`` (signed parts along the whole, which add up) or ``"norm"``.
     """
     return dot_of(graph, Options(level, steps, shapes, values, backward, backward_measure))
@@ -324,21 +326,27 @@ def _scalars(graph: RecordedGraph) -> RecordedGraph:
 
 
 def _backward(graph: RecordedGraph, options: Options, ledger: Ledger) -> str:
-    """The picture of a backward pass. Raises ValueError where the graph has no cells on a grid."""
+    """The picture of a backward pass. Raises ValueError where the graph has neither cells nor modules."""
     if not isinstance(ledger, Ledger):
         raise TypeError(
             "backward= takes the ledger that loss.backward(ledger=True) returned, "
             f"not {type(ledger).__name__}"
         )
-    if options.level not in ("auto", "cell"):
+    if options.level not in ("auto", "cell", "layer"):
         raise ValueError(
-            f"level={options.level!r}: a backward pass is drawn at level='cell' (or 'auto')"
+            f"level={options.level!r}: a backward pass is drawn at level='cell' or 'layer' (or 'auto')"
         )
+    measure, steps = options.backward_measure, options.steps
+    if (options.level == "layer" and graph.calls) or has_modules(graph):
+        return write(draw_backward_layers(graph, ledger, measure))
     try:
-        unrolled = UnrolledGraph.read(graph, CELLS, options.steps)
-        return write(draw_backward(unrolled, ledger, options.backward_measure).scene)
+        unrolled = UnrolledGraph.read(graph, CELLS, steps)
+        return write(draw_backward(unrolled, ledger, measure).scene)
     except NotUnrollableError:
+        if graph.calls:
+            return write(draw_backward_rows(graph, ledger, measure, steps))
         raise ValueError(
-            "backward=: this graph cannot be laid out as cells over time steps, and only these have a "
-            "picture of their backward pass; loss.backward_steps() and the ledger have the numbers"
+            "backward=: this graph cannot be laid out as cells over time steps or as modules, and only "
+            "these have a picture of their backward pass; loss.backward_steps() and the ledger have the "
+            "numbers"
         ) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def commit(
     """Add what a backward pass from ``root`` brought to each target's ``grad``, all or (if stale) nothing."""
     wrap = Handle.kind._wrap
     updates: list[tuple[Any, Tensor]] = []
-    for target, g, is_owned in reached:
+    for (target, g, is_owned), references in zip(reached, _references(reached), strict=True):
         if target.op is None:
             before = target.grad
             if target.stale is not None:
@@ -61,9 +62,8 @@ def commit(
             total = wrap(np.add(before._data, g, dtype=target.dtype), None)
         else:
             plain = g.__class__ is np.ndarray and g.dtype is target.dtype
-            total = wrap(
-                np.array(g, target.dtype) if not plain else g if is_owned else g.copy(), None
-            )
+            ours = plain and (is_owned or (references == _ONE and g.base is None))
+            total = wrap(g if ours else np.array(g, target.dtype), None)
         updates.append((target, total))
     for target, total in updates:
         if target.op is None:
@@ -75,6 +75,16 @@ def commit(
                     held.copy_(total)
         else:
             target.retained[0] = total
+
+
+def _references(reached: Collection[tuple[Any, Any, bool]]) -> list[int]:
+    """How many references there are to each gradient."""
+    return [getrefcount(g) for _, g, _ in reached]
+
+
+_ONE = _references([(None, np.zeros(1), True)])[
+    0
+]  # counted of what nobody else holds, no node, no hook
 
 
 def grad(
@@ -162,9 +172,9 @@ def _seed(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
         if given and create_graph and gradient.shape == tensor.shape:
             return gradient
         data = np.asarray(gradient._data if given else gradient)
-        if data.shape != tensor.shape:
+        if data.shape != tensor._data.shape:
             raise ValueError(
                 f"backward(): gradient has shape {data.shape}, expected {tensor.shape}"
             )
-        data = data.astype(tensor.dtype)
+        data = data.astype(tensor.dtype, copy=create_graph)  # a pass does not write into it
     return Handle.kind._wrap(data, None) if create_graph else data

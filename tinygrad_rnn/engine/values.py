@@ -15,6 +15,7 @@ from weakref import ref
 import numpy as np
 
 from .places import NOWHERE, Place
+from .scatter import add_at
 
 if TYPE_CHECKING:
     from ..ops.row import Op
@@ -206,7 +207,7 @@ class At:
         if is_basic(self.index):
             buffer[self.index] += self.value
         else:
-            np.add.at(buffer, self.index, self.value)
+            add_at(buffer, self.index, self.value)
 
     def dense(self, shape: tuple[int, ...], dtype: Any) -> Array:
         """The same gradient as a full array."""

@@ -18,6 +18,7 @@ __all__ = ["FileFormatError", "load", "read_metadata", "save"]
 
 STRUCTURE = OURS + "structure"
 LAYERS = OURS + "layers"
+CALLED = OURS + "called"
 Place = str | os.PathLike[str]
 ENDS = ("", ".safetensors", ".checkpoint", ".ckpt")  # what a file of ours may be called
 STATES = (*ENDS, ".pt", ".pth", ".tar", ".bin")  # and a state, by scripts that called torch.save
@@ -47,7 +48,8 @@ def save(obj: Any, f: Place | BinaryIO, metadata: Mapping[str, str] | None = Non
     check_name(f, STATES)
     arrays, structure = nesting.packed(obj)
     words = {} if structure is None else {STRUCTURE: structure}
-    _write(f, arrays, words, metadata)
+    counts = nesting.called(obj)
+    _write(f, arrays, words if counts is None else {CALLED: counts}, metadata)
 
 
 def load(f: Place | BinaryIO, map_location: Any = None, *, weights_only: bool = True) -> Any:
@@ -98,8 +100,11 @@ def save_module(
     from .modules import configuration
 
     check_name(f)
-    arrays, _ = nesting.packed(module.state_dict())
-    _write(f, arrays, {LAYERS: json.dumps(configuration(module), separators=(",", ":"))}, metadata)
+    state = module.state_dict()
+    arrays, _ = nesting.packed(state)
+    words = {LAYERS: json.dumps(configuration(module), separators=(",", ":"))}
+    counts = nesting.called(state)
+    _write(f, arrays, words if counts is None else words | {CALLED: counts}, metadata)
 
 
 def load_module(module: Any, f: Place | BinaryIO, strict: bool) -> Any:
@@ -153,8 +158,15 @@ def _write(f: Any, arrays: Any, words: dict[str, str], metadata: Mapping[str, st
 def _loaded(f: Any) -> tuple[dict[str, str], Any]:
     metadata, arrays = _opened(f, layout.decoded)
     try:
-        return metadata, nesting.unpacked(metadata.get(STRUCTURE), arrays)
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
+        return metadata, nesting.unpacked(metadata.get(STRUCTURE), arrays, metadata.get(CALLED))
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise FileFormatError(
             f"{_name(f)}: its structure does not fit its tensors ({error})"
         ) from error

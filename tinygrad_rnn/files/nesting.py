@@ -11,6 +11,7 @@ import numpy as np
 from ..doors import door
 from ..engine.values import Array
 from ..tensors import Tensor
+from ..tensors.state_dicts import StateDict
 
 
 def packed(state: Any) -> tuple[dict[str, Array], str | None]:
@@ -26,11 +27,22 @@ def packed(state: Any) -> tuple[dict[str, Array], str | None]:
     return arrays, json.dumps(_packed(state, "", arrays), separators=(",", ":"))
 
 
-def unpacked(structure: str | None, arrays: dict[str, Array]) -> Any:
+def called(state: Any) -> str | None:
+    """The counts of a state dict, as text."""
+    counts = state.called if isinstance(state, StateDict) else None
+    return json.dumps(counts, separators=(",", ":")) if counts else None
+
+
+def unpacked(structure: str | None, arrays: dict[str, Array], counts: str | None = None) -> Any:
     """What was packed. Raises ValueError, KeyError or TypeError for a structure that does not fit."""
     if structure is None:
-        return {name: Tensor._wrap(array, None) for name, array in arrays.items()}
+        tensors = {name: Tensor._wrap(array, None) for name, array in arrays.items()}
+        return tensors if counts is None else StateDict(tensors, _counts(json.loads(counts)))
     return _unpacked(json.loads(structure), arrays)
+
+
+def _counts(found: Any) -> dict[str, tuple[float, float]]:
+    return {str(name): (float(trained), float(alone)) for name, (trained, alone) in found.items()}
 
 
 def _values(value: Any) -> Array:
@@ -47,6 +59,8 @@ def _packed(value: Any, path: str, arrays: dict[str, Array]) -> Any:
         return ["tensor" if isinstance(value, Tensor) else "array", name]
     if isinstance(value, Mapping):
         pairs = [[_key(k, path), _packed(v, _below(path, k), arrays)] for k, v in value.items()]
+        if isinstance(value, StateDict) and value.called:
+            return ["state", list(map(list, value.called.items())), *pairs]
         return ["dict", *pairs]
     if isinstance(value, (list, tuple)):
         kind = "tuple" if isinstance(value, tuple) else "list"
@@ -83,6 +97,9 @@ def _unpacked(value: Any, arrays: dict[str, Array]) -> Any:
         return Tensor._wrap(arrays[parts[0]], None)
     if kind == "whole":
         return door("unpacked_module")(parts[0], arrays)
+    if kind == "state":
+        tensors = _unpacked(["dict", *parts[1:]], arrays)
+        return StateDict(tensors, _counts(dict(parts[0])))
     if kind == "dict":
         return {_unpacked(k, arrays): _unpacked(v, arrays) for k, v in parts}
     if kind not in ("list", "tuple"):

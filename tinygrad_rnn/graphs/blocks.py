@@ -208,6 +208,14 @@ class Blocks:
                 return before
         return None
 
+    def taken_by(self, block: Block) -> list[tuple[Block, int]]:
+        """All that comes into a block: who gives it, and the node of each value."""
+        return [(source, value) for source, value, _ in block.feeds]
+
+    def values_of(self, block: Block, source: Block, value: int, role: str) -> tuple[int, ...]:
+        """The nodes of all values for which one feed of a block stands."""
+        return (value,)
+
     # ---- what flows
 
     def _link(self) -> None:

@@ -267,8 +267,7 @@ def chains_of(calls: Sequence[CellCall]) -> list[Chain]:
     for call in calls:
         key = call.chain
         if key not in chains:
-            equations: dict[str, str] = getattr(call.cell, "equations", {})
-            gates: dict[str, str] = getattr(call.cell, "gates", {})
+            equations, gates = _said(call.cell, "equations"), _said(call.cell, "gates")
             title = title_of(call.cell)
             chains[key] = Chain("", title, call.path, equations, gates, (), {}, label=call.label)
         chain = chains[key]
@@ -283,6 +282,14 @@ def chains_of(calls: Sequence[CellCall]) -> list[Chain]:
             s for s in sorted(names, key=_state_order) if s != "x" and not s.startswith("x_")
         )
     return list(chains.values())
+
+
+def _said(cell: object, name: str) -> Mapping[str, str]:
+    """What a cell says of itself by names; nothing where a user's attribute of the name is something else."""
+    said = getattr(cell, name, None)
+    if isinstance(said, Mapping) and all(isinstance(w, str) for p in said.items() for w in p):
+        return said
+    return {}
 
 
 def module_chains(

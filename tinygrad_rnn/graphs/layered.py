@@ -132,14 +132,25 @@ class LayerBlocks(Blocks):
                 first.count += block.count
                 first.step = None
         self.blocks = list(kept)
+        self._taken: dict[Block, list[tuple[Block, int]]] = {}
+        self._values: dict[tuple[Block, Block, int, str], tuple[int, ...]] = {}
         for block, feeds in kept.items():
-            found: dict[Hashable, tuple[Block, int, str]] = {}
+            found: dict[tuple[Block, str, str], list[int]] = {}
+            self._taken[block] = [(source, value) for source, value, _ in feeds]
             for source, value, role in feeds:
                 if source is not block:
-                    found.setdefault(
-                        (source, self.said(source, value), role), (source, value, role)
-                    )
-            block.feeds = list(found.values())
+                    found.setdefault((source, self.said(source, value), role), []).append(value)
+            block.feeds = [(source, mine[0], role) for (source, _, role), mine in found.items()]
+            for (source, _, role), mine in found.items():
+                self._values[block, source, mine[0], role] = tuple(dict.fromkeys(mine))
+
+    def taken_by(self, block: Block) -> list[tuple[Block, int]]:
+        """All that comes into a block, its own states too."""
+        return self._taken[block]
+
+    def values_of(self, block: Block, source: Block, value: int, role: str) -> tuple[int, ...]:
+        """The nodes of all values for which one feed of a block stands."""
+        return self._values[block, source, value, role]
 
     def said(self, block: Block, value: int) -> str:
         """What a value of a block is called: the state of a layer, the name or the op of another."""

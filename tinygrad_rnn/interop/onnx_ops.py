@@ -126,6 +126,14 @@ def _var(b: GraphBuilder, a: Applied) -> str:
     return str(b.op("Div", total, count))
 
 
+def _layer_norm(b: GraphBuilder, a: Applied) -> str:
+    axes, eps = a.constants
+    x = a.inputs[0]
+    centred = b.op("Sub", x, _reduced(b, "ReduceMean", x, axes, True))
+    var = _reduced(b, "ReduceMean", b.op("Mul", centred, centred), axes, True)
+    return str(b.op("Div", centred, b.op("Sqrt", b.op("Add", var, _number(b, a, eps)))))
+
+
 def _std(b: GraphBuilder, a: Applied) -> str:
     return str(b.op("Sqrt", _var(b, a)))
 
@@ -193,7 +201,7 @@ SAME_DTYPE = frozenset(  # ops whose operands are brought to the result's dtype 
     for line in (
         "add sub mul div pow maximum minimum matmul linear linear_without_bias dot outer einsum cat stack",
         "sqrt exp expm1 log log1p sin cos tanh sigmoid softplus silu leaky_relu elu normal_cdf gelu",
-        "gelu_by_tanh erf mean var std norm logsumexp softmax log_softmax sum prod cumsum square",
+        "gelu_by_tanh erf mean var std norm layer_norm logsumexp softmax log_softmax sum prod cumsum square",
     )
     for name in line.split()
 )
@@ -224,6 +232,7 @@ EMIT: dict[str, Emit] = {
     "logsumexp": _reduce("ReduceLogSumExp"),
     "var": _var,
     "std": _std,
+    "layer_norm": _layer_norm,
     "norm": _norm,
     "cumsum": _cumsum,
     "softmax": _axis_of("Softmax"),

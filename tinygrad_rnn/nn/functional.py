@@ -11,7 +11,7 @@ from ..doors import for_scripts, public_names
 from ..engine.places import state
 from ..engine.random import generator_or_default
 from ..ops import elementwise as e
-from ..ops import indexing, products, shapes
+from ..ops import indexing, products, reductions, shapes
 from ..tensors import Tensor, as_tensor
 from ..tensors.functions import log_softmax, relu, sigmoid, softmax, tanh
 from .loss_functions import (
@@ -259,11 +259,9 @@ def layer_norm(
     """
     x = as_tensor(input)
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    if not shape or x.shape[-len(shape) :] != shape:
+    if not shape or x._data.shape[-len(shape) :] != shape:
         raise ValueError(f"{state.place}layer_norm: x has shape {x.shape}, expected (..., {shape})")
-    axes = tuple(range(-len(shape), 0))
-    centred = x - x.mean(axes, keepdim=True)
-    y = centred / (centred.square().mean(axes, keepdim=True) + eps).sqrt()
+    y = reductions.layer_norm(x, tuple(range(x.ndim - len(shape), x.ndim)), eps)
     y = y if weight is None else y * weight
     return y if bias is None else y + bias
 

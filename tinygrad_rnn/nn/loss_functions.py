@@ -10,6 +10,8 @@ import numpy as np
 
 from ..engine.places import state
 from ..ops import elementwise as e
+from ..ops import reductions
+from ..ops.watching import index_known
 from ..tensors import Tensor, as_tensor
 from ..tensors.functions import log_softmax
 from ..tensors.several import where
@@ -279,10 +281,11 @@ def cross_entropy(
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing must be between 0 and 1, got {label_smoothing}")
     axis = 1 if x.ndim > 1 else 0
-    logs = log_softmax(x, axis)
     if not y.is_floating_point():
+        plain = weight is None and not label_smoothing and bool(x.ndim)
+        logits = x if plain else log_softmax(x, axis)
         return _class_loss(
-            "cross_entropy", logs, y, weight, ignore_index, reduction, label_smoothing
+            "cross_entropy", logits, y, weight, ignore_index, reduction, label_smoothing, plain
         )
     if ignore_index >= 0:
         raise ValueError("cross_entropy: ignore_index needs classes, and target is a distribution")
@@ -293,6 +296,7 @@ def cross_entropy(
             f"{x.shape[:axis] + x.shape[axis + 1 :]}"
         )
     _, y = _pair("cross_entropy", x, y)
+    logs = log_softmax(x, axis)
     if label_smoothing:
         y = y * (1 - label_smoothing) + label_smoothing / x.shape[axis]
     if weight is not None:
@@ -308,23 +312,28 @@ def _class_loss(
     ignore_index: int,
     reduction: str,
     smoothing: float,
+    of_logits: bool = False,
 ) -> Tensor:
-    """``nll_loss``, its target mixed with the uniform distribution."""
+    """``nll_loss``, its target mixed with the uniform distribution; ``logs`` may be logits still."""
     if y.dtype.kind not in "iu":
         raise TypeError(f"{who}: target holds classes as integers, not {y.dtype}")
-    axis = 1 if logs.ndim > 1 else 0
-    wanted = logs.shape[:axis] + logs.shape[axis + 1 :]
-    if not logs.ndim or wanted != y.shape:
+    axis, shape = 1 if logs.ndim > 1 else 0, logs._data.shape
+    wanted = shape[:axis] + shape[axis + 1 :]
+    if not shape or wanted != y._data.shape:
         raise ValueError(
             f"{who}: input has shape {logs.shape} = (batch, classes, ...), "
             f"so target must have {wanted}, and has {y.shape}"
         )
-    classes, kept = logs.shape[axis], y._data != ignore_index
-    found = y._data[kept]
-    if found.size and not (found.min() >= 0 and found.max() < classes):
-        raise IndexError(f"{who}: a target class is outside 0 ... {classes - 1}")
-    at = Tensor._made(np.where(kept, y._data, 0))
-    loss = -logs.gather(axis, at.unsqueeze(axis)).squeeze(axis)
+    classes, kept = shape[axis], _kept(who, y._data, shape[axis], ignore_index)
+    at = Tensor._made(y._data if kept is None else np.where(kept, y._data, 0))
+    if of_logits:
+        loss = reductions.cross_entropy(logs, axis, index_known(y, at._data))
+    else:
+        loss = -logs.gather(axis, at.unsqueeze(axis)).squeeze(axis)
+    if kept is None:
+        if weight is None and not smoothing:
+            return _reduced(loss, reduction)
+        kept = np.ones(y.shape, bool)
     spread = logs
     counts = Tensor._made(kept, logs.dtype)
     if weight is not None:
@@ -343,6 +352,20 @@ def _class_loss(
     if not total.item():
         raise ValueError(f"{who}: no target is left to take the mean of, or none with a weight")
     return loss.sum() / total
+
+
+def _kept(who: str, y: Any, classes: int, ignored: int) -> Any:
+    """Which targets count, None for all of them. Raises IndexError for a class that is not there."""
+    if not y.size:
+        return None
+    least, most = np.minimum.reduce(y, None), np.maximum.reduce(y, None)
+    if least >= 0 and most < classes and not least <= ignored <= most:
+        return None
+    kept = y != ignored
+    found = y[kept]
+    if found.size and not (found.min() >= 0 and found.max() < classes):
+        raise IndexError(f"{who}: a target class is outside 0 ... {classes - 1}")
+    return kept
 
 
 def _class_weights(who: str, weight: Any, x: Tensor, axis: int) -> Tensor:

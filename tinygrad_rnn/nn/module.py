@@ -14,6 +14,7 @@ from ..engine.keywords import check_keywords
 from ..engine.places import Place, Scope, state
 from ..engine.values import Leaf
 from ..tensors import Tensor, as_tensor
+from ..tensors.state_dicts import StateDict, counts, take_counts
 from ..tensors.value import all_or_none
 from ..tensors.writing import snapshot
 
@@ -466,7 +467,8 @@ class Module:
         What is shared is there under each of its names, as in PyTorch. A write to one of the values
         (``module.state_dict()["w"].zero_()``) writes the module's own.
         """
-        return {name: snapshot(value) for name, value in self._state().items()}
+        values = {name: snapshot(value) for name, value in self._state().items()}
+        return StateDict(values, counts(self.named_modules()))
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True
@@ -511,6 +513,7 @@ class Module:
         with all_or_none([mine for _, mine, _ in values.values()]):
             for _, mine, new in values.values():
                 mine._install(new, "load_state_dict")
+        take_counts(self.named_modules(), state_dict)
         return IncompatibleKeys(missing, unexpected)
 
     def save(self, f: Any, metadata: Mapping[str, str] | None = None) -> None:

@@ -28,6 +28,7 @@ from .stepping import (
     first_of,
     mapped,
     mark_last,
+    refusal,
 )
 
 # ---- the loop -----------------------------------------------------------------------------------
@@ -73,9 +74,11 @@ def run_compiled(
             layer, x, time_axis, stages, lengths, constants, joined, recorded
         )
         return given
-    result, how = compiler().run(
-        layer, x, time_axis, stages, lengths, first_step, recorded, constants, joined
-    )
+    result, how = None, refusal(layer)
+    if how is None:
+        result, how = compiler().run(
+            layer, x, time_axis, stages, lengths, first_step, recorded, constants, joined
+        )
     if result is None:
         layer.__dict__["_ran"] = f"recorded op by op: {how}"
         return recorded()
@@ -176,7 +179,7 @@ class Recurrent(Module):
         **constants: Any,
     ) -> tuple[Tensor, Any]:
         """(time, batch, features) and a state in, (outputs, last state) out."""
-        if lengths is None and not constants:
+        if lengths is None and not constants and refusal(self) is None:
             found = compiler().cell_again(self, x, state, first_step)
             if found is not None:
                 return found

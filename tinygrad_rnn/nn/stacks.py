@@ -45,6 +45,7 @@ from .stepping import (
     compiler,
     first_of,
     mark_last,
+    refusal,
     step_after,
 )
 from .utils.rnn import PackedSequence
@@ -252,7 +253,7 @@ class RecurrentLayer(Module):
         """
         if isinstance(input, PackedSequence):
             return self._packed(input, hx, first_step)
-        if lengths is None:
+        if lengths is None and refusal(self) is None:
             found = compiler().layer_again(self, input, hx, first_step)
             if found is not None:
                 return found
@@ -348,7 +349,7 @@ class RecurrentLayer(Module):
         >>> y.shape
         (5, 3)
         """
-        if not now.recording and state is not None:
+        if not now.recording and state is not None and refusal(self) is None:
             found = compiler().streamed(self, x_t, state)
             if found is not None:
                 return found

@@ -18,7 +18,7 @@ from ..engine.places import Call, Place, state
 from ..engine.values import Node
 from ..tensors import Tensor
 from .module import Module, holds_tensors
-from .naming import listening, named_input, stop_listening
+from .naming import _now, listening, named_input, stop_listening
 
 if TYPE_CHECKING:
     from .cells import Cell
@@ -223,6 +223,20 @@ def check_floats(who: str, name: str, tensor: Tensor, hint: str = "") -> None:
 
 
 # ---- who may run it -----------------------------------------------------------------------------
+
+
+def refusal(layer: Module) -> str | None:
+    """Why a layer's calls are recorded at the moment, whatever its cells are; None if they are not."""
+    if not layer.compiled:
+        return "layer.compiled is False"
+    if state.tracer is not None:
+        return "it is part of a cell that is being traced"
+    if state.watch is not None:
+        return "detect_anomaly looks at every op"
+    heard = _now.records
+    if heard and any(record.watches(cell) for record in heard for cell in layer.cells()):
+        return "record_gates listens"
+    return None
 
 
 class Compiler(Protocol):

@@ -13,32 +13,69 @@ from typing import Any
 
 import numpy as np
 
+from . import few_passes as few
+from .few_passes import both_quick, quick
 from .normal import error_function, normal_share
 from .row import Row, function, row
 
 
-def _sigmoid(x: Any) -> Any:
+def _in_float32(curve: Any, a: Any) -> Any:
+    """A curve of half precision, whose exp ends at 11: before the tail."""
+    return curve(np.asarray(a, np.float32)).astype(a.dtype)
+
+
+def _sigmoid(a: Any) -> Any:
     """1 / (1 + exp(-x)); right in both tails: exactly 0 where exp(-x) is beyond the largest number.
 
     (A floor there instead, as from a limited exponent, times an input of 1e308 would be a gradient.)
     """
-    y: Any = np.negative(x)
-    if y.__class__ is not np.ndarray:
-        y = np.asanyarray(y)
-    if y.dtype.char in "eD":
-        if y.dtype.char == "D":  # gradcheck's complex step
-            return 1 / (1 + np.exp(y))
-        return _sigmoid(-y.astype(np.float32)).astype(
-            y.dtype
-        )  # its exp ends at 11, before the tail
-    with np.errstate(over="ignore"):
-        np.exp(y, out=y)
-    np.add(y, ONES[y.dtype.char], out=y)
-    return np.reciprocal(y, out=y)
+    a = np.asanyarray(a)
+    if quick(a):
+        return few.sigmoid(a)
+    if a.dtype.char == "e":
+        return _in_float32(few.sigmoid, a)
+    return 1 / (1 + np.exp(-a))  # gradcheck's complex step
 
 
-# For each dtype: 1 as an array (quicker to add than a number).
-ONES: dict[str, Any] = {code: np.array(1, code) for code in "fd"}
+def _silu(a: Any) -> Any:
+    if quick(a):
+        return few.silu(a)
+    return a * np.where(a > _GONE, _sigmoid(a), a.dtype.type(0))
+
+
+def _where(condition: Any, a: Any, b: Any) -> Any:
+    """The choice; where one side is the number 0, without a branch an element."""
+    if condition.__class__ is np.ndarray and condition.dtype.char == "?":
+        if _is_zero(b) and quick(a) and a.shape == condition.shape:
+            return few.kept(condition, a)
+        if _is_zero(a) and quick(b) and b.shape == condition.shape:
+            return few.kept(np.logical_not(condition), b)
+    return np.where(condition, a, b)
+
+
+def _is_zero(a: Any) -> bool:
+    """Whether an operand is the number 0.0, and not -0.0."""
+    return a.__class__ is float and not a and math.copysign(1.0, a) > 0
+
+
+def _relu(a: Any) -> Any:
+    return few.relu(a) if quick(a) else np.maximum(a, 0)
+
+
+def _softplus(a: Any) -> Any:
+    return few.softplus(a) if quick(a) else np.logaddexp(0, a)
+
+
+def _leaky_relu(a: Any, slope: Any) -> Any:
+    if quick(a) and 0 < slope <= 1:
+        return few.leaky_relu(a, slope)
+    return np.where(a > 0, a, a * slope)
+
+
+def _elu(a: Any, alpha: Any) -> Any:
+    if quick(a) and math.isfinite(alpha):
+        return few.elu(a, alpha)
+    return np.where(a > 0, a, np.expm1(np.minimum(a, 0)) * alpha)
 
 
 _GONE = -746.0  # from here down exp(x) is 0 in float64
@@ -153,7 +190,7 @@ atan2 = row(
 )
 where: Row = row(
     "where",
-    np.where,
+    lambda c, a, b: _where(c, a, b),
     None,
     lambda g, _y, c, _a, _b: where(c, g, 0.0),
     lambda g, _y, c, _a, _b: where(c, 0.0, g),
@@ -252,7 +289,7 @@ cos: Row = row(
 tanh = row(
     "tanh",
     np.tanh,
-    lambda g, y, _a: g - g * (y * y),
+    lambda g, y, _a: few.tanh_slope(g, y) if both_quick(g, y) else g - g * (y * y),
     floating=True,
     numpy="tanh",
     machine="tanh({0})",
@@ -262,7 +299,7 @@ tanh = row(
 sigmoid = row(
     "sigmoid",
     _sigmoid,
-    lambda g, y, _a: g * (y - y * y),
+    lambda g, y, _a: few.sigmoid_slope(g, y) if both_quick(g, y) else g * (y - y * y),
     floating=True,
     machine="sigmoid({0})",
     js="1 / (1 + Math.exp(-{0}))",
@@ -270,7 +307,7 @@ sigmoid = row(
 )
 relu = row(
     "relu",
-    lambda a: np.maximum(a, 0),
+    lambda a: _relu(a),
     lambda g, y, _a: where(y <= 0, 0.0, g),
     machine="zero if {0} <= zero else {0}",
     js="Math.max({0}, 0)",
@@ -278,8 +315,8 @@ relu = row(
 )
 softplus = row(
     "softplus",
-    lambda a: np.logaddexp(0, a),
-    lambda g, _y, a: g * sigmoid(a),
+    lambda a: _softplus(a),
+    lambda g, _y, a: few.softplus_slope(g, a) if both_quick(g, a) else g * sigmoid(a),
     floating=True,
     machine="({0} if {0} > zero else zero) + math.log1p(math.exp(-abs({0})))",
     js="softplus({0})",
@@ -287,24 +324,24 @@ softplus = row(
 )
 silu = row(
     "silu",
-    lambda a: a * np.where(a > _GONE, _sigmoid(a), a.dtype.type(0)),
-    lambda g, _y, a: _silu_rule(g, a, where(a > _GONE, sigmoid(a), 0.0)),
+    lambda a: _silu(a),
+    lambda g, y, a: few.silu_slope(g, y, a) if both_quick(g, a) else _silu_rule(g, a),
     floating=True,
     machine="silu({0})",
     js="silu({0})",
 )
 leaky_relu = row(
     "leaky_relu",
-    lambda a, slope: np.where(a > 0, a, a * slope),
-    lambda g, _y, a, slope: where(a > 0, g, g * slope),
+    lambda a, slope: _leaky_relu(a, slope),
+    lambda g, _y, a, slope: _leaky_relu_rule(g, a, slope),
     floating=True,
     machine="{0} if {0} > zero else {0} * {1}",
     js="{0} > 0 ? {0} : {0} * {1}",
 )
 elu = row(
     "elu",
-    lambda a, alpha: np.where(a > 0, a, np.expm1(np.minimum(a, 0)) * alpha),
-    lambda g, _y, a, alpha: where(a <= 0, g * alpha * exp(where(a <= 0, a, 0.0)), g),
+    lambda a, alpha: _elu(a, alpha),
+    lambda g, _y, a, alpha: _elu_rule(g, a, alpha),
     floating=True,
     machine="{0} if {0} > zero else math.expm1({0}) * {1}",
     js="{0} > 0 ? {0} : Math.expm1({0}) * {1}",
@@ -329,7 +366,9 @@ erf = row(
 gelu = row(
     "gelu",
     lambda a: a * normal_share(a),
-    lambda g, _y, a: g * (normal_cdf(a) + a * _bell(a)),
+    lambda g, y, a: (
+        few.gelu_slope(g, y, a) if both_quick(g, a) else g * (normal_cdf(a) + a * _bell(a))
+    ),
     floating=True,
     machine="{0} * normal_cdf({0})",
     js="{0} * normalShare({0})",
@@ -345,7 +384,7 @@ gelu_by_tanh = row(
 )
 clip = row(
     "clip",
-    lambda a, low, high: np.clip(a, low, high),
+    lambda a, low, high: a.clip(low, high),
     lambda g, _y, a, low, high: where(_inside(a, low, high), g, 0.0),
     machine="{1} if {0} < {1} else {2} if {0} > {2} else {0}",
 )
@@ -369,6 +408,8 @@ def _sign(a: Any) -> Any:
     """-1, 0 or 1; of NaN 0, of bools themselves, as in PyTorch."""
     if a.dtype.kind == "b":
         return a
+    if quick(a):
+        return few.sign(a)
     y = np.sign(a)
     return np.where(np.isnan(y), y.dtype.type(0), y) if y.dtype.kind == "f" else y
 
@@ -378,8 +419,21 @@ def _square(a: Any) -> Any:
     return np.square(a) if a.dtype.kind != "b" else a.astype(np.int64)
 
 
-def _silu_rule(g: Any, a: Any, s: Any) -> Any:
+def _silu_rule(g: Any, a: Any) -> Any:
+    s = where(a > _GONE, sigmoid(a), 0.0)
     return g * (s * (1 + a * (1 - s)))
+
+
+def _leaky_relu_rule(g: Any, a: Any, slope: Any) -> Any:
+    if both_quick(g, a) and 0 < slope <= 1:
+        return few.leaky_relu_slope(g, a, slope)
+    return where(a > 0, g, g * slope)
+
+
+def _elu_rule(g: Any, a: Any, alpha: Any) -> Any:
+    if both_quick(g, a) and alpha == 1:
+        return few.elu_slope(g, a)
+    return where(a <= 0, g * alpha * exp(where(a <= 0, a, 0.0)), g)
 
 
 def _bell(a: Any) -> Any:

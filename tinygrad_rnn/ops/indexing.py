@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.values import At, Node
+from .elementwise import where
 from .row import Row, row
 
 
@@ -34,6 +35,16 @@ def taken(a: Any, index: Any) -> Any:
     return part
 
 
+def beside(axis: int, at: Any) -> tuple[Any, ...]:
+    """The index of what stands along ``axis`` at the places ``at``, one for each index of the other axes."""
+    n = at.ndim
+    others = [
+        np.arange(side).reshape((1,) * i + (side,) + (1,) * (n - 1 - i))
+        for i, side in enumerate(at.shape)
+    ]
+    return (*others[:axis], at, *others[axis:])
+
+
 getitem = row(
     "getitem",
     taken,
@@ -43,7 +54,7 @@ getitem = row(
 )
 embedding = row(
     "embedding",
-    lambda weight, index, padding: weight[index],
+    lambda weight, index, padding: weight.take(index, 0),
     lambda g, _y, _w, index, padding: _rows(g, index, padding),
     sparse=True,
 )
@@ -71,5 +82,5 @@ def _put(a: Any, value: Any, index: Any) -> Any:
 def _rows(g: Any, index: Any, padding: int | None) -> At:
     """The gradient of looked-up rows; the padding row takes none (PyTorch's padding_idx)."""
     if padding is not None:
-        g = g * (index != padding)[..., None]
+        g = where((index != padding)[..., None], g, 0.0)
     return At(index, g)

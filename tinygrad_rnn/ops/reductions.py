@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..engine.places import state
-from .elementwise import abs, exp, log, sign, sqrt, where
+from . import along_rows as along
+from .elementwise import abs, exp, log, sign, sqrt, square, where
+from .indexing import beside, getitem, put
 from .row import Row, row
 from .shapes import _along, broadcast, cat, flip, permute
 
@@ -173,6 +175,9 @@ def _norm_rule(g: Any, y: Any, a: Any, p: float, axes: Axes) -> Any:
 
 
 def _logsumexp(a: Any, axes: Axes, keepdims: bool) -> Any:
+    if (rows := along.rows(a, axes)) is not None:
+        y = along.logsumexp(rows)
+        return _open(y, a.shape, axes) if keepdims else y.reshape(a.shape[: -len(axes)])
     top = np.max(a, axis=axes, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0).astype(a.dtype)
     y = np.log(np.exp(a - top).sum(axis=axes, keepdims=True)) + top
@@ -180,10 +185,26 @@ def _logsumexp(a: Any, axes: Axes, keepdims: bool) -> Any:
 
 
 def _log_softmax(a: Any, axes: Axes) -> Any:
+    if (rows := along.rows(a, axes)) is not None:
+        return along.log_softmax(a.shape, rows)
     return a - _logsumexp(a, axes, True)
 
 
+def _log_softmax_rule(g: Any, y: Any, axes: Axes) -> Any:
+    if (both := along.both_rows(g, y, axes)) is not None:
+        return along.log_softmax_slope(*both, y.shape)
+    return g - exp(y) * g.sum(axis=axes, keepdims=True)
+
+
+def _softmax_rule(g: Any, y: Any, axes: Axes) -> Any:
+    if (both := along.both_rows(g, y, axes)) is not None:
+        return along.softmax_slope(*both, y.shape)
+    return y * (g - (g * y).sum(axis=axes, keepdims=True))
+
+
 def _softmax(a: Any, axes: Axes) -> Any:
+    if (rows := along.rows(a, axes)) is not None:
+        return along.softmax(a.shape, rows)
     e = np.exp(a - np.max(a, axis=axes, keepdims=True, initial=-np.inf))
     return e / e.sum(axis=axes, keepdims=True)
 
@@ -272,17 +293,65 @@ logsumexp = row(
 softmax = row(
     "softmax",
     _softmax,
-    lambda g, y, _a, axes: y * (g - (g * y).sum(axis=axes, keepdims=True)),
+    lambda g, y, _a, axes: _softmax_rule(g, y, axes),
     floating=True,
     made_of=lambda a, axes: _softmax_of(a, axes),
 )
 log_softmax = row(
     "log_softmax",
     _log_softmax,
-    lambda g, y, _a, axes: g - exp(y) * g.sum(axis=axes, keepdims=True),
+    lambda g, y, _a, axes: _log_softmax_rule(g, y, axes),
     floating=True,
     made_of=lambda a, axes: a - _logsumexp_of(a, axes, True),
 )
+cross_entropy = row(
+    "cross_entropy",
+    lambda a, axis, classes: _cross_entropy(a, axis, classes),
+    lambda g, _y, a, axis, classes: _cross_entropy_rule(g, a, axis, classes),
+    floating=True,
+    made_of=lambda a, axis, classes: (
+        logsumexp(a, (axis,), False) - getitem(a, beside(axis, classes))
+    ),
+)
+layer_norm = row(
+    "layer_norm",
+    lambda a, axes, eps: _layer_norm(a, axes, eps),
+    lambda g, y, a, axes, eps: _layer_norm_rule(g, y, a, axes, eps),
+    floating=True,
+    made_of=lambda a, axes, eps: _layer_norm_of(a, axes, eps),
+)
+
+
+def _cross_entropy(a: Any, axis: int, classes: Any) -> Any:
+    """``logsumexp(a) - a[class]`` along an axis, for integers that are within it."""
+    if (rows := along.rows(a, (axis,))) is not None:
+        return along.cross_entropy(rows, classes.reshape(-1)).reshape(classes.shape)
+    return _logsumexp(a, (axis,), False) - a[beside(axis, classes)]
+
+
+def _cross_entropy_rule(g: Any, a: Any, axis: int, classes: Any) -> Any:
+    """The softmax less 1 at the class."""
+    if g.__class__ is np.ndarray and (rows := along.rows(a, (axis,))) is not None:
+        return along.cross_entropy_slope(g.reshape(-1), rows, classes.reshape(-1), a.shape)
+    share, at = softmax(a, (axis,)), beside(axis, classes)
+    return _open(g, a.shape, (axis,)) * put(share, share[at] - 1, at)
+
+
+def _layer_norm(a: Any, axes: Axes, eps: float) -> Any:
+    if (rows := along.rows(a, axes)) is not None:
+        return along.layer_norm(rows, eps, a.shape)
+    centred = a - a.mean(axis=axes, keepdims=True)
+    return centred / np.sqrt((centred * centred).mean(axis=axes, keepdims=True) + eps)
+
+
+def _layer_norm_rule(g: Any, y: Any, a: Any, axes: Axes, eps: float) -> Any:
+    """(g - mean(g) - y mean(g y)) / sqrt(var + eps)."""
+    if (both := along.both_rows(g, a, axes)) is not None:
+        return along.layer_norm_slope(both[0], y.reshape(both[1].shape), both[1], eps, a.shape)
+    centred = a - a.mean(axis=axes, keepdims=True)
+    spread = ((centred * centred).mean(axis=axes, keepdims=True) + eps) ** 0.5
+    g = g - g.mean(axis=axes, keepdims=True) - y * (g * y).mean(axis=axes, keepdims=True)
+    return g / spread
 
 
 def _weighted(g: Any, y: Any, a: Any, axes: Axes) -> Any:
@@ -297,6 +366,11 @@ def _var_of(a: Any, axes: Axes, correction: float, keepdims: bool) -> Any:
     centred = a - mean(a, axes, True)
     n = max(_count(a.shape, axes) - correction, 0) or float("nan")
     return sum(centred * centred, axes, keepdims) / n
+
+
+def _layer_norm_of(a: Any, axes: Axes, eps: float) -> Any:
+    centred = a - mean(a, axes, True)
+    return centred / sqrt(mean(square(centred), axes, True) + eps)
 
 
 def _norm_of(a: Any, p: float, axes: Axes, keepdims: bool) -> Any:

@@ -21,9 +21,10 @@ from ..nn.stacks import Recorded
 from ..nn.stepping import apply_step, first_of, mapped, mark_last, parts
 from ..ops import dtypes
 from ..tensors import Tensor
+from . import first_calls
 from .cells import BUILT_IN, Variant, nesting, variant_of
 from .folding import Fold
-from .running import BEGIN, Stack, refusal
+from .running import BEGIN, Stack
 from .tracing import Untraceable
 
 
@@ -61,6 +62,8 @@ class Ready:
 class Run(Fold):
     """One run of the loops; as a node it gives gradients to input, first states and weights that ask."""
 
+    most = first_calls.CALLS  # by numpy, where machine code takes over
+
     def __init__(self, ready: Ready | ReadyCell, x: Tensor, steps: range) -> None:
         super().__init__(steps)
         self.x, self.time_axis, self.weights = x, ready.axis, ready.weights
@@ -76,8 +79,9 @@ class Run(Fold):
         asking += tuple([w._node is not None and w._node.needs for w in self.weights])
         self.keep = now.recording and (needs_x or True in asking)
         self.asking, self.dtype = (needs_x, *asking), x.dtype
-        self.reach = ready.variant.found.reach
-        self.loops = ready.variant.found.loops(self.keep, self.keep and needs_x)
+        found, steps = ready.variant.found, len(self.steps)
+        self.reach = found.reach
+        self.loops = found.turn(self.cell, self.keep, self.keep and needs_x, steps, self.most)
         arrays = [np.ascontiguousarray(x), *states, *[w._data for w in self.weights]]
         y, finals, self.kept = self.loops.tried(arrays, len(self.steps), self.keep)
         self.y = y
@@ -134,7 +138,7 @@ def _is_like(ready: Ready, layer: Any, shape: tuple[int, ...], dtype: Any) -> bo
 def run_again(layer: Any, x: Any, hx: Any, first_step: int | None) -> tuple[Tensor, Any] | None:
     """The layer's call, where it is like an earlier one; None where it may not be."""
     ready = _ready.get(layer)
-    if ready is None or x.__class__ is not Tensor or refusal(layer) is not None:
+    if ready is None or x.__class__ is not Tensor:
         return None
     data = x._data
     if ready.axis:
@@ -256,7 +260,7 @@ def run_cell_again(
     steps = data.shape[axis] if data.ndim > 1 else 0
     if not steps or ready.cell() is not cell or (layer.variational and layer.training):
         return None
-    if refusal(layer) is not None or not ready.fits(data, axis):
+    if not ready.fits(data, axis):
         return None
     if first_step is None:
         first_step = first_of(layer, state, steps)
@@ -372,6 +376,7 @@ class _Step(Run):
     """A cell's step."""
 
     nested = True
+    most = first_calls.STEPS
     state: tuple[Tensor, ...]
     label: str
 

@@ -1,4 +1,7 @@
-"""Which back end runs compiled loops: numba's machine code where it is installed, else numpy calls."""
+"""Which back end runs compiled loops: numba's machine code where it is installed, else numpy calls.
+
+Unless one of them is asked for by its name, the first calls of a cell are numpy's (``first_calls``).
+"""
 
 from __future__ import annotations
 
@@ -14,41 +17,60 @@ from .program import Program
 from .schedule import Schedule
 
 CHOICE = "TINYGRAD_RNN_BACKEND"
-
+AUTO = "auto"  # machine code where it is installed, after first calls by numpy
 
 _asked: list[str] = []  # by ``using``, the last one counts
-
-
-def choice() -> tuple[str, str]:
-    """(the back end in use, why): "numba" or "numpy"."""
-    return (_asked[-1], "the program asks for it") if _asked else _usual()
 
 
 @contextmanager
 def using(name: str) -> Iterator[None]:
     """Inside, compiled layers run by the named back end: the docs and the tests fix it."""
     _asked.append(name)
+    chosen.cache_clear()
     try:
         yield
     finally:
         _asked.pop()
+        chosen.cache_clear()
 
 
 @cache
-def _usual() -> tuple[str, str]:
+def chosen() -> tuple[str, str, bool]:
+    """(the back end in use, "numba" or "numpy", why, whether the first calls of a cell are numpy's)."""
+    if not _asked:
+        return _usual()
+    return _installed() if _asked[-1] == AUTO else (_asked[-1], "the program asks for it", False)
+
+
+def choice() -> tuple[str, str]:
+    """(the back end in use, why): "numba" or "numpy"."""
+    return chosen()[:2]
+
+
+@cache
+def _usual() -> tuple[str, str, bool]:
     """What the environment says: TINYGRAD_RNN_BACKEND, or what is installed."""
-    asked = os.environ.get(CHOICE, "")
-    if asked not in ("", "numpy", "numba"):
-        raise ValueError(f"{CHOICE} must be 'numpy' or 'numba', got {asked!r}")
+    asked = os.environ.get(CHOICE, "") or AUTO
+    if asked not in (AUTO, "numpy", "numba"):
+        raise ValueError(f"{CHOICE} must be 'auto', 'numpy' or 'numba', got {asked!r}")
     if asked == "numpy":
-        return "numpy", f"{CHOICE} asks for it"
+        return "numpy", f"{CHOICE} asks for it", False
+    name, why, waits = _installed()
+    if asked == name == "numba":
+        return name, f"{CHOICE} asks for it", False
+    if asked == "numba":
+        raise ImportError(f"{CHOICE} asks for numba: {why}")
+    return name, why, waits
+
+
+@cache
+def _installed() -> tuple[str, str, bool]:
+    """Machine code where there is what makes it."""
     missing = [name for name in ("numba", "scipy") if find_spec(name) is None]
     if missing:
         words = f"{' and '.join(missing)} not installed: pip install 'tinygrad_rnn[fast]' is faster"
-        if asked == "numba":
-            raise ImportError(f"{CHOICE} asks for numba: {words}")
-        return "numpy", words
-    return "numba", "numba and scipy are installed"
+        return "numpy", words, False
+    return "numba", "numba and scipy are installed", True
 
 
 def loops(program: Program, name: str, why: str = "") -> NumpyLoops:
@@ -63,8 +85,8 @@ def loops(program: Program, name: str, why: str = "") -> NumpyLoops:
 
 def words() -> str:
     """Which back end is in use, and why."""
-    name, why = choice()
-    return f"run by {name} ({why})"
+    name, why, waits = chosen()
+    return f"run by {name} ({why})" + ", a cell's first calls by numpy" * waits
 
 
-__all__ = ["NumpyLoops", "Unsupported", "choice", "loops", "using", "words"]
+__all__ = ["NumpyLoops", "Unsupported", "choice", "chosen", "loops", "using", "words"]

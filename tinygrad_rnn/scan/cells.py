@@ -18,7 +18,7 @@ from ..nn.stepping import mapped, parts
 from ..ops import dtypes
 from ..ops.elementwise import where
 from ..tensors import Tensor
-from . import backends, verified
+from . import backends, first_calls, verified
 from .inspection import inspected
 from .purity import PACKAGE, Guard, hold
 from .reach import Reach
@@ -45,17 +45,30 @@ class Compiled:
         if len(kinds) != 1 or not kinds <= {"f", "d"}:
             raise Untraceable("input, state and Parameters are not all float32 or all float64")
         self.roles = [role for role in first.inputs if role not in ("x", "live")]
+        self.work = first_calls.work(first)
         self._loops: dict[Any, Any] = {}
 
-    def loops(self, derive: bool, x: bool) -> Any:
-        """The loops of the back end; with gradients if ``derive``, of the input too if ``x``."""
-        key = (backends.choice()[0], derive, x)
+    def turn(
+        self, cell: Any, derive: bool, x: bool, steps: int, most: int = first_calls.CALLS
+    ) -> Any:
+        """The loops for the next call of a cell, over so many steps; see ``first_calls.back_end``."""
+        name = first_calls.back_end(cell, derive, steps * self.work, most)
+        try:
+            return self.loops(derive, x, name)
+        except Untraceable:
+            if name != first_calls.FIRST:
+                raise
+        return self.loops(derive, x)  # what numpy cannot run, machine code may
+
+    def loops(self, derive: bool, x: bool, name: str = "") -> Any:
+        """The loops of a back end; with gradients if ``derive``, of the input too if ``x``."""
+        key = (name or backends.choice()[0], derive, x)
         found = self._loops.get(key)
         if found is None:
             wanted = [*self.roles, *["x"] * x] if derive else []
             with _lock:
                 try:
-                    found = verified.loops(self.trace, wanted, self.trusted)
+                    found = verified.loops(self.trace, wanted, self.trusted, key[0])
                 except Untraceable as reason:
                     found = str(reason)
                 self._loops[key] = found
@@ -63,11 +76,11 @@ class Compiled:
             raise Untraceable(found)
         return found
 
-    def stream(self) -> Any:
+    def stream(self, name: str = "") -> Any:
         """(prepare, step) for one step at a time; None where there is none."""
-        key = (backends.choice()[0], "stream")
+        key = (name or backends.choice()[0], "stream")
         if key not in self._loops:
-            self._loops[key] = self.loops(False, False).stream()
+            self._loops[key] = self.loops(False, False, key[0]).stream()
         return self._loops[key]
 
 

@@ -31,9 +31,6 @@ class LoopCompiler:
         joined: tuple[str, ...],
     ) -> tuple[tuple[Tensor, Any] | None, Any]:
         """(outputs and last states, by which back ends), or (None, why not) where they are recorded."""
-        why = running.refusal(layer)
-        if why is not None:
-            return None, why
         built = [
             running.Stage(
                 [running.Way(c, s, back, constants) for c, s, back in ways], p, layer.generator

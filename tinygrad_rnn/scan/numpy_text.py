@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.elementwise import ONES
+from ..ops.few_passes import ONES
 from .batched import TIME, UFUNCS, Lines, carry, plain
 from .few_calls import small
 from .program import ELEMENTWISE, Value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from .tracing import Trace
@@ -33,7 +34,8 @@ class Reach:
                 self.first = self.states.index(after)
                 break
             self.states.append(after)
-        self._asked: dict[Any, Any] = {}
+        self.reached = lru_cache(999)(self._reached)
+        self.needing = lru_cache(999)(self._needing)
 
     def after(self, steps: int) -> list[Roles]:
         """The roles that a gradient reaches from the output of any step, and from each last state."""
@@ -43,20 +45,14 @@ class Reach:
             at = self.first + (steps - self.first) % (count - self.first)
         return [self.output[min(steps, len(self.output) - 1)], *self.states[at]]
 
-    def reached(self, came: tuple[bool, ...], steps: int) -> tuple[bool, ...]:
+    def _reached(self, came: tuple[bool, ...], steps: int) -> tuple[bool, ...]:
         """Of the input, each state and each weight: whether a gradient reaches it.
 
         ``came`` says whether one came to the output and to each last state.
         """
-        key = came, steps
-        found = self._asked.get(key)
-        if found is None:
-            pairs = zip(came, self.after(steps), strict=True)
-            roles: Roles = frozenset().union(*[role for on, role in pairs if on])
-            if len(self._asked) > 999:
-                self._asked.clear()
-            found = self._asked[key] = tuple([role in roles for role in self.inputs])
-        return found
+        pairs = zip(came, self.after(steps), strict=True)
+        roles: Roles = frozenset().union(*[role for on, role in pairs if on])
+        return tuple([role in roles for role in self.inputs])
 
     def only(
         self, came: tuple[bool, ...], steps: int, dx: Any, dstates: list[Any], dweights: list[Any]
@@ -69,21 +65,14 @@ class Reach:
             dstates, dweights = rest[: len(dstates)], rest[len(dstates) :]
         return dx, dstates, dweights
 
-    def needing(self, asking: tuple[bool, ...], x: bool, steps: int) -> tuple[bool, ...]:
+    def _needing(self, asking: tuple[bool, ...], x: bool, steps: int) -> tuple[bool, ...]:
         """Which of output and last states depend on an input that asks for a gradient.
 
         ``asking`` goes by states and weights in their order, ``x`` is the sequence.
         """
-        key = asking, x, steps
-        found = self._asked.get(key)
-        if found is None:
-            pairs = zip(self.inputs, (x, *asking), strict=True)
-            who = {role for role, asks in pairs if asks}
-            if len(self._asked) > 999:
-                self._asked.clear()
-            found = tuple([not who.isdisjoint(roles) for roles in self.after(steps)])
-            self._asked[key] = found
-        return found
+        pairs = zip(self.inputs, (x, *asking), strict=True)
+        who = {role for role, asks in pairs if asks}
+        return tuple([not who.isdisjoint(roles) for roles in self.after(steps)])
 
 
 def _entered(found: Roles, states: Sequence[Roles]) -> Roles:

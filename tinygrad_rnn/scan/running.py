@@ -10,7 +10,6 @@ import numpy as np
 
 from ..engine.places import state as now
 from ..engine.random import generator_or_default
-from ..nn import naming
 from ..nn.module import Module
 from ..nn.stepping import mapped, parts
 from ..tensors import Tensor
@@ -61,20 +60,6 @@ class Stack:
     found: list[Variant] = field(default_factory=list)  # what ran, cell by cell
 
 
-def refusal(layer: Module) -> str | None:
-    """Why a layer's calls are recorded at the moment, whatever its cells are; None if they are not."""
-    if not layer.compiled:
-        return "layer.compiled is False"
-    if now.tracer is not None:
-        return "it is part of a cell that is being traced"
-    if now.watch is not None:
-        return "detect_anomaly looks at every op"
-    listening = naming._now.records
-    if listening and any(record.watches(cell) for record in listening for cell in layer.cells()):
-        return "record_gates listens"
-    return None
-
-
 def run(stack: Stack) -> tuple[Tensor, Any]:
     """The outputs of the last stage and the last state of every cell. Raises Untraceable."""
     call = _LayerCall(stack)
@@ -123,8 +108,8 @@ class _Pass:
         given = [*self.states, *self.weights]
         asking = tuple([t._node is not None and t._node.needs for t in given])
         self.keep = now.recording and (needs_x or True in asking)
-        self.loops = self.variant.found.loops(self.keep, self.keep and needs_x)
-        self.steps = len(x)
+        self.steps, found = len(x), self.variant.found
+        self.loops = found.turn(way.cell, self.keep, self.keep and needs_x, self.steps)
         self.needs = self.variant.found.reach.needing(asking, needs_x, self.steps)
         arrays = [x] if live is None else [x, live]
         arrays += [t._data for t in given]
@@ -331,4 +316,4 @@ def _dropout_mask(draw: Any, shape: Any, rate: float, dtype: Any) -> Any:
     return ((draw.random(shape) >= rate) / (1 - rate)).astype(dtype)
 
 
-__all__ = ["Stack", "Stage", "Untraceable", "Way", "refusal", "run"]
+__all__ = ["Stack", "Stage", "Untraceable", "Way", "run"]

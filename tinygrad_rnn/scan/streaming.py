@@ -15,19 +15,19 @@ from ..engine.places import state as now
 from ..nn.module import Module
 from ..nn.stepping import step_after
 from ..tensors import Tensor
+from . import first_calls
 from .cells import BUILT_IN, Variant, variant_of
-from .running import refusal
 from .tracing import Untraceable
 
 
 class Stream:
     """A layer's step on inputs and states of one shape, for the weights as they are."""
 
-    __slots__ = ("cells", "dtype", "modules", "states", "values", "variants", "x")
+    __slots__ = ("cells", "dtype", "first", "modules", "states", "values", "variants", "x")
 
     def __init__(self, layer: Any, x: Any, states: list[Any]) -> None:
         self.x, self.states = x.shape, [(s.shape, s.dtype) for s in states]
-        self.dtype = x.dtype
+        self.dtype, self.first = x.dtype, False
         self.cells: list[tuple[Any, Any]] = []  # of each the step, and what it was prepared from
         self.modules = [ref(cell) for cell in layer.cells()]
         self.variants: list[Variant] = []
@@ -39,7 +39,9 @@ class Stream:
             mine = [Tensor._wrap(np.zeros(s.shape[1:], s.dtype), None) for s in states]
             given = np.zeros((1, x.shape[0], shape), x.dtype)
             variant = variant_of(cell, given, mine[0] if len(mine) == 1 else tuple(mine), None, {})
-            made = variant.found.stream()
+            by = first_calls.back_end(cell, False, variant.found.work, first_calls.STEPS)
+            self.first |= by == first_calls.FIRST
+            made = variant.found.stream(by)
             if made is None:
                 raise Untraceable("two parts of its state are one value")
             prepare, step = made
@@ -48,6 +50,15 @@ class Stream:
             self.variants.append(variant)
             self.values += [(w, w._data) for w in weights]
             shape = cell.output_size
+
+    def turns(self) -> bool:
+        """Whether numpy has run its steps, and the next one is machine code's; the step is counted."""
+        most = first_calls.STEPS
+        by = [
+            first_calls.back_end(known(), False, variant.found.work, most)
+            for known, variant in zip(self.modules, self.variants, strict=True)
+        ]
+        return first_calls.FIRST not in by
 
     def fits(self, layer: Any, x: Any, states: list[Any]) -> bool:
         """Whether input and states have the shapes, and nothing has changed since it was made."""
@@ -75,7 +86,7 @@ def streamed(layer: Any, x: Any, state: Any) -> tuple[Tensor, Any] | None:
     is compiled.
     """
     parts = (state,) if state.__class__ is Tensor else state
-    if x.__class__ is not Tensor or parts.__class__ is not tuple or refusal(layer) is not None:
+    if x.__class__ is not Tensor or parts.__class__ is not tuple:
         return None
     data = x._data
     try:
@@ -83,7 +94,7 @@ def streamed(layer: Any, x: Any, state: Any) -> tuple[Tensor, Any] | None:
     except AttributeError:
         return None
     stream = prepared.get(layer)
-    if stream is None or not stream.fits(layer, data, states):
+    if stream is None or not stream.fits(layer, data, states) or (stream.first and stream.turns()):
         if not _right(layer, data, states):
             return None
         try:

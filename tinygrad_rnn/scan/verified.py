@@ -21,7 +21,7 @@ from ..engine.values import Literal
 from ..nn import naming
 from ..ops.row import ROWS
 from ..tensors import Tensor
-from . import backends
+from . import backends, first_calls
 from .few_calls import FewCalls
 from .numpy_loops import NumpyLoops, QuickLoops
 from .program import Program
@@ -33,16 +33,17 @@ FENCE = 64  # numbers on either side
 SIGNED, POSITIVE = (-1.0, 1.0), (0.1, 1.1)  # what numbers are drawn from
 
 
-def loops(trace: Trace, wanted: Sequence[str], trusted: bool) -> Any:
-    """The loops of a trace, with the gradients of the ``wanted`` inputs.
+def loops(trace: Trace, wanted: Sequence[str], trusted: bool, back_end: str) -> Any:
+    """The loops of a trace by a back end or the next one down, with the gradients of the ``wanted`` inputs.
 
     ``trusted`` programs (the built-in cells') run once, so that they are compiled; others are compared.
     Raises Untraceable with what every back end says against it.
     """
+    said = [first_calls.WHY] if back_end == first_calls.FIRST else []
     reasons: list[str] = []
-    for name, kind in _ways(backends.choice()[0]):
+    for name, kind in _ways(back_end):
         try:
-            made = _made(trace, wanted, name, kind, "; ".join(reasons), trusted)
+            made = _made(trace, wanted, name, kind, "; ".join([*said, *reasons]), trusted)
             found = _mistake(trace, made, wanted, trusted)
         except (MemoryError, Untraceable):
             raise
@@ -88,7 +89,7 @@ def _in_words(name: str, error: Exception) -> str:
 def _ways(choice: str) -> list[tuple[str, type[Program]]]:
     """The back ends to ask, in their order, and the form of the program for each."""
     if choice == "numba":
-        return [("numba", Program), ("numpy", Program)]
+        return [("numba", Program), *_ways("numpy")]
     return [("numpy", FewCalls), ("numpy", Program)]  # the first has fewer calls, which cost
 
 

@@ -203,6 +203,8 @@ class Pointwise:
         """
         if min is None and max is None:
             raise ValueError("clip: give min, max or both")
+        if self._data.dtype.kind == "f" and _is_bound(min) and _is_bound(max):
+            return e.clip(self, min, max)
         bounds = [
             b if b is None or isinstance(b, dtypes.NUMBERS) else as_tensor(b) for b in (min, max)
         ]
@@ -483,3 +485,8 @@ class Pointwise:
         tensor([False,  True])
         """
         return truth(np.logical_not, self)
+
+
+def _is_bound(value: Any) -> bool:
+    """Whether a bound of ``clip`` is a number or none, which leaves a float's dtype as it is."""
+    return value is None or value.__class__ in dtypes.NUMBERS

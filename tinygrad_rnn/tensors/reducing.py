@@ -481,6 +481,8 @@ def _extreme(t: Tensor, largest: bool, dim: Any, keepdim: bool, names: NumpyName
         if not keep:
             return reductions.max_of_all(t) if largest else reductions.min_of_all(t)
         return reductions.amax(t, axes, keep) if largest else reductions.amin(t, axes, keep)
+    if t.ndim and state.tracer is None:
+        return Extremes(*_found(t, largest, axes[0], keep))
     indices = _arg(np.argmax if largest else np.argmin, t, dim, True)
     if t.ndim and getattr(state.tracer, "whole", False):
         values = reductions.amax(t, axes, True) if largest else reductions.amin(t, axes, True)
@@ -489,6 +491,16 @@ def _extreme(t: Tensor, largest: bool, dim: Any, keepdim: bool, names: NumpyName
     if not keep and t.ndim:
         values, indices = values.squeeze(axes[0]), indices.squeeze(axes[0])
     return Extremes(values, indices)
+
+
+def _found(t: Tensor, largest: bool, axis: int, keep: bool) -> tuple[Tensor, Tensor]:
+    """The extreme elements along an axis, taken from where they were found, and the places."""
+    at = t._data.argmax(axis) if largest else t._data.argmin(axis)
+    index: Any = indexing.beside(axis, at)
+    if keep:
+        at = np.expand_dims(at, axis)
+        index = tuple([np.expand_dims(i, axis) for i in index])
+    return indexing.getitem(t, index), made(at)
 
 
 def _arg(function: Any, t: Tensor, dim: Any, keepdim: bool) -> Tensor:

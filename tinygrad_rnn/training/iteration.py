@@ -19,6 +19,7 @@ from ..engine.values import Constant, Leaf, next_number
 from ..nn.module import Module
 from ..nn.recurrent import Recurrent
 from ..nn.stacks import GRU, LSTM, RNN
+from ..nn.stepping import refusal
 from ..scan import bytecode, purity, running
 from ..scan.bytecode import GIVEN, Known, Value, single
 from ..scan.opcodes import follow
@@ -235,7 +236,7 @@ class _Whole(Tracer):
         ]
         stack = running.Stack(x, axis, built, None, 0, lambda *_: (x, x), joined, layer)
         with self.deaf():
-            why = running.refusal(layer)
+            why = refusal(layer)
             if why is not None:
                 raise Untraceable(f"a {type(layer).__name__} is recorded op by op: {why}")
             call = running._LayerCall(stack)

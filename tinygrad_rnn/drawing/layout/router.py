@@ -19,6 +19,7 @@ AIR, LANE = 5.0, 5.0  # between a wire and a box, and between two wires
 STUB, HEAD = 6.0, 9.0  # how far a wire leaves and enters a box straight
 BEND, CROSSING, WORDS = 12.0, 6.0, 60.0  # what they cost, in points of length
 NEAR, LONG = 1.5, 1.5  # wires closer than this over more than that are one to the eye
+PIECE = 60.0
 FIRST = ("rail", "riser", "riser feeder", "cut", "use", "bus")  # kinds that stay where they are
 OPEN = ("port", "dot", "text", "legend", "bar")  # kinds of boxes that are no obstacle
 Segment = tuple[Point, Point]
@@ -37,7 +38,7 @@ def settle(scene: Scene) -> None:
     for k in order:
         wire = scene.wires[k]
         lines = segments_of(wire)
-        if any(runs_through(lines, wall, wire) for wall in walls) or laid.meets(lines, nets[k]):
+        if runs_through_any(lines, walls, wire) or laid.meets(lines, nets[k]):
             late.append(k)
         else:
             laid.add(lines, nets[k])
@@ -143,6 +144,20 @@ def _on_curve(four: Sequence[Point], t: float) -> Point:
     )
 
 
+def runs_through_any(lines: Sequence[Segment], walls: Iterable[Wall], wire: Wire) -> bool:
+    """Whether a wire enters one of several that are not its own."""
+    xs, ys = zip(*(point for line in lines for point in line), strict=True)
+    left, right, bottom, top = min(xs), max(xs), min(ys), max(ys)
+    return any(
+        runs_through(lines, wall, wire)
+        for wall in walls
+        if wall.sides[0] < right
+        and wall.sides[2] > left
+        and wall.sides[1] < top
+        and wall.sides[3] > bottom
+    )
+
+
 def runs_through(lines: Iterable[Segment], wall: Wall, wire: Wire) -> bool:
     """Whether a wire enters what is not its own."""
     return any(_enters(line, wall.sides) for line in lines) and not _owns(wire, wall)
@@ -173,23 +188,26 @@ class Laid:
 
     across: list[tuple[float, float, float, int]] = field(default_factory=list)
     up: list[tuple[float, float, float, int]] = field(default_factory=list)
-    _near: dict[tuple[bool, float], list[tuple[float, float, float, int]]] = field(
+    _near: dict[tuple[bool, float, float], set[tuple[float, float, float, int]]] = field(
         default_factory=dict
-    )  # the same by bands as wide as NEAR, so that few are looked at
+    )  # the same by bands as wide as NEAR, each in pieces as long as PIECE, so that few are looked at
 
     def add(self, lines: Iterable[Segment], net: int) -> None:
         """Take note of a wire."""
         for level, place in self._flat(lines):
             (self.across if level else self.up).append((*place, net))
-            self._near.setdefault((level, place[0] // NEAR), []).append((*place, net))
+            for piece in _pieces(place[1], place[2]):
+                key = (level, place[0] // NEAR, piece)
+                self._near.setdefault(key, set()).add((*place, net))
 
     def meets(self, lines: Iterable[Segment], net: int) -> bool:
         """Whether a wire would run along one of another value."""
         return any(
             abs(at - there) < NEAR and other != net and min(high, end) - max(low, begin) > LONG
             for level, (at, low, high) in self._flat(lines)
+            for piece in _pieces(low, high)
             for band in (at // NEAR - 1, at // NEAR, at // NEAR + 1)
-            for there, begin, end, other in self._near.get((level, band), ())
+            for there, begin, end, other in self._near.get((level, band, piece), ())
         )
 
     @staticmethod
@@ -329,6 +347,10 @@ class Roads:
             if point != a and not straight:
                 route.append(point)
         return [*route, points[-1]]
+
+
+def _pieces(low: float, high: float) -> Iterator[float]:
+    return map(float, range(int(low // PIECE), int(high // PIECE) + 1))
 
 
 def _inside(point: Point, sides: Rectangle) -> bool:

@@ -13,7 +13,7 @@ from ..scene import style
 from ..scene.notes import LINE
 from ..scene.scene import Point
 from ..scene.style import Look
-from ..scene.text import SYMBOLS, op_words, text_width
+from ..scene.text import SYMBOLS, op_words, short_literal, text_width
 from .grid import state_looks
 from .step_ranks import Ranks, in_ranks, tracks_of
 from .templates import Spot, Template, tap_offsets
@@ -236,7 +236,9 @@ def _blocked(grid: StepGrid, a: str, b: str, side: Mapping[str, str]) -> bool:
 
 def op_label(op: StepOp) -> str:
     """What an op's box says: its symbol, with a number beside it, or what it takes apart."""
-    said = op_words(op.op, *op.numbers) if len(op.numbers) == 2 else op.detail or op_words(op.op)
+    said = op.detail or op_words(op.op)
+    if len(op.numbers) == 2:
+        said = op_words(op.op, *map(short_literal, op.numbers))
     return f"{op.name} = {said}" if op.name and len(op.name) < 9 else said
 
 

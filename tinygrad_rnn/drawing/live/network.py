@@ -31,7 +31,7 @@ Loss = Callable[[Any, Any], Tensor]
 
 
 @dataclass(slots=True)
-class LayerCall:
+class CalledLayer:
     """A recurrent layer's call; a stage is [(cell, first state, backwards)], and the dropout before it."""
 
     layer: Any
@@ -56,11 +56,11 @@ class _Whole(Tracer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layers: list[LayerCall] = []
+        self.layers: list[CalledLayer] = []
 
     def layer(self, *read: Any) -> Any:
-        """What a layer gives, on leaves of their own; ``read``: a LayerCall's parts and the recorded loop."""
-        call = LayerCall(*read[:-1])
+        """What a layer gives, on leaves of their own; ``read``: parts of its call, and the recorded loop."""
+        call = CalledLayer(*read[:-1])
         tracer, state.tracer, state.watch = self, _Deaf(), None
         try:
             result = read[-1]()
@@ -280,7 +280,7 @@ class _OuterText(StepText):
     gradients of what layer k gave, the last one those of the weights.
     """
 
-    def __init__(self, trace: Trace, layers: list[LayerCall], entries: Any, dtype: str) -> None:
+    def __init__(self, trace: Trace, layers: list[CalledLayer], entries: Any, dtype: str) -> None:
         self.layers, self.entries = layers, entries
         used = {id(n) for n in in_order(trace.outputs)}
         self.dead = {role for role, n in trace.inputs.items() if id(n) not in used}

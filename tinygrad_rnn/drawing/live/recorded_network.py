@@ -20,7 +20,7 @@ from ...scan.running import _LayerCall
 from ...scan.tracing import Untraceable, leaf, tracing
 from ...tensors import Tensor
 from .lowering import NoText
-from .network import LayerCall, Network, _Whole
+from .network import CalledLayer, Network, _Whole
 
 
 class RecordedNetwork(Network):
@@ -149,7 +149,9 @@ class RecordedNetwork(Network):
                 for g in s.stages
             ]
             constants = s.stages[0].ways[0].constants
-            call = LayerCall(s.layer, now(s.x), s.time_axis, stages, s.lengths, constants, s.joined)
+            call = CalledLayer(
+                s.layer, now(s.x), s.time_axis, stages, s.lengths, constants, s.joined
+            )
         else:
             if fold.layer is None:
                 raise NoText(
@@ -162,7 +164,7 @@ class RecordedNetwork(Network):
                 (first,) = fold.layer._states(mapped(now, hx), batch)
             stages = [([(fold.cell, first, False)], 0.0)]
             names = tuple(fold.cell.states)
-            call = LayerCall(fold.layer, now(fold.x), fold.time_axis, stages, None, {}, names)
+            call = CalledLayer(fold.layer, now(fold.x), fold.time_axis, stages, None, {}, names)
         tracer.layers.append(call)
         call.results = [leaf(array) for array in self._results[id(fold)]]
         return call.results

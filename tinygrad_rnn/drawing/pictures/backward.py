@@ -25,6 +25,10 @@ from .cells import CellGrid, cell_grid, lay_cells
 TALL, STATE_ROOM, ARROW = 28.0, 48.0, 0.5  # a pill of two lines; between states; arrow heads
 NAME_RISE, NUMBER_DROP, BESIDE_PILL = 5.5, 7.5, 8.5
 CAPTION, CAPTION_LINE = 9.5, 14.0
+ANOTHER_GRAPH = (
+    "backward=: this ledger is of another graph: it must come from the backward pass of what is "
+    "drawn, as in ledger = loss.backward(ledger=True); tg.draw(loss, path, backward=ledger)"
+)
 SAME = ("riser", "riser feeder", "legend", "zero")  # wires that carry no gradient
 
 
@@ -38,10 +42,7 @@ def draw_backward(unrolled: UnrolledGraph, ledger: Ledger, measure: str = "proje
         raise ValueError(f"backward_measure={measure!r}: expected 'projection' or 'norm'")
     parts = Contributions(unrolled, ledger)
     if not parts.known:
-        raise ValueError(
-            "backward=: this ledger is of another graph: it must come from the backward pass of what is "
-            "drawn, as in ledger = loss.backward(ledger=True); tg.draw(loss, path, backward=ledger)"
-        )
+        raise ValueError(ANOTHER_GRAPH)
 
     def panels(grid: AnyGrid, taps: list[list[Tap]], bars: list[float]) -> None:
         draw_gradient_panels(grid, parts, measure, taps, bars)
@@ -235,7 +236,7 @@ def _write_outside(
 def _write_captions(grid: CellGrid, gradients: EdgeGradients) -> None:
     """What the numbers mean, above the picture, in lines that fit its width."""
     left, _, right, top = grid.scene.bounds()
-    lines = _wrapped(list(_sentences(grid.unrolled, gradients)), max(right - left, 420.0))
+    lines = wrapped(list(_sentences(grid.unrolled, gradients)), max(right - left, 420.0))
     for k, line in enumerate(lines):
         y = top + 12 + CAPTION_LINE * (len(lines) - 1 - k)
         grid.scene.text(None, f"says{k}", line, (left + right) / 2, y, CAPTION, style.PLAIN)
@@ -289,7 +290,8 @@ def _about_ends(
         yield "None: nothing crosses there, and what a last c gets comes from h inside its cell."
 
 
-def _wrapped(sentences: list[str], width: float) -> list[str]:
+def wrapped(sentences: list[str], width: float) -> list[str]:
+    """Sentences as lines that are no wider than that."""
     lines: list[str] = []
     for sentence in sentences:
         joined = f"{lines[-1]}  {sentence}" if lines else sentence

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise, takewhile
 
+from ...graphs.block_gradients import Crossing
 from ...graphs.blocks import Block, Blocks
 from ...graphs.meaning import Parameter, Uses, Value
 from ...graphs.passthrough import PASS_THROUGH
@@ -66,6 +67,21 @@ class BlocksPicture:
             tuple[Block, Block, str, int]
         ] = []  # a state from one to the next, and its node
         self.initial: list[tuple[Block, Block, str]] = []
+        self.crossings: dict[int, Crossing] = {}  # by the place of a wire in the scene
+        self._carried: dict[tuple[Net, Standing], list[int]] = defaultdict(list)
+
+    def carries(self, block: Block, values: Iterable[int] = (), uses: Iterable[int] = ()) -> None:
+        """Note of the next wire what it carries into a block."""
+        what = Crossing(block, tuple(dict.fromkeys(values)), tuple(uses))
+        self.crossings[len(self.scene.wires)] = what
+
+    def carried(self, net: Net, target: Standing) -> list[int]:
+        """The values that a net brings to a target."""
+        return self._carried[net, target]
+
+    def chip_note(self, parameter: int) -> str:
+        """What stands beside the shape of a Parameter."""
+        return ""
 
     def _states(self, block: Block) -> list[str]:
         return [] if block.call is None else list(block.call.outputs)
@@ -218,6 +234,7 @@ class BlocksPicture:
                 )
                 if self.spots[block] not in net.targets:
                     net.targets.append(self.spots[block])
+                self._carried[net, self.spots[block]].append(value)
         self.nets = list(nets.values())
         self.panels: list[tuple[list[int], list[Block], Net]] = []
         users: dict[int, list[Block]] = defaultdict(list)
@@ -254,7 +271,11 @@ class BlocksPicture:
 
 def draw_blocks(graph: RecordedGraph, steps: Sequence[int] | None = None) -> Scene:
     """Every cell and module as a box, whatever stands between them."""
-    picture = BlocksPicture(graph, steps)
+    return lay_blocks(BlocksPicture(graph, steps))
+
+
+def lay_blocks(picture: BlocksPicture) -> Scene:
+    """A picture's boxes and lines, in its scene."""
     scene, channels = picture.scene, picture.channels
     keys = {block: draw_block(picture, block) for block in picture.shown}
     _draw_states(picture, keys)
@@ -267,6 +288,7 @@ def draw_blocks(graph: RecordedGraph, steps: Sequence[int] | None = None) -> Sce
         color = style.PLAIN if look is None or source.kind != "cell" else look.stroke
         pen = style.INPUT_PEN if source.kind == "cell" else style.PLAIN_PEN
         for target in net.targets:
+            picture.carries(owners[target], picture.carried(net, target))
             scene.wire(
                 keys[source],
                 keys[owners[target]],
@@ -389,6 +411,7 @@ def _draw_states(picture: BlocksPicture, keys: dict[Block, Key]) -> None:
         ends = (a.right, x - PILL / 2, x + PILL / 2, b.left)
         if not forward:
             ends = (a.left, x + PILL / 2, x - PILL / 2, b.right)
+        picture.carries(target, [value])
         scene.wire(
             keys[source],
             pill,
@@ -397,6 +420,7 @@ def _draw_states(picture: BlocksPicture, keys: dict[Block, Key]) -> None:
             color=look.stroke,
             pen=style.STATE_PEN,
         )
+        picture.carries(target, [value])
         scene.wire(
             pill,
             keys[target],
@@ -427,6 +451,7 @@ def _draw_states(picture: BlocksPicture, keys: dict[Block, Key]) -> None:
             bold=True,
         )
         inward = (x + width / 2, spot.left) if x < spot.x else (x - width / 2, spot.right)
+        picture.carries(target, [source.node])
         scene.wire(
             pill,
             keys[target],
@@ -466,6 +491,7 @@ def _draw_panel(
     for block in blocks:
         folded = block.column is not None and block.column.folded
         step = 0 if block.column is None else block.column.first
+        picture.carries(block, uses=mine)
         scene.wire(
             port,
             keys[block],
@@ -495,7 +521,8 @@ def _said_of(
         short = f"{inner}.{short_name(dotted)}" if inner else short_name(dotted)
         shown = short.removesuffix("_reverse") if "reverse" in words else short
         shape = shape_text(picture.nodes[parameter].shape)
-        found.append((Parameter(parameter, dotted, short), f"{shown}  {shape}"))
+        said = f"{shown}  {shape}{picture.chip_note(parameter)}"
+        found.append((Parameter(parameter, dotted, short), said))
     return " ".join(words).strip(), found
 
 

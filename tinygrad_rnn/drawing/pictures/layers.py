@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ...graphs.blocks import Block
 from ...graphs.layered import LayerBlocks, name_of
@@ -173,6 +174,16 @@ class LayersPicture(BlocksPicture):
             if len(self.blocks.steps_of(block)) > 1 or (block, state) in handed
         ]
 
+    def values_of(self, block: Block, source: Block, value: int, role: str) -> tuple[int, ...]:
+        """The nodes of all values for which one feed of a block stands."""
+        return self.blocks.values_of(block, source, value, role)
+
+    def own_values(self, block: Block, state: str) -> list[int]:
+        """The nodes of a state that a layer hands from step to step: those that enter it again."""
+        calls = self.blocks.calls_of[block]
+        entering = {value for source, value in self.blocks.taken_by(block) if source is block}
+        return [i for call in calls if (i := call.outputs.get(state)) in entering and i is not None]
+
     def named(self, block: Block, state: str) -> str:
         """A state of a layer, with the layer's number where there are several."""
         calls = self.blocks.calls_of[block]
@@ -255,13 +266,14 @@ class LayersPicture(BlocksPicture):
     def _nets(self) -> None:
         nets: dict[tuple[Block, str], Net] = {}
         for block in self.shown:
-            for source, value, _ in block.feeds:
+            for source, value, role in block.feeds:
                 said = self.blocks.said(source, value)
                 net = nets.setdefault(
                     (source, said), Net(self.spots[source], of=(source, said, value))
                 )
                 if self.spots[block] not in net.targets:
                     net.targets.append(self.spots[block])
+                self._carried[net, self.spots[block]] += self.values_of(block, source, value, role)
         for slab in self.slabs:
             far = slab.users if slab.under else slab.users[1:]
             slab.net.targets = [self.spots[block] for block in far]
@@ -274,11 +286,19 @@ class LayersPicture(BlocksPicture):
         return self.spots[block].y + LOOP * ((len(names) - 1) / 2 - k)
 
 
+P = TypeVar("P", bound=LayersPicture)
+
+
 def draw_layers(graph: RecordedGraph) -> Scene:
     """The picture of a graph at the level of layers; of one without layers, its modules."""
-    picture = LayersPicture(graph)
+    return lay_layers(lambda lanes: LayersPicture(graph, lanes))[0]
+
+
+def lay_layers(make: Callable[[int], P]) -> tuple[Scene, P]:
+    """The scene of a picture, with all its lanes or, where that is wider than a screen, with fewer."""
+    picture = make(LANES)
     if picture.channels.right > SCREEN:
-        picture = LayersPicture(graph, FEWER)
+        picture = make(FEWER)
     scene = picture.scene
     keys = {block: _draw_box(picture, block) for block in picture.shown}
     pills = _draw_loops(picture, keys)
@@ -294,6 +314,7 @@ def draw_layers(graph: RecordedGraph) -> Scene:
         for target in net.targets:
             route = picture.channels.route(net, target)
             ends = keys[source], keys[owners[target]]
+            picture.carries(owners[target], picture.carried(net, target))
             scene.wire(
                 *ends, route, color=color, pen=pen, arrow=style.SMALL_ARROW, radius=style.TURN
             )
@@ -303,7 +324,7 @@ def draw_layers(graph: RecordedGraph) -> Scene:
         _draw_slab(picture, k, slab, keys, words)
     _draw_counts(picture, words)
     draw_legend(scene, list(_samples(picture)), scene.bounds()[0])
-    return scene
+    return scene, picture
 
 
 def _samples(picture: LayersPicture) -> Iterator[Sample]:
@@ -353,8 +374,10 @@ def _draw_loops(
         found[block, state] = pill, x + width / 2
         if len(picture.blocks.steps_of(block)) > 1:
             out = [(spot.right, y + RISE), (x, y + RISE), (x, y + PILL_HEIGHT / 2)]
+            picture.carries(block, picture.own_values(block, state))
             _rail(scene, keys[block], pill, out, look)
             back = [(x, y - PILL_HEIGHT / 2), (x, y - RISE), (spot.right, y - RISE)]
+            picture.carries(block, picture.own_values(block, state))
             _rail(scene, pill, keys[block], back, look, style.ARROW)
         else:
             _rail(scene, keys[block], pill, [(spot.right, y), (x - width / 2, y)], look)
@@ -389,11 +412,13 @@ def _draw_starts(
         box = (x, y, width, PILL_HEIGHT, look, "state")
         pill = scene.box(Value(source.node, f"i{n}"), words, *box, size=style.STATE, bold=True)
         line = [(x + width / 2, y), (picture.spots[block].left, y)]
+        picture.carries(block, [source.node])
         _rail(scene, pill, keys[block], line, look, style.ARROW)
-    for source, block, state, _ in picture.beside:
+    for source, block, state, value in picture.beside:
         look, y = picture.looks[state], picture.line_of(block, state)
         pill, right = pills[source, state]
         line = [(right, y), (picture.spots[block].left, y)]
+        picture.carries(block, picture.values_of(block, source, value, state))
         _rail(scene, pill, keys[block], line, look, style.ARROW)
 
 
@@ -415,11 +440,13 @@ def _draw_slab(
         target = picture.spots[block]
         if n or slab.under:
             route = picture.channels.route(slab.net, target)
+            picture.carries(block, uses=slab.params)
             _tap(scene, out, keys[block], route, use)
             words.setdefault(block, []).append((use, route[-1][0], count))
             continue
         scene.port(side, spot.left, spot.y)
         route = [(spot.left, spot.y), (target.right, spot.y)]
+        picture.carries(block, uses=slab.params)
         _tap(scene, side, keys[block], route, use)
         if count > 1:
             at = ((spot.left + target.right) / 2 + 3, spot.y + 9, 9.5, style.ORANGE)

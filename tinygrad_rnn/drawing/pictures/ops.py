@@ -10,6 +10,7 @@ from ...graphs.chains import Chain, Column, NotUnrollableError, Output
 from ...graphs.meaning import Cell, Out, State, Uses
 from ...graphs.steps import Step, first_step, read_step
 from ...graphs.unrolled import UnrolledGraph
+from ..layout.folding import fold
 from ..layout.grid import ASIDE, Anchor, AnyGrid, Grid, StepBox, Ways, make_grid
 from ..layout.router import settle
 from ..layout.step_layout import lay_out
@@ -44,6 +45,7 @@ from ..scene.text import (
 
 BUS_PITCH, FOLD_TAP, FEED, JOINED = 48.0, 16.0, 18.0, 46.0
 ROW_GAP, CHANNEL, RISE = 34.0, 14.0, 16.0
+WIDEST = 1310.0  # on a page of 1,400 pixels the smallest type, 8.5 points, is then 9 pixels tall
 Roles = dict[tuple[Chain, Column], dict[str, int]]
 
 
@@ -214,6 +216,7 @@ def draw_ops(unrolled: UnrolledGraph, notes: Notes | None = None) -> OpGrid:
     if grid.unrolled.goes_on:
         draw_after(grid, _output_anchors(grid), _bus_ends(grid), collapse=False)
     settle(grid.scene)
+    fold(grid.scene, WIDEST)
     star = any(spot.ops == "mul" for t in templates.values() for spot in t.spots)
     samples = [*samples_of(grid.scene, grid.looks, of_ops=True, elementwise=star)]
     samples += [

@@ -225,14 +225,14 @@ class Scene:
         }
         if dashed:
             attrs["style"] = "dashed"
-        line = (*_drawn(route, arrow, pen, radius, swing), attrs, tuple(route), (radius, swing))
+        line = (*drawn_line(route, arrow, pen, radius, swing), attrs, tuple(route), (radius, swing))
         self.wires.append(Wire(of, kind, tail, head, *line, tooltip, gradient))
 
     def rewire(self, k: int, route: Sequence[Point]) -> None:
         """Draw a wire along another route."""
         wire, radius = self.wires[k], 5.0
         arrow = wire.attrs["arrowsize"] if wire.tip else 0.0
-        points, tip = _drawn(route, arrow, wire.attrs["penwidth"], radius, "")
+        points, tip = drawn_line(route, arrow, wire.attrs["penwidth"], radius, "")
         self.wires[k] = replace(wire, points=points, tip=tip, route=tuple(route), bend=(radius, ""))
 
     def bounds(self) -> Rectangle:
@@ -245,7 +245,7 @@ class Scene:
         return (min(lefts), min(bottoms), max(rights), max(tops))
 
 
-def _drawn(
+def drawn_line(
     route: Sequence[Point], arrow: Any, pen: Any, radius: float, swing: str
 ) -> tuple[tuple[Point, ...], Point | None]:
     """The control points of a line, and the tip of its arrow."""

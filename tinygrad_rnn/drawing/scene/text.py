@@ -61,11 +61,11 @@ def op_words(op: str, before: str = "", after: str = "") -> str:
 def words_of_op(nodes: Sequence[GraphNode], node: GraphNode) -> str:
     """An op's symbol, with a number where one of its two operands is one."""
     operands = [nodes[i] for i in node.inputs]
-    numbers = [_short(part.name) if part.op == "literal" else "" for part in operands]
+    numbers = [short_literal(part.name) if part.op == "literal" else "" for part in operands]
     return op_words(node.op, *numbers) if len(operands) == 2 else op_words(node.op)
 
 
-def _short(literal: str) -> str:
+def short_literal(literal: str) -> str:
     """A Python number as it is written, or four digits of it where it has many."""
     return f"{float(literal):.4g}" if len(literal) > 8 and "." in literal else literal
 

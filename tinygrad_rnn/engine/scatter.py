@@ -1,0 +1,88 @@
+"""How is a gradient added where an index says, some places many times? In the same order every time.
+
+``np.add.at`` says it, and takes 10 ns a number where rows are added. Here rows that go to one place are
+brought together by a stable sort and added up at once; a mask names no place twice, and needs no more than
+``+=``. The sums of a place are always formed in the same order, so that the same call gives the same bits.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+_FEW = 8192  # numbers up to which one by one is quickest
+_FULL = slice(None)
+
+
+def add_at(buffer: Any, index: Any, value: Any) -> None:
+    """``np.add.at(buffer, index, value)``: an index that occurs twice adds twice."""
+    parts = index if index.__class__ is tuple else (index,)
+    parts = tuple(np.asarray(p) if p.__class__ is list else p for p in parts)
+    arrays = [p for p in parts if isinstance(p, np.ndarray)]
+    if len(arrays) == 1 and arrays[0].dtype.kind == "b" and not _numbers(parts):
+        buffer[index] += value
+        return
+    places = _places(buffer, parts) if buffer.flags.c_contiguous else None
+    if places is None or value.shape != places[1]:
+        np.add.at(buffer, index, value)
+    elif value.size:
+        width = value.size // places[0].size
+        _add_rows(buffer.reshape(-1, width), places[0], value.reshape(-1, width))
+
+
+def _numbers(parts: tuple[Any, ...]) -> bool:
+    """Whether there are integers among the parts of an index, which go along with its arrays."""
+    return any(isinstance(p, (int, np.integer)) for p in parts)
+
+
+def _places(buffer: Any, parts: tuple[Any, ...]) -> tuple[Any, tuple[int, ...]] | None:
+    """The rows of a buffer that an index names, and the shape of what it takes from there.
+
+    Of indices like ``i``, ``(i, j)`` and ``(:, :, i, j)``, where i and j are integers; else None.
+    """
+    lead = 0
+    while lead < len(parts) and parts[lead].__class__ is slice and parts[lead] == _FULL:
+        lead += 1
+    if not all(isinstance(p, (int, np.integer, np.ndarray)) for p in parts[lead:]):
+        return None
+    indices, end = [np.asarray(p) for p in parts[lead:]], len(parts)
+    if any(i.dtype.kind not in "iu" for i in indices):
+        return None
+    sides = buffer.shape[lead:end]
+    at: Any = 0
+    for index, side in zip(indices, sides, strict=True):
+        i = index.astype(np.intp, copy=False)
+        at = at * side + np.where(i < 0, i + side, i)
+    at = np.asarray(at)
+    shape = buffer.shape[:lead] + at.shape + buffer.shape[end:]
+    at = at.ravel()
+    if lead:
+        blocks = np.arange(prod(buffer.shape[:lead])) * prod(sides)
+        at = (blocks[:, None] + at).ravel()
+    return at, shape
+
+
+def _add_rows(buffer: Any, at: Any, rows: Any) -> None:
+    """``buffer[at[k]] += rows[k]`` for all k, in a fixed order."""
+    n, width = rows.shape
+    if width == 1 or rows.size <= _FEW:
+        one_by_one = at if width == 1 else (at[:, None] * width + np.arange(width)).ravel()
+        np.add.at(buffer.reshape(-1), one_by_one, rows.ravel())
+        return
+    short = at.astype(np.uint16) if len(buffer) <= 1 << 16 else at  # sorted by its digits
+    order = np.argsort(short, kind="stable")
+    there = at[order]
+    starts = np.flatnonzero(np.concatenate(([True], there[1:] != there[:-1])))
+    counts = np.diff(starts, append=n)
+    most = int(counts.max())
+    there = there[starts]
+    if most == 1:
+        buffer[at] += rows
+    elif most * 8 > len(starts):
+        buffer[there] += np.add.reduceat(rows[order], starts, axis=0)
+    else:  # the first row of each place, then the second of each that has one, ...
+        for k in range(most):
+            more = counts > k
+            buffer[there[more]] += rows[order[starts[more] + k]]
