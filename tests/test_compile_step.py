@@ -9,6 +9,8 @@ from support import numbers
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
 from tinygrad_rnn.scan import backends
+from tinygrad_rnn.scan.first_calls import CALLS
+from tinygrad_rnn.tensors.state_dicts import CALLED
 
 f = nn.functional
 IN, H, OUT = 3, 5, 2
@@ -658,3 +660,66 @@ def test_a_program_that_is_wrong_is_not_used(monkeypatch):
 
     monkeypatch.setattr(replay.Replay, "_name", wrong)
     pair.go(4, expect="other values than the plain iteration")
+
+
+# ---- which back end's turn it is -----------------------------------------------------------------
+
+
+@pytest.fixture
+def auto():
+    pytest.importorskip("numba", reason="numba is not installed (extra fast)")
+    with backends.using("auto"):
+        yield
+
+
+def counts(model):
+    return [cell.__dict__.get(CALLED) for cell in model.layer.cells()]
+
+
+@pytest.mark.parametrize(
+    "model", ["LSTM", "two layers", "both ways", "dropout between", "own cell"]
+)
+def test_machine_code_takes_over_at_the_plain_loops_call(auto, model):
+    pair = Pair(MODELS[model])
+    for _ in range(CALLS + 4):
+        pair.go(1, expect="")
+        assert counts(pair.model) == counts(pair.twin)
+        assert pair.model.layer.explain() == pair.twin.layer.explain()
+    assert pair.step.explain() == "replayed as one program"
+    assert "numba" in pair.model.layer.explain()
+
+
+def test_a_look_between_does_not_have_it_traced_anew(auto):
+    pair = Pair(MODELS["LSTM"])
+    pair.go(4)
+    for _ in range(3):
+        for model, _ in pair.each():
+            with tg.no_grad():
+                model(data(99)[0])
+        pair.go(1)
+    kinds = pair.step._iterations._kinds.values()
+    assert [len(programs) for programs in kinds] == [1]
+
+
+def test_a_run_that_goes_on_from_a_state_dict_comes_to_the_same_bits(auto):
+    whole, parts = Pair(MODELS["GRU"]), Pair(MODELS["GRU"])
+    whole.go(CALLS + 3, expect="")
+    parts.go(CALLS - 2, expect="")
+    saved = parts.model.state_dict(), parts.optimizer.state_dict()
+    later = Pair(MODELS["GRU"])
+    for model, optimizer in later.each():
+        model.load_state_dict(saved[0])
+        optimizer.load_state_dict(saved[1])
+    later.seed = parts.seed
+    later.go(5, expect="")
+    same_bits(whole.model, later.model)
+
+
+def test_what_fails_or_is_held_against_python_is_not_counted(auto):
+    pair = Pair(MODELS["LSTM"])
+    pair.go(3)
+    before = counts(pair.model)
+    with pytest.raises(ValueError, match="shape"):
+        pair.step(data(1)[0], tg.zeros(7, 7))
+    plain = counts(pair.model)[0][0] - before[0][0]
+    assert plain == pytest.approx(1 / CALLS)  # the forward that ran, once

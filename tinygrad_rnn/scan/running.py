@@ -87,6 +87,7 @@ class _Pass:
         "kept",
         "loops",
         "needs",
+        "of_x",
         "states",
         "steps",
         "variant",
@@ -109,7 +110,8 @@ class _Pass:
         asking = tuple([t._node is not None and t._node.needs for t in given])
         self.keep = now.recording and (needs_x or True in asking)
         self.steps, found = len(x), self.variant.found
-        self.loops = found.turn(way.cell, self.keep, self.keep and needs_x, self.steps)
+        self.of_x = self.keep and needs_x
+        self.loops = found.turn(way.cell, self.keep, self.of_x, self.steps)
         self.needs = self.variant.found.reach.needing(asking, needs_x, self.steps)
         arrays = [x] if live is None else [x, live]
         arrays += [t._data for t in given]
@@ -120,11 +122,12 @@ class _Pass:
         """The same run on other arrays of the same kinds: what the cell computes is not asked again."""
         made = object.__new__(_Pass)
         made.way, made.states, made.weights = self.way, self.states, self.weights
-        made.variant, made.loops, made.steps = self.variant, self.loops, self.steps
-        made.keep, made.needs = self.keep, self.needs
+        made.variant, made.steps, made.keep = self.variant, self.steps, self.keep
+        made.needs, made.of_x = self.needs, self.of_x
+        made.loops = self.variant.found.turn(self.way.cell, self.keep, self.of_x, self.steps)
         x = np.ascontiguousarray(x[::-1] if self.way.backwards else x)
         arrays = [x, *states, *[t._data for t in self.weights]]
-        y, made.finals, made.kept = self.loops.tried(arrays, self.steps, self.keep)
+        y, made.finals, made.kept = made.loops.tried(arrays, self.steps, self.keep)
         made.y = y[::-1] if self.way.backwards else y
         return made
 

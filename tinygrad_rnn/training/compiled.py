@@ -18,7 +18,6 @@ from ..engine import gradients
 from ..engine.autograd import flow
 from ..engine.hooks import Hook
 from ..engine.places import state
-from ..engine.random import generator_or_default
 from ..nn import naming
 from ..nn.module import Module
 from ..nn.utils import clip_grad_norm_
@@ -29,7 +28,7 @@ from ..scan import backends
 from ..scan.purity import MISSING, Guard, hold
 from ..scan.tracing import Untraceable
 from ..tensors import Tensor, as_tensor
-from .iteration import Iteration, inspected
+from .iteration import Iteration, Moves, inspected
 from .replay import Differs, Replay
 
 Check = Callable[[Any, tuple[int, ...]], None]
@@ -198,7 +197,7 @@ class Iterations:
                     stopped = error
                     raise
 
-        before = [g.bit_generator.state for g in program.generators]
+        before = program.moves.now()
         try:
             reached = program.replay.run(*[t._data for t in inputs], loss_is)
         except MemoryError:
@@ -206,7 +205,7 @@ class Iterations:
         except Exception as error:
             if error is stopped:
                 raise
-            _restore(program.generators, before)
+            program.moves.back(before)
             if not isinstance(error, (Differs, IndexError, ValueError)):
                 program.why = f"its program raised {type(error).__name__}: {error}"
             return None
@@ -224,9 +223,8 @@ class Iterations:
         known.append(program)
         if not program.stands():
             return program, None
-        drawn = [g.bit_generator.state for g in program.generators]
-        program.compare(self, [_other(t, k) for k, t in enumerate(inputs)])
-        _restore(program.generators, drawn)
+        with program.moves.undone():
+            program.compare(self, [_other(t, k) for k, t in enumerate(inputs)])
         if not program.stands():
             return program, None
         found = program.compare(self, inputs, check)
@@ -244,7 +242,7 @@ class _Program:
     def __init__(self, model: Module, loss: Any, inputs: Sequence[Tensor]) -> None:
         guards, why = inspected(model, loss, len(inputs))
         self.why = why or ""
-        self.generators: list[Any] = []
+        self.moves = Moves([], [])
         tensors: list[Tensor] = []
         if not why:
             try:
@@ -256,8 +254,10 @@ class _Program:
                 outside |= {id(p): p for p in model.parameters()}
                 self.replay = Replay(iteration, outside.values())
                 tensors, self.shape = self.replay.tensors, iteration.shape
-                drawn = [g for block in iteration.blocks for g in block.generators]
-                self.generators = [generator_or_default(g) for g in drawn]
+                every = [block.moves for block in iteration.blocks]
+                self.moves = Moves(
+                    [g for m in every for g in m.generators], [c for m in every for c in m.cells]
+                )
             except Untraceable as reason:
                 self.why = str(reason)
             except Exception as error:
@@ -272,17 +272,17 @@ class _Program:
         self, iterations: Iterations, inputs: Sequence[Tensor], check: Check | None = None
     ) -> Any:
         """The plain iteration's loss and gradients, nothing committed; ``why`` where the program's differ."""
-        before = [g.bit_generator.state for g in self.generators]
+        before = self.moves.now()
         try:
             value, shape = iterations._forward(inputs, {})
         except Exception:
-            _restore(self.generators, before)
+            self.moves.back(before)
             return None  # other inputs than those that came it may not take; these are run again
         if check is not None:
             check(value._data, shape)
         reached = flow([gradients.root_and_seed(value)])
-        after = [g.bit_generator.state for g in self.generators]
-        _restore(self.generators, before)
+        after = self.moves.now()
+        self.moves.back(before)
         losses: list[Any] = []
         try:
             with np.errstate(all="ignore"):
@@ -295,13 +295,8 @@ class _Program:
             same = mine.keys() == plain.keys() and _close(losses[0], value._data)
             if not same or not all(_close(mine[key], g) for key, g in plain.items()):
                 self.why = "its program gives other values than the plain iteration"
-        _restore(self.generators, after)
+        self.moves.back(after)
         return value, reached.values()
-
-
-def _restore(generators: Sequence[Any], states: Sequence[Any]) -> None:
-    for g, before in zip(generators, states, strict=True):
-        g.bit_generator.state = before
 
 
 def _refusal(inputs: Sequence[Tensor], options: dict[str, Any]) -> str | None:
@@ -325,7 +320,7 @@ def _kind(inputs: Sequence[Tensor]) -> Any:
     arrays = [t._data for t in inputs]
     same = len({id(a) for a in arrays})
     kinds = [(a.shape, a.dtype) for a in arrays]
-    return (*kinds, same, backends.choice()[0], dtypes.default_dtype)
+    return (*kinds, same, backends.chosen(), dtypes.default_dtype)
 
 
 def _other(t: Tensor, k: int) -> Tensor:

@@ -7,7 +7,8 @@ settings are guarded, and in a trace its call is one block, which runs by the lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from ..scan.opcodes import follow
 from ..scan.purity import Guard, Guards, Impure
 from ..scan.tracing import Tracer, Unrecorded, Untraceable, tracing
 from ..tensors import Tensor
+from ..tensors.state_dicts import CALLED
 
 LAYERS = (RNN, LSTM, GRU, Recurrent)
 
@@ -50,7 +52,7 @@ class _Walk(bytecode.Walk):
         self.guards.attribute(layer, "compiled")
         for module in dict.fromkeys((*layer.modules(), *layer.__dict__.get("_stack", ()))):
             for name, value in list(module.__dict__.items()):
-                if name in ("_ran", "_known_as"):
+                if name in ("_ran", "_known_as", CALLED):
                     continue
                 self.guards.item(module.__dict__, name)
                 if type(value) in (dict, list):
@@ -82,10 +84,41 @@ def inspected(model: Module, loss: Any, count: int) -> tuple[list[Guard], str | 
 # ---- the trace --------------------------------------------------------------------------------------
 
 
+class Moves:
+    """What a forward moves beside its values: generators, and how often cells have been called."""
+
+    def __init__(self, generators: Sequence[Any], cells: Sequence[Module]) -> None:
+        self.generators = [generator_or_default(g) for g in generators]
+        self.cells = cells
+
+    def now(self) -> tuple[list[Any], list[Any]]:
+        """Where they stand."""
+        counts = [cell.__dict__.get(CALLED) for cell in self.cells]
+        return [g.bit_generator.state for g in self.generators], counts
+
+    def back(self, then: tuple[list[Any], list[Any]]) -> None:
+        """Let them stand where they stood."""
+        for g, before in zip(self.generators, then[0], strict=True):
+            g.bit_generator.state = before
+        for cell, count in zip(self.cells, then[1], strict=True):
+            cell.__dict__.pop(CALLED, None)
+            if count is not None:
+                cell.__dict__[CALLED] = count
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Let them stand afterwards where they stood before."""
+        then = self.now()
+        try:
+            yield
+        finally:
+            self.back(then)
+
+
 class Block:
     """What runs as one whole: tensors in, tensors out that begin anew in the trace."""
 
-    generators: Sequence[Any] = ()  # what it draws from
+    moves: Moves  # what its forward moves
     parents: list[Tensor]  # each tensor once that gradients may go to
     weights: dict[int, Tensor]  # of those, what it does not take as an array
 
@@ -113,10 +146,8 @@ class Block:
 
     def reached(self, came: Sequence[bool]) -> list[bool]:
         """Which parents get a gradient, where some come to these results."""
-        drawn = [(g, g.bit_generator.state) for g in map(generator_or_default, self.generators)]
-        results, kept = self.forward([t._data for t in self.taken])
-        for g, before in drawn:
-            g.bit_generator.state = before
+        with self.moves.undone():
+            results, kept = self.forward([t._data for t in self.taken])
         pairs = zip(results, came, strict=True)
         found = self.backward(kept, [np.zeros_like(a) if c else None for a, c in pairs])
         return [d is not None for d in found]
@@ -125,23 +156,24 @@ class Block:
 class LayerBlock(Block):
     """A recurrent layer's call, by the loops that ran when it was traced."""
 
-    def __init__(self, call: running._LayerCall) -> None:
-        self.call = call
+    def __init__(self, call: running._LayerCall, moves: Moves) -> None:
+        self.call, self.moves = call, moves
         done = [p for stage in call.passes for p in stage]
         self.weights = {id(t): t for p in done for t in p.weights}
         super().__init__([call.stack.x, *[t for p in done for t in p.states]])
         self.parents = list({id(t): t for t in (*self.taken, *self.weights.values())}.values())
         call.parents = [t for t in self.parents if t._node is not None and t._node.needs]
         self.asked = [any(t is p for p in call.parents) for t in self.parents]
-        self.generators = [s.generator for s in call.stack.stages if s.dropout]
 
     def variants(self) -> list[Any]:
         """What its cells read."""
         return [p.variant for stage in self.call.passes for p in stage]
 
     def forward(self, arrays: Sequence[Any]) -> tuple[list[Any], Any]:
-        """As ``running._LayerCall.forward``, with loops that are known."""
+        """As ``running._LayerCall.forward``, of variants that are known; loops are those whose turn it is."""
         again = self.call.again(arrays[0], iter(arrays[1:]))
+        ran = [p.loops.ran for stage in again.passes for p in stage]
+        self.call.layer.__dict__["_ran"] = ran[0] if len(ran) == 1 else frozenset().union(*ran)
         return again.flat, again
 
     def backward(self, kept: Any, g: list[Any]) -> list[Any]:
@@ -157,6 +189,7 @@ class CalledBlock(Block):
         self.function, self.args, self.options = function, args, options
         every = [*args, *options.values()]
         self.weights: dict[int, Any] = {}
+        self.moves = Moves([], [])
         super().__init__([t for t in every if isinstance(t, Tensor)])
         self.parents = self.taken
 
@@ -240,12 +273,11 @@ class _Whole(Tracer):
             if why is not None:
                 raise Untraceable(f"a {type(layer).__name__} is recorded op by op: {why}")
             call = running._LayerCall(stack)
-            try:
+            drawn = [s.generator for s in built if s.dropout]
+            moves = Moves(drawn, [c for ways, _ in stages for c, _, _ in ways])
+            with moves.undone():
                 flat = call.forward()
-            finally:
-                for draw, before in reversed(call.drawn):
-                    draw.bit_generator.state = before
-        block = LayerBlock(call)
+        block = LayerBlock(call, moves)
         results = block.gives(flat, call.needs())
         self.blocks.append(block)
         return call.shaped(results)
@@ -308,4 +340,4 @@ class Iteration:
         self.shape = prediction._data.shape
 
 
-__all__ = ["Block", "Iteration", "PartOf", "inspected"]
+__all__ = ["Block", "Iteration", "Moves", "PartOf", "inspected"]
