@@ -72,8 +72,8 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
 ITERATION = """## One whole iteration of training
 
 `python benchmarks/iteration.py`: an LSTM with 4 inputs, a linear head, squared error and Adam: forward, loss,
-backward and update, against PyTorch eager (Adam fused or not) and one jitted JAX program of all of it (`unroll`
-1 or 4): of a peer the way that is harder to beat. Rows with "clip" clip gradients on our side alone.
+backward and update, against PyTorch eager (Adam fused or not) and one jitted JAX program of all of it
+(`unroll` 1 or 4): of a peer the way that is harder to beat. With "clip" our side alone clips.
 Microseconds an iteration, taking turns call by call; the machine was doing other work as well, so that ratios
 count and microseconds do not. The goal beside JAX is 1.0.
 

@@ -225,7 +225,7 @@ def test_steps_without_a_look_at_the_state_give_the_same_bits(name, monkeypatch)
     same(a, b, first, second)
 
 
-def test_a_state_that_was_looked_at_and_is_changed_counts():
+def test_a_state_that_was_looked_at_and_is_changed_counts(monkeypatch):
     first, second = small(), small()
     a, b = (optim.SGD(p, lr=0.1, momentum=0.9) for p in (first, second))
     for k in range(6):
@@ -236,8 +236,20 @@ def test_a_state_that_was_looked_at_and_is_changed_counts():
                 held[params[0]]["momentum_buffer"] = np.ones(3, np.float32)
             if k == 5:
                 optimizer.state[params[1]]["momentum_buffer"][...] = 0.5
-            if optimizer is b:
-                assert optimizer.state is not None  # b is looked at before every step
-            optimizer.step()
+        a.step()
+        step_one_by_one(b, monkeypatch)
         for p, q in zip(first, second, strict=True):
             np.testing.assert_array_equal(p.numpy(), q.numpy())
+
+
+def test_a_step_like_the_last_one_makes_older_graphs_stale():
+    params = small()
+    optimizer = optim.Adam(params, lr=0.1)
+    for k in range(3):
+        give_gradients(params, k)
+        loss = sum((p * p).sum() for p in params)
+        before = optimizer._rows.whole
+        optimizer.step()
+        with pytest.raises(RuntimeError, match=r"Adam.step\(\)"):
+            loss.backward()
+    assert before is not None

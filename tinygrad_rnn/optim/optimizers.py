@@ -128,8 +128,8 @@ class Optimizer:
                 (p, a) for row, _, parts, _ in done for p, a in zip(row.params, parts, strict=True)
             ]
             with all_or_none([p for p, _ in pairs]):
-                for p, value in pairs:
-                    p._install(value, by)
+                for p, part in pairs:
+                    p._install(part, by)
                 for row, value, parts, memory in done:  # no call, nothing that could fail
                     row.flat, row.parts, row.memory = value, parts, memory
                 self._state = None  # it is in the rows
