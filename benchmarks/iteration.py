@@ -6,8 +6,8 @@ An LSTM with 4 inputs, a linear head on its last output, mean squared error, flo
 one core where the system allows. Ours is measured three ways: the plain loop, ``tg.compile_step``, and the
 latter with ``clip=1.0`` (peers do not clip); PyTorch eager is ``torch.nn.LSTM`` with ``optim.Adam`` as it
 comes and fused; JAX is one jitted program of a scan with all of the rest (the best of ``unroll`` 1 and 4),
-where JAX is installed. Sides take turns call by call, and in turns of 20 ms; a ratio is the median over the pairs of the
-peer's time through ours, so that above 1 means that we are faster.
+where JAX is installed. Sides take turns call by call, and in turns of 20 ms; a ratio is the median over the
+pairs of the peer's time through ours, so that above 1 means that we are faster.
 """
 
 from __future__ import annotations
