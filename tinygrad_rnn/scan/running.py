@@ -122,7 +122,7 @@ class _Pass:
         y, self.finals, self.kept = self.loops.tried(arrays, self.steps, self.keep)
         self.y = y[::-1] if way.backwards else y
 
-    def again(self, x: Any, states: list[Any]) -> _Pass:
+    def again(self, x: Any, states: Sequence[Any]) -> _Pass:
         """The same run on other arrays of the same kinds: what the cell computes is not asked again."""
         made = object.__new__(_Pass)
         made.way, made.states, made.weights = self.way, self.states, self.weights
