@@ -33,7 +33,7 @@ class Row:
     def __init__(self, params: Sequence[Tensor]) -> None:
         self.params = list(params)
         self.shapes = [p._data.shape for p in params]
-        self.turned = [None if len(s) == 1 else s for s in self.shapes]  # None: need not be reshaped
+        self.turned = [None if len(s) == 1 else s for s in self.shapes]  # None: as it is cut
         self.dtype = params[0]._data.dtype
         ends = list(accumulate(p._data.size for p in params))
         self.slices = [slice(a, b) for a, b in zip([0, *ends], ends, strict=False)]

@@ -114,7 +114,7 @@ class _Pass:
         self.needs = found.reach.needing(asking, needs_x, self.steps)
         self._run([x] if live is None else [x, live], [t._data for t in self.states])
 
-    def _run(self, sequences: list[Any], states: list[Any]) -> None:
+    def _run(self, sequences: Sequence[Any], states: Sequence[Any]) -> None:
         """By the loops whose turn it is, with the weights as they are."""
         found, way = self.variant.found, self.way
         self.loops = found.turn(way.cell, self.keep, self.of_x, self.steps)
