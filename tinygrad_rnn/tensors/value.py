@@ -350,8 +350,7 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
             state.tracer.looks("in")
         return bool((self._data == plain(value)).any())
 
-    def __hash__(self) -> int:
-        return id(self)
+    __hash__ = object.__hash__
 
     def __repr__(self) -> str:
         if state.tracer is not None:
