@@ -114,7 +114,7 @@ class _Pass:
         self.needs = found.reach.needing(asking, needs_x, self.steps)
         self._run([x] if live is None else [x, live], [t._data for t in self.states])
 
-    def _run(self, sequences: list[Any], states: list[Any]) -> None:
+    def _run(self, sequences: Sequence[Any], states: Sequence[Any]) -> None:
         """By the loops whose turn it is, with the weights as they are."""
         found, way = self.variant.found, self.way
         self.loops = found.turn(way.cell, self.keep, self.of_x, self.steps)
@@ -122,7 +122,7 @@ class _Pass:
         y, self.finals, self.kept = self.loops.tried(arrays, self.steps, self.keep)
         self.y = y[::-1] if way.backwards else y
 
-    def again(self, x: Any, states: list[Any]) -> _Pass:
+    def again(self, x: Any, states: Sequence[Any]) -> _Pass:
         """The same run on other arrays of the same kinds: what the cell computes is not asked again."""
         made = object.__new__(_Pass)
         made.way, made.states, made.weights = self.way, self.states, self.weights
