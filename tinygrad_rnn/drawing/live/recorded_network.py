@@ -69,7 +69,7 @@ class RecordedNetwork(Network):
             known[id(source._node)] = data["x0"]
         with tracing() as before:
             tracer = _Whole()
-            tracer.trusts = True  # the constants of an op that was recorded are the same at every run
+            tracer.trusts = True  # what a recorded op held is the same at every run
             state.tracer = state.watch = tracer
             try:
                 meets = self._again(nodes, known, data, tracer, source)
