@@ -199,7 +199,7 @@ class Event:
         self.operands, self.place, self.constants = operands, place, constants
 
 
-class Trace:
+class OnnxTrace:
     """One run of the forward: its events in order, and its output."""
 
     follower = None
