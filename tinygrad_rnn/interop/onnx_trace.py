@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.autograd import enable_grad, no_grad
+from ..engine.listening import Listener
 from ..engine.places import state
 from ..engine.values import Leaf
 from ..nn.module import Module
@@ -199,13 +200,13 @@ class Event:
         self.operands, self.place, self.constants = operands, place, constants
 
 
-class OnnxTrace:
-    """One run of the forward: its events in order, and its output."""
+class OnnxTrace(Listener):
+    """One run of the forward: its events in order, and its output.
 
-    follower = None
-    whole = (
-        True  # the values alone are written: no gradient, and lengths that are read would be frozen
-    )
+    Random numbers that are drawn are constants of the graph, and a detached tensor is known by its array.
+    """
+
+    whole = True  # values alone are written, no gradient; lengths that are read would be frozen
 
     def __init__(self, module: Module, inputs: Inputs, twin: int, unroll: bool) -> None:
         self.events: list[Event] = []
@@ -290,12 +291,11 @@ class OnnxTrace:
             "exported"
         )
 
-    def draws(self) -> None:
-        """Random numbers are about to be drawn: they are constants of the exported graph."""
-
-    def compared(self, name: str, result: Tensor, operands: tuple[Any, ...]) -> None:
+    def compared(
+        self, name: str, result: Tensor, operands: tuple[Any, ...], constants: Any = ()
+    ) -> None:
         """A comparison was made."""
-        self.marked(name, result, operands, ())
+        self.marked(name, result, operands, constants)
 
     def marked(
         self, name: str, result: Tensor, operands: tuple[Any, ...], constants: tuple[Any, ...]
@@ -305,18 +305,9 @@ class OnnxTrace:
         given = tuple(as_tensor(a) if not isinstance(a, dtypes.NUMBERS) else a for a in operands)
         self.events.append(Event("compare", name, [result], given, str(state.place), constants))
 
-    def made(self, t: Tensor) -> None:
-        """A tensor was made of Python's numbers."""
-
     def is_made(self, t: Any) -> bool:
         """Whether a tensor is the same in every run: a graph's constants are."""
         return True
-
-    def indexes(self, array: Any) -> None:
-        """An array is an index."""
-
-    def detached(self, result: Tensor, source: Tensor) -> None:
-        """A tensor without its graph has the same array: the graph knows it by that."""
 
     def look(self, op: Any, result: Tensor, operands: Any, _constants: Any = ()) -> None:
         """An op was applied."""
