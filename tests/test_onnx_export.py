@@ -315,6 +315,18 @@ def test_a_module_of_ones_own(rng):
     assert "forward" not in net.norm.__dict__
 
 
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda x: x * nn.functional.one_hot(x.argmax(1), x.shape[1]),
+        lambda x: nn.functional.embedding(x.argmax(1), tg.ones(3, 2).cumsum(0)) * x[:, :1],
+        lambda x: x[x.argmax(1)],
+    ],
+)
+def test_indices_are_computed_anew_at_every_run(forward, rng):
+    check(Applying(forward), floats(rng, 4, 3), more=[((floats(rng, 4, 3),), {}) for _ in "abc"])
+
+
 def test_layers_of_a_sequential_and_float64(rng):
     net = nn.Sequential(
         nn.Linear(3, 4), nn.Tanh(), nn.LayerNorm(4, bias=False), nn.ReLU(), nn.Linear(4, 1)
@@ -421,7 +433,7 @@ def without_grad(value):
         (lambda x: x if x.sum() > 0 else -x, r"reads a value while it runs \(its truth\)"),
         (lambda x: x * tg.tensor(x.numpy()), r"reads a value while it runs \(numpy\(\)\)"),
         (lambda x: x * x.softmax(1).multinomial(1), "leaves no trace"),
-        (lambda x: x * nn.functional.one_hot(x.argmax(1), x.shape[1]), "leaves no trace"),
+        (lambda x: x * nn.functional.one_hot(x.argmax(1)).sum(), r"\(one_hot\(\) without num_cl"),
         (lambda x: x * without_grad(x > 5), "leaves no trace"),
         (lambda x: x * without_grad((x / 1000).relu()), "leaves no trace"),
         (lambda x: x * tg.tensor(np.array(x) > 5), r"reads a value while it runs \(numpy\(\)\)"),
