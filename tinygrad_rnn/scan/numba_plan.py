@@ -12,7 +12,7 @@ import numpy as np
 
 from .batched import Lines, carry
 from .numpy_loops import Unsupported
-from .program import ELEMENTWISE
+from .program import ELEMENTWISE, STATE
 from .schedule import Schedule
 
 MOVED = ("dot", "concat", "sum", "slice", "broadcast", "zeros")  # what has no line of its own
@@ -59,6 +59,9 @@ class Plan:
         self.room: list[str] = []  # the lines that say so
         self.apart: set[str] = set()  # the names of buffers
         self.wary = any(p.values[v].op in ROUNDED_BY_CODE for v in self.inside)
+        self.spanned: dict[
+            str, str
+        ] = {}  # a step's part of what some steps at once fill -> of what
 
     # ---- arguments
 
@@ -179,8 +182,23 @@ class Plan:
         if v in self.stored or v not in self.inside:
             return self.slab(v)
         self.names[v] = f"b{v}"
-        self.buffer(f"b{v}", self.total(v), v)
+        if self.spans(v):
+            self.spanned[f"b{v}"] = f"B{v}"
+            self.apart.add(f"b{v}")
+            self.buffer(f"B{v}", f"span * {self.total(v)}", v)
+        else:
+            self.buffer(f"b{v}", self.total(v), v)
         return self.names[v]
+
+    def spans(self, v: int) -> bool:
+        """Whether a product waits for no state: made for some steps at once where a batch is small."""
+        value, p = self.p.values[v], self.p
+        if self.reverse or value.op != "dot" or v not in self.inside:
+            return False
+        source = value.args[0]
+        return (
+            source not in self.inside and bool(p.depends[source]) and not p.depends[source] & STATE
+        )
 
     def buffer(self, name: str, size: str, v: int) -> None:
         """Memory for one step of a value or of columns of it.
@@ -428,6 +446,7 @@ class Plan:
                 and d not in self.carried
                 and p.values[d].shape == value.shape
             ]
+            dots.sort(key=lambda d: not self.spans(d))  # what is made first takes the others
             for d in dots[1:]:
                 self.absorbed[d] = dots[0]
                 self.needs["dot", d] = [*self.needs["dot", d], ("dot", dots[0])]

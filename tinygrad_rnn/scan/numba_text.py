@@ -24,6 +24,12 @@ FLAGS = '{"contract", "nsz"}'
 CHECK = "TINYGRAD_RNN_BOUNDSCHECK"
 PRODUCTS = ("product",)
 CURVES = ("exp", "gelu_by_tanh", "normal_cdf", "sigmoid", "silu", "tanh")
+SPAN = (  # for so many steps at once what needs no state: they fill whole tiles of rows
+    "    even = 1 if B % 4 == 0 else 2 if B % 2 == 0 else 4",
+    "    span = min(T, (15 // B + even) // even * even) if B < 16 else 1",
+    "    turn = span - 1",
+)
+TURN = ("turn = 0 if turn + 1 == span else turn + 1", "many = min(span, T - t)")
 FOLDED = (-2, -1, -0.5, 0.5, 1, 2, 3)  # exponents for which there is quicker code than for a power
 
 
@@ -40,7 +46,7 @@ class Text(Plan):
         body: list[str] = []
         for group in self.groups:
             if not isinstance(group, list):
-                body.append(self.product(group[1]))
+                body += self.product(group[1])
                 continue
             body += self.loop(group)
         body += self.copies
@@ -50,6 +56,11 @@ class Text(Plan):
             for v, n in self.over_time.items()
             if re.search(rf"\b{self.names[v]}\b", whole)
         ]
+        views += [
+            f"{name} = {spanned}[turn * {n} : (turn + 1) * {n}]"
+            for name, spanned in self.spanned.items()
+            for n in (self.total(int(name[1:])),)
+        ]
         return [*views, *body]
 
     def text(self) -> str:
@@ -57,8 +68,9 @@ class Text(Plan):
         body = self.body()
         whole = "\n".join(body)
         spare = [line for line in self.heads if not _used(line.split(" = ")[0], whole, self.heads)]
-        turn = ["t = T - 1 - step" if self.reverse else "t = step", "now = np.uint64(t)"]
-        lines = [f"        {line}" for line in (*turn, *body)]
+        spans = re.search(r"\bturn\b", whole) is not None
+        time = ["t = T - 1 - step" if self.reverse else "t = step", "now = np.uint64(t)"]
+        lines = [f"        {line}" for line in (*time, *TURN * spans, *body)]
         bits, kind = self.bits, f"float{self.bits}"
         numbers = self.given_numbers(kind)
         constants = [f"{name} = np.{kind}({value})" for value, name in self.folded.items()]
@@ -84,6 +96,7 @@ class Text(Plan):
             f"def loop({arguments}):",
             "    rows = np.uint64(B)",
             "    u_0 = np.uint64(0)",
+            *SPAN * spans,
             *(f"    {unsigned(n)} = np.uint64({n})" for n in self.sizes.values()),
             *(f"    {line}" for line in (*numbers, *self.room)),
             *(f"    buffers = np.empty({end} + {APART}, np.{kind})" for end in self.buffers[-1:]),
@@ -92,8 +105,8 @@ class Text(Plan):
         ]
         return "\n".join([*head, *lines]) + "\n"
 
-    def product(self, v: int) -> str:
-        """A product's line."""
+    def product(self, v: int) -> list[str]:
+        """A product's lines."""
         value = self.p.values[v]
         source, weight = value.args
         turned = value.consts[0]
@@ -102,9 +115,16 @@ class Text(Plan):
             self.packed.add(name)
             self.lay_out(name, weight, turned)
         inner, width = self.columns(source), self.columns(v)
-        sizes = f"B, {self.size(inner)}, {self.size(width)}"
-        onto = int(v in self.absorbed)
-        return f"product({self.memory(source)}, {name}, {self.memory(v)}, {sizes}, {onto})"
+        sizes, onto = f"{self.size(inner)}, {self.size(width)}", int(v in self.absorbed)
+        a, to = self.memory(source), self.memory(v)
+        if not self.spans(v):
+            return [f"product({a}, {name}, {to}, B, {sizes}, {onto})"]
+        if to in self.spanned:
+            to = self.spanned[to]
+        else:
+            to = f"{self.flat[to]}[t * {self.total(v)} : (t + many) * {self.total(v)}]"
+        a = f"{self.flat[a]}[t * {self.total(source)} : (t + many) * {self.total(source)}]"
+        return ["if not turn:", f"    product({a}, {name}, {to}, many * B, {sizes}, {onto})"]
 
     def lay_out(self, name: str, weight: int, turned: bool) -> None:
         """Have a weight laid out for products before the loop, or by what is done once for many loops."""
