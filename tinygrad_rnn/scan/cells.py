@@ -63,6 +63,21 @@ class Compiled:
             raise Untraceable(found)
         return found
 
+    def ragged(self, derive: bool, x: bool) -> Any:
+        """The loops over ragged batches, of a step of one row: see ``ragged``. Raises Untraceable."""
+        key = ("ragged", derive, x)
+        if key not in self._loops:
+            wanted = [*self.roles, *["x"] * x] if derive else []
+            with _lock:
+                try:
+                    self._loops[key] = verified.ragged(self.trace, wanted)
+                except backends.Unsupported as reason:
+                    self._loops[key] = f"numba cannot take {reason}"
+        found = self._loops[key]
+        if isinstance(found, str):
+            raise Untraceable(found)
+        return found
+
     def stream(self) -> Any:
         """(prepare, step) for one step at a time; None where there is none."""
         key = (backends.choice()[0], "stream")

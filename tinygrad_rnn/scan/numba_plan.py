@@ -263,7 +263,7 @@ class Plan:
         if self.reverse:
             for k in range(len(p.states)):
                 if k not in carried:
-                    self.copies.append(f"c{k}[:] = zero")
+                    self.copies.append(f"c{k}[: {self.total(p.inputs[f'ds{k}'])}] = zero")
                     continue
                 source, size = self.memory(carried[k]), self.total(p.inputs[f"ds{k}"])
                 if source == f"c{k}":
@@ -276,6 +276,8 @@ class Plan:
         else:
             if not self.s.makes_outputs(self.inside):
                 raise Unsupported("an output that no op made")
+            if self.around.ragged and self.s.copied_states():
+                raise Unsupported("a state that is copied, in a ragged batch")
             for k, v in self.s.copied_states():
                 self.argument(f"N{k}", f"S{k}[1:].reshape(-1)")
                 columns = self.total(v)

@@ -14,7 +14,8 @@ from ..nn import naming
 from ..nn.module import Module
 from ..nn.stepping import mapped, parts
 from ..tensors import Tensor
-from .cells import Variant, variant_of
+from .backends import choice
+from .cells import BUILT_IN, Variant, variant_of
 from .folding import Fold
 from .tracing import Untraceable
 
@@ -102,6 +103,7 @@ class _Pass:
         "kept",
         "loops",
         "needs",
+        "rows",
         "states",
         "steps",
         "variant",
@@ -110,8 +112,8 @@ class _Pass:
         "y",
     )
 
-    def __init__(self, way: Way, x: Any, live: Any, needs_x: bool) -> None:
-        self.way = way
+    def __init__(self, way: Way, x: Any, live: Any, rows: Any, needs_x: bool) -> None:
+        self.way, self.rows, given = way, rows, x
         if way.backwards:
             x = x[::-1]
             live = live if live is None else live[::-1]
@@ -120,16 +122,41 @@ class _Pass:
         self.states = [state] if isinstance(state, Tensor) else [t for _, t in parts(state)]
         self.variant = variant_of(way.cell, x, state, live, way.constants)
         self.weights = self.variant.weights(way.constants)
-        given = [*self.states, *self.weights]
-        asking = tuple([t._node is not None and t._node.needs for t in given])
+        tensors = [*self.states, *self.weights]
+        asking = tuple([t._node is not None and t._node.needs for t in tensors])
         self.keep = now.recording and (needs_x or True in asking)
-        self.loops = self.variant.found.loops(self.keep, self.keep and needs_x)
         self.steps = len(x)
         self.needs = self.variant.found.reach.needing(asking, needs_x, self.steps)
+        if rows is not None and self.by_rows(np.ascontiguousarray(given), needs_x):
+            return
+        self.rows = None
+        self.loops = self.variant.found.loops(self.keep, self.keep and needs_x)
         arrays = [x] if live is None else [x, live]
-        arrays += [t._data for t in given]
+        arrays += [t._data for t in tensors]
         y, self.finals, self.kept = self.loops.tried(arrays, self.steps, self.keep)
         self.y = y[::-1] if way.backwards else y
+
+    def by_rows(self, x: Any, needs_x: bool) -> bool:
+        """Run over the valid steps of a ragged batch alone; False where that cannot be."""
+        way = self.way
+        if type(way.cell) not in BUILT_IN:  # others may look at the batch
+            return False
+        packed = self.rows.packed(x, way.backwards)
+        states = [Tensor._wrap(t._data[:1], None) for t in self.states]
+        state = states[0] if len(states) == 1 else tuple(states)
+        try:
+            variant = variant_of(way.cell, packed, state, None, way.constants)
+            weights = variant.weights(way.constants)
+            if list(map(id, weights)) != list(map(id, self.weights)):
+                return False
+            self.loops = variant.found.ragged(self.keep, self.keep and needs_x)
+            arrays = [packed, *[t._data for t in (*self.states, *weights)]]
+            found = self.loops.run(self.rows, arrays, len(states), self.keep)
+        except Untraceable:
+            return False
+        y, self.finals, self.kept = found
+        self.y = self.rows.padded(y, way.backwards)
+        return True
 
     def asked(self, dy: Any, dfinals: list[Any]) -> bool:
         """Whether a gradient has come (``dy`` None: not to the output) and something asks for one."""
@@ -140,6 +167,12 @@ class _Pass:
         came = (dy is not None, *[d is not None for d in dfinals])
         if dy is None:
             dy = np.zeros(self.y.shape, self.y.dtype)
+        if self.rows is not None:
+            back = self.way.backwards
+            dy = self.rows.packed(np.ascontiguousarray(dy), back)
+            dx, *found = self.loops.gradients(self.rows, self.kept, dy, dfinals)
+            dx = dx if dx is None else self.rows.padded(dx, back)
+            return self.variant.found.reach.only(came, self.steps, dx, *found)  # type: ignore[no-any-return]
         if self.way.backwards:
             dy = dy[::-1]
         dy = np.ascontiguousarray(dy)
@@ -186,9 +219,10 @@ class _LayerCall(Fold):
         x, node = stack.x._data, stack.x._node
         if stack.time_axis:
             x = np.moveaxis(x, stack.time_axis, 0)
-        live = None
+        live = rows = None
         if stack.lengths is not None:
             live = (np.arange(len(x))[:, None] < stack.lengths)[..., None]
+            rows = valid_rows(stack.lengths, len(x))
         finals: list[list[Any]] = []
         needs_x = node is not None and node.needs
         for stage in stack.stages:
@@ -199,7 +233,7 @@ class _LayerCall(Fold):
                 mask = _dropout_mask(draw, x.shape, stage.dropout, x.dtype)
                 x = x * mask
             self.masks.append(mask)
-            done = [_Pass(way, x, live, needs_x) for way in stage.ways]
+            done = [_Pass(way, x, live, rows, needs_x) for way in stage.ways]
             needs_x = any(p.needs[0] for p in done)
             self.passes.append(done)
             x = done[0].y if len(done) == 1 else np.concatenate([p.y for p in done], -1)
@@ -288,6 +322,15 @@ class _LayerCall(Fold):
                 np.moveaxis(dy, 0, self.stack.time_axis) if self.stack.time_axis else dy,
             )
         return [sums[id(t)].reshape(t.shape) if id(t) in sums else None for t in self.parents]
+
+
+def valid_rows(lengths: Any, steps: int) -> Any:
+    """The layout of a ragged batch's valid steps; None where there are none, or no loops that run by it."""
+    if choice()[0] != "numba" or not lengths.size or not lengths.any():
+        return None
+    from .ragged import Ragged
+
+    return Ragged(lengths.astype(np.intp), steps)
 
 
 def _dropout_mask(draw: Any, shape: Any, rate: float, dtype: Any) -> Any:
