@@ -8,6 +8,7 @@ run over as many rows as there are; what stands around them sees one row a step.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,12 @@ class Ragged:
         found = np.zeros((self.shape[0] * self.shape[1], a.shape[-1]), a.dtype)
         found[self.backward if backwards else self.forward] = a[:, 0]
         return found.reshape(*self.shape, -1)
+
+
+@lru_cache(maxsize=64)
+def layout(lengths: bytes, steps: int) -> Ragged:
+    """The layout of a batch by its lengths: training asks for the same ones again."""
+    return Ragged(np.frombuffer(lengths, np.intp), steps)
 
 
 class RaggedLoops(NumbaLoops):

@@ -328,9 +328,9 @@ def valid_rows(lengths: Any, steps: int) -> Any:
     """The layout of a ragged batch's valid steps; None where there are none, or no loops that run by it."""
     if choice()[0] != "numba" or not lengths.size or not lengths.any():
         return None
-    from .ragged import Ragged
+    from .ragged import layout
 
-    return Ragged(lengths.astype(np.intp), steps)
+    return layout(lengths.astype(np.intp).tobytes(), steps)
 
 
 def _dropout_mask(draw: Any, shape: Any, rate: float, dtype: Any) -> Any:
