@@ -120,3 +120,80 @@ def test_where_rows_lie():
         np.testing.assert_array_equal(
             made.rows.last, [begin[lengths[b] - 1, b] for b in range(batch)]
         )
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_single_precision_is_each_sequence_by_itself(name, rows_run):
+    layer = filled(LAYERS[name]()).float()
+    for lengths in ([5, 2, 9, 9, 1], [3, 1]):
+        batch = np.float32(numbers((max(lengths), len(lengths), FEATURES)))
+        rows_run.clear()
+        whole = found(layer, batch, lengths=lengths)
+        assert rows_run
+        sums = [0.0] * len(list(layer.parameters()))
+        states = len(whole) - 2 - len(sums)
+        for b, n in enumerate(lengths):
+            layer.zero_grad()
+            x = tg.tensor(batch[:n, b : b + 1], requires_grad=True)
+            outputs = parts(*layer(x))
+            wholes = [np.zeros_like(a) for a in whole[: 1 + states]]
+            total = 0.0
+            for k, (t, a) in enumerate(zip(outputs, wholes, strict=True)):
+                seed = np.float32(numbers(a.shape, 20 + k))
+                at = (
+                    (slice(0, n), slice(b, b + 1))
+                    if k == 0
+                    else (..., slice(b, b + 1), slice(None))
+                )
+                total = total + (t * tg.tensor(seed[at])).sum()
+                assert t.dtype is tg.float32
+                np.testing.assert_allclose(t.detach().numpy(), whole[k][at], rtol=1e-4, atol=1e-6)
+            total.backward()
+            np.testing.assert_allclose(
+                x.grad.numpy()[:, 0], whole[1 + states][:n, b], rtol=1e-4, atol=2e-5
+            )
+            sums = [s + p.grad.numpy() for s, p in zip(sums, layer.parameters(), strict=True)]
+        for a, b in zip(sums, whole[2 + states :], strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_packed_batches_are_pytorchs(kind, rows_run):
+    import torch
+
+    pack, pad = nn.utils.rnn.pack_padded_sequence, nn.utils.rnn.pad_packed_sequence
+    theirs = torch.nn.utils.rnn
+    options = {"num_layers": 2, "bidirectional": True, "batch_first": True}
+    mine, right = (
+        filled(getattr(nn, kind)(FEATURES, H, **options)).float(),
+        getattr(torch.nn, kind)(FEATURES, H, **options),
+    )
+    right.load_state_dict({k: torch.tensor(v.numpy()) for k, v in mine.state_dict().items()})
+    for lengths, enforce_sorted in (([2, 7, 3, 7], False), ([6, 4, 4, 1], True)):
+        x = np.float32(numbers((len(lengths), max(lengths), FEATURES)))
+        a, b = tg.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+        y, last = mine(pack(a, lengths, batch_first=True, enforce_sorted=enforce_sorted))
+        z, other = right(
+            theirs.pack_padded_sequence(b, lengths, True, enforce_sorted=enforce_sorted)
+        )
+        (y, _), (z, _) = pad(y, batch_first=True), theirs.pad_packed_sequence(z, True)
+        of_y = np.float32(numbers(y.shape, 5))
+        lasts = last if isinstance(last, tuple) else (last,)
+        others = other if isinstance(other, tuple) else (other,)
+        ((y * tg.tensor(of_y)).sum() + sum((t * t).sum() for t in lasts)).backward()
+        ((z * torch.tensor(of_y)).sum() + sum((t * t).sum() for t in others)).backward()
+        for t, u in zip((y, *lasts, a.grad), (z, *others, b.grad), strict=True):
+            np.testing.assert_allclose(t.detach().numpy(), u.detach().numpy(), atol=1e-5)
+        for name, p in right.named_parameters():
+            ours = dict(mine.named_parameters())[name].grad.numpy()
+            np.testing.assert_allclose(ours, p.grad.numpy(), rtol=1e-4, atol=1e-4)
+        assert set(rows_run) == {sum(lengths)}
+        rows_run.clear()
+        mine.zero_grad(), right.zero_grad()
+    for pack_padded, tensor in ((pack, tg.tensor), (theirs.pack_padded_sequence, torch.tensor)):
+        x = tensor(np.zeros((2, 3, FEATURES), np.float32))
+        with pytest.raises((RuntimeError, ValueError), match=r"must be 1 to 3|greater than 0"):
+            pack_padded(x, [3, 0], batch_first=True)
+        with pytest.raises((RuntimeError, ValueError), match="sorted"):
+            pack_padded(x, [2, 3], batch_first=True)

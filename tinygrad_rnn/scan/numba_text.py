@@ -25,6 +25,7 @@ CHECK = "TINYGRAD_RNN_BOUNDSCHECK"
 PRODUCTS = ("product",)
 CURVES = ("exp", "gelu_by_tanh", "normal_cdf", "sigmoid", "silu", "tanh")
 SPAN = (  # for so many steps at once what needs no state: they fill whole tiles of rows
+    "    alike = 1 if B < 16 else 0",  # a sequence in parts has the whole one's numbers
     "    even = 1 if B % 4 == 0 else 2 if B % 2 == 0 else 4",
     "    span = min(T, (15 // B + even) // even * even) if B < 16 else 1",
     "    turn, base = span - 1, 0",
@@ -148,10 +149,11 @@ class Text(Plan):
             self.packed.add(name)
             self.lay_out(name, weight, turned)
         inner, width = self.columns(source), self.columns(v)
-        sizes, onto = f"{self.size(inner)}, {self.size(width)}", int(v in self.absorbed)
+        sizes, onto = f"{self.size(inner)}, {self.size(width)}", str(int(v in self.absorbed))
         a, to = self.memory(source), self.memory(v)
         if not self.spans(v):
             return [f"product({a}, {name}, {to}, B, {sizes}, {onto})"]
+        onto = f"{onto}, alike"
         to = self.spanned[to] if to in self.spanned else self.part(v, "many")
         a = self.part(source, "many")
         return ["if not turn:", f"    product({a}, {name}, {to}, many, {sizes}, {onto})"]
