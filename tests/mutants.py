@@ -365,7 +365,7 @@ MUTANTS = [
     Mutant("atan2: sign", CALCULUS, "g * (-a / _square_sum(a, b))", "g * (a / _square_sum(a, b))", "ops"),
     Mutant("hooks: not heard step by step", "graphs/replay.py", "if Hook.registered:", "if False:", "hooks"),
     Mutant("hooks: lost with a write", "engine/values.py", 'if hasattr(self, "hooks"):', "if False:", "hooks"),
-    Mutant("hooks: of a leaf not heard", ENGINE, '            if Hook.registered and hasattr(node, "hooks"):\n                g = hooked(node, g)\n            reached', "            reached", "hooks"),
+    Mutant("hooks: of a leaf not heard", ENGINE, '            if Hook.registered and hasattr(leaf, "hooks"):\n                g = hooked(leaf, g)\n            reached', "            reached", "hooks"),
     Mutant("scatter: two to one place", "tensors/shaping.py", "return bool(len(np.unique(flat)) < flat.size)", "return False", "more_names"),
     Mutant("cummax: where it was not", "tensors/reducing.py", "at = np.where((a == best) | (a != a),", "at = np.where(a == best,", "more_names"),
     Mutant("median: one of equal ones", "tensors/reducing.py", "(flat[same] - value).mean()", "(flat[same] - value)[0]", "more_names"),

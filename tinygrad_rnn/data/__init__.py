@@ -1,5 +1,6 @@
 """Real data that ships with the package, tasks that are generated, and the baselines to beat on them."""
 
+from ..signatures import readable
 from .calendars import Frequency, calendar
 from .cutting import Windows, windows
 from .forecast import Autoregression, Errors, fit_autoregression, forecast_errors
@@ -62,3 +63,6 @@ __all__ = [
 def __dir__() -> list[str]:
     """The public names and nothing else, for an editor's list."""
     return __all__
+
+
+readable(__name__)

@@ -19,6 +19,7 @@ from ..engine.places import state
 from ..engine.values import Node, reachable
 from ..ops.recording import parent_of
 from ..ops.shapes import reshape
+from ..signatures import readable
 from ..tensors import Tensor
 from ..tensors.making import ones, zeros, zeros_like
 from ..tensors.several import stack
@@ -345,3 +346,6 @@ def _fitting(what: str, given: Any, expected: Sequence[Tensor]) -> list[Tensor]:
             raise ValueError(f"{what}{at}: {came} came, expected a Tensor of shape {like.shape}")
         seeds.append(t if t.dtype == like.dtype else t.to(like.dtype))
     return seeds
+
+
+readable(__name__)

@@ -374,6 +374,8 @@ def checked_lengths(lengths: Any, batch: int | None, steps: int) -> Any:
         return None
     if batch is None:
         raise ValueError(f"{_place()}lengths need a batch, and x is one sequence without it")
+    if isinstance(lengths, Tensor) and not (state.tracer is None or state.tracer.is_made(lengths)):
+        state.tracer.looks("lengths")
     given = np.array(lengths._data if isinstance(lengths, Tensor) else lengths)
     if given.dtype.kind not in "iu" or given.shape != (batch,):
         raise ValueError(

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ...ops.row import texts_of
 from ...scan.program import Value
+from .indices import walk
 from .lowering import Lowered, NoText
 from .places import Place, Shape, loops, strides_of
 
 VIEWS = frozenset(["slice", "getitem", "reshape", "permute", "broadcast"])
 JOINS = frozenset(["concat", "cat"])
+EXACT = frozenset(["where", "neg", "abs", "sign", "maximum", "minimum", "relu"])  # nothing to round
 AXES = "ijklnpqruvwxyz"
 
 
@@ -36,17 +39,19 @@ def number(c: Any, narrow: bool) -> str:
 
 
 class Body:
-    """Lines that compute some values of a program; ``room(v)`` gives a value memory of its own."""
+    """Lines that compute some values of a program; ``room(v)`` gives a value memory of its own, ``filled``
+    one that holds numbers from the beginning."""
 
     def __init__(
         self,
         lowered: Lowered,
         places: dict[int, Place],
         room: Callable[[int, Shape], Place],
+        filled: Callable[[int, Any], Place],
         names: dict[int, str],
         narrow: bool,
     ) -> None:
-        self.low, self.places, self.room = lowered, places, room
+        self.low, self.places, self.room, self.filled = lowered, places, room, filled
         self.names, self.narrow = names, narrow
         self.lines: list[str] = []
         self.onto: set[int] = set()  # values that are added to what lies in their place
@@ -138,6 +143,8 @@ class Body:
     def place(self, v: int) -> Place:
         """Where a value lies; of a view, where it looks."""
         found = self.places.get(v)
+        if found is None and self.low.value(v).op == "constant":
+            found = self.places[v] = self.filled(v, self.low.value(v).consts[0].array)
         if found is None:
             looked = self._look(v)
             if looked is None:
@@ -294,10 +301,13 @@ class Body:
         return "0" if value.op == "zeros" else None
 
     def formula(self, value: Value, arguments: list[str]) -> str:
-        """An elementwise op on its operands."""
+        """An elementwise op on its operands, rounded where the recorded loop rounds it."""
         if value.op == "pow" and arguments[1] == "2":
-            return "{0} * {0}".format(*arguments)
-        return texts_of(value.op).js.format(*arguments)
+            text = "{0} * {0}".format(*arguments)
+        else:
+            text = texts_of(value.op).js.format(*arguments)
+        rounds = self.narrow and value.dtype == "f" and value.op not in EXACT
+        return f"Math.fround({text})" if rounds else text
 
     # ---- everything else, one value at a time
 
@@ -353,6 +363,32 @@ class Body:
         self.copy(own, "0")
         for a, index in zip(value.args, value.consts[0], strict=True):
             self._set(own, index, a, True)
+
+    # ---- elements that data chooses
+
+    def _take(self, v: int, value: Value) -> None:
+        self._walked(value, self.place(value.args[0]), self._own(v), taking=True)
+
+    def _scatter(self, v: int, value: Value) -> None:
+        own = self._own(v)
+        if v not in self.onto:
+            self.copy(own, "0")
+        self._walked(value, own, self.place(value.args[0]), taking=False)
+
+    def _walked(self, value: Value, whole: Place, part: Place, taking: bool) -> None:
+        """One loop over an index: elements of the whole become the part, or the part is added to them."""
+        operands = [self.place(a) for a in value.args[1:]]
+        way = walk(value.consts[0], whole, operands, part.shape)
+
+        def inner(names: list[str], strides: list[Shape]) -> list[str]:
+            base = replace(whole, at=way.at).index(names, strides[0])
+            for p, s, (n, far) in zip(operands, strides[2:], way.apart, strict=True):
+                base += f" + {far} * within({p.array}[{p.index(names, s)}], {n})"
+            other = f"{part.array}[{part.index(names, strides[1])}]"
+            chosen = f"{whole.array}[{base}]"
+            return [f"{other} = {chosen};" if taking else f"{chosen} += {other};"]
+
+        self.lines += self.nest(part.shape, [way.strides, part.strides, *way.operands], inner)
 
     # ---- sums
 

@@ -10,6 +10,7 @@ import numpy as np
 from ...engine.places import state
 from ...ops import indexing
 from ...ops.elementwise import where
+from ...signatures import readable
 from ...tensors import Tensor, as_tensor
 
 
@@ -227,3 +228,6 @@ def pad_packed_sequence(
         mask = sequence_mask(lengths, steps)
     x = where(mask.reshape(*mask.shape, *(1,) * (x.ndim - 2)), x, padding_value)
     return (x.transpose(0, 1) if batch_first else x), lengths
+
+
+readable(__name__)
