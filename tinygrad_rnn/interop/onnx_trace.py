@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -207,13 +207,13 @@ class Trace:
         True  # the values alone are written: no gradient, and lengths that are read would be frozen
     )
 
-    def __init__(self, module: Module, inputs: Inputs, twin: int, unroll: bool) -> None:
+    def __init__(self, module: Module, inputs: Inputs, twin: int, unroll: bool | Literal["all"]) -> None:
         self.events: list[Event] = []
         with self._listening(module, unroll):
             self.output, self.leaves = inputs.call(module, twin)
 
     @contextmanager
-    def _listening(self, module: Module, unroll: bool) -> Iterator[None]:
+    def _listening(self, module: Module, unroll: bool | Literal["all"]) -> Iterator[None]:
         before = state.tracer, state.watch
         changed: list[tuple[Module, dict[str, Any]]] = []
         for path, part in module.named_modules():
@@ -237,7 +237,7 @@ class Trace:
                     else:
                         part.__dict__[name] = value
 
-    def _unrolled(self, path: str, part: Module, unroll: bool) -> bool:
+    def _unrolled(self, path: str, part: Module, unroll: bool | Literal["all"]) -> bool:
         """Whether a layer is to be written step by step."""
         if not isinstance(part, (RecurrentLayer, Recurrent)):
             return False
@@ -248,7 +248,7 @@ class Trace:
                 f"{where}{type(part).__name__} cannot be exported: {why}; unroll=True writes it step by "
                 "step, for the example's number of time steps alone"
             )
-        return why is not None
+        return why is not None or unroll == "all"
 
     def _layer(self, path: str, part: Module, forward: Any) -> Any:
         """What stands for a layer's forward: runs it unseen, and notes the call."""
