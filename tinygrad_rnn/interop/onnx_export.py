@@ -8,7 +8,7 @@ trace cannot see, and is refused instead of being frozen.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from ..ops.row import ROWS
 from ..tensors import Tensor, as_tensor
 from . import onnx_layers, onnx_ops
 from .onnx_graph import Applied, ExportError, GraphBuilder, library, same, sized
-from .onnx_trace import Axes, Event, Inputs, Trace, flat, is_array, weights_of
+from .onnx_trace import Axes, Event, Inputs, Trace, Unroll, flat, is_array, weights_of
 
 
 def to_onnx(
@@ -31,7 +31,7 @@ def to_onnx(
     input_names: list[str] | None = None,
     output_names: list[str] | None = None,
     dynamic_axes: Axes | None = None,
-    unroll: bool | Literal["all"] = False,
+    unroll: Unroll = False,
     **keywords: Any,
 ) -> None:
     """Write ``module(*example, **keywords)`` to an ONNX file (opset 17), in evaluation mode.
@@ -71,7 +71,7 @@ def to_onnx(
         atomic.write(Path(path), [data])
 
 
-def _wilder(module: Module, inputs: Inputs, unroll: bool | Literal["all"]) -> list[Trace]:
+def _wilder(module: Module, inputs: Inputs, unroll: Unroll) -> list[Trace]:
     """The run on the wildest values that the forward takes: not all take NaN, or an index beyond."""
     for wild in (3, 2):
         try:

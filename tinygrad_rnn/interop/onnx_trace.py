@@ -22,6 +22,7 @@ from . import onnx_layers
 from .onnx_graph import ExportError
 
 Axes = Mapping[str, Mapping[int, str]]
+Unroll = bool | Literal["all"]
 
 
 # ---- inputs ----------------------------------------------------------------------------------------
@@ -207,13 +208,13 @@ class Trace:
         True  # the values alone are written: no gradient, and lengths that are read would be frozen
     )
 
-    def __init__(self, module: Module, inputs: Inputs, twin: int, unroll: bool | Literal["all"]) -> None:
+    def __init__(self, module: Module, inputs: Inputs, twin: int, unroll: Unroll) -> None:
         self.events: list[Event] = []
         with self._listening(module, unroll):
             self.output, self.leaves = inputs.call(module, twin)
 
     @contextmanager
-    def _listening(self, module: Module, unroll: bool | Literal["all"]) -> Iterator[None]:
+    def _listening(self, module: Module, unroll: Unroll) -> Iterator[None]:
         before = state.tracer, state.watch
         changed: list[tuple[Module, dict[str, Any]]] = []
         for path, part in module.named_modules():
@@ -237,7 +238,7 @@ class Trace:
                     else:
                         part.__dict__[name] = value
 
-    def _unrolled(self, path: str, part: Module, unroll: bool | Literal["all"]) -> bool:
+    def _unrolled(self, path: str, part: Module, unroll: Unroll) -> bool:
         """Whether a layer is to be written step by step."""
         if not isinstance(part, (RecurrentLayer, Recurrent)):
             return False
