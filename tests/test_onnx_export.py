@@ -411,7 +411,7 @@ def test_all_recurrent_layers_are_written_step_by_step_where_asked(make, rng):
 
 
 def test_another_word_for_unroll_is_refused(rng):
-    with pytest.raises(ValueError, match='unroll is True, False or "all", not \'every\''):
+    with pytest.raises(ValueError, match="unroll is True, False or \"all\", not 'every'"):
         export(nn.LSTM(3, 4), floats(rng, 5, 2, 3), unroll="every")
 
 
