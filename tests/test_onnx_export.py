@@ -435,6 +435,11 @@ def test_a_state_of_any_nesting_is_an_input_and_no_constant(rng):
     ]
 
 
+def test_a_one_hot_follows_its_classes(rng):
+    hot = Applying(lambda x: x * nn.functional.one_hot(x.argmax(1), x.shape[1]))
+    check(hot, floats(rng, 2, 3), more=[((floats(rng, 2, 3),), {}) for _ in range(5)])
+
+
 # ---- what is refused -----------------------------------------------------------------------------------
 
 
@@ -450,7 +455,7 @@ def without_grad(value):
         (lambda x: x if x.sum() > 0 else -x, r"reads a value while it runs \(its truth\)"),
         (lambda x: x * tg.tensor(x.numpy()), r"reads a value while it runs \(numpy\(\)\)"),
         (lambda x: x * x.softmax(1).multinomial(1), "leaves no trace"),
-        (lambda x: x * nn.functional.one_hot(x.argmax(1), x.shape[1]), "leaves no trace"),
+        (lambda x: nn.functional.one_hot(x.argmax(1)), r"\(the number of classes in one_hot\(\)\)"),
         (lambda x: x * without_grad(x > 5), "leaves no trace"),
         (lambda x: x * without_grad((x / 1000).relu()), "leaves no trace"),
         (lambda x: x * tg.tensor(np.array(x) > 5), r"reads a value while it runs \(numpy\(\)\)"),

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..engine.autograd import enable_grad, no_grad
-from ..engine.places import state
+from ..engine.places import Listener, state
 from ..engine.values import Leaf
 from ..nn.module import Module
 from ..nn.recurrent import Recurrent
@@ -200,13 +200,11 @@ class Event:
         self.operands, self.place, self.constants = operands, place, constants
 
 
-class Trace:
+class Trace(Listener):
     """One run of the forward: its events in order, and its output."""
 
     follower = None
-    whole = (
-        True  # the values alone are written: no gradient, and lengths that are read would be frozen
-    )
+    whole = True  # the values alone are written: no gradient
 
     def __init__(self, module: Module, inputs: Inputs, twin: int, unroll: Unroll) -> None:
         self.events: list[Event] = []
@@ -291,13 +289,6 @@ class Trace:
             "exported"
         )
 
-    def draws(self) -> None:
-        """Random numbers are about to be drawn: they are constants of the exported graph."""
-
-    def compared(self, name: str, result: Tensor, operands: tuple[Any, ...]) -> None:
-        """A comparison was made."""
-        self.marked(name, result, operands, ())
-
     def marked(
         self, name: str, result: Tensor, operands: tuple[Any, ...], constants: tuple[Any, ...]
     ) -> None:
@@ -306,18 +297,9 @@ class Trace:
         given = tuple(as_tensor(a) if not isinstance(a, dtypes.NUMBERS) else a for a in operands)
         self.events.append(Event("compare", name, [result], given, str(state.place), constants))
 
-    def made(self, t: Tensor) -> None:
-        """A tensor was made of Python's numbers."""
-
     def is_made(self, t: Any) -> bool:
         """Whether a tensor is the same in every run: a graph's constants are."""
         return True
-
-    def indexes(self, array: Any) -> None:
-        """An array is an index."""
-
-    def detached(self, result: Tensor, source: Tensor) -> None:
-        """A tensor without its graph has the same array: the graph knows it by that."""
 
     def look(self, op: Any, result: Tensor, operands: Any, _constants: Any = ()) -> None:
         """An op was applied."""
