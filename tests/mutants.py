@@ -267,7 +267,7 @@ MUTANTS = [
     Mutant("in place: an index twice", WRITING, "        _once(t, index, by)\n", "        pass\n", "writes"),
     Mutant("in place: any dtype", WRITING, "    if _RANKS[new._data.dtype.kind] > _RANKS[t._data.dtype.kind]:\n", "    if False:\n", "writes"),
     Mutant("in place: retained gradients stay behind", WRITING, "        node.retained = [old.retained[0]]\n", "        pass\n", "writes"),
-    Mutant("in place: compiled as if nothing were written", WRITING, '    if state.tracer is not None and not (alone and getattr(state.tracer, "rebinds", False)):\n', "    if False:\n", "writes"),
+    Mutant("in place: compiled as if nothing were written", WRITING, '    if state.tracer is not None and not (alone and state.tracer.rebinds):\n', "    if False:\n", "writes"),
     Mutant("in place: positions of a view", WRITING, "return np.unravel_index(found, outer.shape) if", "return np.unravel_index(found[..., ::-1], outer.shape) if", "writes"),
     Mutant("in place: what is written outside has no derivative", WRITING, "    elif node is not None and not isinstance(node, Node):\n        t._node = None\n", "    elif node is not None:\n        t._node = None\n", "writes"),
     Mutant("in place: one number is a copy", "ops/indexing.py", "    if isinstance(part, np.generic):\n", "    if False:\n", "writes"),
