@@ -89,9 +89,7 @@ class _State(threading.local):
     recording: bool = True
     place: Place = NOWHERE
     watch: Watch | None = None  # who looks at every op: the open detect_anomaly context, a trace
-    tracer: Listener | None = (
-        None  # who records what is computed, in order to run it without Python
-    )
+    tracer: Listener | None = None  # who records what is computed, to run it without Python
 
 
 state = _State()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from . import onnx_layers
 from .onnx_graph import ExportError
 
 Axes = Mapping[str, Mapping[int, str]]
+Unroll = bool | Literal["all"]
 
 
 # ---- inputs ----------------------------------------------------------------------------------------
@@ -208,13 +209,13 @@ class OnnxTrace(Listener):
 
     whole = True  # values alone are written, no gradient; lengths that are read would be frozen
 
-    def __init__(self, module: Module, inputs: Inputs, twin: int, unroll: bool) -> None:
+    def __init__(self, module: Module, inputs: Inputs, twin: int, unroll: Unroll) -> None:
         self.events: list[Event] = []
         with self._listening(module, unroll):
             self.output, self.leaves = inputs.call(module, twin)
 
     @contextmanager
-    def _listening(self, module: Module, unroll: bool) -> Iterator[None]:
+    def _listening(self, module: Module, unroll: Unroll) -> Iterator[None]:
         before = state.tracer, state.watch
         changed: list[tuple[Module, dict[str, Any]]] = []
         for path, part in module.named_modules():
@@ -238,7 +239,7 @@ class OnnxTrace(Listener):
                     else:
                         part.__dict__[name] = value
 
-    def _unrolled(self, path: str, part: Module, unroll: bool) -> bool:
+    def _unrolled(self, path: str, part: Module, unroll: Unroll) -> bool:
         """Whether a layer is to be written step by step."""
         if not isinstance(part, (RecurrentLayer, Recurrent)):
             return False
@@ -249,7 +250,7 @@ class OnnxTrace(Listener):
                 f"{where}{type(part).__name__} cannot be exported: {why}; unroll=True writes it step by "
                 "step, for the example's number of time steps alone"
             )
-        return why is not None
+        return why is not None or unroll == "all"
 
     def _layer(self, path: str, part: Module, forward: Any) -> Any:
         """What stands for a layer's forward: runs it unseen, and notes the call."""

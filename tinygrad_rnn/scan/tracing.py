@@ -87,7 +87,7 @@ def _is(node: Any, name: str) -> bool:
 class Tracer(Listener):
     """What ``state.tracer`` hears while a cell is traced."""
 
-    rebinds = True  # a handle that nobody shares may get a new value: nodes keep the old one
+    rebinds = True  # nodes keep the old value
 
     def __init__(self) -> None:
         self.looked: str | None = None
