@@ -102,7 +102,7 @@ def said_by(cells: Sequence[Any]) -> Dates:
             local.append(np.datetime64(cell.replace(tzinfo=None), "us"))
             ahead.append(0.0 if offset is None else offset.total_seconds())
         elif isinstance(cell, (datetime.date, np.datetime64)):
-            local.append(np.datetime64(cell, "us"))
+            local.append(np.array(cell, "M8[us]"))
             ahead.append(0.0)
         elif cell is None or cell != cell:  # NaT, and pandas's NA
             local.append(np.datetime64("NaT", "us"))
