@@ -57,7 +57,8 @@ class Program:
     apart = True  # whether equal floats stay two: those of the next call may not be equal
 
     def __init__(self, trace: Trace, derive: bool, wanted: Sequence[str] = ()) -> None:
-        now.tracer.trusts = True  # what a trace took as an index is one here, too
+        if now.tracer is not None:
+            now.tracer.trusts = True  # what a trace took as an index is one here, too
         self.values: list[Value] = []
         self.depends: list[int] = []
         self._known: dict[tuple[str, Args, str, Shape, str], int] = {}
