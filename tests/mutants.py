@@ -163,7 +163,7 @@ MUTANTS = [
     Mutant("AdamW: decay in the gradient", OPTIM, "    decoupled = True", "    decoupled = False", "optim optim_extra"),
     Mutant("a step like the last one writes without a trace", OPTIM, "p._install(part, by)", "p._data = part", "together"),
     Mutant("a state that was looked at is not read", OPTIM, "        self._rows.whole = None  # what is looked at may be changed\n", "", "together"),
-    Mutant("replay: loops of the first trace", "scan/running.py", "        made._run([np.ascontiguousarray(x[::-1] if self.way.backwards else x)], states, name)", "        made._run([np.ascontiguousarray(x[::-1] if self.way.backwards else x)], states, name)\n        made.loops = self.loops", "compile_step"),
+    Mutant("replay: loops of the first trace", "scan/running.py", "        made._run([np.ascontiguousarray(x[::-1] if self.direction.backwards else x)], states, name)", "        made._run([np.ascontiguousarray(x[::-1] if self.direction.backwards else x)], states, name)\n        made.loops = self.loops", "compile_step"),
     Mutant("replay: settings are not watched", "training/compiled.py", "(p for p in known if p.holds())", "iter(known)", "compile_step"),
     Mutant("replay: a program is not held against the plain iteration", "training/compiled.py", "if not same or not all(_close(mine[key], g) for key, g in plain.items()):", "if False:", "compile_step"),
     Mutant("optimizer writes without a trace", OPTIM, "p._install(value, by)", "p._data = value", "autograd"),
