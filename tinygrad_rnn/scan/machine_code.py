@@ -52,7 +52,12 @@ def versions() -> str:
     here = Path(__file__).parent
     library = b"".join(
         (here / name).read_bytes()
-        for name in ("vector_math.py", "products.py", "../ops/elementwise.py")
+        for name in (
+            "vector_math.py",
+            "products.py",
+            "../ops/elementwise.py",
+            "../optim/updates.py",
+        )
     )
     return f"{numba.__version__} {sys.version} {hashlib.sha256(library).hexdigest()}"
 
