@@ -11,7 +11,7 @@ import numpy as np
 from ..optim import updates
 from .machine_code import Kept, function
 
-PLAIN = (float, int, bool)
+PLAIN = frozenset((float, int, bool))  # numpy's numbers may be of more bits than the arrays
 TEXT = """import numpy as np
 from numba import njit, types
 from tinygrad_rnn.optim.updates import {name} as written
@@ -20,9 +20,10 @@ given = types.Array(types.float{bits}, 1, "C", readonly=True)
 made = types.Array(types.float{bits}, 1, "C")
 @njit(types.void({kinds}), error_model="numpy", cache=True)
 def loop({arguments}):
+    {rounded}
     for k in range(a0.size):
         found = update({elements})
-{results}
+        {results}
 """
 
 
@@ -31,25 +32,20 @@ def applied(
 ) -> Any:
     """As ``optim.updates.applied``; None where not all are arrays of one kind, and Python's numbers."""
     first = arrays[0]
-    kind = first.dtype
-    if kind.char not in "fd" or not first.size:
+    shape, kind = first.shape, first.dtype
+    if kind.char not in "fd" or not first.size or not PLAIN.issuperset(map(type, numbers)):
         return None
-    flat = []
     for a in arrays:
-        if a.__class__ is not np.ndarray or a.dtype is not kind or a.shape != first.shape:
+        if a.__class__ is not np.ndarray or a.dtype is not kind or a.shape != shape:
             return None
-        if not a.flags.c_contiguous:
-            return None
-        flat.append(a if a.ndim == 1 else a.reshape(-1))
-    if not all(
-        n.__class__ in PLAIN for n in numbers
-    ):  # numpy's may be of more bits than the arrays
-        return None
     loop = _loop(update.__name__, len(arrays), len(numbers), wanted, kind.itemsize * 8)
     if loop is None:
         return None
-    results = [np.empty(first.shape, kind) for _ in range(wanted)]
-    loop(*flat, *map(kind.type, numbers), *[r if r.ndim == 1 else r.reshape(-1) for r in results])
+    results = [np.empty(shape, kind) for _ in range(wanted)]
+    every = [*arrays, *results]
+    if len(shape) != 1 or not all(a.flags.c_contiguous for a in arrays):
+        every = [a.ravel() for a in every]
+    loop(*every, *map(float, numbers))
     return results
 
 
@@ -61,16 +57,17 @@ def offer() -> None:
 @cache
 def _loop(name: str, arrays: int, numbers: int, results: int, bits: int) -> Kept | None:
     """The loop of an update, without what it returns beyond ``results``; None where it cannot be compiled."""
-    counts = zip("ano", (arrays, numbers, results), strict=True)
-    a, n, o = ([f"{letter}{k}" for k in range(count)] for letter, count in counts)
-    kinds = [*["given"] * arrays, *[f"types.float{bits}"] * numbers, *["made"] * results]
+    counts = zip("aon", (arrays, results, numbers), strict=True)
+    a, o, n = ([f"{letter}{k}" for k in range(count)] for letter, count in counts)
+    kinds = [*["given"] * arrays, *["made"] * results, *["types.float64"] * numbers]
     text = TEXT.format(
         name=name,
         bits=bits,
         kinds=", ".join(kinds),
-        arguments=", ".join([*a, *n, *o]),
-        results="\n".join(f"        {r}[k] = found[{k}]" for k, r in enumerate(o)),
+        arguments=", ".join([*a, *o, *n]),
+        rounded="; ".join(f"{x} = np.float{bits}({x})" for x in n),
         elements=", ".join([*(f"{x}[k]" for x in a), *n]),
+        results="; ".join(f"{r}[k] = found[{k}]" for k, r in enumerate(o)),
     )
     try:
         return function(text, bits)
