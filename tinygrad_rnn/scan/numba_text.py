@@ -23,7 +23,7 @@ from .numpy_loops import Unsupported
 FLAGS = '{"contract", "nsz"}'
 CHECK = "TINYGRAD_RNN_BOUNDSCHECK"
 PRODUCTS = ("product",)
-CURVES = ("exp", "gelu_by_tanh", "normal_cdf", "sigmoid", "silu", "tanh")
+CURVES = ("exp", "floor_quotient", "gelu_by_tanh", "normal_cdf", "sigmoid", "silu", "tanh")
 FOLDED = (-2, -1, -0.5, 0.5, 1, 2, 3)  # exponents for which there is quicker code than for a power
 
 
