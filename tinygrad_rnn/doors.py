@@ -6,6 +6,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from .signatures import written
+
 DOORS = {
     "to_dot": "drawing.draw",
     "render": "drawing.draw",
@@ -191,7 +193,7 @@ def for_scripts(module: str, name: str) -> Any:
     path = module.removeprefix(package).lstrip(".")
     for room, names in FOR_SCRIPTS.get(path, {}).items():
         if name in names.split():
-            return getattr(import_module(f"{package}.compat.{room}"), name)
+            return written(getattr(import_module(f"{package}.compat.{room}"), name))
     if name in PATHS.get(path, ()):
         return import_module(f"{module}.{name}")
     raise AttributeError(f"module {module!r} has no attribute {name!r}")

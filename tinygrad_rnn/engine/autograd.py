@@ -17,10 +17,11 @@ import numpy as np
 from .folded import Folded
 from .hooks import Hook, hooked
 from .places import state
-from .values import At, Handle, Leaf, Node, Part, as_array, reachable
+from .values import At, AtOutput, Handle, Leaf, Node, Value, as_array, reachable
 
 F = TypeVar("F", bound=Callable[..., Any])
 Observer = Callable[[Node, int, Any, Any], None]
+Reached = tuple[Any, Any, bool]  # a node, its gradient, whether the gradient's memory is ours
 
 
 # ---- whether ops are recorded -------------------------------------------------------------------
@@ -114,10 +115,10 @@ def is_grad_enabled() -> bool:
 
 def flow(
     roots: Sequence[tuple[Node | Leaf, Any]],
-    wanted: dict[int, Any] | None = None,
+    wanted: dict[int, Value] | None = None,
     observer: Observer | None = None,
     recorded: bool = False,
-) -> dict[int, tuple[Any, Any, bool]]:
+) -> dict[int, Reached]:
     """Send gradients from the roots to the leaves, or to the ``wanted`` nodes, and return them.
 
     The result maps a node's number to (node, gradient, whether the gradient's memory is ours). Nothing
@@ -129,16 +130,16 @@ def flow(
     # came after it, so that whatever it will ever get has arrived when its turn comes.
     # What came is an array, the parts of several outputs, or (recorded) a list to be summed; ``owned`` says
     # whose gradient lies in memory of our own, which may be added into.
-    nodes: dict[int, Any] = {}
+    nodes: dict[int, Value] = {}
     grads: dict[int, Any] = {}
     owned: set[int] = set()
     heap: list[int] = []
-    reached: dict[int, tuple[Any, Any, bool]] = {}
+    reached: dict[int, Reached] = {}
     # a leaf's key is the number of its first version: older ones, which are stale, must be met too
     last = -min(getattr(n, "key", k) for k, n in wanted.items()) if wanted else 0
     ndarray = np.ndarray
 
-    def arrive(parent: Any, d: Any) -> None:
+    def arrive(parent: Value, d: Any) -> None:
         """The gradient ``d`` joins what has come to ``parent``: the first is borrowed, the second
         makes memory of our own, later ones add in place."""
         k = -parent.number
@@ -148,7 +149,7 @@ def flow(
             if parent.__class__ is not Leaf:  # nothing follows a leaf: it needs no turn
                 heappush(heap, k)
         kind = d.__class__
-        if kind is Part:
+        if kind is AtOutput:
             if old is None:
                 old = grads[k] = [None] * len(parent.shape)
             i, value = d.position, d.value
@@ -176,14 +177,14 @@ def flow(
     unfolded = recorded or observer is not None
     if unfolded:
         reachable([node for node, _ in roots])  # looks at every node: none is folded from here on
-    for node, g in roots:
-        arrive(node, g)
+    for root, g in roots:
+        arrive(root, g)
 
     while heap:
         k = heappop(heap)
         if k > last:  # older than all that is wanted
             break
-        node = nodes.pop(k)
+        node: Any = nodes.pop(k)  # a Node, from the first line on that asks for more than its op
         g = grads.pop(k)
         if g.__class__ is not ndarray:
             g = as_array(g)
@@ -195,7 +196,7 @@ def flow(
             if node.retained is not None or (wanted is not None and -k in wanted):
                 reached[-k] = (node, g, k in owned)
             # a compiled layer: one node ran, and goes back once its outputs have all been heard
-            arrive(node.whole, Part(node.position, g))
+            arrive(node.whole, AtOutput(node.position, g))
             continue
         op = node.op
         if op is None or node.retained is not None or (wanted is not None and -k in wanted):
@@ -245,14 +246,14 @@ def flow(
                     arrive(parent, d)
             if observer is not None:
                 observer(node, i, g, as_array(d))
-    for k, node in nodes.items():
-        if node.__class__ is Leaf:
+    for k, leaf in nodes.items():
+        if leaf.__class__ is Leaf:
             g = as_array(grads[k])
             if g.__class__ is list:
-                g = _gathered(g, node)
-            if Hook.registered and hasattr(node, "hooks"):
-                g = hooked(node, g)
-            reached[-k] = (node, g, k in owned)
+                g = _gathered(g, leaf)
+            if Hook.registered and hasattr(leaf, "hooks"):
+                g = hooked(leaf, g)
+            reached[-k] = (leaf, g, k in owned)
     return reached
 
 
@@ -275,7 +276,7 @@ def _as_tensors(node: Node) -> tuple[Any, tuple[Any, ...]]:
     """A node's output and operands as Tensors again, for rules that are to be recorded."""
     wrap = Handle.kind._wrap
 
-    def lift(value: Any, parent: Any) -> Any:
+    def lift(value: Any, parent: Value) -> Any:
         if value.__class__ is not np.ndarray:
             return value
         return wrap(value, parent)
@@ -289,7 +290,7 @@ def _as_tensors(node: Node) -> tuple[Any, tuple[Any, ...]]:
     return out, (*lifted, *node.saved[n:])
 
 
-def _gathered(parts: list[Any], node: Any) -> Any:
+def _gathered(parts: list[Any], node: Value) -> Any:
     """The recorded sum of dense and sparse gradients of one node."""
     sparse = [p for p in parts if p.__class__ is At]
     total = At.recorded_sum(sparse, node) if sparse else None

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .autograd import Observer, flow, no_grad
+from .autograd import Observer, Reached, flow, no_grad
 from .folded import by_itself
 from .places import state
 from .stale import refuse_stale
-from .values import Array, Handle, Leaf
+from .values import Array, Handle, Leaf, Node, Value
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
@@ -37,15 +37,13 @@ def backward(
 
 def root_and_seed(
     tensor: Tensor, gradient: Any = None, create_graph: bool = False
-) -> tuple[Any, Any]:
+) -> tuple[Node | Leaf, Any]:
     """Where a backward pass of ``tensor`` starts, and the gradient that enters there, checked."""
     root = _differentiable(tensor, "backward()")
     return root, _seed(tensor, gradient, create_graph)
 
 
-def commit(
-    reached: Collection[tuple[Any, Any, bool]], root: Any, create_graph: bool = False
-) -> None:
+def commit(reached: Collection[Reached], root: Value | None, create_graph: bool = False) -> None:
     """Add what a backward pass from ``root`` brought to each target's ``grad``, all or (if stale) nothing."""
     wrap = Handle.kind._wrap
     updates: list[tuple[Any, Tensor]] = []

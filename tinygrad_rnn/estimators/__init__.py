@@ -12,6 +12,7 @@ from .. import nn, optim
 from ..data import Scaler
 from ..engine.autograd import no_grad
 from ..engine.random import seeded
+from ..signatures import readable
 from ..tensors import Tensor
 from ..training import DataLoader, fit
 
@@ -263,3 +264,6 @@ def _sequence(k: int, one: Sequence[Any]) -> Values:
     if not np.isfinite(found).all():
         raise ValueError(f"sequence {k} of X contains NaN or infinity")
     return found
+
+
+readable(__name__)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..forecasting import Forecaster
+from ..signatures import readable
 
 try:
     import pandas as pd
@@ -98,3 +99,6 @@ class RecurrentForecaster(BaseForecaster):  # type: ignore[misc]
             {"window": 4, "hidden": 3, "epochs": 2},
             {"model": "rnn", "window": 3, "hidden": 2, "epochs": 1, "seed": 1},
         ]
+
+
+readable(__name__)

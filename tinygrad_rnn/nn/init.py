@@ -14,6 +14,7 @@ import numpy as np
 from ..doors import for_scripts
 from ..engine.autograd import no_grad
 from ..engine.random import generator_or_default
+from ..signatures import readable
 from ..tensors import Tensor
 
 if TYPE_CHECKING:
@@ -314,3 +315,6 @@ def __getattr__(name: str) -> Any:
     """PyTorch's names from before 0.4: ``xavier_uniform`` is ``xavier_uniform_``."""
     found = None if name.startswith("_") else globals().get(f"{name}_")
     return for_scripts(__name__, name) if found is None else found
+
+
+readable(__name__)

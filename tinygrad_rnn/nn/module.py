@@ -54,7 +54,7 @@ class IncompatibleKeys(NamedTuple):
     unexpected_keys: list[str]
 
 
-class Table(MutableMapping[str, Any]):
+class Registry(MutableMapping[str, Any]):
     """``module._parameters`` and its like: what a module owns, by name; writes go through the module."""
 
     def __init__(self, module: Module, table: str, register: Callable[[str, Any], None]) -> None:
@@ -306,16 +306,16 @@ class Module:
         return here
 
     @property
-    def _parameters(self) -> Table:
-        return Table(self, "_parameters", self.register_parameter)
+    def _parameters(self) -> Registry:
+        return Registry(self, "_parameters", self.register_parameter)
 
     @property
-    def _buffers(self) -> Table:
-        return Table(self, "_buffers", self.register_buffer)
+    def _buffers(self) -> Registry:
+        return Registry(self, "_buffers", self.register_buffer)
 
     @property
-    def _modules(self) -> Table:
-        return Table(self, "_modules", self.add_module)
+    def _modules(self) -> Registry:
+        return Registry(self, "_modules", self.add_module)
 
     def add_module(self, name: str, module: Module) -> None:
         """Own a submodule under a name."""

@@ -68,7 +68,7 @@ def run_compiled(
     """
     if not x._data.shape[time_axis]:
         raise ValueError(f"{_place()}the sequence has no time steps")
-    whole = getattr(state.tracer, "layer", None)
+    whole = None if state.tracer is None else state.tracer.layer
     if whole is not None:  # a network is read, to which a layer is one whole
         given: tuple[Tensor, Any] = whole(
             layer, x, time_axis, stages, lengths, constants, joined, recorded
@@ -374,6 +374,8 @@ def checked_lengths(lengths: Any, batch: int | None, steps: int) -> Any:
         return None
     if batch is None:
         raise ValueError(f"{_place()}lengths need a batch, and x is one sequence without it")
+    if isinstance(lengths, Tensor) and not (state.tracer is None or state.tracer.is_made(lengths)):
+        state.tracer.looks("lengths")
     given = np.array(lengths._data if isinstance(lengths, Tensor) else lengths)
     if given.dtype.kind not in "iu" or given.shape != (batch,):
         raise ValueError(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.values import Part
+from ..engine.values import AtOutput
 from .row import Row, row
 
 Shape = tuple[int, ...]
@@ -172,7 +172,7 @@ unbind = row(
     several=True,
     view=True,
 )
-item = row("item", lambda parts, k: parts[k], lambda g, _y, _parts, k: Part(k, g), sparse=True)
+item = row("item", lambda parts, k: parts[k], lambda g, _y, _parts, k: AtOutput(k, g), sparse=True)
 
 
 # ---- what some are made of ---------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, SupportsFloat
 
+from ..signatures import readable
 from .optimizers import Optimizer
 
 __all__ = [
@@ -487,3 +488,6 @@ def __getattr__(name: str) -> Any:
     from ..doors import for_scripts
 
     return for_scripts(__name__, name)
+
+
+readable(__name__)

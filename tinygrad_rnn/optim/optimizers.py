@@ -48,10 +48,29 @@ class Optimizer:
         groups = listed if isinstance(listed[0], dict) else [{"params": listed}]
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
-        self.state: dict[Tensor, dict[str, Any]] = {}
         self._rows = Rows()
+        self._state: dict[Tensor, dict[str, Any]] | None = {}
         for group in groups:
             self.add_param_group(group)
+
+    @property
+    def state(self) -> dict[Tensor, dict[str, Any]]:
+        """What is remembered of each Parameter, by the Parameter: arrays of its shape, and numbers."""
+        state = self._state
+        if state is None:
+            rows = self._rows.whole or []
+            state = {p: m for r in rows for p, m in zip(r.params, r.told(), strict=True)}
+            self._state = state
+        self._rows.whole = None  # what is looked at may be changed
+        return state
+
+    @state.setter
+    def state(self, state: dict[Tensor, dict[str, Any]]) -> None:
+        self._state, self._rows.whole = state, None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled and copied: the state as it is told, and no rows."""
+        return {**self.__dict__, "_state": self.state, "_rows": Rows()}
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Train more Parameters, with options of their own where the dict names them."""
@@ -102,6 +121,19 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        by = f"{type(self).__name__}.step()"
+        done = self._rows.again(self)
+        if done is not None:
+            pairs = [
+                (p, a) for row, _, parts, _ in done for p, a in zip(row.params, parts, strict=True)
+            ]
+            with all_or_none([p for p, _ in pairs]):
+                for p, part in pairs:
+                    p._install(part, by)
+                for row, value, parts, memory in done:  # no call, nothing that could fail
+                    row.flat, row.parts, row.memory = value, parts, memory
+                self._state = None  # it is in the rows
+            return loss
         writes, state = [], dict(self.state)
         for number, group in enumerate(self.param_groups):
             given = [(p, g._data) for p in group["params"] if (g := p.grad) is not None]
@@ -115,11 +147,11 @@ class Optimizer:
                     value = np.asarray(self._updated(p._data, g, memory, group), p.dtype)
                     state[p] = {name: _stored(kept, p) for name, kept in memory.items()}
                 writes.append((p, value))
-        by = f"{type(self).__name__}.step()"
         with all_or_none([p for p, _ in writes]):
             for p, value in writes:
                 p._install(value, by)
-            self.state = state
+            self._state = state
+        self._rows.are_whole(self.param_groups, state)
         return loss
 
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:

@@ -120,11 +120,14 @@ def _right(module: Any, bits: int) -> bool:
     a = np.arange(rows * inner, dtype=kind).reshape(rows, inner) % 7 - 3
     w = np.arange(inner * width, dtype=kind).reshape(inner, width) % 11 - 5
     laid_out = np.zeros(inner * (width + LANES[bits]), kind)
-    out = np.zeros((rows, width), kind)
     _c(module.pack, 6)(w.ctypes.data, laid_out.ctypes.data, inner, width, width, 1)
-    places = (a.ctypes.data, laid_out.ctypes.data, out.ctypes.data)
-    _c(module.product, 7)(*places, rows, inner, width, 0)
-    return bool((out == a @ w).all())
+    for alike in (0, 1):
+        out = np.zeros((rows, width), kind)
+        places = (a.ctypes.data, laid_out.ctypes.data, out.ctypes.data)
+        _c(module.product, 8)(*places, rows, inner, width, 0, alike)
+        if not (out == a @ w).all():
+            return False
+    return True
 
 
 def _c(kernel: Any, count: int) -> Any:

@@ -73,6 +73,8 @@ class NumbaLoops(NumpyLoops):
         try:
             kept = loop.compiled()
         except Unsupported:  # no rows of columns
+            if self.ragged:
+                raise
             lines.reset(before)
             loop = Nests(self.schedule, backward, stored, lines)
             kept = loop.compiled()
@@ -83,7 +85,10 @@ class NumbaLoops(NumpyLoops):
             lines.space["loop"] = kept.function  # from now on without a detour
 
         lines.space["loop"] = first
-        lines.line(f"loop({', '.join([TIME, str(loop.rows), *loop.arguments.values()])})")
+        head = [TIME, str(loop.rows)]
+        if self.ragged:
+            head = ["rows.steps", "rows.batch", "rows.starts"]
+        lines.line(f"loop({', '.join([*head, *loop.arguments.values()])})")
 
 
 __all__ = ["NumbaLoops", "Unsupported"]

@@ -13,7 +13,7 @@ from ..engine.random import generator_or_default
 from ..nn.module import Module
 from ..nn.stepping import mapped, parts
 from ..tensors import Tensor
-from .cells import Variant, variant_of
+from .cells import BUILT_IN, Variant, variant_of
 from .folding import Fold
 from .tracing import Untraceable
 
@@ -88,6 +88,7 @@ class _Pass:
         "loops",
         "needs",
         "of_x",
+        "rows",
         "states",
         "steps",
         "variant",
@@ -96,8 +97,8 @@ class _Pass:
         "y",
     )
 
-    def __init__(self, way: Way, x: Any, live: Any, needs_x: bool) -> None:
-        self.way = way
+    def __init__(self, way: Way, x: Any, live: Any, lengths: Any, needs_x: bool) -> None:
+        self.way, given = way, x
         if way.backwards:
             x = x[::-1]
             live = live if live is None else live[::-1]
@@ -106,29 +107,56 @@ class _Pass:
         self.states = [state] if isinstance(state, Tensor) else [t for _, t in parts(state)]
         self.variant = variant_of(way.cell, x, state, live, way.constants)
         self.weights = self.variant.weights(way.constants)
-        given = [*self.states, *self.weights]
-        asking = tuple([t._node is not None and t._node.needs for t in given])
+        tensors = [*self.states, *self.weights]
+        asking = tuple([t._node is not None and t._node.needs for t in tensors])
         self.keep = now.recording and (needs_x or True in asking)
         self.steps, found = len(x), self.variant.found
         self.of_x = self.keep and needs_x
         self.needs = found.reach.needing(asking, needs_x, self.steps)
-        self._run([x] if live is None else [x, live], [t._data for t in self.states])
+        self.rows: Any = None  # the layout of a ragged batch, where it ran by its rows
+        name = found.whose(way.cell, self.keep, self.steps)
+        if name == "numba" and lengths is not None and self._by_rows(given, lengths):
+            return
+        self._run([x] if live is None else [x, live], [t._data for t in self.states], name)
 
-    def _run(self, sequences: list[Any], states: list[Any]) -> None:
+    def _by_rows(self, x: Any, lengths: Any) -> bool:
+        """Run over the valid steps of a ragged batch alone; False where that cannot be."""
+        way, steps = self.way, self.steps
+        if type(way.cell) not in BUILT_IN or way.constants or not lengths.any():
+            return False  # others may look at the batch
+        rows = valid_rows(lengths, steps)
+        packed = rows.packed(np.ascontiguousarray(x), way.backwards)
+        states = [Tensor._wrap(t._data[:1], None) for t in self.states]
+        state = states[0] if len(states) == 1 else tuple(states)
+        try:
+            variant = variant_of(way.cell, packed, state, None, way.constants)
+            weights = variant.weights(way.constants)
+            if list(map(id, weights)) != list(map(id, self.weights)):
+                return False
+            self.loops = variant.found.ragged(self.keep, self.of_x)
+            arrays = [packed, *[t._data for t in (*self.states, *weights)]]
+            found = self.loops.run(rows, arrays, len(states), self.keep)
+        except Untraceable:
+            return False
+        y, self.finals, self.kept = found
+        self.rows, self.y = rows, rows.padded(y, way.backwards)
+        return True
+
+    def _run(self, sequences: Sequence[Any], states: Sequence[Any], name: str) -> None:
         """By the loops whose turn it is, with the weights as they are."""
-        found, way = self.variant.found, self.way
-        self.loops = found.turn(way.cell, self.keep, self.of_x, self.steps)
+        self.loops = self.variant.found.taking_turns(self.keep, self.of_x, name)
         arrays = [*sequences, *states, *[t._data for t in self.weights]]
         y, self.finals, self.kept = self.loops.tried(arrays, self.steps, self.keep)
-        self.y = y[::-1] if way.backwards else y
+        self.y = y[::-1] if self.way.backwards else y
 
-    def again(self, x: Any, states: list[Any]) -> _Pass:
+    def again(self, x: Any, states: Sequence[Any]) -> _Pass:
         """The same run on other arrays of the same kinds: what the cell computes is not asked again."""
         made = object.__new__(_Pass)
         made.way, made.states, made.weights = self.way, self.states, self.weights
         made.variant, made.steps, made.keep = self.variant, self.steps, self.keep
-        made.needs, made.of_x = self.needs, self.of_x
-        made._run([np.ascontiguousarray(x[::-1] if self.way.backwards else x)], states)
+        made.needs, made.of_x, made.rows = self.needs, self.of_x, None
+        name = self.variant.found.whose(self.way.cell, self.keep, self.steps)
+        made._run([np.ascontiguousarray(x[::-1] if self.way.backwards else x)], states, name)
         return made
 
     def asked(self, dy: Any, dfinals: list[Any]) -> bool:
@@ -140,12 +168,17 @@ class _Pass:
         came = (dy is not None, *[d is not None for d in dfinals])
         if dy is None:
             dy = np.zeros(self.y.shape, self.y.dtype)
-        if self.way.backwards:
-            dy = dy[::-1]
-        dy = np.ascontiguousarray(dy)
+        only, back = self.variant.found.reach.only, self.way.backwards
+        if self.rows is not None:
+            dy = self.rows.packed(np.ascontiguousarray(dy), back)
+            dx, *others = self.loops.gradients(self.rows, self.kept, dy, dfinals)
+            dx = None if dx is None else self.rows.padded(dx, back)
+            dx, dstates, dweights = only(came, self.steps, dx, *others)
+            return dx, dstates, dweights
+        dy = np.ascontiguousarray(dy[::-1] if back else dy)
         found = self.loops.backward(self.kept, self.steps, dy, dfinals)
-        dx, dstates, dweights = self.variant.found.reach.only(came, self.steps, *found)
-        return dx[::-1] if self.way.backwards and dx is not None else dx, dstates, dweights
+        dx, dstates, dweights = only(came, self.steps, *found)
+        return dx[::-1] if back and dx is not None else dx, dstates, dweights
 
 
 class _LayerCall(Fold):
@@ -197,13 +230,13 @@ class _LayerCall(Fold):
 
     def forward(self) -> list[Any]:
         """The arrays of the output and of the last states."""
-        live = None
-        if self.stack.lengths is not None:
+        live, lengths = None, self.stack.lengths
+        if lengths is not None:
             steps = self.stack.x._data.shape[self.stack.time_axis]
-            live = (np.arange(steps)[:, None] < self.stack.lengths)[..., None]
+            live = (np.arange(steps)[:, None] < lengths)[..., None]
         return self._through(
             self.stack.x._data,
-            lambda stage, x, needs_x: [_Pass(way, x, live, needs_x) for way in stage.ways],
+            lambda stage, x, needs_x: [_Pass(way, x, live, lengths, needs_x) for way in stage.ways],
         )
 
     def _through(self, x: Any, run: Callable[[Stage, Any, bool], list[_Pass]]) -> list[Any]:
@@ -310,6 +343,13 @@ class _LayerCall(Fold):
                 np.moveaxis(dy, 0, self.stack.time_axis) if self.stack.time_axis else dy,
             )
         return [sums[id(t)].reshape(t.shape) if id(t) in sums else None for t in self.parents]
+
+
+def valid_rows(lengths: Any, steps: int) -> Any:
+    """The layout of a ragged batch's valid steps, of which there are some."""
+    from .ragged import layout  # what machine code needs is loaded when its turn comes
+
+    return layout(lengths.astype(np.intp).tobytes(), steps)
 
 
 def _dropout_mask(draw: Any, shape: Any, rate: float, dtype: Any) -> Any:

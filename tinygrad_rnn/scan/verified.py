@@ -25,6 +25,7 @@ from . import backends, first_calls
 from .few_calls import FewCalls
 from .numpy_loops import NumpyLoops, QuickLoops
 from .program import Program
+from .schedule import Schedule
 from .tracing import Comparison, Trace, Untraceable, bare_constant, failure, tracing
 
 STEPS = 3  # so many are compared: the first, one between, the last
@@ -68,6 +69,15 @@ def _made(
     if isinstance(made, QuickLoops):
         made.exact = cache(lambda: _exact(trace, wanted, trusted))
     return made
+
+
+def ragged(trace: Trace, wanted: Sequence[str]) -> Any:
+    """The loops over ragged batches of a built-in cell's step. Raises Unsupported."""
+    from .ragged import RaggedLoops
+
+    with tracing():
+        program = Program(trace, bool(wanted), wanted)
+    return RaggedLoops(Schedule(program, hoist=False))
 
 
 def _exact(trace: Trace, wanted: Sequence[str], trusted: bool) -> Any:

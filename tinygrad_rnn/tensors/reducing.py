@@ -483,7 +483,7 @@ def _extreme(t: Tensor, largest: bool, dim: Any, keepdim: bool, names: NumpyName
     if t.ndim and state.tracer is None:
         return Extremes(*_found(t, largest, axes[0], keep))
     indices = _arg(np.argmax if largest else np.argmin, t, dim, True)
-    if t.ndim and getattr(state.tracer, "whole", False):
+    if t.ndim and state.tracer is not None and state.tracer.whole:
         values = reductions.amax(t, axes, True) if largest else reductions.amin(t, axes, True)
     else:
         values = t if not t.ndim else t.gather(axes[0], indices)

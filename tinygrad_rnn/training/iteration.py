@@ -164,6 +164,9 @@ class LayerBlock(Block):
         self.parents = list({id(t): t for t in (*self.taken, *self.weights.values())}.values())
         call.parents = [t for t in self.parents if t._node is not None and t._node.needs]
         self.asked = [any(t is p for p in call.parents) for t in self.parents]
+        each_once = len(done) == 1 and len(self.parents) == len(self.taken) + len(self.weights)
+        plain = each_once and not call.stack.stages[0].dropout
+        self.alone = done[0] if plain and len(self.weights) == len(done[0].weights) else None
 
     def variants(self) -> list[Any]:
         """What its cells read."""
@@ -171,13 +174,35 @@ class LayerBlock(Block):
 
     def forward(self, arrays: Sequence[Any]) -> tuple[list[Any], Any]:
         """As ``running._LayerCall.forward``, of variants that are known; loops are those whose turn it is."""
+        if self.alone is not None:
+            return self._one(self.alone, arrays)
         again = self.call.again(arrays[0], iter(arrays[1:]))
         ran = [p.loops.ran for stage in again.passes for p in stage]
         self.call.layer.__dict__["_ran"] = ran[0] if len(ran) == 1 else frozenset().union(*ran)
         return again.flat, again
 
+    def _one(self, one: running._Pass, arrays: Sequence[Any]) -> tuple[list[Any], Any]:
+        """The forward of one cell, without questions that many would ask."""
+        x, axis = arrays[0], self.call.stack.time_axis
+        again = one.again(np.moveaxis(x, axis, 0) if axis else x, arrays[1:])
+        self.call.layer.__dict__["_ran"] = again.loops.ran
+        finals = [a[None] for a in again.finals] if self.call.stack.joined else again.finals
+        return [np.moveaxis(again.y, 0, axis) if axis else again.y, *finals], again
+
     def backward(self, kept: Any, g: list[Any]) -> list[Any]:
         """In the order of ``parents``."""
+        if self.alone is not None:
+            axis, (dy, *last) = self.call.stack.time_axis, g
+            if self.call.stack.joined:
+                last = [None if d is None else d[0] for d in last]
+            if axis and dy is not None:
+                dy = np.moveaxis(dy, axis, 0)
+            dx, states, weights = kept.backward(dy, last)
+            every = [dx if dx is None or not axis else np.moveaxis(dx, 0, axis), *states, *weights]
+            return [
+                d.reshape(t._data.shape) if asked and d is not None else None
+                for d, t, asked in zip(every, self.parents, self.asked, strict=True)
+            ]
         found = iter(kept.gradients(g))
         return [next(found) if asked else None for asked in self.asked]
 

@@ -19,11 +19,11 @@ from ...engine.places import state
 from ...engine.values import Leaf, Node
 from ...nn.module import Module
 from ...nn.stepping import parts
-from ...scan.program import Program
 from ...scan.tracing import Shadow, Trace, Tracer, Untraceable, in_order, leaf, tracing
 from ...tensors import Tensor
+from .indices import Indexed, Taken, reach
 from .lowering import NoText
-from .places import Place
+from .places import ArrayView
 from .program_text import StepText
 from .steps import step_of
 
@@ -57,6 +57,26 @@ class _Whole(Tracer):
     def __init__(self) -> None:
         super().__init__()
         self.layers: list[CalledLayer] = []
+        self.taken: Taken = {}
+
+    def takes(self, index: Any, array: Any) -> bool:
+        """An index of integers that may be others at the next run."""
+        followed = getattr(index, "_node", None) is not None and array.dtype.kind in "iu"
+        if followed:
+            self.taken[id(array)] = (array, index._node)
+        return followed
+
+    def counted(self, array: Any) -> None:
+        """The same at every run."""
+        self.indexes(array)
+
+    def fixed(self, array: Any) -> Any:
+        """Of an index that may be another, that it is one."""
+        return ("data", array.shape) if id(array) in self.taken else super().fixed(array)
+
+    def is_index(self, array: Any) -> bool:
+        """Whether it is known what an array is."""
+        return id(array) in self.taken or super().is_index(array)
 
     def layer(self, *read: Any) -> Any:
         """What a layer gives, on leaves of their own; ``read``: parts of its call, and the recorded loop."""
@@ -87,7 +107,8 @@ class _Whole(Tracer):
 class Network:
     """A model, its data and its loss as JavaScript: ``text`` is an object, ``weights`` are the Parameters
     by name, in the order of the object's. With ``hold`` gates can be held (see ``steps.step_of``). Where
-    ``y`` is None it has the prediction's shape: its values come later.
+    ``y`` is None it has the prediction's shape: its values come later. Integers in x and y choose rows of
+    an embedding and classes; ``symbols`` and ``classes`` say how many there are, None of other data.
 
     Raises NoText, in words, for what has no text.
     """
@@ -97,10 +118,12 @@ class Network:
         self.constants: dict[str, Any] = {}
         x = np.asarray(x)
         self.x: Any = x
+        self.kind = x.dtype.char if x.dtype.kind == "f" else _kind_of(model)
         self.y: Any = y if y is None else np.asarray(y)
         self.weights = dict(model.named_parameters())
         try:
             self._trace(model, x, loss)
+            self._check_with_others(model, loss)
         except Untraceable as reason:
             raise NoText(str(reason)) from reason
 
@@ -121,7 +144,7 @@ class Network:
                         f"the model returns a {type(prediction).__name__}: only one tensor can be learnt from"
                     )
                 if self.y is None:
-                    self.y = np.zeros(prediction.shape, x.dtype)
+                    self.y = np.zeros(prediction.shape, self.kind)
                 target = leaf(self.y)
                 total = loss(prediction, target)
             finally:
@@ -133,6 +156,17 @@ class Network:
         self._of_copy = {id(c): k for k, c in enumerate(shadow.copies)}
         given_nodes = {"x0": given._node, "x1": target._node}
         self._finish(tracer, given_nodes, [c._node for c in shadow.copies], total, prediction)
+
+    def _check_with_others(self, model: Module, loss: Loss) -> None:
+        """Raise NoText where other integers give another program: an index that was made past the trace."""
+        others = tuple(_others(a) for a in (self.x, self.y))
+        if all(a is b for a, b in zip(others, (self.x, self.y), strict=True)):
+            return
+        twin = object.__new__(Network)
+        twin.__dict__.update(self.__dict__, x=others[0], y=others[1])
+        twin._trace(model, others[0], loss)
+        if twin.signature != self.signature:
+            raise NoText("it makes an index of its data in a way that cannot be followed")
 
     def _finish(
         self, tracer: _Whole, data: dict[str, Any], weights: list[Any], total: Any, prediction: Any
@@ -160,9 +194,14 @@ class Network:
                     mine.append(("out", len(outputs)))
                     outputs.append(t._node)
             self.entries.append(mine)
-        self.outer = _OuterText(
-            Trace(inputs, outputs), self.layers, self.entries, self.x.dtype.char
-        )
+        before, state.tracer = state.tracer, tracer
+        try:
+            trace = Trace(inputs, outputs)
+        finally:
+            state.tracer = before
+        self.signature = trace.signature
+        self.outer = _OuterText(trace, self.layers, self.entries, self.kind, tracer.taken)
+        self.symbols, self.classes = (reach(self.outer.p, role) for role in ("x0", "x1"))
         self._write()
 
     # ---- the text
@@ -218,7 +257,7 @@ class Network:
             f"{{name: {quoted(name)}, shape: {list(v.shape)}, learnt: {str(learnt).lower()}}}"
             for name, v, learnt in zip(self.names, self.values, self.learnt, strict=True)
         ]
-        kind = "Float32Array" if self.x.dtype.char == "f" else "Float64Array"
+        kind = "Float32Array" if self.kind == "f" else "Float64Array"
         self.text = "\n".join(
             [
                 "{",
@@ -269,6 +308,22 @@ def quoted(value: Any) -> str:
     return json.dumps(list(value) if isinstance(value, tuple) else value).replace("<", "\\u003c")
 
 
+def _kind_of(model: Module) -> str:
+    """The one kind of float of a model's Parameters."""
+    kinds = {np.dtype(p.dtype).char for p in model.parameters()}
+    if len(kinds) != 1 or not kinds <= {"f", "d"}:
+        raise NoText("Parameters that are not all float32 or all float64")
+    return kinds.pop()
+
+
+def _others(array: Any) -> Any:
+    """Integers of the same kind at other places; floats as they are."""
+    if array.dtype.kind not in "iu" or not array.size:
+        return array
+    kinds, which = np.unique(array, return_inverse=True)
+    return np.roll(kinds[(which.ravel() + 1) % len(kinds)], 1).reshape(array.shape)
+
+
 def _called(layer: Any) -> str:
     return type(layer).__name__
 
@@ -280,19 +335,21 @@ class _OuterText(StepText):
     gradients of what layer k gave, the last one those of the weights.
     """
 
-    def __init__(self, trace: Trace, layers: list[CalledLayer], entries: Any, dtype: str) -> None:
+    def __init__(
+        self, trace: Trace, layers: list[CalledLayer], entries: Any, dtype: str, taken: Taken
+    ) -> None:
         self.layers, self.entries = layers, entries
         used = {id(n) for n in in_order(trace.outputs)}
         self.dead = {role for role, n in trace.inputs.items() if id(n) not in used}
         with tracing() as tracer:
             wanted = [r for r in trace.inputs if r not in self.dead and (r[0] != "x" or r == "x0")]
-            program = Program(trace, True, wanted)
+            program = Indexed(trace, True, wanted, taken)
         if tracer.looked:
             raise NoText(f"a gradient: {tracer.looked}")
         super().__init__(program, None, dtype)
         self.shape_of_prediction = program.values[program.outputs[1]].shape
 
-    def array(self, name: str, shape: Any, over: str = "", later: bool = False) -> Place:
+    def array(self, name: str, shape: Any, over: str = "", later: bool = False) -> ArrayView:
         """A place in an array of this name: there is no time around the layers."""
         del over, later
         return super().array(name, shape)
@@ -306,7 +363,7 @@ class _OuterText(StepText):
         self.onto: set[int] = set()
         self.fixed = []
 
-    def weight_gradient(self, role: str) -> Place:
+    def weight_gradient(self, role: str) -> ArrayView:
         """Where the gradient of an input is."""
         return self.array(f"g{role}", self.p.values[self.p.inputs[role]].shape)
 
@@ -348,11 +405,7 @@ class _OuterText(StepText):
         self._gradients_of([r for r in self.gradients if r[0] in "wx"], emit, body)
         section()
         backward = sections
-        rooms = [
-            f"{n}: new F({size}),"
-            for n, (size, _) in sorted(self.arrays.items())
-            if not re.fullmatch(r"w\d+", n)
-        ]
+        rooms = self._rooms(lambda size, _over: str(size))
         lines = [
             "{",
             "memory(F) {",

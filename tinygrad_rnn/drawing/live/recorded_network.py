@@ -19,6 +19,7 @@ from ...nn.stepping import mapped
 from ...scan.running import _LayerCall
 from ...scan.tracing import Untraceable, leaf, tracing
 from ...tensors import Tensor
+from .indices import arrays_in
 from .lowering import NoText
 from .network import CalledLayer, Network, _Whole
 
@@ -59,6 +60,7 @@ class RecordedNetwork(Network):
                 "a layer whose input is computed: give the model, tg.Live(model, data, loss)"
             )
         self.x = source._data
+        self.kind = self.x.dtype.char
         fresh = {id(t._node): leaf(t._data) for _, t in every}
         weights = [fresh[id(t._node)] for _, t in every]
         data = {"x0": leaf(self.x)}
@@ -67,6 +69,7 @@ class RecordedNetwork(Network):
             known[id(source._node)] = data["x0"]
         with tracing() as before:
             tracer = _Whole()
+            tracer.trusts = True  # what a recorded op held is the same at every run
             state.tracer = state.watch = tracer
             try:
                 meets = self._again(nodes, known, data, tracer, source)
@@ -111,7 +114,8 @@ class RecordedNetwork(Network):
                     known[id(node)] = known[id(node.parents[0])][node.saved[1]]
                     continue
                 constants = node.saved[1 if node.op.variadic else len(operands) :]
-                known[id(node)] = node.op.call(*operands, *constants)
+                run = node.op.made_of if arrays_in(constants) else None
+                known[id(node)] = (run or node.op.call)(*operands, *constants)
         return meets
 
     def _source(self, node: Any, data: dict[str, Any]) -> Any:

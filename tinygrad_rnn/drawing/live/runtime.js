@@ -38,6 +38,11 @@ function addOuter(g, g0, a, a0, aRow, b, b0, bRow, rows, n, k) {
   }
 }
 
+// A place along an axis of length n, where -1 is the last; one that is not there gives NaN and adds nothing.
+function within(i, n) {
+  return i >= 0 && i < n ? i : i < 0 && i >= -n ? i + n : NaN;
+}
+
 function tanh(x) {
   if (x > 20) return 1;
   if (x < -20) return -1;

@@ -111,7 +111,7 @@ def _with_holds(
 
     counting = _Counting()
     first = traced(counting, {})
-    places = {n.name: counting.number.get(id(n)) for n in first.nodes if n.name in gates}
+    places = {n.name: counting.number.get(id(n)) for n in first.nodes if n.name and n.name in gates}
     if first.signature != plain.signature:
         return plain, []
     holds: dict[int, tuple[Tensor, Tensor]] = {}
