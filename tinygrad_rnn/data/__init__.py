@@ -16,10 +16,11 @@ from .grammars import (
 from .handwritten import sequential_digits
 from .naive import persistence, seasonal_naive
 from .ngrams import NGram, fit_ngram
+from .reading import read_csv
 from .scaling import Scaler
 from .series import Series, Weekly, co2, sunspots
 from .splits import Split
-from .tables import Table, read_csv, table
+from .tables import Table, table
 from .words import first_names
 
 __all__ = [

@@ -292,6 +292,8 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
     if num_classes == -1:
         if not index.size:
             raise ValueError("one_hot: of no integers, num_classes must be given")
+        if state.tracer is not None:
+            state.tracer.looks("the number of classes in one_hot()")
         num_classes = int(index.max()) + 1
     if index.size and not (index.min() >= 0 and index.max() < num_classes):
         raise ValueError(f"one_hot: a class is outside 0 ... {num_classes - 1}")

@@ -21,7 +21,7 @@ from ..engine.values import Leaf, Literal, Node
 from ..engine.values import Value as Recorded
 from ..ops.row import FUNCTIONS, ROWS, texts_of
 from ..tensors import Tensor
-from .tracing import Comparison, Trace, constants, in_order, leaf, row_name, unhashed
+from .tracing import Comparison, Trace, Tracer, constants, in_order, leaf, row_name, unhashed
 
 Args = tuple[int, ...]  # the numbers of the values that a value is made of
 Consts = tuple[Any, ...]
@@ -57,6 +57,7 @@ class Program:
     apart = True  # whether equal floats stay two: those of the next call may not be equal
 
     def __init__(self, trace: Trace, derive: bool, wanted: Sequence[str] = ()) -> None:
+        assert isinstance(now.tracer, Tracer)
         now.tracer.trusts = True  # what a trace took as an index is one here, too
         self.values: list[Value] = []
         self.depends: list[int] = []

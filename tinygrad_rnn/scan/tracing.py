@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.autograd import enable_grad
+from ..engine.listening import Listener
 from ..engine.places import NOWHERE, state
 from ..engine.values import Constant, Leaf, Literal, Node, reachable
 from ..engine.values import Value as Recorded
@@ -83,10 +84,10 @@ def _is(node: Any, name: str) -> bool:
     return isinstance(node, Unrecorded) and bool(node.op.name == name)
 
 
-class Tracer:
+class Tracer(Listener):
     """What ``state.tracer`` hears while a cell is traced."""
 
-    rebinds = True  # a handle that nobody shares may get a new value: nodes keep the old one
+    rebinds = True  # nodes keep the old value
 
     def __init__(self) -> None:
         self.looked: str | None = None
@@ -114,13 +115,6 @@ class Tracer:
     def indexes(self, array: Any) -> None:
         """An array that is the same at every step is an index."""
         self._indices.append(array)
-
-    def takes(self, _index: Any, _array: Any) -> bool:
-        """A tensor of integers is an index, as this array: whether the trace can follow what it becomes."""
-        return False
-
-    def counted(self, _array: Any) -> None:
-        """An array of places counted from 0 stands beside an index that a trace may follow."""
 
     def is_index(self, array: Any) -> bool:
         """Whether an array is known to be the same at every step."""
@@ -312,9 +306,10 @@ def hashable(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return tuple(hashable(part) for part in value)
     if isinstance(value, np.ndarray):
-        if state.tracer is None or not state.tracer.is_index(value):
+        tracer = state.tracer
+        if not isinstance(tracer, Tracer) or not tracer.is_index(value):
             raise Untraceable("it indexes with an array from outside")
-        return state.tracer.fixed(value)
+        return tracer.fixed(value)
     return value
 
 
