@@ -7,6 +7,7 @@ from support import numbers
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
 from tinygrad_rnn.optim import updates
+from tinygrad_rnn.scan import cells
 
 MAKERS = {
     "SGD": lambda p: optim.SGD(p, lr=0.1),
@@ -71,7 +72,9 @@ def test_machine_code_gives_the_bits_that_numpy_gives(name, dtype, by_machine):
     assert any(taken) == (name != "a rate that numpy counts")
 
 
-def test_machine_code_takes_over_with_the_layers(by_machine):
+def test_machine_code_takes_over_with_the_layers(by_machine, monkeypatch):
+    for name in ("_loops", "_configurations"):  # as in a new process
+        monkeypatch.setattr(cells, name, {})
     layer = nn.RNN(2, 3)
     with tg.no_grad():
         layer(tg.zeros(4, 1, 2))
