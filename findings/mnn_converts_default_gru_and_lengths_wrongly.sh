@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # MNN 3.6.1 (PyPI): an ONNX GRU node with the default linear_before_reset=0 gives other numbers than the operator's
-# text; sequence_lens has no effect, and direction="reverse" runs forwards. The converter says "Converted Success!".
+# text; sequence_lens and clip have no effect, and direction="reverse" runs forwards. The converter says "Converted Success!".
 #
 # A GRU with linear_before_reset=1 (PyTorch's) and bidirectional nodes are right, so a model of PyTorch's passes and the
 # same layer from Keras with reset_after=False does not. mnnconvert also installs the PyPI package
 # aliyun-log-python-sdk with pip when it is run: it is in no dependency list of the wheel.
 #
 # Seen (largest difference of Y to onnxruntime 1.32.0): linear_before_reset=1 below 1e-5, =0: 0.03; reverse and
-# sequence_lens [3, 1] of an RNN: to the node without it below 1e-5, to onnxruntime 0.4 and more.
+# sequence_lens [3, 1] and clip=0.3 of an RNN: to the node without it below 1e-5, to onnxruntime 0.4 and more.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -62,7 +62,7 @@ got, right = outputs("GRU")
 print(MNN.version(), "GRU", f"to onnxruntime {np.abs(got - right).max():.2f}")
 assert np.abs(got - right).max() > 0.01, "it changed"
 plain, _ = outputs("RNN")
-for options in ({"direction": "reverse"}, {"lengths": [3, 1]}):
+for options in ({"direction": "reverse"}, {"lengths": [3, 1]}, {"clip": 0.3}):
     got, right = outputs("RNN", **options)
     apart, ignored = np.abs(got - right).max(), np.abs(got - plain).max()
     print("RNN", options, f"to onnxruntime {apart:.2f}, to the node without it {ignored:.1e}")
