@@ -280,10 +280,10 @@ class Forecaster:
         The last ``window`` rows are read, then each forecast goes back in with the state. ``known`` holds
         the known columns of the next ``n`` rows, a table or frame; with dates it may hold others as well.
         With ``level``, such as 0.9, ``samples`` courses are drawn and the bounds hold that share of them:
-        each step draws from the quantiles, or else adds one of the errors on the validation rows, with dropout on
-        where the model has it. A list of series gives a list of forecasts. Nothing is recorded. Raises
-        ValueError for ``n`` below 1, other columns or dates than those fitted, and missing values without a
-        choice.
+        each step draws from the quantiles, or else adds one of the errors on the validation rows, with
+        dropout on where the model has it. A list of series gives a list of forecasts. Nothing is recorded.
+        Raises ValueError for ``n`` below 1, other columns or dates than those fitted, and missing values
+        without a choice.
         """
         check_count("n", n)
         self._check_level(level, samples)
