@@ -314,7 +314,7 @@ MUTANTS = [
     Mutant("set attributes are not seen", OPCODES, '    "STORE_ATTR": "it sets .{} while it runs",\n', '', "trust"),
     Mutant("set attributes are silent", OPCODES, "    if name in _REFUSED:\n", '    if name == "STORE_ATTR":\n        del stack[-2:]\n        return None, True\n    if name in _REFUSED:\n', "trust"),
     Mutant("caught exceptions are not seen", OPCODES, "    if code.handles:\n", "    if False:\n", "trust"),
-    Mutant("variables around are not seen", OPCODES, "    if not isinstance(cell, Box):\n        raise Impure", "    if False:\n        raise Impure", "trust"),
+    Mutant("variables around are not seen", OPCODES, "    if not isinstance(cell, ClosureCell):\n        raise Impure", "    if False:\n        raise Impure", "trust"),
     Mutant("kept lists may change", WALK, "isinstance(atom, Known) and not _fixed(atom.value):", "False:", "trust"),
     Mutant("entries of lists are not watched", WALK, "            self.guards.contents(value)\n", "            pass\n", "trust"),
     Mutant("entries of inner lists are not watched", WALK, "        for entry in value.values() if kind is dict else value:\n            self.watch(entry)", "        pass", "trust"),

@@ -82,7 +82,7 @@ def _fit(options: argparse.Namespace, folder: Path) -> None:
     from .. import __version__
     from ..data import read_csv
     from ..experiments.page import Cover
-    from ..experiments.report import Report
+    from ..experiments.report import Reporter
     from ..experiments.show import Show
     from ..forecasting import Forecaster
 
@@ -125,7 +125,7 @@ def _fit(options: argparse.Namespace, folder: Path) -> None:
         footer=f"Made by `tinygrad-rnn fit {options.file.name} --target {target} --horizon "
         f"{options.horizon}`, tinygrad_rnn {{version}}, in {{seconds:.0f}} seconds.",
     )
-    report = Report(folder, None, cover)
+    report = Reporter(folder, None, cover)
     report.title(f"tinygrad_rnn {__version__}: fit {options.file.name}")
     show = Show(report)
     _tell_series(show, series, target, trained, options.missing)

@@ -17,7 +17,7 @@ import numpy as np
 from .folded import Folded
 from .hooks import Hook, hooked
 from .places import state
-from .values import At, Handle, Leaf, Node, Part, Value, as_array, reachable
+from .values import At, AtOutput, Handle, Leaf, Node, Value, as_array, reachable
 
 F = TypeVar("F", bound=Callable[..., Any])
 Observer = Callable[[Node, int, Any, Any], None]
@@ -149,7 +149,7 @@ def flow(
             if parent.__class__ is not Leaf:  # nothing follows a leaf: it needs no turn
                 heappush(heap, k)
         kind = d.__class__
-        if kind is Part:
+        if kind is AtOutput:
             if old is None:
                 old = grads[k] = [None] * len(parent.shape)
             i, value = d.position, d.value
@@ -196,7 +196,7 @@ def flow(
             if node.retained is not None or (wanted is not None and -k in wanted):
                 reached[-k] = (node, g, k in owned)
             # a compiled layer: one node ran, and goes back once its outputs have all been heard
-            arrive(node.whole, Part(node.position, g))
+            arrive(node.whole, AtOutput(node.position, g))
             continue
         op = node.op
         if op is None or node.retained is not None or (wanted is not None and -k in wanted):

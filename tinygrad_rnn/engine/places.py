@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-import numpy as np
-
 if TYPE_CHECKING:
+    from .listening import Listener, Watch
     from .values import Node
 
 
@@ -84,68 +83,13 @@ class Place:
 NOWHERE = Place(None, None, None)
 
 
-class Listener:
-    """Who hears what Python does with tensors while a step or a model is traced (``state.tracer``)."""
-
-    whole = False  # whether values alone are traced: lengths that are read would be frozen
-    rebinds = False  # whether a handle that nobody shares may get a new value
-    trusts = False  # whether every index is the same in every run
-
-    def looks(self, how: str) -> None:
-        """Python reads a value: what it does with it a trace cannot know."""
-        raise NotImplementedError
-
-    def marked(self, name: str, result: Any, operands: tuple[Any, ...], constants: Any) -> None:
-        """A function without a derivative has computed."""
-        raise NotImplementedError
-
-    def compared(self, name: str, result: Any, operands: tuple[Any, ...]) -> None:
-        """A comparison was made."""
-        self.marked(name, result, operands, ())
-
-    def draws(self) -> None:
-        """Random numbers are about to be drawn."""
-
-    def made(self, t: Any) -> None:
-        """A tensor was made of Python's numbers."""
-
-    def is_made(self, t: Any) -> bool:
-        """Whether a tensor is the same in every run."""
-        return False
-
-    def indexes(self, array: Any) -> None:
-        """An array that is the same in every run is an index."""
-
-    def takes(self, index: Any, array: Any) -> bool:
-        """A tensor of integers is an index, as this array: whether the trace can follow what it becomes."""
-        return False
-
-    def is_index(self, array: Any) -> bool:
-        """Whether an array is known to be the same in every run."""
-        return False
-
-    def fixed(self, array: Any) -> Any:
-        """What an array that is an index is, hashable."""
-        raise NotImplementedError
-
-    def zeros(self, shape: tuple[int, ...], dtype: Any) -> Any:
-        """The gradient of an output that nothing came to."""
-        return np.zeros(shape, dtype)
-
-    def counted(self, array: Any) -> None:
-        """An array of places counted from 0 stands beside an index that a trace may follow."""
-
-    def detached(self, result: Any, source: Any) -> None:
-        """The same values without a gradient."""
-
-
 class _State(threading.local):
     """What recording needs to know, each thread for itself."""
 
     recording: bool = True
     place: Place = NOWHERE
-    watch: Any = None  # the open detect_anomaly context
-    tracer: Listener | None = None  # who records a cell's step in order to compile it
+    watch: Watch | None = None  # who looks at every op: the open detect_anomaly context, a trace
+    tracer: Listener | None = None  # who records what is computed, to run it without Python
 
 
 state = _State()

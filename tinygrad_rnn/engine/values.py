@@ -216,7 +216,7 @@ class At:
         return buffer
 
 
-class Part:
+class AtOutput:
     """The gradient of one item of an op that has several outputs."""
 
     __slots__ = ("position", "value")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engine.autograd import flow
-from ..engine.values import Array, At, Part, as_array
+from ..engine.values import Array, At, AtOutput, as_array
 
 if TYPE_CHECKING:
     from .ledger import Ledger
@@ -95,7 +95,7 @@ class Flows:
                 self._add(self.arrived[to], sender, _dense(d, parent))
         elif to in self._through:
             here = self._passed.setdefault(to, {})
-            if d.__class__ is Part:
+            if d.__class__ is AtOutput:
                 parts = here.setdefault(sender, [None] * len(parent.shape))
                 old = parts[d.position]
                 parts[d.position] = d.value if old is None else old + d.value

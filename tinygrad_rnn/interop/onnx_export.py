@@ -21,7 +21,7 @@ from ..ops.row import ROWS
 from ..tensors import Tensor, as_tensor
 from . import onnx_layers, onnx_ops
 from .onnx_graph import Applied, ExportError, GraphBuilder, library, same, sized
-from .onnx_trace import Axes, Event, Inputs, Trace, Unroll, flat, is_array, weights_of
+from .onnx_trace import Axes, Event, Inputs, OnnxTrace, Unroll, flat, is_array, weights_of
 
 
 def to_onnx(
@@ -57,7 +57,7 @@ def to_onnx(
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
-        first, *others = [Trace(module, inputs, twin, unroll) for twin in (0, 1)]
+        first, *others = [OnnxTrace(module, inputs, twin, unroll) for twin in (0, 1)]
         others += _wilder(module, inputs, unroll)
     finally:
         for part, mode in modes:
@@ -71,11 +71,11 @@ def to_onnx(
         atomic.write(Path(path), [data])
 
 
-def _wilder(module: Module, inputs: Inputs, unroll: Unroll) -> list[Trace]:
+def _wilder(module: Module, inputs: Inputs, unroll: Unroll) -> list[OnnxTrace]:
     """The run on the wildest values that the forward takes: not all take NaN, or an index beyond."""
     for wild in (3, 2):
         try:
-            return [Trace(module, inputs, wild, unroll)]
+            return [OnnxTrace(module, inputs, wild, unroll)]
         except ExportError:
             raise
         except Exception:  # whatever the forward says to such values
@@ -89,7 +89,7 @@ def _wilder(module: Module, inputs: Inputs, unroll: Unroll) -> list[Trace]:
 class _Writer:
     """Two traces that must agree, and the graph that is made of them."""
 
-    def __init__(self, module: Module, inputs: Inputs, one: Trace, two: Trace) -> None:
+    def __init__(self, module: Module, inputs: Inputs, one: OnnxTrace, two: OnnxTrace) -> None:
         self.module, self.inputs, self.one, self.two = module, inputs, one, two
         self.b = GraphBuilder()
         self.known: dict[int, str] = {}  # by node

@@ -10,7 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from ..engine.autograd import enable_grad, no_grad
-from ..engine.places import Listener, state
+from ..engine.listening import Listener
+from ..engine.places import state
 from ..engine.values import Leaf
 from ..nn.module import Module
 from ..nn.recurrent import Recurrent
@@ -200,11 +201,13 @@ class Event:
         self.operands, self.place, self.constants = operands, place, constants
 
 
-class Trace(Listener):
-    """One run of the forward: its events in order, and its output."""
+class OnnxTrace(Listener):
+    """One run of the forward: its events in order, and its output.
 
-    follower = None
-    whole = True  # the values alone are written: no gradient
+    Random numbers that are drawn are constants of the graph, and a detached tensor is known by its array.
+    """
+
+    whole = True  # values alone are written, no gradient; lengths that are read would be frozen
 
     def __init__(self, module: Module, inputs: Inputs, twin: int, unroll: Unroll) -> None:
         self.events: list[Event] = []
@@ -288,6 +291,12 @@ class Trace(Listener):
             f"{state.place}forward reads a value while it runs ({how}): what it does with it cannot be "
             "exported"
         )
+
+    def compared(
+        self, name: str, result: Tensor, operands: tuple[Any, ...], constants: Any = ()
+    ) -> None:
+        """A comparison was made."""
+        self.marked(name, result, operands, constants)
 
     def marked(
         self, name: str, result: Tensor, operands: tuple[Any, ...], constants: tuple[Any, ...]

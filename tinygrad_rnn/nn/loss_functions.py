@@ -55,7 +55,7 @@ def looks_at_values(loss: F) -> F:
 
     @wraps(loss)
     def call(*args: Any, **options: Any) -> Any:
-        again = getattr(state.tracer, "called", None)
+        again = None if state.tracer is None else state.tracer.called
         return loss(*args, **options) if again is None else again(loss, args, options)
 
     return cast(F, call)

@@ -68,7 +68,7 @@ def run_compiled(
     """
     if not x._data.shape[time_axis]:
         raise ValueError(f"{_place()}the sequence has no time steps")
-    whole = getattr(state.tracer, "layer", None)
+    whole = None if state.tracer is None else state.tracer.layer
     if whole is not None:  # a network is read, to which a layer is one whole
         given: tuple[Tensor, Any] = whole(
             layer, x, time_axis, stages, lengths, constants, joined, recorded

@@ -27,7 +27,7 @@ def elementwise(update: F) -> F:
     return update
 
 
-class Row:
+class FlatParameters:
     """Parameters of one dtype, laid end to end."""
 
     def __init__(self, params: Sequence[Tensor]) -> None:
@@ -150,10 +150,12 @@ class Rows:
     """
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[int, Any], Row] = {}
-        self.whole: list[Row] | None = None
+        self._rows: dict[tuple[int, Any], FlatParameters] = {}
+        self.whole: list[FlatParameters] | None = None
 
-    def again(self, optimizer: Any) -> list[tuple[Row, Array, list[Array], dict[str, Any]]] | None:
+    def again(
+        self, optimizer: Any
+    ) -> list[tuple[FlatParameters, Array, list[Array], dict[str, Any]]] | None:
         """What a step by ``whole`` rows gives, like the last one; None where it would be another one."""
         rows = self.whole
         if rows is None or len(rows) != len(optimizer.param_groups):
@@ -206,7 +208,7 @@ class Rows:
             mine = [params[k] for k in places]
             row = self._rows.get((number, dtype))
             if row is None or not row.holds(mine):
-                row = self._rows[number, dtype] = Row(mine)
+                row = self._rows[number, dtype] = FlatParameters(mine)
             done = row.updated(update, [grads[k] for k in places], state, group)
             if done is not None:
                 found.update(zip(places, zip(*done, strict=True), strict=True))

@@ -157,7 +157,7 @@ def run_again(layer: Any, x: Any, hx: Any, first_step: int | None) -> tuple[Tens
     if x._node is not None:
         as_input(x)
     first = first_of(layer, hx, len(data)) if first_step is None else first_step
-    call = _Call(ready, x, range(first, first + len(data)))
+    call = _LayerAgain(ready, x, range(first, first + len(data)))
     try:
         y, finals = call.forward(ready, data, starts, (False,) * len(starts))
     except Untraceable:
@@ -176,7 +176,7 @@ def run_again(layer: Any, x: Any, hx: Any, first_step: int | None) -> tuple[Tens
     return outputs[0], outputs[1] if len(outputs) == 2 else tuple(outputs[1:])
 
 
-class _Call(Run):
+class _LayerAgain(Run):
     """A layer's call."""
 
     hx: Any
@@ -337,7 +337,7 @@ def step_again(cell: Any, x: Tensor, state: tuple[Tensor, ...], step: int, label
             return None
     if not ready.starts(state):
         return None
-    call = _Step(ready, x, range(step, step + 1))
+    call = _StepAgain(ready, x, range(step, step + 1))
     starts = [t._data for t in state]
     asking = tuple([t._node is not None and t._node.needs for t in state])
     try:
@@ -372,7 +372,7 @@ def _prepared(cell: Any, x: Any, state: tuple[Tensor, ...]) -> Ready | None:
     return ready
 
 
-class _Step(Run):
+class _StepAgain(Run):
     """A cell's step."""
 
     nested = True

@@ -21,7 +21,7 @@ from ..engine.values import Leaf, Literal, Node
 from ..engine.values import Value as Recorded
 from ..ops.row import FUNCTIONS, ROWS, texts_of
 from ..tensors import Tensor
-from .tracing import Comparison, Trace, constants, in_order, leaf, row_name, unhashed
+from .tracing import Comparison, Trace, Tracer, constants, in_order, leaf, row_name, unhashed
 
 Args = tuple[int, ...]  # the numbers of the values that a value is made of
 Consts = tuple[Any, ...]
@@ -57,8 +57,8 @@ class Program:
     apart = True  # whether equal floats stay two: those of the next call may not be equal
 
     def __init__(self, trace: Trace, derive: bool, wanted: Sequence[str] = ()) -> None:
-        if now.tracer is not None:
-            now.tracer.trusts = True  # what a trace took as an index is one here, too
+        assert isinstance(now.tracer, Tracer)
+        now.tracer.trusts = True  # what a trace took as an index is one here, too
         self.values: list[Value] = []
         self.depends: list[int] = []
         self._known: dict[tuple[str, Args, str, Shape, str], int] = {}

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from ..engine.autograd import enable_grad
-from ..engine.places import NOWHERE, Listener, state
+from ..engine.listening import Listener
+from ..engine.places import NOWHERE, state
 from ..engine.values import Constant, Leaf, Literal, Node, reachable
 from ..engine.values import Value as Recorded
 from ..nn import naming
@@ -305,9 +306,10 @@ def hashable(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return tuple(hashable(part) for part in value)
     if isinstance(value, np.ndarray):
-        if state.tracer is None or not state.tracer.is_index(value):
+        tracer = state.tracer
+        if not isinstance(tracer, Tracer) or not tracer.is_index(value):
             raise Untraceable("it indexes with an array from outside")
-        return state.tracer.fixed(value)
+        return tracer.fixed(value)
     return value
 
 

@@ -17,7 +17,7 @@ from ...ops.row import texts_of
 from ...scan.program import Value
 from .indices import walk
 from .lowering import Lowered, NoText
-from .places import Place, Shape, loops, strides_of
+from .places import ArrayView, Shape, loops, strides_of
 
 VIEWS = frozenset(["slice", "getitem", "reshape", "permute", "broadcast"])
 JOINS = frozenset(["concat", "cat"])
@@ -45,9 +45,9 @@ class Body:
     def __init__(
         self,
         lowered: Lowered,
-        places: dict[int, Place],
-        room: Callable[[int, Shape], Place],
-        filled: Callable[[int, Any], Place],
+        places: dict[int, ArrayView],
+        room: Callable[[int, Shape], ArrayView],
+        filled: Callable[[int, Any], ArrayView],
         names: dict[int, str],
         narrow: bool,
     ) -> None:
@@ -120,7 +120,7 @@ class Body:
                 self.places[a] = place
                 self.stored.add(a)
 
-    def _windows(self, v: int, whole: Place) -> list[tuple[int, Place]]:
+    def _windows(self, v: int, whole: ArrayView) -> list[tuple[int, ArrayView]]:
         """Where the parts of a join lie."""
         value = self.low.value(v)
         axis = len(value.shape) - 1 if value.op == "concat" else value.consts[0]
@@ -134,13 +134,13 @@ class Body:
 
     # ---- where values are
 
-    def _own(self, v: int) -> Place:
+    def _own(self, v: int) -> ArrayView:
         """The place that a value is written to."""
         if v not in self.places:
             self.places[v] = self.room(v, self.low.value(v).shape)
         return self.places[v]
 
-    def place(self, v: int) -> Place:
+    def place(self, v: int) -> ArrayView:
         """Where a value lies; of a view, where it looks."""
         found = self.places.get(v)
         if found is None and self.low.value(v).op == "constant":
@@ -152,7 +152,7 @@ class Body:
             found = self.places[v] = looked
         return found
 
-    def _look(self, v: int) -> Place | None:
+    def _look(self, v: int) -> ArrayView | None:
         """A view of a value's place; None where it is no view."""
         value = self.low.value(v)
         if value.op not in VIEWS:
@@ -178,7 +178,7 @@ class Body:
                 raise NoText("an index that is no integer or range")
         return index
 
-    def whole(self, v: int) -> Place:
+    def whole(self, v: int) -> ArrayView:
         """A value's place in one piece, copied there where it is not."""
         place = self.place(v)
         if place.solid:
@@ -187,7 +187,7 @@ class Body:
         self.copy(own, place)
         return own
 
-    def rows(self, v: int) -> tuple[Place, int, int]:
+    def rows(self, v: int) -> tuple[ArrayView, int, int]:
         """A value as rows of elements side by side: (its place, rows, how far apart they are)."""
         place = self.place(v)
         if len(place.shape) == 2 and (place.strides[1] == 1 or place.shape[1] == 1):
@@ -220,7 +220,7 @@ class Body:
             )
         return [" ".join(heads) + " {", *("  " + line for line in lines), "}"]
 
-    def copy(self, to: Place, source: Place | str, onto: bool = False) -> None:
+    def copy(self, to: ArrayView, source: ArrayView | str, onto: bool = False) -> None:
         """Have elements copied (or added) from another place, or one number everywhere."""
         sign = "+=" if onto else "="
         each = [to.strides, *([] if isinstance(source, str) else [source.spread(to.shape)])]
@@ -336,7 +336,7 @@ class Body:
         if self.users.get(v) or v in self.stored:
             self.copy(self._own(v), "0")
 
-    def _source(self, a: int) -> Place | str:
+    def _source(self, a: int) -> ArrayView | str:
         """What is copied from: a place, or a number everywhere."""
         return self._constant(a) or self.place(a)
 
@@ -353,7 +353,7 @@ class Body:
         self.copy(own, self._source(value.args[0]))
         self._set(own, value.consts[0], value.args[1])
 
-    def _set(self, own: Place, index: Any, a: int, onto: bool = False) -> None:
+    def _set(self, own: ArrayView, index: Any, a: int, onto: bool = False) -> None:
         index = self._basic(index)
         shape = np.empty(own.shape, "?")[index].shape
         self.copy(own.part(index, shape), self._source(a), onto)
@@ -375,7 +375,7 @@ class Body:
             self.copy(own, "0")
         self._walked(value, own, self.place(value.args[0]), taking=False)
 
-    def _walked(self, value: Value, whole: Place, part: Place, taking: bool) -> None:
+    def _walked(self, value: Value, whole: ArrayView, part: ArrayView, taking: bool) -> None:
         """One loop over an index: elements of the whole become the part, or the part is added to them."""
         operands = [self.place(a) for a in value.args[1:]]
         way = walk(value.consts[0], whole, operands, part.shape)
@@ -522,7 +522,7 @@ class Body:
         places = [self.place(a) for a in args]
         inside = [label for label in sides if label not in to]
 
-        def strides(place: Place, term: Sequence[int], labels: Sequence[int]) -> Shape:
+        def strides(place: ArrayView, term: Sequence[int], labels: Sequence[int]) -> Shape:
             by: dict[int, int] = {}
             for label, n, s in zip(term, place.shape, place.strides, strict=True):
                 by[label] = by.get(label, 0) + (0 if n == 1 else s)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...scan.program import Program, Value
 from ...scan.tracing import Fixed, Trace, bare_constant, in_order
-from .places import Place, Shape
+from .places import ArrayView, Shape
 
 Taken = dict[
     int, tuple[Any, Any]
@@ -132,7 +132,7 @@ def _axes(pattern: tuple[Any, ...], rank: int) -> dict[int, int]:
 
 
 @dataclass(slots=True)
-class Walk:
+class IndexStrides:
     """How the elements of an index are met: ``strides`` of the whole for its ranges, and of each operand."""
 
     at: int
@@ -141,7 +141,7 @@ class Walk:
     apart: list[tuple[int, int]]  # (length, stride) of the axis that each operand chooses from
 
 
-def walk(pattern: Any, whole: Place, operands: list[Place], shape: Shape) -> Walk:
+def walk(pattern: Any, whole: ArrayView, operands: list[ArrayView], shape: Shape) -> IndexStrides:
     """Numpy's rules: the arrays' common axes stand where the first is, or in front if they are apart."""
     parts = _full(bare_constant(pattern), len(whole.shape))
     many = np.broadcast_shapes(*(p.shape for p in operands))
@@ -171,4 +171,4 @@ def walk(pattern: Any, whole: Place, operands: list[Place], shape: Shape) -> Wal
     before, after = front, len(shape) - front - len(many)
     each = [(*(0,) * before, *p.spread(many), *(0,) * after) for p in operands]
     assert len(strides) == len(shape)
-    return Walk(at, tuple(strides), each, apart)
+    return IndexStrides(at, tuple(strides), each, apart)

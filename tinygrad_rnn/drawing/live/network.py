@@ -23,7 +23,7 @@ from ...scan.tracing import Shadow, Trace, Tracer, Untraceable, in_order, leaf, 
 from ...tensors import Tensor
 from .indices import Indexed, Taken, reach
 from .lowering import NoText
-from .places import Place
+from .places import ArrayView
 from .program_text import StepText
 from .steps import step_of
 
@@ -349,7 +349,7 @@ class _OuterText(StepText):
         super().__init__(program, None, dtype)
         self.shape_of_prediction = program.values[program.outputs[1]].shape
 
-    def array(self, name: str, shape: Any, over: str = "", later: bool = False) -> Place:
+    def array(self, name: str, shape: Any, over: str = "", later: bool = False) -> ArrayView:
         """A place in an array of this name: there is no time around the layers."""
         del over, later
         return super().array(name, shape)
@@ -363,7 +363,7 @@ class _OuterText(StepText):
         self.onto: set[int] = set()
         self.fixed = []
 
-    def weight_gradient(self, role: str) -> Place:
+    def weight_gradient(self, role: str) -> ArrayView:
         """Where the gradient of an input is."""
         return self.array(f"g{role}", self.p.values[self.p.inputs[role]].shape)
 

@@ -15,7 +15,7 @@ from typing import Any
 from ...scan.program import Program
 from .body import VIEWS, Body, number
 from .lowering import Lowered
-from .places import Place, Shape, strides_of
+from .places import ArrayView, Shape, strides_of
 
 SOURCES = frozenset(["input", "literal", "constant"])
 
@@ -32,7 +32,7 @@ class StepText:
         self.names = {self.low[v]: name for v, name in (names or {}).items()}
         self.arrays: dict[str, tuple[int, str]] = {}  # the size of a step, and "", "T" or "T + 1"
         self.contents: dict[str, str] = {}  # what an array holds from the beginning
-        self.places: dict[int, Place] = {}
+        self.places: dict[int, ArrayView] = {}
         self.shown = set(self.names)
         self.outputs = [self.low[v] for v in program.outputs]
         self.gradients = {role: self.low[v] for role, v in program.gradients.items()}
@@ -41,13 +41,13 @@ class StepText:
 
     # ---- where things are
 
-    def array(self, name: str, shape: Shape, over: str = "", later: bool = False) -> Place:
+    def array(self, name: str, shape: Shape, over: str = "", later: bool = False) -> ArrayView:
         """A place in an array of this name; over time, that of the running step or of the one after."""
         size = math.prod(shape)
         if name not in self.arrays or not self.arrays[name][1]:
             self.arrays[name] = (size, over)
         base = f"{name}_{'n' if later else 't'}" if over else ""
-        return Place(name, shape, strides_of(shape), 0, base)
+        return ArrayView(name, shape, strides_of(shape), 0, base)
 
     def _give_places(self) -> None:
         p = self.p
@@ -120,12 +120,12 @@ class StepText:
                 self.places[v] = self.weight_gradient(role)
                 self.onto.add(v)
 
-    def weight_gradient(self, role: str) -> Place:
+    def weight_gradient(self, role: str) -> ArrayView:
         """Where a weight's gradient is: the sum, or in the ledger its step."""
         shape = self.p.values[self.p.inputs[role]].shape
         name = f"g{role[1:]}"
         self.arrays[name] = (math.prod(shape), "ledger")
-        return Place(name, shape, strides_of(shape), 0, f"{name}_t")
+        return ArrayView(name, shape, strides_of(shape), 0, f"{name}_t")
 
     def _memory(self, v: int) -> list[int]:
         """The values in whose memory a value may lie: of a view, what it looks at; another shape may be
@@ -137,13 +137,13 @@ class StepText:
             v = self.low.value(v).args[0]
         return [*found, v]
 
-    def room(self, v: int, shape: Shape) -> Place:
+    def room(self, v: int, shape: Shape) -> ArrayView:
         """Memory for a value: over time where another pass reads it."""
         kept = v in self.kept
         name = f"v{v}" if v >= 0 else f"copy{-v - 1}"
         return self.array(name, shape, "T" if kept else "")
 
-    def filled(self, v: int, array: Any) -> Place:
+    def filled(self, v: int, array: Any) -> ArrayView:
         """Memory that holds numbers from the beginning."""
         self.contents[f"k{v}"] = f"[{', '.join(number(c, False) for c in array.ravel().tolist())}]"
         return self.array(f"k{v}", array.shape)
