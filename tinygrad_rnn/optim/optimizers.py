@@ -42,7 +42,8 @@ class Optimizer:
         if hasattr(params, "parameters"):
             raise TypeError(f"{who} takes Parameters, not a {type(params).__name__}: .parameters()")
         if not isinstance(params, Iterable) or isinstance(params, (str, Mapping)):
-            raise TypeError(f"{who} takes a list of Parameters, not {type(params).__name__}")
+            cure = f": call it, {who}(model.parameters())" if callable(params) else ""
+            raise TypeError(f"{who} takes a list of Parameters, not {type(params).__name__}{cure}")
         listed = list(params)
         if not listed:
             raise ValueError(f"{who} got no parameters")
@@ -85,9 +86,11 @@ class Optimizer:
         known = {id(p) for g in self.param_groups for p in g["params"]}
         for p in group["params"]:
             if not isinstance(p, Tensor) or not p.is_leaf:
-                what = (
-                    "computed tensors" if isinstance(p, Tensor) else f"{type(p).__name__} {p!r:.40}"
-                )
+                what = f"{type(p).__name__} {p!r:.40}"
+                if isinstance(p, Tensor):
+                    what = "computed tensors"
+                elif hasattr(p, "parameters"):
+                    what = f"a {type(p).__name__}: [*a.parameters(), *b.parameters()]"
                 raise TypeError(f"an optimizer trains leaves (Parameters), not {what}")
             if id(p) in known:
                 raise ValueError("a Parameter is in two groups of the optimizer")
@@ -227,7 +230,7 @@ def _unnamed(p: Any) -> Any:
 
 
 def _number(optimizer: Optimizer, name: str, value: Any) -> Any:
-    if isinstance(value, (int, float, np.number)) or (
+    if (isinstance(value, (int, float, np.number)) and not isinstance(value, bool)) or (
         isinstance(value, (np.ndarray, Tensor)) and value.ndim == 0
     ):
         return value
