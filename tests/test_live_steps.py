@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from live_steps import apart, case, run
 from made_up_cells import CELLS, Attending, H, I, Untouched, at_random, filled
-from small_cells import drawn, given
+from small_cells import Clock, drawn, given
 from support import numbers
 
 import tinygrad_rnn as tg
@@ -118,6 +118,16 @@ def test_constants_of_the_call():
         cell = in_kind(filled(Attending()), dtype)
         held = tg.tensor(numbers((BATCH, 5, H), 4).astype(dtype), requires_grad=True)
         yield "attending", cell, *arrays(cell, dtype), {"constants": {"memory": held}}
+
+    compared(made)
+
+
+def test_whole_quotients_are_exact_and_so_is_what_they_leave():
+    def made(dtype):
+        cell = in_kind(Clock(), dtype)
+        x = numbers((STEPS, BATCH, 4), 1).astype(dtype)
+        start = [numbers((BATCH, 4), 9).astype(dtype), np.zeros((BATCH, 1), dtype)]
+        yield "clock", cell, x, tuple(map(tg.tensor, start)), {}
 
     compared(made)
 

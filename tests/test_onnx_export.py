@@ -595,3 +595,26 @@ def test_a_plain_rnn_of_any_length(nonlinearity, rng):
     more = [((floats(rng, time, 2, 3),), {}) for time in (1, 9)]
     axes = {"input": {0: "time"}}
     check(model, floats(rng, 5, 2, 3), more=more, dynamic_axes=axes)
+
+
+class Periods(nn.Module):
+    """What is left of an input after whole periods, and how many they are."""
+
+    def __init__(self):
+        super().__init__()
+        self.period = nn.Parameter(tg.tensor([0.1, 0.3, -0.7, 2.0]))
+
+    def forward(self, x):
+        return x // self.period, x % self.period, tg.fmod(x, self.period)
+
+
+def test_quotients_and_remainders_of_floats_are_exact_and_come_back_with_their_gradients(tmp_path):
+    x = tg.tensor([[0.5, -3.0, 0.2, 7.0], [1.0, 0.3, -0.7, 2.0], [-1.0, -0.5, 3.0, 0.1]])
+    check(Periods(), x)
+    tg.interop.to_onnx(Periods(), tmp_path / "periods.onnx", x)
+    back, found = tg.interop.from_onnx(tmp_path / "periods.onnx"), []
+    for module in (Periods(), back):
+        leaf = x.clone().requires_grad_()
+        sum(y.sum() for y in module(leaf)[1:]).backward()
+        found.append(leaf.grad.tolist())
+    assert found == [[[2.0] * 4] * 3] * 2

@@ -771,3 +771,20 @@ def test_old_spellings():
     tg.save({"w": tg.ones(2)}, file)
     read = tg.load(io.BytesIO(file.getvalue()), map_location=lambda storage, place: storage)
     assert read["w"].tolist() == [1, 1]
+
+
+def test_interpolate_by_the_factor_or_by_what_the_lengths_make_it():
+    x = tg.arange(4.0).reshape(1, 1, 4)
+    resize = nn.functional.interpolate
+    assert resize(x, scale_factor=1.7).flatten().tolist() == [0, 0, 1, 1, 2, 2]
+    by_lengths = resize(x, scale_factor=1.7, recompute_scale_factor=True)
+    assert by_lengths.flatten().tolist() == resize(x, 6).flatten().tolist() == [0, 0, 1, 2, 2, 3]
+    with pytest.raises(ValueError, match="antialias"):
+        resize(x, 2, mode="linear", antialias=True)
+    with pytest.raises(TypeError, match="recompute"):
+        resize(x, 2, recompute=True)
+
+
+def test_a_quantile_has_no_gradient_for_its_q():
+    with pytest.raises(TypeError, match="quantile by a q"):
+        tg.quantile(tg.arange(4.0), tg.tensor(0.5, requires_grad=True))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..compat.elementwise import fmod
 from ..nn import functional as f
 from ..ops.elementwise import erf
 from ..tensors import Tensor, functions, several
@@ -128,6 +129,8 @@ def _power(n: OnnxNode, a: Tensor, b: Tensor) -> Tensor:
 
 
 def _mod(n: OnnxNode, a: Tensor, b: Tensor) -> Tensor:
+    if floating(a):
+        return fmod(a, b)
     return whole((np.fmod if n.get("fmod", 0) else np.mod)(array(a), array(b)), array(a).dtype)
 
 

@@ -208,6 +208,11 @@ def function(name: str, **texts: str) -> None:
     FUNCTIONS[name] = Texts(**texts)
 
 
+def numpys(name: str) -> Any:
+    """numpy's function for one that takes no gradient: by what back ends call it, or by its own name."""
+    return getattr(np, texts_of(name).numpy or name)
+
+
 def texts_of(name: str) -> Texts:
     """What back ends call an op: a row, or a function without a gradient."""
     op = ROWS.get(name)

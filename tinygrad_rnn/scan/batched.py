@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..ops.elementwise import _sigmoid
-from ..ops.row import FUNCTIONS, ROWS, texts_of
+from ..ops.row import FUNCTIONS, ROWS, numpys, texts_of
 from .memory import LEAST, empty
 from .program import ELEMENTWISE, Value
 from .schedule import Schedule
@@ -393,6 +393,6 @@ def _plain(value: Value, args: list[Any]) -> Any:
     if op == "sigmoid":
         return _sigmoid(args[0])
     if op not in ROWS:
-        return getattr(np, op)(*args)
+        return numpys(op)(*args)
     row = ROWS[op]
     return row.forward(args, *consts) if row.variadic else row.forward(*args, *consts)

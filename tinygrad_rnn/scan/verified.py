@@ -19,7 +19,7 @@ from ..engine.places import NOWHERE
 from ..engine.places import state as now
 from ..engine.values import Literal
 from ..nn import naming
-from ..ops.row import ROWS
+from ..ops.row import ROWS, numpys
 from ..tensors import Tensor
 from . import backends, first_calls
 from .few_calls import FewCalls
@@ -266,7 +266,7 @@ def unrecorded_value(name: str, arrays: list[Any], constants: Iterable[Any]) -> 
         return arrays[0]
     known = ROWS.get(name)
     if known is None:
-        return getattr(np, name)(*arrays)
+        return numpys(name)(*arrays)
     return (
         known.forward(arrays, *constants) if known.variadic else known.forward(*arrays, *constants)
     )

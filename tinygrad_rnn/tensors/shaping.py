@@ -425,8 +425,6 @@ class Shaping:
                 "scatter: two elements go to one place, and which of them stays (and its gradient) is "
                 "chance: use scatter_add, or detach() first"
             )
-        if not places[0].size:
-            return self.clone()
         one = not self.ndim
         written = indexing.put(self.reshape(1) if one else self, part, places)
         return written.reshape(()) if one else written

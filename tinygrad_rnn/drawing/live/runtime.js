@@ -92,6 +92,12 @@ function geluByTanh(x) {
   return 0.5 * x * (1 + Math.tanh((x + 0.044715 * x * x * x) * 0.7978845608028654));
 }
 
+function floorQuotient(a, b) {  // exact, where a / b may be rounded up to the next whole number
+  if (b === 0) return a / b;
+  const rest = a % b, q = (a - rest) / b - (rest !== 0 && b < 0 !== rest < 0 ? 1 : 0), low = Math.floor(q);
+  return q - low > 0.5 ? low + 1 : low;
+}
+
 function rint(x) {  // halves to even
   const low = Math.floor(x), rest = x - low;
   return rest < 0.5 || (rest === 0.5 && low % 2 === 0) ? low : low + 1;
