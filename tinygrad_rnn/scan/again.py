@@ -92,9 +92,14 @@ class Run(Fold):
         """What the cell had read."""
         return [self.variant]
 
-    def needs(self) -> tuple[bool, ...]:
-        """Which of output and last states depend on what asks for a gradient."""
-        return self.reach.needing(self.asking[1:], self.asking[0], len(self.steps))  # type: ignore[no-any-return]
+    def results(
+        self, arrays: Sequence[Any], states: Sequence[Tensor], first: int = 0
+    ) -> list[Tensor]:
+        """Output and last states, from the ``first`` of these on, as tensors; recorded where one asks."""
+        if not self.keep:
+            return [Tensor._wrap(array, None) for array in arrays]
+        needs = self.reach.needing(self.asking[1:], self.asking[0], len(self.steps))
+        return self.outputs(arrays, needs[first:], (self.x, *states, *self.weights))
 
     def backward(self, dy: Any, last: list[Any]) -> list[Any]:
         """The gradients of all that asks, from those of the outputs and of the last states."""
@@ -111,6 +116,29 @@ class Run(Fold):
             d if d is None else d.reshape(p._data.shape)
             for d, p in zip(asked, self.parents, strict=True)
         ]
+
+
+class RunOverTime(Run):
+    """A run over a layer's sequence, whose batch may come first."""
+
+    def given(self, layer: Any, arrays: list[Any], states: Sequence[Tensor]) -> list[Tensor]:
+        """Output and last states of a layer that ran; the first array is (time, batch, features)."""
+        self.layer = layer
+        layer.__dict__["_ran"] = self.loops.ran
+        if self.time_axis:
+            arrays[0] = arrays[0].swapaxes(0, 1)
+        outputs = self.results(arrays, states)
+        mark_last(layer, tuple(outputs[1:]), self.steps[-1])
+        return outputs
+
+    def of_output(self, g: Any) -> Any:
+        """The gradient of the output, (time, batch, features)."""
+        return g.swapaxes(0, 1) if self.time_axis and g is not None else g
+
+    def begin(self) -> tuple[Any, Any]:
+        """Values of the first steps."""
+        y, first = self.y[:BEGIN], slice(0, BEGIN)
+        return (y.swapaxes(0, 1), (slice(None), first)) if self.time_axis else (y, first)
 
 
 _ready: WeakKeyDictionary[Module, Ready] = (
@@ -164,29 +192,22 @@ def run_again(layer: Any, x: Any, hx: Any, first_step: int | None) -> tuple[Tens
         y, finals = call.forward(ready, data, starts, (False,) * len(starts))
     except Untraceable:
         return None
-    layer.__dict__["_ran"] = call.loops.ran
-    flat = [y.swapaxes(0, 1) if ready.axis else y, *[final[None] for final in finals]]
-    if call.keep:
-        call.layer, call.hx = layer, hx
-        outputs = call.outputs(flat, call.needs(), (x, *given, *call.weights))
-    else:
-        outputs = [Tensor._wrap(array, None) for array in flat]
-    mark_last(layer, tuple(outputs[1:]), call.steps[-1])
+    call.hx = hx
+    outputs = call.given(layer, [y, *[final[None] for final in finals]], given)
     for name, last in zip(ready.names, outputs[1:], strict=True):
         if last._node is not None:
             last._node.name = f"{name}_n"
     return outputs[0], outputs[1] if len(outputs) == 2 else tuple(outputs[1:])
 
 
-class _LayerAgain(Run):
+class _LayerAgain(RunOverTime):
     """A layer's call."""
 
     hx: Any
 
     def gradients(self, g: list[Any]) -> list[Any]:
         """From those of the output and of the stacked last states."""
-        dy = g[0].swapaxes(0, 1) if self.time_axis and g[0] is not None else g[0]
-        return self.backward(dy, [None if d is None else d[0] for d in g[1:]])
+        return self.backward(self.of_output(g[0]), [None if d is None else d[0] for d in g[1:]])
 
     def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
         """The layer's own loop."""
@@ -197,11 +218,6 @@ class _LayerAgain(Run):
         run = Recorded([self.cell], [False])
         y, last = self.layer._recorded(self.x, states, self.time_axis, None, first, only, run)
         return [y, *([last] if isinstance(last, Tensor) else last)]
-
-    def begin(self) -> tuple[Any, Any]:
-        """Values of the first steps."""
-        y, first = self.y[:BEGIN], slice(0, BEGIN)
-        return (y.swapaxes(0, 1), (slice(None), first)) if self.time_axis else (y, first)
 
 
 # ---- any cell over time ---------------------------------------------------------------------------
@@ -284,29 +300,22 @@ def run_cell_again(
         y, finals = call.forward(ready, data.swapaxes(0, 1) if axis else data, arrays, asking)
     except Untraceable:
         return None
-    layer.__dict__["_ran"] = call.loops.ran
-    flat = [y.swapaxes(0, 1) if axis else y, *finals]
-    if call.keep:
-        call.layer, call.state = layer, state
-        outputs = call.outputs(flat, call.needs(), (x, *states, *call.weights))
-    else:
-        outputs = [Tensor._wrap(array, None) for array in flat]
-    mark_last(layer, tuple(outputs[1:]), call.steps[-1])
+    call.state = state
+    outputs = call.given(layer, [y, *finals], states)
     if len(outputs) == 2 and state.__class__ is Tensor:
         return outputs[0], outputs[1]
     rest = iter(outputs[1:])
     return outputs[0], mapped(lambda _: next(rest), state)
 
 
-class _CellCall(Run):
+class _CellCall(RunOverTime):
     """A call of a ``Recurrent`` layer."""
 
     state: Any
 
     def gradients(self, g: list[Any]) -> list[Any]:
         """From those of the output and of the last state's parts."""
-        dy = g[0].swapaxes(0, 1) if self.time_axis and g[0] is not None else g[0]
-        return self.backward(dy, list(g[1:]))
+        return self.backward(self.of_output(g[0]), list(g[1:]))
 
     def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
         """The layer's own loop."""
@@ -315,11 +324,6 @@ class _CellCall(Run):
             self.x, [self.state], self.time_axis, loop, {}, [self.cell]
         )
         return [y, *(t for _, t in parts(last))]
-
-    def begin(self) -> tuple[Any, Any]:
-        """Values of the first steps."""
-        y, first = self.y[:BEGIN], slice(0, BEGIN)
-        return (y.swapaxes(0, 1), (slice(None), first)) if self.time_axis else (y, first)
 
 
 # ---- cells in a loop of the user's own --------------------------------------------------------------
@@ -348,11 +352,8 @@ def step_again(cell: Any, x: Tensor, state: tuple[Tensor, ...], step: int, label
         _, finals = call.forward(ready, data[None], starts, asking)
     except Untraceable:
         return None
-    if call.keep:
-        call.state, call.label = state, label
-        outputs = call.outputs(finals, call.needs()[1:], (x, *state, *call.weights))
-    else:
-        outputs = [Tensor._wrap(array, None) for array in finals]
+    call.state, call.label = state, label
+    outputs = call.results(finals, state, 1)
     for name, last in zip(ready.names, outputs, strict=True):
         last._tag = step
         if last._node is not None:

@@ -20,6 +20,11 @@ from .cells import BUILT_IN, Variant, variant_of
 from .tracing import Untraceable
 
 
+def _loops_of(cell: Any, variant: Variant) -> str:
+    """Whose loops are to run a cell's next step, which is counted."""
+    return first_calls.back_end(cell, False, variant.found.work, first_calls.STEPS)
+
+
 class Stream:
     """A layer's step on inputs and states of one shape, for the weights as they are."""
 
@@ -39,7 +44,7 @@ class Stream:
             mine = [Tensor._wrap(np.zeros(s.shape[1:], s.dtype), None) for s in states]
             given = np.zeros((1, x.shape[0], shape), x.dtype)
             variant = variant_of(cell, given, mine[0] if len(mine) == 1 else tuple(mine), None, {})
-            by = first_calls.back_end(cell, False, variant.found.work, first_calls.STEPS)
+            by = _loops_of(cell, variant)
             self.first |= by == first_calls.FIRST
             made = variant.found.stream(by)
             if made is None:
@@ -53,12 +58,8 @@ class Stream:
 
     def turns(self) -> bool:
         """Whether numpy has run its steps, and the next one is machine code's; the step is counted."""
-        most = first_calls.STEPS
-        by = [
-            first_calls.back_end(known(), False, variant.found.work, most)
-            for known, variant in zip(self.modules, self.variants, strict=True)
-        ]
-        return first_calls.FIRST not in by
+        pairs = zip(self.modules, self.variants, strict=True)
+        return first_calls.FIRST not in [_loops_of(known(), variant) for known, variant in pairs]
 
     def fits(self, layer: Any, x: Any, states: list[Any]) -> bool:
         """Whether input and states have the shapes, and nothing has changed since it was made."""
