@@ -31,7 +31,6 @@ from .placing import placed
 from .recurrent import (
     Loop,
     Recurrent,
-    as_input,
     checked_lengths,
     explained,
     initial_state,
@@ -41,6 +40,7 @@ from .recurrent import (
 )
 from .stepping import (
     apply_step,
+    as_input,
     check_features,
     check_floats,
     first_of,

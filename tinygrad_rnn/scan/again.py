@@ -17,16 +17,17 @@ from ..engine.places import state as now
 from ..nn import naming
 from ..nn.compiling import LayerCall
 from ..nn.module import Module
-from ..nn.recurrent import Loop, as_input, initial_state
+from ..nn.recurrent import Loop, initial_state
 from ..nn.stacks import Recorded
-from ..nn.stepping import apply_step, first_of, mapped, mark_last, parts
+from ..nn.stepping import apply_step, as_input, first_of, mapped, mark_last, parts
 from ..ops import dtypes
 from ..tensors import Tensor
-from . import first_calls
-from .cells import BUILT_IN, Variant, nesting, variant_of
+from .backends import CALLS
+from .cells import BUILT_IN, nesting, variant_of
 from .folding import Fold
 from .running import BEGIN
 from .tracing import Untraceable
+from .variants import STEPS, Variant
 
 
 class Ready:
@@ -63,7 +64,7 @@ class Ready:
 class Run(Fold):
     """One run of the loops; as a node it gives gradients to input, first states and weights that ask."""
 
-    most = first_calls.CALLS  # by numpy, where machine code takes over
+    most = CALLS  # by numpy, where machine code takes over
 
     def __init__(self, ready: Ready | ReadyCell, x: Tensor, steps: range) -> None:
         super().__init__(steps)
@@ -381,7 +382,7 @@ class _StepAgain(Run):
     """A cell's step."""
 
     nested = True
-    most = first_calls.STEPS
+    most = STEPS
     state: tuple[Tensor, ...]
     label: str
 
