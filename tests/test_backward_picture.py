@@ -311,8 +311,8 @@ def test_printed_parts_add_up(kind, steps, seed, scale):
     for name, (parts, whole) in rows.items():
         assert whole.startswith("|G| = ")
         total = Decimal(whole.removeprefix("|G| = ").replace("−", "-").rstrip("\\l"))
-        # Parts below the third digit of the largest number are told in their own, beyond what adds up; a number
-        # that was rounded up to a power of ten has its third digit one place lower.
+        # Parts below the third digit of the largest number are told in their own, beyond what adds up; a
+        # number that was rounded up to a power of ten has its third digit one place lower.
         values = [*map(value_of, parts)]
         third = Decimal(1).scaleb(max(map(abs, [total, *values])).adjusted() - 2)
         units = (third, third / 10)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from .values import Array
@@ -36,8 +36,9 @@ class Inside:
     """What flowed through one cell's run in one backward pass, in the order of time.
 
     ``entering[k]`` is what each step sent to the k-th part of the state that it started from, (time,
-    *shape), and ``entered[k]`` whether anything did; ``x`` what it sent to its input, None where the input
-    asks for nothing.
+    *shape), and ``entered[k]`` whether anything did. ``totals`` are the whole gradients of the output and of
+    the parts of the new state, None for one that the step only hands on. ``x`` is what it sent to its input,
+    None where the input asks for nothing.
     """
 
     steps: range
@@ -45,9 +46,9 @@ class Inside:
     uses: list[UseOverTime]
     entering: list[Array]
     entered: list[Array]
+    totals: list[Array | None]
     x: Array | None = None
     x_node: Any = None
-    state_nodes: list[Any] = field(default_factory=list)
 
     def in_time(self) -> Inside:
         """The same of a run that began at the last step: its arrays turned round, into the order of time."""
@@ -68,7 +69,9 @@ class Inside:
             for use in self.uses
         ]
         entering, entered = map(turned, self.entering), map(turned, self.entered)
-        return replace(self, backwards=True, uses=uses, entering=[*entering], entered=[*entered])
+        totals = [None if total is None else turned(total) for total in self.totals]
+        states = replace(self, entering=[*entering], entered=[*entered], totals=totals)
+        return replace(states, backwards=True, uses=uses)
 
 
 class Listener(Protocol):

@@ -51,7 +51,7 @@ class Entry:
             node = self.node
             d = node.op.delta(node, self.operand, self.gradient, node.out, node.saved)
         if d.__class__ is At:
-            return d.dense(parent.shape, parent.dtype)  # type: ignore[no-any-return]
+            return d.dense(parent.shape, parent.dtype)
         return np.asarray(d)
 
     def factors(self) -> tuple[Array, Array] | None:
@@ -174,7 +174,7 @@ class Rows:
 
     @cached_property
     def _other(self) -> int | None:
-        """The operand whose product with the gradient a row is, where the Parameter is a matrix in a product."""
+        """The operand whose product with the gradient a row is, where the Parameter is a matrix in one."""
         use, flat = self.use, len(self.parent.shape) == 2
         if use.op.name == "linear" and use.operand == 1:
             return 0
@@ -194,7 +194,8 @@ class Rows:
         sides = self.parent.shape if self.use.operand == 0 else self.parent.shape[-1:]
         if self.use.op.name == "linear":
             sides = self.parent.shape[:1]
-        return math.prod(self.use.gradient.shape[1:]) // sides[0]
+        count = math.prod(self.use.gradient.shape[1:])
+        return int(count // sides[0])
 
     def _blocks(self, size: int, count: int | None = None) -> Iterator[slice]:
         """Slices of the rows whose results of a size are made at once."""
@@ -231,13 +232,15 @@ class Rows:
         count = len(at)
         if self._is_product:
             left, right = self._vectors(at)
-            return np.matmul(left.transpose(0, 2, 1), right)
+            product: Array = np.matmul(left.transpose(0, 2, 1), right)
+            return product
         if name in ("split", "unbind"):
             axis = int(use.saved[-1]) % len(self.parent.shape) + 1
             parts = [g[at] for g in use.gradient]
             return np.stack(parts, axis) if name == "unbind" else np.concatenate(parts, axis)
         if name == "linear" and use.operand == 2:
-            return use.gradient[at].reshape(count, -1, use.gradient.shape[-1]).sum(1)
+            summed: Array = use.gradient[at].reshape(count, -1, use.gradient.shape[-1]).sum(1)
+            return summed
         if texts_of(name).machine and not use.op.variadic:
             return self._elementwise(at)
         places = {int(t): k for k, t in enumerate(self.at)}
@@ -258,7 +261,8 @@ class Rows:
         d = use.op.rules[use.operand](g, given(-1, use.out), *saved)
         d = np.broadcast_to(d, g.shape)
         lead = rank - len(self.parent.shape)
-        return sum_to(d, (len(at), *(1,) * lead, *self.parent.shape))
+        made: Array = sum_to(d, (len(at), *(1,) * lead, *self.parent.shape))
+        return made
 
 
 class Account:
@@ -368,10 +372,10 @@ class Account:
             alone = self.alone if which is None else [self.alone[k] for k in which]
             return np.stack([entry.contribution() for entry in alone])
         chosen = self.order if which is None else self.order[which]
-        found = []
-        for part, places in self._chosen(which):
-            whole = isinstance(part, Rows)
-            found.append(part.contributions(places) if whole else part.contribution()[None])
+        found = [
+            part.contributions(places) if isinstance(part, Rows) else part.contribution()[None]
+            for part, places in self._chosen(which)
+        ]
         made = np.concatenate(found)  # in the order of ``alone`` and ``rows``
         result = np.empty_like(made)
         result[np.argsort(chosen, kind="stable")] = made

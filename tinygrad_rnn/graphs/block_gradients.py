@@ -52,10 +52,14 @@ class BlockGradients:
                 self.known |= node >= 0
                 self._rows.setdefault((parameter.id, box.get(node)), []).append(at)
             for places, rows in account.rows_at():
-                call = ways.call_of(rows)
-                self.known |= call is not None
-                user = None if call is None else boxes[call]
-                self._rows.setdefault((parameter.id, user), []).extend(places.tolist())
+                steps = ways.steps_of(*rows.way)
+                self.known |= bool(steps)
+                users = [boxes[id_] for _, id_ in sorted(steps.items())]
+                nth = np.searchsorted(sorted(steps), rows.steps, "right") - 1
+                for user in {*users} or {None}:
+                    mine = np.array([u is user for u in users] or [True])
+                    found = places[mine[nth] if users else slice(None)]
+                    self._rows.setdefault((parameter.id, user), []).extend(found.tolist())
         if not self.known:
             return
         values = {value for mine in self._taken.values() for value in mine}

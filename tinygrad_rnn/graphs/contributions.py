@@ -46,8 +46,13 @@ class Contributions:
         self.unrolled, self.ledger = unrolled, ledger
         graph = unrolled.graph
         index = graph._index
-        self._chain = {call.id: chain for chain in unrolled.chains for call in chain.calls.values()}
         self._columns = {chain: unrolled.columns(chain) for chain in unrolled.chains}
+        self._place = {
+            chain.calls[step].id: (chain, column)
+            for chain, columns in self._columns.items()
+            for column in columns
+            for step in chain.here(column)
+        }
         self._ways = Ways(graph)
         self._uses: dict[int, Account] = {}
         self._along: dict[int, tuple[Array, float]] = {}
@@ -57,38 +62,35 @@ class Contributions:
         self.known = id((ledger.root or (None,))[0]) in index
         for parameter in graph.parameters.values():
             uses = self._uses[parameter.id] = ledger.account_of(graph._raw[parameter.id].key)
-            rows: dict[Place | None, list[int] | Array] = {}
+            rows: dict[Place | None, list[Array]] = {}
             for place, at in self._places(parameter.id, uses):
-                rows.setdefault(place, []).extend(at)
-            self._rows[parameter.id] = {place: np.sort(at) for place, at in rows.items()}
+                rows.setdefault(place, []).append(at)
+            found = {place: np.concatenate(at) for place, at in rows.items()}
+            self._rows[parameter.id] = {place: np.sort(at) for place, at in found.items()}
 
     def _places(self, parameter: int, uses: Account) -> Iterator[tuple[Place | None, Array]]:
         """The column of each use, and which of the uses are there."""
         index, nodes = self.unrolled.graph._index, self.unrolled.nodes
+        alone: dict[Place | None, list[int]] = {}
         for at, entry in uses.alone_at():
             node = index.get(id(entry.node), -1)
             self.known |= node >= 0
             call = nodes[node].call if node >= 0 else None
             if call is None and node >= 0:
                 self.outside.setdefault((parameter, node), []).append(entry)
-            yield self._place(call, entry.step), np.array([at])
-        for at, rows in uses.rows_at():
+            alone.setdefault(None if call is None else self._place[call], []).append(at)
+        yield from ((place, np.array(here)) for place, here in alone.items())
+        for places, rows in uses.rows_at():
             call = self._ways.call_of(rows)
             self.known |= call is not None
-            chain = None if call is None else self._chain[call]
-            if chain is None:
-                yield None, at
+            if call is None:
+                yield None, places
                 continue
+            chain, _ = self._place[call]
             for column in self._columns[chain]:
                 here = (column.first - 1 <= rows.steps) & (rows.steps < column.last)
                 if here.any():
-                    yield (chain, column), at[here]
-
-    def _place(self, call: int | None, step: int | None) -> Place | None:
-        if call is None:
-            return None
-        chain = self._chain[call]
-        return chain, next(c for c in self._columns[chain] if step in c.steps)
+                    yield (chain, column), places[here]
 
     def whole(self, parameter: int) -> float:
         """|G|: the norm of the whole gradient of a Parameter."""
@@ -154,13 +156,14 @@ class Contributions:
         ]
 
     def _norm(self, parameter: int, place: Place | None) -> float:
-        return self._norm_of(self._uses[parameter], self._rows[parameter].get(place, ()))
+        which = self._rows[parameter].get(place)
+        return 0.0 if which is None else self._norm_of(self._uses[parameter], which)
 
-    def _norm_of(self, uses: Account, which: Array | tuple[()]) -> float:
+    def _norm_of(self, uses: Account, which: Array) -> float:
         """The norm of the sum of some uses."""
         if len(which) == 1:
             return uses.entry(int(which[0])).norm()
-        return float(np.linalg.norm(uses.sum(which))) if len(which) else 0.0
+        return float(np.linalg.norm(uses.sum(which)))
 
     def _zero_state(self, parameter: int, place: Place) -> State | None:
         """The state that the first step starts from, where all uses multiply it and it is 0."""

@@ -63,7 +63,9 @@ class Ledger:
         """The engine tells of a compiled call: keep what flowed to every leaf at every step."""
         told: set[int] = set()
         for cell, inside in enumerate(insides):
-            for use in () if inside is None else inside.uses:
+            if inside is None:
+                continue
+            for use in inside.uses:
                 told.add(id(use.leaf))
                 if isinstance(use.leaf, Leaf) and use.leaf.needs and use.reached.any():
                     rows = Rows(use, inside.steps, node, cell)
@@ -76,13 +78,14 @@ class Ledger:
         """All uses of the leaf with this key."""
         return Account(self._entries.get(key, ()), self._over_time.get(key, ()))
 
-    def keys(self) -> set[int]:
+    @property
+    def leaves(self) -> set[int]:
         """The keys of the leaves to which a gradient came."""
         return {*self._entries, *self._over_time}
 
     def _rows(self, parameter: Tensor) -> Account:
         key = getattr(parameter._node, "key", None)
-        if key not in self.keys():
+        if key not in self.leaves:
             raise KeyError(
                 f"this ledger has nothing for a tensor of shape {parameter.shape}: "
                 "no gradient reached it in that backward pass"
@@ -94,10 +97,10 @@ class Ledger:
         return self._rows(parameter).contributions()
 
     def __contains__(self, parameter: Tensor) -> bool:
-        return getattr(parameter._node, "key", None) in self.keys()
+        return getattr(parameter._node, "key", None) in self.leaves
 
     def __len__(self) -> int:
-        return len(self.keys())
+        return len(self.leaves)
 
     def steps(self, parameter: Tensor) -> list[int | None]:
         """The time step of each row, counted from 0; None for a use outside time."""
@@ -183,7 +186,7 @@ class Ledger:
             return {}
         graph = excerpt(Graph.behind(self.root[0]))
         known = {graph._raw[node.id].key: name for name, node in graph.parameters.items()}
-        keys = self.keys()
+        keys = self.leaves
         return {key: name for key, name in known.items() if key in keys}
 
     @property
@@ -214,7 +217,7 @@ class Ledger:
                 yield from each.arrays
 
     def __repr__(self) -> str:
-        uses = sum(len(self.account_of(key)) for key in self.keys())
+        uses = sum(len(self.account_of(key)) for key in self.leaves)
         return f"<Ledger: {len(self)} Parameters, {uses:,} uses>"
 
     def _repr_html_(self) -> str:

@@ -95,7 +95,7 @@ def parameter_table(
     accounts: dict[int, Account] = {}
     if ledger is not None:
         keys = {graph._raw[node.id].key: node.id for node in graph.parameters.values()}
-        accounts = {keys[key]: ledger.account_of(key) for key in ledger.keys() if key in keys}
+        accounts = {keys[key]: ledger.account_of(key) for key in keys if key in ledger.leaves}
     shorts = _shorts(list(graph.parameters))
     table = []
     for name, node in graph.parameters.items():

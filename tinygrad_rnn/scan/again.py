@@ -131,7 +131,6 @@ class Run(Fold):
         came = (dy is not None, *[d is not None for d in last])
         flow = self.reach.only(came, len(self.steps), *flow)
         inside.steps, inside.x_node = self.steps, node
-        inside.state_nodes = [values[id(t)][1] for t in self._first_states()]
         if not self.asking[0]:
             inside.x = None
         return self._asked(*flow), [inside]

@@ -176,8 +176,8 @@ class Fold:
     def excerpt(self, steps: Sequence[int], true: bool = False) -> tuple[dict[int, Any], list[Any]]:
         """Record only ``steps``, each on the state that the one before among them leaves.
 
-        The values are those of the call where ``true`` asks for it, of a call that ``tells``. Returns the node in place of each folded output, by the output's id, and all nodes made; the
-        fold stays as it is.
+        The values are those of the call where ``true`` asks for it, of a call that ``tells``. Returns the
+        node in place of each folded output, by the output's id, and all nodes made; the fold stays as it is.
         """
         with _lock:
             folded = {k: f for k, f in [(k, f()) for k, f in self.folded] if f is not None}

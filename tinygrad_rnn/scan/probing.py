@@ -1,9 +1,10 @@
 """What flows inside of a compiled run, step by step? The same loops, with a zero added where one looks.
 
 The gradient of a value is the gradient of a zero that is added to it. So a step is traced once more with an
-input that is wider than the cell's own: behind x it has a zero for every value that a weight is used in, and
-for every part of the state that comes in. Behind the output stand the values that the rules of these uses
-read. The loops of that step, made as any others are, give all of it for all steps in one run each way.
+input that is wider than the cell's own: behind x it has a zero for every value that a weight is used in, for
+every part of the state that comes in, and for what the step gives. Behind the output stand the values that
+the rules of these uses read. The loops of that step, made as any others are, give all of it for all steps in
+one run each way.
 """
 
 from __future__ import annotations
@@ -124,11 +125,12 @@ class Probe:
                 self._users.setdefault(id(parent), []).append(node)
         self.uses = list(self._find_uses())
         self.zeros = _Columns(x.shape[-1], x.shape)
-        for node in (
-            *self.states,
-            *(c for use in self.uses for c in use.carriers if c is not None),
-        ):
-            self.zeros.add(node)
+        given = {id(node) for node in self.trace.inputs.values()}
+        self.made = [None if id(node) in given else node for node in self.trace.outputs]
+        carriers = (carrier for use in self.uses for carrier in use.carriers)
+        for node in (*self.states, *carriers, *self.made):
+            if node is not None:
+                self.zeros.add(node)
         output = self.trace.outputs[0]
         if len(output.shape) != len(x.shape) or output.shape[:-1] != x.shape[:-1]:
             raise Untraceable("its output has no row for each row of its input")
@@ -161,7 +163,7 @@ class Probe:
         return [None if item is None else self._carrier(item) for item in found]
 
     def _carrier(self, node: Any) -> Any:
-        """The value whose gradient is a node's: the sum, where a node is added to others and goes nowhere else."""
+        """The value whose gradient is a node's: the sum, where it is added to others and only there."""
         ends = {id(output) for output in self.trace.outputs}
         while id(node) not in ends:
             users = self._users.get(id(node), [])
@@ -235,7 +237,8 @@ class Probe:
 
     def entered(self, name: str, x: Any, states: list[Any], weights: list[Any]) -> list[Any]:
         """The value of each part of the state that each step starts from, in the order of running."""
-        y, _, _ = self.loops(name).forward([self._padded(x), *states, *weights], len(x), False)
+        # as ``backward`` begins: without what that keeps it would be another function to compile
+        y, _, _ = self.loops(name).forward([self._padded(x), *states, *weights], len(x), True)
         return [self.told.over_time(y, node) for node in self.states]
 
     def _padded(self, x: Any) -> Any:
@@ -300,7 +303,9 @@ class Probe:
             )
         entering = [self.zeros.over_time(found, node) for node in self.states]
         dx = np.ascontiguousarray(found[..., : x.shape[-1]])
-        return (dx, dstates, dweights), Inside(range(steps), False, uses, entering, entered, dx)
+        totals = [None if node is None else self.zeros.over_time(found, node) for node in self.made]
+        inside = Inside(range(steps), False, uses, entering, entered, totals, dx)
+        return (dx, dstates, dweights), inside
 
     def _gradient(self, found: Any, use: _Use, steps: int) -> Any:
         """The gradient of what an op made of a weight, at every step."""

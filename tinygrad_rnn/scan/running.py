@@ -155,25 +155,25 @@ class _Pass:
 
     def entered(self, x: Any, values: dict[int, Any]) -> list[Any]:
         """The values of the state that every step starts from, in the order of time."""
-        given = [[values[id(t)][0] for t in tensors] for tensors in (self.states, self.weights)]
+        states, weights = ([values[id(t)][0] for t in ts] for ts in (self.states, self.weights))
         x = x[::-1] if self.way.backwards else x
-        found = probe_of(self.variant.found).entered(self.loops.name, x, *given)
+        found = probe_of(self.variant.found).entered(self.loops.name, x, states, weights)
         return [a[::-1] for a in found] if self.way.backwards else found
 
     def told(
         self, x: Any, values: dict[int, Any], dy: Any, dfinals: list[Any]
     ) -> tuple[Flow, Inside]:
-        """As ``backward``, and what flowed inside; ``x`` is the input, ``values`` are what the tensors were."""
+        """As ``backward``, and what flowed inside; ``x`` is the input, ``values`` what the tensors were."""
         back, found = self.way.backwards, self.variant.found
         given = [[values[id(t)] for t in tensors] for tensors in (self.states, self.weights)]
-        arrays = [[data for data, _ in each] for each in given]
+        states, weights = [[data for data, _ in each] for each in given]
         leaves = [node for _, node in given[1]]
         came = (dy is not None, *[d is not None for d in dfinals])
         if back:
             x, dy = x[::-1], None if dy is None else dy[::-1]
-        flow, inside = probe_of(found).backward(self.loops.name, x, *arrays, leaves, dy, dfinals)
+        probe, name = probe_of(found), self.loops.name
+        flow, inside = probe.backward(name, x, states, weights, leaves, dy, dfinals)
         flow = self._in_time(*found.reach.only(came, self.steps, *flow))
-        inside.state_nodes = [node for _, node in given[0]]
         inside.x = flow[0] if self.of_x else None
         return flow, inside.in_time() if back else inside
 
