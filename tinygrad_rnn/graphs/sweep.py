@@ -20,7 +20,7 @@ from .recorded import CellCall
 from .ways import Ways
 
 
-class Notes(Protocol):
+class Hearer(Protocol):
     """Who hears what is sent."""
 
     def sender(self, child: int) -> Hashable:
@@ -74,7 +74,7 @@ class _StandIn(NamedTuple):
 class Sweep:
     """One pass through an excerpt; what it sends is told to ``notes``."""
 
-    def __init__(self, graph: Excerpt, notes: Notes) -> None:
+    def __init__(self, graph: Excerpt, notes: Hearer) -> None:
         self.graph, self.notes = graph, notes
         self._stand_ins: dict[int, _StandIn] = {}  # by their nodes
         self._done: set[int] = set()  # calls whose part has been sent
