@@ -788,3 +788,16 @@ def test_interpolate_by_the_factor_or_by_what_the_lengths_make_it():
 def test_a_quantile_has_no_gradient_for_its_q():
     with pytest.raises(TypeError, match="quantile by a q"):
         tg.quantile(tg.arange(4.0), tg.tensor(0.5, requires_grad=True))
+
+
+@pytest.mark.parametrize(("kind", "shape"), [("1d", (3, 15)), ("2d", (3, 4, 5))])
+def test_instance_norm_takes_one_example_as_a_batch_of_one(kind, shape):
+    x = np.random.default_rng(0).normal(2.0, 3.0, shape)
+    norm = getattr(nn, f"InstanceNorm{kind}")(3)
+    axes = tuple(range(1, len(shape)))
+    mean, var = x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
+    expected = (x - mean) / np.sqrt(var + 1e-5)
+    np.testing.assert_allclose(norm(tg.tensor(x)).numpy(), expected, 1e-6, 1e-6)
+    np.testing.assert_allclose(norm(tg.tensor(x[None])).numpy(), expected[None], 1e-6, 1e-6)
+    with pytest.raises(ValueError, match="without the batch"):
+        norm(tg.tensor(x[None, None]))

@@ -116,7 +116,9 @@ class GroupNorm(Module):
 
 @placed
 class InstanceNorm1d(GroupNorm):
-    """Each channel of each example to mean 0 and variance 1: (batch, channels, time)."""
+    """Each channel of each example to mean 0 and variance 1: (batch, channels, time), or one without batch."""
+
+    _axes = 1
 
     def __init__(
         self,
@@ -131,9 +133,23 @@ class InstanceNorm1d(GroupNorm):
         super().__init__(num_features, num_features, eps, affine)
         self.num_features = num_features
 
+    def forward(self, input: Any) -> Tensor:
+        """(batch, channels, ...) or (channels, ...) in, the same out."""
+        x = as_tensor(input)
+        if x.ndim == self._axes + 1:
+            return super().forward(x.unsqueeze(0)).squeeze(0)
+        if x.ndim != self._axes + 2:
+            raise ValueError(
+                f"{state.place}{type(self).__name__}: x has shape {x.shape}, expected (batch, "
+                f"channels) and {self._axes} more, or that without the batch"
+            )
+        return super().forward(x)
+
 
 class InstanceNorm2d(InstanceNorm1d):
     """``InstanceNorm1d`` of (batch, channels, height, width)."""
+
+    _axes = 2
 
 
 @placed
