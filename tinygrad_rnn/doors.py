@@ -199,7 +199,7 @@ def for_scripts(module: str, name: str) -> Any:
     raise AttributeError(f"module {module!r} has no attribute {name!r}")
 
 
-ASKED = "get_submodule get_parameter share_memory all_weights _all_weights _flat_weights"
+ASKED = "get_submodule get_parameter get_buffer buffers share_memory all_weights _all_weights _flat_weights"
 
 
 def asked_by_scripts(module: Any, name: str) -> Any:

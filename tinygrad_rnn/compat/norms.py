@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.places import state
+from ..nn import init
 from ..nn.module import Module, Parameter
 from ..nn.placing import placed
 from ..tensors import Tensor, as_tensor, get_default_dtype
@@ -104,6 +105,10 @@ class GroupNorm(Module):
             made = Parameter(start(num_channels), dtype=dtype) if affine else None
             self.register_parameter(name, made)
 
+    def reset_parameters(self) -> None:
+        """The weight 1, the bias 0."""
+        init._scale_and_shift(self)
+
     def forward(self, input: Any) -> Tensor:
         """(batch, channels, ...) in, the same out."""
         x = as_tensor(input) if self.weight is None else self._cast(input, self.weight)
@@ -116,7 +121,7 @@ class GroupNorm(Module):
 
 @placed
 class InstanceNorm1d(GroupNorm):
-    """Each channel of each example to mean 0 and variance 1: (batch, channels, time), or one without batch."""
+    """Each channel of each example to mean 0 and variance 1: (batch, channels, time), or one alone."""
 
     _axes = 1
 

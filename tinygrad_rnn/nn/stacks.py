@@ -14,6 +14,7 @@ from ..engine.places import state as now
 from ..tensors import Tensor
 from ..tensors.several import cat
 from . import functional as f
+from . import init
 from .cells import (
     Cell,
     GRUCell,
@@ -157,6 +158,10 @@ class RecurrentLayer(Module):
                 )
                 self.register_parameter(f"{name}_0", start)
         self.learned_state = learned_state
+        if type(self).reset_parameters is not RecurrentLayer.reset_parameters:
+            init._begin(
+                self, generator
+            )  # the cells have begun in their way, this is the subclass's
 
     def _suffix(self, at: int) -> str:
         """How PyTorch ends the names of the cell at a place in the stack."""
