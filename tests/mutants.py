@@ -159,7 +159,7 @@ MUTANTS = [
     Mutant("clipping twice scales", UTILS, "    if not norm <= max_norm:\n", "    if norm > 0:\n", "autograd optim sharing"),
     Mutant("clipping hides NaN", UTILS, "if error_if_nonfinite and not np.isfinite(norm):", "if False:", "modules optim training"),
     Mutant("Adam: bias of v", OPTIM, "float(np.sqrt(1 - b2**t))", "1.0", "optim"),
-    Mutant("Adam: bias of m", OPTIM, "(lr / (1 - b1**t))", "lr", "optim optim_extra"),
+    Mutant("Adam: bias of m", OPTIM, "lr / (1 - b1**t)", "lr", "optim optim_extra"),
     Mutant("AdamW: decay in the gradient", OPTIM, "    decoupled = True", "    decoupled = False", "optim optim_extra"),
     Mutant("a step like the last one writes without a trace", OPTIM, "p._install(part, by)", "p._data = part", "together"),
     Mutant("a state that was looked at is not read", OPTIM, "        self._rows.whole = None  # what is looked at may be changed\n", "", "together"),

@@ -145,6 +145,8 @@ def calendar(dates: Any, features: Iterable[str] = ("dayofweek", "month")) -> Nu
 
 def check_features(features: Iterable[str]) -> tuple[str, ...]:
     """The features as a tuple. Raises ValueError for one that the calendar does not have."""
+    if not isinstance(features, Iterable):
+        raise TypeError(f"calendar: features are of {', '.join(CYCLES)}, got {features!r}")
     names = (features,) if isinstance(features, str) else tuple(features)
     for name in names:
         if name not in CYCLES:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..engine.keywords import clear_keywords
 from .calendars import Dates
 from .dates import LIKE, NoDates, compact, looks_like_a_date, of_cells, said_by, whole, years
 from .tables import Table, on_grid
@@ -30,6 +31,7 @@ class _Cells(NamedTuple):
     lines: list[int]
 
 
+@clear_keywords
 def read_csv(
     path: str | os.PathLike[str],
     dates: str | None = None,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engine.keywords import clear_keywords
 from .calendars import Dates, Frequency, day_name
 from .dates import dates_of
 from .frames import is_frame, of_frame
@@ -115,6 +116,7 @@ class Table:
         return "; ".join(said)
 
 
+@clear_keywords
 def table(series: Any, dates: Any = None) -> Table:
     """A series as a :class:`Table`: an array (n,) or (n, k), a DataFrame or Series of pandas, a Table.
 

@@ -322,7 +322,7 @@ def _class_loss(
     if not shape or wanted != y._data.shape:
         raise ValueError(
             f"{who}: input has shape {logs.shape} = (batch, classes, ...), "
-            f"so target must have {wanted}, and has {y.shape}"
+            f"so target must have {wanted}, and has {y.shape}{_turned(shape, y.shape)}"
         )
     classes, kept = shape[axis], _kept(who, y._data, shape[axis], ignore_index)
     if state.tracer is not None and state.tracer.takes(y, y._data):  # others when the trace runs
@@ -355,6 +355,13 @@ def _class_loss(
     if not total.item():
         raise ValueError(f"{who}: no target is left to take the mean of, or none with a weight")
     return loss.sum() / total
+
+
+def _turned(shape: tuple[int, ...], given: tuple[int, ...]) -> str:
+    """What to do where the classes come last, or a target has an axis too many."""
+    if len(shape) > 2 and given == shape[:-1]:
+        return ": with the classes last, flatten both, input.flatten(0, -2) and target.flatten()"
+    return ": target.squeeze(-1)" if given == (*shape[:1], 1) and len(shape) == 2 else ""
 
 
 def _class_loss_of_any(

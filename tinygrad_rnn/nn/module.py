@@ -14,6 +14,7 @@ from ..engine.keywords import check_keywords
 from ..engine.places import Place, Scope, state
 from ..engine.values import Leaf
 from ..tensors import Tensor, as_tensor
+from ..tensors.arrays import LAYER_RESULT
 from ..tensors.state_dicts import StateDict, counts, take_counts
 from ..tensors.value import all_or_none
 from ..tensors.writing import snapshot
@@ -591,7 +592,7 @@ class Module:
 def _of(x: Any) -> str:
     """What is in a tuple or list that stands where a tensor should, and what to do."""
     if isinstance(x, tuple) and len(x) == 2 and isinstance(x[0], Tensor):
-        return " (output, state), as recurrent layers return: take its [0], the output"
+        return LAYER_RESULT.removeprefix("tuple")
     return " of Tensors (tg.stack joins them)" if holds_tensors(x) else ""
 
 

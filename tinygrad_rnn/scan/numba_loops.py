@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .applied import offer
 from .batched import TIME, Lines
 from .loop_nests import Nests
 from .memory import empty
@@ -26,6 +27,7 @@ class NumbaLoops(NumpyLoops):
 
     def __init__(self, schedule: Schedule, why: str = "") -> None:
         super().__init__(schedule, why)
+        offer()
         gradients = schedule.program.gradients.items()
         sums = self._bytes(v for role, v in gradients if role[0] == "w")
         each = self._bytes(schedule.stored)
