@@ -218,6 +218,7 @@ def test_options_are_refused():
 
 
 @pytest.mark.peers
+@pytest.mark.filterwarnings("ignore")  # sktime's own, of what it will change
 def test_sktimes_checks_pass():
     pytest.importorskip("sktime")
     from sktime.utils.estimator_checks import check_estimator
@@ -227,3 +228,26 @@ def test_sktimes_checks_pass():
     results = check_estimator(RecurrentForecaster, raise_exceptions=False)
     assert {k: v for k, v in results.items() if v != "PASSED"} == {}
     assert len(results) > 100
+
+
+@pytest.mark.peers
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("remembers", [True, False])
+def test_a_forecaster_of_sktime_reads_on(remembers):
+    """``update`` reads the new rows, with sktime's memory of them or without."""
+    pytest.importorskip("sktime")
+    from sktime.datasets import load_airline
+
+    from tinygrad_rnn.estimators.forecasting import RecurrentForecaster
+
+    y = load_airline()
+    forecaster = RecurrentForecaster(window=12, hidden=4, epochs=2)
+    forecaster.set_config(remember_data=remembers)
+    forecaster.fit(y[:100], fh=[1, 2])
+    forecaster.update(y[100:120], update_params=False)
+    expected = forecaster.forecaster_.forecast(2, y[:120].to_numpy()).values[:, 0]
+    np.testing.assert_array_equal(forecaster.predict().to_numpy().ravel(), expected)
+    assert forecaster.predict().index[0] == y.index[120]
+    anew = RecurrentForecaster(window=12, hidden=4, epochs=2).fit(y[:120], fh=[1, 2])
+    forecaster.fit(y[:100], fh=[1, 2]).update(y[100:120])
+    np.testing.assert_array_equal(forecaster.predict(), anew.predict())
