@@ -6,9 +6,13 @@ from ``Listener`` and says what it does of each; what it does not say has no mea
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+
+from .places import state
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
@@ -74,3 +78,14 @@ class Listener(Watch):
     def zeros(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """The gradient of an output that nothing came to."""
         return np.zeros(shape, dtype)
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Inside, a part runs of which only what it gives is told: nobody listens and nobody looks."""
+    before = state.tracer, state.watch
+    state.tracer = state.watch = None
+    try:
+        yield
+    finally:
+        state.tracer, state.watch = before

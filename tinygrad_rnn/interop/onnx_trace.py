@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..engine.autograd import enable_grad, no_grad
-from ..engine.listening import Listener
+from ..engine.listening import Listener, unheard
 from ..engine.places import state
 from ..engine.values import Leaf
 from ..nn.module import Module
@@ -259,13 +259,8 @@ class OnnxTrace(Listener):
             if args and isinstance(args[0], PackedSequence):  # runs this layer on what it holds
                 hx = args[1] if len(args) > 1 else kwargs.get("hx")
                 return part._packed(args[0], hx, kwargs.get("first_step"))
-            before = state.tracer, state.watch
-            state.tracer = state.watch = None
-            try:
-                with no_grad():
-                    output = forward(*args, **kwargs)
-            finally:
-                state.tracer, state.watch = before
+            with unheard(), no_grad():
+                output = forward(*args, **kwargs)
             results: list[Tensor] = []
 
             def leaf(value: Any) -> Any:

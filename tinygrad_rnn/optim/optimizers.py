@@ -13,6 +13,7 @@ from ..engine.values import Array
 from ..tensors import Tensor
 from ..tensors.value import all_or_none
 from .together import Rows, elementwise
+from .updates import adam, applied, sgd
 
 _NOT_NEGATIVE = (
     "lr", "weight_decay", "eps", "momentum", "alpha",
@@ -292,13 +293,15 @@ class SGD(Optimizer):
 
     @elementwise
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
-        g, momentum = decayed(p, g, group), group["momentum"]
+        momentum, share = group["momentum"], 1 - group["dampening"]
+        v: Any = memory.get("momentum_buffer") if momentum else g
+        if v is None:  # it starts as the first g
+            v, share = 0.0, 1.0
+        numbers = (group["weight_decay"], momentum, share, group["lr"], group["nesterov"])
+        result: Array
+        result, *kept = applied(sgd, (p, g, v), numbers, 2 if momentum else 1)
         if momentum:
-            v = memory.get("momentum_buffer")
-            v = g if v is None else momentum * v + (1 - group["dampening"]) * g
-            memory["momentum_buffer"] = v
-            g = g + momentum * v if group["nesterov"] else v
-        result: Array = p - group["lr"] * g
+            (memory["momentum_buffer"],) = kept
         return result
 
 
@@ -384,19 +387,18 @@ class Adam(Optimizer):
 
     @elementwise
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
-        (b1, b2), lr = group["betas"], group["lr"]
-        if not self.decoupled:
-            g = decayed(p, g, group)
-        elif group["weight_decay"]:
-            p = p * (1 - lr * group["weight_decay"])
+        (b1, b2), lr, decay = group["betas"], group["lr"], group["weight_decay"]
+        amsgrad = bool(group.get("amsgrad"))
+        names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 2 + amsgrad]
+        m, v = (memory.get(name, 0.0) for name in names[:2])
+        top = memory.get(names[-1], -np.inf) if amsgrad else v
+        keep, decay = (1 - lr * decay if decay else 1, 0) if self.decoupled else (1, decay)
         t = memory["step"] = memory.get("step", 0) + 1
-        m = b1 * memory.get("exp_avg", 0.0) + (1 - b1) * g
-        v = b2 * memory.get("exp_avg_sq", 0.0) + (1 - b2) * (g * g)
-        memory["exp_avg"], memory["exp_avg_sq"] = m, v
-        if group.get("amsgrad"):
-            v = memory["max_exp_avg_sq"] = np.maximum(memory.get("max_exp_avg_sq", v), v)
-        root = np.sqrt(v) / float(np.sqrt(1 - b2**t)) + group["eps"]
-        result: Array = p - (lr / (1 - b1**t)) * (m / root)
+        root, rate = float(np.sqrt(1 - b2**t)), lr / (1 - b1**t)
+        numbers = (keep, decay, b1, 1 - b1, b2, 1 - b2, root, group["eps"], rate, amsgrad)
+        result: Array
+        result, *kept = applied(adam, (p, g, m, v, top), numbers, 1 + len(names))
+        memory.update(zip(names, kept, strict=True))
         return result
 
 

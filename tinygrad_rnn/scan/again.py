@@ -15,6 +15,7 @@ import numpy as np
 
 from ..engine.places import state as now
 from ..nn import naming
+from ..nn.compiling import LayerCall
 from ..nn.module import Module
 from ..nn.recurrent import Loop, as_input, initial_state
 from ..nn.stacks import Recorded
@@ -24,7 +25,7 @@ from ..tensors import Tensor
 from . import first_calls
 from .cells import BUILT_IN, Variant, nesting, variant_of
 from .folding import Fold
-from .running import BEGIN, Stack
+from .running import BEGIN
 from .tracing import Untraceable
 
 
@@ -120,10 +121,11 @@ _ready: WeakKeyDictionary[Module, Ready] = (
 # ---- layers ---------------------------------------------------------------------------------------
 
 
-def remember(layer: Any, stack: Stack, variant: Variant) -> None:
+def remember(call: LayerCall, variant: Variant) -> None:
     """Make later calls like this one quick, where the layer is of the kind."""
-    x, axis, (cell,) = stack.x._data, stack.time_axis, layer.cells()
-    if type(cell) in BUILT_IN and x.ndim == 3 and not stack.stages[0].ways[0].backwards:
+    layer, x, axis = call.layer, call.x._data, call.time_axis
+    (cell,) = layer.cells()
+    if type(cell) in BUILT_IN and x.ndim == 3 and not call.stages[0].directions[0].backwards:
         shape, known = (x.shape[1 - axis], x.shape[2]), _ready.get(layer)
         if known is None or not _is_like(known, layer, shape, x.dtype):
             _ready[layer] = Ready(cell, shape, x.dtype, variant, axis)
@@ -240,12 +242,14 @@ def _step_shape(x: Any, axis: int) -> tuple[int, ...]:
 _ready_cells: WeakKeyDictionary[Module, ReadyCell] = WeakKeyDictionary()
 
 
-def remember_cell(layer: Any, stack: Stack, variant: Variant) -> None:
+def remember_cell(call: LayerCall, variant: Variant) -> None:
     """Make later calls like this one of a ``Recurrent`` layer quick."""
-    x, way = stack.x._data, stack.stages[0].ways[0]
-    known = _ready_cells.get(layer)
-    if not way.constants and (known is None or known.variant is not variant):
-        _ready_cells[layer] = ReadyCell(layer, x, stack.time_axis, way.state, variant)
+    known = _ready_cells.get(call.layer)
+    if not call.constants and (known is None or known.variant is not variant):
+        state = call.stages[0].directions[0].state
+        _ready_cells[call.layer] = ReadyCell(
+            call.layer, call.x._data, call.time_axis, state, variant
+        )
 
 
 def run_cell_again(

@@ -22,7 +22,7 @@ from . import backends, first_calls, verified
 from .inspection import inspected
 from .purity import PACKAGE, Guard, hold
 from .reach import Reach
-from .tracing import Shadow, Trace, Untraceable, leaf, trace, tracing
+from .tracing import Shadow, Trace, Tracer, Untraceable, leaf, trace, tracing
 
 BUILT_IN = frozenset(
     cell
@@ -294,7 +294,7 @@ def _trace_twice(
     cell: Module, x: Any, state: Any, live: Any, constants: dict[str, Any]
 ) -> tuple[Trace, list[int], list[Tensor]]:
     """Trace two steps, which must agree: the first, which tensors it used, and all that the cell has."""
-    with tracing() as tracer:
+    with tracing(Tracer()) as tracer:
         try:
             shadow = Shadow(cell)
             step = _Step(shadow, x, state, live, constants)

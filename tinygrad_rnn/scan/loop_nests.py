@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .batched import REDUCTIONS, carry
-from .numba_text import Text, unsigned
+from .numba_text import NumbaText, unsigned
 from .numpy_loops import Unsupported
 from .program import ELEMENTWISE
 from .schedule import VIEWS
@@ -77,7 +77,7 @@ class Item:
     group: int = 0
 
 
-class Nests(Text):
+class Nests(NumbaText):
     """Writes a loop whose values have any shape."""
 
     def make(self) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from .applied import offer
 from .batched import TIME, Lines
 from .loop_nests import Nests
 from .memory import empty
-from .numba_text import Text
+from .numba_text import NumbaText
 from .numpy_loops import NumpyLoops, Unsupported
 from .schedule import Schedule
 
@@ -26,6 +27,7 @@ class NumbaLoops(NumpyLoops):
 
     def __init__(self, schedule: Schedule, why: str = "") -> None:
         super().__init__(schedule, why)
+        offer()
         gradients = schedule.program.gradients.items()
         sums = self._bytes(v for role, v in gradients if role[0] == "w")
         each = self._bytes(schedule.stored)
@@ -69,7 +71,7 @@ class NumbaLoops(NumpyLoops):
     def loop(self, lines: Lines, backward: bool, stored: frozenset[int]) -> None:
         """Write the arguments of a loop, and its call."""
         before = lines.copied()
-        loop = Text(self.schedule, backward, stored, lines)
+        loop = NumbaText(self.schedule, backward, stored, lines)
         try:
             kept = loop.compiled()
         except Unsupported:  # no rows of columns

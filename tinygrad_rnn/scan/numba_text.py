@@ -33,7 +33,7 @@ SPAN = (  # for so many steps at once what needs no state: they fill whole tiles
 FOLDED = (-2, -1, -0.5, 0.5, 1, 2, 3)  # exponents for which there is quicker code than for a power
 
 
-class Text(Plan):
+class NumbaText(Plan):
     """Writes a loop that is planned."""
 
     def compiled(self) -> Any:

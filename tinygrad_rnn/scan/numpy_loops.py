@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .batched import TIME, Lines
-from .numpy_text import Text
+from .numpy_text import NumpyText
 from .schedule import Schedule
 from .tracing import Untraceable, failure
 
@@ -231,7 +231,7 @@ class NumpyLoops:
     def loop(self, lines: Lines, backward: bool, stored: frozenset[int]) -> None:
         """Write the arguments of a loop, and its call."""
         lines.quiet = True
-        text = Text(self.schedule, backward, stored, lines)
+        text = NumpyText(self.schedule, backward, stored, lines)
         loop = text.compiled()
         self.loops[backward] = loop
         lines.space["loop"] = loop

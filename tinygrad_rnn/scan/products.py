@@ -33,14 +33,16 @@ LANES = {32: BYTES // 4, 64: BYTES // 8}
 # ---- what is compiled once ---------------------------------------------------------------------
 
 KERNELS = """
-from numba import cfunc, types
+from numba import cfunc, njit, types
 from tinygrad_rnn.scan.products import pack{bits} as _pack, tiles{bits} as _tiles
+_matrix = types.Array(types.float{bits}, 2, "C", readonly=True)
+_panels = types.Array(types.float{bits}, 1, "C")
 @cfunc(types.void(*[types.intp] * 8), cache=True)
 def product(a, w, out, rows, inner, width, onto, alike):
     _tiles(a, w, out, rows, inner, width, onto, alike)
-@cfunc(types.void(*[types.intp] * 6), cache=True)
+@njit(types.void(_matrix, _panels, *[types.intp] * 4), cache=True)
 def pack(w, out, inner, width, row, column):
-    _pack(w, out, inner, width, row, column)
+    _pack(w.ctypes.data, out.ctypes.data, inner, width, row, column)
 """
 
 

@@ -18,7 +18,7 @@ from .numba_loops import NumbaLoops
 
 
 @dataclass(slots=True)
-class Rows:
+class ValidRows:
     """Where the rows of each step begin, and where the state lies from which each row starts.
 
     ``before`` and ``last`` (of each sequence its last state) count in the array of states, in which the
@@ -35,9 +35,9 @@ class Rows:
         """The length of the longest sequence."""
         return len(self.starts) - 1
 
-    def part(self, first: int, stop: int) -> Rows:
+    def part(self, first: int, stop: int) -> ValidRows:
         """Of some steps."""
-        return Rows(self.batch, self.starts[first : stop + 1] - self.starts[first], None, None)
+        return ValidRows(self.batch, self.starts[first : stop + 1] - self.starts[first], None, None)
 
 
 class Ragged:
@@ -56,7 +56,7 @@ class Ragged:
         self.back = np.argsort(order)
         before = np.where(t, batch + starts[t - 1] + b, b)
         last = np.where(size, batch + starts[size - 1] + np.arange(batch), np.arange(batch))
-        self.rows = Rows(batch, starts, before, last[self.back])
+        self.rows = ValidRows(batch, starts, before, last[self.back])
 
     def packed(self, a: Any, backwards: bool) -> Any:
         """The valid rows of an array (time, batch, features), as (rows, 1, features)."""

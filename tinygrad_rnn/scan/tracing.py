@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -168,10 +168,12 @@ class Tracer(Listener):
         return Tensor._wrap(np.zeros(shape, dtype), node)
 
 
+T = TypeVar("T", bound=Tracer)
+
+
 @contextmanager
-def tracing() -> Iterator[Tracer]:
+def tracing(tracer: T) -> Iterator[T]:
     """Inside, values are recorded for a trace: nobody listens, and nothing is drawn."""
-    tracer = Tracer()
     before = state.place, state.tracer, state.watch, naming._now.records, naming._now.listeners
     state.place, state.tracer, state.watch = NOWHERE, tracer, tracer  # it looks at every op
     naming._now.records, naming._now.listeners = [], []

@@ -26,7 +26,7 @@ from .few_calls import FewCalls
 from .numpy_loops import NumpyLoops, QuickLoops
 from .program import Program
 from .schedule import Schedule
-from .tracing import Comparison, Trace, Untraceable, bare_constant, failure, tracing
+from .tracing import Comparison, Trace, Tracer, Untraceable, bare_constant, failure, tracing
 
 STEPS = 3  # so many are compared: the first, one between, the last
 TOLERANCE = {"f": 1e-3, "d": 1e-7}  # relative: far above rounding, far below a mistake
@@ -61,7 +61,7 @@ def _made(
     trace: Trace, wanted: Sequence[str], name: str, kind: type[Program], why: str, trusted: bool
 ) -> Any:
     """The loops of a back end for one form of the program."""
-    with tracing() as tracer:
+    with tracing(Tracer()) as tracer:
         program = kind(trace, bool(wanted), wanted)
     if tracer.looked:  # a rule that asks for values has another derivative for others
         raise Untraceable(f"its gradient: {tracer.looked}")
@@ -75,7 +75,7 @@ def ragged(trace: Trace, wanted: Sequence[str]) -> Any:
     """The loops over ragged batches of a built-in cell's step. Raises Unsupported."""
     from .ragged import RaggedLoops
 
-    with tracing():
+    with tracing(Tracer()):
         program = Program(trace, bool(wanted), wanted)
     return RaggedLoops(Schedule(program, hoist=False))
 

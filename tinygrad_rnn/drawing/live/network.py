@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.listening import unheard
 from ...engine.places import state
 from ...engine.values import Leaf, Node
+from ...nn.compiling import LayerCall
 from ...nn.module import Module
 from ...nn.stepping import parts
 from ...scan.tracing import Shadow, Trace, Tracer, Untraceable, in_order, leaf, tracing
@@ -32,26 +34,13 @@ Loss = Callable[[Any, Any], Tensor]
 
 @dataclass(slots=True)
 class CalledLayer:
-    """A recurrent layer's call; a stage is [(cell, first state, backwards)], and the dropout before it."""
+    """A recurrent layer's call, and what it gave: y, then the last states."""
 
-    layer: Any
-    x: Tensor
-    time_axis: int
-    stages: list[tuple[list[tuple[Module, Any, bool]], float]]
-    lengths: Any
-    constants: dict[str, Any]
-    joined: tuple[str, ...]
-    results: list[Tensor] = field(default_factory=list)  # y, then the last states
+    call: LayerCall
+    results: list[Tensor] = field(default_factory=list)
 
 
-class _Deaf(Tracer):
-    """What is recorded inside of a layer is not the network's."""
-
-    def looks(self, how: str) -> None:
-        """Not heard."""
-
-
-class _Whole(Tracer):
+class LayersAsWholes(Tracer):
     """A tracer to which a recurrent layer is one whole: its results begin anew."""
 
     def __init__(self) -> None:
@@ -78,19 +67,16 @@ class _Whole(Tracer):
         """Whether it is known what an array is."""
         return id(array) in self.taken or super().is_index(array)
 
-    def layer(self, *read: Any) -> Any:
-        """What a layer gives, on leaves of their own; ``read``: parts of its call, and the recorded loop."""
-        call = CalledLayer(*read[:-1])
-        tracer, state.tracer, state.watch = self, _Deaf(), None
-        try:
-            result = read[-1]()
-        finally:
-            state.tracer = state.watch = tracer
+    def layer(self, call: LayerCall) -> Any:
+        """What a layer gives, on leaves of their own."""
+        called = CalledLayer(call)
+        with unheard():  # what is recorded inside of a layer is not the network's
+            result = call.recorded()
 
         def fresh(value: Any) -> Any:
             if isinstance(value, Tensor):
                 made = leaf(value._data)
-                call.results.append(made)
+                called.results.append(made)
                 return made
             if value is None:
                 return None
@@ -100,7 +86,7 @@ class _Whole(Tracer):
             return type(value)(*each) if hasattr(value, "_fields") else type(value)(each)
 
         given = fresh(result)
-        self.layers.append(call)
+        self.layers.append(called)
         return given
 
 
@@ -134,21 +120,16 @@ class Network:
         for module in shadow.cell.modules():
             module.__dict__["training"] = False
         given = leaf(x)
-        with tracing() as before:
-            tracer = _Whole()
-            state.tracer = state.watch = tracer
-            try:
-                prediction = shadow.cell(given)
-                if not isinstance(prediction, Tensor):
-                    raise NoText(
-                        f"the model returns a {type(prediction).__name__}: only one tensor can be learnt from"
-                    )
-                if self.y is None:
-                    self.y = np.zeros(prediction.shape, self.kind)
-                target = leaf(self.y)
-                total = loss(prediction, target)
-            finally:
-                state.tracer = state.watch = before
+        with tracing(LayersAsWholes()) as tracer:
+            prediction = shadow.cell(given)
+            if not isinstance(prediction, Tensor):
+                raise NoText(
+                    f"the model returns a {type(prediction).__name__}: only one tensor can be learnt from"
+                )
+            if self.y is None:
+                self.y = np.zeros(prediction.shape, self.kind)
+            target = leaf(self.y)
+            total = loss(prediction, target)
         known = {id(p): name for name, p in model.named_parameters()}
         self.names = [known.get(id(t), f"constant {k}") for k, t in enumerate(shadow.tensors)]
         self.values = [t._data for t in shadow.tensors]
@@ -169,7 +150,12 @@ class Network:
             raise NoText("it makes an index of its data in a way that cannot be followed")
 
     def _finish(
-        self, tracer: _Whole, data: dict[str, Any], weights: list[Any], total: Any, prediction: Any
+        self,
+        tracer: LayersAsWholes,
+        data: dict[str, Any],
+        weights: list[Any],
+        total: Any,
+        prediction: Any,
     ) -> None:
         """The texts, from what was recorded around the layers; ``weights`` are nodes."""
         if tracer.looked:
@@ -186,8 +172,8 @@ class Network:
         ] = []  # of each layer: ("out", number) or ("fixed", array)
         for layer in self.layers:
             mine: list[tuple[str, Any]] = []
-            states = [t for ways, _ in layer.stages for _, s, _ in ways for _, t in parts(s)]
-            for t in (layer.x, *states):
+            begun = [way.state for stage in layer.call.stages for way in stage.directions]
+            for t in (layer.call.x, *[t for each in begun for _, t in parts(each)]):
                 if not isinstance(t._node, (Node, Leaf)):
                     mine.append(("fixed", t._data))
                 else:
@@ -212,20 +198,20 @@ class Network:
         layers: list[str] = []
         at = 0
         for layer, entries in zip(self.layers, self.entries, strict=True):
+            call = layer.call
             stages: list[str] = []
-            data = (
-                np.moveaxis(layer.x._data, layer.time_axis, 0) if layer.time_axis else layer.x._data
-            )
+            data = np.moveaxis(call.x._data, call.time_axis, 0) if call.time_axis else call.x._data
             rest = iter(entries[1:])
             live = None
-            if layer.lengths is not None:
-                live = (np.arange(len(data))[:, None] < layer.lengths)[..., None]
-            for ways, dropout in layer.stages:
+            if call.lengths is not None:
+                live = (np.arange(len(data))[:, None] < call.lengths)[..., None]
+            for stage in call.stages:
                 words = []
                 outputs = []
-                for cell, first, back in ways:
+                for way in stage.directions:
+                    cell, first, back = way.cell, way.state, way.backwards
                     step = step_of(
-                        cell, np.ascontiguousarray(data), first, live, layer.constants, self.hold
+                        cell, np.ascontiguousarray(data), first, live, call.constants, self.hold
                     )
                     key = step.text
                     if key not in made:
@@ -239,17 +225,17 @@ class Network:
                         f'kind: "{type(cell).__name__}", gates: {quoted(getattr(cell, "gates", {}))}}}'
                     )
                     outputs.append(self._width(step.text))
-                rate = getattr(layer.layer, "dropout", 0.0) if stages else 0.0
-                stages.append(f"{{dropout: {rate or dropout}, ways: [{', '.join(words)}]}}")
+                rate = getattr(call.layer, "dropout", 0.0) if stages else 0.0
+                stages.append(f"{{dropout: {rate or stage.dropout}, ways: [{', '.join(words)}]}}")
                 lead = data.shape[:-1]
                 width = sum(outputs) // max(math.prod(lead[1:]), 1)
                 data = np.zeros((*lead, width), data.dtype)
             batch = math.prod(data.shape[1:-1])
-            lengths = "null" if layer.lengths is None else str([int(n) for n in layer.lengths])
+            lengths = "null" if call.lengths is None else str([int(n) for n in call.lengths])
             layers.append(
-                f"{{name: {quoted(_called(layer.layer))}, T: {len(data)}, B: {batch}, "
-                f"turned: {str(bool(layer.time_axis)).lower()}, lengths: {lengths}, "
-                f"joined: {len(layer.joined)}, x: {self._entry(entries[0])}, "
+                f"{{name: {quoted(_called(call.layer))}, T: {len(data)}, B: {batch}, "
+                f"turned: {str(bool(call.time_axis)).lower()}, lengths: {lengths}, "
+                f"joined: {len(call.joined)}, x: {self._entry(entries[0])}, "
                 f"results: {list(range(at, at + len(layer.results)))}, stages: [{', '.join(stages)}]}}"
             )
             at += len(layer.results)
@@ -341,7 +327,7 @@ class _OuterText(StepText):
         self.layers, self.entries = layers, entries
         used = {id(n) for n in in_order(trace.outputs)}
         self.dead = {role for role, n in trace.inputs.items() if id(n) not in used}
-        with tracing() as tracer:
+        with tracing(Tracer()) as tracer:
             wanted = [r for r in trace.inputs if r not in self.dead and (r[0] != "x" or r == "x0")]
             program = Indexed(trace, True, wanted, taken)
         if tracer.looked:

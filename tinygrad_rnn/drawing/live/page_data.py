@@ -90,7 +90,7 @@ class Live:
         self.words, self.film = words, film
         self.symbols = self._checked(symbols)
         network = self.networks[0][2]
-        turned = bool(network.layers[0].time_axis)
+        turned = bool(network.layers[0].call.time_axis)
         for name, steps, batch in tasks:
             self.networks.append(
                 (
@@ -124,7 +124,8 @@ class Live:
         network = RecordedNetwork(graph)
         found.kind = network.x.dtype.char
         found._own(
-            network, " and ".join(dict.fromkeys(type(c.layer).__name__ for c in network.layers))
+            network,
+            " and ".join(dict.fromkeys(type(c.call.layer).__name__ for c in network.layers)),
         )
         return found
 
