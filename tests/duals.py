@@ -226,6 +226,11 @@ def _pick(larger):
     return pick
 
 
+def _times(q, b):
+    """q b, and 0 where q is, of infinity too."""
+    return np.where(q == 0, 0.0, q * b)
+
+
 def _square_sum(a, b):
     size = a * a + b * b
     return np.where(size == 0, 1, size)
@@ -262,12 +267,12 @@ PAIRS = {
     "maximum": pair(_pick(True), _shares(True), lambda a, b, y: _shares(True)(b, a, y)),
     "minimum": pair(_pick(False), _shares(False), lambda a, b, y: _shares(False)(b, a, y)),
     "remainder": pair(
-        lambda a, b: a - np.floor(np.real(a) / np.real(b)) * b,
+        lambda a, b: a - _times(np.floor_divide(np.real(a), np.real(b)), b),
         lambda a, b, y: 1.0,
-        lambda a, b, y: -np.floor(np.real(a) / np.real(b)),
+        lambda a, b, y: -np.floor_divide(np.real(a), np.real(b)),
     ),
     "floor_divide": pair(
-        lambda a, b: np.floor(np.real(a) / np.real(b)) + 0 * a * b,
+        lambda a, b: np.floor_divide(np.real(a), np.real(b)) + 0 * a * b,
         lambda a, b, y: 0.0,
         lambda a, b, y: 0.0,
     ),

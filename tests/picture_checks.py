@@ -13,7 +13,7 @@ from reading import Read, box
 from tinygrad_rnn.drawing.output.dot import write
 from tinygrad_rnn.drawing.pictures import ops
 from tinygrad_rnn.graphs.chains import CELLS, OP_STEPS
-from tinygrad_rnn.graphs.meaning import Cell, Input, Out, State
+from tinygrad_rnn.graphs.meaning import CellAt, Input, Out, State
 from tinygrad_rnn.graphs.readback import apply, raw_values
 from tinygrad_rnn.graphs.unrolled import UnrolledGraph
 
@@ -185,7 +185,7 @@ def check_labels(graph, scene, unrolled, what):
                 made_at = unrolled.nodes[of.node]
                 assert step == made_at.step + 1, (shown.label, made_at, what)
                 assert made_at.name == name, (shown.label, made_at, what)
-        if isinstance(of, Cell) and shown.kind == "band" and not of.column.folded:
+        if isinstance(of, CellAt) and shown.kind == "band" and not of.column.folded:
             checked += check_equation(unrolled, known, of, part, shown.label, what)
         if isinstance(of, Out) and " = " in shown.label and shown.kind == "io y":
             name, step = parted(shown.label.partition(" = ")[2])

@@ -308,3 +308,22 @@ def _differ(a, b, tol, most=0.0):
     if worst <= tol * max(np.abs(b).max(), 1e-3 * most, 1e-3):
         return ""
     return f"off by {worst:.3g} where values reach {np.abs(b).max():.3g}"
+
+
+class Clock(nn.Module):
+    """A cell that counts time and looks where in its period it is."""
+
+    def __init__(self):
+        super().__init__()
+        self.period = nn.Parameter(tg.tensor([0.1, 0.3, 0.7, 2.0]))
+        self.w = nn.Parameter(tg.tensor([0.5, -1.0, 0.25, 2.0]))
+
+    def initial_state(self, batch):
+        return tg.zeros(batch, 4, dtype=tg.float64), tg.zeros(batch, 1, dtype=tg.float64)
+
+    def forward(self, x, state):
+        h, t = state
+        t = t + 0.5
+        phase = (t % self.period) / self.period
+        h = h * 0.5 + phase * self.w * x + (t // self.period) * 0.1 + (h % 0.3)
+        return h, (h, t)

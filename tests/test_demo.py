@@ -13,9 +13,9 @@ from tinygrad_rnn import plots
 from tinygrad_rnn.commands import cli
 from tinygrad_rnn.drawing.output import graphviz as render
 from tinygrad_rnn.experiments.demo import contributions, prediction, question, run_demo
-from tinygrad_rnn.experiments.demo.forecaster import Forecaster, Trained, train
+from tinygrad_rnn.experiments.demo.forecaster import SunspotForecaster, Trained, train
 from tinygrad_rnn.experiments.page import Page, inline
-from tinygrad_rnn.experiments.report import Report, as_table, sparkline, wrapped
+from tinygrad_rnn.experiments.report import Reporter, as_table, sparkline, wrapped
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_same_seed_same_bits():
 
 def test_a_forecast_knows_nothing_of_its_own_year_or_later():
     tg.manual_seed(0)
-    trained = Trained(Forecaster(), 10.0, [])
+    trained = Trained(SunspotForecaster(), 10.0, [])
     values = np.arange(8.0)
     changed = values.copy()
     changed[5:] = 99.0
@@ -193,7 +193,7 @@ def test_names_of_the_equations():
 
 def test_a_report_lists_pictures_together(tmp_path):
     out = io.StringIO()
-    report = Report(tmp_path, out)
+    report = Reporter(tmp_path, out)
     report.act(1, "Title")
     report.picture("a.svg", "<svg/>", "alt", "caption")
     report.picture("b.svg", "<svg/>", "alt", "caption")

@@ -255,17 +255,26 @@ def test_fit_goes_on_to_the_same_bits(auto, tmp_path):
     assert fitted(3, checkpoint=path, resume=True) == whole
 
 
-def test_what_machine_code_cannot_do_stays_with_numpy_and_is_said(auto, monkeypatch):
+@pytest.fixture
+def broken(auto, monkeypatch):
+    """``broken(name)``: a back end that can write no program."""
     made = verified._made
 
-    def planted(trace, wanted, name, kind, why, trusted):
-        if name == "numba":
-            raise TypeError("planted")
-        return made(trace, wanted, name, kind, why, trusted)
+    def broken(broken_one):
+        def planted(trace, wanted, name, kind, why, trusted):
+            if name == broken_one:
+                raise TypeError("planted")
+            return made(trace, wanted, name, kind, why, trusted)
 
-    monkeypatch.setattr(verified, "_made", planted)
-    monkeypatch.setattr(cells, "_loops", {})
-    monkeypatch.setattr(cells, "_configurations", {})
+        monkeypatch.setattr(verified, "_made", planted)
+        monkeypatch.setattr(cells, "_loops", {})
+        monkeypatch.setattr(cells, "_configurations", {})
+
+    return broken
+
+
+def test_what_machine_code_cannot_do_stays_with_numpy_and_is_said(broken):
+    broken("numba")
     model, optimizer = new()
     train(model, optimizer, CALLS + 2)
     assert "run by numpy" in model.explain()
@@ -276,17 +285,8 @@ def test_what_machine_code_cannot_do_stays_with_numpy_and_is_said(auto, monkeypa
     assert bits(model) == bits(other), "nothing has changed on the way"
 
 
-def test_what_numpy_cannot_do_is_machine_code_from_the_first_call(auto, monkeypatch):
-    made = verified._made
-
-    def planted(trace, wanted, name, kind, why, trusted):
-        if name == "numpy":
-            raise TypeError("planted")
-        return made(trace, wanted, name, kind, why, trusted)
-
-    monkeypatch.setattr(verified, "_made", planted)
-    monkeypatch.setattr(cells, "_loops", {})
-    monkeypatch.setattr(cells, "_configurations", {})
+def test_what_numpy_cannot_do_is_machine_code_from_the_first_call(broken):
+    broken("numpy")
     model, optimizer = new()
     train(model, optimizer, 1)
     assert "run by numba" in model.explain()

@@ -544,11 +544,82 @@ def test_models_that_cannot_forecast(model, kind, words):
         ({"model": Own, "hidden": 4}, "hidden: a model of your own has sizes"),
         ({"hidden": 0}, "hidden_size"),
         ({"dropout": 1.5}, "must be between 0 and 1"),
+        ({"window": "7"}, "window must be a whole number from 1 on, got '7'"),
+        ({"quantiles": 0.9}, r"quantiles are several shares such as .0.1, 0.5, 0.9., or True"),
+        ({"quantiles": "all"}, "quantiles are several shares"),
+        ({"quantiles": (0.1, 0.5, "0.9")}, "quantiles are several shares"),
+        ({"quantiles": np.array([0.9, 0.1])}, "quantiles rise"),
+        ({"seed": -1}, "seed must be a whole number from 0 on, got -1"),
+        ({"seed": 1.5}, "seed must be a whole number"),
     ],
 )
 def test_options_are_refused_at_once(options, words):
     with pytest.raises(ValueError, match=words):
         tg.Forecaster(**options)
+
+
+@pytest.mark.parametrize("model", [None, 5, 0.5, [nn.LSTM]])
+def test_what_makes_no_model(model):
+    with pytest.raises(TypeError, match="model is a name, a Module or a function"):
+        tg.Forecaster(model)
+    with pytest.raises(TypeError, match=r"calendar: features are of hour.*got True"):
+        tg.Forecaster(calendar=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"epochs": 0}, "epochs must be a whole number from 1 on, got 0"),
+        ({"epochs": 2.5}, "epochs must be"),
+        ({"validation": "a"}, "validation is a share of the rows, from 0 to below 1, got 'a'"),
+        ({"validation": [1.0]}, "validation is a share.*got a list"),
+        ({"validation": True}, "validation is a share"),
+        ({"clip": 0}, "clip must be above 0"),
+    ],
+)
+def test_options_of_fit_are_refused(options, words):
+    with pytest.raises(ValueError, match=words):
+        tg.Forecaster("rnn", window=6).fit(daily(60), **(QUICK | options))
+
+
+def test_what_is_known_is_found_by_its_dates():
+    """A whole year of holidays may be given: the rows to be forecast are taken from it."""
+    series = daily(90, 3)
+    known = tg.Forecaster("rnn", window=6, known="holiday").fit(series[:60], **QUICK)
+    right = known.forecast(3, known=series[60:63].columns("holiday")).values
+    for ahead in (series, series[50:80], series[60:]):
+        np.testing.assert_array_equal(known.forecast(3, known=ahead).values, right)
+    with pytest.raises(ValueError, match="known has 2 rows from 2023-03-02 on, and 3 are to be"):
+        known.forecast(3, known=series[:62])
+
+
+def test_a_backtest_on_later_rows_alone():
+    """A series that begins after what was fitted: its first window is read, all after it is tested."""
+    series = daily(120)
+    forecaster = tg.Forecaster("rnn", window=6).fit(series[:60], **QUICK)
+    later = forecaster.backtest(series[70:], 2)
+    assert later.origins[0] == 6
+    assert str(later.starts[0]) == str(series.dates[76])
+    whole = forecaster.backtest(series, 2, start=76)
+    np.testing.assert_allclose(later.forecasts["model"], whole.forecasts["model"], rtol=1e-6)
+    for start in (whole.starts[0], str(whole.starts[0])[:10], whole.starts[0].item()):
+        assert forecaster.backtest(series, 2, start=start).origins[0] == 76
+    for start in ("May", 76.0, object()):
+        with pytest.raises(TypeError, match="start: row 0"):
+            forecaster.backtest(series, 2, start=start)
+    with pytest.raises(ValueError, match="season must be a whole number from 1 on, got 0"):
+        forecaster.backtest(series, 2, season=0)
+    with pytest.raises(
+        ValueError, match=r"level is a share between 0 and 1, such as 0\.9, got '90%'"
+    ):
+        forecaster.backtest(series, 2, level="90%")
+
+
+def test_a_folder_is_no_file(tmp_path):
+    forecaster = tg.Forecaster("rnn", window=6).fit(daily(60), **QUICK)
+    with pytest.raises(IsADirectoryError, match="is a folder: name a file in it"):
+        forecaster.save(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_series_are_refused():

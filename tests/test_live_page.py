@@ -94,7 +94,7 @@ def of_page(page):
         return {loss: p.loss, names: n.spec.weights.map((w) => w.name),
           grads: n.grads.map((g) => Array.from(g)),
           parts: n.spec.weights.map((_, k) => p.contributions(k)?.parts ?? null),
-          credit: p.credit(p.runs[0], 0), memory: p.remembered} }"""
+          credit: p.credit(p.runs[0], 0), memory: p.recall()} }"""
     )
 
 
@@ -293,6 +293,106 @@ def test_where_else_is_this_unit_on(visit, tmp_path):
     assert page.evaluate("live.panels[0].stretch") == [17, 19]
     found = page.evaluate("live.panels[0].similar.map((s) => s[1])")
     assert {9, 25} <= set(found)  # a period of 8 steps before and after
+
+
+class Characters(nn.Module):
+    """Symbols by number in, a score of each out."""
+
+    def __init__(self, many):
+        super().__init__()
+        self.table, self.rnn, self.head = nn.Embedding(many, 5), nn.LSTM(5, H), nn.Linear(H, many)
+
+    def forward(self, x):
+        return self.head(self.rnn(self.table(x))[0])
+
+
+def of_classes(p, t):
+    return F.cross_entropy(p.flatten(0, 1), t.flatten())
+
+
+@pytest.fixture
+def text(tmp_path):
+    """(model, x, y, symbols, the path of its page): windows of a text."""
+    words = "the one set of weights, at every step the same one\n"
+    symbols = "".join(sorted(set(words)))
+    codes = np.array([symbols.index(s) for s in words])
+    x, y = (np.stack([codes[k + d : k + d + 12] for k in range(0, 36, 9)], 1) for d in (0, 1))
+    tg.manual_seed(3)
+    model = Characters(len(symbols))
+    live = tg.Live(model, (x, y), of_classes, symbols=symbols)
+    return model, x, y, symbols, live.to_html(tmp_path / "text.html")
+
+
+def test_a_model_of_characters(visit, text):
+    model, x, y, symbols, path = text
+    page = visit(path)
+    total, grads, _ = python(model, x, y, of_classes)
+    seen = of_page(page)
+    assert seen["loss"] == pytest.approx(total, rel=2e-6)
+    for name, grad in zip(seen["names"], seen["grads"], strict=True):
+        close(grad, grads[name])
+    # the gates over the text itself
+    shown = [symbols[k] for k in x[:, 0]]
+    letters = page.locator(".live-letters span")
+    assert letters.all_inner_texts() == [{" ": "␣", "\n": "⏎"}.get(s, s) for s in shown]
+    slide(page, "unit", 3)
+    gate = page.evaluate("live.panels[0].network.seen(live.panels[0].runs[0], 'f').values")
+    forget = np.array(list(gate.values()) if isinstance(gate, dict) else gate).reshape(12, 4, H)
+    held = [
+        float(t.split("= ")[-1]) for t in letters.evaluate_all("(all) => all.map((e) => e.title)")
+    ]
+    np.testing.assert_allclose(held, forget[:, 0, 3], rtol=6e-3)
+    shades = letters.evaluate_all("(all) => all.map((e) => e.style.background)")
+    assert len(set(shades)) > 3
+    # the likeliest symbols are Python's
+    said = page.evaluate("live.panels[0].said")
+    assert said == model(tg.tensor(x)).numpy()[:, 0].argmax(-1).tolist()
+
+
+def test_another_symbol_and_training_on_the_text(visit, text):
+    model, x, y, symbols, path = text
+    page = visit(path)
+    page.locator(".live-letters span").nth(5).click()
+    page.get_by_label("symbol").select_option(label="v")
+    x = x.copy()
+    x[5, 0] = symbols.index("v")
+    assert page.evaluate("live.panels[0].loss") == pytest.approx(python(model, x, y, of_classes)[0])
+    assert page.locator(".live-letters .chosen").inner_text() == "v"
+    page.evaluate("live.panels[0].set(5, 1e9)")  # no symbol beyond the last
+    assert page.locator(".live-letters .chosen").inner_text() == symbols[-1]
+    page.get_by_text("Reset").click()
+    page.evaluate("live.panels[0].train(40); live.panels[0].compute()")
+    by = optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(40):
+        by.zero_grad()
+        of_classes(model(tg.tensor(text[1])), tg.tensor(y)).backward()
+        by.step()
+    trained = float(of_classes(model(tg.tensor(text[1])), tg.tensor(y)))
+    assert page.evaluate("live.panels[0].loss") == pytest.approx(trained, rel=1e-3)
+    assert trained < 0.8 * page.evaluate("live.panels[0].losses[0]")
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_classes_without_names(visit, tmp_path, last):
+    model, x = Model(last=last), tg.randn(T, B, 2)
+    model.head = nn.Linear(H, 4)
+    y = np.arange(B) if last else np.arange(T * B).reshape(T, B) % 4
+    loss = F.cross_entropy if last else of_classes
+    page = visit(tg.Live(model, (x, y), loss).to_html(tmp_path / "classes.html"))
+    right = loss(model(x), tg.tensor(y))
+    assert page.evaluate("live.panels[0].loss") == pytest.approx(float(right), rel=2e-6)
+    found = model(x).numpy()[..., 0, :] if not last else model(x).numpy()
+    assert page.evaluate("live.panels[0].said") == found.argmax(-1).tolist()
+    words = page.locator(".live-prediction canvas").get_attribute("aria-label")
+    assert f"came class {y.ravel()[0]}" in words
+    with pytest.raises(ValueError, match="nothing up by integers"):
+        tg.Live(model, (x, y), loss, symbols="abcd")
+
+
+def test_symbols_that_do_not_fit(text):
+    model, x, y = text[:3]
+    with pytest.raises(ValueError, match="2 names for the"):
+        tg.Live(model, (x, y), of_classes, symbols="ab")
 
 
 def test_two_models_and_their_films_side_by_side(visit, tmp_path):

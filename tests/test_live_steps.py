@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from live_steps import apart, case, run
 from made_up_cells import CELLS, Attending, H, I, Untouched, at_random, filled
-from small_cells import drawn, given
+from small_cells import Clock, drawn, given
 from support import numbers
 
 import tinygrad_rnn as tg
@@ -51,7 +51,8 @@ def cells():
 
 
 def compared(made):
-    """Each case in float64 to 1e-11; in float32 to 4e-6, or to the recorded loop's own rounding."""
+    """Each case in float64 to 1e-11; in float32 the loop's values to 2e-6 and the right ones to 4e-6, or to
+    the recorded loop's own rounding: the page rounds where the loop does, but adds up in another order."""
     names, cases, rights, exact = [], [], [], {}
     for dtype in "df":
         for name, cell, x, state, options in made(dtype):
@@ -61,16 +62,21 @@ def compared(made):
             rights.append(right)
             if dtype == "d":
                 exact[name] = right
-    wrong = []
+    wrong, beyond = [], 0
     for (name, dtype, steps), right, seen in zip(names, rights, run(cases), strict=True):
         if dtype == "d":
             off, limit = apart(seen, right, steps), 1e-11
         else:
             rounding = apart(flat(right, steps), exact[name], steps)[0]
             off, limit = apart(seen, exact[name], steps), max(4e-6, 2 * rounding)
+            near = apart(seen, right, steps)
+            if near[0] > max(2e-6, 3 * rounding):
+                wrong.append((name, "the loop's", *near))
+            beyond += near[0] > 1e-6
         if not off[0] <= limit:
             wrong.append((name, dtype, *off))
     assert not wrong
+    assert beyond <= len(cases) / 16
     return len(cases)
 
 
@@ -112,6 +118,16 @@ def test_constants_of_the_call():
         cell = in_kind(filled(Attending()), dtype)
         held = tg.tensor(numbers((BATCH, 5, H), 4).astype(dtype), requires_grad=True)
         yield "attending", cell, *arrays(cell, dtype), {"constants": {"memory": held}}
+
+    compared(made)
+
+
+def test_whole_quotients_are_exact_and_so_is_what_they_leave():
+    def made(dtype):
+        cell = in_kind(Clock(), dtype)
+        x = numbers((STEPS, BATCH, 4), 1).astype(dtype)
+        start = [numbers((BATCH, 4), 9).astype(dtype), np.zeros((BATCH, 1), dtype)]
+        yield "clock", cell, x, tuple(map(tg.tensor, start)), {}
 
     compared(made)
 

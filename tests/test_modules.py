@@ -77,12 +77,12 @@ def test_public_lists_are_sorted_and_true():
 # ---- state dicts ---------------------------------------------------------------------------------
 
 KEYS = [
+    "mean",
     "table.weight",
     *(f"rnn.{p}_{m}_l{k}" for k in range(2) for p in ("weight", "bias") for m in ("ih", "hh")),
     "heads.0.weight",
     "heads.0.bias",
     "heads.1.weight",
-    "mean",
 ]
 
 
@@ -140,7 +140,7 @@ def test_load_state_dict_names_every_fault_at_once_and_changes_nothing():
         np.testing.assert_array_equal(v.numpy(), before[k])
     del state["heads.0.bias"]
     result = net.load_state_dict(state, strict=False)
-    assert result.missing_keys == ["table.weight", "heads.0.bias", "mean"]
+    assert result.missing_keys == ["mean", "table.weight", "heads.0.bias"]
     assert result.unexpected_keys == ["extra", "more.extra"]
     assert not net.rnn.weight_ih_l1.numpy().any()
     assert net.heads[0].bias.numpy().any()
@@ -178,7 +178,7 @@ def test_walking():
         "heads.0",
         "heads.1",
     ]
-    assert [n for n, _ in net.named_parameters()] == KEYS[:-1]
+    assert [n for n, _ in net.named_parameters()] == KEYS[1:]
     assert [n for n, _ in net.named_buffers()] == ["mean"]
     assert len(list(net.parameters())) == len(KEYS) - 1
     assert list(net.children()) == [net.table, net.rnn, net.heads]
@@ -606,3 +606,17 @@ def test_clip_grad_value_():
     nn.utils.clip_grad_value_([a, b], 1.0)
     np.testing.assert_array_equal(a.grad.numpy(), [1.0, -0.5])
     np.testing.assert_array_equal(b.grad.numpy(), [-1.0])
+
+
+def test_a_state_dict_lists_each_modules_own_buffers_before_what_is_below_it():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+            self.register_buffer("mean", tg.zeros(1))
+            self.w = nn.Parameter(tg.ones(1))
+
+    own = ["w", "mean", "inner.0.weight", "inner.0.bias", "inner.1.weight", "inner.1.bias"]
+    names = list(Net().state_dict())
+    assert names[:6] == own
+    assert names[6:8] == ["inner.1.running_mean", "inner.1.running_var"]

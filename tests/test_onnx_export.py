@@ -315,6 +315,11 @@ def test_a_module_of_ones_own(rng):
     assert "forward" not in net.norm.__dict__
 
 
+def test_an_index_is_computed_anew_at_every_run(rng):
+    chosen = Applying(lambda x: x[x.argmax(1)])
+    check(chosen, floats(rng, 4, 3), more=[((floats(rng, 4, 3),), {}) for _ in "abc"])
+
+
 def test_layers_of_a_sequential_and_float64(rng):
     net = nn.Sequential(
         nn.Linear(3, 4), nn.Tanh(), nn.LayerNorm(4, bias=False), nn.ReLU(), nn.Linear(4, 1)
@@ -386,6 +391,35 @@ def test_layers_that_onnx_has_no_node_for_are_named_or_unrolled(make, words, rng
     assert module.compiled
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nn.RNN(3, 4, nonlinearity="relu"),
+        lambda: nn.GRU(3, 4, num_layers=2, bidirectional=True, batch_first=True),
+        lambda: nn.LSTM(3, 4, num_layers=2, bidirectional=True, bias=False),
+        lambda: nn.Recurrent(nn.GRUCell(3, 4, reset_after=False)),
+        lambda: nn.Recurrent(nn.PeepholeLSTMCell(3, 4)),
+        lambda: nn.Recurrent(nn.CoupledLSTMCell(3, 4), reverse=nn.CoupledLSTMCell(3, 4)),
+        lambda: nn.Recurrent(nn.LayerNormLSTMCell(3, 4)),
+        lambda: nn.LSTM(3, 4, proj_size=2),
+    ],
+)
+def test_all_recurrent_layers_are_written_step_by_step_where_asked(make, rng):
+    """Runtimes that leave out peepholes, coupled gates or directions then have nothing to leave out."""
+    module = make()
+    spread(module, rng)
+    x = floats(rng, 5, 2, 3)
+    check(module, x, more=[((floats(rng, 5, 2, 3),), {})], unroll="all")
+    nodes = {n.op_type for n in onnx.load_from_string(export(module, x, unroll="all")).graph.node}
+    assert not nodes & {"RNN", "GRU", "LSTM"}
+    assert module.compiled
+
+
+def test_another_word_for_unroll_is_refused(rng):
+    with pytest.raises(ValueError, match="unroll is True, False or \"all\", not 'every'"):
+        export(nn.LSTM(3, 4), floats(rng, 5, 2, 3), unroll="every")
+
+
 class Nests(nn.Module):
     """A state of dicts, tuples and lists."""
 
@@ -406,6 +440,11 @@ def test_a_state_of_any_nesting_is_an_input_and_no_constant(rng):
     ]
 
 
+def test_a_one_hot_follows_its_classes(rng):
+    hot = Applying(lambda x: x * nn.functional.one_hot(x.argmax(1), x.shape[1]))
+    check(hot, floats(rng, 2, 3), more=[((floats(rng, 2, 3),), {}) for _ in range(5)])
+
+
 # ---- what is refused -----------------------------------------------------------------------------------
 
 
@@ -421,7 +460,7 @@ def without_grad(value):
         (lambda x: x if x.sum() > 0 else -x, r"reads a value while it runs \(its truth\)"),
         (lambda x: x * tg.tensor(x.numpy()), r"reads a value while it runs \(numpy\(\)\)"),
         (lambda x: x * x.softmax(1).multinomial(1), "leaves no trace"),
-        (lambda x: x * nn.functional.one_hot(x.argmax(1), x.shape[1]), "leaves no trace"),
+        (lambda x: nn.functional.one_hot(x.argmax(1)), r"\(the number of classes in one_hot\(\)\)"),
         (lambda x: x * without_grad(x > 5), "leaves no trace"),
         (lambda x: x * without_grad((x / 1000).relu()), "leaves no trace"),
         (lambda x: x * tg.tensor(np.array(x) > 5), r"reads a value while it runs \(numpy\(\)\)"),
@@ -556,3 +595,26 @@ def test_a_plain_rnn_of_any_length(nonlinearity, rng):
     more = [((floats(rng, time, 2, 3),), {}) for time in (1, 9)]
     axes = {"input": {0: "time"}}
     check(model, floats(rng, 5, 2, 3), more=more, dynamic_axes=axes)
+
+
+class Periods(nn.Module):
+    """What is left of an input after whole periods, and how many they are."""
+
+    def __init__(self):
+        super().__init__()
+        self.period = nn.Parameter(tg.tensor([0.1, 0.3, -0.7, 2.0]))
+
+    def forward(self, x):
+        return x // self.period, x % self.period, tg.fmod(x, self.period)
+
+
+def test_quotients_and_remainders_of_floats_are_exact_and_come_back_with_their_gradients(tmp_path):
+    x = tg.tensor([[0.5, -3.0, 0.2, 7.0], [1.0, 0.3, -0.7, 2.0], [-1.0, -0.5, 3.0, 0.1]])
+    check(Periods(), x)
+    tg.interop.to_onnx(Periods(), tmp_path / "periods.onnx", x)
+    back, found = tg.interop.from_onnx(tmp_path / "periods.onnx"), []
+    for module in (Periods(), back):
+        leaf = x.clone().requires_grad_()
+        sum(y.sum() for y in module(leaf)[1:]).backward()
+        found.append(leaf.grad.tolist())
+    assert found == [[[2.0] * 4] * 3] * 2

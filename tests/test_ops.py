@@ -25,7 +25,7 @@ from support import (
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.compat.products import inverse, logabsdet
-from tinygrad_rnn.engine.values import At, Part, reachable
+from tinygrad_rnn.engine.values import At, AtOutput, reachable
 from tinygrad_rnn.ops import ROWS, elementwise
 from tinygrad_rnn.ops.row import row
 
@@ -228,6 +228,10 @@ PRODUCTS = [
     ((3,), (2, 3, 2)),
     ((0, 3), (3, 2)),
     ((2, 0), (0, 3)),
+    ((2, 0, 3), (3, 2)),
+    ((2, 2, 0), (0, 3)),
+    ((2, 1, 3), (3, 0)),
+    ((2, 1, 2, 3), (3, 2)),
 ]
 LINEAR = [((2, 3), (4, 3)), ((3,), (2, 3)), ((2, 2, 3), (1, 3)), ((0, 3), (2, 3)), ((2, 1), (3, 1))]
 PARTS = [
@@ -816,7 +820,7 @@ def _frozen(value):
 
 
 def _flat(value):
-    if isinstance(value, (At, Part)):
+    if isinstance(value, (At, AtOutput)):
         value = value.value
     if isinstance(value, (tuple, list)):
         return [array for part in value for array in _flat(part)]

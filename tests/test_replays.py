@@ -256,7 +256,7 @@ def test_another_value_than_the_calls_is_refused():
         return out + 0.01, h
 
     fold = y._node.fold
-    fold.stack.found[0].guards = []
+    fold.variants()[0].guards = []
     Settings.forward = other
     try:
         with pytest.raises(RuntimeError, match="they give other values now"):

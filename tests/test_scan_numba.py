@@ -270,3 +270,24 @@ def test_the_bits_do_not_depend_on_where_arrays_lie(kind, dtype):
             grads = [p.grad.numpy().tobytes() for p in layer.parameters()]
             found.append(y.detach().numpy().tobytes() + b"".join(grads))
         assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize("dtype", [tg.float32, tg.float64])
+@pytest.mark.parametrize("batch", [1, 2, 3, 7, 15, 16])
+def test_a_sequence_in_parts_has_the_wholes_bits(batch, dtype):
+    """Whatever number of steps' inputs one product takes."""
+    for features, layer in ((3, nn.LSTM(3, 5)), (17, nn.GRU(17, 33)), (4, nn.RNN(4, 16))):
+        layer.to(dtype)
+        x = tg.tensor(numbers((19, batch, features)), dtype=dtype)
+        with backends.using("numba"), tg.no_grad():
+            whole, _ = layer(x)
+            state, parts = None, []
+            for part in x.split([1, 4, 2, 12]):
+                y, state = layer(part, state)
+                parts.append(y)
+            step, one = None, []
+            for x_t in x:
+                y, step = layer.step(x_t, step)
+                one.append(y)
+        np.testing.assert_array_equal(tg.cat(parts).numpy(), whole.numpy())
+        np.testing.assert_allclose(tg.stack(one).numpy(), whole.numpy(), rtol=1e-5)

@@ -1,5 +1,7 @@
 """Small Parameters that an optimizer updates as one row: the same bits as one after the other."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -162,3 +164,92 @@ def test_a_snapshot_is_not_written_and_a_failed_step_leaves_all_as_it_was():
     for memory, b in zip(kept[1].values(), copies[1], strict=True):
         np.testing.assert_array_equal(memory["exp_avg"], b)
     assert optimizer.state[params[0]]["step"] == 2
+
+
+def small(dtype=tg.float32):
+    draw = np.random.default_rng(4)
+    return [nn.Parameter(draw.normal(size=s), dtype=dtype) for s in [(3,), (4, 5), (), (0, 2)]]
+
+
+def copied(k, optimizer, params):
+    """The optimizer, or a copy of it and its Parameters."""
+    if k != 7:
+        return optimizer, params
+    optimizer, params = copy.deepcopy((optimizer, params))
+    return optimizer, params
+
+
+def happens(k, optimizer, params):
+    """What may happen between two steps of which nobody looks at the state."""
+    if k == 3:
+        optimizer.param_groups[0]["lr"] *= 0.5
+    elif k == 5:
+        with tg.no_grad():
+            params[1].mul_(0.5)
+    elif k == 9:
+        params[0].data = tg.tensor([7.0, 8.0, 9.0], dtype=params[0].dtype)
+    elif k == 11:
+        params[1].requires_grad = False
+    elif k == 13:
+        params[1].requires_grad = True
+    elif k == 15:
+        optimizer.load_state_dict(optimizer.state_dict())
+    elif k == 17:
+        extra = nn.Parameter([1.0, 2.0], dtype=params[0].dtype)
+        optimizer.add_param_group({"params": [extra], "lr": 0.3})
+        params.append(extra)
+    elif k == 20:
+        optimizer.param_groups[0]["params"].reverse()
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_steps_without_a_look_at_the_state_give_the_same_bits(name, monkeypatch):
+    first, second = small(), small()
+    a, b = MAKERS[name](first), MAKERS[name](second)
+    quick = 0
+    for k in range(24):
+        for optimizer, params in ((a, first), (b, second)):
+            happens(k, optimizer, params)
+        a, first = copied(k, a, first)
+        b, second = copied(k, b, second)
+        give_gradients(first, k, (0,) if k == 21 else ())
+        give_gradients(second, k, (0,) if k == 21 else ())
+        before = a._rows.whole
+        with np.errstate(all="ignore"):
+            a.step()
+            step_one_by_one(b, monkeypatch)
+        quick += before is not None and a._state is None
+        for p, q in zip(first, second, strict=True):
+            assert p.numpy().tobytes() == q.numpy().tobytes(), k
+    assert quick >= 8
+    same(a, b, first, second)
+
+
+def test_a_state_that_was_looked_at_and_is_changed_counts(monkeypatch):
+    first, second = small(), small()
+    a, b = (optim.SGD(p, lr=0.1, momentum=0.9) for p in (first, second))
+    for k in range(6):
+        for optimizer, params in ((a, first), (b, second)):
+            give_gradients(params, k)
+            if k == 3:
+                held = optimizer.state
+                held[params[0]]["momentum_buffer"] = np.ones(3, np.float32)
+            if k == 5:
+                optimizer.state[params[1]]["momentum_buffer"][...] = 0.5
+        a.step()
+        step_one_by_one(b, monkeypatch)
+        for p, q in zip(first, second, strict=True):
+            np.testing.assert_array_equal(p.numpy(), q.numpy())
+
+
+def test_a_step_like_the_last_one_makes_older_graphs_stale():
+    params = small()
+    optimizer = optim.Adam(params, lr=0.1)
+    for k in range(3):
+        give_gradients(params, k)
+        loss = sum((p * p).sum() for p in params)
+        before = optimizer._rows.whole
+        optimizer.step()
+        with pytest.raises(RuntimeError, match=r"Adam.step\(\)"):
+            loss.backward()
+    assert before is not None

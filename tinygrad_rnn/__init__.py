@@ -14,6 +14,7 @@ from .engine.gradients import grad
 from .engine.random import get_rng_state, manual_seed, set_rng_state
 from .engine.stale import StaleGraphError
 from .nn.naming import name, steps
+from .signatures import readable as _readable
 from .tensors.arrays import as_tensor, is_tensor
 from .tensors.axes import Size
 from .tensors.functions import (
@@ -259,7 +260,9 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f".{_MODULES[name]}", __name__)
     if name in _LATER:
-        return getattr(import_module(f".{_LATER[name]}", __name__), name)
+        from .signatures import written
+
+        return written(getattr(import_module(f".{_LATER[name]}", __name__), name))
     from .doors import for_scripts
 
     return for_scripts(__name__, name)
@@ -484,3 +487,6 @@ def __dir__() -> list[str]:
     from .doors import public_names
 
     return public_names(__name__, [*__all__, *_MODULES, "nn", "optim", "__version__"])
+
+
+_readable(__name__)

@@ -21,6 +21,7 @@ import numpy as np
 
 from .engine.autograd import no_grad
 from .nn.module import Module
+from .signatures import readable
 from .tensors import Tensor
 from .training.batches import DataLoader
 from .training.fitting import Alone
@@ -283,3 +284,6 @@ def _job() -> _Job:
         sys.excepthook = job.fail
         atexit.register(job.leave)
     return job
+
+
+readable(__name__)

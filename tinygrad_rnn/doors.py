@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
+
+from .signatures import written
 
 DOORS = {
     "to_dot": "drawing.draw",
@@ -191,19 +194,26 @@ def for_scripts(module: str, name: str) -> Any:
     path = module.removeprefix(package).lstrip(".")
     for room, names in FOR_SCRIPTS.get(path, {}).items():
         if name in names.split():
-            return getattr(import_module(f"{package}.compat.{room}"), name)
+            return written(getattr(import_module(f"{package}.compat.{room}"), name))
     if name in PATHS.get(path, ()):
         return import_module(f"{module}.{name}")
-    raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    words = ""
+    if not name.startswith("_") and not path.startswith("tensors"):
+        words = import_module(f"{package}.compat.elsewhere").of_a_module(path, name)
+    known = sys.modules.get(module)  # for Python's own guess at a slip of the keyboard
+    raise AttributeError(
+        f"module {module!r} has no attribute {name!r}{words}", name=name, obj=known
+    )
 
 
-ASKED = "get_submodule get_parameter share_memory all_weights _all_weights _flat_weights"
+ASKED = "get_submodule get_parameter get_buffer buffers share_memory all_weights _all_weights _flat_weights"
 
 
 def asked_by_scripts(module: Any, name: str) -> Any:
     """What PyTorch's scripts alone ask of a module; raises AttributeError."""
     if name not in ASKED.split():
-        raise AttributeError(f"{type(module).__name__} has no attribute {name!r}")
+        words = import_module(f"{__package__}.compat.elsewhere").of_a_model(name)
+        raise AttributeError(f"{type(module).__name__} has no attribute {name!r}{words}")
     return import_module(f"{__package__}.compat.module_methods").asked(module, name)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .signatures import readable
 from .tensors import Tensor, as_tensor
 from .tensors.axes import axes_of
 
@@ -90,3 +91,6 @@ def __getattr__(name: str) -> Any:
     from .doors import for_scripts
 
     return for_scripts(__name__, name)
+
+
+readable(__name__)

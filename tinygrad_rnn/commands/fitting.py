@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import re
 import sys
 import time
 from pathlib import Path
@@ -25,6 +26,8 @@ def _arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--target", metavar="COLUMN", help="what to forecast (default: the last column)")
     p.add_argument("--horizon", metavar="N", type=count(1), default=7, help="rows (default: 7)")
     p.add_argument("--date", metavar="COLUMN", help="the dates (default: the first column of them)")
+    p.add_argument("--decimal", metavar="MARK", default=".", help='"." or "," (default: ".")')
+    p.add_argument("--encoding", metavar="NAME", default="utf-8", help="(default: utf-8)")
     p.add_argument(
         "--columns", metavar="COLUMN", nargs="+", help="what to read (default: all columns)"
     )
@@ -61,15 +64,25 @@ def _run(options: argparse.Namespace) -> None:
     try:
         _fit(options, folder)
     except (ValueError, TypeError, ImportError) as error:
-        raise UserError(str(error).replace("columns= reads", "--columns reads")) from error
+        raise UserError(_as_options(str(error))) from error
+    except MemoryError as error:
+        raise UserError(f"too little memory: {error}; choose fewer --hidden units") from error
+
+
+def _as_options(words: str) -> str:
+    """What an error says to do, in the words of the command line."""
+    words = re.sub(r"\b(encoding|missing)='([\w-]+)'", r"--\1 \2", words)
+    return re.sub(r"\b(columns|decimal)= ?", r"--\1 ", words)
 
 
 def _fit(options: argparse.Namespace, folder: Path) -> None:
     """Read, train, test, forecast, and tell it to a report."""
+    import numpy as np
+
     from .. import __version__
     from ..data import read_csv
     from ..experiments.page import Cover
-    from ..experiments.report import Report
+    from ..experiments.report import Reporter
     from ..experiments.show import Show
     from ..forecasting import Forecaster
 
@@ -77,7 +90,9 @@ def _fit(options: argparse.Namespace, folder: Path) -> None:
     wanted = options.columns
     if wanted and options.target:
         wanted = [name for name in wanted if name != options.target] + [options.target]
-    series = read_csv(options.file, options.date, wanted)
+    series = read_csv(
+        options.file, options.date, wanted, decimal=options.decimal, encoding=options.encoding
+    )
     target = options.target or series.names[-1]
     series.places(target, "target")
     season = series.frequency.season if series.frequency else None
@@ -85,11 +100,9 @@ def _fit(options: argparse.Namespace, folder: Path) -> None:
     trained = len(series) - tested
     window = options.window or min(2 * (season or 14), max(trained // 4, 1))
     try:
-        series.filled(options.missing)
+        filled = series.filled(options.missing)
     except ValueError as error:
-        raise UserError(
-            f"{options.file}: {error}; here: --missing interpolate or --missing forward"
-        ) from None
+        raise ValueError(f"{options.file}: {error}") from None
     forecaster = Forecaster(
         options.model, window=window, hidden=options.hidden, missing=options.missing,
         calendar=_calendar(series), seed=options.seed,
@@ -98,6 +111,10 @@ def _fit(options: argparse.Namespace, folder: Path) -> None:
         raise UserError(
             f"{options.file} has {len(series)} rows: too few to train on windows of {window} and to test "
             f"{options.horizon} rows ahead on {tested}; give --window, --test or --horizon"
+        )
+    if not np.isfinite(series[trained:].columns(target).values).any():
+        raise UserError(
+            f"{options.file}: the last {tested} rows, which are to be tested on, have no value of {target!r}"
         )
     folder.mkdir(parents=True, exist_ok=True)
     cover = Cover(
@@ -108,7 +125,7 @@ def _fit(options: argparse.Namespace, folder: Path) -> None:
         footer=f"Made by `tinygrad-rnn fit {options.file.name} --target {target} --horizon "
         f"{options.horizon}`, tinygrad_rnn {{version}}, in {{seconds:.0f}} seconds.",
     )
-    report = Report(folder, None, cover)
+    report = Reporter(folder, None, cover)
     report.title(f"tinygrad_rnn {__version__}: fit {options.file.name}")
     show = Show(report)
     _tell_series(show, series, target, trained, options.missing)
@@ -118,7 +135,7 @@ def _fit(options: argparse.Namespace, folder: Path) -> None:
     _tell_test(show, tested_on, trained)
     forecast = forecaster.forecast(options.horizon, series, level=0.9)
     _tell_forecast(show, forecast, folder)
-    _tell_network(show, forecaster, series)
+    _tell_network(show, forecaster, filled)
     forecaster.save(folder / "forecaster.safetensors")
     report.remark(f"model: {folder / 'forecaster.safetensors'}")
     report.finish(time.perf_counter() - begin)
@@ -204,10 +221,7 @@ def _tell_test(show: Show, test: Backtest, trained: int) -> None:
     ours = float(test.rmse()[:, 0].mean())
     others = {n: float(test.rmse(n)[:, 0].mean()) for n in test.forecasts if n != "model"}
     name = min(others, key=lambda n: others[n])
-    share = 1 - ours / others[name]
-    verdict = (
-        f"{share:.0%} below" if share >= 0 else f"{-share:.0%} above: do not use it instead of"
-    )
+    verdict = _verdict(ours, others[name])
     report.result(
         f"{ours:.4g}",
         f"is the network's mean RMSE, {verdict} the best naive one ({name}, {others[name]:.4g}).",
@@ -216,6 +230,14 @@ def _tell_test(show: Show, test: Backtest, trained: int) -> None:
         f"{test.coverage()[:, 0].mean():.0%}",
         f"of what came lay in the {test.level:.0%} intervals that were forecast for it.",
     )
+
+
+def _verdict(ours: float, naive: float) -> str:
+    """Of an error beside the smallest naive one, how far below it lies."""
+    if not ours < naive:
+        by = f"{ours / naive - 1:.0%} above" if naive else "not below" if not ours else "above"
+        return f"{by}: do not use it instead of"
+    return f"{1 - ours / naive:.0%} below"
 
 
 def _tell_forecast(show: Show, forecast: Forecast, folder: Path) -> None:

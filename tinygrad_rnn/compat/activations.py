@@ -95,9 +95,9 @@ def hardshrink(input: Any, lambd: float = 0.5) -> Tensor:
 
 
 def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Tensor:
-    """x where x > ``threshold``, ``value`` elsewhere."""
+    """x where x > ``threshold`` (NaN stays NaN), ``value`` elsewhere."""
     x = as_tensor(input)
-    return _into(input, e.where(x > threshold, x, float(value)), inplace)
+    return _into(input, e.where(x <= threshold, float(value), x), inplace)
 
 
 def logsigmoid(input: Any) -> Tensor:

@@ -145,7 +145,7 @@ class MultiheadAttention(Module):
         if is_causal and attn_mask is None:
             raise ValueError("MultiheadAttention: is_causal needs an attn_mask, as in PyTorch")
         q, k, v = (
-            part.reshape(n, -1, self.num_heads, self.head_dim).transpose(1, 2)
+            part.reshape(n, part.shape[1], self.num_heads, self.head_dim).transpose(1, 2)
             for part in self._projected(inputs)
         )
         scores = (q * (1 / math.sqrt(self.head_dim))) @ k.mT

@@ -105,7 +105,7 @@ class Function:
         live = [k for k, t in enumerate(outputs) if _takes_gradient(t, ctx)]
         if not (state.recording and any(needs) and live):
             return result
-        call = _Call(cls, ctx, args, outputs, live)
+        call = _FunctionCall(cls, ctx, args, outputs, live)
         shapes: Any = tuple([outputs[k].shape for k in live])
         whole = Node(
             _op(cls), call.parents, None, (call,), shapes, outputs[live[0]].dtype, state.place
@@ -127,7 +127,7 @@ def _item(whole: Node, position: int, t: Tensor, args: tuple[Any, ...]) -> Tenso
     return Tensor._wrap(np.array(t._data) if shared else t._data, node)
 
 
-class _Call:
+class _FunctionCall:
     """One call of a Function: who sends its gradients, and those of the pass that is running."""
 
     def __init__(

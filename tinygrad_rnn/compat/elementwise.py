@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import elementwise as e
+from ..ops.dtypes import common_dtype
 from ..tensors import Tensor, as_tensor
 from ..tensors.several import div, mul, sub
 from ..tensors.untracked import no_gradient, truth, whole
@@ -27,6 +28,18 @@ def _floating(input: Any) -> Tensor:
     """A tensor of floats; integers become the default float, as in PyTorch."""
     t = as_tensor(input)
     return t if t.is_floating_point() else t / 1
+
+
+def _floats(a: Any, b: Any) -> tuple[Tensor, Tensor]:
+    """Two tensors in the dtype of floats that they promote to."""
+    a, b = as_tensor(a), as_tensor(b)
+    dtype = common_dtype((a, b), floating=True)
+    return a.to(dtype), b.to(dtype)
+
+
+def _side(x: Tensor) -> Tensor:
+    """-1 or 1: x times it is |x|, with a slope at 0 too, where that of ``abs`` is 0."""
+    return e.where(x < 0, -1.0, 1.0)
 
 
 def positive(input: Any) -> Tensor:
@@ -78,13 +91,13 @@ def tan(input: Any) -> Tensor:
 def asin(input: Any) -> Tensor:
     """The angle from -pi/2 to pi/2 whose sine is x."""
     x = _floating(input)
-    return e.atan2(x, ((1 - x) * (1 + x)).sqrt())
+    return e.atan2(x, (1 - x).sqrt() * (1 + x).sqrt())
 
 
 def acos(input: Any) -> Tensor:
     """The angle from 0 to pi whose cosine is x."""
     x = _floating(input)
-    return e.atan2(((1 - x) * (1 + x)).sqrt(), x)
+    return e.atan2((1 - x).sqrt() * (1 + x).sqrt(), x)
 
 
 def atan(input: Any) -> Tensor:
@@ -96,28 +109,32 @@ def atan(input: Any) -> Tensor:
 def sinh(input: Any) -> Tensor:
     """The hyperbolic sine, to the last digits near 0 too."""
     x = _floating(input)
-    grown = x.expm1()
-    return (grown + grown / (grown + 1)) / 2
+    return (x.expm1() - (-x).expm1()) / 2  # of opposite signs: nothing cancels
 
 
 def cosh(input: Any) -> Tensor:
     """The hyperbolic cosine."""
     x = _floating(input)
-    return (x.exp() + (-x).exp()) / 2
+    near = x.abs() < 1
+    small = sinh(e.where(near, x, 0.0) / 2)  # near 0 the slope is not to be a difference
+    return e.where(near, 1 + small.square() * 2, (x.exp() + (-x).exp()) / 2)
 
 
 def asinh(input: Any) -> Tensor:
-    """The inverse of sinh."""
+    """The inverse of sinh, to the last digits on both sides."""
     x = _floating(input)
-    size = x.abs()
-    square = size * size
-    return x.sign() * (size + square / (1 + (1 + square).sqrt())).log1p()
+    side = _side(x)
+    size = x * side
+    large = size > np.finfo(x.dtype).eps ** -0.5  # where 1 is nothing beside the square
+    small = e.where(large, 1.0, size)
+    square = small * small
+    near = (small + square / (1 + (1 + square).sqrt())).log1p()
+    return side * e.where(large, e.where(large, size, 1.0).log() + _LN2, near)
 
 
 def acosh(input: Any) -> Tensor:
     """The inverse of cosh, for x of at least 1."""
-    x = _floating(input)
-    return (x + ((x - 1) * (x + 1)).sqrt()).log()
+    return asinh(((_floating(input) - 1) / 2).sqrt()) * 2
 
 
 def atanh(input: Any) -> Tensor:
@@ -202,14 +219,12 @@ def remainder(input: Any, other: Any) -> Tensor:
 
 def fmod(input: Any, other: Any) -> Tensor:
     """a - b trunc(a / b), with the sign of a."""
-    a = as_tensor(input)
-    if not a.is_floating_point() and not _is_float(other):
-        return whole(np.fmod, a, other)
-    return _tensor(a - trunc(a / other) * other)
-
-
-def _is_float(value: Any) -> bool:
-    return isinstance(value, float) or getattr(getattr(value, "dtype", None), "kind", "") == "f"
+    a, b = as_tensor(input), as_tensor(other)
+    if not (a.is_floating_point() or b.is_floating_point()):
+        dtype = common_dtype((a, other if isinstance(other, int) else b))
+        return whole(np.fmod, a.to(dtype), b.to(dtype))
+    side, other_side = _side(a), _side(b)
+    return side * ((side * a) % (other_side * b))
 
 
 def floor_divide(input: Any, other: Any) -> Tensor:
@@ -235,26 +250,26 @@ def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Tens
 def fmax(input: Any, other: Any) -> Tensor:
     """The larger one; a number beside NaN."""
     a, b = as_tensor(input), as_tensor(other)
-    return e.where(a.isnan(), b, e.where(b.isnan(), a, e.maximum(a, b)))
+    return e.where((a >= b) | b.isnan(), a, b)
 
 
 def fmin(input: Any, other: Any) -> Tensor:
     """The smaller one; a number beside NaN."""
     a, b = as_tensor(input), as_tensor(other)
-    return e.where(a.isnan(), b, e.where(b.isnan(), a, e.minimum(a, b)))
+    return e.where((a <= b) | b.isnan(), a, b)
 
 
 def hypot(input: Any, other: Any) -> Tensor:
     """sqrt(a**2 + b**2), without overflow on the way; the slope at (0, 0) is NaN."""
-    a, b = _floating(input), _floating(other)
-    large, small = e.maximum(a.abs(), b.abs()).detach(), 0
-    scale = e.where(large == small, 1.0, large)
+    a, b = _floats(input, other)
+    large = e.maximum(a.abs(), b.abs()).detach()
+    scale = e.where((large == 0) | (large == math.inf), 1.0, large)
     return ((a / scale).square() + (b / scale).square()).sqrt() * scale
 
 
 def logaddexp(input: Any, other: Any) -> Tensor:
     """log(exp(a) + exp(b)), without overflow."""
-    a, b = _floating(input), _floating(other)
+    a, b = _floats(input, other)
     large = e.maximum(a, b).detach()
     large = e.where(large.abs() == math.inf, 0.0, large)
     return ((a - large).exp() + (b - large).exp()).log() + large
@@ -275,8 +290,8 @@ def heaviside(input: Any, values: Any) -> Tensor:
 
 def xlogy(input: Any, other: Any) -> Tensor:
     """a log(b), 0 where a is 0."""
-    a, b = _floating(input), _floating(other)
-    none = (a == 0) & ~b.isnan()
+    a, b = _floats(input, other)
+    none = (a == 0) & ((b <= 0) | (b == math.inf))  # elsewhere 0 log(b) is 0, with the slope log(b)
     return e.where(none, 0.0, a * e.where(none, 1.0, b).log())
 
 

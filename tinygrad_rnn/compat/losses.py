@@ -226,7 +226,7 @@ def _later(a: Tensor, by: int, far: float) -> Tensor:
     return e.where(np.arange(len(a)) < by, far, rolled)
 
 
-class _Loss(Module):
+class _FunctionLoss(Module):
     """A loss function as a module, its options held by name."""
 
     _function: Any = None
@@ -258,7 +258,7 @@ class _Loss(Module):
         return made
 
 
-class KLDivLoss(_Loss):
+class KLDivLoss(_FunctionLoss):
     """``y (log y - x)``; see ``nn.functional.kl_div``.
 
     >>> import tinygrad_rnn as tg
@@ -286,65 +286,65 @@ class KLDivLoss(_Loss):
         return kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
 
 
-class MarginRankingLoss(_Loss):
+class MarginRankingLoss(_FunctionLoss):
     """See ``nn.functional.margin_ranking_loss``."""
 
     _function, _options = staticmethod(margin_ranking_loss), (("margin", 0.0),)
 
 
-class HingeEmbeddingLoss(_Loss):
+class HingeEmbeddingLoss(_FunctionLoss):
     """See ``nn.functional.hinge_embedding_loss``."""
 
     _function, _options = staticmethod(hinge_embedding_loss), (("margin", 1.0),)
 
 
-class SoftMarginLoss(_Loss):
+class SoftMarginLoss(_FunctionLoss):
     """See ``nn.functional.soft_margin_loss``."""
 
     _function = staticmethod(soft_margin_loss)
 
 
-class CosineEmbeddingLoss(_Loss):
+class CosineEmbeddingLoss(_FunctionLoss):
     """See ``nn.functional.cosine_embedding_loss``."""
 
     _function, _options = staticmethod(cosine_embedding_loss), (("margin", 0.0),)
 
 
-class TripletMarginLoss(_Loss):
+class TripletMarginLoss(_FunctionLoss):
     """See ``nn.functional.triplet_margin_loss``."""
 
     _function = staticmethod(triplet_margin_loss)
     _options = (("margin", 1.0), ("p", 2.0), ("eps", 1e-6), ("swap", False))
 
 
-class MultiMarginLoss(_Loss):
+class MultiMarginLoss(_FunctionLoss):
     """See ``nn.functional.multi_margin_loss``."""
 
     _function = staticmethod(multi_margin_loss)
     _options = (("p", 1), ("margin", 1.0), ("weight", None))
 
 
-class MultiLabelSoftMarginLoss(_Loss):
+class MultiLabelSoftMarginLoss(_FunctionLoss):
     """See ``nn.functional.multilabel_soft_margin_loss``."""
 
     _function, _options = staticmethod(multilabel_soft_margin_loss), (("weight", None),)
 
 
-class PoissonNLLLoss(_Loss):
+class PoissonNLLLoss(_FunctionLoss):
     """See ``nn.functional.poisson_nll_loss``."""
 
     _function = staticmethod(poisson_nll_loss)
     _options = (("log_input", True), ("full", False), ("eps", 1e-8))
 
 
-class GaussianNLLLoss(_Loss):
+class GaussianNLLLoss(_FunctionLoss):
     """See ``nn.functional.gaussian_nll_loss``."""
 
     _function = staticmethod(gaussian_nll_loss)
     _options = (("full", False), ("eps", 1e-6))
 
 
-class CTCLoss(_Loss):
+class CTCLoss(_FunctionLoss):
     """See ``nn.functional.ctc_loss``."""
 
     _function = staticmethod(ctc_loss)

@@ -128,7 +128,9 @@ def quantile(
     >>> tg.quantile(tg.tensor([3.0, 1.0, 2.0]), 0.75)
     tensor(2.5)
     """
-    t, parts = as_tensor(input), np.asarray(as_tensor(q)._data, float)
+    t, part = as_tensor(input), as_tensor(q)
+    no_gradient(part, "quantile by a q that requires a gradient")
+    parts = np.asarray(part._data, float)
     if not t.is_floating_point() or not t.numel():
         raise ValueError(f"quantile takes floats, not {t.dtype} of shape {t.shape}")
     if parts.ndim > 1 or not ((parts >= 0) & (parts <= 1)).all():

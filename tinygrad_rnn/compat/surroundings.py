@@ -23,12 +23,14 @@ def interpolate(
     scale_factor: Any = None,
     mode: str = "nearest",
     align_corners: bool | None = None,
-    **options: Any,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
 ) -> Tensor:
     """(batch, channels, ...) in other lengths: each element the nearest one, or on the line between two.
 
     ``mode`` is "nearest", or "linear" of one axis and "bilinear" of two; either ``size`` or ``scale_factor``
-    says how long. Raises ValueError for other modes.
+    says how long; with ``recompute_scale_factor`` the factor is what the lengths make it. Raises ValueError
+    for other modes.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.functional.interpolate(tg.tensor([[[1.0, 2.0]]]), scale_factor=2).tolist()
@@ -40,12 +42,15 @@ def interpolate(
         raise ValueError("interpolate takes (batch, channels, ...), and size or scale_factor")
     if mode not in ("nearest", {1: "linear", 2: "bilinear"}.get(n)):
         raise ValueError(f"interpolate: there is no mode {mode!r} for {n} axes here")
+    if antialias:
+        raise ValueError("interpolate: antialias=True is not there")
     given = scale_factor if size is None else size
     each = tuple(given) if isinstance(given, (tuple, list)) else (given,) * n
     for axis, wanted in zip(range(2, x.ndim), each, strict=True):
         side = x.shape[axis]
         many = int(wanted) if scale_factor is None else math.floor(side * wanted)
-        step = side / many if scale_factor is None else 1 / wanted
+        by_lengths = scale_factor is None or recompute_scale_factor
+        step = side / many if by_lengths else 1 / wanted
         places = np.arange(many)
         if mode == "nearest":
             at = np.minimum(np.floor(places * step).astype(int), side - 1)

@@ -1,5 +1,6 @@
 """Real data that ships with the package, tasks that are generated, and the baselines to beat on them."""
 
+from ..signatures import readable
 from .calendars import Frequency, calendar
 from .cutting import Windows, windows
 from .forecast import Autoregression, Errors, fit_autoregression, forecast_errors
@@ -15,10 +16,11 @@ from .grammars import (
 from .handwritten import sequential_digits
 from .naive import persistence, seasonal_naive
 from .ngrams import NGram, fit_ngram
+from .reading import read_csv
 from .scaling import Scaler
 from .series import Series, Weekly, co2, sunspots
 from .splits import Split
-from .tables import Table, read_csv, table
+from .tables import Table, table
 from .words import first_names
 
 __all__ = [
@@ -62,3 +64,6 @@ __all__ = [
 def __dir__() -> list[str]:
     """The public names and nothing else, for an editor's list."""
     return __all__
+
+
+readable(__name__)

@@ -52,9 +52,11 @@ class Frequency(NamedTuple):
         step = int(gaps.min())
         off = np.flatnonzero(gaps % step)
         if off.size:
-            i = int(off[0])
+            kinds, counts = np.unique(gaps, return_counts=True)
+            usual = int(kinds[counts.argmax()])
+            i = int(np.flatnonzero(gaps % usual)[0]) if (gaps % usual).any() else int(off[0])
             raise ValueError(
-                f"the dates are irregular: most steps are {_words(step)}, and {day_name(given[i + 1])} (row "
+                f"the dates are irregular: most steps are {_words(usual)}, and {day_name(given[i + 1])} (row "
                 f"{i + 1}) comes {_words(int(gaps[i]))} after {day_name(given[i])}; bring the series to one "
                 "frequency first, such as frame.resample('D').mean()"
             )
@@ -84,6 +86,10 @@ class Frequency(NamedTuple):
             months = given.astype("M8[M]").astype(np.int64)
             return (months - months[0]) // self.every
         return (given - given[0]).astype(np.int64) // self.every
+
+    def __str__(self) -> str:
+        words = {"M": "month", "B": "workday"}.get(self.unit)
+        return _words(self.every) if words is None else _counted(self.every, words)
 
     @property
     def season(self) -> int | None:
@@ -139,6 +145,8 @@ def calendar(dates: Any, features: Iterable[str] = ("dayofweek", "month")) -> Nu
 
 def check_features(features: Iterable[str]) -> tuple[str, ...]:
     """The features as a tuple. Raises ValueError for one that the calendar does not have."""
+    if not isinstance(features, Iterable):
+        raise TypeError(f"calendar: features are of {', '.join(CYCLES)}, got {features!r}")
     names = (features,) if isinstance(features, str) else tuple(features)
     for name in names:
         if name not in CYCLES:
@@ -174,9 +182,12 @@ def day_name(date: Any) -> str:
     return str(date).removesuffix("T00:00:00")
 
 
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}" + "s" * (count != 1)
+
+
 def _words(seconds: int) -> str:
     for length, word in ((DAY, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
         if seconds % length == 0:
-            count = seconds // length
-            return f"{count} {word}" + "s" * (count != 1)
+            return _counted(seconds // length, word)
     return f"{seconds} seconds"  # pragma: no cover - the length 1 divides all

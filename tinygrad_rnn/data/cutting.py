@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engine.keywords import clear_keywords
 from ..tensors import get_default_dtype
 from .tables import Table, check_missing, tables
 
@@ -26,6 +27,7 @@ def check_count(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be a whole number from 1 on, got {value!r}")
 
 
+@clear_keywords
 def windows(
     series: Any,
     window: int,

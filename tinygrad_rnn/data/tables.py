@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engine.keywords import clear_keywords
 from .calendars import Dates, Frequency, day_name
+from .dates import dates_of
+from .frames import is_frame, of_frame
 from .series import Series, Weekly
 
 Values = NDArray[np.float64]
 MISSING = ("error", "interpolate", "forward")
-ABSENT = ("", "na", "nan", "null", "none", "-", "?")  # what a cell without a number says in a file
 
 
 @dataclass(frozen=True)
@@ -54,13 +53,14 @@ class Table:
         """
         if names is None:
             return list(range(len(self.names)))
-        asked = [names] if isinstance(names, (str, int, np.integer)) else list(names)
+        asked = list(names) if isinstance(names, (list, tuple, set)) else [names]
         found = []
         for name in asked:
-            if isinstance(name, (int, np.integer)) and -len(self.names) <= name < len(self.names):
-                found.append(int(name) % len(self.names))
-            elif str(name) in self.names:
+            number = isinstance(name, (int, np.integer)) and not isinstance(name, bool)
+            if str(name) in self.names:  # also the label 0 of a frame, wherever it stands
                 found.append(self.names.index(str(name)))
+            elif number and -len(self.names) <= name < len(self.names):
+                found.append(int(name) % len(self.names))
             else:
                 raise ValueError(
                     f"there is no {what} {name!r}: the series has {', '.join(map(repr, self.names))}"
@@ -116,15 +116,16 @@ class Table:
         return "; ".join(said)
 
 
+@clear_keywords
 def table(series: Any, dates: Any = None) -> Table:
     """A series as a :class:`Table`: an array (n,) or (n, k), a DataFrame or Series of pandas, a Table.
 
     A frame's dates are its index, or the column named by ``dates``, or else its one column of dates; an
-    array's may be given as ``dates`` (n,). They must rise, each once, on one grid; rows absent from the grid
-    are missing values. Times with a zone are taken in
-    UTC, and days with a zone as they are. Raises TypeError for a column that is no numbers,
-    with its name and dtype, and ValueError for dates that do not rise or are irregular, infinite values, and
-    an empty series.
+    array's may be given as ``dates`` (n,), as pandas, Python or numpy has them or as text. Whole numbers are
+    dates in a column called "year", and where all are days such as 20240131. They must rise, each once, on
+    one grid; rows absent from the grid are missing values. Times with a zone are taken in UTC, and days with
+    a zone as they are. Raises TypeError for a column that is no numbers, with its name and dtype, and
+    ValueError for dates that do not rise or are irregular, infinite values, and an empty series.
 
     >>> import numpy as np
     >>> from tinygrad_rnn.data import table
@@ -135,71 +136,38 @@ def table(series: Any, dates: Any = None) -> Table:
     if isinstance(series, Table):
         return series
     if isinstance(series, Series):
-        return _on_grid(series.values[:, None], ("values",), (series.years - 1970).astype("M8[Y]"))
+        return on_grid(series.values[:, None], ("values",), (series.years - 1970).astype("M8[Y]"))
     if isinstance(series, Weekly):
-        return _on_grid(series.values[:, None], ("values",), series.dates)
-    if hasattr(series, "to_frame") or hasattr(series, "columns"):
-        return _from_frame(series, dates)
+        return on_grid(series.values[:, None], ("values",), series.dates)
+    if is_frame(series):
+        return on_grid(*of_frame(series, dates))
+    values = _numbers(series)
+    when = None if dates is None else dates_of(dates, "dates")
+    return on_grid(values, tuple(map(str, range(values.shape[1]))), when)
+
+
+def _numbers(series: Any) -> Values:
+    """An array, or a list of numbers, as (n, k)."""
     if isinstance(series, (str, os.PathLike)):
         raise TypeError(f"a series is numbers; tg.data.read_csv({str(series)!r}) reads a file")
     masked = isinstance(series, np.ma.MaskedArray)
     values = series.astype(np.float64).filled(np.nan) if masked else np.asarray(series)
     if values.dtype.kind not in "fiub":
-        raise TypeError(f"a series is numbers, and this one has dtype {values.dtype}")
+        kind = type(series).__name__
+        plain = isinstance(series, (np.ndarray, list, tuple))
+        came = f"this one has dtype {values.dtype}" if plain else f"this is a {kind}"
+        cure = (
+            "; tg.data.table(pandas.DataFrame(...)) takes columns by name" if kind == "dict" else ""
+        )
+        raise TypeError(
+            f"a series is numbers, an array, a list or a DataFrame of them, and {came}{cure}"
+        )
     if values.ndim not in (1, 2):
         raise ValueError(
             f"a series is (n,) or (n, columns), and this one has shape {values.shape}; several series "
             "are a list of them"
         )
-    values = np.array(values[:, None] if values.ndim == 1 else values, np.float64)
-    names = tuple(map(str, range(values.shape[1])))
-    if dates is None:
-        return _checked(Table(values, names))
-    return _on_grid(values, names, dates)
-
-
-def read_csv(
-    path: str | os.PathLike[str], dates: str | None = None, columns: Sequence[str] | None = None
-) -> Table:
-    """A CSV file with a heading as a :class:`Table`; no pandas is needed.
-
-    ``dates`` names the column of dates, by default the first whose cells are all ISO dates (2024-01-31,
-    2024-01-31T12:00); ``columns`` those to read, all others unless given. Empty cells and "NA", "nan",
-    "null" are missing values. Commas, semicolons and tabs part cells. Raises ValueError that names line and
-    column for a cell that is no number, and for all that :func:`table` refuses; FileNotFoundError where
-    there is no file.
-
-    >>> import pathlib, tempfile
-    >>> from tinygrad_rnn.data import read_csv
-    >>> path = pathlib.Path(tempfile.mkdtemp(), "load.csv")
-    >>> _ = path.write_text("date,load\\n2024-01-01,5\\n2024-01-02,\\n2024-01-03,7\\n")
-    >>> read_csv(path).values.ravel(), read_csv(path).names
-    (array([ 5., nan,  7.]), ('load',))
-    """
-    head, rows = _cells(Path(path))
-    cells = {name: [row[k] for row in rows] for k, name in enumerate(head)}
-    if dates is not None and dates not in cells:
-        raise ValueError(f"{path}: no column {dates!r}, only {', '.join(map(repr, head))}")
-    found = dates or next((name for name in head if _iso(cells[name]) is not None), None)
-    when = None if found is None else _iso(cells[found])
-    if found is not None and when is None:
-        bad = next(i for i, cell in enumerate(cells[found]) if _iso([cell]) is None)
-        raise ValueError(
-            f"{path}, line {bad + 2}: {cells[found][bad]!r} in column {found!r} is no ISO date such as "
-            "2024-01-31"
-        )
-    for name in columns or ():
-        if name not in head:
-            raise ValueError(f"{path}: no column {name!r}, only {', '.join(map(repr, head))}")
-    names = [name for name in (columns or head) if name != found]
-    if not names:
-        raise ValueError(f"{path}: there is no column of numbers beside {found!r}")
-    values = np.array(
-        [[_number(path, name, i, c) for i, c in enumerate(cells[name])] for name in names]
-    )
-    if when is None:
-        return _checked(Table(values.T, tuple(names)))
-    return _on_grid(values.T, tuple(names), when)
+    return np.array(values[:, None] if values.ndim == 1 else values, np.float64)
 
 
 def tables(series: Any) -> list[Table]:
@@ -231,148 +199,13 @@ def check_missing(missing: str) -> None:
         raise ValueError(f"missing must be one of {', '.join(MISSING)}, got {missing!r}")
 
 
-# ---- frames -----------------------------------------------------------------------------------------
-
-
-def _from_frame(given: Any, dates: Any) -> Table:
-    """A DataFrame or a Series of pandas, or of a library with the same attributes."""
-    frame = given if hasattr(given, "columns") else given.to_frame(given.name or "value")
-    if len({str(name) for name in frame.columns}) != frame.shape[1]:
-        raise ValueError(f"the frame has columns of one name: {list(frame.columns)}")
-    when = _index_dates(frame.index) if dates is None else None
-    place = dates
-    if when is None and place is None:
-        place = next((name for name in frame.columns if _is_dates(frame[name])), None)
-    if place is not None:
-        if np.ndim(place) == 0:
-            if place not in frame.columns:
-                raise ValueError(f"no column {place!r}, only {', '.join(map(repr, frame.columns))}")
-            when = _column_dates(frame[place], place)
-            frame = frame.drop(columns=[place])
-        else:
-            when = place
-    columns = [_numbers(frame[name], name) for name in frame.columns]
-    if not columns:
-        raise ValueError("the frame has no column of numbers")
-    names = tuple(str(name) for name in frame.columns)
-    values = np.stack(columns, 1)
-    return _checked(Table(values, names)) if when is None else _on_grid(values, names, when)
-
-
-def _index_dates(index: Any) -> Any:
-    """The dates of an index, or None where it has none."""
-    if hasattr(index, "to_timestamp"):
-        index = index.to_timestamp()
-    if _is_dates(index):
-        return _column_dates(index, "the index")
-    return None
-
-
-def _is_dates(column: Any) -> bool:
-    return str(column.dtype).startswith("datetime64")
-
-
-def _column_dates(column: Any, name: Any) -> Any:
-    if _is_dates(column):
-        found = np.asarray(column if not hasattr(column.dtype, "tz") else _plain(column), "M8[us]")
-    else:
-        try:
-            found = np.array([str(cell) for cell in column], "M8[us]")
-        except ValueError:
-            raise TypeError(
-                f"column {name!r} has dtype {column.dtype} and holds no ISO dates: "
-                f"frame[{name!r}] = pd.to_datetime(frame[{name!r}])"
-            ) from None
-    if np.isnat(found).any():
-        raise ValueError(f"{name}: row {int(np.isnat(found).argmax())} has no date")
-    return found
-
-
-def _plain(column: Any) -> Any:
-    """Dates with a zone without it: local days and months as they are, and what is finer in UTC."""
-    times = getattr(column, "dt", column)
-    local = np.asarray(times.tz_localize(None), "M8[us]")
-    of_day = local - local.astype("M8[D]")
-    return local if (of_day == of_day[:1]).all() else times.tz_convert(None)
-
-
-def _numbers(column: Any, name: Any) -> Values:
-    kind = getattr(column.dtype, "kind", "O")
-    if kind not in "fiub":
-        dates = _iso([str(cell) for cell in column[:50]]) is not None
-        cure = (
-            f"it looks like dates: frame[{name!r}] = pd.to_datetime(frame[{name!r}])"
-            if dates
-            else f"drop it, frame.drop(columns={name!r}), or write it as numbers (pd.get_dummies)"
-        )
-        raise TypeError(
-            f"column {name!r} has dtype {column.dtype}, and a network takes numbers; {cure}"
-        )
-    try:
-        return np.array(column.to_numpy(dtype=np.float64, na_value=np.nan))
-    except TypeError:
-        return np.asarray(column, np.float64)
-
-
-# ---- files ------------------------------------------------------------------------------------------
-
-
-def _cells(path: Path) -> tuple[list[str], list[list[str]]]:
-    """The heading, and a list of cells a row."""
-    text = path.read_text(encoding="utf-8-sig")
-    first = text.partition("\n")[0]
-    part = max(",;\t", key=first.count)
-    rows = [
-        [c.strip() for c in row] for row in csv.reader(text.splitlines(), delimiter=part) if row
-    ]
-    if len(rows) < 2:
-        raise ValueError(f"{path}: expected a heading and rows of numbers, found {len(rows)} rows")
-    head = rows[0]
-    for k, row in enumerate(rows[1:], 2):
-        if len(row) != len(head):
-            raise ValueError(f"{path}, line {k}: {len(row)} cells, and the heading has {len(head)}")
-    if len({*head}) != len(head):
-        raise ValueError(f"{path}: two columns have one name: {', '.join(head)}")
-    if all(_is_number(cell) for cell in head):
-        raise ValueError(f"{path}: the first row holds numbers, {head}; it must be a heading")
-    return head, rows[1:]
-
-
-def _iso(cells: Sequence[str]) -> Any:
-    """The dates that cells say, or None where one says no ISO date; a bare number is none."""
-    if any(cell[4:5] != "-" for cell in cells):
-        return None
-    try:
-        found = np.array([cell.removesuffix("Z") for cell in cells], "M8[us]")
-    except ValueError:
-        return None
-    return None if np.isnat(found).any() else found
-
-
-def _number(path: Any, name: str, row: int, cell: str) -> float:
-    if cell.lower() in ABSENT:
-        return float("nan")
-    try:
-        return float(cell)
-    except ValueError:
-        raise ValueError(
-            f"{path}, line {row + 2}: {cell!r} in column {name!r} is no number; columns= reads some alone"
-        ) from None
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
 # ---- the grid ---------------------------------------------------------------------------------------
 
 
-def _on_grid(values: Values, names: tuple[str, ...], dates: Any) -> Table:
+def on_grid(values: Values, names: tuple[str, ...], dates: Any) -> Table:
     """The rows at their places on the grid of dates, with NaN for the dates that are absent."""
+    if dates is None:
+        return _checked(Table(values, names))
     when = np.asarray(dates, "M8[s]")
     if not len(values):
         raise ValueError("the series is empty")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.autograd import Observer
+from ..engine.listening import Watch
 from ..engine.places import state
 from ..engine.values import Node
 from ..ops import watching
@@ -22,7 +23,7 @@ class AnomalyError(RuntimeError):
     """An op, forward or backward, made a value that is NaN or infinite out of finite ones."""
 
 
-class detect_anomaly:  # noqa: N801 (PyTorch's name)
+class detect_anomaly(Watch):  # noqa: N801 (PyTorch's name)
     """Inside, the first op that makes a non-finite value raises ``AnomalyError``; a context manager.
 
     Forward, that is the earliest op with a NaN or an infinity in its result, or that takes one in;

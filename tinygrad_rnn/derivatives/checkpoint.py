@@ -205,7 +205,7 @@ def _inside(outputs: list[Tensor], start: int) -> list[Any]:
 def _entrances(outputs: list[Tensor], start: int) -> list[Any]:
     """The nodes made before ``start`` through which gradients leave the segment, oldest first."""
     ends = [p for node in _inside(outputs, start) for p in short_parents(node)]
-    ends += [t._node for t in outputs]
+    ends += [t._node for t in outputs if t._node is not None]
     found = {id(p): p for p in ends if p.needs and p.number < start}
     return sorted(found.values(), key=lambda p: p.number)
 

@@ -19,6 +19,7 @@ from ..engine.places import state
 from ..engine.values import Node, reachable
 from ..ops.recording import parent_of
 from ..ops.shapes import reshape
+from ..signatures import readable
 from ..tensors import Tensor
 from ..tensors.making import ones, zeros, zeros_like
 from ..tensors.several import stack
@@ -62,7 +63,7 @@ def value_and_grad(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool
     """
 
     def both(*args: Any, **kwargs: Any) -> Any:
-        call = _Call("grad", func, args, kwargs, argnums, has_aux)
+        call = _Pullback("grad", func, args, kwargs, argnums, has_aux)
         if not isinstance(call.output, Tensor) or call.output.shape != ():
             what = getattr(call.output, "shape", type(call.output).__name__)
             raise ValueError(
@@ -87,7 +88,7 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     >>> pull(tg.tensor([1.0, 10.0]))
     (tensor([ 2., 40.]),)
     """
-    call = _Call("vjp", func, primals, {}, range(len(primals)), has_aux)
+    call = _Pullback("vjp", func, primals, {}, range(len(primals)), has_aux)
 
     def pull(cotangents: Any) -> Any:
         return call.nested(call.pull(_fitting("vjp: cotangents", cotangents, call.outputs)))
@@ -109,7 +110,7 @@ def jvp(func: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = F
     (tensor(9.), tensor(6.))
     """
     primals = _tuple("jvp", "primals", primals)
-    call = _Call("jvp", func, primals, {}, range(len(primals)), has_aux)
+    call = _Pullback("jvp", func, primals, {}, range(len(primals)), has_aux)
     v = _fitting("jvp: tangents", _tuple("jvp", "tangents", tangents), call.inputs)
     floats = [y for y in call.outputs if y.requires_grad]
     u = [zeros_like(y, requires_grad=True) for y in floats]
@@ -137,7 +138,7 @@ def jacobian(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = Fal
     """
 
     def matrix(*args: Any, **kwargs: Any) -> Any:
-        call = _Call("jacobian", func, args, kwargs, argnums, has_aux)
+        call = _Pullback("jacobian", func, args, kwargs, argnums, has_aux)
         blocks = [call.nested(call.jacobian(k)) for k in range(len(call.outputs))]
         result = _rebuilt(call.output, iter(blocks))
         return (result, call.outside(call.aux)) if has_aux else result
@@ -184,7 +185,7 @@ def hvp(func: Callable[..., Any], inputs: Any, v: Any) -> Any:
 # ---- one call of a function, ready to be derived -------------------------------------------------
 
 
-class _Call:
+class _Pullback:
     """A function called with some arguments replaced by inputs of our own, and how to go back."""
 
     def __init__(
@@ -345,3 +346,6 @@ def _fitting(what: str, given: Any, expected: Sequence[Tensor]) -> list[Tensor]:
             raise ValueError(f"{what}{at}: {came} came, expected a Tensor of shape {like.shape}")
         seeds.append(t if t.dtype == like.dtype else t.to(like.dtype))
     return seeds
+
+
+readable(__name__)

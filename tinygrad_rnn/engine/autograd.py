@@ -16,12 +16,13 @@ import numpy as np
 
 from .folded import Folded
 from .hooks import Hook, hooked
-from .inside import Listener
+from .inside import Hearing
 from .places import state
-from .values import At, Handle, Leaf, Node, Part, as_array, reachable
+from .values import At, AtOutput, Handle, Leaf, Node, Value, as_array, reachable
 
 F = TypeVar("F", bound=Callable[..., Any])
 Observer = Callable[[Node, int, Any, Any], None]
+Reached = tuple[Any, Any, bool]  # a node, its gradient, whether the gradient's memory is ours
 
 
 # ---- whether ops are recorded -------------------------------------------------------------------
@@ -115,33 +116,33 @@ def is_grad_enabled() -> bool:
 
 def flow(
     roots: Sequence[tuple[Node | Leaf, Any]],
-    wanted: dict[int, Any] | None = None,
+    wanted: dict[int, Value] | None = None,
     observer: Observer | None = None,
     recorded: bool = False,
-    listener: Listener | None = None,
-) -> dict[int, tuple[Any, Any, bool]]:
+    hearing: Hearing | None = None,
+) -> dict[int, Reached]:
     """Send gradients from the roots to the leaves, or to the ``wanted`` nodes, and return them.
 
     The result maps a node's number to (node, gradient, whether the gradient's memory is ours). Nothing
     of the graph is changed. ``recorded`` runs the same rules on Tensors, so that the result can be
     derived again. ``observer`` is told (node, parent index, gradient of the node, gradient that
-    crosses this edge) for every edge. A ``listener`` beside it hears of compiled calls as wholes, of those
+    crosses this edge) for every edge. A ``hearing`` beside it hears of compiled calls as wholes, of those
     that it takes; for an observer alone they are recorded op by op.
     """
     # Keys are numbers with a minus: the heap gives the node that was made last. All that was made of a node
     # came after it, so that whatever it will ever get has arrived when its turn comes.
     # What came is an array, the parts of several outputs, or (recorded) a list to be summed; ``owned`` says
     # whose gradient lies in memory of our own, which may be added into.
-    nodes: dict[int, Any] = {}
+    nodes: dict[int, Value] = {}
     grads: dict[int, Any] = {}
     owned: set[int] = set()
     heap: list[int] = []
-    reached: dict[int, tuple[Any, Any, bool]] = {}
+    reached: dict[int, Reached] = {}
     # a leaf's key is the number of its first version: older ones, which are stale, must be met too
     last = -min(getattr(n, "key", k) for k, n in wanted.items()) if wanted else 0
     ndarray = np.ndarray
 
-    def arrive(parent: Any, d: Any) -> None:
+    def arrive(parent: Value, d: Any) -> None:
         """The gradient ``d`` joins what has come to ``parent``: the first is borrowed, the second
         makes memory of our own, later ones add in place."""
         k = -parent.number
@@ -151,7 +152,7 @@ def flow(
             if parent.__class__ is not Leaf:  # nothing follows a leaf: it needs no turn
                 heappush(heap, k)
         kind = d.__class__
-        if kind is Part:
+        if kind is AtOutput:
             if old is None:
                 old = grads[k] = [None] * len(parent.shape)
             i, value = d.position, d.value
@@ -176,20 +177,19 @@ def flow(
             if not recorded:
                 owned.add(k)
 
-    unfolded = recorded or observer is not None
-    if listener is not None:
-        _unfold_others(roots, listener)
+    unfolded = recorded or observer is not None or hearing is not None
+    if hearing is not None:
+        _unfold_others(roots, hearing)
     elif unfolded:
         reachable([node for node, _ in roots])  # looks at every node: none is folded from here on
-    stays = listener is not None or not unfolded  # whether what is folded may go the short way
-    for node, g in roots:
-        arrive(node, g)
+    for root, g in roots:
+        arrive(root, g)
 
     while heap:
         k = heappop(heap)
         if k > last:  # older than all that is wanted
             break
-        node = nodes.pop(k)
+        node: Any = nodes.pop(k)  # a Node, from the first line on that asks for more than its op
         g = grads.pop(k)
         if g.__class__ is not ndarray:
             g = as_array(g)
@@ -197,16 +197,11 @@ def flow(
                 g = _gathered(g, node)
         if Hook.registered and hasattr(node, "hooks"):
             g = hooked(node, g)
-        if (
-            node.__class__ is Folded
-            and stays
-            and node.whole is not None
-            and (node.fold is not None or not unfolded)
-        ):
+        if node.__class__ is Folded and node.whole is not None and (node.fold or not unfolded):
             if node.retained is not None or (wanted is not None and -k in wanted):
                 reached[-k] = (node, g, k in owned)
             # a compiled layer: one node ran, and goes back once its outputs have all been heard
-            arrive(node.whole, Part(node.position, g))
+            arrive(node.whole, AtOutput(node.position, g))
             continue
         op = node.op
         if op is None or node.retained is not None or (wanted is not None and -k in wanted):
@@ -216,11 +211,11 @@ def flow(
         if op.several:
             g = op.filled(node, g)
             if op.joint is not None:
-                if listener is None:
+                if hearing is None:
                     sent = op.joint(node, g)
                 else:
                     sent, insides = node.saved[0].told(g)
-                    listener.heard(node, insides, sent)
+                    hearing.heard(node, insides, sent)
                 for parent, d in zip(node.parents, sent, strict=True):
                     if d is not None:  # nothing that asks depends on it
                         arrive(parent, d)
@@ -261,24 +256,24 @@ def flow(
                     arrive(parent, d)
             if observer is not None:
                 observer(node, i, g, as_array(d))
-    for k, node in nodes.items():
-        if node.__class__ is Leaf:
+    for k, leaf in nodes.items():
+        if leaf.__class__ is Leaf:
             g = as_array(grads[k])
             if g.__class__ is list:
-                g = _gathered(g, node)
-            if Hook.registered and hasattr(node, "hooks"):
-                g = hooked(node, g)
-            reached[-k] = (node, g, k in owned)
+                g = _gathered(g, leaf)
+            if Hook.registered and hasattr(leaf, "hooks"):
+                g = hooked(leaf, g)
+            reached[-k] = (leaf, g, k in owned)
     return reached
 
 
-def _unfold_others(roots: Sequence[tuple[Node | Leaf, Any]], listener: Listener) -> None:
-    """Record op by op the compiled calls behind the roots that a listener does not take."""
+def _unfold_others(roots: Sequence[tuple[Node | Leaf, Any]], hearing: Hearing) -> None:
+    """Record op by op the compiled calls behind the roots that a hearing does not take."""
     stack: list[Any] = [node for node, _ in roots]
     seen = set(map(id, stack))
     while stack:
         node = stack.pop()
-        folded = node.__class__ is Folded and node.fold is not None and listener.takes(node.fold)
+        folded = node.__class__ is Folded and node.fold is not None and hearing.takes(node.fold)
         for below in (node.whole,) if folded else node.parents:
             if id(below) not in seen:
                 seen.add(id(below))
@@ -304,7 +299,7 @@ def _as_tensors(node: Node) -> tuple[Any, tuple[Any, ...]]:
     """A node's output and operands as Tensors again, for rules that are to be recorded."""
     wrap = Handle.kind._wrap
 
-    def lift(value: Any, parent: Any) -> Any:
+    def lift(value: Any, parent: Value) -> Any:
         if value.__class__ is not np.ndarray:
             return value
         return wrap(value, parent)
@@ -318,7 +313,7 @@ def _as_tensors(node: Node) -> tuple[Any, tuple[Any, ...]]:
     return out, (*lifted, *node.saved[n:])
 
 
-def _gathered(parts: list[Any], node: Any) -> Any:
+def _gathered(parts: list[Any], node: Value) -> Any:
     """The recorded sum of dense and sparse gradients of one node."""
     sparse = [p for p in parts if p.__class__ is At]
     total = At.recorded_sum(sparse, node) if sparse else None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
-from .values import Node, next_number
+from .values import Node, Value, next_number
 
+N = TypeVar("N", bound=Value)
 Write = tuple[Callable[[Any, Any], None], Any, Any]
 
 
@@ -39,25 +40,27 @@ class Folded(Node):
         return slot_writes(self, **values, fold=None)
 
 
-def slot_writes(thing: Any, **values: Any) -> list[Write]:
+def slot_writes(thing: Node, **values: Any) -> list[Write]:
     """Attributes to set, prepared so far that setting them cannot fail: no call is left that takes memory."""
     owners = {slot: Node if slot in Node.__slots__ else type(thing) for slot in values}
     return [(getattr(owners[k], k).__set__, thing, value) for k, value in values.items()]
 
 
-def goes_short(node: Any) -> bool:
+def goes_short(node: Value) -> bool:
     """Whether gradients go from a node to the one node that ran."""
-    return node.__class__ is Folded and node.whole is not None
+    return isinstance(node, Folded) and node.whole is not None
 
 
-def short_parents(node: Any) -> tuple[Any, ...]:
+def short_parents(node: Value) -> tuple[Value, ...]:
     """Where gradients go on to."""
-    return (node.whole,) if goes_short(node) else node.parents
+    if isinstance(node, Folded) and node.whole is not None:
+        return (node.whole,)
+    return node.parents
 
 
-def by_itself(node: Any) -> Any:
+def by_itself(node: N) -> N:
     """A node whose own derivative is asked for; what it depends on together with others is recorded."""
-    if node.__class__ is Folded and node.fold is not None and node.fold.nested:
+    if isinstance(node, Folded) and node.fold is not None and node.fold.nested:
         node.fold.unfold()
     return node
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .autograd import Observer, flow, no_grad
+from .autograd import Observer, Reached, flow, no_grad
 from .folded import by_itself
-from .inside import Listener
+from .inside import Hearing
 from .places import state
 from .stale import refuse_stale
-from .values import Array, Handle, Leaf
+from .values import Array, Handle, Leaf, Node, Value
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
@@ -24,7 +24,7 @@ def backward(
     gradient: Any = None,
     observer: Observer | None = None,
     create_graph: bool = False,
-    listener: Listener | None = None,
+    hearing: Hearing | None = None,
 ) -> None:
     """Add to every leaf's ``grad`` the derivative of ``tensor`` by it; see ``Tensor.backward``.
 
@@ -34,22 +34,20 @@ def backward(
     if state.watch is not None:
         observer = state.watch.observing(observer)
     if state.watch is not None or create_graph:  # every op is looked at
-        listener = None
-    reached = flow([(root, seed)], observer=observer, recorded=create_graph, listener=listener)
+        hearing = None
+    reached = flow([(root, seed)], observer=observer, recorded=create_graph, hearing=hearing)
     commit(reached.values(), root, create_graph)
 
 
 def root_and_seed(
     tensor: Tensor, gradient: Any = None, create_graph: bool = False
-) -> tuple[Any, Any]:
+) -> tuple[Node | Leaf, Any]:
     """Where a backward pass of ``tensor`` starts, and the gradient that enters there, checked."""
     root = _differentiable(tensor, "backward()")
     return root, _seed(tensor, gradient, create_graph)
 
 
-def commit(
-    reached: Collection[tuple[Any, Any, bool]], root: Any, create_graph: bool = False
-) -> None:
+def commit(reached: Collection[Reached], root: Value | None, create_graph: bool = False) -> None:
     """Add what a backward pass from ``root`` brought to each target's ``grad``, all or (if stale) nothing."""
     wrap = Handle.kind._wrap
     updates: list[tuple[Any, Tensor]] = []

@@ -8,7 +8,7 @@ from weakref import WeakSet
 
 import numpy as np
 
-from .values import Handle
+from .values import Handle, Leaf, Node, Value
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
@@ -20,7 +20,7 @@ class Hook:
     registered = False  # whether there ever was one: passes look for hooks only then
     alive: ClassVar[WeakSet[Hook]] = WeakSet()  # those neither removed nor gone with their node
 
-    def __init__(self, node: Any, function: Callable[[Tensor], Any]) -> None:
+    def __init__(self, node: Node | Leaf, function: Callable[[Tensor], Any]) -> None:
         self.function = function
         Hook.registered = True
         Hook.alive.add(self)
@@ -39,7 +39,7 @@ class Hook:
         self.remove()
 
 
-def hooked(node: Any, g: Any) -> Any:
+def hooked(node: Value, g: Any) -> Any:
     """The gradient that goes on from a node, after what its hooks made of it."""
     tensor: Any = Handle.kind
     for hook in [*filter(Hook.alive.__contains__, getattr(node, "hooks", ()))]:

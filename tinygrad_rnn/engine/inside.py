@@ -74,11 +74,11 @@ class Inside:
         return replace(states, backwards=True, uses=uses)
 
 
-class Listener(Protocol):
+class Hearing(Protocol):
     """Who hears of compiled calls as wholes, and of what flowed inside, where they can tell it."""
 
     def takes(self, fold: Any) -> bool:
-        """Whether a call need not be recorded op by op for the listener's sake."""
+        """Whether a call need not be recorded op by op for the hearing's sake."""
 
     def heard(self, node: Any, insides: list[Inside | None], gradients: list[Any]) -> None:
         """The one node of a call has had its turn: what flowed inside, cell by cell, and to its parents."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 if TYPE_CHECKING:
+    from .listening import Listener, Watch
     from .values import Node
 
 
@@ -87,8 +88,8 @@ class _State(threading.local):
 
     recording: bool = True
     place: Place = NOWHERE
-    watch: Any = None  # the open detect_anomaly context
-    tracer: Any = None  # who records a cell's step in order to compile it
+    watch: Watch | None = None  # who looks at every op: the open detect_anomaly context, a trace
+    tracer: Listener | None = None  # who records what is computed, to run it without Python
 
 
 state = _State()

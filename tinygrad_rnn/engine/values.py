@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import count
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from weakref import ref
 
 import numpy as np
@@ -73,7 +73,7 @@ class Node:
         out: Any,
         saved: tuple[Any, ...],
         shape: tuple[Any, ...],
-        dtype: Any,
+        dtype: np.dtype[Any],
         place: Place,
     ) -> None:
         self.op = op
@@ -107,7 +107,7 @@ class _Source:
         self.number = next_number()
         self.held: Any = None
 
-    def hold(self, data: Array) -> Any:
+    def hold(self, data: Array) -> Self:
         """Remember whose value this is, without keeping more than a number alive; returns itself."""
         self.held = data.item() if data.size == 1 else ref(data)
         return self
@@ -144,7 +144,7 @@ class Leaf(_Source):
     def __init__(
         self,
         shape: tuple[int, ...],
-        dtype: Any,
+        dtype: np.dtype[Any],
         needs: bool = True,
         name: str | None = None,
         key: int | None = None,
@@ -196,7 +196,7 @@ class At:
     """A gradient that is zero but at ``index``: what the rule of an indexing op returns."""
 
     __slots__ = ("index", "value")
-    recorded_sum: ClassVar[Callable[[list[At], Node], Any]]  # set by the row that makes them
+    recorded_sum: ClassVar[Callable[[list[At], Value], Any]]  # set by the row that makes them
 
     def __init__(self, index: Any, value: Any) -> None:
         self.index = index
@@ -216,7 +216,7 @@ class At:
         return buffer
 
 
-class Part:
+class AtOutput:
     """The gradient of one item of an op that has several outputs."""
 
     __slots__ = ("position", "value")

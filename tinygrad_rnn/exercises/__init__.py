@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..signatures import readable
 from .marking import Finding, mark
 from .stubs import notebook, stub
 from .tasks import EXERCISES
@@ -63,3 +64,6 @@ def check(*functions: Callable[..., Any]) -> Report:
             findings.append(mark(task, given[task.name]))
             wrong = "" if findings[-1].right else task.name
     return Report(tuple(findings))
+
+
+readable(__name__)

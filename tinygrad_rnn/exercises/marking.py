@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from .alternatives import WAYS
 from .slips import Slip, Solution
-from .tasks import GATE, Case, Output, Task
+from .tasks import GATE, Case, FunctionToWrite, Returned
 
 RELATIVE, ABSOLUTE = 1e-5, 1e-8  # PyTorch's 1e-6 beside a norm passes, float32 passes, slips do not
 SECONDS = 4.0  # to look for two slips together
@@ -57,7 +57,7 @@ class _Failed:
 class _Piece:
     """A part of the results that is right or wrong by itself: an output at one step, or of one gate."""
 
-    output: Output
+    output: Returned
     index: int
     where: tuple[Any, ...]  # the index of the part in the output
     step: int | None
@@ -76,7 +76,7 @@ class _Piece:
             return None
 
 
-def mark(task: Task, function: Callable[..., Any]) -> Finding:
+def mark(task: FunctionToWrite, function: Callable[..., Any]) -> Finding:
     """Run a student's function on all cases and name the first thing that is wrong."""
     try:
         _takes(task, function)
@@ -89,7 +89,7 @@ def mark(task: Task, function: Callable[..., Any]) -> Finding:
         return Finding(task.name, False, "not written yet", written=False)
 
 
-def _takes(task: Task, function: Callable[..., Any]) -> None:
+def _takes(task: FunctionToWrite, function: Callable[..., Any]) -> None:
     wanted = list(inspect.signature(task.right).parameters)
     try:
         inspect.signature(function).bind(*wanted)
@@ -101,7 +101,7 @@ def _takes(task: Task, function: Callable[..., Any]) -> None:
 class _Marking:
     """One student's function, its results on all cases, and the search for the slip behind them."""
 
-    def __init__(self, task: Task, function: Callable[..., Any]) -> None:
+    def __init__(self, task: FunctionToWrite, function: Callable[..., Any]) -> None:
         self.task, self.function, self.cases = task, function, task.cases()
         self.changed = ""
         self.solution = Solution(task.right)
@@ -425,7 +425,7 @@ def _first_difference(piece: _Piece, a: NDArray[Any], b: NDArray[Any]) -> tuple[
     return tuple(int(n) for n in found[0]) if len(found) else (0,) * a.ndim
 
 
-def _parts(index: int, output: Output, right: Any, step: int | None) -> Iterator[_Piece]:
+def _parts(index: int, output: Returned, right: Any, step: int | None) -> Iterator[_Piece]:
     if isinstance(right, list):
         for k in range(len(right)):
             yield _Piece(output, index, (k,), step, "")
@@ -457,7 +457,7 @@ def _other_length(name: str, got: Any, right: Any) -> tuple[str, str] | None:
     return None
 
 
-def _moved(right: NDArray[Any], output: Output) -> Iterator[tuple[str, NDArray[Any]]]:
+def _moved(right: NDArray[Any], output: Returned) -> Iterator[tuple[str, NDArray[Any]]]:
     """The right values in other places."""
     if "t" in output.axes and len(right) > 1:
         yield "has its steps in the reverse order", right[::-1]

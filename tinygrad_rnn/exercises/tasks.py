@@ -22,7 +22,7 @@ EXTREME = Sizes(T=2, N=2, D=3, H=2, spread=40.0)
 
 
 @dataclass(frozen=True)
-class Output:
+class Returned:
     """One returned array: its name and what each axis counts: t, row, gate (4H), unit, input."""
 
     name: str
@@ -40,12 +40,12 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Task:
+class FunctionToWrite:
     """One function to write."""
 
     name: str
     solution: Any  # the module that holds a right answer
-    outputs: tuple[Output, ...]
+    outputs: tuple[Returned, ...]
     make: Callable[[], Iterator[Case]] = field(repr=False)
     backward: bool = False  # its first step is the last one of the sequence
 
@@ -61,7 +61,7 @@ class Task:
 
 
 @cache
-def _cases(task: Task) -> tuple[Case, ...]:
+def _cases(task: FunctionToWrite) -> tuple[Case, ...]:
     return tuple(task.make())
 
 
@@ -126,8 +126,12 @@ RNN, LSTM = (ANY, ONE, SQUARE), (ANY, ONE, SQUARE_GATES)
 CHUNKS = (Sizes(7, 2, 4, 5, k=3), Sizes(6, 1, 2, 3, k=2), Sizes(3, 4, 4, 4, k=5))
 
 
-def _gradients(unit: str) -> tuple[Output, ...]:
-    return Output("dW_ih", (unit, INPUT)), Output("dW_hh", (unit, UNIT)), Output("db", (unit,))
+def _gradients(unit: str) -> tuple[Returned, ...]:
+    return (
+        Returned("dW_ih", (unit, INPUT)),
+        Returned("dW_hh", (unit, UNIT)),
+        Returned("db", (unit,)),
+    )
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,7 @@ class Exercise:
 
     name: str
     words: str
-    tasks: tuple[Task, ...]
+    tasks: tuple[FunctionToWrite, ...]
 
 
 EXERCISES = (
@@ -144,16 +148,16 @@ EXERCISES = (
         "rnn",
         "a vanilla RNN: one step, then the loop over time",
         (
-            Task(
+            FunctionToWrite(
                 "rnn_step",
                 rnn,
-                (Output("h", (ROW, UNIT)),),
+                (Returned("h", (ROW, UNIT)),),
                 _steps(1, RNN, "x h_prev W_ih W_hh b", "h"),
             ),
-            Task(
+            FunctionToWrite(
                 "rnn_forward",
                 rnn,
-                (Output("hs", (T, ROW, UNIT)),),
+                (Returned("hs", (T, ROW, UNIT)),),
                 _wholes(1, RNN, "x h0 W_ih W_hh b", "hs"),
             ),
         ),
@@ -162,18 +166,18 @@ EXERCISES = (
         "bptt",
         "backpropagation through time by hand: one step back, then the loop",
         (
-            Task(
+            FunctionToWrite(
                 "rnn_step_backward",
                 bptt,
-                (Output("dx", (ROW, INPUT)), Output("dh_prev", (ROW, UNIT)), *_gradients(UNIT)),
+                (Returned("dx", (ROW, INPUT)), Returned("dh_prev", (ROW, UNIT)), *_gradients(UNIT)),
                 _steps(
                     1, RNN, "dh x h_prev h W_ih W_hh", "dx dh_prev dW_ih dW_hh db", backward=True
                 ),
             ),
-            Task(
+            FunctionToWrite(
                 "rnn_backward",
                 bptt,
-                (Output("dx", (T, ROW, INPUT)), Output("dh0", (ROW, UNIT)), *_gradients(UNIT)),
+                (Returned("dx", (T, ROW, INPUT)), Returned("dh0", (ROW, UNIT)), *_gradients(UNIT)),
                 _wholes(1, RNN, "dhs x h0 hs W_ih W_hh", "dx dh0 dW_ih dW_hh db"),
                 backward=True,
             ),
@@ -183,16 +187,16 @@ EXERCISES = (
         "lstm",
         "an LSTM's forward pass: gates, cell state and hidden state",
         (
-            Task(
+            FunctionToWrite(
                 "lstm_step",
                 lstm,
-                (Output("h", (ROW, UNIT)), Output("c", (ROW, UNIT))),
+                (Returned("h", (ROW, UNIT)), Returned("c", (ROW, UNIT))),
                 _steps(4, (*LSTM, EXTREME), "x h_prev c_prev W_ih W_hh b", "h c"),
             ),
-            Task(
+            FunctionToWrite(
                 "lstm_forward",
                 lstm,
-                (Output("hs", (T, ROW, UNIT)), Output("cs", (T, ROW, UNIT))),
+                (Returned("hs", (T, ROW, UNIT)), Returned("cs", (T, ROW, UNIT))),
                 _wholes(4, LSTM, "x h0 c0 W_ih W_hh b", "hs cs"),
             ),
         ),
@@ -201,19 +205,19 @@ EXERCISES = (
         "lstm-backward",
         "an LSTM's backward pass: through c, h and the gates, then through time",
         (
-            Task(
+            FunctionToWrite(
                 "lstm_step_backward",
                 lstm_backward,
-                (Output("da", (ROW, GATE)), Output("dc_prev", (ROW, UNIT))),
+                (Returned("da", (ROW, GATE)), Returned("dc_prev", (ROW, UNIT))),
                 _steps(4, LSTM, "dh dc i f g o c_prev c", "da dc_prev", backward=True),
             ),
-            Task(
+            FunctionToWrite(
                 "lstm_backward",
                 lstm_backward,
                 (
-                    Output("dx", (T, ROW, INPUT)),
-                    Output("dh0", (ROW, UNIT)),
-                    Output("dc0", (ROW, UNIT)),
+                    Returned("dx", (T, ROW, INPUT)),
+                    Returned("dh0", (ROW, UNIT)),
+                    Returned("dc0", (ROW, UNIT)),
                     *_gradients(GATE),
                 ),
                 _wholes(4, LSTM, "dhs x h0 c0 hs cs gates W_ih W_hh", "dx dh0 dc0 dW_ih dW_hh db"),
@@ -224,16 +228,20 @@ EXERCISES = (
     Exercise(
         "clipping",
         "clip gradients by their common norm",
-        (Task("clip_by_norm", clipping, (Output("clipped"), Output("norm")), _clipping),),
+        (
+            FunctionToWrite(
+                "clip_by_norm", clipping, (Returned("clipped"), Returned("norm")), _clipping
+            ),
+        ),
     ),
     Exercise(
         "tbptt",
         "truncated backpropagation through time",
         (
-            Task(
+            FunctionToWrite(
                 "rnn_tbptt",
                 tbptt,
-                (Output("hs", (T, ROW, UNIT)), *_gradients(UNIT)),
+                (Returned("hs", (T, ROW, UNIT)), *_gradients(UNIT)),
                 _wholes(1, CHUNKS, "dhs x h0 W_ih W_hh b k", "hs dW_ih dW_hh db"),
             ),
         ),

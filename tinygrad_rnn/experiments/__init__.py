@@ -7,6 +7,8 @@ it, runs it from the command line, prints its table, writes its pictures and run
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ..signatures import readable
+
 if TYPE_CHECKING:
     from .show import QUIET, Show
     from .starting import main
@@ -22,3 +24,6 @@ def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+readable(__name__)

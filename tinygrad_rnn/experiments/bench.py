@@ -17,7 +17,7 @@ from .task import Result, Task, figure
 
 
 @dataclass(frozen=True)
-class Row:
+class BenchRow:
     """One task of the bench: what its seeds reached, and the verdict on all of them."""
 
     task: Task
@@ -65,7 +65,7 @@ def plan(names: Sequence[str], *, quick: bool, seeds: int | None) -> list[tuple[
     return [(task, seeds or count) for task, count in wanted if count]
 
 
-def measure(tasks: Sequence[tuple[Task, int]], jobs: int = 1) -> Iterator[Row]:
+def measure(tasks: Sequence[tuple[Task, int]], jobs: int = 1) -> Iterator[BenchRow]:
     """Run the tasks, ``jobs`` processes at a time, and yield a row as soon as its seeds are done."""
     with ThreadPoolExecutor(jobs) as pool:
         waiting = [(t, [pool.submit(one, t.name, s) for s in range(n)]) for t, n in tasks]
@@ -92,7 +92,7 @@ def one(name: str, seed: int) -> Result:
     return Result(**json.loads(done.stdout))
 
 
-def lines(row: Row) -> list[str]:
+def lines(row: BenchRow) -> list[str]:
     """A row as text: the figures, and the setting under them."""
     whole = row.whole
     cells = [
@@ -111,7 +111,7 @@ def lines(row: Row) -> list[str]:
 HEAD = f"{'task':<20}{'reached':>9}{'to reach':>9}{'trivial':>9}{'seeds':>7}{'time':>8}  verdict"
 
 
-def report(rows: Iterator[Row], say: Callable[[str], Any]) -> list[Row]:
+def report(rows: Iterator[BenchRow], say: Callable[[str], Any]) -> list[BenchRow]:
     """Say each row as it comes; return all."""
     done = []
     say(HEAD)
@@ -123,17 +123,17 @@ def report(rows: Iterator[Row], say: Callable[[str], Any]) -> list[Row]:
     return done
 
 
-def _row(task: Task, futures: list[Future[Result]]) -> Row:
+def _row(task: Task, futures: list[Future[Result]]) -> BenchRow:
     results, failure = [], ""
     for future in futures:
         try:
             results.append(future.result())
         except RuntimeError as error:
             failure = failure or str(error)
-    return Row(task, results, failure)
+    return BenchRow(task, results, failure)
 
 
-def _seeds(row: Row) -> str:
+def _seeds(row: BenchRow) -> str:
     """How many seeds passed of how many, or how many there were."""
     if row.task.gated and row.task.judged == "every":
         return f"{sum(r.passed is True for r in row.results)}/{len(row.results)}"

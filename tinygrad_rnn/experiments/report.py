@@ -22,7 +22,7 @@ WIDTH = 78
 RAMP = " .:-=+*#%@"
 
 
-class Report:
+class Reporter:
     """Says, tabulates and pictures into a folder; ``finish`` writes its ``index.html``.
 
     Pictures are files in ``folder`` and part of the page too. Text may hold `code` in backticks.

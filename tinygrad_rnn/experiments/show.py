@@ -14,7 +14,7 @@ from ..drawing.draw import to_svg
 from ..drawing.output.graphviz import DrawingError
 from ..nn.module import Module
 from ..tensors import Tensor
-from .report import WIDTH, Report, sparkline
+from .report import WIDTH, Reporter, sparkline
 from .task import Result, figure
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Show:
     a gradient behind, so that a run that is shown trains to the same bits as one that is not.
     """
 
-    def __init__(self, report: Report | None = None) -> None:
+    def __init__(self, report: Reporter | None = None) -> None:
         self.report = report
         self._parts: dict[str, dict[str, Any]] = {}
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from .._version import __version__
 from .arguments import UserError, count
 from .page import Cover
-from .report import Report
+from .report import Reporter
 from .show import QUIET, Show
 from .task import Result, Task
 
@@ -97,7 +97,7 @@ def _shown(run: Run, task: Task, options: argparse.Namespace, folder: Path) -> R
         "in {seconds:.0f} seconds. Everything on this page was computed in that run.",
     )
     stream = sys.stderr if options.json else None
-    report = Report(folder, stream, cover)
+    report = Reporter(folder, stream, cover)
     begin = time.perf_counter()
     report.title(f"tinygrad_rnn {__version__}: {name}")
     report.remark(f"{title}\n")

@@ -15,11 +15,13 @@ def write(path: str | Path, pieces: Iterable[bytes | memoryview]) -> None:
     """Put the pieces into a file. Whatever happens, ``path`` is the old file or the new one, whole.
 
     What a killed process of this machine left beside it is cleared away. Raises FileNotFoundError where
-    there is no folder for it.
+    there is no folder for it, IsADirectoryError where it is one.
     """
     path = Path(os.path.realpath(path))  # a link stays a link
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: name a file in it")
     _clear(path)
     beside = path.with_name(f".{path.name}.{_here()}-{os.getpid()}-{threading.get_ident()}.part")
     try:

@@ -1,7 +1,11 @@
 """From a series to a forecast that can be defended: a model of any kind, tested beside naive ones."""
 
+from ..signatures import readable
 from .backtests import Backtest
 from .forecaster import Forecaster
 from .results import Forecast
 
 __all__ = ["Backtest", "Forecast", "Forecaster"]
+
+
+readable(__name__)

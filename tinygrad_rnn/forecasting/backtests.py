@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..data import Table, persistence, seasonal_naive
 from ..data.cutting import check_count
+from ..data.dates import dates_of
 from ..data.tables import is_many, table
 from .results import pandas_or_error
 
@@ -162,8 +163,9 @@ def rolling_origin(
         raise ValueError("backtest takes one series: call it for each of the list")
     whole = forecaster._checked(table(series))
     origins = _origins(forecaster, whole, horizon, start, stride, refit)
-    season = season or (whole.frequency.season if whole.frequency else None)
-    check_count("season", season or 1)
+    if season is None:
+        season = whole.frequency.season if whole.frequency else None
+    check_count("season", 1 if season is None else season)
     made: dict[str, list[Values]] = {MODEL: [], PERSISTENCE: []}
     bounds: list[tuple[Values, Values]] = []
     targets = whole.columns(forecaster.targets)
@@ -205,13 +207,14 @@ def _origins(
     """The rows at which forecasts begin."""
     fitted = _fitted_rows(forecaster, whole)
     if start is None:
-        first = fitted
+        first = fitted or forecaster.window
     elif isinstance(start, (int, np.integer)):
         first = int(start) + (len(whole) if start < 0 else 0)
     elif whole.dates is None:
         raise ValueError(f"start={start!r} is a date, and the series has none")
     else:
-        first = int(np.searchsorted(whole.dates, np.datetime64(start, "s")))
+        (when,) = dates_of([start], "start")
+        first = int(np.searchsorted(whole.dates, when))
     if first < fitted and not refit:
         raise ValueError(
             f"{whole.row(first)} is among the {fitted} rows that were fitted: its forecast would be tested "

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from .. import nn, optim
 from ..data import Scaler, Table, windows
-from ..data.calendars import calendar, check_features
+from ..data.calendars import calendar, check_features, day_name
 from ..data.cutting import check_count
 from ..data.tables import check_missing, is_many, tables
+from ..engine.keywords import clear_keywords
 from ..engine.random import seeded
 from ..tensors import Tensor, as_tensor, get_default_dtype
 from ..training import DataLoader, History, fit
@@ -47,7 +48,8 @@ class Forecaster:
     - ``scaler``: "standard", "minmax" or "none", fitted on the training rows alone.
     - ``quantiles``: True, or a rising sequence with 0.5 in it: the model then says these quantiles by the
       pinball loss, and intervals are drawn from them.
-    - ``seed``: where weights, batches and draws start; the library's generator is left alone.
+    - ``seed``: where weights, batches and draws start, None for one that is drawn; the library's generator
+      is left alone.
 
     Raises ValueError for options out of range or that have no effect on the model.
 
@@ -59,6 +61,7 @@ class Forecaster:
     True
     """
 
+    @clear_keywords
     def __init__(
         self,
         model: str | nn.Module | Factory = "lstm",
@@ -72,17 +75,22 @@ class Forecaster:
         missing: str = "error",
         scaler: str = "standard",
         quantiles: bool | Sequence[float] = False,
-        seed: int = 0,
+        seed: int | None = 0,
     ) -> None:
         check_count("window", window)
         check_missing(missing)
+        seed = _checked_seed(seed)
+        if not (isinstance(model, (str, nn.Module)) or callable(model)):
+            raise TypeError(
+                f"model is a name, a Module or a function (inputs, outputs) that makes one, not {model!r}"
+            )
         Scaler(scaler)
         sizes: dict[str, Any] = {"hidden": hidden, "layers": layers, "dropout": dropout}
         given = {name: value for name, value in sizes.items() if value is not None}
         if given and not isinstance(model, str):
             raise ValueError(f"{', '.join(given)}: a model of your own has sizes of its own")
         self.model, self.window, self.sizes, self.seed = model, int(window), given, seed
-        names = (known,) if isinstance(known, (str, int)) else known
+        names = known if isinstance(known, (list, tuple, set)) else (known,)
         self.known = tuple(map(str, names))
         self.calendar = check_features(calendar)
         self.missing, self.scaling = missing, scaler
@@ -93,6 +101,7 @@ class Forecaster:
 
     # ---- fitting
 
+    @clear_keywords
     def fit(
         self,
         series: Any,
@@ -114,10 +123,11 @@ class Forecaster:
         ``history`` holds the course. Raises ValueError for a series that is too short or has missing values
         without a choice, TypeError for columns that are no numbers.
         """
-        if not 0 <= validation < 1:
+        if not is_share(validation) or validation == 1:
             raise ValueError(
-                f"validation is a share of the rows, from 0 to below 1, got {validation}"
+                f"validation is a share of the rows, from 0 to below 1, got {_short(validation)}"
             )
+        check_count("epochs", epochs)
         found = self._take(tables(series), target)
         self._series = [one.filled(self.missing) for one in found]
         parts = [self._parted(k, one, validation) for k, one in enumerate(found)]
@@ -254,6 +264,7 @@ class Forecaster:
 
     # ---- forecasts
 
+    @clear_keywords
     def forecast(
         self,
         n: int,
@@ -267,11 +278,12 @@ class Forecaster:
         """The next ``n`` rows, as a :class:`Forecast`: after the series that was fitted, or ``history``.
 
         The last ``window`` rows are read, then each forecast goes back in with the state. ``known`` holds
-        the known columns of the next ``n`` rows, a table or frame. With ``level``, such as 0.9, ``samples``
-        courses are drawn and the bounds hold that share of them: each step draws from the quantiles, or else
-        adds one of the errors on the validation rows, with dropout on where the model has it. A list of
-        series gives a list of forecasts. Nothing is recorded. Raises ValueError for ``n`` below 1, other
-        columns or dates than those fitted, and missing values without a choice.
+        the known columns of the next ``n`` rows, a table or frame; with dates it may hold others as well.
+        With ``level``, such as 0.9, ``samples`` courses are drawn and the bounds hold that share of them:
+        each step draws from the quantiles, or else adds one of the errors on the validation rows, with
+        dropout on where the model has it. A list of series gives a list of forecasts. Nothing is recorded.
+        Raises ValueError for ``n`` below 1, other columns or dates than those fitted, and missing values
+        without a choice.
         """
         check_count("n", n)
         self._check_level(level, samples)
@@ -312,10 +324,16 @@ class Forecaster:
         if known is None:
             raise ValueError(f"forecast needs known=, the next {n} rows of {', '.join(self.known)}")
         rows = tables(known)[0].columns(self.known).filled()
+        if rows.dates is not None and dates is not None:
+            rows = rows[int(np.searchsorted(rows.dates, dates[0])) :]
         if len(rows) < n:
-            raise ValueError(f"known has {len(rows)} rows, and {n} are to be forecast")
+            begin = "" if rows.dates is None or dates is None else f" from {day_name(dates[0])} on"
+            raise ValueError(f"known has {len(rows)} rows{begin}, and {n} are to be forecast")
         if rows.dates is not None and dates is not None and (rows.dates[:n] != dates).any():
-            raise ValueError(f"known begins at {rows.row(0)}, and the forecast at {dates[0]}")
+            raise ValueError(
+                f"known begins at {rows.row(0)}, and the forecast at {day_name(dates[0])}, a row every "
+                f"{self.frequency}"
+            )
         return self._beside(Table(rows.values[:n], self.known, dates, self.frequency))
 
     def _run(self, values: Values, beside: Values, n: int, choose: Any = None) -> Values:
@@ -355,6 +373,7 @@ class Forecaster:
         places = [self.columns.index(name) for name in self.targets]
         return self.scaler.inverse_transform(scaled)[..., places]
 
+    @clear_keywords
     def predict(self, series: Any = None) -> Any:
         """One-step forecasts of a series' own rows (n, targets), each from the ``window`` rows before it.
 
@@ -392,6 +411,7 @@ class Forecaster:
         said: Tensor = given[0] if isinstance(given, tuple) else given
         return said
 
+    @clear_keywords
     def backtest(
         self,
         series: Any,
@@ -467,8 +487,8 @@ class Forecaster:
         self._need_fit()
         if level is None:
             return
-        if not 0 < level < 1:
-            raise ValueError(f"level is a share between 0 and 1, such as 0.9, got {level}")
+        if not is_share(level) or level in (0, 1):
+            raise ValueError(f"level is a share between 0 and 1, such as 0.9, got {level!r}")
         check_count("samples", samples)
 
     def _history(self, history: Any) -> list[Table]:
@@ -511,10 +531,35 @@ class _OneStep(nn.Module):
         return said.transpose(0, 1)
 
 
-def _checked_quantiles(given: bool | Sequence[float]) -> tuple[float, ...]:
+def is_share(value: Any) -> bool:
+    """Whether a value is a number from 0 to 1."""
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    return number and bool(0 <= value <= 1)
+
+
+def _checked_seed(seed: Any) -> int:
+    """The seed, or for None one that is drawn. Raises ValueError for what no generator can begin with."""
+    if seed is None:
+        return int(np.random.default_rng().integers(2**31))
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ValueError(f"seed must be a whole number from 0 on, got {seed!r}")
+    return int(seed)
+
+
+def _short(value: Any) -> str:
+    """A value in an error: a long one by its kind."""
+    return repr(value) if isinstance(value, (int, float, str)) else f"a {type(value).__name__}"
+
+
+def _checked_quantiles(given: Any) -> tuple[float, ...]:
     if given is True:
         return QUANTILES
-    found = tuple(float(q) for q in given or ())
+    listed = isinstance(given, (list, tuple, np.ndarray)) and all(map(is_share, given))
+    if not listed and given is not False and given is not None:
+        raise ValueError(
+            f"quantiles are several shares such as (0.1, 0.5, 0.9), or True, got {given!r}"
+        )
+    found = tuple(map(float, given)) if listed else ()
     rises = all(a < b for a, b in itertools.pairwise(found))
     if found and not (rises and 0.5 in found and found[0] > 0 and found[-1] < 1 and len(found) > 1):
         raise ValueError(

@@ -1,6 +1,6 @@
 """What did all uses of one Parameter add to its gradient? A row a use, many of them computed at once.
 
-A use that was recorded is an :class:`Entry`. The uses of a compiled call's steps are :class:`Rows`: the
+A use that was recorded is an :class:`Entry`. The uses of a compiled call's steps are :class:`StepRows`: the
 arrays of all steps, from which a row, its norm, its part along the whole and the sum of many are made.
 """
 
@@ -82,7 +82,7 @@ class Entry:
         return float((self.contribution() * whole).sum())
 
 
-class Rows:
+class StepRows:
     """One op's use of a Parameter at every step of a compiled call.
 
     ``way`` says which run of a cell that is: the call's node, and the number of the cell there.
@@ -268,7 +268,7 @@ class Rows:
 class Account:
     """All uses of one Parameter in one pass, in the order of the steps, those outside time last."""
 
-    def __init__(self, entries: Iterable[Entry], rows: Iterable[Rows] = ()) -> None:
+    def __init__(self, entries: Iterable[Entry], rows: Iterable[StepRows] = ()) -> None:
         self.alone = sorted(entries, key=_by_step)
         self.rows = [*rows]
 
@@ -294,7 +294,7 @@ class Account:
         """The recorded uses with their places in the order."""
         yield from zip(self._inverse[: len(self.alone)].tolist(), self.alone, strict=True)
 
-    def rows_at(self) -> Iterator[tuple[Array, Rows]]:
+    def rows_at(self) -> Iterator[tuple[Array, StepRows]]:
         """Those of compiled calls with the places of their rows."""
         at = len(self.alone)
         for rows in self.rows:
@@ -341,7 +341,7 @@ class Account:
         """The sum of all (or of some, by their places in the order) in float64, never holding all of them."""
         total: Array | None = None
         for part, places in self._chosen(which):
-            if isinstance(part, Rows):
+            if isinstance(part, StepRows):
                 found = part.sum(places)
                 total = found if total is None else total + found
             elif total is None:
@@ -351,7 +351,7 @@ class Account:
         assert total is not None
         return total
 
-    def _chosen(self, which: Array | None) -> Iterator[tuple[Entry | Rows, Array | None]]:
+    def _chosen(self, which: Array | None) -> Iterator[tuple[Entry | StepRows, Array | None]]:
         """The recorded uses one by one, then of every compiled call's which rows."""
         if which is None:
             yield from ((entry, None) for entry in self.alone)
@@ -373,7 +373,7 @@ class Account:
             return np.stack([entry.contribution() for entry in alone])
         chosen = self.order if which is None else self.order[which]
         found = [
-            part.contributions(places) if isinstance(part, Rows) else part.contribution()[None]
+            part.contributions(places) if isinstance(part, StepRows) else part.contribution()[None]
             for part, places in self._chosen(which)
         ]
         made = np.concatenate(found)  # in the order of ``alone`` and ``rows``

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .chains import Chain, NotUnrollableError, Output, operand_of
-from .meaning import Value
+from .meaning import ValueBox
 from .passthrough import HANDS_ON, PASS_THROUGH
 from .readback import apply
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MOST = 10_000_000  # elements: larger arrays of labels are not made
 
 
-class Moves:
+class MovedElements:
     """Which of the cells' outputs a value is, where ops between only move elements.
 
     Where no short way tells it, the ops run once more on labels, a number for every element of every
@@ -122,9 +122,9 @@ class Between:
     takers: dict[tuple[Chain, int, str], int] = field(default_factory=dict)
 
     @property
-    def meaning(self) -> Value:
+    def meaning(self) -> ValueBox:
         """What the box means to who draws or measures it."""
-        return Value(self.values[-1], self.id)
+        return ValueBox(self.values[-1], self.id)
 
     @property
     def whole(self) -> list[Between]:
@@ -170,7 +170,7 @@ class Betweens:
         graph: RecordedGraph,
         nodes: Sequence[GraphNode],
         chains: Iterable[Chain],
-        moves: Moves,
+        moves: MovedElements,
         down: Collection[int],
     ) -> None:
         self.graph, self.nodes, self.moves, self._down = graph, nodes, moves, down

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from .between import Between
 from .chains import Output
-from .meaning import Value
+from .meaning import ValueBox
 from .passthrough import HANDS_ON, PASS_THROUGH
 from .recorded import GraphNode
 from .unrolled import UnrolledGraph
@@ -35,9 +35,9 @@ class OuterBox:
         return self.nodes[-1]
 
     @property
-    def meaning(self) -> Value:
+    def meaning(self) -> ValueBox:
         """What the box means to who draws or measures it."""
-        return Value(self.node, self.id)
+        return ValueBox(self.node, self.id)
 
 
 class OuterBoxes:

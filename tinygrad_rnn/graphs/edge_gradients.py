@@ -13,7 +13,7 @@ from .collapse import OuterBoxes
 from .contributions import Contributions
 from .flows import Flows
 from .ledger import Ledger
-from .meaning import Cell, Feed, Input, Meaning, Out, State, Value, Weights
+from .meaning import CellAt, Feed, Input, Meaning, Out, State, ValueBox, Weights
 from .passthrough import PASS_THROUGH
 from .unrolled import UnrolledGraph
 
@@ -148,7 +148,7 @@ class EdgeGradients:
         return "y" if single and state == chain.out_role else "pill"
 
     def _cross_states(self, chain: Chain, column: Column) -> None:
-        cell, run = Cell(chain, column), self.unrolled.columns_run(chain)
+        cell, run = CellAt(chain, column), self.unrolled.columns_run(chain)
         following = run[run.index(column) + 1 :][:1]
         here = chain.here(column)
         step = here[0] if chain.backwards else here[-1]
@@ -161,10 +161,10 @@ class EdgeGradients:
                 there = chain.here(after)
                 at = there[-1] if chain.backwards else there[0]
                 entering = self._entering(chain, at, name)
-                self.lines[pill, Cell(chain, after)] = self.arriving[pill] = entering
+                self.lines[pill, CellAt(chain, after)] = self.arriving[pill] = entering
             self.states[pill] = self._state_size(chain, step, name)
             for sender, d in by_sender.items():
-                if isinstance(sender, Value) and sender not in self._bands:
+                if isinstance(sender, ValueBox) and sender not in self._bands:
                     end = Out(chain, column) if self._route(key, sender) == "y" else pill
                     self.lines[end, sender] = _size(d)
         self._cross_outputs(chain, column)
@@ -172,9 +172,9 @@ class EdgeGradients:
 
     def _cross_outputs(self, chain: Chain, column: Column) -> None:
         """The y above a cell, and who takes it."""
-        cell, out, made = Cell(chain, column), Out(chain, column), self.unrolled.made
+        cell, out, made = CellAt(chain, column), Out(chain, column), self.unrolled.made
         up: list[float] = []
-        takers: dict[Value, list[float]] = {}
+        takers: dict[ValueBox, list[float]] = {}
         above = next((other for other in self.unrolled.chains if other.partner is chain), None)
         for step in chain.here(column):
             for role in {chain.out_role, "y"}:
@@ -185,12 +185,12 @@ class EdgeGradients:
                     norm_of_sum([d for s, d in by_sender.items() if routes[s] in ("y", "joined")])
                 )
                 for sender, d in by_sender.items():
-                    if isinstance(sender, Value) and routes[sender] == "y":
+                    if isinstance(sender, ValueBox) and routes[sender] == "y":
                         takers.setdefault(sender, []).append(_size(d))
             if chain.partner is not None:
                 for node in [n for n, o in made.items() if o == (chain, step, "y")]:
                     for sender, d in self.flows.arrived.get(node, {}).items():
-                        if isinstance(sender, Value):
+                        if isinstance(sender, ValueBox):
                             takers.setdefault(sender, []).append(_size(d))
         if chain.collected:
             self.lines[cell, out] = math.hypot(*up)
@@ -206,7 +206,7 @@ class EdgeGradients:
             for node, output in band.outputs.items():
                 if output.chain is chain and output.step in here:
                     joined = chain.partner is not None and output.role == "y"
-                    tail = Out(chain, column) if joined else Cell(chain, column)
+                    tail = Out(chain, column) if joined else CellAt(chain, column)
                     d = self.flows.arrived.get(node, {}).get(band.meaning)
                     sizes.setdefault((tail, band.meaning), []).append(
                         0.0 if d is None else _size(d)
@@ -254,7 +254,7 @@ class EdgeGradients:
                 else:
                     self.still.add(pill)
             if size is not None:
-                self.lines[pill, Cell(chain, unrolled.columns_run(chain)[0])] = size
+                self.lines[pill, CellAt(chain, unrolled.columns_run(chain)[0])] = size
                 self.arriving[pill] = size
             origin = unrolled.origin(chain.calls[step].inputs[name])
             if origin.output is not None and origin.output.role != "y":
@@ -294,7 +294,7 @@ class EdgeGradients:
         unrolled, here = self.unrolled, chain.here(column)
         size = math.hypot(*(self._entering(chain, step, role) for step in here))
         x = Input(chain, column, role)
-        self.lines[x, Cell(chain, column)] = size
+        self.lines[x, CellAt(chain, column)] = size
         if (band := unrolled.betweens.taken.get((chain, here[0], role))) is not None:
             self.lines[band.meaning, x] = size
             return
@@ -307,21 +307,21 @@ class EdgeGradients:
             return
         lower = origin.output.chain
         at = next(c for c in unrolled.segments[lower.segment] if origin.output.step in c.steps)
-        self.lines[Cell(lower, at), x] = size
+        self.lines[CellAt(lower, at), x] = size
         self.lines[Out(lower, column), x] = size
 
     def _cross_uses(self, chain: Chain, column: Column) -> None:
         params = [p.id for p in self.unrolled.rows[chain.row].params]
         counts = {p: n for p in params if (n := chain.count(p, column))}
         use = self.unrolled.use(chain, column, counts)
-        self.lines[use, Cell(chain, column)] = self.parts.used_at(params, (chain, column))
+        self.lines[use, CellAt(chain, column)] = self.parts.used_at(params, (chain, column))
 
     def _cross_outside(self) -> None:
         """Lines between the boxes outside the cells, and from the Parameters that these use."""
         sizes: dict[tuple[Meaning, Meaning], list[float]] = {}
         for node, value in self.values.items():
             for sender, d in self.flows.arrived.get(node, {}).items():
-                if isinstance(sender, Value):
+                if isinstance(sender, ValueBox):
                     sizes.setdefault((value, sender), []).append(_size(d))
         for (parameter, node), entries in self.parts.outside.items():
             user = self.values.get(node)

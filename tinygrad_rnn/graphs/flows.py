@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engine.autograd import flow
-from ..engine.values import Array, At, Part, as_array
+from ..engine.values import Array, At, AtOutput, as_array
 from .excerpt import Excerpt
 from .sweep import Sweep
 
@@ -118,7 +118,7 @@ class Flows:
             self._add(self.arrived[to], sender, _dense(d, parent))
         if to in self._through:
             here = self._passed.setdefault(to, {})
-            if d.__class__ is Part:
+            if d.__class__ is AtOutput:
                 parts = here.setdefault(sender, [None] * len(parent.shape))
                 old = parts[d.position]
                 parts[d.position] = d.value if old is None else old + d.value

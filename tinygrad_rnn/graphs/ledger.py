@@ -1,4 +1,4 @@
-"""What does each use of each Parameter add to its gradient? Rows whose sum is ``grad``."""
+"""What does each use of each Parameter add to its gradient? StepRows whose sum is ``grad``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from ..doors import door
 from ..engine.inside import Inside
 from ..engine.values import Array, At, Leaf, Node
-from .accounts import Account, Entry, Rows
+from .accounts import Account, Entry, StepRows
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
@@ -24,7 +24,7 @@ class Ledger:
 
     ``ledger[p]`` is (uses, *p.shape), for a T-step layer (T, *p.shape), in the order of the steps; it
     sums over axis 0 to what the pass added to ``p.grad``. ``ledger.steps(p)`` labels the rows (None
-    for a use outside time), ``ledger.norms(p)`` are the rows' Euclidean norms. Rows are made when
+    for a use outside time), ``ledger.norms(p)`` are the rows' Euclidean norms. StepRows are made when
     asked for. Memory (``nbytes``): for each use the gradient of its op's output or the contribution,
     whichever is smaller; the ledger keeps the graph that it speaks of alive.
 
@@ -38,7 +38,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._entries: dict[int, list[Entry]] = {}
-        self._over_time: dict[int, list[Rows]] = {}  # of compiled calls
+        self._over_time: dict[int, list[StepRows]] = {}  # of compiled calls
         self.root: tuple[Any, Any] | None = None  # where the pass began, and the gradient there
         self.loss: float | None = None  # the value there, of a scalar
 
@@ -68,7 +68,7 @@ class Ledger:
             for use in inside.uses:
                 told.add(id(use.leaf))
                 if isinstance(use.leaf, Leaf) and use.leaf.needs and use.reached.any():
-                    rows = Rows(use, inside.steps, node, cell)
+                    rows = StepRows(use, inside.steps, node, cell)
                     self._over_time.setdefault(use.leaf.key, []).append(rows)
         for k, (parent, delta) in enumerate(zip(node.parents, gradients, strict=True)):
             if isinstance(parent, Leaf) and id(parent) not in told and delta is not None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class CellAt:
     """One application of a cell, or several that are folded into one column."""
 
     chain: Chain
@@ -52,7 +52,7 @@ class Out:
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class ParameterBox:
     """A Parameter by its node: the box that is drawn once, and the line that all of its uses leave."""
 
     node: int
@@ -68,7 +68,7 @@ class Uses:
     counted from 1 (0 for none), and ``folded`` how many uses one line stands for.
     """
 
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[ParameterBox, ...]
     counts: tuple[int, ...] = (1,)
     chain: Chain | None = None
     column: Column | None = None
@@ -81,14 +81,14 @@ class Uses:
 class Contribution:
     """What some steps (or uses outside them) add to the gradient of a Parameter."""
 
-    parameter: Parameter
+    parameter: ParameterBox
     when: str
     against: bool  # the sum of all
     place: int  # among the others
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class ValueBox:
     """A node outside the cells, drawn as a box of its own, which has a name."""
 
     node: int
@@ -96,7 +96,7 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class LayerBox:
     """All cells of one layer drawn as one box; ``run`` tells those apart that are applied several times."""
 
     name: str
@@ -115,9 +115,19 @@ class Feed:
     """The line under the inputs, which are slices of one value."""
 
     node: int
-    source: Parameter | Value | None = field(default=None, compare=False)
+    source: ParameterBox | ValueBox | None = field(default=None, compare=False)
 
 
 Meaning = (
-    Cell | State | Input | Out | Parameter | Uses | Contribution | Value | Layer | Weights | Feed
+    CellAt
+    | State
+    | Input
+    | Out
+    | ParameterBox
+    | Uses
+    | Contribution
+    | ValueBox
+    | LayerBox
+    | Weights
+    | Feed
 )

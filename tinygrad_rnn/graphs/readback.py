@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engine.autograd import flow
-from ..engine.values import Array, At, Constant, Leaf, Literal, Part
+from ..engine.values import Array, At, AtOutput, Constant, Leaf, Literal
 from ..ops.row import ROWS
 from .ledger import Ledger
 
@@ -93,7 +93,7 @@ def flows_of(graph: RecordedGraph) -> tuple[dict[int, Array], dict[tuple[int, in
 
 
 def _dense(parent: Any, d: Any) -> Array:
-    if isinstance(d, Part):
+    if isinstance(d, AtOutput):
         return np.asarray(d.value)
     return np.asarray(d.dense(parent.shape, parent.dtype) if isinstance(d, At) else d)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..engine.gradients import commit, root_and_seed
 from ..engine.hooks import Hook, hooked
-from ..engine.values import Array, At, Part, as_array
+from ..engine.values import Array, At, AtOutput, as_array
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
@@ -68,7 +68,7 @@ def backward_steps(tensor: Tensor, gradient: Any = None) -> Iterator[BackwardSte
 
 def _joined(before: Any, d: Any, parent: Any, ours: set[int]) -> Any:
     """What has come to a node so far, and one more; ``ours`` have a buffer of their own."""
-    if isinstance(d, Part):
+    if isinstance(d, AtOutput):
         parts = [None] * len(parent.shape) if before is None else before
         parts[d.position] = d.value  # each output has one node, whose gradient is complete here
         return parts
@@ -83,6 +83,6 @@ def _joined(before: Any, d: Any, parent: Any, ours: set[int]) -> Any:
 
 def _shown(g: Any) -> Array:
     """A gradient as an array that a reader may look at and not change."""
-    view = np.asarray(g.value if isinstance(g, (At, Part)) else g).view()
+    view = np.asarray(g.value if isinstance(g, (At, AtOutput)) else g).view()
     view.flags.writeable = False
     return view

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..engine.autograd import flow
 from ..engine.inside import Inside
-from ..engine.values import At, Part, as_array
+from ..engine.values import At, AtOutput, as_array
 from .columns import Unlike
 from .excerpt import Excerpt
 from .recorded import CellCall
@@ -86,7 +86,7 @@ class Sweep:
         """Send a gradient from a node through all of the excerpt."""
         graph = self.graph
         heard = _Heard(graph.folds())
-        flow([(root, seed)], listener=heard)
+        flow([(root, seed)], hearing=heard)
         ways = Ways(graph)
         told = [
             (ways.steps_of(node, cell), inside, node.saved[0])
@@ -215,7 +215,7 @@ class Sweep:
 
     def _arrive(self, to: int, d: Any) -> None:
         node, before = self.graph._raw[to], self._came.get(to)
-        if d.__class__ is Part:
+        if d.__class__ is AtOutput:
             parts = [None] * len(node.shape) if before is None else before
             old = parts[d.position]
             parts[d.position] = d.value if old is None else old + d.value

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from .between import Between, Betweens, Moves
+from .between import Between, Betweens, MovedElements
 from .chains import (
     Chain,
     Column,
@@ -29,7 +29,7 @@ from .chains import (
     time_distributed,
 )
 from .loops import LoopCell
-from .meaning import Parameter, State, Uses, Value
+from .meaning import ParameterBox, State, Uses, ValueBox
 from .passthrough import PASS_THROUGH, SOURCES
 from .recorded import GraphNode, RecordedGraph, short_name, title_of
 
@@ -88,7 +88,7 @@ class UnrolledGraph:
         made = outputs_of(chains, nodes)
         before, between, after = _outside(nodes)
         consumers = _consumers(nodes)
-        moves = Moves(graph, nodes, made)
+        moves = MovedElements(graph, nodes, made)
         for chain in chains:
             check_chain(chain, moves.output)
             check_inputs(chain, nodes)
@@ -137,13 +137,13 @@ class UnrolledGraph:
             found.update({p.id: several for p in row.params if self.names[p.id].count(".")})
         return found
 
-    def parameter(self, node: int) -> Parameter:
+    def parameter(self, node: int) -> ParameterBox:
         """What a Parameter is called: its dotted name, and its short one in this picture."""
-        return Parameter(node, self.names[node], self.short(node))
+        return ParameterBox(node, self.names[node], self.short(node))
 
-    def value(self, node: int) -> Value:
+    def value(self, node: int) -> ValueBox:
         """A given value that stands beside what takes it."""
-        return Value(node, f"given{node}")
+        return ValueBox(node, f"given{node}")
 
     def use(self, chain: Chain, column: Column, counts: Mapping[int, int]) -> Uses:
         """The use of some Parameters, each so many times, in the cell (or the folded cells) of a column."""
@@ -220,9 +220,9 @@ class UnrolledGraph:
         return any(self.nodes[i].op not in PASS_THROUGH for i in self.after)
 
     @cached_property
-    def moves(self) -> Moves:
+    def moves(self) -> MovedElements:
         """Which of the cells' outputs a value is."""
-        return Moves(self.graph, self.nodes, self.made)
+        return MovedElements(self.graph, self.nodes, self.made)
 
     def origin(self, node: int) -> Origin:
         """Where a cell's input comes from.

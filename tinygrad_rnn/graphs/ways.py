@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .accounts import Rows
+from .accounts import StepRows
 from .recorded import RecordedGraph
 
 Way = tuple[Any, ...]  # the cell, the module's call around it, and its label there
@@ -18,7 +18,7 @@ class Ways:
         for call, id in graph._call_ids.items():
             self.calls.setdefault((call.cell, call.scope, call.label), {})[call.step] = id
 
-    def call_of(self, rows: Rows) -> int | None:
+    def call_of(self, rows: StepRows) -> int | None:
         """The id of one of the calls whose uses some rows are; None where the graph has none of them."""
         return next(iter(self.steps_of(*rows.way).values()), None)
 

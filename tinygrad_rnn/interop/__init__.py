@@ -1,5 +1,6 @@
 """In and out: weights and layers to and from other frameworks, models to and from ONNX."""
 
+from ..signatures import readable
 from .conventions import layouts
 from .frameworks import (
     from_chainer,
@@ -53,3 +54,6 @@ __all__ = [
 def __dir__() -> list[str]:
     """The public names and nothing else, for an editor's list."""
     return __all__
+
+
+readable(__name__)

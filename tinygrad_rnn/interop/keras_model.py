@@ -18,7 +18,7 @@ MASKS = {"NotEqual": "not equal", "Any": "any"}  # what Keras 3 records of a mas
 
 
 @dataclass
-class Call:
+class KerasCall:
     """One call of a layer: what it gets."""
 
     name: str
@@ -46,7 +46,7 @@ class KerasModel(Module):
             raise WeightsError("the model's config lists no layers")
         self.layers = Module()
         sequential = config.get("class_name") == "Sequential"
-        calls: list[Call] = []
+        calls: list[KerasCall] = []
         ops: dict[str, str] = {}
         names: list[str] = []
         for layer in listed:
@@ -64,7 +64,7 @@ class KerasModel(Module):
         if sequential:
             kept = [name_of(x) for x in listed if x.get("class_name") != "InputLayer"]
             before = ["input", *kept]
-            calls = [Call(n, [(b, 0, 0)]) for b, n in zip(before, kept, strict=False)]
+            calls = [KerasCall(n, [(b, 0, 0)]) for b, n in zip(before, kept, strict=False)]
             inputs, outputs = [("input", 0, 0)], [(before[-1], 0, 0)]
         else:
             inputs, outputs = _refs(inner.get("input_layers")), _refs(inner.get("output_layers"))
@@ -131,7 +131,7 @@ class KerasModel(Module):
             raise ValueError(f"lengths must be 0 to {x.shape[1]}, got {lengths.tolist()}")
         return np.arange(x.shape[1]) < lengths[:, None]
 
-    def _ordered(self, ready: Mapping[Ref, Any]) -> list[Call]:
+    def _ordered(self, ready: Mapping[Ref, Any]) -> list[KerasCall]:
         """The calls in an order in which each gets what is there."""
         done, waiting, order = set(ready), list(self._calls), []
         turn: dict[str, int] = {}
@@ -182,7 +182,7 @@ def _refs(given: Any) -> list[Ref]:
     return found
 
 
-def _call(name: str, node: Any) -> Call:
+def _call(name: str, node: Any) -> KerasCall:
     """One inbound node, of Keras 3 or 2."""
     if isinstance(node, Mapping):
         args, kwargs = list(node.get("args", [])), dict(node.get("kwargs", {}))
@@ -190,9 +190,9 @@ def _call(name: str, node: Any) -> Call:
             args = list(args[0])
         if len(args) > 1 and isinstance(args[1], (list, tuple)):  # LSTM()(x, [h, c])
             args = [args[0], *args[1]]
-        call = Call(name, [_tensor(name, arg) for arg in args])
+        call = KerasCall(name, [_tensor(name, arg) for arg in args])
     elif isinstance(node, list) and node and isinstance(node[0], list):
-        call = Call(name, _refs([ref[:3] for ref in node]))
+        call = KerasCall(name, _refs([ref[:3] for ref in node]))
         kwargs = dict(node[0][3]) if len(node[0]) > 3 and isinstance(node[0][3], Mapping) else {}
     else:
         raise WeightsError(f"the layer {name!r} has an inbound node that is not read")
@@ -224,7 +224,7 @@ def _tensor(name: str, arg: Any) -> Any:
     raise WeightsError(f"the layer {name!r} gets {arg!r}, which is no output of a layer")
 
 
-def _operation(kind: str, call: Call, values: Mapping[Ref, Any]) -> Any:
+def _operation(kind: str, call: KerasCall, values: Mapping[Ref, Any]) -> Any:
     """What Keras 3 records of a mask: x != value, any along the features."""
     gets = [values[ref] if isinstance(ref, tuple) else ref for ref in call.inputs]
     plain = [np.asarray(g.numpy() if isinstance(g, Tensor) else g) for g in gets]

@@ -21,7 +21,7 @@ from ..ops.row import ROWS
 from ..tensors import Tensor, as_tensor
 from . import onnx_layers, onnx_ops
 from .onnx_graph import Applied, ExportError, GraphBuilder, library, same, sized
-from .onnx_trace import Axes, Event, Inputs, Trace, flat, is_array, weights_of
+from .onnx_trace import Axes, Event, Inputs, OnnxTrace, Unroll, flat, is_array, weights_of
 
 
 def to_onnx(
@@ -31,7 +31,7 @@ def to_onnx(
     input_names: list[str] | None = None,
     output_names: list[str] | None = None,
     dynamic_axes: Axes | None = None,
-    unroll: bool = False,
+    unroll: Unroll = False,
     **keywords: Any,
 ) -> None:
     """Write ``module(*example, **keywords)`` to an ONNX file (opset 17), in evaluation mode.
@@ -41,8 +41,9 @@ def to_onnx(
     that ``forward`` does with tensors is written op by op. Lengths of axes are those of the example
     unless ``dynamic_axes`` names them: ``{"input": {0: "time", 1: "batch"}}``. What ONNX has no node
     for (projections, a cell of your own) is refused by name, or with ``unroll=True`` written step by
-    step for exactly the example's time steps. Inputs are called as forward calls them, parts of a
-    tuple with a number behind it. ``path`` may be an open binary file. Raises ExportError (a
+    step for exactly the example's time steps; ``unroll="all"`` writes every recurrent layer so, for
+    runtimes that leave options of ONNX's recurrent nodes out. Inputs are called as forward calls
+    them, parts of a tuple with a number behind it. ``path`` may be an open binary file. Raises ExportError (a
     ValueError) for what cannot be exported, ImportError without the extra ``onnx``.
 
         tg.interop.to_onnx(model, "model.onnx", x, dynamic_axes={"input": {0: "time", 1: "batch"}})
@@ -50,11 +51,13 @@ def to_onnx(
     library()
     if not isinstance(module, Module):
         raise TypeError(f"to_onnx takes a Module, not {type(module).__name__}")
+    if unroll not in (True, False, "all"):
+        raise ValueError(f'unroll is True, False or "all", not {unroll!r}')
     inputs = Inputs(module, example, keywords, input_names, dynamic_axes)
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
-        first, *others = [Trace(module, inputs, twin, unroll) for twin in (0, 1)]
+        first, *others = [OnnxTrace(module, inputs, twin, unroll) for twin in (0, 1)]
         others += _wilder(module, inputs, unroll)
     finally:
         for part, mode in modes:
@@ -68,11 +71,11 @@ def to_onnx(
         atomic.write(Path(path), [data])
 
 
-def _wilder(module: Module, inputs: Inputs, unroll: bool) -> list[Trace]:
+def _wilder(module: Module, inputs: Inputs, unroll: Unroll) -> list[OnnxTrace]:
     """The run on the wildest values that the forward takes: not all take NaN, or an index beyond."""
     for wild in (3, 2):
         try:
-            return [Trace(module, inputs, wild, unroll)]
+            return [OnnxTrace(module, inputs, wild, unroll)]
         except ExportError:
             raise
         except Exception:  # whatever the forward says to such values
@@ -86,7 +89,7 @@ def _wilder(module: Module, inputs: Inputs, unroll: bool) -> list[Trace]:
 class _Writer:
     """Two traces that must agree, and the graph that is made of them."""
 
-    def __init__(self, module: Module, inputs: Inputs, one: Trace, two: Trace) -> None:
+    def __init__(self, module: Module, inputs: Inputs, one: OnnxTrace, two: OnnxTrace) -> None:
         self.module, self.inputs, self.one, self.two = module, inputs, one, two
         self.b = GraphBuilder()
         self.known: dict[int, str] = {}  # by node

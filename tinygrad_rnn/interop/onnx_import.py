@@ -21,8 +21,8 @@ from ..tensors import Tensor, as_tensor
 from ..tensors.several import stack
 from . import onnx_read_ops as ops
 from .onnx_graph import library
-from .onnx_read_layers import GATES, Lanes, OnnxRecurrent
-from .onnx_read_ops import Node, ReadError
+from .onnx_read_layers import GATES, OnnxOutput, OnnxRecurrent
+from .onnx_read_ops import OnnxNode, ReadError
 from .packing import WeightsError
 
 Values = dict[str, Any]
@@ -83,7 +83,7 @@ def _loaded(path: Any, name: str) -> Any:
 class _Graph:
     """A graph's nodes in order, with the names of what goes in and out."""
 
-    def __init__(self, inputs: list[str], outputs: list[str], nodes: list[Node]) -> None:
+    def __init__(self, inputs: list[str], outputs: list[str], nodes: list[OnnxNode]) -> None:
         self.inputs, self.outputs, self.nodes = inputs, outputs, nodes
 
 
@@ -162,10 +162,10 @@ class OnnxModel(Module):
         if lacking:
             raise ReadError(f"{self._file}: nothing makes the output {lacking[0]!r}")
 
-    def _node(self, proto: Any, place: int) -> Node:
+    def _node(self, proto: Any, place: int) -> OnnxNode:
         from onnx import helper, numpy_helper
 
-        n = Node(
+        n = OnnxNode(
             proto.op_type,
             proto.domain,
             proto.name or f"{proto.op_type}_{place}",
@@ -185,7 +185,7 @@ class OnnxModel(Module):
                 inner = self._initializers(value)
                 value = self._read(value)
                 value.nodes[:0] = [
-                    Node("Constant", "", key, (), (key,), {"value": array}, n.opset)
+                    OnnxNode("Constant", "", key, (), (key,), {"value": array}, n.opset)
                     for key, array in inner.items()
                 ]
             elif isinstance(value, bytes):
@@ -309,7 +309,7 @@ class OnnxModel(Module):
         for n in graph.nodes:
             values.update(zip(n.outputs, self._apply(n, values), strict=False))
 
-    def _apply(self, n: Node, values: Values) -> tuple[Any, ...]:
+    def _apply(self, n: OnnxNode, values: Values) -> tuple[Any, ...]:
         """One node's outputs; errors name it."""
         if n.op in CONTROL:
             return self._control(n, values)
@@ -326,7 +326,7 @@ class OnnxModel(Module):
         except (ValueError, TypeError, IndexError, KeyError, RuntimeError) as error:
             raise type(error)(f"{self._file}: {n.refuse(str(error))}") from error
 
-    def _place(self, n: Node) -> Place:
+    def _place(self, n: OnnxNode) -> Place:
         """Where an op is recorded: in the part of the model that has its weights, as pictures name it."""
         owners = (self._held[name][0] for name in n.inputs if name in self._held)
         owner = next((o for o in owners if o is not self), None)
@@ -338,7 +338,7 @@ class OnnxModel(Module):
     def _name_of(self, part: Module) -> str:
         return next(name for name, module in self.named_modules() if module is part)
 
-    def _recurrent(self, n: Node, given: list[Any]) -> tuple[Any, ...]:
+    def _recurrent(self, n: OnnxNode, given: list[Any]) -> tuple[Any, ...]:
         layer: OnnxRecurrent = getattr(self, n.held["layer"])
         batch_first = bool(n.get("layout", 0))
         x = ops.plain(given[0])
@@ -350,11 +350,11 @@ class OnnxModel(Module):
         y, last = layer(x, lengths, states)
         if batch_first:
             last = [s.transpose(0, 1) for s in last]
-        return (Lanes(y, layer.ways, "BTDH" if batch_first else "TDBH"), *last)
+        return (OnnxOutput(y, layer.ways, "BTDH" if batch_first else "TDBH"), *last)
 
     # ---- graphs inside nodes
 
-    def _control(self, n: Node, values: Values) -> tuple[Any, ...]:
+    def _control(self, n: OnnxNode, values: Values) -> tuple[Any, ...]:
         given = [ops.plain(values[name]) if name else None for name in n.inputs]
         if n.op == "If":
             branch = "then_branch" if ops.array(given[0]).any() else "else_branch"
@@ -366,7 +366,7 @@ class OnnxModel(Module):
         self._run(graph, inner)
         return tuple(ops.plain(inner[name]) for name in graph.outputs)
 
-    def _loop(self, n: Node, given: list[Any], values: Values) -> tuple[Any, ...]:
+    def _loop(self, n: OnnxNode, given: list[Any], values: Values) -> tuple[Any, ...]:
         most, go, *carried = given
         body, k = n.attributes["body"], 0
         limit = None if most is None else int(ops.array(most).item())
@@ -383,7 +383,7 @@ class OnnxModel(Module):
             raise n.refuse("it ran no step, and what it stacks has no shape")
         return (*carried, *(_stacked(rows, 0) for rows in scanned))
 
-    def _scan(self, n: Node, given: list[Any], values: Values) -> tuple[Any, ...]:
+    def _scan(self, n: OnnxNode, given: list[Any], values: Values) -> tuple[Any, ...]:
         if n.opset < 9:
             raise n.refuse("Scan before opset 9 is not known here")
         count = int(n.attributes["num_scan_inputs"])
@@ -419,7 +419,7 @@ def _stacked(rows: list[Any], axis: int) -> Tensor:
     return stack(rows, axis)
 
 
-def _live(graph: _Graph) -> list[Node]:
+def _live(graph: _Graph) -> list[OnnxNode]:
     """The nodes that an output depends on: what a layer's weights were made of is not computed again."""
     wanted, kept = set(graph.outputs), []
     for n in reversed(graph.nodes):

@@ -323,9 +323,17 @@ def _whole(kind: str) -> Emit:
     return lambda b, a: str(b.op(kind if a.dtype.kind == "f" else "Identity", a.inputs[0]))
 
 
+def _floor_quotient(b: GraphBuilder, a: Applied) -> str:
+    """Exact, where Floor(Div) may have been rounded up: from the remainder, and one less between signs."""
+    rest = b.op("Mod", *a.inputs, fmod=1)
+    q = b.op("Round", b.op("Div", b.op("Sub", a.inputs[0], rest), a.inputs[1]))
+    below = b.op("Less", b.op("Mul", rest, a.inputs[1]), b.const(np.array(0, a.dtype)))
+    return str(b.op("Sub", q, b.cast(below, np.dtype(bool), a.dtype)))
+
+
 def _mod(b: GraphBuilder, a: Applied) -> str:
     if a.dtype.kind not in "iu":
-        raise a.failure("of floats it is written with floor")
+        raise a.failure("of floats it is written with floor_quotient")
     return str(b.op("Mod", *a.inputs))
 
 
@@ -353,6 +361,7 @@ COMPARE: dict[str, Emit] = {
     "argmax": _place_of("ArgMax"),
     "argmin": _place_of("ArgMin"),
     "floor": _whole("Floor"),
+    "floor_quotient": _floor_quotient,
     "ceil": _whole("Ceil"),
     "rint": _whole("Round"),
     "remainder": _mod,

@@ -157,7 +157,7 @@ def _alike(config: Mapping[str, Any], names: list[str], half: int) -> bool:
 # ---- outputs as ONNX lays them out -------------------------------------------------------------------
 
 
-class Lanes:
+class OnnxOutput:
     """A recurrent node's Y, (time, directions, batch, H) or another order of those axes, not yet laid out.
 
     What stands between two layers in a file (a Squeeze of the direction's axis, a Transpose and a Reshape
@@ -187,9 +187,9 @@ class Lanes:
             return None
         return self._in_order(self.order.replace("D", ""))
 
-    def permuted(self, axes: Sequence[int]) -> Lanes:
+    def permuted(self, axes: Sequence[int]) -> OnnxOutput:
         """Its axes in another order."""
-        return Lanes(self.y, self.ways, "".join(self.order[k] for k in axes))
+        return OnnxOutput(self.y, self.ways, "".join(self.order[k] for k in axes))
 
     def reshaped(self, shape: tuple[int, ...]) -> Tensor | None:
         """With the directions joined along the features, if that is what the shape says."""

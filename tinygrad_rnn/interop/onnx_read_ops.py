@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from ..compat.elementwise import fmod
 from ..nn import functional as f
 from ..ops.elementwise import erf
 from ..tensors import Tensor, functions, several
-from .onnx_read_layers import Lanes
+from .onnx_read_layers import OnnxOutput
 
 
 class ReadError(ValueError):
@@ -30,7 +31,7 @@ class ReadError(ValueError):
 
 
 @dataclass(slots=True)
-class Node:
+class OnnxNode:
     """One node of a graph: its op, the names of what goes in and out, and its attributes."""
 
     op: str
@@ -52,7 +53,7 @@ class Node:
         return ReadError(f"node {self.name!r} ({domain}{self.op}, opset {self.opset}): {why}")
 
 
-Rule = Callable[..., Any]  # (node, *inputs) -> a Tensor, Lanes or a tuple of them
+Rule = Callable[..., Any]  # (node, *inputs) -> a Tensor, OnnxOutput or a tuple of them
 
 
 # ---- reading operands --------------------------------------------------------------------------------
@@ -73,7 +74,7 @@ def ints(t: Any) -> tuple[int, ...]:
     return tuple(int(n) for n in np.atleast_1d(array(t)).ravel())
 
 
-def axes_of(n: Node, given: Any, name: str = "axes") -> tuple[int, ...] | None:
+def axes_of(n: OnnxNode, given: Any, name: str = "axes") -> tuple[int, ...] | None:
     """Axes from an input where it is there, else from the attribute; None where neither says any."""
     if given is not None:
         return ints(given)
@@ -102,7 +103,7 @@ def method(name: str) -> Rule:
 
 
 def _binary(on_floats: Callable[[Any, Any], Any], on_ints: Callable[[Any, Any], Any]) -> Rule:
-    def rule(n: Node, a: Tensor, b: Tensor) -> Tensor:
+    def rule(n: OnnxNode, a: Tensor, b: Tensor) -> Tensor:
         if not floating(a, b):
             return whole(on_ints(array(a), array(b)), array(a).dtype)
         result: Tensor = on_floats(a, b)
@@ -116,7 +117,7 @@ def _truncated(a: Any, b: Any) -> Any:
     return np.trunc(np.true_divide(a, b)) if (a < 0).any() or (b < 0).any() else a // b
 
 
-def _power(n: Node, a: Tensor, b: Tensor) -> Tensor:
+def _power(n: OnnxNode, a: Tensor, b: Tensor) -> Tensor:
     if not floating(a):
         return whole(np.power(array(a), array(b)), array(a).dtype)
     if b._node is None and array(b).size == 1:
@@ -127,14 +128,16 @@ def _power(n: Node, a: Tensor, b: Tensor) -> Tensor:
     return result
 
 
-def _mod(n: Node, a: Tensor, b: Tensor) -> Tensor:
+def _mod(n: OnnxNode, a: Tensor, b: Tensor) -> Tensor:
+    if floating(a):
+        return fmod(a, b)
     return whole((np.fmod if n.get("fmod", 0) else np.mod)(array(a), array(b)), array(a).dtype)
 
 
 def _variadic(on_floats: Callable[[Any, Any], Any], on_ints: Callable[[Any, Any], Any]) -> Rule:
     pair = _binary(on_floats, on_ints)
 
-    def rule(n: Node, *given: Tensor) -> Tensor:
+    def rule(n: OnnxNode, *given: Tensor) -> Tensor:
         total = given[0]
         for other in given[1:]:
             total = pair(n, total, other)
@@ -143,13 +146,13 @@ def _variadic(on_floats: Callable[[Any, Any], Any], on_ints: Callable[[Any, Any]
     return rule
 
 
-def _average(n: Node, *given: Tensor) -> Tensor:
+def _average(n: OnnxNode, *given: Tensor) -> Tensor:
     total: Tensor = _variadic(lambda a, b: a + b, np.add)(n, *given)
     mean: Tensor = total / len(given)
     return mean
 
 
-def _clip(n: Node, x: Tensor, low: Any = None, high: Any = None) -> Tensor:
+def _clip(n: OnnxNode, x: Tensor, low: Any = None, high: Any = None) -> Tensor:
     bounds = [
         n.get(name) if given is None else array(given).item()
         for name, given in (("min", low), ("max", high))
@@ -164,35 +167,35 @@ def _clip(n: Node, x: Tensor, low: Any = None, high: Any = None) -> Tensor:
     return result
 
 
-def _prelu(n: Node, x: Tensor, slope: Tensor) -> Tensor:
+def _prelu(n: OnnxNode, x: Tensor, slope: Tensor) -> Tensor:
     return several.where(x > 0, x, x * slope)
 
 
-def _selu(n: Node, x: Tensor) -> Tensor:
+def _selu(n: OnnxNode, x: Tensor) -> Tensor:
     alpha, gamma = n.get("alpha", 1.6732631921768188), n.get("gamma", 1.0507010221481323)
     result: Tensor = f.elu(x, alpha) * gamma
     return result
 
 
-def _celu(n: Node, x: Tensor) -> Tensor:
+def _celu(n: OnnxNode, x: Tensor) -> Tensor:
     alpha = float(n.get("alpha", 1.0))
     return f.elu(x / alpha, 1.0) * alpha
 
 
-def _gelu(n: Node, x: Tensor) -> Tensor:
+def _gelu(n: OnnxNode, x: Tensor) -> Tensor:
     return f.gelu(x, approximate="tanh" if n.get("approximate", "none") == "tanh" else "none")
 
 
-def _erf(n: Node, x: Tensor) -> Tensor:
+def _erf(n: OnnxNode, x: Tensor) -> Tensor:
     result: Tensor = erf(x)
     return result
 
 
-def _hard_sigmoid(n: Node, x: Tensor) -> Tensor:
+def _hard_sigmoid(n: OnnxNode, x: Tensor) -> Tensor:
     return functions.clip(x * float(n.get("alpha", 0.2)) + float(n.get("beta", 0.5)), 0.0, 1.0)
 
 
-def _cast(n: Node, x: Tensor) -> Tensor:
+def _cast(n: OnnxNode, x: Tensor) -> Tensor:
     from onnx import helper
 
     try:
@@ -202,7 +205,7 @@ def _cast(n: Node, x: Tensor) -> Tensor:
     return _as(n, x, dtype)
 
 
-def _as(n: Node, x: Tensor, dtype: Any) -> Tensor:
+def _as(n: OnnxNode, x: Tensor, dtype: Any) -> Tensor:
     if dtype.kind not in "fiub" or dtype.itemsize > 8:
         raise n.refuse(f"no such dtype here: {dtype}")
     if dtype.kind == "f" and floating(x):
@@ -210,20 +213,20 @@ def _as(n: Node, x: Tensor, dtype: Any) -> Tensor:
     return whole(array(x).astype(dtype))
 
 
-def _where(n: Node, condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
+def _where(n: OnnxNode, condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
     if not floating(a, b):
         return whole(np.where(array(condition), array(a), array(b)), array(a).dtype)
     return several.where(condition, a, b)
 
 
-def _dropout(n: Node, x: Tensor, ratio: Any = None, training: Any = None) -> Any:
+def _dropout(n: OnnxNode, x: Tensor, ratio: Any = None, training: Any = None) -> Any:
     if training is not None and array(training).any():
         raise n.refuse("training_mode is on: export the model in evaluation mode")
     kept = whole(np.ones(x.shape, bool))
     return (x, kept)[: len(n.outputs)]
 
 
-def _is_inf(n: Node, x: Tensor) -> Tensor:
+def _is_inf(n: OnnxNode, x: Tensor) -> Tensor:
     found = np.isinf(array(x))
     if not n.get("detect_negative", 1):
         found &= array(x) > 0
@@ -235,7 +238,7 @@ def _is_inf(n: Node, x: Tensor) -> Tensor:
 # ---- products --------------------------------------------------------------------------------------------
 
 
-def _gemm(n: Node, a: Tensor, b: Tensor, c: Any = None) -> Tensor:
+def _gemm(n: OnnxNode, a: Tensor, b: Tensor, c: Any = None) -> Tensor:
     alpha, beta = float(n.get("alpha", 1.0)), float(n.get("beta", 1.0))
     left = a.transpose(0, 1) if n.get("transA", 0) else a
     if n.get("transB", 0) and alpha == beta == 1.0 and c is not None and c.ndim == 1:
@@ -248,14 +251,14 @@ def _gemm(n: Node, a: Tensor, b: Tensor, c: Any = None) -> Tensor:
     return total
 
 
-def _matmul(n: Node, a: Tensor, b: Tensor) -> Tensor:
+def _matmul(n: OnnxNode, a: Tensor, b: Tensor) -> Tensor:
     if not floating(a, b):
         return whole(np.matmul(array(a), array(b)), array(a).dtype)
     product: Tensor = a @ b
     return product
 
 
-def _einsum(n: Node, *given: Tensor) -> Tensor:
+def _einsum(n: OnnxNode, *given: Tensor) -> Tensor:
     result: Tensor = several.einsum(n.attributes["equation"].replace(" ", ""), *given)
     return result
 
@@ -263,14 +266,14 @@ def _einsum(n: Node, *given: Tensor) -> Tensor:
 # ---- shapes ----------------------------------------------------------------------------------------------
 
 
-def _shape(n: Node, x: Any) -> Tensor:
+def _shape(n: OnnxNode, x: Any) -> Tensor:
     sides = x.shape[n.get("start", 0) or None : n.get("end")]
     return whole(sides, np.int64)
 
 
-def _reshape(n: Node, x: Any, to: Any = None) -> Tensor:
+def _reshape(n: OnnxNode, x: Any, to: Any = None) -> Tensor:
     wanted = ints(to) if to is not None else tuple(n.attributes["shape"])
-    if isinstance(x, Lanes):
+    if isinstance(x, OnnxOutput):
         short = x.reshaped(wanted)
         if short is not None:
             return short
@@ -281,22 +284,22 @@ def _reshape(n: Node, x: Any, to: Any = None) -> Tensor:
     return result
 
 
-def _flatten(n: Node, x: Tensor) -> Tensor:
+def _flatten(n: OnnxNode, x: Tensor) -> Tensor:
     axis = int(n.get("axis", 1))
     axis += x.ndim if axis < 0 else 0
     rows = int(np.prod(x.shape[:axis], dtype=int))
     return x.reshape(rows, int(np.prod(x.shape[axis:], dtype=int)))
 
 
-def _transpose(n: Node, x: Any) -> Any:
-    ndim = 4 if isinstance(x, Lanes) else x.ndim
+def _transpose(n: OnnxNode, x: Any) -> Any:
+    ndim = 4 if isinstance(x, OnnxOutput) else x.ndim
     axes = tuple(n.get("perm") or range(ndim - 1, -1, -1))
-    return x.permuted(axes) if isinstance(x, Lanes) else x.permute(axes)
+    return x.permuted(axes) if isinstance(x, OnnxOutput) else x.permute(axes)
 
 
-def _squeeze(n: Node, x: Any, given: Any = None) -> Tensor:
+def _squeeze(n: OnnxNode, x: Any, given: Any = None) -> Tensor:
     axes = axes_of(n, given)
-    if isinstance(x, Lanes):
+    if isinstance(x, OnnxOutput):
         short = x.squeezed(axes)
         if short is not None:
             return short
@@ -310,7 +313,7 @@ def _squeeze(n: Node, x: Any, given: Any = None) -> Tensor:
     return result
 
 
-def _unsqueeze(n: Node, x: Tensor, given: Any = None) -> Tensor:
+def _unsqueeze(n: OnnxNode, x: Tensor, given: Any = None) -> Tensor:
     axes = axes_of(n, given) or ()
     ndim = x.ndim + len(axes)
     places = {k % ndim for k in axes}
@@ -318,14 +321,14 @@ def _unsqueeze(n: Node, x: Tensor, given: Any = None) -> Tensor:
     return x.reshape(tuple(1 if k in places else next(sides) for k in range(ndim)))
 
 
-def _concat(n: Node, *given: Tensor) -> Tensor:
+def _concat(n: OnnxNode, *given: Tensor) -> Tensor:
     axis = int(n.attributes["axis"])
     if not floating(*given):
         return whole(np.concatenate([array(t) for t in given], axis), array(given[0]).dtype)
     return several.cat(list(given), axis)
 
 
-def _split(n: Node, x: Tensor, given: Any = None) -> tuple[Tensor, ...]:
+def _split(n: OnnxNode, x: Tensor, given: Any = None) -> tuple[Tensor, ...]:
     axis = int(n.get("axis", 0)) % x.ndim
     count = len(n.outputs)
     sizes = axes_of(n, given, "split")
@@ -339,7 +342,7 @@ def _split(n: Node, x: Tensor, given: Any = None) -> tuple[Tensor, ...]:
     return tuple(x.split(list(sizes), axis))
 
 
-def _slice(n: Node, x: Tensor, *given: Any) -> Tensor:
+def _slice(n: OnnxNode, x: Tensor, *given: Any) -> Tensor:
     if given:
         words = [None if t is None else ints(t) for t in given]
     else:
@@ -366,7 +369,7 @@ def _taken(x: Tensor, at: Any, axis: int) -> Tensor:
     return x.index_select(axis, whole(at)) if floating(x) else whole(np.take(array(x), at, axis))
 
 
-def _gather(n: Node, x: Any, index: Tensor) -> Tensor:
+def _gather(n: OnnxNode, x: Any, index: Tensor) -> Tensor:
     x = plain(x)
     axis = int(n.get("axis", 0)) % x.ndim
     at = array(index)
@@ -380,7 +383,7 @@ def _gather(n: Node, x: Any, index: Tensor) -> Tensor:
     return x[(*(slice(None),) * axis, int(at) if at.ndim == 0 else at)]  # type: ignore[no-any-return]
 
 
-def _gather_elements(n: Node, x: Tensor, index: Tensor) -> Tensor:
+def _gather_elements(n: OnnxNode, x: Tensor, index: Tensor) -> Tensor:
     axis = int(n.get("axis", 0)) % x.ndim
     at = np.where(array(index) < 0, array(index) + x.shape[axis], array(index))
     return x[_grid(at, axis)] if floating(x) else whole(array(x)[_grid(at, axis)])
@@ -393,7 +396,7 @@ def _grid(at: Any, axis: int) -> tuple[Any, ...]:
     return tuple(places)
 
 
-def _gather_nd(n: Node, x: Tensor, index: Tensor) -> Tensor:
+def _gather_nd(n: OnnxNode, x: Tensor, index: Tensor) -> Tensor:
     lead, at = int(n.get("batch_dims", 0)), array(index)
     grids = np.ogrid[tuple(slice(side) for side in at.shape[:lead])] if lead else []
     grids = [g.reshape(g.shape + (1,) * (at.ndim - 1 - lead)) for g in grids]
@@ -401,17 +404,17 @@ def _gather_nd(n: Node, x: Tensor, index: Tensor) -> Tensor:
     return x[where] if floating(x) else whole(array(x)[where])
 
 
-def _scatter_elements(n: Node, x: Tensor, index: Tensor, updates: Tensor) -> Tensor:
+def _scatter_elements(n: OnnxNode, x: Tensor, index: Tensor, updates: Tensor) -> Tensor:
     axis = int(n.get("axis", 0)) % x.ndim
     at = np.where(array(index) < 0, array(index) + x.shape[axis], array(index))
     return _written(n, x, _grid(at, axis), updates)
 
 
-def _scatter_nd(n: Node, x: Tensor, index: Tensor, updates: Tensor) -> Tensor:
+def _scatter_nd(n: OnnxNode, x: Tensor, index: Tensor, updates: Tensor) -> Tensor:
     return _written(n, x, tuple(np.moveaxis(array(index), -1, 0)), updates)
 
 
-def _written(n: Node, x: Tensor, where: Any, updates: Tensor) -> Tensor:
+def _written(n: OnnxNode, x: Tensor, where: Any, updates: Tensor) -> Tensor:
     kind = n.get("reduction", "none")
     if kind not in ("none", "add"):
         raise n.refuse(f"reduction={kind!r} is not known here")
@@ -426,16 +429,16 @@ def _written(n: Node, x: Tensor, where: Any, updates: Tensor) -> Tensor:
     return whole(data)
 
 
-def _expand(n: Node, x: Tensor, to: Tensor) -> Tensor:
+def _expand(n: OnnxNode, x: Tensor, to: Tensor) -> Tensor:
     shape = np.broadcast_shapes(x.shape, ints(to))
     return x.broadcast_to(shape) if floating(x) else whole(np.broadcast_to(array(x), shape))
 
 
-def _tile(n: Node, x: Tensor, times: Tensor) -> Tensor:
+def _tile(n: OnnxNode, x: Tensor, times: Tensor) -> Tensor:
     return x.tile(ints(times)) if floating(x) else whole(np.tile(array(x), ints(times)))
 
 
-def _pad(n: Node, x: Tensor, pads: Any = None, value: Any = None, given: Any = None) -> Tensor:
+def _pad(n: OnnxNode, x: Tensor, pads: Any = None, value: Any = None, given: Any = None) -> Tensor:
     widths = ints(pads) if pads is not None else tuple(n.get("pads", n.get("paddings")))
     number = n.get("value", 0.0) if value is None else array(value).item()
     axes = range(x.ndim) if given is None else [k % x.ndim for k in ints(given)]
@@ -454,7 +457,10 @@ def _pad(n: Node, x: Tensor, pads: Any = None, value: Any = None, given: Any = N
             ]
             if low or high:
                 x = _concat(
-                    Node("Concat", "", n.name, (), (), {"axis": axis}, n.opset), ends[0], x, ends[1]
+                    OnnxNode("Concat", "", n.name, (), (), {"axis": axis}, n.opset),
+                    ends[0],
+                    x,
+                    ends[1],
                 )
             continue
         name = {"reflect": "reflect", "edge": "edge", "wrap": "wrap"}.get(mode)
@@ -465,13 +471,13 @@ def _pad(n: Node, x: Tensor, pads: Any = None, value: Any = None, given: Any = N
     return x
 
 
-def _filled(n: Node, shape: Tensor) -> Tensor:
+def _filled(n: OnnxNode, shape: Tensor) -> Tensor:
     value = n.get("value")
     start = np.zeros(1, np.float32) if value is None else value
     return whole(np.broadcast_to(start.reshape(()), ints(shape)))
 
 
-def _constant(n: Node) -> Tensor:
+def _constant(n: OnnxNode) -> Tensor:
     kinds = {
         "value_float": np.float32,
         "value_floats": np.float32,
@@ -486,7 +492,7 @@ def _constant(n: Node) -> Tensor:
     return whole(n.attributes["value"])
 
 
-def _one_hot(n: Node, index: Tensor, depth: Tensor, values: Tensor) -> Tensor:
+def _one_hot(n: OnnxNode, index: Tensor, depth: Tensor, values: Tensor) -> Tensor:
     count = int(array(depth).item())
     at, axis = array(index).astype(int), int(n.get("axis", -1))
     at = np.where(at < 0, at + count, at)
@@ -496,13 +502,13 @@ def _one_hot(n: Node, index: Tensor, depth: Tensor, values: Tensor) -> Tensor:
     return whole(np.where(hot, on, off), array(values).dtype)
 
 
-def _range(n: Node, start: Tensor, limit: Tensor, delta: Tensor) -> Tensor:
+def _range(n: OnnxNode, start: Tensor, limit: Tensor, delta: Tensor) -> Tensor:
     low, high, step = (array(t).item() for t in (start, limit, delta))
     count = max(math.ceil((high - low) / step), 0)
     return whole(low + np.arange(count) * step, array(start).dtype)
 
 
-def _trilu(n: Node, x: Tensor, k: Any = None) -> Tensor:
+def _trilu(n: OnnxNode, x: Tensor, k: Any = None) -> Tensor:
     at = 0 if k is None else int(array(k).item())
     cut = (np.triu if n.get("upper", 1) else np.tril)(np.ones(x.shape[-2:], bool), at)
     return (
@@ -512,7 +518,7 @@ def _trilu(n: Node, x: Tensor, k: Any = None) -> Tensor:
     )
 
 
-def _reverse_sequence(n: Node, x: Tensor, lengths: Tensor) -> Tensor:
+def _reverse_sequence(n: OnnxNode, x: Tensor, lengths: Tensor) -> Tensor:
     time, batch = int(n.get("time_axis", 0)), int(n.get("batch_axis", 1))
     steps = np.arange(x.shape[time])[:, None]
     count = array(lengths)
@@ -523,11 +529,11 @@ def _reverse_sequence(n: Node, x: Tensor, lengths: Tensor) -> Tensor:
     return x[there, rows]
 
 
-def _size(n: Node, x: Any) -> Tensor:
+def _size(n: OnnxNode, x: Any) -> Tensor:
     return whole(int(np.prod(plain(x).shape, dtype=int)), np.int64)
 
 
-def _eye_like(n: Node, x: Tensor) -> Tensor:
+def _eye_like(n: OnnxNode, x: Tensor) -> Tensor:
     return whole(np.eye(x.shape[0], x.shape[1], int(n.get("k", 0))), array(x).dtype)
 
 
@@ -535,7 +541,7 @@ def _eye_like(n: Node, x: Tensor) -> Tensor:
 
 
 def _reduce(on_floats: Callable[..., Any], on_ints: Any = None) -> Rule:
-    def rule(n: Node, x: Tensor, given: Any = None) -> Tensor:
+    def rule(n: OnnxNode, x: Tensor, given: Any = None) -> Tensor:
         axes, keep = axes_of(n, given), bool(n.get("keepdims", 1))
         if not axes:
             if axes == () and n.get("noop_with_empty_axes", 0):
@@ -558,7 +564,7 @@ def _product(x: Tensor, axes: tuple[int, ...], keep: bool) -> Tensor:
 
 
 def _arg(largest: bool) -> Rule:
-    def rule(n: Node, x: Tensor) -> Tensor:
+    def rule(n: OnnxNode, x: Tensor) -> Tensor:
         axis, data = int(n.get("axis", 0)), array(x)
         best = np.argmax if largest else np.argmin
         if n.get("select_last_index", 0):
@@ -570,7 +576,7 @@ def _arg(largest: bool) -> Rule:
     return rule
 
 
-def _top_k(n: Node, x: Tensor, k: Any = None) -> tuple[Tensor, Tensor]:
+def _top_k(n: OnnxNode, x: Tensor, k: Any = None) -> tuple[Tensor, Tensor]:
     count = int(n.attributes["k"]) if k is None else int(array(k).item())
     axis = int(n.get("axis", -1)) % x.ndim
     data = array(x)
@@ -580,7 +586,7 @@ def _top_k(n: Node, x: Tensor, k: Any = None) -> tuple[Tensor, Tensor]:
     return values, whole(order, np.int64)
 
 
-def _cum_sum(n: Node, x: Tensor, axis: Tensor) -> Tensor:
+def _cum_sum(n: OnnxNode, x: Tensor, axis: Tensor) -> Tensor:
     at = int(array(axis).item()) % x.ndim
     back = bool(n.get("reverse", 0))
     if not floating(x):
@@ -595,7 +601,7 @@ def _cum_sum(n: Node, x: Tensor, axis: Tensor) -> Tensor:
 
 
 def _soft(name: str) -> Rule:
-    def rule(n: Node, x: Tensor) -> Tensor:
+    def rule(n: OnnxNode, x: Tensor) -> Tensor:
         if n.opset >= 13:
             return getattr(x, name)(int(n.get("axis", -1)))  # type: ignore[no-any-return]
         axis = int(n.get("axis", 1)) % max(x.ndim, 1)  # all axes from here on as one
@@ -606,7 +612,7 @@ def _soft(name: str) -> Rule:
     return rule
 
 
-def _layer_norm(n: Node, x: Tensor, scale: Tensor, bias: Any = None) -> Any:
+def _layer_norm(n: OnnxNode, x: Tensor, scale: Tensor, bias: Any = None) -> Any:
     axis = int(n.get("axis", -1)) % x.ndim
     eps = float(n.get("epsilon", 1e-5))
     shape = x.shape[axis:]
@@ -621,14 +627,14 @@ def _layer_norm(n: Node, x: Tensor, scale: Tensor, bias: Any = None) -> Any:
     return (y, mean, 1 / spread)[: len(n.outputs)]
 
 
-def _rms_norm(n: Node, x: Tensor, scale: Tensor) -> Tensor:
+def _rms_norm(n: OnnxNode, x: Tensor, scale: Tensor) -> Tensor:
     axes = tuple(range(int(n.get("axis", -1)) % x.ndim, x.ndim))
     mean = x.square().mean(axes, keepdim=True)
     return x / (mean + float(n.get("epsilon", 1e-5))).sqrt() * scale
 
 
 def _batch_norm(
-    n: Node, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, var: Tensor
+    n: OnnxNode, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, var: Tensor
 ) -> Tensor:
     if n.get("training_mode", 0):
         raise n.refuse("training_mode is on: export the model in evaluation mode")
@@ -637,13 +643,13 @@ def _batch_norm(
     return (x - m) / (v + float(n.get("epsilon", 1e-5))).sqrt() * s + b
 
 
-def _lp_norm(n: Node, x: Tensor) -> Tensor:
+def _lp_norm(n: OnnxNode, x: Tensor) -> Tensor:
     axis, p = int(n.get("axis", -1)), int(n.get("p", 2))
     size = x.norm(p, axis, keepdim=True)
     return x / several.where(size == 0, 1.0, size)
 
 
-def _hardmax(n: Node, x: Tensor) -> Tensor:
+def _hardmax(n: OnnxNode, x: Tensor) -> Tensor:
     axis = int(n.get("axis", -1 if n.opset >= 13 else 1)) % x.ndim
     data = array(x)
     flat = data if n.opset >= 13 else data.reshape(int(np.prod(x.shape[:axis], dtype=int)), -1)
@@ -659,7 +665,7 @@ def _hardmax(n: Node, x: Tensor) -> Tensor:
 
 def plain(x: Any) -> Any:
     """A value laid out as ONNX has it."""
-    return x.tensor() if isinstance(x, Lanes) else x
+    return x.tensor() if isinstance(x, OnnxOutput) else x
 
 
 RULES: dict[str, Rule] = {
@@ -776,7 +782,7 @@ RULES: dict[str, Rule] = {
 TAKES_LANES = frozenset(("Reshape", "Transpose", "Squeeze", "Size", "Gather"))
 
 
-def apply(n: Node, given: Sequence[Any]) -> tuple[Any, ...]:
+def apply(n: OnnxNode, given: Sequence[Any]) -> tuple[Any, ...]:
     """A node's outputs."""
     if n.op not in TAKES_LANES:
         given = [plain(x) for x in given]

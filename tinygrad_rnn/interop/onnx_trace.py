@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from ..engine.autograd import enable_grad, no_grad
+from ..engine.listening import Listener, unheard
 from ..engine.places import state
 from ..engine.values import Leaf
 from ..nn.module import Module
@@ -22,6 +23,7 @@ from . import onnx_layers
 from .onnx_graph import ExportError
 
 Axes = Mapping[str, Mapping[int, str]]
+Unroll = bool | Literal["all"]
 
 
 # ---- inputs ----------------------------------------------------------------------------------------
@@ -199,21 +201,21 @@ class Event:
         self.operands, self.place, self.constants = operands, place, constants
 
 
-class Trace:
-    """One run of the forward: its events in order, and its output."""
+class OnnxTrace(Listener):
+    """One run of the forward: its events in order, and its output.
 
-    follower = None
-    whole = (
-        True  # the values alone are written: no gradient, and lengths that are read would be frozen
-    )
+    Random numbers that are drawn are constants of the graph, and a detached tensor is known by its array.
+    """
 
-    def __init__(self, module: Module, inputs: Inputs, twin: int, unroll: bool) -> None:
+    whole = True  # values alone are written, no gradient; lengths that are read would be frozen
+
+    def __init__(self, module: Module, inputs: Inputs, twin: int, unroll: Unroll) -> None:
         self.events: list[Event] = []
         with self._listening(module, unroll):
             self.output, self.leaves = inputs.call(module, twin)
 
     @contextmanager
-    def _listening(self, module: Module, unroll: bool) -> Iterator[None]:
+    def _listening(self, module: Module, unroll: Unroll) -> Iterator[None]:
         before = state.tracer, state.watch
         changed: list[tuple[Module, dict[str, Any]]] = []
         for path, part in module.named_modules():
@@ -237,7 +239,7 @@ class Trace:
                     else:
                         part.__dict__[name] = value
 
-    def _unrolled(self, path: str, part: Module, unroll: bool) -> bool:
+    def _unrolled(self, path: str, part: Module, unroll: Unroll) -> bool:
         """Whether a layer is to be written step by step."""
         if not isinstance(part, (RecurrentLayer, Recurrent)):
             return False
@@ -248,7 +250,7 @@ class Trace:
                 f"{where}{type(part).__name__} cannot be exported: {why}; unroll=True writes it step by "
                 "step, for the example's number of time steps alone"
             )
-        return why is not None
+        return why is not None or unroll == "all"
 
     def _layer(self, path: str, part: Module, forward: Any) -> Any:
         """What stands for a layer's forward: runs it unseen, and notes the call."""
@@ -257,13 +259,8 @@ class Trace:
             if args and isinstance(args[0], PackedSequence):  # runs this layer on what it holds
                 hx = args[1] if len(args) > 1 else kwargs.get("hx")
                 return part._packed(args[0], hx, kwargs.get("first_step"))
-            before = state.tracer, state.watch
-            state.tracer = state.watch = None
-            try:
-                with no_grad():
-                    output = forward(*args, **kwargs)
-            finally:
-                state.tracer, state.watch = before
+            with unheard(), no_grad():
+                output = forward(*args, **kwargs)
             results: list[Tensor] = []
 
             def leaf(value: Any) -> Any:
@@ -290,12 +287,11 @@ class Trace:
             "exported"
         )
 
-    def draws(self) -> None:
-        """Random numbers are about to be drawn: they are constants of the exported graph."""
-
-    def compared(self, name: str, result: Tensor, operands: tuple[Any, ...]) -> None:
+    def compared(
+        self, name: str, result: Tensor, operands: tuple[Any, ...], constants: Any = ()
+    ) -> None:
         """A comparison was made."""
-        self.marked(name, result, operands, ())
+        self.marked(name, result, operands, constants)
 
     def marked(
         self, name: str, result: Tensor, operands: tuple[Any, ...], constants: tuple[Any, ...]
@@ -305,18 +301,9 @@ class Trace:
         given = tuple(as_tensor(a) if not isinstance(a, dtypes.NUMBERS) else a for a in operands)
         self.events.append(Event("compare", name, [result], given, str(state.place), constants))
 
-    def made(self, t: Tensor) -> None:
-        """A tensor was made of Python's numbers."""
-
     def is_made(self, t: Any) -> bool:
         """Whether a tensor is the same in every run: a graph's constants are."""
         return True
-
-    def indexes(self, array: Any) -> None:
-        """An array is an index."""
-
-    def detached(self, result: Tensor, source: Tensor) -> None:
-        """A tensor without its graph has the same array: the graph knows it by that."""
 
     def look(self, op: Any, result: Tensor, operands: Any, _constants: Any = ()) -> None:
         """An op was applied."""

@@ -31,7 +31,7 @@ class WeightsError(ValueError):
 
 
 @dataclass
-class Origin:
+class WeightsOrigin:
     """Where a layer's weights came from: enough to write the same names again."""
 
     row: Row

@@ -12,7 +12,17 @@ from ..engine.values import Array
 from .cells import Rule
 from .conventions import Part, Row
 from .options import asked_of
-from .packing import Canon, Origin, Place, Sizes, WeightsError, is_bias, segments, shape_of, taken
+from .packing import (
+    Canon,
+    Place,
+    Sizes,
+    WeightsError,
+    WeightsOrigin,
+    is_bias,
+    segments,
+    shape_of,
+    taken,
+)
 from .placing import matched_name, placed_arrays
 
 
@@ -26,7 +36,7 @@ class Found:
     sizes: Sizes  # input, hidden, projection or 0, readout or 0
     bias: bool
     direction: str
-    origin: Origin
+    origin: WeightsOrigin
     initial: dict[str, Array]
     dtype: Any
     merge: str | None
@@ -111,7 +121,7 @@ def read(
         except (ValueError, TypeError) as error:
             raise WeightsError(f"{row.title}: {error}") from None
     kept = [(name, entries.get(name, extra.get(name))) for name in arrays]
-    origin = Origin(row, [(name, entry) for name, entry in kept if entry is not None])
+    origin = WeightsOrigin(row, [(name, entry) for name, entry in kept if entry is not None])
     direction = _direction(row, asked.direction, directions)
     if asked.flipped:
         if direction != "forward":

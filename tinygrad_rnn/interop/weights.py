@@ -12,7 +12,7 @@ from ..nn.module import Module
 from ..tensors import Tensor
 from .building import built
 from .conventions import rows_of
-from .packing import Origin, WeightsError
+from .packing import WeightsError, WeightsOrigin
 from .reading import Found, likeness, read
 from .writing import cannot, cannot_place, described, written
 
@@ -126,7 +126,7 @@ def to_weights(source: Module, layout: str, *, layer: str | None = None) -> dict
     rows = rows_of(layout, layer)
     held = described(source)
     origin = source.__dict__.get("_origin")
-    if isinstance(origin, Origin) and any(row is origin.row for row in rows):
+    if isinstance(origin, WeightsOrigin) and any(row is origin.row for row in rows):
         rows = [origin.row]
     elif origin is not None:
         origin = None
@@ -134,7 +134,7 @@ def to_weights(source: Module, layout: str, *, layer: str | None = None) -> dict
     for row in rows:
         fault = cannot(row, held) or (None if origin is not None else cannot_place(row, held))
         if fault is None:
-            return written(row, held, origin if isinstance(origin, Origin) else None)
+            return written(row, held, origin if isinstance(origin, WeightsOrigin) else None)
         faults.append(fault)
     known = [
         text for row, text in zip(rows, faults, strict=True) if row.rule.family == held.rule.family

@@ -15,7 +15,16 @@ from .activations import FUNCTIONS, RELU, TANH, in_words
 from .cells import CfCCell, Rule
 from .conventions import Names, Part, Row
 from .layers import WithReadout
-from .packing import Canon, Origin, Place, Sizes, WeightsError, is_bias, put_together, segments
+from .packing import (
+    Canon,
+    Place,
+    Sizes,
+    WeightsError,
+    WeightsOrigin,
+    is_bias,
+    put_together,
+    segments,
+)
 
 
 @dataclass
@@ -128,7 +137,7 @@ def _has(row: Row, which: Any) -> bool:
     return exact or ("activations" in row.options and which[0] in names and which[0] in FUNCTIONS)
 
 
-def written(row: Row, held: Held, origin: Origin | None) -> dict[str, Array]:
+def written(row: Row, held: Held, origin: WeightsOrigin | None) -> dict[str, Array]:
     """A layer's arrays under the names of where it came from, or those that the row gives it."""
     cells = {place: _canon(row, held, cell) for place, cell in held.cells.items()}
     any_cell = held.cells[0, 0]

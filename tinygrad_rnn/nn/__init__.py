@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..doors import for_scripts, public_names
+from ..signatures import readable
 from . import functional, init, utils
 from .activations import (
     ELU,
@@ -99,3 +100,6 @@ __all__ = [
 def __dir__() -> list[str]:
     """The public names and nothing else, for an editor's list."""
     return public_names(__name__, __all__)
+
+
+readable(__name__)

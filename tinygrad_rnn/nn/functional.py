@@ -12,8 +12,11 @@ from ..engine.places import state
 from ..engine.random import generator_or_default
 from ..ops import elementwise as e
 from ..ops import indexing, products, reductions, shapes
+from ..signatures import readable
 from ..tensors import Tensor, as_tensor
 from ..tensors.functions import log_softmax, relu, sigmoid, softmax, tanh
+from ..tensors.making import arange
+from ..tensors.several import where
 from .loss_functions import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -241,6 +244,11 @@ def embedding(input: Any, weight: Tensor, padding_idx: int | None = None) -> Ten
             f"is outside 0 ... {count - 1}"
         )
     padding = None if padding_idx is None else padding_idx % count
+    if state.tracer is not None and state.tracer.takes(input, index):  # what it is given may change
+        found = weight[input]
+        if padding is None:
+            return found
+        return where((input == padding).unsqueeze(-1), found.detach(), found)
     return indexing.embedding(weight, index, padding)
 
 
@@ -277,15 +285,20 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
     tensor([[1, 0, 0],
             [0, 0, 1]])
     """
-    index = as_tensor(tensor)._data
+    given = as_tensor(tensor)
+    index = given._data
     if index.dtype.kind not in "iu":
         raise TypeError(f"one_hot takes integers, not {index.dtype}")
     if num_classes == -1:
         if not index.size:
             raise ValueError("one_hot: of no integers, num_classes must be given")
+        if state.tracer is not None:
+            state.tracer.looks("the number of classes in one_hot()")
         num_classes = int(index.max()) + 1
     if index.size and not (index.min() >= 0 and index.max() < num_classes):
         raise ValueError(f"one_hot: a class is outside 0 ... {num_classes - 1}")
+    if state.tracer is not None:  # comparisons that a trace can follow
+        return (given.unsqueeze(-1) == arange(num_classes)).to(np.int64)
     return Tensor._made((index[..., None] == np.arange(num_classes)).astype(np.int64))
 
 
@@ -297,3 +310,6 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     """The public names and nothing else, for an editor's list."""
     return public_names(__name__, __all__)
+
+
+readable(__name__)

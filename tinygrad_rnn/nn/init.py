@@ -14,6 +14,7 @@ import numpy as np
 from ..doors import for_scripts
 from ..engine.autograd import no_grad
 from ..engine.random import generator_or_default
+from ..signatures import readable
 from ..tensors import Tensor
 
 if TYPE_CHECKING:
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 def _write(tensor: Tensor, values: Any, by: str) -> Tensor:
     with no_grad():
         return tensor.copy_(values, by=f"nn.init.{by}")
+
+
+def _begin(module: Any, generator: Generator | None) -> None:
+    """Have a module start its Parameters; what a subclass says of it need not know of generators."""
+    if generator is None:
+        module.reset_parameters()
+    else:
+        module.reset_parameters(generator)
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
@@ -53,6 +62,13 @@ def ones_(tensor: Tensor) -> Tensor:
     tensor([1., 1.])
     """
     return _write(tensor, 1.0, "ones_")
+
+
+def _scale_and_shift(module: Any) -> None:
+    """A norm's weight 1 and its bias 0, where it has them."""
+    for parameter, start in ((module.weight, ones_), (module.bias, zeros_)):
+        if parameter is not None:
+            start(parameter)
 
 
 def uniform_(
@@ -314,3 +330,6 @@ def __getattr__(name: str) -> Any:
     """PyTorch's names from before 0.4: ``xavier_uniform`` is ``xavier_uniform_``."""
     found = None if name.startswith("_") else globals().get(f"{name}_")
     return for_scripts(__name__, name) if found is None else found
+
+
+readable(__name__)

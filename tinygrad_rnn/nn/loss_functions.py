@@ -55,7 +55,7 @@ def looks_at_values(loss: F) -> F:
 
     @wraps(loss)
     def call(*args: Any, **options: Any) -> Any:
-        again = getattr(state.tracer, "called", None)
+        again = None if state.tracer is None else state.tracer.called
         return loss(*args, **options) if again is None else again(loss, args, options)
 
     return cast(F, call)
@@ -322,9 +322,12 @@ def _class_loss(
     if not shape or wanted != y._data.shape:
         raise ValueError(
             f"{who}: input has shape {logs.shape} = (batch, classes, ...), "
-            f"so target must have {wanted}, and has {y.shape}"
+            f"so target must have {wanted}, and has {y.shape}{_turned(shape, y.shape)}"
         )
     classes, kept = shape[axis], _kept(who, y._data, shape[axis], ignore_index)
+    if state.tracer is not None and state.tracer.takes(y, y._data):  # others when the trace runs
+        logs = log_softmax(logs, axis) if of_logits else logs
+        return _class_loss_of_any(logs, y, weight, ignore_index, reduction, smoothing, axis)
     at = Tensor._made(y._data if kept is None else np.where(kept, y._data, 0))
     if of_logits:
         loss = reductions.cross_entropy(logs, axis, index_known(y, at._data))
@@ -352,6 +355,38 @@ def _class_loss(
     if not total.item():
         raise ValueError(f"{who}: no target is left to take the mean of, or none with a weight")
     return loss.sum() / total
+
+
+def _turned(shape: tuple[int, ...], given: tuple[int, ...]) -> str:
+    """What to do where the classes come last, or a target has an axis too many."""
+    if len(shape) > 2 and given == shape[:-1]:
+        return ": with the classes last, flatten both, input.flatten(0, -2) and target.flatten()"
+    return ": target.squeeze(-1)" if given == (*shape[:1], 1) and len(shape) == 2 else ""
+
+
+def _class_loss_of_any(
+    logs: Tensor,
+    y: Tensor,
+    weight: Any,
+    ignore_index: int,
+    reduction: str,
+    smoothing: float,
+    axis: int,
+) -> Tensor:
+    """The same in operations on tensors alone, whichever of the classes are left out."""
+    kept = y != ignore_index
+    at = where(kept, y, 0)
+    loss, spread, counts = -logs.gather(axis, at.unsqueeze(axis)).squeeze(axis), logs, kept
+    if weight is not None:
+        w = _class_weights("cross_entropy", weight, logs, axis)
+        counts, spread = where(kept, w.flatten()[at], 0.0), logs * w
+        loss = loss * counts
+    if smoothing:
+        loss = (1 - smoothing) * loss - (smoothing / logs.shape[axis]) * spread.sum(axis)
+    loss = where(kept, loss, 0.0)
+    if reduction != "mean":
+        return _reduced(loss, reduction)
+    return loss.sum() / counts.to(logs.dtype).sum()
 
 
 def _kept(who: str, y: Any, classes: int, ignored: int) -> Any:

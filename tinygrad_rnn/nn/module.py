@@ -14,6 +14,7 @@ from ..engine.keywords import check_keywords
 from ..engine.places import Place, Scope, state
 from ..engine.values import Leaf
 from ..tensors import Tensor, as_tensor
+from ..tensors.arrays import LAYER_RESULT
 from ..tensors.state_dicts import StateDict, counts, take_counts
 from ..tensors.value import all_or_none
 from ..tensors.writing import snapshot
@@ -54,7 +55,7 @@ class IncompatibleKeys(NamedTuple):
     unexpected_keys: list[str]
 
 
-class Table(MutableMapping[str, Any]):
+class Registry(MutableMapping[str, Any]):
     """``module._parameters`` and its like: what a module owns, by name; writes go through the module."""
 
     def __init__(self, module: Module, table: str, register: Callable[[str, Any], None]) -> None:
@@ -306,16 +307,16 @@ class Module:
         return here
 
     @property
-    def _parameters(self) -> Table:
-        return Table(self, "_parameters", self.register_parameter)
+    def _parameters(self) -> Registry:
+        return Registry(self, "_parameters", self.register_parameter)
 
     @property
-    def _buffers(self) -> Table:
-        return Table(self, "_buffers", self.register_buffer)
+    def _buffers(self) -> Registry:
+        return Registry(self, "_buffers", self.register_buffer)
 
     @property
-    def _modules(self) -> Table:
-        return Table(self, "_modules", self.add_module)
+    def _modules(self) -> Registry:
+        return Registry(self, "_modules", self.add_module)
 
     def add_module(self, name: str, module: Module) -> None:
         """Own a submodule under a name."""
@@ -445,21 +446,22 @@ class Module:
 
     # ---- state
 
-    def _everywhere(self, table: str) -> Iterator[tuple[str, Any]]:
-        """Every name of every value, also where a module or a Parameter has several."""
+    def _everywhere(self, *tables: str) -> Iterator[tuple[str, Any]]:
+        """Every name of every value, also where a module or a Parameter has several; a module at a time."""
         stack: list[tuple[str, Module, tuple[Module, ...]]] = [("", self, ())]
         while stack:
             path, module, above = stack.pop()
-            for name, value in module._table(table).items():
-                if value is not None:
-                    yield path + name, value
+            for table in tables:
+                for name, value in module._table(table).items():
+                    if value is not None:
+                        yield path + name, value
             if module not in above:  # a module below itself has no end of names
                 below = [(f"{path}{n}.", m, (*above, module)) for n, m in module.named_children()]
                 stack.extend(reversed(below))
 
     def _state(self) -> dict[str, Tensor]:
-        """The Parameters and buffers themselves by all their names."""
-        return {**dict(self._everywhere("_parameters")), **dict(self._everywhere("_buffers"))}
+        """The Parameters and buffers themselves by all their names, in PyTorch's order."""
+        return dict(self._everywhere("_parameters", "_buffers"))
 
     def state_dict(self) -> dict[str, Tensor]:
         """Every Parameter and buffer by its dotted name: a snapshot, which later writes leave alone.
@@ -590,7 +592,7 @@ class Module:
 def _of(x: Any) -> str:
     """What is in a tuple or list that stands where a tensor should, and what to do."""
     if isinstance(x, tuple) and len(x) == 2 and isinstance(x[0], Tensor):
-        return " (output, state), as recurrent layers return: take its [0], the output"
+        return LAYER_RESULT.removeprefix("tuple")
     return " of Tensors (tg.stack joins them)" if holds_tensors(x) else ""
 
 

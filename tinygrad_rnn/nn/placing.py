@@ -7,10 +7,11 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from ..engine.devices import check_device
+from ..signatures import Written, written
 
 C = TypeVar("C", bound=type)
 ADDED = [
-    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation="Any")
+    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Written("Any"))
     for name in ("device", "dtype")
 ]
 
@@ -28,7 +29,7 @@ def placed(layer: C) -> C:
         if dtype is not None:
             self.to(dtype)
 
-    taken = inspect.signature(begin)
+    taken = inspect.signature(written(begin))
     named = [p for p in taken.parameters.values() if p.kind is not p.VAR_KEYWORD]
     rest = [p for p in taken.parameters.values() if p.kind is p.VAR_KEYWORD]
     placed_init.__signature__ = taken.replace(  # type: ignore[attr-defined]  # what help() shows

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +18,13 @@ from ..ops.elementwise import where
 from ..tensors import Tensor, as_tensor
 from ..tensors.several import cat, stack
 from .cells import Cell
+from .compiling import Direction, LayerCall, Stage, compiler
 from .module import Module, Parameter
 from .naming import run_begins
 from .stepping import (
     apply_step,
     check_features,
     checked_state,
-    compiler,
     first_of,
     mapped,
     mark_last,
@@ -80,38 +80,21 @@ class Loop:
     only: SomeSteps | None = None
 
 
-def run_compiled(
-    layer: Any,
-    x: Tensor,
-    time_axis: int,
-    stages: list[tuple[list[tuple[Module, Any, bool]], float]],
-    lengths: Any,
-    first_step: int,
-    recorded: Callable[..., tuple[Tensor, Any]],
-    constants: dict[str, Any],
-    joined: tuple[str, ...] = (),
-) -> tuple[Tensor, Any]:
-    """What ``recorded`` returns, outputs and last states, by compiled loops where they can run.
-
-    ``stages`` are what stands on top of each other: cells with their first state and whether they run
-    backwards, and the rate of the dropout before them. ``joined``: see ``scan.running.Stack``.
-    """
-    if not x._data.shape[time_axis]:
+def run_compiled(call: LayerCall) -> tuple[Tensor, Any]:
+    """What ``call.recorded`` returns, outputs and last states, by compiled loops where they can run."""
+    layer = call.layer
+    if not call.x._data.shape[call.time_axis]:
         raise ValueError(f"{_place()}the sequence has no time steps")
-    whole = getattr(state.tracer, "layer", None)
+    whole = None if state.tracer is None else state.tracer.layer
     if whole is not None:  # a network is read, to which a layer is one whole
-        given: tuple[Tensor, Any] = whole(
-            layer, x, time_axis, stages, lengths, constants, joined, recorded
-        )
+        given: tuple[Tensor, Any] = whole(call)
         return given
     result, how = None, refusal(layer)
     if how is None:
-        result, how = compiler().run(
-            layer, x, time_axis, stages, lengths, first_step, recorded, constants, joined
-        )
+        result, how = compiler().run(call)
     if result is None:
         layer.__dict__["_ran"] = f"recorded op by op: {how}"
-        return recorded()
+        return call.recorded()
     layer.__dict__["_ran"] = how
     return result
 
@@ -255,15 +238,17 @@ class Recurrent(Module):
         def recorded(only: SomeSteps | None = None, _masks: Any = None) -> tuple[Tensor, list[Any]]:
             return self._recorded(x, starts, time_axis, replace(loop, only=only), constants, cells)
 
-        ways = [(cell, s, k == 1) for k, (cell, s) in enumerate(zip(cells, starts, strict=True))]
         if loop.variational:
             self.__dict__["_ran"] = (
                 "recorded op by op: variational dropout is drawn anew at every call"
             )
             y, finals = recorded()
         else:
+            both = [Direction(cell, starts[k], k == 1) for k, cell in enumerate(cells)]
             y, finals = run_compiled(
-                self, x, time_axis, [(ways, 0.0)], loop.lengths, first_step, recorded, constants
+                LayerCall(
+                    self, x, time_axis, [Stage(both)], recorded, loop.lengths, first_step, constants
+                )
             )
         if self.reverse is not None:
             return y, tuple(finals)
@@ -405,6 +390,8 @@ def checked_lengths(lengths: Any, batch: int | None, steps: int) -> Any:
         return None
     if batch is None:
         raise ValueError(f"{_place()}lengths need a batch, and x is one sequence without it")
+    if isinstance(lengths, Tensor) and not (state.tracer is None or state.tracer.is_made(lengths)):
+        state.tracer.looks("lengths")
     given = np.array(lengths._data if isinstance(lengths, Tensor) else lengths)
     if given.dtype.kind not in "iu" or given.shape != (batch,):
         raise ValueError(

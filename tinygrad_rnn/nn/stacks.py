@@ -14,6 +14,7 @@ from ..engine.places import state as now
 from ..tensors import Tensor
 from ..tensors.several import cat
 from . import functional as f
+from . import init
 from .cells import (
     Cell,
     GRUCell,
@@ -24,6 +25,7 @@ from .cells import (
     check_rate,
     check_sizes,
 )
+from .compiling import Direction, LayerCall, Stage, compiler
 from .module import Module, Parameter, holds_tensors
 from .naming import name_all
 from .placing import placed
@@ -43,7 +45,6 @@ from .stepping import (
     apply_step,
     check_features,
     check_floats,
-    compiler,
     first_of,
     mark_last,
     refusal,
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
 S = TypeVar("S", covariant=True)
 
 
-class LayerCall(Protocol[S]):
+class LayerSignature(Protocol[S]):
     """What a call of a layer takes and gives, for type checkers: ``S`` is the last state."""
 
     @overload
@@ -158,6 +159,10 @@ class RecurrentLayer(Module):
                 )
                 self.register_parameter(f"{name}_0", start)
         self.learned_state = learned_state
+        if type(self).reset_parameters is not RecurrentLayer.reset_parameters:
+            init._begin(
+                self, generator
+            )  # the cells have begun in their way, this is the subclass's
 
     def _suffix(self, at: int) -> str:
         """How PyTorch ends the names of the cell at a place in the stack."""
@@ -269,15 +274,17 @@ class RecurrentLayer(Module):
         how = Recorded(cells, back, self.dropout if self.training else 0.0)
         stages = []
         for k in range(0, len(cells), ways):
-            each = [(cells[k + way], starts[k + way], back[way]) for way in range(ways)]
-            stages.append((each, how.dropout if k else 0.0))
+            each = [Direction(cells[k + way], starts[k + way], back[way]) for way in range(ways)]
+            stages.append(Stage(each, how.dropout if k else 0.0))
 
         def recorded(only: SomeSteps | None = None, masks: Any = None) -> tuple[Tensor, Any]:
             run = replace(how, masks=masks)
             return self._recorded(x, starts, time_axis, lengths, first_step, only, run)
 
         names = self._first.states
-        y, last = run_compiled(self, x, time_axis, stages, lengths, first_step, recorded, {}, names)
+        y, last = run_compiled(
+            LayerCall(self, x, time_axis, stages, recorded, lengths, first_step, {}, names)
+        )
         mark_last(self, last, first_step + x.shape[time_axis] - 1)
         return y, last
 
@@ -513,7 +520,7 @@ class RNN(RecurrentLayer):
 
     cell_class = RNNCell
 
-    __call__: LayerCall[Tensor]
+    __call__: LayerSignature[Tensor]
 
     def __init__(
         self,
@@ -572,7 +579,7 @@ class LSTM(RecurrentLayer):
 
     cell_class = LSTMCell
 
-    __call__: LayerCall[tuple[Tensor, Tensor]]
+    __call__: LayerSignature[tuple[Tensor, Tensor]]
 
     def __init__(
         self,
@@ -633,7 +640,7 @@ class GRU(RecurrentLayer):
 
     cell_class = GRUCell
 
-    __call__: LayerCall[Tensor]
+    __call__: LayerSignature[Tensor]
 
     def __init__(
         self,

@@ -8,15 +8,15 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from ..doors import door
 from ..engine.places import Call, Place, state
 from ..engine.values import Node
 from ..tensors import Tensor
+from .compiling import compiler
 from .module import Module, holds_tensors
 from .naming import _now, listening, named_input, stop_listening
 
@@ -237,52 +237,3 @@ def refusal(layer: Module) -> str | None:
     if heard and any(record.watches(cell) for record in heard for cell in layer.cells()):
         return "record_gates listens"
     return None
-
-
-class Compiler(Protocol):
-    """What layers ask of a compiler: to run a call in place of the recorded loop, or to say why it cannot.
-
-    Each of the first four gives None where the call is to be asked about, or recorded.
-    """
-
-    def layer_again(
-        self, layer: Any, x: Any, hx: Any, first_step: int | None
-    ) -> tuple[Tensor, Any] | None:
-        """A layer's call that is like an earlier one."""
-
-    def cell_again(
-        self, layer: Any, x: Any, state: Any, first_step: int | None
-    ) -> tuple[Tensor, Any] | None:
-        """A call of ``Recurrent`` that is like an earlier one."""
-
-    def step_again(
-        self, cell: Any, x: Tensor, state: tuple[Tensor, ...], step: int, label: str = ""
-    ) -> Any:
-        """The new state of a built-in cell after one step."""
-
-    def streamed(self, layer: Any, x: Any, state: Any) -> tuple[Tensor, Any] | None:
-        """A layer's step without gradients."""
-
-    def run(
-        self,
-        layer: Any,
-        x: Tensor,
-        time_axis: int,
-        stages: list[tuple[list[tuple[Module, Any, bool]], float]],
-        lengths: Any,
-        first_step: int,
-        recorded: Callable[..., tuple[Tensor, Any]],
-        constants: dict[str, Any],
-        joined: tuple[str, ...],
-    ) -> tuple[tuple[Tensor, Any] | None, Any]:
-        """(outputs and last states, by which back ends) of a call, or (None, why it is to be recorded)."""
-
-    def usual(self) -> str:
-        """Why the usual back end is the usual one."""
-
-
-@cache
-def compiler() -> Compiler:
-    """The compiler, imported when the first layer runs."""
-    found: Compiler = door("compiler")()
-    return found

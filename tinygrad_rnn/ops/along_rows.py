@@ -9,7 +9,8 @@ through the formulas in the rows of the table.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import wraps
 from math import prod
 from typing import Any
 
@@ -32,23 +33,36 @@ def rows(a: Any, axes: Axes) -> Any:
     return a.reshape(-1, prod(a.shape[first:]))
 
 
-def both_rows(g: Any, a: Any, axes: Axes) -> tuple[Any, Any] | None:
-    """The same of a gradient and what it belongs to, or None."""
+def both_rows(a: Any, g: Any, axes: Axes) -> tuple[Any, Any] | None:
+    """The same of an operand or output and its gradient, or None."""
     if not both_quick(g, a):
         return None
     of_a = rows(a, axes)
-    return None if of_a is None else (np.ascontiguousarray(g).reshape(of_a.shape), of_a)
+    return None if of_a is None else (of_a, np.ascontiguousarray(g).reshape(of_a.shape))
 
 
-def _turns(a: Any) -> Iterator[slice]:
-    """The rows that are taken at once."""
-    n, width = a.shape
-    if n * width <= _AT_ONCE:
-        yield slice(None)
-        return
-    count = max(1, _AT_ONCE // width)
-    for k in range(0, n, count):
-        yield slice(k, k + count)
+def _some_at_once(formula: Callable[..., Any]) -> Callable[..., Any]:
+    """``f(shape, a, *beside, **numbers)``: a formula of ``(out, a, *beside, **numbers)``, for all rows.
+
+    ``shape`` is the result's: as many numbers a row as the formula writes. What stands beside has a row,
+    or a number, for each row of ``a``.
+    """
+
+    @wraps(formula)
+    def call(shape: tuple[int, ...], a: Any, *beside: Any, **numbers: Any) -> Any:
+        n, width = a.shape
+        result = np.empty(shape, a.dtype)
+        out = result.reshape(n, -1)
+        if n * width <= _AT_ONCE:
+            formula(out, a, *beside, **numbers)
+            return result
+        count = max(1, _AT_ONCE // width)
+        for k in range(0, n, count):
+            t = slice(k, k + count)
+            formula(out[t], a[t], *[b[t] for b in beside], **numbers)
+        return result
+
+    return call
 
 
 def _tops(a: Any) -> Any:
@@ -62,118 +76,83 @@ def _tops_as_they_are(a: Any) -> Any:
     return a[np.arange(len(a)), a.argmax(1)][:, None]
 
 
-def softmax(shape: tuple[int, ...], a: Any) -> Any:
-    """exp(a) / sum(exp(a)) of each row, in the shape that the array had."""
-    y = np.empty(shape, a.dtype)
-    of_y = y.reshape(a.shape)
-    for t in _turns(a):
-        x, e = a[t], of_y[t]
-        np.subtract(x, _tops_as_they_are(x), out=e)
-        np.exp(e, out=e)
-        np.divide(e, np.add.reduce(e, 1, keepdims=True), out=e)
-    return y
+@_some_at_once
+def softmax(out: Any, a: Any) -> None:
+    """exp(a) / sum(exp(a)) of each row."""
+    np.subtract(a, _tops_as_they_are(a), out=out)
+    np.exp(out, out=out)
+    np.divide(out, np.add.reduce(out, 1, keepdims=True), out=out)
 
 
-def softmax_slope(g: Any, y: Any, shape: tuple[int, ...]) -> Any:
+@_some_at_once
+def softmax_slope(out: Any, y: Any, g: Any) -> None:
     """y (g - sum(g y))."""
-    d = np.empty(shape, y.dtype)
-    of_d = d.reshape(y.shape)
-    for t in _turns(y):
-        part, here = of_d[t], g[t]
-        np.subtract(here, np.vecdot(here, y[t])[:, None], out=part)
-        np.multiply(part, y[t], out=part)
-    return d
+    np.subtract(g, np.vecdot(g, y)[:, None], out=out)
+    np.multiply(out, y, out=out)
 
 
-def logsumexp(a: Any) -> Any:
-    """log(sum(exp(a))) of each row."""
-    y = np.empty(len(a), a.dtype)
-    for t in _turns(a):
-        x = a[t]
-        top = _tops(x)
-        e = np.subtract(x, top)
-        np.exp(e, out=e)
-        np.add(np.log(np.add.reduce(e, 1)), top[:, 0], out=y[t])
-    return y
+@_some_at_once
+def logsumexp(out: Any, a: Any) -> None:
+    """log(sum(exp(a))), a number a row."""
+    top = _tops(a)
+    e = np.subtract(a, top)
+    np.exp(e, out=e)
+    np.add(np.log(np.add.reduce(e, 1, keepdims=True)), top, out=out)
 
 
-def log_softmax(shape: tuple[int, ...], a: Any) -> Any:
-    """a - log(sum(exp(a))) of each row, in the shape that the array had."""
-    y = np.empty(shape, a.dtype)
-    of_y = y.reshape(a.shape)
-    for t in _turns(a):
-        x, part = a[t], of_y[t]
-        top = _tops(x)
-        e = np.subtract(x, top, out=part)
-        np.exp(e, out=e)
-        total = np.log(np.add.reduce(e, 1, keepdims=True))
-        np.subtract(x, np.add(total, top, out=total), out=part)
-    return y
+@_some_at_once
+def log_softmax(out: Any, a: Any) -> None:
+    """a - log(sum(exp(a))) of each row."""
+    top = _tops(a)
+    np.subtract(a, top, out=out)
+    np.exp(out, out=out)
+    total = np.log(np.add.reduce(out, 1, keepdims=True))
+    np.subtract(a, np.add(total, top, out=total), out=out)
 
 
-def log_softmax_slope(g: Any, y: Any, shape: tuple[int, ...]) -> Any:
+@_some_at_once
+def log_softmax_slope(out: Any, y: Any, g: Any) -> None:
     """g - exp(y) sum(g)."""
-    d = np.empty(shape, y.dtype)
-    of_d = d.reshape(y.shape)
-    for t in _turns(y):
-        part, here = of_d[t], g[t]
-        np.exp(y[t], out=part)
-        np.multiply(part, np.add.reduce(here, 1, keepdims=True), out=part)
-        np.subtract(here, part, out=part)
-    return d
+    np.exp(y, out=out)
+    np.multiply(out, np.add.reduce(g, 1, keepdims=True), out=out)
+    np.subtract(g, out, out=out)
 
 
-def cross_entropy(a: Any, classes: Any) -> Any:
-    """log(sum(exp(a - top))) - (a[class] - top) of each row, whose digits large logits do not cost."""
-    y = np.empty(len(a), a.dtype)
-    for t in _turns(a):
-        x = a[t]
-        e = np.subtract(x, _tops(x))
-        own = e[np.arange(len(e)), classes[t]]
-        np.exp(e, out=e)
-        total = np.add.reduce(e, 1)
-        np.subtract(np.log(total, out=total), own, out=y[t])
-    return y
+@_some_at_once
+def cross_entropy(out: Any, a: Any, classes: Any) -> None:
+    """log(sum(exp(a - top))) - (a[class] - top), a number a row, whose digits large logits do not cost."""
+    e = np.subtract(a, _tops(a))
+    own = e[np.arange(len(e)), classes]
+    np.exp(e, out=e)
+    total = np.add.reduce(e, 1)
+    np.subtract(np.log(total, out=total), own, out=out[:, 0])
 
 
-def cross_entropy_slope(g: Any, a: Any, classes: Any, shape: tuple[int, ...]) -> Any:
+@_some_at_once
+def cross_entropy_slope(out: Any, a: Any, g: Any, classes: Any) -> None:
     """g (softmax(a) - 1 at the class); g has a number a row."""
-    d = np.empty(shape, a.dtype)
-    of_d = d.reshape(a.shape)
-    numbers = np.arange(len(a))
-    for t in _turns(a):
-        x, part, scale = a[t], of_d[t], g[t]
-        np.subtract(x, _tops_as_they_are(x), out=part)
-        np.exp(part, out=part)
-        total = np.add.reduce(part, 1)
-        np.multiply(part, (scale / total)[:, None], out=part)
-        part[numbers[: len(x)], classes[t]] -= scale
-    return d
+    np.subtract(a, _tops_as_they_are(a), out=out)
+    np.exp(out, out=out)
+    total = np.add.reduce(out, 1)
+    np.multiply(out, (g / total)[:, None], out=out)
+    out[np.arange(len(a)), classes] -= g
 
 
-def layer_norm(a: Any, eps: float, shape: tuple[int, ...]) -> Any:
-    """(a - mean) / sqrt(var + eps) of each row, in the shape that the array had."""
-    y = np.empty(shape, a.dtype)
-    of_y = y.reshape(a.shape)
-    for t in _turns(a):
-        x, part = a[t], of_y[t]
-        np.multiply(_centred(x, part), _scale(part, eps), out=part)
-    return y
+@_some_at_once
+def layer_norm(out: Any, a: Any, *, eps: float) -> None:
+    """(a - mean) / sqrt(var + eps) of each row."""
+    np.multiply(_centred(a, out), _scale(out, eps), out=out)
 
 
-def layer_norm_slope(g: Any, y: Any, a: Any, eps: float, shape: tuple[int, ...]) -> Any:
+@_some_at_once
+def layer_norm_slope(out: Any, a: Any, g: Any, y: Any, *, eps: float) -> None:
     """(g - mean(g) - y mean(g y)) / sqrt(var(a) + eps)."""
-    d = np.empty(shape, a.dtype)
-    of_d = d.reshape(a.shape)
     n = a.dtype.type(a.shape[1])
-    for t in _turns(a):
-        part, here, out = of_d[t], g[t], y[t]
-        scale = _scale(_centred(a[t], part), eps)
-        np.multiply(out, (np.vecdot(here, out) / n)[:, None], out=part)
-        np.subtract(here, part, out=part)
-        np.subtract(part, (np.add.reduce(here, 1) / n)[:, None], out=part)
-        np.multiply(part, scale, out=part)
-    return d
+    scale = _scale(_centred(a, out), eps)
+    np.multiply(y, (np.vecdot(g, y) / n)[:, None], out=out)
+    np.subtract(g, out, out=out)
+    np.subtract(out, (np.add.reduce(g, 1) / n)[:, None], out=out)
+    np.multiply(out, scale, out=out)
 
 
 def _centred(x: Any, out: Any) -> Any:

@@ -477,4 +477,10 @@ function("floor", numpy="floor", machine="np.floor({0})", js="Math.floor({0})")
 function("ceil", numpy="ceil", machine="np.ceil({0})", js="Math.ceil({0})")
 function("rint", numpy="rint", machine="np.rint({0})", js="rint({0})")
 function("trunc", numpy="trunc", machine="np.trunc({0})", js="Math.trunc({0})")
+function(
+    "floor_quotient",
+    numpy="floor_divide",
+    machine="floor_quotient({0}, {1})",
+    js="floorQuotient({0}, {1})",
+)
 function("reciprocal", numpy="reciprocal", machine="one / {0}", js="1 / {0}")

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.values import At, Node
+from ..engine.values import At, Value
 from .elementwise import where
 from .row import Row, row
 
 
-def _recorded_sum(sparse: list[At], node: Node) -> Any:
+def _recorded_sum(sparse: list[At], node: Value) -> Any:
     """Several gradients of parts of one node, placed at once, so that the sum can be derived again."""
     values, indices = [at.value for at in sparse], tuple(at.index for at in sparse)
     return place(*values, indices, node.shape, node.dtype)

@@ -328,9 +328,8 @@ def _several(op: Op, rows: dict[str, Op]) -> Callable[..., Any]:
             several = tuple([wrap(part, None) for part in parts])
             if op.view:
                 all_joined(a, several, parent is None or not parent.needs)
-            hears = getattr(state.tracer, "parts", None)
-            if hears is not None:
-                hears(op, several, a, constants)
+            if state.tracer is not None and state.tracer.parts is not None:
+                state.tracer.parts(op, several, a, constants)
             return several
         place = state.place
         dtype = x.dtype

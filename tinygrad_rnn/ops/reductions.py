@@ -176,8 +176,7 @@ def _norm_rule(g: Any, y: Any, a: Any, p: float, axes: Axes) -> Any:
 
 def _logsumexp(a: Any, axes: Axes, keepdims: bool) -> Any:
     if (rows := along.rows(a, axes)) is not None:
-        y = along.logsumexp(rows)
-        return _open(y, a.shape, axes) if keepdims else y.reshape(a.shape[: -len(axes)])
+        return along.logsumexp(a.shape[: -len(axes)] + (1,) * len(axes) * keepdims, rows)
     top = np.max(a, axis=axes, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0).astype(a.dtype)
     y = np.log(np.exp(a - top).sum(axis=axes, keepdims=True)) + top
@@ -191,14 +190,14 @@ def _log_softmax(a: Any, axes: Axes) -> Any:
 
 
 def _log_softmax_rule(g: Any, y: Any, axes: Axes) -> Any:
-    if (both := along.both_rows(g, y, axes)) is not None:
-        return along.log_softmax_slope(*both, y.shape)
+    if (both := along.both_rows(y, g, axes)) is not None:
+        return along.log_softmax_slope(y.shape, *both)
     return g - exp(y) * g.sum(axis=axes, keepdims=True)
 
 
 def _softmax_rule(g: Any, y: Any, axes: Axes) -> Any:
-    if (both := along.both_rows(g, y, axes)) is not None:
-        return along.softmax_slope(*both, y.shape)
+    if (both := along.both_rows(y, g, axes)) is not None:
+        return along.softmax_slope(y.shape, *both)
     return y * (g - (g * y).sum(axis=axes, keepdims=True))
 
 
@@ -325,29 +324,29 @@ layer_norm = row(
 def _cross_entropy(a: Any, axis: int, classes: Any) -> Any:
     """``logsumexp(a) - a[class]`` along an axis, for integers that are within it."""
     if (rows := along.rows(a, (axis,))) is not None:
-        return along.cross_entropy(rows, classes.reshape(-1)).reshape(classes.shape)
+        return along.cross_entropy(classes.shape, rows, classes.reshape(-1))
     return _logsumexp(a, (axis,), False) - a[beside(axis, classes)]
 
 
 def _cross_entropy_rule(g: Any, a: Any, axis: int, classes: Any) -> Any:
     """The softmax less 1 at the class."""
     if g.__class__ is np.ndarray and (rows := along.rows(a, (axis,))) is not None:
-        return along.cross_entropy_slope(g.reshape(-1), rows, classes.reshape(-1), a.shape)
+        return along.cross_entropy_slope(a.shape, rows, g.reshape(-1), classes.reshape(-1))
     share, at = softmax(a, (axis,)), beside(axis, classes)
     return _open(g, a.shape, (axis,)) * put(share, share[at] - 1, at)
 
 
 def _layer_norm(a: Any, axes: Axes, eps: float) -> Any:
     if (rows := along.rows(a, axes)) is not None:
-        return along.layer_norm(rows, eps, a.shape)
+        return along.layer_norm(a.shape, rows, eps=eps)
     centred = a - a.mean(axis=axes, keepdims=True)
     return centred / np.sqrt((centred * centred).mean(axis=axes, keepdims=True) + eps)
 
 
 def _layer_norm_rule(g: Any, y: Any, a: Any, axes: Axes, eps: float) -> Any:
     """(g - mean(g) - y mean(g y)) / sqrt(var + eps)."""
-    if (both := along.both_rows(g, a, axes)) is not None:
-        return along.layer_norm_slope(both[0], y.reshape(both[1].shape), both[1], eps, a.shape)
+    if (both := along.both_rows(a, g, axes)) is not None:
+        return along.layer_norm_slope(a.shape, *both, y.reshape(both[0].shape), eps=eps)
     centred = a - a.mean(axis=axes, keepdims=True)
     spread = ((centred * centred).mean(axis=axes, keepdims=True) + eps) ** 0.5
     g = g - g.mean(axis=axes, keepdims=True) - y * (g * y).mean(axis=axes, keepdims=True)

@@ -25,7 +25,7 @@ import numpy as np
 
 from ..engine.autograd import sum_to
 from ..engine.places import state
-from ..engine.values import At, Node, Part, as_array
+from ..engine.values import At, AtOutput, Node, as_array
 from .recording import arguments, recorder
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Op:
         parent = node.parents[i]
         rule: Any = self.rules[0] if self.variadic else self.rules[i]
         d = rule(i, g, out, *saved) if self.variadic else rule(g, out, *saved)
-        if d.__class__ is At or d.__class__ is Part:
+        if d.__class__ is At or d.__class__ is AtOutput:
             return d
         if d.shape != parent.shape:
             d = sum_to(d, parent.shape)
@@ -206,6 +206,11 @@ def row(
 def function(name: str, **texts: str) -> None:
     """Say what back ends call a function that takes no gradient, by numpy's name for it."""
     FUNCTIONS[name] = Texts(**texts)
+
+
+def numpys(name: str) -> Any:
+    """numpy's function for one that takes no gradient: by what back ends call it, or by its own name."""
+    return getattr(np, texts_of(name).numpy or name)
 
 
 def texts_of(name: str) -> Texts:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.values import Part
+from ..engine.values import AtOutput
 from .row import Row, row
 
 Shape = tuple[int, ...]
@@ -78,7 +78,9 @@ def _everywhere(a: Any, to: Shape) -> Any:
 
 def stretched(a: Any) -> bool:
     """Whether some elements of an array lie in one place, as expanding leaves them."""
-    return 0 in a.strides and any(s == 0 and n > 1 for n, s in zip(a.shape, a.strides, strict=True))
+    if 0 not in a.strides or not a.size:  # an empty array has strides of 0, and no elements
+        return False
+    return any(s == 0 and n > 1 for n, s in zip(a.shape, a.strides, strict=True))
 
 
 def solid(a: Any) -> Any:
@@ -170,7 +172,7 @@ unbind = row(
     several=True,
     view=True,
 )
-item = row("item", lambda parts, k: parts[k], lambda g, _y, _parts, k: Part(k, g), sparse=True)
+item = row("item", lambda parts, k: parts[k], lambda g, _y, _parts, k: AtOutput(k, g), sparse=True)
 
 
 # ---- what some are made of ---------------------------------------------------------------------------

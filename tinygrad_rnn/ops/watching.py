@@ -49,7 +49,7 @@ def index_known(index: Any, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]
     if state.tracer is not None:
         if _of_numbers(index) or state.tracer.is_made(index):
             state.tracer.indexes(array)
-        else:
+        elif not state.tracer.takes(index, array):
             state.tracer.looks("an index")
     return array
 

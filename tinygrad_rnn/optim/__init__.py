@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..doors import for_scripts, public_names
+from ..signatures import readable
 from . import lr_scheduler
 from .lbfgs import LBFGS
 from .optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
@@ -19,3 +20,6 @@ __all__ = ["LBFGS", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "lr_schedule
 def __dir__() -> list[str]:
     """The public names and nothing else, for an editor's list."""
     return public_names(__name__, __all__)
+
+
+readable(__name__)

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, SupportsFloat
+from typing import Any, Self, SupportsFloat
 
+from ..engine.keywords import check_keywords
+from ..signatures import readable
 from .optimizers import Optimizer
 
 __all__ = [
@@ -36,6 +38,12 @@ class LRScheduler:
     """
 
     per_batch = False
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """A new schedule, unless a keyword is none of its constructor's: TypeError names what is."""
+        if kwargs:
+            check_keywords(cls, kwargs)
+        return super().__new__(cls)
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         _check_optimizer(optimizer)
@@ -487,3 +495,6 @@ def __getattr__(name: str) -> Any:
     from ..doors import for_scripts
 
     return for_scripts(__name__, name)
+
+
+readable(__name__)

@@ -13,6 +13,7 @@ from ..engine.values import Array
 from ..tensors import Tensor
 from ..tensors.value import all_or_none
 from .together import Rows, elementwise
+from .updates import adam, applied, sgd
 
 _NOT_NEGATIVE = (
     "lr", "weight_decay", "eps", "momentum", "alpha",
@@ -41,17 +42,37 @@ class Optimizer:
         if hasattr(params, "parameters"):
             raise TypeError(f"{who} takes Parameters, not a {type(params).__name__}: .parameters()")
         if not isinstance(params, Iterable) or isinstance(params, (str, Mapping)):
-            raise TypeError(f"{who} takes a list of Parameters, not {type(params).__name__}")
+            cure = f": call it, {who}(model.parameters())" if callable(params) else ""
+            raise TypeError(f"{who} takes a list of Parameters, not {type(params).__name__}{cure}")
         listed = list(params)
         if not listed:
             raise ValueError(f"{who} got no parameters")
         groups = listed if isinstance(listed[0], dict) else [{"params": listed}]
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
-        self.state: dict[Tensor, dict[str, Any]] = {}
         self._rows = Rows()
+        self._state: dict[Tensor, dict[str, Any]] | None = {}
         for group in groups:
             self.add_param_group(group)
+
+    @property
+    def state(self) -> dict[Tensor, dict[str, Any]]:
+        """What is remembered of each Parameter, by the Parameter: arrays of its shape, and numbers."""
+        state = self._state
+        if state is None:
+            rows = self._rows.whole or []
+            state = {p: m for r in rows for p, m in zip(r.params, r.told(), strict=True)}
+            self._state = state
+        self._rows.whole = None  # what is looked at may be changed
+        return state
+
+    @state.setter
+    def state(self, state: dict[Tensor, dict[str, Any]]) -> None:
+        self._state, self._rows.whole = state, None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled and copied: the state as it is told, and no rows."""
+        return {**self.__dict__, "_state": self.state, "_rows": Rows()}
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Train more Parameters, with options of their own where the dict names them."""
@@ -65,9 +86,11 @@ class Optimizer:
         known = {id(p) for g in self.param_groups for p in g["params"]}
         for p in group["params"]:
             if not isinstance(p, Tensor) or not p.is_leaf:
-                what = (
-                    "computed tensors" if isinstance(p, Tensor) else f"{type(p).__name__} {p!r:.40}"
-                )
+                what = f"{type(p).__name__} {p!r:.40}"
+                if isinstance(p, Tensor):
+                    what = "computed tensors"
+                elif hasattr(p, "parameters"):
+                    what = f"a {type(p).__name__}: [*a.parameters(), *b.parameters()]"
                 raise TypeError(f"an optimizer trains leaves (Parameters), not {what}")
             if id(p) in known:
                 raise ValueError("a Parameter is in two groups of the optimizer")
@@ -102,6 +125,19 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        by = f"{type(self).__name__}.step()"
+        done = self._rows.again(self)
+        if done is not None:
+            pairs = [
+                (p, a) for row, _, parts, _ in done for p, a in zip(row.params, parts, strict=True)
+            ]
+            with all_or_none([p for p, _ in pairs]):
+                for p, part in pairs:
+                    p._install(part, by)
+                for row, value, parts, memory in done:  # no call, nothing that could fail
+                    row.flat, row.parts, row.memory = value, parts, memory
+                self._state = None  # it is in the rows
+            return loss
         writes, state = [], dict(self.state)
         for number, group in enumerate(self.param_groups):
             given = [(p, g._data) for p in group["params"] if (g := p.grad) is not None]
@@ -115,11 +151,11 @@ class Optimizer:
                     value = np.asarray(self._updated(p._data, g, memory, group), p.dtype)
                     state[p] = {name: _stored(kept, p) for name, kept in memory.items()}
                 writes.append((p, value))
-        by = f"{type(self).__name__}.step()"
         with all_or_none([p for p, _ in writes]):
             for p, value in writes:
                 p._install(value, by)
-            self.state = state
+            self._state = state
+        self._rows.are_whole(self.param_groups, state)
         return loss
 
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
@@ -194,7 +230,7 @@ def _unnamed(p: Any) -> Any:
 
 
 def _number(optimizer: Optimizer, name: str, value: Any) -> Any:
-    if isinstance(value, (int, float, np.number)) or (
+    if (isinstance(value, (int, float, np.number)) and not isinstance(value, bool)) or (
         isinstance(value, (np.ndarray, Tensor)) and value.ndim == 0
     ):
         return value
@@ -257,13 +293,15 @@ class SGD(Optimizer):
 
     @elementwise
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
-        g, momentum = decayed(p, g, group), group["momentum"]
+        momentum, share = group["momentum"], 1 - group["dampening"]
+        v: Any = memory.get("momentum_buffer") if momentum else g
+        if v is None:  # it starts as the first g
+            v, share = 0.0, 1.0
+        numbers = (group["weight_decay"], momentum, share, group["lr"], group["nesterov"])
+        result: Array
+        result, *kept = applied(sgd, (p, g, v), numbers, 2 if momentum else 1)
         if momentum:
-            v = memory.get("momentum_buffer")
-            v = g if v is None else momentum * v + (1 - group["dampening"]) * g
-            memory["momentum_buffer"] = v
-            g = g + momentum * v if group["nesterov"] else v
-        result: Array = p - group["lr"] * g
+            (memory["momentum_buffer"],) = kept
         return result
 
 
@@ -349,19 +387,18 @@ class Adam(Optimizer):
 
     @elementwise
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
-        (b1, b2), lr = group["betas"], group["lr"]
-        if not self.decoupled:
-            g = decayed(p, g, group)
-        elif group["weight_decay"]:
-            p = p * (1 - lr * group["weight_decay"])
+        (b1, b2), lr, decay = group["betas"], group["lr"], group["weight_decay"]
+        amsgrad = bool(group.get("amsgrad"))
+        names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 2 + amsgrad]
+        m, v = (memory.get(name, 0.0) for name in names[:2])
+        top = memory.get(names[-1], -np.inf) if amsgrad else v
+        keep, decay = (1 - lr * decay if decay else 1, 0) if self.decoupled else (1, decay)
         t = memory["step"] = memory.get("step", 0) + 1
-        m = b1 * memory.get("exp_avg", 0.0) + (1 - b1) * g
-        v = b2 * memory.get("exp_avg_sq", 0.0) + (1 - b2) * (g * g)
-        memory["exp_avg"], memory["exp_avg_sq"] = m, v
-        if group.get("amsgrad"):
-            v = memory["max_exp_avg_sq"] = np.maximum(memory.get("max_exp_avg_sq", v), v)
-        root = np.sqrt(v) / float(np.sqrt(1 - b2**t)) + group["eps"]
-        result: Array = p - (lr / (1 - b1**t)) * (m / root)
+        root, rate = float(np.sqrt(1 - b2**t)), lr / (1 - b1**t)
+        numbers = (keep, decay, b1, 1 - b1, b2, 1 - b2, root, group["eps"], rate, amsgrad)
+        result: Array
+        result, *kept = applied(adam, (p, g, m, v, top), numbers, 1 + len(names))
+        memory.update(zip(names, kept, strict=True))
         return result
 
 

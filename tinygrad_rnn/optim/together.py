@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..engine.values import Array
+from ..engine.values import Array, Leaf
 from ..tensors import Tensor
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -27,12 +27,13 @@ def elementwise(update: F) -> F:
     return update
 
 
-class Row:
+class FlatParameters:
     """Parameters of one dtype, laid end to end."""
 
     def __init__(self, params: Sequence[Tensor]) -> None:
         self.params = list(params)
         self.shapes = [p._data.shape for p in params]
+        self.turned = [None if len(s) == 1 else s for s in self.shapes]  # None: as it is cut
         self.dtype = params[0]._data.dtype
         ends = list(accumulate(p._data.size for p in params))
         self.slices = [slice(a, b) for a, b in zip([0, *ends], ends, strict=False)]
@@ -56,26 +57,57 @@ class Row:
             return None
         held = [p._data for p in self.params]
         laid = all(map(is_, held, self.parts))
-        flat = self.flat if laid else np.concatenate([a.ravel() for a in held])
-        value = update(flat, np.concatenate([g.ravel() for g in grads]), memory, group)
+        flat = self.flat if laid else np.concatenate(held, None)
+        value = update(flat, np.concatenate(grads, None), memory, group)
         value, parts = self._parts(value)
-        kept = {k: self._parts(v) for k, v in memory.items() if _is_array(v)}
-        rows = {k: kept[k][1] if k in kept else [v] * len(parts) for k, v in memory.items()}
+        rows = {k: self._row(v) if _is_array(v) else v for k, v in memory.items()}
+        self.flat, self.parts, self.memory = value, parts, rows
+        return parts, self.told()
+
+    def again(
+        self, optimizer: Any, group: dict[str, Any]
+    ) -> tuple[Array, list[Array], dict[str, Any]] | None:
+        """(values as a row, their parts, memory as rows); None where anything is not as a step left it."""
+        params, grads = group["params"], []
+        if len(params) != len(self.params):
+            return None
+        for p, known, part in zip(params, self.params, self.parts, strict=True):
+            node = p._node
+            if p is not known or p._data is not part or node.__class__ is not Leaf:
+                return None
+            g = node.grad
+            if g is None or g._data.dtype is not self.dtype:
+                return None
+            grads.append(g._data)
+        memory = dict(self.memory)
+        value = optimizer._updated(self.flat, np.concatenate(grads, None), memory, group)
+        rows = {k: self._row(v) if _is_array(v) else v for k, v in memory.items()}
+        return (*self._parts(value), rows)
+
+    def told(self) -> list[dict[str, Any]]:
+        """The memories of single Parameters, views of the rows; they are known again by the next step."""
+        kept = {k: self._cut(v) for k, v in self.memory.items() if _is_array(v)}
+        count = len(self.params)
+        rows = {k: kept[k] if k in kept else [v] * count for k, v in self.memory.items()}
         memories = [dict(zip(rows, each, strict=True)) for each in zip(*rows.values(), strict=True)]
-        memories = memories or [{} for _ in parts]
-        self.flat, self.parts, self.memories = value, parts, memories
-        self.memory = {k: kept[k][0] if k in kept else v for k, v in memory.items()}
-        self.kept = [*chain.from_iterable(m.values() for m in memories)]
-        return parts, memories
+        self.memories = memories or [{} for _ in range(count)]
+        self.kept = [*chain.from_iterable(m.values() for m in self.memories)]
+        return self.memories
+
+    def _row(self, flat: Any) -> Array:
+        """A row in the Parameters' dtype, which its parts are to have for their base."""
+        row = np.asarray(flat, self.dtype)
+        return row if row.base is None else row.copy()
 
     def _parts(self, flat: Any) -> tuple[Array, list[Array]]:
-        """A row in the Parameters' dtype, and its parts in their shapes."""
-        row = np.asarray(flat, self.dtype)
-        if row.base is not None:  # parts are to have the row for their base, whatever made it
-            row = row.copy()
-        return row, [
-            row[at] if len(shape) == 1 else row[at].reshape(shape)
-            for at, shape in zip(self.slices, self.shapes, strict=True)
+        """A row, and its parts in their Parameters' shapes."""
+        row = self._row(flat)
+        return row, self._cut(row)
+
+    def _cut(self, row: Array) -> list[Array]:
+        return [
+            row[at] if shape is None else row[at].reshape(shape)
+            for at, shape in zip(self.slices, self.turned, strict=True)
         ]
 
     def _memory(self, memories: list[Any]) -> dict[str, Any] | None:
@@ -98,7 +130,7 @@ class Row:
             for v, shape in zip(values, self.shapes, strict=True):
                 if not _is_array(v) or v.shape != shape or v.dtype != self.dtype:
                     return None
-            laid[name] = np.concatenate([v.ravel() for v in values])
+            laid[name] = np.concatenate(values, None)
         return laid
 
 
@@ -106,11 +138,53 @@ def _is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray)
 
 
+def _is_elementwise(update: Any) -> bool:
+    return getattr(getattr(update, "__func__", None), "elementwise", False)
+
+
 class Rows:
-    """The rows of an optimizer's groups, kept for its next step."""
+    """The rows of an optimizer's groups, kept for its next step.
+
+    ``whole`` are those of all groups, where each is one row and no memory is of anything else: while nobody
+    has looked at the optimizer's ``state`` since they were made, it needs no dictionary.
+    """
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[int, Any], Row] = {}
+        self._rows: dict[tuple[int, Any], FlatParameters] = {}
+        self.whole: list[FlatParameters] | None = None
+
+    def again(
+        self, optimizer: Any
+    ) -> list[tuple[FlatParameters, Array, list[Array], dict[str, Any]]] | None:
+        """What a step by ``whole`` rows gives, like the last one; None where it would be another one."""
+        rows = self.whole
+        if rows is None or len(rows) != len(optimizer.param_groups):
+            return None
+        if not _is_elementwise(optimizer._updated):
+            return None
+        found = []
+        for row, group in zip(rows, optimizer.param_groups, strict=True):
+            done = row.again(optimizer, group)
+            if done is None:
+                return None
+            found.append((row, *done))
+        return found
+
+    def are_whole(self, groups: list[dict[str, Any]], state: dict[Tensor, Any]) -> None:
+        """Note whether the last step was one of whole rows: all Parameters, and all of the state."""
+        rows = []
+        for number, group in enumerate(groups):
+            params = group["params"]
+            row = self._rows.get((number, params[0]._data.dtype)) if params else None
+            if (
+                row is None
+                or not row.holds(params)
+                or any(state.get(p) is not m for p, m in zip(params, row.memories, strict=True))
+            ):
+                self.whole = None
+                return
+            rows.append(row)
+        self.whole = rows if len(state) == sum(len(row.params) for row in rows) else None
 
     def updated(
         self,
@@ -122,7 +196,7 @@ class Rows:
         number: int,
     ) -> dict[int, tuple[Array, dict[str, Any]]]:
         """New value and memory of those that one call can update with others, by their places."""
-        if not getattr(getattr(update, "__func__", None), "elementwise", False):
+        if not _is_elementwise(update):
             return {}
         kinds: dict[Any, list[int]] = {}
         for k, (p, g) in enumerate(zip(params, grads, strict=True)):
@@ -131,12 +205,10 @@ class Rows:
                 kinds.setdefault(a.dtype, []).append(k)
         found: dict[int, tuple[Array, dict[str, Any]]] = {}
         for dtype, places in kinds.items():
-            if len(places) < 2:
-                continue
             mine = [params[k] for k in places]
             row = self._rows.get((number, dtype))
             if row is None or not row.holds(mine):
-                row = self._rows[number, dtype] = Row(mine)
+                row = self._rows[number, dtype] = FlatParameters(mine)
             done = row.updated(update, [grads[k] for k in places], state, group)
             if done is not None:
                 found.update(zip(places, zip(*done, strict=True), strict=True))

@@ -5,5 +5,5 @@ two straight programs (``few_calls`` into shorter ones), ``schedule`` decides wh
 what is kept for backward, ``numpy_loops`` and ``numba_loops`` run them, ``backends`` chooses between
 the two, and ``running`` puts the result in place of the recorded loop, as one node that ``folding`` leads
 back from. ``purity`` says for whose Python a program may stand (``bytecode`` and ``opcodes`` follow it),
-and ``again`` makes later calls short. ``nn.stepping`` says what layers ask of it, and does not know it.
+and ``again`` makes later calls short. ``nn.compiling`` says what layers ask of it, and does not know it.
 """

@@ -17,6 +17,7 @@ from ..engine.inside import Inside
 from ..engine.places import state as now
 from ..engine.values import Leaf
 from ..nn import naming
+from ..nn.compiling import LayerCall
 from ..nn.module import Module
 from ..nn.recurrent import Loop, SomeSteps, as_input, initial_state
 from ..nn.stacks import Recorded
@@ -27,7 +28,7 @@ from . import first_calls
 from .cells import BUILT_IN, Variant, nesting, variant_of
 from .folding import Fold
 from .probing import probe_of, tells
-from .running import BEGIN, Stack
+from .running import BEGIN
 from .tracing import Untraceable
 
 
@@ -172,10 +173,11 @@ _ready: WeakKeyDictionary[Module, Ready] = (
 # ---- layers ---------------------------------------------------------------------------------------
 
 
-def remember(layer: Any, stack: Stack, variant: Variant) -> None:
+def remember(call: LayerCall, variant: Variant) -> None:
     """Make later calls like this one quick, where the layer is of the kind."""
-    x, axis, (cell,) = stack.x._data, stack.time_axis, layer.cells()
-    if type(cell) in BUILT_IN and x.ndim == 3 and not stack.stages[0].ways[0].backwards:
+    layer, x, axis = call.layer, call.x._data, call.time_axis
+    (cell,) = layer.cells()
+    if type(cell) in BUILT_IN and x.ndim == 3 and not call.stages[0].directions[0].backwards:
         shape, known = (x.shape[1 - axis], x.shape[2]), _ready.get(layer)
         if known is None or not _is_like(known, layer, shape, x.dtype):
             _ready[layer] = Ready(cell, shape, x.dtype, variant, axis)
@@ -209,7 +211,7 @@ def run_again(layer: Any, x: Any, hx: Any, first_step: int | None) -> tuple[Tens
     if x._node is not None:
         as_input(x)
     first = first_of(layer, hx, len(data)) if first_step is None else first_step
-    call = _Call(ready, x, range(first, first + len(data)))
+    call = _LayerAgain(ready, x, range(first, first + len(data)))
     try:
         y, finals = call.forward(ready, data, starts, (False,) * len(starts))
     except Untraceable:
@@ -228,7 +230,7 @@ def run_again(layer: Any, x: Any, hx: Any, first_step: int | None) -> tuple[Tens
     return outputs[0], outputs[1] if len(outputs) == 2 else tuple(outputs[1:])
 
 
-class _Call(Run):
+class _LayerAgain(Run):
     """A layer's call."""
 
     hx: Any
@@ -291,12 +293,14 @@ def _step_shape(x: Any, axis: int) -> tuple[int, ...]:
 _ready_cells: WeakKeyDictionary[Module, ReadyCell] = WeakKeyDictionary()
 
 
-def remember_cell(layer: Any, stack: Stack, variant: Variant) -> None:
+def remember_cell(call: LayerCall, variant: Variant) -> None:
     """Make later calls like this one of a ``Recurrent`` layer quick."""
-    x, way = stack.x._data, stack.stages[0].ways[0]
-    known = _ready_cells.get(layer)
-    if not way.constants and (known is None or known.variant is not variant):
-        _ready_cells[layer] = ReadyCell(layer, x, stack.time_axis, way.state, variant)
+    known = _ready_cells.get(call.layer)
+    if not call.constants and (known is None or known.variant is not variant):
+        state = call.stages[0].directions[0].state
+        _ready_cells[call.layer] = ReadyCell(
+            call.layer, call.x._data, call.time_axis, state, variant
+        )
 
 
 def run_cell_again(
@@ -390,7 +394,7 @@ def step_again(cell: Any, x: Tensor, state: tuple[Tensor, ...], step: int, label
             return None
     if not ready.starts(state):
         return None
-    call = _Step(ready, x, range(step, step + 1))
+    call = _StepAgain(ready, x, range(step, step + 1))
     starts = [t._data for t in state]
     asking = tuple([t._node is not None and t._node.needs for t in state])
     try:
@@ -425,7 +429,7 @@ def _prepared(cell: Any, x: Any, state: tuple[Tensor, ...]) -> Ready | None:
     return ready
 
 
-class _Step(Run):
+class _StepAgain(Run):
     """A cell's step."""
 
     nested = True

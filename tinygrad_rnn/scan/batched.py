@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..ops.elementwise import _sigmoid
-from ..ops.row import FUNCTIONS, ROWS, texts_of
+from ..ops.row import FUNCTIONS, ROWS, numpys, texts_of
 from .memory import LEAST, empty
 from .program import ELEMENTWISE, Value
 from .schedule import Schedule
@@ -31,7 +31,8 @@ class Lines:
     A value that differs between steps is an array (time, *shape), another is plain. ``before`` are the
     names that an earlier function has left: those that are used here are in ``taken``. ``first`` writes
     that earlier function, where more may be asked of it. ``turned`` lays values of a batch out with the
-    features first, so that a range of them is one piece: shapes stay as they are.
+    features first, so that a range of them is one piece: shapes stay as they are. ``ragged`` lines stand
+    around a loop over batches that get smaller: their steps are the rows of all steps, one after another.
     """
 
     def __init__(
@@ -40,8 +41,10 @@ class Lines:
         before: dict[int, str] | None = None,
         first: Lines | None = None,
         turned: bool = False,
+        ragged: bool = False,
     ) -> None:
         self.schedule, self.program, self.turned = schedule, schedule.program, turned
+        self.ragged = ragged
         self.lines: list[str] = []
         self.names: dict[int, str] = {}
         self.solid: set[str] = set()  # names of arrays that are one contiguous piece
@@ -318,7 +321,8 @@ class Lines:
 def carry(lines: Lines, k: int, seed: Value) -> str:
     """How the gradient of a state begins, as text."""
     order = ", 'F'" if lines.turned else ""
-    return f"begun(d{k}, {seed.shape}, {lines.kind(seed.dtype)}{order})"
+    shape = f"(batch, *{seed.shape[1:]})" if lines.ragged else seed.shape
+    return f"begun(d{k}, {shape}, {lines.kind(seed.dtype)}{order})"
 
 
 @lru_cache(maxsize=8)
@@ -389,6 +393,6 @@ def _plain(value: Value, args: list[Any]) -> Any:
     if op == "sigmoid":
         return _sigmoid(args[0])
     if op not in ROWS:
-        return getattr(np, op)(*args)
+        return numpys(op)(*args)
     row = ROWS[op]
     return row.forward(args, *consts) if row.variadic else row.forward(*args, *consts)

@@ -81,7 +81,7 @@ class Super(NamedTuple):
     owner: Known
 
 
-class Box(NamedTuple):
+class ClosureCell(NamedTuple):
     """A variable that functions made in the step share."""
 
     code: types.CodeType
@@ -124,7 +124,7 @@ def union(values: Iterable[Value]) -> Value:
     return reduce(operator.or_, values, NOTHING)
 
 
-class Frame:
+class CallFrame:
     """One running function: its code, variables that others share, what it returns."""
 
     def __init__(self, code: types.CodeType, space: dict[str, Any], cells: dict[str, Any]) -> None:
@@ -140,11 +140,11 @@ class Walk:
         self,
         guards: Guards,
         fields: frozenset[str],
-        follow: Callable[[Walk, Frame, dict[str, Value]], None],
+        follow: Callable[[Walk, CallFrame, dict[str, Value]], None],
     ) -> None:
         self.guards, self.fields, self.follow = guards, set(fields), follow
         self.heap: Value = NOTHING
-        self.boxes: dict[Box, Value] = {}
+        self.boxes: dict[ClosureCell, Value] = {}
         self.keep: list[Any] = []
         self.grew = True
         self.steps = self.depth = 0
@@ -705,7 +705,7 @@ class Walk:
             raise Impure("it is asynchronous")
         self.memo[key] = None
         self.depth += 1
-        frame = Frame(code, space, cells)
+        frame = CallFrame(code, space, cells)
         self.follow(self, frame, variables)
         self.depth -= 1
         result = self.narrowed(frame.returned)
@@ -889,7 +889,7 @@ _SPECIAL: dict[Any, Callable[..., Value]] = {
 }
 
 
-def imported(frame: Frame, name: str, level: Any, names: Any) -> Any:
+def imported(frame: CallFrame, name: str, level: Any, names: Any) -> Any:
     """The module that an import statement gives, if it has been imported before."""
     package = frame.globals.get("__package__") or ""
     full = resolve_name("." * (level or 0) + name, package) if level else name

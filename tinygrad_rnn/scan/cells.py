@@ -22,7 +22,7 @@ from . import backends, first_calls, verified
 from .inspection import inspected
 from .purity import PACKAGE, Guard, hold
 from .reach import Reach
-from .tracing import Shadow, Trace, Untraceable, leaf, trace, tracing
+from .tracing import Shadow, Trace, Tracer, Untraceable, leaf, trace, tracing
 
 BUILT_IN = frozenset(
     cell
@@ -53,7 +53,14 @@ class Compiled:
         self, cell: Any, derive: bool, x: bool, steps: int, most: int = first_calls.CALLS
     ) -> Any:
         """The loops for the next call of a cell, over so many steps; see ``first_calls.back_end``."""
-        name = first_calls.back_end(cell, derive, steps * self.work, most)
+        return self.taking_turns(derive, x, self.whose(cell, derive, steps, most))
+
+    def whose(self, cell: Any, derive: bool, steps: int, most: int = first_calls.CALLS) -> str:
+        """Whose turn it is: the back end of a cell's next call, which is counted."""
+        return first_calls.back_end(cell, derive, steps * self.work, most)
+
+    def taking_turns(self, derive: bool, x: bool, name: str) -> Any:
+        """The loops of the back end whose turn it is, or of one that can."""
         try:
             return self.loops(derive, x, name)
         except Untraceable:
@@ -73,6 +80,21 @@ class Compiled:
                 except Untraceable as reason:
                     found = str(reason)
                 self._loops[key] = found
+        if isinstance(found, str):
+            raise Untraceable(found)
+        return found
+
+    def ragged(self, derive: bool, x: bool) -> Any:
+        """The loops over ragged batches, of a step of one row: see ``ragged``. Raises Untraceable."""
+        key = ("ragged", derive, x)
+        if key not in self._loops:
+            wanted = [*self.roles, *["x"] * x] if derive else []
+            with _lock:
+                try:
+                    self._loops[key] = verified.ragged(self.trace, wanted)
+                except backends.Unsupported as reason:
+                    self._loops[key] = f"numba cannot take {reason}"
+        found = self._loops[key]
         if isinstance(found, str):
             raise Untraceable(found)
         return found
@@ -273,7 +295,7 @@ def _trace_twice(
     cell: Module, x: Any, state: Any, live: Any, constants: dict[str, Any]
 ) -> tuple[Trace, list[int], list[Tensor]]:
     """Trace two steps, which must agree: the first, which tensors it used, and all that the cell has."""
-    with tracing() as tracer:
+    with tracing(Tracer()) as tracer:
         try:
             shadow = Shadow(cell)
             step = _Step(shadow, x, state, live, constants)

@@ -1,11 +1,10 @@
-"""What does the compiler do for layers? All that ``nn.stepping.Compiler`` asks of one, behind a door."""
+"""What does the compiler do for layers? All that ``nn.compiling.Compiler`` asks of one, behind a door."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..nn.module import Module
+from ..nn.compiling import LayerCall
 from ..tensors import Tensor
 from . import again, backends, running, streaming
 
@@ -18,34 +17,16 @@ class LoopCompiler:
     step_again = staticmethod(again.step_again)
     streamed = staticmethod(streaming.streamed)
 
-    def run(
-        self,
-        layer: Any,
-        x: Tensor,
-        time_axis: int,
-        stages: list[tuple[list[tuple[Module, Any, bool]], float]],
-        lengths: Any,
-        first_step: int,
-        recorded: Callable[[Sequence[int] | None, list[Any]], tuple[Tensor, Any]],
-        constants: dict[str, Any],
-        joined: tuple[str, ...],
-    ) -> tuple[tuple[Tensor, Any] | None, Any]:
+    def run(self, call: LayerCall) -> tuple[tuple[Tensor, Any] | None, Any]:
         """(outputs and last states, by which back ends), or (None, why not) where they are recorded."""
-        built = [
-            running.Stage(
-                [running.Way(c, s, back, constants) for c, s, back in ways], p, layer.generator
-            )
-            for ways, p in stages
-        ]
-        stack = running.Stack(x, time_axis, built, lengths, first_step, recorded, joined, layer)
         try:
-            result = running.run(stack)
+            result, done = running.run(call)
         except running.Untraceable as reason:
             return None, str(reason)
-        if lengths is None and len(stack.found) == 1:
-            remember = again.remember if joined else again.remember_cell
-            remember(layer, stack, stack.found[0])
-        return result, stack.by
+        if call.lengths is None and len(done) == 1:
+            remember = again.remember if call.joined else again.remember_cell
+            remember(call, done[0].variant)
+        return result, frozenset().union(*(p.loops.ran for p in done))
 
     def usual(self) -> str:
         """Why the usual back end is the usual one."""

@@ -14,11 +14,10 @@ the gradient scales it back.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from .program import SEED, STATE, Program, Value
+from .program import SEED, STATE, Args, Consts, Program, Shape, Value
 from .tracing import Trace
 
 WIDENED = frozenset(("sigmoid", "mul", "sub", "add"))
@@ -26,7 +25,7 @@ LINEAR = frozenset(("mul", "div", "add", "sub", "neg"))
 SMALL = 4096  # numbers of a step up to which a call costs more than they do
 
 
-def small(shape: Any) -> bool:
+def small(shape: Shape) -> bool:
     """Whether a call costs more than to compute so many numbers."""
     return bool(np.prod(shape, dtype=int) <= SMALL)
 
@@ -42,9 +41,7 @@ class FewCalls(Program):
         self._turned: set[int] = set()  # sums that there are with the other sign
         super().__init__(trace, derive, wanted)
 
-    def make(
-        self, op: str, args: tuple[int, ...], consts: tuple[Any, ...], shape: Any, dtype: Any
-    ) -> int:
+    def make(self, op: str, args: Args, consts: Consts, shape: Shape, dtype: str) -> int:
         """The number of a value in normal form."""
         found: int | None = None
         if small(shape):
@@ -60,7 +57,7 @@ class FewCalls(Program):
     def _one(self) -> int:
         return self.make("literal", (), (1,), (), "l")
 
-    def _widened(self, op: str, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
+    def _widened(self, op: str, args: Args, consts: Consts, shape: Shape, dtype: str) -> int | None:
         """Gates that have an op in common are one call."""
         parts = [self.values[a] for a in args]
         ends = parts[0].consts
@@ -77,21 +74,21 @@ class FewCalls(Program):
 
     # ---- the cell's equations
 
-    def _few_sigmoid(self, args: Any, shape: Any, dtype: Any) -> int | None:
+    def _few_sigmoid(self, args: Args, shape: Shape, dtype: str) -> int | None:
         if not (self.depends[args[0]] & STATE and small(self.values[self._base(args[0])].shape)):
             return None
         power = self.make("exp", (self.make("neg", args, (), shape, dtype),), (), shape, dtype)
         below = self.make("add", (self._one(), power), (), shape, dtype)
         return self.make("reciprocal", (below,), (), shape, dtype)
 
-    def _few_tanh(self, args: Any, shape: Any, dtype: Any) -> int | None:
+    def _few_tanh(self, args: Args, shape: Shape, dtype: str) -> int | None:
         """- tanh(-z), where there is -z."""
         if self._base(args[0]) not in self._turned:
             return None
         turned = self.make("tanh", (self.make("neg", args, (), shape, dtype),), (), shape, dtype)
         return self.make("neg", (turned,), (), shape, dtype)
 
-    def _few_neg(self, args: Any, shape: Any, dtype: Any) -> int | None:
+    def _few_neg(self, args: Args, shape: Shape, dtype: str) -> int | None:
         """Of a sum with a product: the rest with the other sign, minus the product."""
         value = self.values[args[0]]
         if value.op == "neg":
@@ -121,7 +118,7 @@ class FewCalls(Program):
             and (not self.depends[value.args[0]] & STATE or self._turns(value.args[0]))
         )
 
-    def _few_mul(self, args: Any, shape: Any, dtype: Any) -> int | None:
+    def _few_mul(self, args: Args, shape: Shape, dtype: str) -> int | None:
         bare = tuple(self._without_sign(a) for a in args)
         if bare != args:
             product = self.make("mul", bare, (), shape, dtype)
@@ -133,14 +130,14 @@ class FewCalls(Program):
                 return self.make("div", (other, below), (), shape, dtype)
         return None
 
-    def _few_add(self, args: Any, shape: Any, dtype: Any) -> int | None:
+    def _few_add(self, args: Args, shape: Shape, dtype: str) -> int | None:
         for one, other in (args, args[::-1]):
             bare = self._without_sign(other)
             if bare != other:
                 return self.make("sub", (one, bare), (), shape, dtype)
         return None
 
-    def _few_sub(self, args: Any, shape: Any, dtype: Any) -> int | None:
+    def _few_sub(self, args: Args, shape: Shape, dtype: str) -> int | None:
         bare = self._without_sign(args[1])
         return None if bare == args[1] else self.make("add", (args[0], bare), (), shape, dtype)
 
@@ -174,7 +171,7 @@ class FewCalls(Program):
                 made[v] = self.make(value.op, args, value.consts, value.shape, value.dtype)
         self.gradients = {role: made[v] for role, v in self.gradients.items()}
 
-    def _gathered(self, op: str, args: Any, shape: Any, dtype: Any) -> int | None:
+    def _gathered(self, op: str, args: Args, shape: Shape, dtype: str) -> int | None:
         """(g a) b is g (a b), and g a + g b is g (a + b): the factor can be made for many steps at once."""
         seeded = [self.values[a].shape for a in args if self.depends[a] & SEED]
         if not seeded or any(side != shape for side in seeded):

@@ -8,7 +8,6 @@ a weak one, which counts where a write asks who else can see its memory.
 
 from __future__ import annotations
 
-import ctypes
 from functools import cache
 from typing import Any
 from weakref import ref
@@ -41,7 +40,7 @@ def _packed(w: Any, turned: bool) -> Any:
     size = inner * (-(-width // lanes) * lanes)
     panels = empty((size,), w.dtype, size * w.itemsize)
     row, column = (1, inner) if turned else (width, 1)
-    pack(_address(w), _address(panels), inner, width, row, column)
+    pack(w, panels, inner, width, row, column)
     return panels
 
 
@@ -50,10 +49,4 @@ def _packer(bits: int) -> tuple[Any, int]:
     """What packs, and how many numbers a vector has."""
     from .products import LANES
 
-    kind = ctypes.CFUNCTYPE(None, *[ctypes.c_ssize_t] * 6)
-    return kind(kernels(bits).pack.address), LANES[bits]
-
-
-def _address(a: Any) -> int:
-    place: int = a.__array_interface__["data"][0]
-    return place
+    return kernels(bits).pack, LANES[bits]

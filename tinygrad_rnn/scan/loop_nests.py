@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .batched import REDUCTIONS, carry
-from .numba_text import Text, unsigned
+from .numba_text import NumbaText, unsigned
 from .numpy_loops import Unsupported
 from .program import ELEMENTWISE
 from .schedule import VIEWS
@@ -35,7 +35,7 @@ KNOWN = {*ELEMENTWISE, *PRODUCTS, *JOINS, *RUNNING, *TAKEN, *REDUCTIONS, "place"
 
 
 @dataclass(slots=True)
-class Place:
+class FlatView:
     """Where a value lies: in a flat array, from a number of each step on, by strides.
 
     ``look`` is a stand-in, an array of bytes on which views are taken; ``base`` is all of the flat array.
@@ -55,9 +55,9 @@ class Place:
         """Whether it is all of a step's array, in its order."""
         return bool(self.look.flags.c_contiguous and self.look.size == self.base.size)
 
-    def at(self, look: Any) -> Place:
+    def at(self, look: Any) -> FlatView:
         """The same array, by another view."""
-        return Place(self.array, self.step, self.base, look)
+        return FlatView(self.array, self.step, self.base, look)
 
 
 def _begin(a: Any) -> int:
@@ -73,11 +73,11 @@ class Item:
     shape: tuple[int, ...] = ()
     direct: set[int] = field(default_factory=set)  # items whose numbers it takes one by one
     after: set[int] = field(default_factory=set)  # items that must be over
-    copy: tuple[Place, Place] | None = None  # (to, from)
+    copy: tuple[FlatView, FlatView] | None = None  # (to, from)
     group: int = 0
 
 
-class Nests(Text):
+class Nests(NumbaText):
     """Writes a loop whose values have any shape."""
 
     def make(self) -> None:
@@ -87,11 +87,11 @@ class Nests(Text):
         self.carries_of = {int(r[1:]): v for r, v in p.gradients.items() if r[0] == "s"}
         for v in self.order_of:
             self.check(v)
-        self.places: dict[int, Place] = {}
+        self.places: dict[int, FlatView] = {}
         self.roots: dict[int, int] = {}  # of a view: the value that lies there
         self.written: dict[int, set[int]] = {}  # by which items the memory of a value is
         self.items: list[Item] = []
-        self.targets: dict[int, Place] = {}
+        self.targets: dict[int, FlatView] = {}
         self.made_heads: set[str] = set()
         self.steps: dict[str, str] = {}  # lines of every step, by the name they make
         if self.reverse:
@@ -104,7 +104,7 @@ class Nests(Text):
         for v in self.order_of:
             self.enter(v)
         self.gather()
-        self.last: list[tuple[Place, Place | None]] = []
+        self.last: list[tuple[FlatView, FlatView | None]] = []
         self.hand_on()
 
     # ---- what may be written
@@ -130,12 +130,12 @@ class Nests(Text):
 
     # ---- where values lie
 
-    def fresh(self, array: str, shape: tuple[int, ...], step: str = "") -> Place:
+    def fresh(self, array: str, shape: tuple[int, ...], step: str = "") -> FlatView:
         """A flat array that holds nothing else."""
         base = np.empty(shape, np.int8)
-        return Place(array, step, base, base)
+        return FlatView(array, step, base, base)
 
-    def place(self, v: int) -> Place:
+    def place(self, v: int) -> FlatView:
         """Where a value is read."""
         if v in self.places:
             return self.places[v]
@@ -201,7 +201,7 @@ class Nests(Text):
         self.items.append(item)
         self.place(v)
 
-    def slab_of(self, v: int) -> Place:
+    def slab_of(self, v: int) -> FlatView:
         """The array over time of a value that is itself read elsewhere."""
         seen = self.places.pop(v)
         roots = self.roots[v]
@@ -357,7 +357,7 @@ class Nests(Text):
         """States, or their gradients, go to where the next step finds them."""
         p = self.p
         if self.reverse:
-            later: list[tuple[Place, Place | None]] = []
+            later: list[tuple[FlatView, FlatView | None]] = []
             for k in range(len(p.states)):
                 to = self.places[p.inputs[f"ds{k}"]]
                 v = self.carries_of.get(k)
@@ -402,7 +402,7 @@ class Nests(Text):
         steps = [f"{n} = {text}" for n, text in self.steps.items() if re.search(rf"\b{n}\b", whole)]
         return [*steps, *lines]
 
-    def access(self, place: Place, strides: Sequence[int], names: Sequence[str]) -> str:
+    def access(self, place: FlatView, strides: Sequence[int], names: Sequence[str]) -> str:
         """A number in a flat array, by the running numbers of axes."""
         terms = [place.step] if place.step else []
         if place.offset:
@@ -415,7 +415,7 @@ class Nests(Text):
     def numbers(self, items: list[Item]) -> list[str]:
         """One nest for ops of numbers of one shape."""
         shape = items[0].shape
-        reads: dict[Any, tuple[str, Place]] = {}
+        reads: dict[Any, tuple[str, FlatView]] = {}
         body: list[Any] = []
         for item in items:
             v, value = item.value, self.p.values[item.value]
@@ -463,17 +463,17 @@ class Nests(Text):
             ]
         return lines
 
-    def copied(self, to: Place, source: Place) -> list[str]:
+    def copied(self, to: FlatView, source: FlatView) -> list[str]:
         """Numbers of one place in another, of the same shape."""
         return self._each(to, source, "{0} = {1}")
 
-    def _each(self, to: Place, source: Place, how: str) -> list[str]:
+    def _each(self, to: FlatView, source: FlatView, how: str) -> list[str]:
         sides, (a, b) = merged(to.look.shape, [to.look.strides, source.look.strides])
         names = [f"i{k}" for k in range(len(sides))]
         line = how.format(self.access(to, a, names), self.access(source, b, names))
         return self.nest(sides, names, [line])
 
-    def filled(self, to: Place, what: str) -> list[str]:
+    def filled(self, to: FlatView, what: str) -> list[str]:
         """One number everywhere."""
         sides, (along,) = merged(to.look.shape, [to.look.strides])
         names = [f"i{k}" for k in range(len(sides))]
@@ -508,7 +508,7 @@ class Nests(Text):
         index = bare_constant(value.consts[0])
         return self.scattered(self.places[value.args[0]], index, self.places[v], "{1} = {0}")
 
-    def moved(self, to: Place, a: int) -> list[str]:
+    def moved(self, to: FlatView, a: int) -> list[str]:
         """A value in another place."""
         value = self.p.values[a]
         if value.op in ("literal", "zeros"):
@@ -517,7 +517,7 @@ class Nests(Text):
         source = self.places[a]
         return self.copied(to, source.at(np.broadcast_to(source.look, to.look.shape)))
 
-    def indexed(self, to: Place, index: Any, a: int, how: str) -> list[str]:
+    def indexed(self, to: FlatView, index: Any, a: int, how: str) -> list[str]:
         """A value goes to a part of a place."""
         value = self.p.values[a]
         if value.op in ("literal", "zeros"):
@@ -528,7 +528,7 @@ class Nests(Text):
         look = _part(to.look, index)
         return self._each(to.at(look), source.at(np.broadcast_to(source.look, look.shape)), how)
 
-    def scattered(self, part: Place, index: Any, other: Place, how: str) -> list[str]:
+    def scattered(self, part: FlatView, index: Any, other: FlatView, how: str) -> list[str]:
         """Elements that an index with arrays names, each with one of another place."""
         look = part.look
         numbers = np.full((), part.offset)
@@ -620,7 +620,7 @@ class Nests(Text):
         inner = [label for label in sides if label not in out]
         name = {label: f"i{k}" for k, label in enumerate(sides)}
 
-        def one(where: Place, strides: dict[int, int], labels: Iterable[int]) -> str:
+        def one(where: FlatView, strides: dict[int, int], labels: Iterable[int]) -> str:
             labels = list(labels)
             return self.access(where, [strides[n] for n in labels], [name[n] for n in labels])
 

@@ -52,7 +52,12 @@ def versions() -> str:
     here = Path(__file__).parent
     library = b"".join(
         (here / name).read_bytes()
-        for name in ("vector_math.py", "products.py", "../ops/elementwise.py")
+        for name in (
+            "vector_math.py",
+            "products.py",
+            "../ops/elementwise.py",
+            "../optim/updates.py",
+        )
     )
     return f"{numba.__version__} {sys.version} {hashlib.sha256(library).hexdigest()}"
 
@@ -120,16 +125,15 @@ def _right(module: Any, bits: int) -> bool:
     a = np.arange(rows * inner, dtype=kind).reshape(rows, inner) % 7 - 3
     w = np.arange(inner * width, dtype=kind).reshape(inner, width) % 11 - 5
     laid_out = np.zeros(inner * (width + LANES[bits]), kind)
-    out = np.zeros((rows, width), kind)
-    _c(module.pack, 6)(w.ctypes.data, laid_out.ctypes.data, inner, width, width, 1)
-    places = (a.ctypes.data, laid_out.ctypes.data, out.ctypes.data)
-    _c(module.product, 7)(*places, rows, inner, width, 0)
-    return bool((out == a @ w).all())
-
-
-def _c(kernel: Any, count: int) -> Any:
-    """A kernel as a function that Python can call."""
-    return ctypes.CFUNCTYPE(None, *[ctypes.c_ssize_t] * count)(kernel.address)
+    module.pack(w, laid_out, inner, width, width, 1)
+    product = ctypes.CFUNCTYPE(None, *[ctypes.c_ssize_t] * 8)(module.product.address)
+    for alike in (0, 1):
+        out = np.zeros((rows, width), kind)
+        places = (a.ctypes.data, laid_out.ctypes.data, out.ctypes.data)
+        product(*places, rows, inner, width, 0, alike)
+        if not (out == a @ w).all():
+            return False
+    return True
 
 
 def _named(text: str) -> str:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from .applied import offer
 from .batched import TIME, Lines
 from .loop_nests import Nests
 from .memory import empty
-from .numba_text import Text
+from .numba_text import NumbaText
 from .numpy_loops import NumpyLoops, Unsupported
 from .schedule import Schedule
 
@@ -26,6 +27,7 @@ class NumbaLoops(NumpyLoops):
 
     def __init__(self, schedule: Schedule, why: str = "") -> None:
         super().__init__(schedule, why)
+        offer()
         gradients = schedule.program.gradients.items()
         sums = self._bytes(v for role, v in gradients if role[0] == "w")
         each = self._bytes(schedule.stored)
@@ -69,10 +71,12 @@ class NumbaLoops(NumpyLoops):
     def loop(self, lines: Lines, backward: bool, stored: frozenset[int]) -> None:
         """Write the arguments of a loop, and its call."""
         before = lines.copied()
-        loop = Text(self.schedule, backward, stored, lines)
+        loop = NumbaText(self.schedule, backward, stored, lines)
         try:
             kept = loop.compiled()
         except Unsupported:  # no rows of columns
+            if self.ragged:
+                raise
             lines.reset(before)
             loop = Nests(self.schedule, backward, stored, lines)
             kept = loop.compiled()
@@ -83,7 +87,10 @@ class NumbaLoops(NumpyLoops):
             lines.space["loop"] = kept.function  # from now on without a detour
 
         lines.space["loop"] = first
-        lines.line(f"loop({', '.join([TIME, str(loop.rows), *loop.arguments.values()])})")
+        head = [TIME, str(loop.rows)]
+        if self.ragged:
+            head = ["rows.steps", "rows.batch", "rows.starts"]
+        lines.line(f"loop({', '.join([*head, *loop.arguments.values()])})")
 
 
 __all__ = ["NumbaLoops", "Unsupported"]

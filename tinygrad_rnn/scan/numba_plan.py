@@ -12,7 +12,7 @@ import numpy as np
 
 from .batched import Lines, carry
 from .numpy_loops import Unsupported
-from .program import ELEMENTWISE
+from .program import ELEMENTWISE, STATE
 from .schedule import Schedule
 
 MOVED = ("dot", "concat", "sum", "slice", "broadcast", "zeros")  # what has no line of its own
@@ -59,6 +59,7 @@ class Plan:
         self.room: list[str] = []  # the lines that say so
         self.apart: set[str] = set()  # the names of buffers
         self.wary = any(p.values[v].op in ROUNDED_BY_CODE for v in self.inside)
+        self.spanned: dict[str, str] = {}  # a step's part -> what some steps at once fill
 
     # ---- arguments
 
@@ -179,8 +180,23 @@ class Plan:
         if v in self.stored or v not in self.inside:
             return self.slab(v)
         self.names[v] = f"b{v}"
-        self.buffer(f"b{v}", self.total(v), v)
+        if self.spans(v):
+            self.spanned[f"b{v}"] = f"B{v}"
+            self.apart.add(f"b{v}")
+            self.buffer(f"B{v}", f"span * {self.total(v)}", v)
+        else:
+            self.buffer(f"b{v}", self.total(v), v)
         return self.names[v]
+
+    def spans(self, v: int) -> bool:
+        """Whether a product waits for no state: made for some steps at once where a batch is small."""
+        value, p = self.p.values[v], self.p
+        if self.reverse or value.op != "dot" or v not in self.inside:
+            return False
+        source = value.args[0]
+        return (
+            source not in self.inside and bool(p.depends[source]) and not p.depends[source] & STATE
+        )
 
     def buffer(self, name: str, size: str, v: int) -> None:
         """Memory for one step of a value or of columns of it.
@@ -245,7 +261,7 @@ class Plan:
         if self.reverse:
             for k in range(len(p.states)):
                 if k not in carried:
-                    self.copies.append(f"c{k}[:] = zero")
+                    self.copies.append(f"c{k}[: {self.total(p.inputs[f'ds{k}'])}] = zero")
                     continue
                 source, size = self.memory(carried[k]), self.total(p.inputs[f"ds{k}"])
                 if source == f"c{k}":
@@ -258,6 +274,8 @@ class Plan:
         else:
             if not self.s.makes_outputs(self.inside):
                 raise Unsupported("an output that no op made")
+            if self.around.ragged and self.s.copied_states():
+                raise Unsupported("a state that is copied, in a ragged batch")
             for k, v in self.s.copied_states():
                 self.argument(f"N{k}", f"S{k}[1:].reshape(-1)")
                 columns = self.total(v)
@@ -428,6 +446,7 @@ class Plan:
                 and d not in self.carried
                 and p.values[d].shape == value.shape
             ]
+            dots.sort(key=lambda d: not self.spans(d))  # what is made first takes the others
             for d in dots[1:]:
                 self.absorbed[d] = dots[0]
                 self.needs["dot", d] = [*self.needs["dot", d], ("dot", dots[0])]

@@ -23,11 +23,17 @@ from .numpy_loops import Unsupported
 FLAGS = '{"contract", "nsz"}'
 CHECK = "TINYGRAD_RNN_BOUNDSCHECK"
 PRODUCTS = ("product",)
-CURVES = ("exp", "gelu_by_tanh", "normal_cdf", "sigmoid", "silu", "tanh")
+CURVES = ("exp", "floor_quotient", "gelu_by_tanh", "normal_cdf", "sigmoid", "silu", "tanh")
+SPAN = (  # for so many steps at once what needs no state: they fill whole tiles of rows
+    "    alike = 1 if B < 16 else 0",  # a sequence in parts has the whole one's numbers
+    "    even = 1 if B % 4 == 0 else 2 if B % 2 == 0 else 4",
+    "    span = min(T, (15 // B + even) // even * even) if B < 16 else 1",
+    "    turn, base = span - 1, 0",
+)
 FOLDED = (-2, -1, -0.5, 0.5, 1, 2, 3)  # exponents for which there is quicker code than for a power
 
 
-class Text(Plan):
+class NumbaText(Plan):
     """Writes a loop that is planned."""
 
     def compiled(self) -> Any:
@@ -40,29 +46,68 @@ class Text(Plan):
         body: list[str] = []
         for group in self.groups:
             if not isinstance(group, list):
-                body.append(self.product(group[1]))
+                body += self.product(group[1])
                 continue
             body += self.loop(group)
         body += self.copies
         whole = "\n".join(body)
         views = [
-            f"{self.names[v]} = F{v}[t * {n} : (t + 1) * {n}]"
-            for v, n in self.over_time.items()
+            f"{self.names[v]} = {self.part(v)}"
+            for v in self.over_time
             if re.search(rf"\b{self.names[v]}\b", whole)
         ]
+        for name, spanned in self.spanned.items():
+            n = self.size(self.columns(int(name[1:])))
+            views.append(f"{name} = {spanned}[(begin - base) * {n} : (begin - base + B) * {n}]")
         return [*views, *body]
+
+    def part(self, v: int, rows: str = "B") -> str:
+        """What a value that lies over time has at the running step, or from it on."""
+        begin, flat = self.begin(v), self.flat[self.names[v]]
+        if self.columns(v) == 1:
+            return f"{flat}[{begin} : {begin} + {rows}]"
+        n = self.size(self.columns(v))
+        return f"{flat}[{begin} * {n} : ({begin} + {rows}) * {n}]"
+
+    def begin(self, v: int) -> str:
+        """How many rows of a value over time come before the running step's."""
+        old = self.around.ragged and not self.reverse and v in self.s.state_in
+        return "before" if old else "begin"
+
+    def time(self) -> list[str]:
+        """What a step knows of its time: which it is, its first row in what lies over time.
+
+        Of a ragged batch, sorted by length, fewer and fewer rows go on: ``starts`` says where each step's
+        begin among those of all steps; the states lie behind ``most`` rows of the first ones.
+        """
+        lines = ["t = T - 1 - step" if self.reverse else "t = step", "now = np.uint64(t)"]
+        if not self.around.ragged:
+            return [*lines, "begin = t * B", "first = np.uint64(begin)"]
+        lines += ["begin = starts[t]", "B = starts[t + 1] - begin", "rows = np.uint64(B)"]
+        lines += ["first = np.uint64(begin)", "before = most + starts[t - 1] if t else 0"]
+        return [*lines, "was = np.uint64(before)"]
+
+    def turns(self) -> list[str]:
+        """What a step knows of the steps for which products are made at once."""
+        many = "starts[min(t + span, T)] - begin" if self.around.ragged else "min(span, T - t) * B"
+        return [
+            "turn = 0 if turn + 1 == span else turn + 1",
+            "base = base if turn else begin",
+            f"many = {many}",
+        ]
 
     def text(self) -> str:
         """The function."""
         body = self.body()
         whole = "\n".join(body)
         spare = [line for line in self.heads if not _used(line.split(" = ")[0], whole, self.heads)]
-        turn = ["t = T - 1 - step" if self.reverse else "t = step", "now = np.uint64(t)"]
-        lines = [f"        {line}" for line in (*turn, *body)]
+        spans, ragged = re.search(r"\bturn\b", whole) is not None, self.around.ragged
+        turns = self.turns() if spans else []
+        lines = [f"        {line}" for line in (*self.time(), *turns, *body)]
         bits, kind = self.bits, f"float{self.bits}"
         numbers = self.given_numbers(kind)
         constants = [f"{name} = np.{kind}({value})" for value, name in self.folded.items()]
-        arguments = ", ".join(["T", "B", *self.arguments])
+        arguments = ", ".join(["T", "B", *["starts"] * ragged, *self.arguments])
         options = f'error_model="numpy", fastmath={FLAGS}, cache=True'
         borrowed = ["from tinygrad_rnn.scan.vector_math import copy, plus"]
         products = [f"from tinygrad_rnn.scan.products import {f}{bits} as {f}" for f in PRODUCTS]
@@ -84,6 +129,8 @@ class Text(Plan):
             f"def loop({arguments}):",
             "    rows = np.uint64(B)",
             "    u_0 = np.uint64(0)",
+            *["    most = B"] * ragged,
+            *SPAN * spans,
             *(f"    {unsigned(n)} = np.uint64({n})" for n in self.sizes.values()),
             *(f"    {line}" for line in (*numbers, *self.room)),
             *(f"    buffers = np.empty({end} + {APART}, np.{kind})" for end in self.buffers[-1:]),
@@ -92,8 +139,8 @@ class Text(Plan):
         ]
         return "\n".join([*head, *lines]) + "\n"
 
-    def product(self, v: int) -> str:
-        """A product's line."""
+    def product(self, v: int) -> list[str]:
+        """A product's lines."""
         value = self.p.values[v]
         source, weight = value.args
         turned = value.consts[0]
@@ -102,9 +149,14 @@ class Text(Plan):
             self.packed.add(name)
             self.lay_out(name, weight, turned)
         inner, width = self.columns(source), self.columns(v)
-        sizes = f"B, {self.size(inner)}, {self.size(width)}"
-        onto = int(v in self.absorbed)
-        return f"product({self.memory(source)}, {name}, {self.memory(v)}, {sizes}, {onto})"
+        sizes, onto = f"{self.size(inner)}, {self.size(width)}", str(int(v in self.absorbed))
+        a, to = self.memory(source), self.memory(v)
+        if not self.spans(v):
+            return [f"product({a}, {name}, {to}, B, {sizes}, {onto})"]
+        onto = f"{onto}, alike"
+        to = self.spanned[to] if to in self.spanned else self.part(v, "many")
+        a = self.part(source, "many")
+        return ["if not turn:", f"    product({a}, {name}, {to}, many, {sizes}, {onto})"]
 
     def lay_out(self, name: str, weight: int, turned: bool) -> None:
         """Have a weight laid out for products before the loop, or by what is done once for many loops."""
@@ -135,7 +187,10 @@ class Text(Plan):
         def row(array: str) -> tuple[str, str]:
             """A flat array, and how many rows come before the running one."""
             over_time = self.flat.get(array)
-            return (array, "b") if over_time is None else (over_time, "(now * rows + b)")
+            if over_time is None:
+                return array, "b"
+            first = "was" if self.begin(int(array[1:])) == "before" else "first"
+            return over_time, f"({first} + b)"
 
         def at(array: str, offset: str, stride: str) -> str:
             """The running number of a row: whole numbers without a sign are not tested for being negative."""

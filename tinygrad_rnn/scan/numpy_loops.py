@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from .batched import TIME, Lines
-from .numpy_text import Text
+from .numpy_text import NumpyText
 from .schedule import Schedule
 from .tracing import Untraceable, failure
+
+BATCH = "batch, before, last = rows.batch, rows.before, rows.last"  # of a ragged batch
 
 
 class Unsupported(Exception):  # noqa: N818 (an answer, not a mistake)
@@ -31,6 +33,7 @@ class NumpyLoops:
     name = "numpy"
     spare = True  # whether a value may lie in columns of another that nobody reads
     turns = True  # whether small values may lie with their features first
+    ragged = False  # whether batches get smaller from step to step: see ``ragged``
 
     def __init__(self, schedule: Schedule, why: str = "") -> None:
         self.schedule = schedule
@@ -87,7 +90,7 @@ class NumpyLoops:
         """The two functions of training."""
         p = self.program
         lines, arguments = self._until_the_loop_is_over(True)
-        back = Lines(self.schedule, lines.names, turned=lines.turned)
+        back = Lines(self.schedule, lines.names, turned=lines.turned, ragged=self.ragged)
         back.names[p.inputs["dy"]] = "dy"
         back.solid |= {"dy", *lines.solid}
         parts = self.schedule.parts if self.spare else {}
@@ -99,7 +102,8 @@ class NumpyLoops:
         gradients: dict[str, str] = {}
         for role, v in p.gradients.items():
             if role[0] == "s":
-                gradients[role] = f"c{role[1:]}.reshape({p.values[v].shape})"
+                shape = f".reshape({p.values[v].shape})" if not self.ragged else ""
+                gradients[role] = f"c{role[1:]}{shape}"
             else:
                 gradients[role] = back[v] if role[0] == "x" else back.total(v)
         each = (", ".join(gradients.get(r, "None") for r in p.inputs if r[0] == k) for k in "sw")
@@ -108,18 +112,20 @@ class NumpyLoops:
         kept = "".join(f"{name}, " for name in back.taken.values())
         if kept:
             back.lines.insert(0, f"{kept}= kept")
+        if self.ragged:
+            back.lines.insert(0, BATCH)
         lines.line(f"return {self._results(lines)}, ({kept})")
-        seeds = [f"d{k}" for k in range(len(p.states))]
+        seeds, more = [f"d{k}" for k in range(len(p.states))], ["rows"] * self.ragged
         return (
-            lines.compiled("forward", [TIME, *arguments]),
-            back.compiled("backward", [TIME, "kept", "dy", *seeds]),
+            lines.compiled("forward", [TIME, *arguments, *more]),
+            back.compiled("backward", [TIME, "kept", "dy", *seeds, *more]),
         )
 
     def _write_bare(self) -> Any:
         """Forward without derivatives."""
         lines, arguments = self._until_the_loop_is_over(False)
         lines.line(f"return {self._results(lines)}, None")
-        return lines.compiled("forward", [TIME, *arguments])
+        return lines.compiled("forward", [TIME, *arguments, *["rows"] * self.ragged])
 
     def stream(self) -> tuple[Any, Any] | None:
         """(prepare, step): what depends on the weights alone, done once, and one step without gradients.
@@ -158,7 +164,8 @@ class NumpyLoops:
 
     def _results(self, lines: Lines) -> str:
         """The output and the last states, as text."""
-        last = [f"S{k}[-1]" for k in self.schedule.state_in.values()]
+        end = "last, 0" if self.ragged else "-1"
+        last = [f"S{k}[{end}]" for k in self.schedule.state_in.values()]
         if lines.turned:
             last = [f"whole({each})" for each in last]
         return f"{self.y}, [{', '.join(last)}]"
@@ -166,7 +173,7 @@ class NumpyLoops:
     def _until_the_loop_is_over(self, keep: bool) -> tuple[Lines, list[str]]:
         """Forward's lines with its loop; what it leaves for backward if ``keep``."""
         s, p = self.schedule, self.program
-        lines = Lines(s, turned=self.turns and s.turns)
+        lines = Lines(s, turned=self.turns and s.turns, ragged=self.ragged)
         arguments = []
         for role, v in p.inputs.items():
             if role[0] != "d":
@@ -174,17 +181,21 @@ class NumpyLoops:
                 arguments.append(f"v{v}")
                 if role[0] == "x":
                     lines.solid.add(f"v{v}")
+        first, start, old, new = ("1", "0", "[:-1]", "[1:]")
+        if self.ragged:  # the first states are the rows before those of all steps
+            lines.line(BATCH)
+            first, start, old, new = ("batch", ":batch, 0", "", "[batch:]")
         for v in s.ahead:
             lines[v]
         for v, k in s.state_in.items():
             out = p.states[k]
-            lines.line(f"S{k} = {lines.memory(out, TIME + ' + 1')}")
-            lines.line(f"S{k}[0] = {lines[v]}")
+            lines.line(f"S{k} = {lines.memory(out, f'{TIME} + {first}')}")
+            lines.line(f"S{k}[{start}] = {lines[v]}")
             if out not in s.loop and out not in s.state_in:  # no loop writes it
-                lines.line(f"S{k}[1:] = {lines[out]}")
-            lines.names[v] = lines.made(v, lines.once(f"old{k}", f"S{k}[:-1]"))
+                lines.line(f"S{k}{new} = {lines[out]}")
+            lines.names[v] = lines.made(v, lines.once(f"old{k}", f"S{k}{old}"))
             if out not in lines.names:
-                lines.names[out] = lines.made(out, lines.once(f"new{k}", f"S{k}[1:]"))
+                lines.names[out] = lines.made(out, lines.once(f"new{k}", f"S{k}{new}"))
         kept = s.kept if keep else []
         places = s.spare if keep and self.spare else {}
         for w in {w for w, _ in places.values()}:
@@ -195,6 +206,9 @@ class NumpyLoops:
             if v not in lines.names and p.depends[v]:
                 lines.slab(v)
         self.loop(lines, False, frozenset({*kept, p.y, *p.states}))
+        if self.ragged and keep:  # beside the rows of the steps that start from them
+            for k in s.state_in.values():
+                lines.line(f"old{k} = S{k}.take(before, 0)")
         self.y = lines[p.y]
         if not p.depends[p.y]:  # the same at every step
             lines.line(f"y = {lines.memory(p.y, plain=True)}")
@@ -217,7 +231,7 @@ class NumpyLoops:
     def loop(self, lines: Lines, backward: bool, stored: frozenset[int]) -> None:
         """Write the arguments of a loop, and its call."""
         lines.quiet = True
-        text = Text(self.schedule, backward, stored, lines)
+        text = NumpyText(self.schedule, backward, stored, lines)
         loop = text.compiled()
         self.loops[backward] = loop
         lines.space["loop"] = loop

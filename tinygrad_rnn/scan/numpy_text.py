@@ -41,7 +41,7 @@ class Piece(Lines):
         return super().__getitem__(v)
 
 
-class Text:
+class NumpyText:
     """Writes the loop. Names: ``b`` are buffers used at every step, ``t`` values of the running step.
 
     Backward goes by pieces of time: what is ``early`` is made for a piece, of a size that stays in the

@@ -20,8 +20,8 @@ from .bytecode import (
     NEW,
     NOTHING,
     NULL,
-    Box,
-    Frame,
+    CallFrame,
+    ClosureCell,
     Known,
     Local,
     Seq,
@@ -95,7 +95,7 @@ def _always(name: str) -> bool:
     return name in ("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT", "JUMP")
 
 
-def follow(walk: Walk, frame: Frame, variables: Vars) -> None:
+def follow(walk: Walk, frame: CallFrame, variables: Vars) -> None:
     """Follow a function from its first instruction to all its ends."""
     code = listing(frame.code)
     if code.handles:
@@ -131,7 +131,7 @@ def follow(walk: Walk, frame: Frame, variables: Vars) -> None:
                 break
 
 
-def _placed(reason: Impure, frame: Frame, line: dis.Instruction) -> Impure:
+def _placed(reason: Impure, frame: CallFrame, line: dis.Instruction) -> Impure:
     """A reason with the line that it was found at, the innermost one."""
     words = str(reason)
     if " (line " in words or line.positions is None or line.positions.lineno is None:
@@ -161,7 +161,7 @@ Result = tuple[
 ]  # the stack where it jumps (None: it does not), whether it goes on
 
 
-def _step(walk: Walk, frame: Frame, line: dis.Instruction, stack: Stack, local: Vars) -> Result:
+def _step(walk: Walk, frame: CallFrame, line: dis.Instruction, stack: Stack, local: Vars) -> Result:
     """One instruction; it changes the stack and the variables."""
     name = line.opname
     handler = _PLAIN.get(name)
@@ -237,7 +237,7 @@ _REFUSED = {
 
 # ---- instructions that only change the stack ------------------------------------------------------------
 
-Handler = Callable[[Walk, Frame, dis.Instruction, Stack, Vars], None]
+Handler = Callable[[Walk, CallFrame, dis.Instruction, Stack, Vars], None]
 _PLAIN: dict[str, Handler] = {}
 
 
@@ -261,44 +261,44 @@ def _pop(stack: Stack, count: int) -> Stack:
 
 
 @does("POP_TOP", "END_SEND")
-def _pop_top(_w: Walk, _f: Frame, _l: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _pop_top(_w: Walk, _f: CallFrame, _l: dis.Instruction, stack: Stack, _v: Vars) -> None:
     stack.pop()
 
 
 @does("END_FOR")
-def _end_for(_w: Walk, _f: Frame, _l: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _end_for(_w: Walk, _f: CallFrame, _l: dis.Instruction, stack: Stack, _v: Vars) -> None:
     _pop(stack, 2 if sys.version_info < (3, 13) else 1)
 
 
 @does("PUSH_NULL")
-def _push_null(_w: Walk, _f: Frame, _l: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _push_null(_w: Walk, _f: CallFrame, _l: dis.Instruction, stack: Stack, _v: Vars) -> None:
     stack.append(frozenset({NULL}))
 
 
 @does("RETURN_GENERATOR")
-def _generator(_w: Walk, _f: Frame, _l: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _generator(_w: Walk, _f: CallFrame, _l: dis.Instruction, stack: Stack, _v: Vars) -> None:
     stack.append(NEW)
 
 
 @does("YIELD_VALUE")
-def _yield(_w: Walk, frame: Frame, _l: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _yield(_w: Walk, frame: CallFrame, _l: dis.Instruction, stack: Stack, _v: Vars) -> None:
     frame.returned |= stack.pop()
     stack.append(known(None))
 
 
 @does("COPY")
-def _copy(_w: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _copy(_w: Walk, _f: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     stack.append(stack[-(line.arg or 1)])
 
 
 @does("SWAP")
-def _swap(_w: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _swap(_w: Walk, _f: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     far = -(line.arg or 1)
     stack[-1], stack[far] = stack[far], stack[-1]
 
 
 @does("LOAD_CONST")
-def _load_const(_w: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _load_const(_w: Walk, _f: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     stack.append(known(line.argval))
 
 
@@ -308,7 +308,9 @@ def _names(line: dis.Instruction) -> tuple[str, ...]:
 
 
 @does("LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_LOAD_FAST", "LOAD_CLOSURE", "LOAD_FAST_AND_CLEAR")
-def _load_fast(_w: Walk, frame: Frame, line: dis.Instruction, stack: Stack, local: Vars) -> None:
+def _load_fast(
+    _w: Walk, frame: CallFrame, line: dis.Instruction, stack: Stack, local: Vars
+) -> None:
     for name in _names(line):
         cell = _cell(frame, name)
         if cell is not None and name not in local:
@@ -320,7 +322,9 @@ def _load_fast(_w: Walk, frame: Frame, line: dis.Instruction, stack: Stack, loca
 
 
 @does("STORE_FAST", "STORE_FAST_STORE_FAST", "STORE_FAST_LOAD_FAST")
-def _store_fast(_w: Walk, frame: Frame, line: dis.Instruction, stack: Stack, local: Vars) -> None:
+def _store_fast(
+    _w: Walk, frame: CallFrame, line: dis.Instruction, stack: Stack, local: Vars
+) -> None:
     names = _names(line)
     both = line.opname == "STORE_FAST_STORE_FAST"
     for name in names if both else names[:1]:
@@ -332,24 +336,24 @@ def _store_fast(_w: Walk, frame: Frame, line: dis.Instruction, stack: Stack, loc
 
 
 @does("DELETE_FAST")
-def _delete_fast(_w: Walk, _f: Frame, line: dis.Instruction, _s: Stack, local: Vars) -> None:
+def _delete_fast(_w: Walk, _f: CallFrame, line: dis.Instruction, _s: Stack, local: Vars) -> None:
     local.pop(line.argval, None)
 
 
-def _cell(frame: Frame, name: str) -> Any:
+def _cell(frame: CallFrame, name: str) -> Any:
     """The shared variable of a name: a box, or a cell of a function from outside."""
     if name in frame.cells:
         return frame.cells[name]
-    return Box(frame.code, name) if name in frame.code.co_cellvars else None
+    return ClosureCell(frame.code, name) if name in frame.code.co_cellvars else None
 
 
 @does("MAKE_CELL")
-def _make_cell(walk: Walk, frame: Frame, line: dis.Instruction, _s: Stack, local: Vars) -> None:
+def _make_cell(walk: Walk, frame: CallFrame, line: dis.Instruction, _s: Stack, local: Vars) -> None:
     if line.argval in local:
-        _put(walk, Box(frame.code, line.argval), local.pop(line.argval))
+        _put(walk, ClosureCell(frame.code, line.argval), local.pop(line.argval))
 
 
-def _put(walk: Walk, box: Box, value: Value) -> None:
+def _put(walk: Walk, box: ClosureCell, value: Value) -> None:
     """A shared variable takes a value."""
     old = walk.boxes.get(box, NOTHING)
     if not value <= old:
@@ -357,9 +361,11 @@ def _put(walk: Walk, box: Box, value: Value) -> None:
 
 
 @does("LOAD_DEREF", "LOAD_CLASSDEREF")
-def _load_deref(walk: Walk, frame: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _load_deref(
+    walk: Walk, frame: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars
+) -> None:
     cell = _cell(frame, line.argval)
-    if isinstance(cell, Box):
+    if isinstance(cell, ClosureCell):
         stack.append(walk.boxes.get(cell, NOTHING))
     else:
         value = walk.guards.attribute(cell.value, "cell_contents")
@@ -367,15 +373,19 @@ def _load_deref(walk: Walk, frame: Frame, line: dis.Instruction, stack: Stack, _
 
 
 @does("STORE_DEREF")
-def _store_deref(walk: Walk, frame: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _store_deref(
+    walk: Walk, frame: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars
+) -> None:
     cell = _cell(frame, line.argval)
-    if not isinstance(cell, Box):
+    if not isinstance(cell, ClosureCell):
         raise Impure(f"it sets {line.argval}, a variable of the function around it")
     _put(walk, cell, stack.pop())
 
 
 @does("LOAD_GLOBAL", "LOAD_NAME")
-def _load_global(walk: Walk, frame: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _load_global(
+    walk: Walk, frame: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars
+) -> None:
     value = walk.guards.item(frame.globals, line.argval)
     if value is MISSING:
         value = walk.guards.item(vars(builtins), line.argval)
@@ -390,13 +400,13 @@ def _push(stack: Stack, callee: Value, called: bool) -> None:
 
 
 @does("LOAD_ATTR", "LOAD_METHOD")
-def _load_attr(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _load_attr(walk: Walk, _f: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     method = line.opname == "LOAD_METHOD" or (not OLD and bool((line.arg or 0) & 1))
     _push(stack, walk.attribute(stack.pop(), line.argval), method)
 
 
 @does("LOAD_SUPER_ATTR")
-def _load_super(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _load_super(walk: Walk, _f: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     _, cls, owner = _pop(stack, 3)
     _push(stack, walk.attribute(_super(single(cls), owner), line.argval), bool((line.arg or 0) & 1))
 
@@ -409,7 +419,7 @@ def _super(cls: Any, owner: Value) -> Value:
 
 
 @does("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE")
-def _store_item(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _store_item(walk: Walk, _f: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     count = {"STORE_SUBSCR": 3, "DELETE_SUBSCR": 2, "STORE_SLICE": 4}[line.opname]
     given = _pop(stack, count)
     where = 0 if line.opname == "DELETE_SUBSCR" else 1
@@ -420,7 +430,7 @@ def _store_item(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: 
 
 
 @does("BINARY_SUBSCR", "BINARY_SLICE")
-def _subscript(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _subscript(walk: Walk, _f: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     index = NEW if line.opname == "BINARY_SUBSCR" else union(_pop(stack, 2)) | NEW
     if line.opname == "BINARY_SUBSCR":
         index = stack.pop()
@@ -428,7 +438,7 @@ def _subscript(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: V
 
 
 @does("BINARY_OP")
-def _binary(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _binary(walk: Walk, _f: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     a, b = _pop(stack, 2)
     walk.operate(a, b)
     if line.argrepr.endswith("="):
@@ -456,31 +466,31 @@ def _nested(value: Value) -> bool:
 
 
 @does("COMPARE_OP")
-def _compare(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _compare(walk: Walk, _f: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     a, b = _pop(stack, 2)
     stack.append(walk.compare(str(line.argval), a, b))
 
 
 @does("IS_OP")
-def _is(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _is(walk: Walk, _f: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     a, b = _pop(stack, 2)
     stack.append(walk.identical(a, b, bool(line.arg)))
 
 
 @does("CONTAINS_OP")
-def _contains(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _contains(walk: Walk, _f: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     a, b = _pop(stack, 2)
     stack.append(walk.contains(a, b, bool(line.arg)))
 
 
 @does("UNARY_NOT")
-def _not(walk: Walk, _f: Frame, _l: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _not(walk: Walk, _f: CallFrame, _l: dis.Instruction, stack: Stack, _v: Vars) -> None:
     answer = walk.truth(stack.pop())
     stack.append(NEW if answer is None else known(not answer))
 
 
 @does("UNARY_NEGATIVE", "UNARY_INVERT", "UNARY_POSITIVE")
-def _unary(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _unary(walk: Walk, _f: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     value = stack.pop()
     walk.operate(value)
     number = single(value)
@@ -489,7 +499,7 @@ def _unary(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars)
 
 
 @does("CALL_INTRINSIC_1")
-def _intrinsic(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _intrinsic(walk: Walk, _f: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     if line.arg == 6:  # a list becomes a tuple
         stack.append(walk.made(Seq(walk.elements(stack.pop()))))
     elif line.arg == 5:  # +x
@@ -500,12 +510,12 @@ def _intrinsic(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: V
 
 
 @does("LIST_TO_TUPLE")
-def _to_tuple(walk: Walk, _f: Frame, _l: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _to_tuple(walk: Walk, _f: CallFrame, _l: dis.Instruction, stack: Stack, _v: Vars) -> None:
     stack.append(walk.made(Seq(walk.elements(stack.pop()))))
 
 
 @does("BUILD_TUPLE")
-def _build_tuple(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _build_tuple(walk: Walk, _f: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     items = _pop(stack, line.arg or 0)
     if any(_is_cell(a) for v in items for a in v):
         stack.append(frozenset({Tup(tuple(items))}))  # a function's closure
@@ -514,7 +524,7 @@ def _build_tuple(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v:
 
 
 @does("BUILD_LIST", "BUILD_MAP", "BUILD_SET", "BUILD_CONST_KEY_MAP", "BUILD_STRING", "BUILD_SLICE")
-def _build(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _build(walk: Walk, _f: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     count = line.arg or 0
     twice = {"BUILD_MAP": 2 * count, "BUILD_CONST_KEY_MAP": count + 1}
     items = _pop(stack, twice.get(line.opname, count))
@@ -526,7 +536,7 @@ def _build(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars)
 
 
 @does("LIST_APPEND", "SET_ADD", "MAP_ADD")
-def _add(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _add(walk: Walk, _f: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     items = _pop(stack, 2 if line.opname == "MAP_ADD" else 1)
     if line.opname == "SET_ADD":
         hashed(union(items))
@@ -534,7 +544,7 @@ def _add(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -
 
 
 @does("LIST_EXTEND", "SET_UPDATE", "DICT_UPDATE", "DICT_MERGE")
-def _extend(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _extend(walk: Walk, _f: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     given = stack.pop()
     entries = walk.elements(given)
     if line.opname.startswith("DICT"):
@@ -545,7 +555,7 @@ def _extend(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars
 
 
 @does("UNPACK_SEQUENCE")
-def _unpack(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _unpack(walk: Walk, _f: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     given, count = stack.pop(), line.arg or 0
     each: Stack = [NOTHING] * count
     for atom in given:
@@ -568,7 +578,7 @@ def _items(walk: Walk, atom: Any) -> Stack | None:
 
 
 @does("UNPACK_EX")
-def _unpack_ex(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _unpack_ex(walk: Walk, _f: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     inside = walk.elements(stack.pop())
     after, before = (line.arg or 0) >> 8, (line.arg or 0) & 255
     walk.store(inside)
@@ -576,19 +586,19 @@ def _unpack_ex(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: V
 
 
 @does("GET_ITER")
-def _get_iter(walk: Walk, _f: Frame, _l: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _get_iter(walk: Walk, _f: CallFrame, _l: dis.Instruction, stack: Stack, _v: Vars) -> None:
     value = stack.pop()
     walk.elements(value)
     stack.append(value)
 
 
 @does("GET_LEN")
-def _get_len(_w: Walk, _f: Frame, _l: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _get_len(_w: Walk, _f: CallFrame, _l: dis.Instruction, stack: Stack, _v: Vars) -> None:
     stack.append(NEW)
 
 
 @does("FORMAT_VALUE", "CONVERT_VALUE", "FORMAT_SIMPLE", "FORMAT_WITH_SPEC")
-def _format(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _format(walk: Walk, _f: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     spec = line.opname == "FORMAT_WITH_SPEC" or (
         line.opname == "FORMAT_VALUE" and (line.arg or 0) & 4 == 4
     )
@@ -601,24 +611,24 @@ def _format(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars
 
 
 @does("LOAD_ASSERTION_ERROR")
-def _assertion(_w: Walk, _f: Frame, _l: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _assertion(_w: Walk, _f: CallFrame, _l: dis.Instruction, stack: Stack, _v: Vars) -> None:
     stack.append(known(AssertionError))
 
 
 @does("IMPORT_NAME")
-def _import(walk: Walk, frame: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _import(walk: Walk, frame: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     level, names = _pop(stack, 2)
     module = imported(frame, line.argval, single(level), single(names))
     stack.append(walk.outside(module))
 
 
 @does("IMPORT_FROM")
-def _import_from(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _import_from(walk: Walk, _f: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     stack.append(walk.attribute(stack[-1], line.argval))
 
 
 @does("BEFORE_WITH")
-def _with(walk: Walk, _f: Frame, _l: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _with(walk: Walk, _f: CallFrame, _l: dis.Instruction, stack: Stack, _v: Vars) -> None:
     for atom in stack.pop():
         if atom != FRESH:
             raise Impure("it enters a context that outlives the step")
@@ -629,7 +639,9 @@ def _with(walk: Walk, _f: Frame, _l: dis.Instruction, stack: Stack, _v: Vars) ->
 
 
 @does("MAKE_FUNCTION")
-def _make_function(_w: Walk, frame: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _make_function(
+    _w: Walk, frame: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars
+) -> None:
     code = single(stack.pop())
     flags = (line.arg or 0) if sys.version_info < (3, 13) else 0
     made = Local(code, Known(frame.globals), (), (), ())
@@ -640,7 +652,7 @@ def _make_function(_w: Walk, frame: Frame, line: dis.Instruction, stack: Stack, 
 
 
 @does("SET_FUNCTION_ATTRIBUTE")
-def _set_part(_w: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _set_part(_w: Walk, _f: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     part, made = _pop(stack, 2)
     stack.append(frozenset(_with_part(f, line.arg or 0, part) for f in made))
 
@@ -669,18 +681,18 @@ def _only(value: Value) -> Any:
 
 def _is_cell(atom: Any) -> bool:
     """Whether it is a variable that functions share."""
-    return isinstance(atom, Box) or (
+    return isinstance(atom, ClosureCell) or (
         isinstance(atom, Known) and isinstance(atom.value, types.CellType)
     )
 
 
 @does("KW_NAMES")
-def _kw_names(_w: Walk, frame: Frame, line: dis.Instruction, _s: Stack, _v: Vars) -> None:
+def _kw_names(_w: Walk, frame: CallFrame, line: dis.Instruction, _s: Stack, _v: Vars) -> None:
     frame.keywords = frame.code.co_consts[line.arg or 0]
 
 
 @does("CALL", "CALL_KW")
-def _call(walk: Walk, frame: Frame, line: dis.Instruction, stack: Stack, local: Vars) -> None:
+def _call(walk: Walk, frame: CallFrame, line: dis.Instruction, stack: Stack, local: Vars) -> None:
     names, frame.keywords = frame.keywords, ()
     if line.opname == "CALL_KW":
         names = single(stack.pop())
@@ -698,7 +710,7 @@ def _call(walk: Walk, frame: Frame, line: dis.Instruction, stack: Stack, local: 
         stack.append(walk.call(callee, args[:cut], kwargs))
 
 
-def _super_call(walk: Walk, frame: Frame, args: Stack, local: Vars) -> Value:
+def _super_call(walk: Walk, frame: CallFrame, args: Stack, local: Vars) -> Value:
     if args:
         return _super(single(args[0]), args[1])
     cell = _cell(frame, "__class__")
@@ -709,7 +721,7 @@ def _super_call(walk: Walk, frame: Frame, args: Stack, local: Vars) -> Value:
 
 
 @does("CALL_FUNCTION_EX")
-def _call_ex(walk: Walk, _f: Frame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
+def _call_ex(walk: Walk, _f: CallFrame, line: dis.Instruction, stack: Stack, _v: Vars) -> None:
     named = stack.pop() if (line.arg or 0) & 1 else None
     given = stack.pop()
     first, second = _pop(stack, 2)

@@ -145,6 +145,7 @@ class Probe:
 
     def _find_uses(self) -> Iterator[_Use]:
         roles = {id(node): role for role, node in self.trace.inputs.items() if role[0] == "w"}
+        node: Any
         for node in self.nodes:
             for k, parent in enumerate(node.parents):
                 if id(parent) not in roles or not parent.needs or not node.needs:
@@ -192,7 +193,7 @@ class Probe:
     # ---- the wider step
 
     def _traced(self) -> Trace:
-        with tracing() as tracer:
+        with tracing(Tracer()) as tracer:
             tracer.trusts = True
             x = self.trace.inputs["x"]
             wide = leaf(np.zeros((*x.shape[:-1], self.zeros.width), x.dtype))
@@ -223,7 +224,8 @@ class Probe:
             outputs = [cat([output, *columns], -1), *new]
             if tracer.looked:
                 raise Untraceable(tracer.looked)
-            inputs = {"x": wide._node, **{role: t._node for role, t in given.items()}}
+            inputs: dict[str, Any] = {"x": wide._node}
+            inputs |= {role: t._node for role, t in given.items()}
             return Trace(inputs, [t._node for t in outputs])
 
     def loops(self, name: str) -> Any:

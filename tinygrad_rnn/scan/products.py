@@ -33,14 +33,16 @@ LANES = {32: BYTES // 4, 64: BYTES // 8}
 # ---- what is compiled once ---------------------------------------------------------------------
 
 KERNELS = """
-from numba import cfunc, types
+from numba import cfunc, njit, types
 from tinygrad_rnn.scan.products import pack{bits} as _pack, tiles{bits} as _tiles
-@cfunc(types.void(*[types.intp] * 7), cache=True)
-def product(a, w, out, rows, inner, width, onto):
-    _tiles(a, w, out, rows, inner, width, onto)
-@cfunc(types.void(*[types.intp] * 6), cache=True)
+_matrix = types.Array(types.float{bits}, 2, "C", readonly=True)
+_panels = types.Array(types.float{bits}, 1, "C")
+@cfunc(types.void(*[types.intp] * 8), cache=True)
+def product(a, w, out, rows, inner, width, onto, alike):
+    _tiles(a, w, out, rows, inner, width, onto, alike)
+@njit(types.void(_matrix, _panels, *[types.intp] * 4), cache=True)
 def pack(w, out, inner, width, row, column):
-    _pack(w, out, inner, width, row, column)
+    _pack(w.ctypes.data, out.ctypes.data, inner, width, row, column)
 """
 
 
@@ -52,13 +54,21 @@ def symbol(name: str, bits: int) -> str:
 def _writer(bits: int) -> Any:
     @intrinsic
     def tiles(
-        _context: Any, a: Any, w: Any, out: Any, rows: Any, inner: Any, width: Any, onto: Any
+        _context: Any,
+        a: Any,
+        w: Any,
+        out: Any,
+        rows: Any,
+        inner: Any,
+        width: Any,
+        onto: Any,
+        alike: Any,
     ) -> Any:
         def code(_c: Any, builder: Any, _signature: Any, args: Any) -> Any:
             _Tiles(builder, bits, args).write()
             return ir.Constant(ir.IntType(8).as_pointer(), None)
 
-        return types.void(*[types.intp] * 7), code
+        return types.void(*[types.intp] * 8), code
 
     return tiles
 
@@ -84,7 +94,8 @@ def panels(b: Any, width: Any, lanes: int) -> Iterator[tuple[int, Any, Any]]:
 class _Tiles:
     """Writes ``out = a w``: for every panel and every tile of rows a loop along the panel.
 
-    The arrays are addresses; ``onto`` adds to what ``out`` holds.
+    The arrays are addresses; ``onto`` adds to what ``out`` holds; ``alike`` has every row summed in one
+    chain, so that its numbers do not depend on how many rows there are.
     """
 
     def __init__(self, builder: Any, bits: int, arguments: Any) -> None:
@@ -95,8 +106,11 @@ class _Tiles:
         self.a, self.w, self.out = (
             b.inttoptr(address, self.number.as_pointer()) for address in arguments[:3]
         )
-        self.rows, self.inner, self.width, onto = arguments[3:]
+        self.rows, self.inner, self.width, onto, alike = arguments[3:]
         self.onto = b.icmp_unsigned("!=", onto, whole(0))
+        half, odd = b.udiv(self.inner, whole(2)), b.urem(self.inner, whole(2))
+        apart = b.icmp_unsigned("==", alike, whole(0))
+        self.pairs, self.rest = b.select(apart, half, whole(0)), b.select(apart, odd, self.inner)
         self.some, self.spill = self.few(), cgutils.alloca_once(b, self.vector)
 
     def read(self, place: Any) -> Any:
@@ -138,13 +152,15 @@ class _Tiles:
         for each in [each for chain in sums for line in chain for each in line]:
             b.store(ir.Constant(self.vector, None), each)
         starts = [b.gep(self.a, [b.mul(b.add(row, whole(r)), self.inner)]) for r in range(rows)]
-        with cgutils.for_range(b, b.udiv(self.inner, whole(chains))) as loop:
-            k = b.mul(loop.index, whole(chains))
-            for n, chain in enumerate(sums):
-                self.add(w, starts, b.add(k, whole(n)), chain)
+        done = whole(0)
         if chains > 1:
-            with b.if_then(b.trunc(self.inner, ir.IntType(1))):  # an odd one is left
-                self.add(w, starts, b.sub(self.inner, whole(1)), sums[0])
+            with cgutils.for_range(b, self.pairs) as loop:
+                k = b.mul(loop.index, whole(chains))
+                for n, chain in enumerate(sums):
+                    self.add(w, starts, b.add(k, whole(n)), chain)
+            done = b.mul(self.pairs, whole(chains))
+        with cgutils.for_range(b, self.rest if chains > 1 else self.inner) as loop:
+            self.add(w, starts, b.add(done, loop.index), sums[0])
         results = []
         for line in zip(*sums, strict=True):
             each = [[b.load(one) for one in chain] for chain in line]
@@ -312,20 +328,27 @@ def _named(name: str) -> Any:
 
 def _callers(bits: int) -> tuple[Any, Any]:
     lanes = LANES[bits]
-    times = types.ExternalFunction(symbol("product", bits), types.void(*[types.intp] * 7))
+    times = types.ExternalFunction(symbol("product", bits), types.void(*[types.intp] * 8))
 
     @_named(f"product{bits}")
-    def product(a: Any, w: Any, out: Any, rows: int, inner: int, width: int, onto: int) -> None:
-        """out = a w, or with ``onto`` out += a w: a (rows, inner), out (rows, width) flat, w packed."""
-        times(a.ctypes.data, w.ctypes.data, out.ctypes.data, rows, inner, width, onto)
+    def product(
+        a: Any, w: Any, out: Any, rows: int, inner: int, width: int, onto: int, alike: int = 0
+    ) -> None:
+        """out = a w, or with ``onto`` out += a w: a (rows, inner), out (rows, width) flat, w packed.
+
+        With ``alike`` a row comes to the same numbers whatever rows there are beside it.
+        """
+        times(a.ctypes.data, w.ctypes.data, out.ctypes.data, rows, inner, width, onto, alike)
 
     @_named(f"checked{bits}")
-    def checked(a: Any, w: Any, out: Any, rows: int, inner: int, width: int, onto: int) -> None:
+    def checked(
+        a: Any, w: Any, out: Any, rows: int, inner: int, width: int, onto: int, alike: int = 0
+    ) -> None:
         """As ``product``, which reads and writes by address; raises IndexError where one is outside."""
         whole = inner * ((width + lanes - 1) // lanes * lanes)
         if rows * inner > a.size or whole > w.size or rows * width > out.size:
             raise IndexError("a product reaches beyond its arrays")
-        product(a, w, out, rows, inner, width, onto)
+        product(a, w, out, rows, inner, width, onto, alike)
 
     return product, checked
 

@@ -17,10 +17,16 @@ import numpy as np
 
 from ..engine.autograd import flow
 from ..engine.places import state as now
-from ..engine.values import Leaf, Literal
+from ..engine.values import Leaf, Literal, Node
+from ..engine.values import Value as Recorded
 from ..ops.row import FUNCTIONS, ROWS, texts_of
 from ..tensors import Tensor
-from .tracing import Comparison, Trace, constants, in_order, leaf, row_name, unhashed
+from .tracing import Comparison, Trace, Tracer, constants, in_order, leaf, row_name, unhashed
+
+Args = tuple[int, ...]  # the numbers of the values that a value is made of
+Consts = tuple[Any, ...]
+Shape = tuple[int, ...]
+Labels = tuple[int, ...]  # of an einsum's axes
 
 # What a value depends on.
 STEP, STATE, SEED = 1, 2, 4
@@ -34,9 +40,9 @@ class Value:
     """One value of a step: the op that makes it, of which values, with which constants."""
 
     op: str
-    args: tuple[int, ...]
-    consts: tuple[Any, ...]
-    shape: tuple[int, ...]
+    args: Args
+    consts: Consts
+    shape: Shape
     dtype: str
 
 
@@ -51,10 +57,11 @@ class Program:
     apart = True  # whether equal floats stay two: those of the next call may not be equal
 
     def __init__(self, trace: Trace, derive: bool, wanted: Sequence[str] = ()) -> None:
+        assert isinstance(now.tracer, Tracer)
         now.tracer.trusts = True  # what a trace took as an index is one here, too
         self.values: list[Value] = []
         self.depends: list[int] = []
-        self._known: dict[Any, int] = {}
+        self._known: dict[tuple[str, Args, str, Shape, str], int] = {}
         self._of: dict[int, int] = {}
         self._held: list[Any] = []
         self._of_loss = False  # whether backward's values are being made
@@ -79,7 +86,7 @@ class Program:
         """The new state."""
         return self.outputs[1:]
 
-    def _input(self, role: str, node: Any) -> None:
+    def _input(self, role: str, node: Recorded) -> None:
         depends = {"x": STEP, "l": STEP, "s": STATE, "d": SEED}.get(role[0], 0)
         self._of[id(node)] = self.enter(
             Value("input", (), (role,), node.shape, node.dtype.char), depends
@@ -97,7 +104,7 @@ class Program:
             seed._node = Leaf(node.shape, node.dtype)
             seeds.append(seed)
             self._input("dy" if not k else f"ds{k - 1}", seed._node)
-            if node.needs:  # a constant hears nothing
+            if isinstance(node, (Node, Leaf)) and node.needs:  # a constant hears nothing
                 roots.append((node, seed))
         reached = flow(roots, recorded=True)
         arrived = {id(node): g for node, g, _ in reached.values()}
@@ -112,7 +119,7 @@ class Program:
                 self._lower(node)
         self.gradients = {role: self._of[id(g._node)] for role, g in found.items()}
 
-    def _lower(self, node: Any) -> None:
+    def _lower(self, node: Recorded) -> None:
         """The value of one recorded node."""
         if id(node) in self._of:
             return
@@ -133,12 +140,13 @@ class Program:
         consts = tuple(map(unhashed, constants(node)))
         if name == "item":
             whole = node.parents[0]
+            assert isinstance(whole, Node)
             value = self._part(whole, consts[0], node)
         else:
             value = self.make(name, args, consts, node.shape, node.dtype.char)
         self._of[id(node)] = value
 
-    def _lower_parts(self, name: str, node: Any) -> int:
+    def _lower_parts(self, name: str, node: Node) -> int:
         """The value of a node whose op is said in other rows: theirs."""
         operands: list[Any] = []
         for parent in node.parents:
@@ -156,7 +164,7 @@ class Program:
                 self._lower(inner)
         return self._of[id(result)]
 
-    def _part(self, whole: Any, k: int, node: Any) -> int:
+    def _part(self, whole: Node, k: int, node: Node) -> int:
         source = self._of[id(whole.parents[0])]
         axis = whole.saved[-1]
         if row_name(whole.op) == "unbind":
@@ -169,9 +177,7 @@ class Program:
 
     # ---- the normal form
 
-    def make(
-        self, op: str, args: tuple[int, ...], consts: tuple[Any, ...], shape: Any, dtype: Any
-    ) -> int:
+    def make(self, op: str, args: Args, consts: Consts, shape: Shape, dtype: str) -> int:
         """The number of a value in normal form; equal values have one number."""
         rewrite = getattr(self, f"_make_{op}", None)
         if rewrite is not None:
@@ -193,18 +199,20 @@ class Program:
             self.depends.append(depends)
         return number
 
-    def literal(self, v: int) -> Any:
+    def literal(self, v: int) -> bool | int | float | None:
         """The Python number that a value is, or None."""
         value = self.values[v]
         return value.consts[0] if value.op == "literal" else None
 
-    def _make_linear(self, args: Any, _consts: Any, shape: Any, dtype: Any) -> int:
+    def _make_linear(self, args: Args, _consts: Consts, shape: Shape, dtype: str) -> int:
         return self._sum([self.make("dot", args[:2], (True,), shape, dtype), args[2]], shape, dtype)
 
-    def _make_linear_without_bias(self, args: Any, _consts: Any, shape: Any, dtype: Any) -> int:
+    def _make_linear_without_bias(
+        self, args: Args, _consts: Consts, shape: Shape, dtype: str
+    ) -> int:
         return self.make("dot", args, (True,), shape, dtype)
 
-    def _make_dot(self, args: Any, consts: Any, _shape: Any, _dtype: Any) -> int | None:
+    def _make_dot(self, args: Args, consts: Consts, _shape: Shape, _dtype: str) -> int | None:
         """A product with a weight; of a transposed weight it is the other product."""
         a, w = args
         if not consts:  # the row of that name: of two vectors
@@ -224,7 +232,7 @@ class Program:
             return self.make("dot", (a, inner.args[0]), (not consts[0],), _shape, _dtype)
         return None
 
-    def _make_matmul(self, args: Any, _consts: Any, shape: Any, dtype: Any) -> int | None:
+    def _make_matmul(self, args: Args, _consts: Consts, shape: Shape, dtype: str) -> int | None:
         a, b = args
         va, vb = self.values[a], self.values[b]
         if not self.depends[b] and len(vb.shape) == 2 and len(va.shape) <= 2:
@@ -244,7 +252,7 @@ class Program:
         value = self.values[v]
         return self.make("permute", (v,), ((1, 0),), value.shape[::-1], value.dtype)
 
-    def _make_einsum(self, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
+    def _make_einsum(self, args: Args, consts: Consts, shape: Shape, dtype: str) -> int | None:
         """Of several operands two at a time; with a matrix of weights, where it is one, a ``dot``."""
         terms, to = consts
         if len(args) > 2:
@@ -268,7 +276,9 @@ class Program:
                 return self.make("dot", (a, w), (at == 1,), shape, dtype)
         return None
 
-    def _pairwise(self, args: Any, terms: Any, to: Any, shape: Any, dtype: Any) -> int:
+    def _pairwise(
+        self, args: Args, terms: Sequence[Labels], to: Labels, shape: Shape, dtype: str
+    ) -> int:
         """An einsum as a row of einsums of two: in the order that numpy's greedy search finds."""
         waiting = list(zip(args, terms, strict=True))
         dummies = [
@@ -294,7 +304,7 @@ class Program:
             waiting += group
         (found, term), *_ = waiting
         if term == to:
-            return int(found)
+            return found
         return self.make("einsum", (found,), ((term,), to), shape, dtype)
 
     def _flat(self, v: int) -> int:
@@ -306,10 +316,10 @@ class Program:
                 return inner
         return v
 
-    def _make_reshape(self, args: Any, _consts: Any, shape: Any, dtype: Any) -> int | None:
+    def _make_reshape(self, args: Args, _consts: Consts, shape: Shape, dtype: str) -> int | None:
         value = self.values[args[0]]
         if value.shape == tuple(shape):
-            return int(args[0])
+            return args[0]
         if value.op == "reshape":
             return self.make("reshape", value.args, (tuple(shape),), shape, dtype)
         if value.op == "sum" and not value.consts[1]:
@@ -323,46 +333,46 @@ class Program:
             else self.make("reshape", args, (tuple(shape),), shape, dtype)
         )
 
-    def _make_permute(self, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
+    def _make_permute(self, args: Args, consts: Consts, shape: Shape, dtype: str) -> int | None:
         value = self.values[args[0]]
         if tuple(consts[0]) == tuple(range(len(shape))):
-            return int(args[0])
+            return args[0]
         if value.op == "permute":
             axes = tuple(value.consts[0][i] for i in consts[0])
             return self.make("permute", value.args, (axes,), shape, dtype)
         return None
 
-    def _make_cast(self, args: Any, _consts: Any, _shape: Any, dtype: Any) -> int | None:
-        return int(args[0]) if self.values[args[0]].dtype == dtype else None
+    def _make_cast(self, args: Args, _consts: Consts, _shape: Shape, dtype: str) -> int | None:
+        return args[0] if self.values[args[0]].dtype == dtype else None
 
-    def _make_clip(self, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
+    def _make_clip(self, args: Args, consts: Consts, shape: Shape, dtype: str) -> int | None:
         """A clip with one bound is a maximum, or a minimum."""
         low, high = consts
         if low is not None and high is not None:
             return None
         if low is None and high is None:
-            return int(args[0])
+            return args[0]
         name, bound = ("maximum", low) if high is None else ("minimum", high)
         return self.make(name, (args[0], self._number(bound)), (), shape, dtype)
 
-    def _number(self, number: Any) -> int:
+    def _number(self, number: bool | int | float) -> int:
         """A Python number; a float is a value of its own where programs take other numbers later."""
         value = Value("literal", (), (number,), (), Literal(number).dtype)
         return self.enter(value, 0, self.apart and type(number) is float)
 
-    def _make_detach(self, args: Any, _consts: Any, _shape: Any, _dtype: Any) -> int:
-        return int(args[0])
+    def _make_detach(self, args: Args, _consts: Consts, _shape: Shape, _dtype: str) -> int:
+        return args[0]
 
-    def _make_constant(self, _args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
+    def _make_constant(self, _args: Args, consts: Consts, shape: Shape, dtype: str) -> int | None:
         return None if consts[0].array.any() else self._zeros(shape, dtype)
 
-    def _make_square(self, args: Any, _consts: Any, shape: Any, dtype: Any) -> int:
+    def _make_square(self, args: Args, _consts: Consts, shape: Shape, dtype: str) -> int:
         return self.make("mul", (args[0], args[0]), (), shape, dtype)
 
-    def _make_sum(self, args: Any, consts: Any, shape: Any, _dtype: Any) -> int | None:
-        return int(args[0]) if not consts[0] else None
+    def _make_sum(self, args: Args, consts: Consts, shape: Shape, _dtype: str) -> int | None:
+        return None if consts[0] else args[0]
 
-    def _make_mul(self, args: Any, _consts: Any, shape: Any, dtype: Any) -> int | None:
+    def _make_mul(self, args: Args, _consts: Consts, shape: Shape, dtype: str) -> int | None:
         column, other = (self.values[a] for a in args)
         if column.op == "reshape" and column.shape == (*shape[:1], 1) and len(shape) == 2:
             vector = self.values[column.args[0]].shape  # each number of one by each of another
@@ -371,13 +381,13 @@ class Program:
             fits = fits and all(self.depends[v] for v in rows)
             if self._of_loss and fits and column.dtype == other.dtype == dtype:
                 return self.make("outer", rows, (), shape, dtype)
-        for one, other in (args, args[::-1]):
+        for one, rest in (args, args[::-1]):
             factor = self.literal(one)
-            if type(factor) is int and factor == 1 and self.values[other].shape == tuple(shape):
-                return int(other)
+            if type(factor) is int and factor == 1 and self.values[rest].shape == tuple(shape):
+                return rest
         return None
 
-    def _make_where(self, args: Any, _consts: Any, shape: Any, _dtype: Any) -> int | None:
+    def _make_where(self, args: Args, _consts: Consts, shape: Shape, _dtype: str) -> int | None:
         condition = self.literal(args[0])
         if condition is not None:
             chosen = int(args[1] if condition else args[2])
@@ -385,10 +395,10 @@ class Program:
                 return chosen
         return None
 
-    def _make_broadcast(self, args: Any, _consts: Any, shape: Any, dtype: Any) -> int | None:
-        return int(args[0]) if self.values[args[0]].shape == tuple(shape) else None
+    def _make_broadcast(self, args: Args, _consts: Consts, shape: Shape, dtype: str) -> int | None:
+        return args[0] if self.values[args[0]].shape == tuple(shape) else None
 
-    def _make_getitem(self, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
+    def _make_getitem(self, args: Args, consts: Consts, shape: Shape, dtype: str) -> int | None:
         ends = last_axis_slice(consts[0], self.values[args[0]].shape)
         if ends is not None:
             return self.make("slice", args, ends, shape, dtype)
@@ -399,10 +409,10 @@ class Program:
             return self.make("reshape", args, (tuple(shape),), shape, dtype)
         return None
 
-    def _make_slice(self, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
+    def _make_slice(self, args: Args, consts: Consts, shape: Shape, dtype: str) -> int | None:
         (low, high), value = consts, self.values[args[0]]
         if low == 0 and high == value.shape[-1]:
-            return int(args[0])
+            return args[0]
         if value.op == "slice":
             start = value.consts[0]
             return self.make("slice", value.args, (start + low, start + high), shape, dtype)
@@ -415,14 +425,14 @@ class Program:
                 at += width
         return None
 
-    def _make_cat(self, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
+    def _make_cat(self, args: Args, consts: Consts, shape: Shape, dtype: str) -> int | None:
         return self.make("concat", args, (), shape, dtype) if consts[0] == len(shape) - 1 else None
 
-    def _make_concat(self, args: Any, _consts: Any, shape: Any, _dtype: Any) -> int | None:
+    def _make_concat(self, args: Args, _consts: Consts, shape: Shape, _dtype: str) -> int | None:
         """All slices of one value in their order are that value."""
         first = self.values[args[0]]
         if len(args) == 1:
-            return int(args[0])
+            return args[0]
         if first.op != "slice" or self.values[first.args[0]].shape != tuple(shape):
             return None
         at = 0
@@ -431,9 +441,9 @@ class Program:
             if value.op != "slice" or value.args != first.args or value.consts[0] != at:
                 return None
             at = value.consts[1]
-        return int(first.args[0])
+        return first.args[0]
 
-    def _make_place(self, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
+    def _make_place(self, args: Args, consts: Consts, shape: Shape, dtype: str) -> int | None:
         """Gradients of slices side by side are a concat, with zeros in the gaps."""
         indices = consts[0]
         ends = [last_axis_slice(index, shape) for index in indices]
@@ -452,13 +462,13 @@ class Program:
             parts.append(self._zeros((*shape[:-1], shape[-1] - at), dtype))
         return self.make("concat", tuple(parts), (), shape, dtype)
 
-    def _zeros(self, shape: Any, dtype: Any) -> int:
+    def _zeros(self, shape: Shape, dtype: str) -> int:
         return self.make("zeros", (), (tuple(shape),), shape, dtype)
 
-    def _make_zeros(self, args: Any, consts: Any, shape: Any, dtype: Any) -> int | None:
+    def _make_zeros(self, args: Args, consts: Consts, shape: Shape, dtype: str) -> int | None:
         return None if consts else self._zeros(shape, dtype)
 
-    def _make_add(self, args: Any, _consts: Any, shape: Any, dtype: Any) -> int | None:
+    def _make_add(self, args: Args, _consts: Consts, shape: Shape, dtype: str) -> int | None:
         a, b = args
         return (
             self._sum([a, b], shape, dtype)
@@ -466,7 +476,7 @@ class Program:
             else None
         )
 
-    def _sum(self, args: list[int], shape: Any, dtype: Any) -> int:
+    def _sum(self, args: list[int], shape: Shape, dtype: str) -> int:
         """A sum, what depends on nothing first, then on the step's input, then on the state.
 
         Only sums that hold a product are taken apart: the order in which a program adds matters to rounding.
@@ -519,7 +529,7 @@ class Program:
         return "\n".join(lines)
 
 
-def last_axis_slice(index: Any, shape: Any) -> tuple[int, int] | None:
+def last_axis_slice(index: Any, shape: Shape) -> tuple[int, int] | None:
     """(low, high) where an index takes a range of the last axis and all of the others, else None."""
     parts = index if isinstance(index, tuple) else (index,)
     if Ellipsis in [p for p in parts if not isinstance(p, slice)]:

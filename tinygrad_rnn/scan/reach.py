@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from ..engine.values import Value as Recorded
 from .tracing import Trace
 
 Roles = frozenset[str]
@@ -81,7 +82,7 @@ def _entered(found: Roles, states: Sequence[Roles]) -> Roles:
     return frozenset().union(*inner)
 
 
-def _behind(node: Any, roles: dict[int, str]) -> Roles:
+def _behind(node: Recorded, roles: dict[int, str]) -> Roles:
     """The roles of the inputs that a gradient reaches from a node."""
     found, stack, seen = set(), [node], {id(node)}
     while stack:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,11 @@ from ..engine.inside import Inside
 from ..engine.places import state as now
 from ..engine.random import generator_or_default
 from ..engine.values import Leaf
-from ..nn.module import Module
+from ..nn.compiling import Direction, LayerCall, Stage
 from ..nn.recurrent import SomeSteps
 from ..nn.stepping import mapped, parts
 from ..tensors import Tensor
-from .cells import Variant, variant_of
+from .cells import BUILT_IN, Variant, variant_of
 from .folding import Fold
 from .probing import Flow, probe_of, tells
 from .tracing import Untraceable
@@ -24,115 +23,105 @@ from .tracing import Untraceable
 BEGIN = 3  # so many steps are compared when a call is recorded after all
 
 
-@dataclass(slots=True)
-class Way:
-    """One cell over the sequence: where it starts and in which direction it runs."""
-
-    cell: Module
-    state: Any
-    backwards: bool = False
-    constants: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Stage:
-    """Cells that read the same input (one, or one a direction); ``dropout`` acts on that input."""
-
-    ways: list[Way]
-    dropout: float = 0.0
-    generator: Any = None
-
-
-@dataclass(slots=True)
-class Stack:
-    """What a layer asks for: stages on top of each other over x (time, batch, features).
-
-    ``joined`` names the parts of the state where the last states of all cells are to be stacked, as
-    PyTorch's layers return them; without it each cell's is returned in its own nesting. ``recorded``
-    gives the same outputs, op by op, of all steps or of some only, by the masks that dropout drew.
-    """
-
-    x: Tensor
-    time_axis: int
-    stages: list[Stage]
-    lengths: Any
-    first_step: int
-    recorded: Callable[[SomeSteps | None, list[Any]], tuple[Tensor, Any]]
-    joined: tuple[str, ...] = ()
-    layer: Any = None
-    by: frozenset[tuple[str, str]] = frozenset()  # which back end ran, and why if not the usual one
-    found: list[Variant] = field(default_factory=list)  # what ran, cell by cell
-
-
-def run(stack: Stack) -> tuple[Tensor, Any]:
-    """The outputs of the last stage and the last state of every cell. Raises Untraceable."""
-    call = _LayerCall(stack)
+def run(call: LayerCall) -> tuple[tuple[Tensor, Any], list[Pass]]:
+    """The last stage's outputs and all cells' last states, and the run of each cell. Raises Untraceable."""
+    made = CompiledCall(call)
     try:
-        flat = call.forward()
+        flat = made.forward()
     except BaseException:
-        for draw, before in reversed(call.drawn):
+        for draw, before in reversed(made.drawn):
             draw.bit_generator.state = before
         raise
-    done = [p for stage in call.passes for p in stage]
-    stack.by = frozenset().union(*(p.loops.ran for p in done))
-    stack.found = [p.variant for p in done]
+    done = made.each()
     if not any(p.keep for p in done):
-        return call.shaped([Tensor._wrap(a, None) for a in flat])
-    taken = {id(t): t for p in done for t in (stack.x, *p.states, *p.weights)}
-    return call.shaped(call.outputs(flat, call.needs(), taken.values()))
+        return made.shaped([Tensor._wrap(a, None) for a in flat]), done
+    taken = {id(t): t for p in done for t in (call.x, *p.states, *p.weights)}
+    return made.shaped(made.outputs(flat, made.needs(), taken.values())), done
 
 
-class _Pass:
+class Pass:
     """One cell's run: the tensors that went in, and what its loops left for backward."""
 
     __slots__ = (
+        "constants",
+        "direction",
         "finals",
         "keep",
         "kept",
         "loops",
         "needs",
         "of_x",
+        "rows",
         "states",
         "steps",
         "variant",
-        "way",
         "weights",
         "y",
     )
 
-    def __init__(self, way: Way, x: Any, live: Any, needs_x: bool) -> None:
-        self.way = way
-        if way.backwards:
+    def __init__(
+        self, call: LayerCall, direction: Direction, x: Any, live: Any, needs_x: bool
+    ) -> None:
+        self.direction, self.constants, given = direction, call.constants, x
+        if direction.backwards:
             x = x[::-1]
             live = live if live is None else live[::-1]
         x = np.ascontiguousarray(x)
-        state = way.state
+        state = direction.state
         self.states = [state] if isinstance(state, Tensor) else [t for _, t in parts(state)]
-        self.variant = variant_of(way.cell, x, state, live, way.constants)
-        self.weights = self.variant.weights(way.constants)
-        given = [*self.states, *self.weights]
-        asking = tuple([t._node is not None and t._node.needs for t in given])
+        self.variant = variant_of(direction.cell, x, state, live, self.constants)
+        self.weights = self.variant.weights(self.constants)
+        tensors = [*self.states, *self.weights]
+        asking = tuple([t._node is not None and t._node.needs for t in tensors])
         self.keep = now.recording and (needs_x or True in asking)
         self.steps, found = len(x), self.variant.found
         self.of_x = self.keep and needs_x
         self.needs = found.reach.needing(asking, needs_x, self.steps)
-        self._run([x] if live is None else [x, live], [t._data for t in self.states])
+        self.rows: Any = None  # the layout of a ragged batch, where it ran by its rows
+        name = found.whose(direction.cell, self.keep, self.steps)
+        if name == "numba" and call.lengths is not None and self._by_rows(given, call.lengths):
+            return
+        self._run([x] if live is None else [x, live], [t._data for t in self.states], name)
 
-    def _run(self, sequences: list[Any], states: list[Any]) -> None:
+    def _by_rows(self, x: Any, lengths: Any) -> bool:
+        """Run over the valid steps of a ragged batch alone; False where that cannot be."""
+        direction, steps = self.direction, self.steps
+        if type(direction.cell) not in BUILT_IN or self.constants or not lengths.any():
+            return False  # others may look at the batch
+        rows = valid_rows(lengths, steps)
+        packed = rows.packed(np.ascontiguousarray(x), direction.backwards)
+        states = [Tensor._wrap(t._data[:1], None) for t in self.states]
+        state = states[0] if len(states) == 1 else tuple(states)
+        try:
+            variant = variant_of(direction.cell, packed, state, None, self.constants)
+            weights = variant.weights(self.constants)
+            if list(map(id, weights)) != list(map(id, self.weights)):
+                return False
+            self.loops = variant.found.ragged(self.keep, self.of_x)
+            arrays = [packed, *[t._data for t in (*self.states, *weights)]]
+            found = self.loops.run(rows, arrays, len(states), self.keep)
+        except Untraceable:
+            return False
+        y, self.finals, self.kept = found
+        self.rows, self.y = rows, rows.padded(y, direction.backwards)
+        return True
+
+    def _run(self, sequences: Sequence[Any], states: Sequence[Any], name: str) -> None:
         """By the loops whose turn it is, with the weights as they are."""
-        found, way = self.variant.found, self.way
-        self.loops = found.turn(way.cell, self.keep, self.of_x, self.steps)
+        self.loops = self.variant.found.taking_turns(self.keep, self.of_x, name)
         arrays = [*sequences, *states, *[t._data for t in self.weights]]
         y, self.finals, self.kept = self.loops.tried(arrays, self.steps, self.keep)
-        self.y = y[::-1] if way.backwards else y
+        self.y = y[::-1] if self.direction.backwards else y
 
-    def again(self, x: Any, states: list[Any]) -> _Pass:
+    def again(self, x: Any, states: Sequence[Any]) -> Pass:
         """The same run on other arrays of the same kinds: what the cell computes is not asked again."""
-        made = object.__new__(_Pass)
-        made.way, made.states, made.weights = self.way, self.states, self.weights
+        made = object.__new__(Pass)
+        made.direction, made.constants = self.direction, self.constants
+        made.states, made.weights = self.states, self.weights
         made.variant, made.steps, made.keep = self.variant, self.steps, self.keep
-        made.needs, made.of_x = self.needs, self.of_x
-        made._run([np.ascontiguousarray(x[::-1] if self.way.backwards else x)], states)
+        made.needs, made.of_x, made.rows = self.needs, self.of_x, None
+        name = self.variant.found.whose(self.direction.cell, self.keep, self.steps)
+        made._run([np.ascontiguousarray(x[::-1] if self.direction.backwards else x)], states, name)
         return made
 
     def asked(self, dy: Any, dfinals: list[Any]) -> bool:
@@ -144,27 +133,33 @@ class _Pass:
         came = (dy is not None, *[d is not None for d in dfinals])
         if dy is None:
             dy = np.zeros(self.y.shape, self.y.dtype)
-        if self.way.backwards:
-            dy = dy[::-1]
-        dy = np.ascontiguousarray(dy)
+        only, back = self.variant.found.reach.only, self.direction.backwards
+        if self.rows is not None:
+            dy = self.rows.packed(np.ascontiguousarray(dy), back)
+            dx, *others = self.loops.gradients(self.rows, self.kept, dy, dfinals)
+            dx = None if dx is None else self.rows.padded(dx, back)
+            dx, dstates, dweights = only(came, self.steps, dx, *others)
+            return dx, dstates, dweights
+        dy = np.ascontiguousarray(dy[::-1] if back else dy)
         found = self.loops.backward(self.kept, self.steps, dy, dfinals)
-        return self._in_time(*self.variant.found.reach.only(came, self.steps, *found))
+        return self._in_time(*only(came, self.steps, *found))
 
     def _in_time(self, dx: Any, dstates: list[Any], dweights: list[Any]) -> Flow:
-        return dx[::-1] if self.way.backwards and dx is not None else dx, dstates, dweights
+        back = self.direction.backwards
+        return dx[::-1] if back and dx is not None else dx, dstates, dweights
 
     def entered(self, x: Any, values: dict[int, Any]) -> list[Any]:
         """The values of the state that every step starts from, in the order of time."""
         states, weights = ([values[id(t)][0] for t in ts] for ts in (self.states, self.weights))
-        x = x[::-1] if self.way.backwards else x
+        x = x[::-1] if self.direction.backwards else x
         found = probe_of(self.variant.found).entered(self.loops.name, x, states, weights)
-        return [a[::-1] for a in found] if self.way.backwards else found
+        return [a[::-1] for a in found] if self.direction.backwards else found
 
     def told(
         self, x: Any, values: dict[int, Any], dy: Any, dfinals: list[Any]
     ) -> tuple[Flow, Inside]:
         """As ``backward``, and what flowed inside; ``x`` is the input, ``values`` what the tensors were."""
-        back, found = self.way.backwards, self.variant.found
+        back, found = self.direction.backwards, self.variant.found
         given = [[values[id(t)] for t in tensors] for tensors in (self.states, self.weights)]
         states, weights = [[data for data, _ in each] for each in given]
         leaves = [node for _, node in given[1]]
@@ -178,47 +173,51 @@ class _Pass:
         return flow, inside.in_time() if back else inside
 
 
-class _LayerCall(Fold):
+class CompiledCall(Fold):
     """One call of a layer: forward on arrays, backward on arrays."""
 
     flat: list[Any]
 
-    def __init__(self, stack: Stack) -> None:
-        first, count = stack.first_step, stack.x._data.shape[stack.time_axis]
+    def __init__(self, call: LayerCall) -> None:
+        first, count = call.first_step, call.x._data.shape[call.time_axis]
         super().__init__(range(first, first + count))
-        self.time_axis, self.lengths = stack.time_axis, stack.lengths
-        self.stack = stack
-        self.passes: list[list[_Pass]] = []
+        self.time_axis, self.lengths = call.time_axis, call.lengths
+        self.call = call
+        self.passes: list[list[Pass]] = []
         self.masks: list[Any] = []
         self.drawn: list[tuple[Any, Any]] = []  # generators, and how they were before
-        self.layer = stack.layer
+        self.layer = call.layer
 
     def recorded(self, only: SomeSteps | None) -> list[Tensor]:
         """The layer's own loop."""
-        y, finals = self.stack.recorded(only, self.masks)
-        if self.stack.joined:
+        y, finals = self.call.recorded(only, self.masks)
+        if self.call.joined:
             return [y, *([finals] if isinstance(finals, Tensor) else finals)]
         return [y, *(t for final in finals for _, t in parts(final))]
 
     def variants(self) -> list[Variant]:
         """What the cells that ran had read."""
-        return self.stack.found
+        return [p.variant for p in self.each()]
+
+    def each(self) -> list[Pass]:
+        """The runs of all cells, in order."""
+        return [p for stage in self.passes for p in stage]
 
     def begin(self) -> tuple[Any, Any] | None:
         """Values of the first steps, unless a cell came from the end."""
-        if any(p.way.backwards for stage in self.passes for p in stage):
+        if any(p.direction.backwards for stage in self.passes for p in stage):
             return None
         y = self.passes[-1][0].y[:BEGIN]
         first = slice(0, BEGIN)
         return (np.moveaxis(y, 0, 1), (slice(None), first)) if self.time_axis else (y, first)
 
-    def again(self, x: Any, states: Iterator[Any]) -> _LayerCall:
+    def again(self, x: Any, states: Iterator[Any]) -> CompiledCall:
         """The same call, of no lengths, on other arrays of the same kinds; its outputs are ``flat``."""
-        made = object.__new__(_LayerCall)
+        made = object.__new__(CompiledCall)
         made.__dict__.update(self.__dict__)
         made.passes, made.masks, made.drawn = [], [], []
 
-        def run(stage: Stage, x: Any, _needs_x: bool) -> list[_Pass]:
+        def run(stage: Stage, x: Any, _needs_x: bool) -> list[Pass]:
             known = self.passes[len(made.passes)]
             return [p.again(x, [next(states) for _ in p.states]) for p in known]
 
@@ -228,25 +227,27 @@ class _LayerCall(Fold):
     def forward(self) -> list[Any]:
         """The arrays of the output and of the last states."""
         live = None
-        if self.stack.lengths is not None:
-            steps = self.stack.x._data.shape[self.stack.time_axis]
-            live = (np.arange(steps)[:, None] < self.stack.lengths)[..., None]
+        if self.call.lengths is not None:
+            steps = self.call.x._data.shape[self.call.time_axis]
+            live = (np.arange(steps)[:, None] < self.call.lengths)[..., None]
         return self._through(
-            self.stack.x._data,
-            lambda stage, x, needs_x: [_Pass(way, x, live, needs_x) for way in stage.ways],
+            self.call.x._data,
+            lambda stage, x, needs_x: [
+                Pass(self.call, d, x, live, needs_x) for d in stage.directions
+            ],
         )
 
-    def _through(self, x: Any, run: Callable[[Stage, Any, bool], list[_Pass]]) -> list[Any]:
+    def _through(self, x: Any, run: Callable[[Stage, Any, bool], list[Pass]]) -> list[Any]:
         """All stages, each run by ``run``, from an input to the outputs."""
-        stack, node = self.stack, self.stack.x._node
-        if stack.time_axis:
-            x = np.moveaxis(x, stack.time_axis, 0)
+        call, node = self.call, self.call.x._node
+        if call.time_axis:
+            x = np.moveaxis(x, call.time_axis, 0)
         finals: list[list[Any]] = []
         needs_x = node is not None and node.needs
-        for stage in stack.stages:
+        for stage in call.stages:
             mask = None
             if stage.dropout:
-                draw = generator_or_default(stage.generator)
+                draw = generator_or_default(call.layer.generator)
                 self.drawn.append((draw, draw.bit_generator.state))
                 mask = _dropout_mask(draw, x.shape, stage.dropout, x.dtype)
                 x = x * mask
@@ -256,8 +257,8 @@ class _LayerCall(Fold):
             self.passes.append(done)
             x = done[0].y if len(done) == 1 else np.concatenate([p.y for p in done], -1)
             finals += [p.finals for p in done]
-        y = np.moveaxis(x, 0, stack.time_axis) if stack.time_axis else x
-        if not stack.joined:
+        y = np.moveaxis(x, 0, call.time_axis) if call.time_axis else x
+        if not call.joined:
             return [y, *(array for final in finals for array in final)]
         if len(finals) == 1:
             return [y, *[array[None] for array in finals[0]]]
@@ -267,32 +268,32 @@ class _LayerCall(Fold):
         """Which of the outputs depend on something that asks for a gradient."""
         done = [p for stage in self.passes for p in stage]
         y = any(p.needs[0] for p in self.passes[-1])
-        if self.stack.joined:
+        if self.call.joined:
             return [y, *[any(each) for each in zip(*(p.needs[1:] for p in done), strict=True)]]
         return [y, *(need for p in done for need in p.needs[1:])]
 
     def shaped(self, tensors: list[Tensor]) -> tuple[Tensor, Any]:
         """The output and the last states as tensors in their cells' nesting; they know their step."""
-        stack = self.stack
-        end = stack.first_step + self.passes[0][0].steps - 1
-        if stack.joined:
+        call = self.call
+        end = call.first_step + self.passes[0][0].steps - 1
+        if call.joined:
             last = tensors[1:]
-            for name, tensor in zip(stack.joined, last, strict=True):
+            for name, tensor in zip(call.joined, last, strict=True):
                 tensor._tag = end
                 if tensor._node is not None:
                     tensor._node.name = f"{name}_n"
             return tensors[0], last[0] if len(last) == 1 else tuple(last)
         rest = iter(tensors[1:])
         shaped: list[Any] = []
-        for stage in stack.stages:
-            for way in stage.ways:
+        for stage in call.stages:
+            for direction in stage.directions:
                 mine = []
-                for _ in parts(way.state):
+                for _ in parts(direction.state):
                     tensor = next(rest)
-                    tensor._tag = stack.first_step if way.backwards else end
+                    tensor._tag = call.first_step if direction.backwards else end
                     mine.append(tensor)
                 each = iter(mine)
-                shaped.append(mapped(lambda _t, each=each: next(each), way.state))
+                shaped.append(mapped(lambda _t, each=each: next(each), direction.state))
         return tensors[0], shaped
 
     # ---- backward
@@ -301,43 +302,40 @@ class _LayerCall(Fold):
         """Whether every cell's step can be looked into."""
         if self.lengths is not None or any(isinstance(t._node, Leaf) for t in self._first_states()):
             return False
-        return all(tells(p.variant.found, p.loops.name) for p in self._each() if p.keep)
+        return all(tells(p.variant.found, p.loops.name) for p in self.each() if p.keep)
 
     def told(self, g: list[Any]) -> tuple[list[Any], list[Inside | None]]:
         """As ``gradients``, and what flowed inside, cell by cell."""
         values = {id(t): (data, node) for t, data, node in self.values}
         found: dict[int, Inside] = {}
-        inputs = self._inputs(values[id(self.stack.x)])
+        inputs = self._inputs(values[id(self.call.x)])
 
-        def told(p: _Pass, stage: int, dy: Any, dfinals: list[Any]) -> Flow:
+        def told(p: Pass, stage: int, dy: Any, dfinals: list[Any]) -> Flow:
             flow, inside = p.told(inputs[stage], values, dy, dfinals)
             inside.steps = self.steps
             if not stage:
-                inside.x_node = values[id(self.stack.x)][1]
+                inside.x_node = values[id(self.call.x)][1]
             found[id(p)] = inside
             return flow
 
         gradients = self._through_back(g, told)
-        return gradients, [found.get(id(p)) for p in self._each() if p.keep]
+        return gradients, [found.get(id(p)) for p in self.each() if p.keep]
 
     def entered(self) -> list[list[Any]]:
         """The values of the state that every step starts from, cell by cell."""
         values = {id(t): (data, node) for t, data, node in self.values}
-        inputs = self._inputs(values[id(self.stack.x)])
+        inputs = self._inputs(values[id(self.call.x)])
         stages = zip(self.passes, inputs, strict=True)
         return [p.entered(x, values) for stage, x in stages for p in stage]
 
-    def _each(self) -> list[_Pass]:
-        return [p for stage in self.passes for p in stage]
-
     def _first_states(self) -> list[Tensor]:
-        return [t for p in self._each() for t in p.states]
+        return [t for p in self.each() for t in p.states]
 
     def _inputs(self, given: tuple[Any, Any]) -> list[Any]:
         """What went into every stage, (time, ...)."""
         x = given[0]
-        if self.stack.time_axis:
-            x = np.moveaxis(x, self.stack.time_axis, 0)
+        if self.call.time_axis:
+            x = np.moveaxis(x, self.call.time_axis, 0)
         inputs = []
         for stage, mask in zip(self.passes, self.masks, strict=True):
             inputs.append(x if mask is None else x * mask)
@@ -349,7 +347,7 @@ class _LayerCall(Fold):
         return self._through_back(g, lambda p, _stage, dy, dfinals: p.backward(dy, dfinals))
 
     def _through_back(
-        self, g: list[Any], run: Callable[[_Pass, int, Any, list[Any]], Flow]
+        self, g: list[Any], run: Callable[[Pass, int, Any, list[Any]], Flow]
     ) -> list[Any]:
         """All stages backwards, each cell by ``run``."""
         sums: dict[int, Any] = {}
@@ -360,10 +358,10 @@ class _LayerCall(Fold):
                 sums[key] = sums[key] + d if key in sums else d
 
         dy = g[0]
-        if dy is not None and self.stack.time_axis:
-            dy = np.moveaxis(dy, self.stack.time_axis, 0)
+        if dy is not None and self.call.time_axis:
+            dy = np.moveaxis(dy, self.call.time_axis, 0)
         rest = list(g[1:])
-        if self.stack.joined:
+        if self.call.joined:
             cells = range(sum(map(len, self.passes)))
             rest = [None if part is None else part[at] for at in cells for part in rest]
         for k in reversed(range(len(self.passes))):
@@ -389,10 +387,17 @@ class _LayerCall(Fold):
             dy = dx
         if dy is not None:
             add(
-                self.stack.x,
-                np.moveaxis(dy, 0, self.stack.time_axis) if self.stack.time_axis else dy,
+                self.call.x,
+                np.moveaxis(dy, 0, self.call.time_axis) if self.call.time_axis else dy,
             )
         return [sums[id(t)].reshape(t.shape) if id(t) in sums else None for t in self.parents]
+
+
+def valid_rows(lengths: Any, steps: int) -> Any:
+    """The layout of a ragged batch's valid steps, of which there are some."""
+    from .ragged import layout  # what machine code needs is loaded when its turn comes
+
+    return layout(lengths.astype(np.intp).tobytes(), steps)
 
 
 def _dropout_mask(draw: Any, shape: Any, rate: float, dtype: Any) -> Any:
@@ -402,4 +407,4 @@ def _dropout_mask(draw: Any, shape: Any, rate: float, dtype: Any) -> Any:
     return ((draw.random(shape) >= rate) / (1 - rate)).astype(dtype)
 
 
-__all__ = ["Stack", "Stage", "Untraceable", "Way", "run"]
+__all__ = ["CompiledCall", "Untraceable", "run"]

@@ -9,19 +9,21 @@ refused when they come.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..engine.autograd import enable_grad
+from ..engine.listening import Listener
 from ..engine.places import NOWHERE, state
 from ..engine.values import Constant, Leaf, Literal, Node, reachable
+from ..engine.values import Value as Recorded
 from ..nn import naming
 from ..nn.module import Module, Parameter
 from ..ops import watching
-from ..ops.row import FUNCTIONS, ROWS
+from ..ops.row import FUNCTIONS, ROWS, Op
 from ..tensors import Tensor
 
 Signature = tuple[Any, ...]
@@ -82,10 +84,10 @@ def _is(node: Any, name: str) -> bool:
     return isinstance(node, Unrecorded) and bool(node.op.name == name)
 
 
-class Tracer:
+class Tracer(Listener):
     """What ``state.tracer`` hears while a cell is traced."""
 
-    rebinds = True  # a handle that nobody shares may get a new value: nodes keep the old one
+    rebinds = True  # nodes keep the old value
 
     def __init__(self) -> None:
         self.looked: str | None = None
@@ -117,6 +119,10 @@ class Tracer:
     def is_index(self, array: Any) -> bool:
         """Whether an array is known to be the same at every step."""
         return self.trusts or any(array is known for known in self._indices)
+
+    def fixed(self, array: Any) -> Any:
+        """What an array that is an index is, hashable."""
+        return Fixed(array)
 
     def detached(self, result: Tensor, source: Tensor) -> None:
         """The same values without a gradient."""
@@ -162,10 +168,12 @@ class Tracer:
         return Tensor._wrap(np.zeros(shape, dtype), node)
 
 
+T = TypeVar("T", bound=Tracer)
+
+
 @contextmanager
-def tracing() -> Iterator[Tracer]:
+def tracing(tracer: T) -> Iterator[T]:
     """Inside, values are recorded for a trace: nobody listens, and nothing is drawn."""
-    tracer = Tracer()
     before = state.place, state.tracer, state.watch, naming._now.records, naming._now.listeners
     state.place, state.tracer, state.watch = NOWHERE, tracer, tracer  # it looks at every op
     naming._now.records, naming._now.listeners = [], []
@@ -244,7 +252,7 @@ def bare(t: Tensor) -> Tensor:
 class Trace:
     """One recorded step: which nodes are its inputs, which its outputs, and what tells it from others."""
 
-    def __init__(self, inputs: dict[str, Any], outputs: list[Any]) -> None:
+    def __init__(self, inputs: dict[str, Recorded], outputs: list[Recorded]) -> None:
         self.inputs, self.outputs = inputs, outputs
         self.nodes = in_order(outputs)
         known = {id(node): k for k, node in enumerate(inputs.values())}
@@ -257,12 +265,12 @@ class Trace:
         self.signature: Signature = (*entries, tuple(known[id(node)] for node in outputs))
 
 
-def in_order(nodes: list[Any]) -> list[Any]:
+def in_order(nodes: Iterable[Recorded]) -> list[Recorded]:
     """What some nodes were computed from, in the order in which it was made."""
     return sorted(reachable(nodes), key=lambda node: node.number)
 
 
-def row_name(op: Any) -> str:
+def row_name(op: Op | Comparison) -> str:
     """The name of an op's row (several rows may be shown under one name)."""
     if not _NAMES:
         _NAMES.update({id(known): name for name, known in ROWS.items()})
@@ -272,11 +280,11 @@ def row_name(op: Any) -> str:
 _NAMES: dict[int, str] = {}
 
 
-def entry(node: Any, known: dict[int, int]) -> Any:
+def entry(node: Recorded, known: dict[int, int]) -> Hashable:
     """One node as plain data; raises Untraceable for what the trace does not explain."""
     if isinstance(node, Literal):
         return (type(node.value).__name__, repr(node.value))
-    if node.op is None:
+    if not isinstance(node, Node):
         what = "a Parameter" if isinstance(node, Leaf) else "an array"
         raise Untraceable(
             f"it uses {what} of shape {node.shape} from outside: keep it on the cell, or pass it "
@@ -287,7 +295,7 @@ def entry(node: Any, known: dict[int, int]) -> Any:
     return (row_name(node.op), arguments, constants(node), *kind)
 
 
-def constants(node: Any) -> tuple[Any, ...]:
+def constants(node: Node) -> tuple[Any, ...]:
     """An op's constants, hashable."""
     operands = 1 if node.op.variadic else len(node.parents)
     return tuple(hashable(c) for c in node.saved[operands:])
@@ -300,9 +308,10 @@ def hashable(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return tuple(hashable(part) for part in value)
     if isinstance(value, np.ndarray):
-        if state.tracer is None or not state.tracer.is_index(value):
+        tracer = state.tracer
+        if not isinstance(tracer, Tracer) or not tracer.is_index(value):
             raise Untraceable("it indexes with an array from outside")
-        return Fixed(value)
+        return tracer.fixed(value)
     return value
 
 

@@ -165,6 +165,25 @@ def exp64(x: Any) -> Any:
     return math.exp(x)
 
 
+@njit(error_model="numpy", forceinline=True)
+def floor_quotient64(a: Any, b: Any) -> Any:
+    """numpy's ``floor_divide``: 0.5 // 0.1 is 4, since 0.1 is a little more, though 0.5 / 0.1 rounds to 5."""
+    if b == 0:
+        return a / b
+    rest = np.fmod(a, b)
+    q = (a - rest) / b
+    if rest != 0 and (b < 0) != (rest < 0):
+        q -= 1
+    low = np.floor(q)
+    return low + 1 if q - low > 0.5 else low
+
+
+@njit(error_model="numpy", forceinline=True)
+def floor_quotient32(a: Any, b: Any) -> Any:
+    """The same, whose remainder is exact in float64 too."""
+    return f32(floor_quotient64(float(a), float(b)))
+
+
 HALF32, ROOT_HALF32, BEND32, SLOPE32 = (
     f32(0.5),
     f32(0.5**0.5),

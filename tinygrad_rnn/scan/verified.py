@@ -19,13 +19,14 @@ from ..engine.places import NOWHERE
 from ..engine.places import state as now
 from ..engine.values import Literal
 from ..nn import naming
-from ..ops.row import ROWS
+from ..ops.row import ROWS, numpys
 from ..tensors import Tensor
 from . import backends, first_calls
 from .few_calls import FewCalls
 from .numpy_loops import NumpyLoops, QuickLoops
 from .program import Program
-from .tracing import Comparison, Trace, Untraceable, bare_constant, failure, tracing
+from .schedule import Schedule
+from .tracing import Comparison, Trace, Tracer, Untraceable, bare_constant, failure, tracing
 
 STEPS = 3  # so many are compared: the first, one between, the last
 TOLERANCE = {"f": 1e-3, "d": 1e-7}  # relative: far above rounding, far below a mistake
@@ -60,7 +61,7 @@ def _made(
     trace: Trace, wanted: Sequence[str], name: str, kind: type[Program], why: str, trusted: bool
 ) -> Any:
     """The loops of a back end for one form of the program."""
-    with tracing() as tracer:
+    with tracing(Tracer()) as tracer:
         program = kind(trace, bool(wanted), wanted)
     if tracer.looked:  # a rule that asks for values has another derivative for others
         raise Untraceable(f"its gradient: {tracer.looked}")
@@ -68,6 +69,15 @@ def _made(
     if isinstance(made, QuickLoops):
         made.exact = cache(lambda: _exact(trace, wanted, trusted))
     return made
+
+
+def ragged(trace: Trace, wanted: Sequence[str]) -> Any:
+    """The loops over ragged batches of a built-in cell's step. Raises Unsupported."""
+    from .ragged import RaggedLoops
+
+    with tracing(Tracer()):
+        program = Program(trace, bool(wanted), wanted)
+    return RaggedLoops(Schedule(program, hoist=False))
 
 
 def _exact(trace: Trace, wanted: Sequence[str], trusted: bool) -> Any:
@@ -256,7 +266,7 @@ def unrecorded_value(name: str, arrays: list[Any], constants: Iterable[Any]) -> 
         return arrays[0]
     known = ROWS.get(name)
     if known is None:
-        return getattr(np, name)(*arrays)
+        return numpys(name)(*arrays)
     return (
         known.forward(arrays, *constants) if known.variadic else known.forward(*arrays, *constants)
     )

@@ -50,6 +50,19 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     return watching.written_down(made(data, dtype), data)
 
 
+LAYER_RESULT = "tuple (output, state), as recurrent layers return: take its [0], the output"
+
+
+def is_layer_result(data: tuple[Any, ...]) -> bool:
+    """Whether a tuple is what a recurrent layer returns: its output, and its state or several."""
+    if len(data) != 2 or not is_tensor(data[0]) or data[0].ndim < 2:
+        return False
+    state = data[1]
+    if state.__class__ is tuple:
+        return bool(state) and all(map(is_tensor, state))
+    return is_tensor(state) and state.ndim >= 2
+
+
 def plain(value: Any) -> Any:
     """The array of a tensor; anything else as it is."""
     return value._data if is_tensor(value) else value
@@ -85,6 +98,8 @@ def _foreign_columns(data: Any) -> str:
 def new_array(data: Any, dtype: Any) -> Array:
     """A copy of the data as an array of a dtype that tensors have."""
     given = plain(data)
+    if given.__class__ is tuple and is_layer_result(given):
+        raise TypeError(f"{state.place}expected a tensor, got {LAYER_RESULT}")
     if isinstance(given, (list, tuple)) and state.recording and _holds_gradient(given):
         raise TypeError(
             "a list of tensors that require a gradient would be copied without it: "

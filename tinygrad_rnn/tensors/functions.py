@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
+from ..signatures import written
 from .arrays import as_tensor, is_tensor
 from .value import Tensor
 
@@ -20,7 +21,7 @@ R = TypeVar("R")
 def _function(method: Callable[Concatenate[Tensor, P], R]) -> Callable[Concatenate[Any, P], R]:
     """The function of a method, with its name, its docstring and its arguments after ``input``."""
 
-    own, plain = signature(method), cast("Callable[[Tensor], R]", method)
+    own, plain = signature(written(method)), cast("Callable[[Tensor], R]", method)
     first, *others = own.parameters.values()
 
     def alone(input: Any) -> R:

@@ -14,7 +14,7 @@ from ..engine.places import state
 from ..ops import dtypes
 from ..ops import elementwise as e
 from .arrays import as_tensor, is_tensor, wrapped
-from .untracked import compared, truth, unrecorded, whole
+from .untracked import compared, floor_quotient, truth, unrecorded, whole
 
 if TYPE_CHECKING:
     from .value import Tensor
@@ -68,15 +68,22 @@ class Pointwise:
 
     def __mod__(self: Tensor, other: Any) -> Tensor:
         """a - b floor(a / b): the sign is the divisor's."""
-        if self.is_floating_point() or getattr(other, "dtype", np.dtype(type(other))).kind == "f":
-            return self - (self / other).floor() * other
-        return whole(np.mod, self, other)
+        a, b, floating = _promoted(self, other)
+        if not floating:
+            return whole(np.mod, a, b)
+        q = whole(floor_quotient, a, b)
+        return a - e.where(q == 0, 0.0, q * b)  # of infinity too nothing is taken 0 times
+
+    def __rmod__(self: Tensor, other: Any) -> Tensor:
+        return as_tensor(other) % self
 
     def __floordiv__(self: Tensor, other: Any) -> Tensor:
-        """floor(a / b) of whole numbers; of floats the derivative is 0."""
-        if self.is_floating_point() or getattr(other, "dtype", np.dtype(type(other))).kind == "f":
-            return (self / other).floor()
-        return whole(np.floor_divide, self, other)
+        """The whole number below the exact a / b; its derivative is 0."""
+        a, b, floating = _promoted(self, other)
+        return whole(floor_quotient if floating else np.floor_divide, a, b)
+
+    def __rfloordiv__(self: Tensor, other: Any) -> Tensor:
+        return as_tensor(other) // self
 
     def __eq__(self: Tensor, other: Any) -> Tensor:  # type: ignore[override]
         return compared(np.equal, self, other)
@@ -485,6 +492,13 @@ class Pointwise:
         tensor([False,  True])
         """
         return truth(np.logical_not, self)
+
+
+def _promoted(a: Tensor, b: Any) -> tuple[Tensor, Any, bool]:
+    """Two operands in the dtype that they promote to, and whether that is one of floats."""
+    b = b if b.__class__ in dtypes.NUMBERS else as_tensor(b)
+    dtype = dtypes.common_dtype((a, b))
+    return a.to(dtype), b.to(dtype) if is_tensor(b) else b, dtype.kind == "f"
 
 
 def _is_bound(value: Any) -> bool:

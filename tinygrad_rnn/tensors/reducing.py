@@ -263,7 +263,7 @@ class Reducing:
         >>> tg.median(tg.tensor([4.0, 1.0, 2.0, 3.0])).item()
         2.0
         """
-        if not self.numel():
+        if not self.numel() and (dim is None or not self.shape[axis_of(self, dim)]):
             raise ValueError(f"median: a tensor of shape {self.shape} has no middle value")
         flat = self.reshape(-1) if dim is None or not self.ndim else self
         found = _middles(flat, 0 if dim is None or not self.ndim else dim)
@@ -475,8 +475,7 @@ def _extreme(t: Tensor, largest: bool, dim: Any, keepdim: bool, names: NumpyName
         return e.maximum(t, dim) if largest else e.minimum(t, dim)
     axes, keep = axes_and_keep(t, dim, keepdim, names)
     dim = dim if names.get("axis") is None else names["axis"]
-    if not t.numel():
-        raise ValueError(f"an empty tensor of shape {t.shape} has no largest or smallest value")
+    _check_some(t, axes)
     if dim is None:
         if not keep:
             return reductions.max_of_all(t) if largest else reductions.min_of_all(t)
@@ -484,13 +483,19 @@ def _extreme(t: Tensor, largest: bool, dim: Any, keepdim: bool, names: NumpyName
     if t.ndim and state.tracer is None:
         return Extremes(*_found(t, largest, axes[0], keep))
     indices = _arg(np.argmax if largest else np.argmin, t, dim, True)
-    if t.ndim and getattr(state.tracer, "whole", False):
+    if t.ndim and state.tracer is not None and state.tracer.whole:
         values = reductions.amax(t, axes, True) if largest else reductions.amin(t, axes, True)
     else:
         values = t if not t.ndim else t.gather(axes[0], indices)
     if not keep and t.ndim:
         values, indices = values.squeeze(axes[0]), indices.squeeze(axes[0])
     return Extremes(values, indices)
+
+
+def _check_some(t: Tensor, axes: tuple[int, ...]) -> None:
+    """There is no extreme along an axis of length 0; the other axes may have it."""
+    if not all(t.shape[k] for k in axes):
+        raise ValueError(f"an empty tensor of shape {t.shape} has no largest or smallest value")
 
 
 def _found(t: Tensor, largest: bool, axis: int, keep: bool) -> tuple[Tensor, Tensor]:
@@ -508,6 +513,8 @@ def _arg(function: Any, t: Tensor, dim: Any, keepdim: bool) -> Tensor:
     axis: Any = axes_of(t, dim) or None if several else None
     if dim is not None and not several and t.ndim:
         axis = axis_of(t, dim)
+    if function in (np.argmax, np.argmin):
+        _check_some(t, tuple(range(t.ndim)) if axis is None else (axis,))
     found = function(t._data, axis=axis, keepdims=keepdim)
     return unrecorded(function.__name__, found, t, axis, bool(keepdim))
 

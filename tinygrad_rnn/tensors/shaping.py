@@ -288,9 +288,10 @@ class Shaping:
         """
         where, axis = integers("gather", index), axis_of(self, dim)
         if not self.ndim and where.ndim < 2:  # PyTorch takes no axis for one of length 1
-            return self.reshape(1).gather(0, where.reshape(-1)).reshape(where.shape)
+            flat = as_tensor(index).reshape(-1)
+            return self.reshape(1).gather(0, flat).reshape(where.shape)
         if self.ndim == 1 and not where.ndim:
-            return self.gather(0, where.reshape(1)).reshape(())
+            return self.gather(0, as_tensor(index).reshape(1)).reshape(())
         if where.ndim != self.ndim and where.size:
             raise ValueError(f"gather: index has {where.ndim} axes, the tensor {self.ndim}")
         if not where.size:
@@ -305,7 +306,7 @@ class Shaping:
         check_within("gather", where, 0, self.shape[axis])
         grid: list[Any] = list(np.ogrid[tuple(slice(n) for n in where.shape)])
         grid[axis] = where
-        return indexing.getitem(self, tuple(grid))
+        return indexing.getitem(self, _beside(where, grid))
 
     def take_along_dim(self: Tensor, indices: Any, dim: Any = None) -> Tensor:
         """As ``gather``, but the other axes broadcast and an index may count from the end.
@@ -320,7 +321,7 @@ class Shaping:
         """
         where = integers("take_along_dim", indices)
         if dim is None:
-            return self.reshape(-1).take_along_dim(where.reshape(-1), 0)
+            return self.reshape(-1).take_along_dim(as_tensor(indices).reshape(-1), 0)
         axis = axis_of(self, dim)
         if where.ndim != self.ndim or not self.ndim:
             raise ValueError(f"take_along_dim: index has {where.ndim} axes, the tensor {self.ndim}")
@@ -338,7 +339,7 @@ class Shaping:
                 )
             along = np.arange(side) if side != 1 else np.zeros(1, np.intp)
             grid.append(along.reshape((-1,) + (1,) * (self.ndim - 1 - i)))
-        return indexing.getitem(self, tuple(grid))
+        return indexing.getitem(self, _beside(where, grid))
 
     def index_select(self: Tensor, dim: Any, index: Any) -> Tensor:
         """The slices along ``dim`` that a vector of integers names.
@@ -424,8 +425,6 @@ class Shaping:
                 "scatter: two elements go to one place, and which of them stays (and its gradient) is "
                 "chance: use scatter_add, or detach() first"
             )
-        if not places[0].size:
-            return self.clone()
         one = not self.ndim
         written = indexing.put(self.reshape(1) if one else self, part, places)
         return written.reshape(()) if one else written
@@ -545,3 +544,12 @@ def _collide(shape: tuple[int, ...], places: tuple[Any, ...]) -> bool:
     """Whether two elements go to one place."""
     flat = np.ravel_multi_index(places, shape or (1,)).ravel()
     return bool(len(np.unique(flat)) < flat.size)
+
+
+def _beside(where: Any, grid: list[Any]) -> tuple[Any, ...]:
+    """An index of arrays, of which a trace hears that all but one are counted and not data."""
+    if state.tracer is not None:
+        for array in grid:
+            if array is not where:
+                state.tracer.counted(array)
+    return tuple(grid)

@@ -15,6 +15,7 @@ from ..engine.devices import CPU, check_device, device, is_device, no_gpu
 from ..engine.folded import by_itself
 from ..engine.hooks import Hook
 from ..engine.places import state
+from ..engine.values import Leaf, Node
 from ..ops import elementwise as e
 from ..ops import watching
 from .arrays import as_tensor, dtype_of, is_tensor, made
@@ -163,7 +164,9 @@ class TorchNames:
             state.tracer.looks("register_hook()")
         if not self.requires_grad:
             raise RuntimeError("register_hook() needs a tensor that requires a gradient")
-        return Hook(by_itself(self._node), hook)
+        node = self._node
+        assert isinstance(node, (Node, Leaf))
+        return Hook(by_itself(node), hook)
 
     # ---- dtypes by name: last, since they hide Python's
 

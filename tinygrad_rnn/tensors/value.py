@@ -187,7 +187,7 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
         """Have ``backward()`` leave this tensor's gradient in ``.grad`` though it is no leaf."""
         if not self.requires_grad:
             raise RuntimeError("retain_grad() needs a tensor that requires a gradient")
-        node = by_itself(self._node)
+        node = self._node if self._node is None else by_itself(self._node)
         if isinstance(node, Node) and node.retained is None:
             node.retained = [None]
 
@@ -246,7 +246,7 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
             gradients.backward(self, gradient, create_graph=create_graph)
             return None
         book: Ledger = door("Ledger")()
-        gradients.backward(self, gradient, book.note, create_graph, listener=book)
+        gradients.backward(self, gradient, book.note, create_graph, hearing=book)
         book.root = gradients.root_and_seed(self, gradient)
         book.loss = self.item() if self._data.size == 1 else None
         return book
@@ -350,8 +350,7 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
             state.tracer.looks("in")
         return bool((self._data == plain(value)).any())
 
-    def __hash__(self) -> int:
-        return id(self)
+    __hash__ = object.__hash__
 
     def __repr__(self) -> str:
         if state.tracer is not None:

@@ -189,7 +189,7 @@ def become(t: Tensor, new: Any, by: str) -> Tensor:
     """``t`` takes the result of an op on it, as ``t += v`` does; returns ``t``. Raises as ``write`` does,
     and TypeError where the dtype of ``t`` cannot hold the result."""
     alone = len(_sharing(t)) == 1
-    if state.tracer is not None and not (alone and getattr(state.tracer, "rebinds", False)):
+    if state.tracer is not None and not (alone and state.tracer.rebinds):
         state.tracer.looks(f"{by} writes in place")
     if new.shape != t.shape:
         raise ValueError(

@@ -1,5 +1,6 @@
 """Training: batches, the loop around a model, checkpoints that resume to the same bits."""
 
+from ..signatures import readable
 from .batches import DataLoader
 from .compiled import CompiledStep, compile_step
 from .film import Film
@@ -12,3 +13,6 @@ __all__ = ["CompiledStep", "DataLoader", "Film", "History", "compile_step", "fit
 def __dir__() -> list[str]:
     """The public names and nothing else, for an editor's list."""
     return __all__
+
+
+readable(__name__)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.keywords import clear_keywords
 from ..engine.places import state
 from ..engine.random import generator_or_default
 from ..engine.values import Array
@@ -56,6 +57,7 @@ class DataLoader:
     [((2, 5, 2), [0, 1])]
     """
 
+    @clear_keywords
     def __init__(
         self,
         dataset: Any,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.autograd import no_grad
+from ..engine.keywords import clear_keywords
 from ..engine.random import generator_or_default
 from ..files import STATES, check_name
 from ..nn.module import Module
@@ -21,6 +23,16 @@ from ..optim.optimizers import Optimizer
 from ..tensors import Tensor, as_tensor
 from . import checkpoints
 from .baseline import Seen, constant_loss
+from .checks import (
+    Callback,
+    check_data,
+    check_kinds,
+    check_numbers,
+    check_trained,
+    listed,
+    number,
+    shown,
+)
 from .compiled import Iterations
 from .film import Film
 from .history import History, measure
@@ -30,9 +42,9 @@ with warnings.catch_warnings():  # a notebook without ipywidgets gets the bar of
     from tqdm.auto import tqdm
 
 Loss = Callable[[Any, Any], Tensor]
-Callback = Callable[[History], Any]
 
 
+@clear_keywords
 def fit(
     model: Module,
     data: Any,
@@ -77,9 +89,9 @@ def fit(
       classes (so that the majority class is predicted) for cross entropy.
 
     Raises FloatingPointError, with the Parameters as they were before that batch, where the loss is
-    not finite; TypeError for data that cannot be gone through twice; ValueError for a checkpoint of
-    something else or called like another format, and for an optimizer that has none of the model's
-    Parameters.
+    not finite; TypeError for data that cannot be gone through twice, a loss that gives no number, and other
+    kinds of arguments; ValueError for a checkpoint of something else or called like another format, for an
+    optimizer that has none of the model's Parameters, and for a schedule of another optimizer.
 
     >>> import tinygrad_rnn as tg
     >>> generator = tg.manual_seed(0)
@@ -92,9 +104,14 @@ def fit(
     >>> history.loss[-1] < 0.001 < 1 < history.baseline
     True
     """
-    _check_kinds(model, data, loss, optimizer, validation)
-    if epochs < 0:
-        raise ValueError(f"fit: epochs must not be negative, got {epochs}")
+    calls = [callbacks] if callable(callbacks) else listed(callbacks)
+    check_kinds(model, loss, optimizer, scheduler)
+    check_data(data, validation)
+    check_numbers(epochs, patience, clip)
+    if checkpoint is not None and not isinstance(checkpoint, (str, os.PathLike)):
+        raise TypeError(f"fit: checkpoint is the path of a file, not {shown(checkpoint)}")
+    if film is not None and not isinstance(film, Film):
+        raise TypeError(f"fit: film must be a tg.Film(), not {shown(film)}")
     if resume and checkpoint is None:
         raise ValueError("fit: resume=True needs checkpoint=, the file to resume from")
     for name, batches in (("data", data), ("validation", validation)):
@@ -102,7 +119,6 @@ def fit(
             raise TypeError(
                 f"fit: {name} can be gone through only once: pass a list or a DataLoader"
             )
-    calls = [callbacks] if callable(callbacks) else list(callbacks)
     if film is not None:
         film.begin(model)
         calls.append(film)
@@ -111,7 +127,7 @@ def fit(
     path = None if checkpoint is None else Path(checkpoint)
     if path is not None:
         check_name(path, STATES)
-    _check_trained(model, optimizer)
+    check_trained(model, optimizer)
     if resume and path is not None:
         first = world.rank == 0 and path.exists()
         saved = world.share(checkpoints.read(path) if first else None)
@@ -141,46 +157,6 @@ def fit(
     if run.best is not None:
         model.load_state_dict(run.best)
     return run.history
-
-
-def _check_kinds(model: Any, data: Any, loss: Any, optimizer: Any, validation: Any) -> None:
-    """Raise TypeError for what is no model, loss or optimizer, with what to write instead."""
-    if not isinstance(model, Module):
-        raise TypeError(f"fit: model must be a Module that is made, not {_shown(model)}")
-    if isinstance(loss, type) or not callable(loss):
-        made = f"make it: {loss.__name__}()" if isinstance(loss, type) else "nn.MSELoss(), say"
-        raise TypeError(
-            f"fit: loss must be a function of (prediction, y), not {_shown(loss)}: {made}"
-        )
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(
-            f"fit: optimizer must be one that is made, optim.Adam(model.parameters()), "
-            f"not {_shown(optimizer)}"
-        )
-    for name, batches in (("data", data), ("validation", validation)):
-        if isinstance(batches, (str, dict)) or hasattr(batches, "iloc"):
-            raise TypeError(
-                f"fit: {name} must be a DataLoader, a list of batches (x, y) or one such tuple, "
-                f"not {_shown(batches)}"
-            )
-
-
-def _shown(value: Any) -> str:
-    """A value that came where another kind was expected, for an error."""
-    if isinstance(value, type):
-        return f"the class {value.__name__}"
-    return repr(value) if isinstance(value, str) else f"a {type(value).__name__}"
-
-
-def _check_trained(model: Module, optimizer: Optimizer) -> None:
-    """Raise ValueError where no step of the optimizer would change the model."""
-    own = {id(p) for p in model.parameters()}
-    listed = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    if own and not own & listed:
-        raise ValueError(
-            f"fit: the optimizer has none of the model's Parameters, so that nothing of the "
-            f"{type(model).__name__} would be trained: make it of model.parameters()"
-        )
 
 
 class Alone:
@@ -297,10 +273,15 @@ class _Run:
 
         def as_python() -> tuple[Tensor, int]:
             prediction, y = self.predict(batch)
-            value, weight = self.loss(prediction, y), self.world.weigh(y.numel())
+            value, weight = number(self.loss(prediction, y)), self.world.weigh(y.numel())
             if not asked and not self.history.rows:
                 self.world.check_mean(self.loss, prediction, y, float(value))
             check(float(value), prediction.shape, y, weight)
+            if not value.requires_grad:
+                raise ValueError(
+                    "fit: the loss depends on nothing that requires a gradient: is it detached, or computed "
+                    "under no_grad or of the targets alone?"
+                )
             value.backward()
             return value, weight
 
@@ -338,6 +319,18 @@ class _Run:
                 "fit: no gradient came to any Parameter that the optimizer has, so that nothing would be "
                 "trained: are they another model's, frozen, or cut off by detach or no_grad?"
             )
+        own = {id(p) for p in self.model.parameters()}
+        foreign = sum(id(p) not in own and p.grad is None for p in listed)
+        known = {id(p) for p in listed}
+        left = [
+            n for n, p in self.model.named_parameters() if p.requires_grad and id(p) not in known
+        ]
+        if foreign and left:
+            raise ValueError(
+                f"fit: the optimizer lacks {', '.join(left[:3])}{', ...' * (len(left) > 3)} of the model, "
+                f"and has {foreign} Parameters that are not the model's and get no gradient: was a part of "
+                "the model replaced after the optimizer was made?"
+            )
 
     def trained(self) -> list[Tensor]:
         """All whose gradients count: the model's Parameters, and what else the optimizer has."""
@@ -369,7 +362,7 @@ class _Run:
         for batch in _batches(self.validation):
             prediction, y = self.predict(batch)
             weight = self.world.weigh(y.numel())
-            mean.add(float(self.loss(prediction, y)), weight)
+            mean.add(float(number(self.loss(prediction, y))), weight)
             if not self.history.rows and weight:
                 judged.append((prediction.shape, y))
         return mean.value("validation", self.world)

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..engine.autograd import enable_grad, flow
-from ..engine.places import NOWHERE, state
+from ..engine.listening import unheard
+from ..engine.places import NOWHERE
 from ..engine.random import generator_or_default
 from ..engine.values import Constant, Leaf, next_number
+from ..nn.compiling import LayerCall
 from ..nn.module import Module
 from ..nn.recurrent import Recurrent
 from ..nn.stacks import GRU, LSTM, RNN
@@ -115,7 +118,7 @@ class Moves:
             self.back(then)
 
 
-class Block:
+class OpaqueCall:
     """What runs as one whole: tensors in, tensors out that begin anew in the trace."""
 
     moves: Moves  # what its forward moves
@@ -153,36 +156,61 @@ class Block:
         return [d is not None for d in found]
 
 
-class LayerBlock(Block):
+class OpaqueLayer(OpaqueCall):
     """A recurrent layer's call, by the loops that ran when it was traced."""
 
-    def __init__(self, call: running._LayerCall, moves: Moves) -> None:
-        self.call, self.moves = call, moves
-        done = [p for stage in call.passes for p in stage]
+    def __init__(self, made: running.CompiledCall, moves: Moves) -> None:
+        self.made, self.moves = made, moves
+        done = made.each()
         self.weights = {id(t): t for p in done for t in p.weights}
-        super().__init__([call.stack.x, *[t for p in done for t in p.states]])
+        super().__init__([made.call.x, *[t for p in done for t in p.states]])
         self.parents = list({id(t): t for t in (*self.taken, *self.weights.values())}.values())
-        call.parents = [t for t in self.parents if t._node is not None and t._node.needs]
-        self.asked = [any(t is p for p in call.parents) for t in self.parents]
+        made.parents = [t for t in self.parents if t._node is not None and t._node.needs]
+        self.asked = [any(t is p for p in made.parents) for t in self.parents]
+        each_once = len(done) == 1 and len(self.parents) == len(self.taken) + len(self.weights)
+        plain = each_once and not made.call.stages[0].dropout
+        self.alone = done[0] if plain and len(self.weights) == len(done[0].weights) else None
 
     def variants(self) -> list[Any]:
         """What its cells read."""
-        return [p.variant for stage in self.call.passes for p in stage]
+        return self.made.variants()
 
     def forward(self, arrays: Sequence[Any]) -> tuple[list[Any], Any]:
-        """As ``running._LayerCall.forward``, of variants that are known; loops are those whose turn it is."""
-        again = self.call.again(arrays[0], iter(arrays[1:]))
-        ran = [p.loops.ran for stage in again.passes for p in stage]
-        self.call.layer.__dict__["_ran"] = ran[0] if len(ran) == 1 else frozenset().union(*ran)
+        """As ``CompiledCall.forward``, of variants that are known; loops are those whose turn it is."""
+        if self.alone is not None:
+            return self._one(self.alone, arrays)
+        again = self.made.again(arrays[0], iter(arrays[1:]))
+        ran = [p.loops.ran for p in again.each()]
+        self.made.layer.__dict__["_ran"] = ran[0] if len(ran) == 1 else frozenset().union(*ran)
         return again.flat, again
+
+    def _one(self, one: running.Pass, arrays: Sequence[Any]) -> tuple[list[Any], Any]:
+        """The forward of one cell, without questions that many would ask."""
+        x, axis = arrays[0], self.made.call.time_axis
+        again = one.again(np.moveaxis(x, axis, 0) if axis else x, arrays[1:])
+        self.made.layer.__dict__["_ran"] = again.loops.ran
+        finals = [a[None] for a in again.finals] if self.made.call.joined else again.finals
+        return [np.moveaxis(again.y, 0, axis) if axis else again.y, *finals], again
 
     def backward(self, kept: Any, g: list[Any]) -> list[Any]:
         """In the order of ``parents``."""
+        if self.alone is not None:
+            axis, (dy, *last) = self.made.call.time_axis, g
+            if self.made.call.joined:
+                last = [None if d is None else d[0] for d in last]
+            if axis and dy is not None:
+                dy = np.moveaxis(dy, axis, 0)
+            dx, states, weights = kept.backward(dy, last)
+            every = [dx if dx is None or not axis else np.moveaxis(dx, 0, axis), *states, *weights]
+            return [
+                d.reshape(t._data.shape) if asked and d is not None else None
+                for d, t, asked in zip(every, self.parents, self.asked, strict=True)
+            ]
         found = iter(kept.gradients(g))
         return [next(found) if asked else None for asked in self.asked]
 
 
-class CalledBlock(Block):
+class OpaqueFunction(OpaqueCall):
     """A function of the library that looks at values: called on tensors at every iteration."""
 
     def __init__(self, function: Any, args: list[Any], options: dict[str, Any]) -> None:
@@ -227,7 +255,7 @@ class PartOf:
         self.name, self.op, self.constants, self.place = f"part of {op.name}", op, constants, place
 
 
-class _Whole(Tracer):
+class BlockTracer(Tracer):
     """A tracer to which layers, and functions that look at values, are wholes."""
 
     def __init__(self) -> None:
@@ -247,66 +275,35 @@ class _Whole(Tracer):
             made: Any = PartOf(op, constants, k)
             t._node = Unrecorded(made, (a._node,), None, (), t._data.shape, t._data.dtype, NOWHERE)
 
-    def layer(
-        self,
-        layer: Any,
-        x: Tensor,
-        axis: int,
-        stages: Any,
-        lengths: Any,
-        constants: Any,
-        joined: Any,
-        _recorded: Any,
-    ) -> Any:
+    def layer(self, call: LayerCall) -> Any:
         """A layer's call, by its compiled loops."""
-        if lengths is not None:
+        if call.lengths is not None:
             raise Untraceable("a layer gets lengths, which Python reads")
-        if constants:
+        if call.constants:
             raise Untraceable("a layer gets keyword arguments for its cell")
-        built = [
-            running.Stage([running.Way(c, s, back) for c, s, back in ways], p, layer.generator)
-            for ways, p in stages
-        ]
-        stack = running.Stack(x, axis, built, None, 0, lambda *_: (x, x), joined, layer)
-        with self.deaf():
+        layer, x, stages = call.layer, call.x, call.stages
+        with unheard():
             why = refusal(layer)
             if why is not None:
                 raise Untraceable(f"a {type(layer).__name__} is recorded op by op: {why}")
-            call = running._LayerCall(stack)
-            drawn = [s.generator for s in built if s.dropout]
-            moves = Moves(drawn, [c for ways, _ in stages for c, _, _ in ways])
+            made = running.CompiledCall(replace(call, first_step=0, recorded=lambda *_: (x, x)))
+            drawn = [layer.generator for stage in stages if stage.dropout]
+            moves = Moves(drawn, [cell for stage in stages for cell in stage.cells()])
             with moves.undone():
-                flat = call.forward()
-        block = LayerBlock(call, moves)
-        results = block.gives(flat, call.needs())
+                flat = made.forward()
+        block = OpaqueLayer(made, moves)
+        results = block.gives(flat, made.needs())
         self.blocks.append(block)
-        return call.shaped(results)
+        return made.shaped(results)
 
     def called(self, function: Any, args: Sequence[Any], options: dict[str, Any]) -> Any:
         """A function's result as a whole."""
-        block = CalledBlock(function, list(args), options)
-        with self.deaf():
+        block = OpaqueFunction(function, list(args), options)
+        with unheard():
             flat, (result, _) = block.forward([t._data for t in block.taken])
         (t,) = block.gives(flat, [result._node is not None and result._node.needs])
         self.blocks.append(block)
         return t
-
-    def deaf(self) -> Any:
-        """Inside, nothing is heard."""
-        return _Deaf(self)
-
-
-class _Deaf:
-    """While a whole runs."""
-
-    def __init__(self, tracer: Tracer) -> None:
-        self.tracer = tracer
-
-    def __enter__(self) -> None:
-        state.tracer = state.watch = None
-
-    def __exit__(self, *_: object) -> None:
-        state.tracer = state.watch = self.tracer
 
 
 class Iteration:
@@ -316,20 +313,16 @@ class Iteration:
         self.inputs = [Tensor._wrap(t._data, None) for t in inputs]
         for t in self.inputs:
             t._node = Constant(t._data.shape, t._data.dtype)
-        with tracing() as before:
-            tracer = _Whole()
-            state.tracer = state.watch = tracer
-            try:
+        try:
+            with tracing(BlockTracer()) as tracer:
                 prediction = model(*self.inputs[:-1])
                 if not isinstance(prediction, Tensor):
                     raise Untraceable(f"the model returns a {type(prediction).__name__}")
                 total = loss(prediction, self.inputs[-1])
-            except Untraceable:
-                raise
-            except Exception as error:
-                raise Untraceable(f"tracing it raised {type(error).__name__}: {error}") from error
-            finally:
-                state.tracer = state.watch = before
+        except Untraceable:
+            raise
+        except Exception as error:
+            raise Untraceable(f"tracing it raised {type(error).__name__}: {error}") from error
         if tracer.looked:
             raise Untraceable(tracer.looked)
         if not isinstance(total, Tensor) or total._data.size != 1:
@@ -340,4 +333,4 @@ class Iteration:
         self.shape = prediction._data.shape
 
 
-__all__ = ["Block", "Iteration", "Moves", "PartOf", "inspected"]
+__all__ = ["Iteration", "Moves", "PartOf", "inspected"]

@@ -3,6 +3,7 @@
 import sys
 from typing import Any
 
+from ..signatures import readable
 from ..training.batches import DataLoader
 from ..training.datasets import Dataset, IterableDataset, Subset, TensorDataset, random_split
 from ..training.samplers import (
@@ -39,3 +40,6 @@ def __getattr__(name: str) -> Any:
     from ..doors import for_scripts
 
     return for_scripts(__name__, name)
+
+
+readable(__name__)

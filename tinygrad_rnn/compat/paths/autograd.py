@@ -7,6 +7,7 @@ from typing import Any
 from tinygrad_rnn.doors import for_scripts
 from tinygrad_rnn.engine.autograd import enable_grad, is_grad_enabled, no_grad
 from tinygrad_rnn.engine.gradients import grad
+from tinygrad_rnn.signatures import readable
 
 __all__ = ["enable_grad", "grad", "is_grad_enabled", "no_grad"]
 
@@ -14,3 +15,6 @@ __all__ = ["enable_grad", "grad", "is_grad_enabled", "no_grad"]
 def __getattr__(name: str) -> Any:
     """What PyTorch's scripts alone ask for, imported when they do."""
     return for_scripts(__name__, name)
+
+
+readable(__name__)

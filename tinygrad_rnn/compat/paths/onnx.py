@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinygrad_rnn.doors import door
+from tinygrad_rnn.signatures import readable
 
 __all__ = ["export"]
 
@@ -32,3 +33,6 @@ def export(
         output_names=output_names,
         dynamic_axes=dynamic_axes,
     )
+
+
+readable(__name__)

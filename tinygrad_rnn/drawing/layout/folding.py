@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from ...graphs.meaning import Cell, Parameter, Uses
+from ...graphs.meaning import CellAt, ParameterBox, Uses
 from ..scene import style
 from ..scene.scene import Frame, Key, Point, Rectangle, Scene, Wire, drawn_line
 from .router import nets_of
@@ -80,11 +80,11 @@ class Folding:
     def __init__(self, scene: Scene) -> None:
         self.scene, self.nets = scene, nets_of(scene)
         self.sides = scene.bounds()
-        self.steps = sorted({f.box[0] for f in scene.frames if isinstance(f.of, Cell)})
+        self.steps = sorted({f.box[0] for f in scene.frames if isinstance(f.of, CellAt)})
         self.buses = {
             k: wire.tail[0]
             for k, wire in enumerate(scene.wires)
-            if isinstance(wire.tail[0], Parameter) and self._is_bus(wire)
+            if isinstance(wire.tail[0], ParameterBox) and self._is_bus(wire)
         }
 
     def _is_bus(self, wire: Wire) -> bool:
@@ -108,7 +108,7 @@ class Folding:
         boxes = [box.sides for box in self.scene.boxes.values() if box.kind != "port"]
         solid = [(sides[0], sides[2]) for sides in boxes]
         solid += [span for wire in self.scene.wires for span in _uneven(wire)]
-        frames = [(f.box[0], f.box[2]) for f in self.scene.frames if isinstance(f.of, Cell)]
+        frames = [(f.box[0], f.box[2]) for f in self.scene.frames if isinstance(f.of, CellAt)]
         solid += [(side, side) for frame in frames for side in frame]
         found = []
         for x in _free(solid, self.steps[0]):
@@ -250,7 +250,7 @@ class Folding:
                 right, top = strip.at(min(frame.box[2], strip.right), frame.box[3])
                 part = f"{frame.part}part{k + 1}" if k else frame.part
                 frames.append(Frame(frame.of, part, (left, bottom, right, top), frame.attrs))
-                if k and isinstance(frame.of, Cell):
+                if k and isinstance(frame.of, CellAt):
                     words, at = f"t = {frame.of.column.first}, continued", (left + 13, top - 12)
                     scene.text(
                         frame.of, f"{part}.heading", words, *at, style.TITLE, style.PLAIN, left=True

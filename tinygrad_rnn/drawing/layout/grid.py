@@ -9,7 +9,7 @@ from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from ...graphs.between import Between
 from ...graphs.chains import Chain, Column, Output
-from ...graphs.meaning import Cell, Input, Out, State
+from ...graphs.meaning import CellAt, Input, Out, State
 from ...graphs.unrolled import UnrolledGraph
 from ..scene import style
 from ..scene.notes import LINE, Notes
@@ -200,7 +200,7 @@ class Grid(Generic[B]):
 
     def noted(
         self,
-        of: Cell | State | Input | Out,
+        of: CellAt | State | Input | Out,
         label: str,
         node: int | None,
         at: Point,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...graphs.chains import NotUnrollableError
-from ...graphs.meaning import Cell, Input, Out, Parameter, State, Uses, Weights
+from ...graphs.meaning import CellAt, Input, Out, ParameterBox, State, Uses, Weights
 from ..scene.scene import Box, Key, Point, Rectangle, Scene, Wire
 
 AIR, LANE = 5.0, 5.0  # between a wire and a box, and between two wires
@@ -80,7 +80,7 @@ def nets_of(scene: Scene) -> list[int]:
             ends.append(Weights(wire.of.chain.row))
         if isinstance(wire.tail[0], Weights):
             ends.append(Weights(wire.tail[0].row))
-        if isinstance(wire.of, Parameter):
+        if isinstance(wire.of, ParameterBox):
             ends.append(wire.of)
         for end in ends[1:]:
             parent[find(end)] = find(ends[0])
@@ -106,7 +106,7 @@ def walls_of(scene: Scene) -> Iterator[Wall]:
         if box.kind not in OPEN:
             yield Wall(box.of, box.key, box.sides)
     for frame in scene.frames:
-        if isinstance(frame.of, Cell | Weights):
+        if isinstance(frame.of, CellAt | Weights):
             yield Wall(frame.of, (frame.of, frame.part), frame.box)
 
 
@@ -117,10 +117,10 @@ def _owns(wire: Wire, wall: Wall) -> bool:
         return True
     if wall.key in (wire.tail, wire.head):
         return True
-    if isinstance(wall.of, Weights | Parameter):
+    if isinstance(wall.of, Weights | ParameterBox):
         row = wire.of.chain.row if isinstance(wire.of, Uses) and wire.of.chain else None
         mine = wire.of if isinstance(wire.of, Weights) else None if row is None else Weights(row)
-        return wall.of == mine or (mine is not None and isinstance(wall.of, Parameter))
+        return wall.of == mine or (mine is not None and isinstance(wall.of, ParameterBox))
     return False
 
 

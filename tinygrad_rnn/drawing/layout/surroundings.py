@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ...graphs.chains import NotUnrollableError
 from ...graphs.collapse import OuterBox, OuterBoxes, depths
-from ...graphs.meaning import Feed, Parameter, Value
+from ...graphs.meaning import Feed, ParameterBox, ValueBox
 from ...graphs.passthrough import PASS_THROUGH
 from ...graphs.unrolled import UnrolledGraph
 from ..scene import style
@@ -354,9 +354,9 @@ def _source_end(
 def _feed_inputs(grid: AnyGrid, source: Anchor, group: Sequence[Anchor], y: float) -> None:
     """A wire under the inputs with a dot for each: they are slices of one value."""
     of = source.key[0]
-    orange = isinstance(of, Parameter)
+    orange = isinstance(of, ParameterBox)
     tail, before = source.key, (source.x, source.y)
-    feed = Feed(source.node, of if isinstance(of, Parameter | Value) else None)
+    feed = Feed(source.node, of if isinstance(of, ParameterBox | ValueBox) else None)
     for k, anchor in enumerate(group):
         here = (anchor.x, y)
         dot = grid.scene.dot((feed, str(k)), *here, style.PLAIN, 5)
@@ -385,7 +385,7 @@ def _feed_inputs(grid: AnyGrid, source: Anchor, group: Sequence[Anchor], y: floa
 def _feed_state(grid: AnyGrid, source: Anchor, anchor: Anchor, first: bool, out: float) -> None:
     """The wire into an initial state; of several from one Parameter only the first is its use."""
     of = source.key[0]
-    orange = isinstance(of, Parameter)
+    orange = isinstance(of, ParameterBox)
     start, end = (source.x, source.y), (anchor.x, anchor.y)
     bend = source.x + out
     route = [start, end] if start[1] == end[1] else [start, (bend, start[1]), (bend, end[1]), end]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ...graphs.chains import Column
 from ...graphs.contributions import Contributions, Moment, Share
-from ...graphs.meaning import Contribution, Parameter, Weights
+from ...graphs.meaning import Contribution, ParameterBox, Weights
 from ...graphs.unrolled import LayerRow, UnrolledGraph
 from ..scene import style
 from ..scene.scene import Scene
@@ -54,7 +54,7 @@ class Segment(NamedTuple):
 class Bar:
     """The segments of one Parameter's gradient G, and what is written of |G|."""
 
-    parameter: Parameter
+    parameter: ParameterBox
     uses: str
     segments: tuple[Segment, ...]
     whole: str

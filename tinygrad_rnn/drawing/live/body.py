@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ...ops.row import texts_of
 from ...scan.program import Value
+from .indices import walk
 from .lowering import Lowered, NoText
-from .places import Place, Shape, loops, strides_of
+from .places import ArrayView, Shape, loops, strides_of
 
 VIEWS = frozenset(["slice", "getitem", "reshape", "permute", "broadcast"])
 JOINS = frozenset(["concat", "cat"])
+EXACT = frozenset(["where", "neg", "abs", "sign", "maximum", "minimum", "relu"])  # nothing to round
 AXES = "ijklnpqruvwxyz"
 
 
@@ -36,17 +39,19 @@ def number(c: Any, narrow: bool) -> str:
 
 
 class Body:
-    """Lines that compute some values of a program; ``room(v)`` gives a value memory of its own."""
+    """Lines that compute some values of a program; ``room(v)`` gives a value memory of its own, ``filled``
+    one that holds numbers from the beginning."""
 
     def __init__(
         self,
         lowered: Lowered,
-        places: dict[int, Place],
-        room: Callable[[int, Shape], Place],
+        places: dict[int, ArrayView],
+        room: Callable[[int, Shape], ArrayView],
+        filled: Callable[[int, Any], ArrayView],
         names: dict[int, str],
         narrow: bool,
     ) -> None:
-        self.low, self.places, self.room = lowered, places, room
+        self.low, self.places, self.room, self.filled = lowered, places, room, filled
         self.names, self.narrow = names, narrow
         self.lines: list[str] = []
         self.onto: set[int] = set()  # values that are added to what lies in their place
@@ -115,7 +120,7 @@ class Body:
                 self.places[a] = place
                 self.stored.add(a)
 
-    def _windows(self, v: int, whole: Place) -> list[tuple[int, Place]]:
+    def _windows(self, v: int, whole: ArrayView) -> list[tuple[int, ArrayView]]:
         """Where the parts of a join lie."""
         value = self.low.value(v)
         axis = len(value.shape) - 1 if value.op == "concat" else value.consts[0]
@@ -129,15 +134,17 @@ class Body:
 
     # ---- where values are
 
-    def _own(self, v: int) -> Place:
+    def _own(self, v: int) -> ArrayView:
         """The place that a value is written to."""
         if v not in self.places:
             self.places[v] = self.room(v, self.low.value(v).shape)
         return self.places[v]
 
-    def place(self, v: int) -> Place:
+    def place(self, v: int) -> ArrayView:
         """Where a value lies; of a view, where it looks."""
         found = self.places.get(v)
+        if found is None and self.low.value(v).op == "constant":
+            found = self.places[v] = self.filled(v, self.low.value(v).consts[0].array)
         if found is None:
             looked = self._look(v)
             if looked is None:
@@ -145,7 +152,7 @@ class Body:
             found = self.places[v] = looked
         return found
 
-    def _look(self, v: int) -> Place | None:
+    def _look(self, v: int) -> ArrayView | None:
         """A view of a value's place; None where it is no view."""
         value = self.low.value(v)
         if value.op not in VIEWS:
@@ -171,7 +178,7 @@ class Body:
                 raise NoText("an index that is no integer or range")
         return index
 
-    def whole(self, v: int) -> Place:
+    def whole(self, v: int) -> ArrayView:
         """A value's place in one piece, copied there where it is not."""
         place = self.place(v)
         if place.solid:
@@ -180,7 +187,7 @@ class Body:
         self.copy(own, place)
         return own
 
-    def rows(self, v: int) -> tuple[Place, int, int]:
+    def rows(self, v: int) -> tuple[ArrayView, int, int]:
         """A value as rows of elements side by side: (its place, rows, how far apart they are)."""
         place = self.place(v)
         if len(place.shape) == 2 and (place.strides[1] == 1 or place.shape[1] == 1):
@@ -213,7 +220,7 @@ class Body:
             )
         return [" ".join(heads) + " {", *("  " + line for line in lines), "}"]
 
-    def copy(self, to: Place, source: Place | str, onto: bool = False) -> None:
+    def copy(self, to: ArrayView, source: ArrayView | str, onto: bool = False) -> None:
         """Have elements copied (or added) from another place, or one number everywhere."""
         sign = "+=" if onto else "="
         each = [to.strides, *([] if isinstance(source, str) else [source.spread(to.shape)])]
@@ -294,10 +301,13 @@ class Body:
         return "0" if value.op == "zeros" else None
 
     def formula(self, value: Value, arguments: list[str]) -> str:
-        """An elementwise op on its operands."""
+        """An elementwise op on its operands, rounded where the recorded loop rounds it."""
         if value.op == "pow" and arguments[1] == "2":
-            return "{0} * {0}".format(*arguments)
-        return texts_of(value.op).js.format(*arguments)
+            text = "{0} * {0}".format(*arguments)
+        else:
+            text = texts_of(value.op).js.format(*arguments)
+        rounds = self.narrow and value.dtype == "f" and value.op not in EXACT
+        return f"Math.fround({text})" if rounds else text
 
     # ---- everything else, one value at a time
 
@@ -326,7 +336,7 @@ class Body:
         if self.users.get(v) or v in self.stored:
             self.copy(self._own(v), "0")
 
-    def _source(self, a: int) -> Place | str:
+    def _source(self, a: int) -> ArrayView | str:
         """What is copied from: a place, or a number everywhere."""
         return self._constant(a) or self.place(a)
 
@@ -343,7 +353,7 @@ class Body:
         self.copy(own, self._source(value.args[0]))
         self._set(own, value.consts[0], value.args[1])
 
-    def _set(self, own: Place, index: Any, a: int, onto: bool = False) -> None:
+    def _set(self, own: ArrayView, index: Any, a: int, onto: bool = False) -> None:
         index = self._basic(index)
         shape = np.empty(own.shape, "?")[index].shape
         self.copy(own.part(index, shape), self._source(a), onto)
@@ -353,6 +363,32 @@ class Body:
         self.copy(own, "0")
         for a, index in zip(value.args, value.consts[0], strict=True):
             self._set(own, index, a, True)
+
+    # ---- elements that data chooses
+
+    def _take(self, v: int, value: Value) -> None:
+        self._walked(value, self.place(value.args[0]), self._own(v), taking=True)
+
+    def _scatter(self, v: int, value: Value) -> None:
+        own = self._own(v)
+        if v not in self.onto:
+            self.copy(own, "0")
+        self._walked(value, own, self.place(value.args[0]), taking=False)
+
+    def _walked(self, value: Value, whole: ArrayView, part: ArrayView, taking: bool) -> None:
+        """One loop over an index: elements of the whole become the part, or the part is added to them."""
+        operands = [self.place(a) for a in value.args[1:]]
+        way = walk(value.consts[0], whole, operands, part.shape)
+
+        def inner(names: list[str], strides: list[Shape]) -> list[str]:
+            base = replace(whole, at=way.at).index(names, strides[0])
+            for p, s, (n, far) in zip(operands, strides[2:], way.apart, strict=True):
+                base += f" + {far} * within({p.array}[{p.index(names, s)}], {n})"
+            other = f"{part.array}[{part.index(names, strides[1])}]"
+            chosen = f"{whole.array}[{base}]"
+            return [f"{other} = {chosen};" if taking else f"{chosen} += {other};"]
+
+        self.lines += self.nest(part.shape, [way.strides, part.strides, *way.operands], inner)
 
     # ---- sums
 
@@ -486,7 +522,7 @@ class Body:
         places = [self.place(a) for a in args]
         inside = [label for label in sides if label not in to]
 
-        def strides(place: Place, term: Sequence[int], labels: Sequence[int]) -> Shape:
+        def strides(place: ArrayView, term: Sequence[int], labels: Sequence[int]) -> Shape:
             by: dict[int, int] = {}
             for label, n, s in zip(term, place.shape, place.strides, strict=True):
                 by[label] = by.get(label, 0) + (0 if n == 1 else s)

@@ -14,7 +14,7 @@ from ...ops.row import texts_of
 from ...scan.program import Program, Value
 from ...scan.tracing import bare_constant
 
-_MOVES = "slice getitem reshape permute broadcast concat cat place put zeros"
+_MOVES = "slice getitem reshape permute broadcast concat cat place put zeros take scatter"
 MOVES = frozenset(_MOVES.split())
 SUMS = frozenset(["sum", "amax", "amin", "prod", "cumsum", "cumprod"])
 LOGIC = frozenset(
@@ -47,7 +47,7 @@ class Lowered:
 
     def _lower(self, v: int) -> int:
         p, value = self.program, self.program.values[v]
-        if value.op in ("input", "literal"):
+        if value.op in ("input", "literal", "constant"):
             return v
         if value.consts != bare_constant(value.consts):
             raise NoText(f"{value.op} by an array of numbers")

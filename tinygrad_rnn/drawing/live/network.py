@@ -15,15 +15,17 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.listening import unheard
 from ...engine.places import state
 from ...engine.values import Leaf, Node
+from ...nn.compiling import LayerCall
 from ...nn.module import Module
 from ...nn.stepping import parts
-from ...scan.program import Program
 from ...scan.tracing import Shadow, Trace, Tracer, Untraceable, in_order, leaf, tracing
 from ...tensors import Tensor
+from .indices import Indexed, Taken, reach
 from .lowering import NoText
-from .places import Place
+from .places import ArrayView
 from .program_text import StepText
 from .steps import step_of
 
@@ -32,45 +34,49 @@ Loss = Callable[[Any, Any], Tensor]
 
 @dataclass(slots=True)
 class CalledLayer:
-    """A recurrent layer's call; a stage is [(cell, first state, backwards)], and the dropout before it."""
+    """A recurrent layer's call, and what it gave: y, then the last states."""
 
-    layer: Any
-    x: Tensor
-    time_axis: int
-    stages: list[tuple[list[tuple[Module, Any, bool]], float]]
-    lengths: Any
-    constants: dict[str, Any]
-    joined: tuple[str, ...]
-    results: list[Tensor] = field(default_factory=list)  # y, then the last states
+    call: LayerCall
+    results: list[Tensor] = field(default_factory=list)
 
 
-class _Deaf(Tracer):
-    """What is recorded inside of a layer is not the network's."""
-
-    def looks(self, how: str) -> None:
-        """Not heard."""
-
-
-class _Whole(Tracer):
+class LayersAsWholes(Tracer):
     """A tracer to which a recurrent layer is one whole: its results begin anew."""
 
     def __init__(self) -> None:
         super().__init__()
         self.layers: list[CalledLayer] = []
+        self.taken: Taken = {}
 
-    def layer(self, *read: Any) -> Any:
-        """What a layer gives, on leaves of their own; ``read``: parts of its call, and the recorded loop."""
-        call = CalledLayer(*read[:-1])
-        tracer, state.tracer, state.watch = self, _Deaf(), None
-        try:
-            result = read[-1]()
-        finally:
-            state.tracer = state.watch = tracer
+    def takes(self, index: Any, array: Any) -> bool:
+        """An index of integers that may be others at the next run."""
+        followed = getattr(index, "_node", None) is not None and array.dtype.kind in "iu"
+        if followed:
+            self.taken[id(array)] = (array, index._node)
+        return followed
+
+    def counted(self, array: Any) -> None:
+        """The same at every run."""
+        self.indexes(array)
+
+    def fixed(self, array: Any) -> Any:
+        """Of an index that may be another, that it is one."""
+        return ("data", array.shape) if id(array) in self.taken else super().fixed(array)
+
+    def is_index(self, array: Any) -> bool:
+        """Whether it is known what an array is."""
+        return id(array) in self.taken or super().is_index(array)
+
+    def layer(self, call: LayerCall) -> Any:
+        """What a layer gives, on leaves of their own."""
+        called = CalledLayer(call)
+        with unheard():  # what is recorded inside of a layer is not the network's
+            result = call.recorded()
 
         def fresh(value: Any) -> Any:
             if isinstance(value, Tensor):
                 made = leaf(value._data)
-                call.results.append(made)
+                called.results.append(made)
                 return made
             if value is None:
                 return None
@@ -80,14 +86,15 @@ class _Whole(Tracer):
             return type(value)(*each) if hasattr(value, "_fields") else type(value)(each)
 
         given = fresh(result)
-        self.layers.append(call)
+        self.layers.append(called)
         return given
 
 
 class Network:
     """A model, its data and its loss as JavaScript: ``text`` is an object, ``weights`` are the Parameters
     by name, in the order of the object's. With ``hold`` gates can be held (see ``steps.step_of``). Where
-    ``y`` is None it has the prediction's shape: its values come later.
+    ``y`` is None it has the prediction's shape: its values come later. Integers in x and y choose rows of
+    an embedding and classes; ``symbols`` and ``classes`` say how many there are, None of other data.
 
     Raises NoText, in words, for what has no text.
     """
@@ -97,10 +104,12 @@ class Network:
         self.constants: dict[str, Any] = {}
         x = np.asarray(x)
         self.x: Any = x
+        self.kind = x.dtype.char if x.dtype.kind == "f" else _kind_of(model)
         self.y: Any = y if y is None else np.asarray(y)
         self.weights = dict(model.named_parameters())
         try:
             self._trace(model, x, loss)
+            self._check_with_others(model, loss)
         except Untraceable as reason:
             raise NoText(str(reason)) from reason
 
@@ -111,21 +120,16 @@ class Network:
         for module in shadow.cell.modules():
             module.__dict__["training"] = False
         given = leaf(x)
-        with tracing() as before:
-            tracer = _Whole()
-            state.tracer = state.watch = tracer
-            try:
-                prediction = shadow.cell(given)
-                if not isinstance(prediction, Tensor):
-                    raise NoText(
-                        f"the model returns a {type(prediction).__name__}: only one tensor can be learnt from"
-                    )
-                if self.y is None:
-                    self.y = np.zeros(prediction.shape, x.dtype)
-                target = leaf(self.y)
-                total = loss(prediction, target)
-            finally:
-                state.tracer = state.watch = before
+        with tracing(LayersAsWholes()) as tracer:
+            prediction = shadow.cell(given)
+            if not isinstance(prediction, Tensor):
+                raise NoText(
+                    f"the model returns a {type(prediction).__name__}: only one tensor can be learnt from"
+                )
+            if self.y is None:
+                self.y = np.zeros(prediction.shape, self.kind)
+            target = leaf(self.y)
+            total = loss(prediction, target)
         known = {id(p): name for name, p in model.named_parameters()}
         self.names = [known.get(id(t), f"constant {k}") for k, t in enumerate(shadow.tensors)]
         self.values = [t._data for t in shadow.tensors]
@@ -134,8 +138,24 @@ class Network:
         given_nodes = {"x0": given._node, "x1": target._node}
         self._finish(tracer, given_nodes, [c._node for c in shadow.copies], total, prediction)
 
+    def _check_with_others(self, model: Module, loss: Loss) -> None:
+        """Raise NoText where other integers give another program: an index that was made past the trace."""
+        others = tuple(_others(a) for a in (self.x, self.y))
+        if all(a is b for a, b in zip(others, (self.x, self.y), strict=True)):
+            return
+        twin = object.__new__(Network)
+        twin.__dict__.update(self.__dict__, x=others[0], y=others[1])
+        twin._trace(model, others[0], loss)
+        if twin.signature != self.signature:
+            raise NoText("it makes an index of its data in a way that cannot be followed")
+
     def _finish(
-        self, tracer: _Whole, data: dict[str, Any], weights: list[Any], total: Any, prediction: Any
+        self,
+        tracer: LayersAsWholes,
+        data: dict[str, Any],
+        weights: list[Any],
+        total: Any,
+        prediction: Any,
     ) -> None:
         """The texts, from what was recorded around the layers; ``weights`` are nodes."""
         if tracer.looked:
@@ -152,17 +172,22 @@ class Network:
         ] = []  # of each layer: ("out", number) or ("fixed", array)
         for layer in self.layers:
             mine: list[tuple[str, Any]] = []
-            states = [t for ways, _ in layer.stages for _, s, _ in ways for _, t in parts(s)]
-            for t in (layer.x, *states):
+            begun = [way.state for stage in layer.call.stages for way in stage.directions]
+            for t in (layer.call.x, *[t for each in begun for _, t in parts(each)]):
                 if not isinstance(t._node, (Node, Leaf)):
                     mine.append(("fixed", t._data))
                 else:
                     mine.append(("out", len(outputs)))
                     outputs.append(t._node)
             self.entries.append(mine)
-        self.outer = _OuterText(
-            Trace(inputs, outputs), self.layers, self.entries, self.x.dtype.char
-        )
+        before, state.tracer = state.tracer, tracer
+        try:
+            trace = Trace(inputs, outputs)
+        finally:
+            state.tracer = before
+        self.signature = trace.signature
+        self.outer = _OuterText(trace, self.layers, self.entries, self.kind, tracer.taken)
+        self.symbols, self.classes = (reach(self.outer.p, role) for role in ("x0", "x1"))
         self._write()
 
     # ---- the text
@@ -173,20 +198,20 @@ class Network:
         layers: list[str] = []
         at = 0
         for layer, entries in zip(self.layers, self.entries, strict=True):
+            call = layer.call
             stages: list[str] = []
-            data = (
-                np.moveaxis(layer.x._data, layer.time_axis, 0) if layer.time_axis else layer.x._data
-            )
+            data = np.moveaxis(call.x._data, call.time_axis, 0) if call.time_axis else call.x._data
             rest = iter(entries[1:])
             live = None
-            if layer.lengths is not None:
-                live = (np.arange(len(data))[:, None] < layer.lengths)[..., None]
-            for ways, dropout in layer.stages:
+            if call.lengths is not None:
+                live = (np.arange(len(data))[:, None] < call.lengths)[..., None]
+            for stage in call.stages:
                 words = []
                 outputs = []
-                for cell, first, back in ways:
+                for way in stage.directions:
+                    cell, first, back = way.cell, way.state, way.backwards
                     step = step_of(
-                        cell, np.ascontiguousarray(data), first, live, layer.constants, self.hold
+                        cell, np.ascontiguousarray(data), first, live, call.constants, self.hold
                     )
                     key = step.text
                     if key not in made:
@@ -200,17 +225,17 @@ class Network:
                         f'kind: "{type(cell).__name__}", gates: {quoted(getattr(cell, "gates", {}))}}}'
                     )
                     outputs.append(self._width(step.text))
-                rate = getattr(layer.layer, "dropout", 0.0) if stages else 0.0
-                stages.append(f"{{dropout: {rate or dropout}, ways: [{', '.join(words)}]}}")
+                rate = getattr(call.layer, "dropout", 0.0) if stages else 0.0
+                stages.append(f"{{dropout: {rate or stage.dropout}, ways: [{', '.join(words)}]}}")
                 lead = data.shape[:-1]
                 width = sum(outputs) // max(math.prod(lead[1:]), 1)
                 data = np.zeros((*lead, width), data.dtype)
             batch = math.prod(data.shape[1:-1])
-            lengths = "null" if layer.lengths is None else str([int(n) for n in layer.lengths])
+            lengths = "null" if call.lengths is None else str([int(n) for n in call.lengths])
             layers.append(
-                f"{{name: {quoted(_called(layer.layer))}, T: {len(data)}, B: {batch}, "
-                f"turned: {str(bool(layer.time_axis)).lower()}, lengths: {lengths}, "
-                f"joined: {len(layer.joined)}, x: {self._entry(entries[0])}, "
+                f"{{name: {quoted(_called(call.layer))}, T: {len(data)}, B: {batch}, "
+                f"turned: {str(bool(call.time_axis)).lower()}, lengths: {lengths}, "
+                f"joined: {len(call.joined)}, x: {self._entry(entries[0])}, "
                 f"results: {list(range(at, at + len(layer.results)))}, stages: [{', '.join(stages)}]}}"
             )
             at += len(layer.results)
@@ -218,7 +243,7 @@ class Network:
             f"{{name: {quoted(name)}, shape: {list(v.shape)}, learnt: {str(learnt).lower()}}}"
             for name, v, learnt in zip(self.names, self.values, self.learnt, strict=True)
         ]
-        kind = "Float32Array" if self.x.dtype.char == "f" else "Float64Array"
+        kind = "Float32Array" if self.kind == "f" else "Float64Array"
         self.text = "\n".join(
             [
                 "{",
@@ -269,6 +294,22 @@ def quoted(value: Any) -> str:
     return json.dumps(list(value) if isinstance(value, tuple) else value).replace("<", "\\u003c")
 
 
+def _kind_of(model: Module) -> str:
+    """The one kind of float of a model's Parameters."""
+    kinds = {np.dtype(p.dtype).char for p in model.parameters()}
+    if len(kinds) != 1 or not kinds <= {"f", "d"}:
+        raise NoText("Parameters that are not all float32 or all float64")
+    return kinds.pop()
+
+
+def _others(array: Any) -> Any:
+    """Integers of the same kind at other places; floats as they are."""
+    if array.dtype.kind not in "iu" or not array.size:
+        return array
+    kinds, which = np.unique(array, return_inverse=True)
+    return np.roll(kinds[(which.ravel() + 1) % len(kinds)], 1).reshape(array.shape)
+
+
 def _called(layer: Any) -> str:
     return type(layer).__name__
 
@@ -280,19 +321,21 @@ class _OuterText(StepText):
     gradients of what layer k gave, the last one those of the weights.
     """
 
-    def __init__(self, trace: Trace, layers: list[CalledLayer], entries: Any, dtype: str) -> None:
+    def __init__(
+        self, trace: Trace, layers: list[CalledLayer], entries: Any, dtype: str, taken: Taken
+    ) -> None:
         self.layers, self.entries = layers, entries
         used = {id(n) for n in in_order(trace.outputs)}
         self.dead = {role for role, n in trace.inputs.items() if id(n) not in used}
-        with tracing() as tracer:
+        with tracing(Tracer()) as tracer:
             wanted = [r for r in trace.inputs if r not in self.dead and (r[0] != "x" or r == "x0")]
-            program = Program(trace, True, wanted)
+            program = Indexed(trace, True, wanted, taken)
         if tracer.looked:
             raise NoText(f"a gradient: {tracer.looked}")
         super().__init__(program, None, dtype)
         self.shape_of_prediction = program.values[program.outputs[1]].shape
 
-    def array(self, name: str, shape: Any, over: str = "", later: bool = False) -> Place:
+    def array(self, name: str, shape: Any, over: str = "", later: bool = False) -> ArrayView:
         """A place in an array of this name: there is no time around the layers."""
         del over, later
         return super().array(name, shape)
@@ -306,7 +349,7 @@ class _OuterText(StepText):
         self.onto: set[int] = set()
         self.fixed = []
 
-    def weight_gradient(self, role: str) -> Place:
+    def weight_gradient(self, role: str) -> ArrayView:
         """Where the gradient of an input is."""
         return self.array(f"g{role}", self.p.values[self.p.inputs[role]].shape)
 
@@ -348,11 +391,7 @@ class _OuterText(StepText):
         self._gradients_of([r for r in self.gradients if r[0] in "wx"], emit, body)
         section()
         backward = sections
-        rooms = [
-            f"{n}: new F({size}),"
-            for n, (size, _) in sorted(self.arrays.items())
-            if not re.fullmatch(r"w\d+", n)
-        ]
+        rooms = self._rooms(lambda size, _over: str(size))
         lines = [
             "{",
             "memory(F) {",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 from collections.abc import Sequence
 from importlib import resources
@@ -41,6 +42,9 @@ class Live:
     inputs and weights, holds gates, cuts the gradient, and trains; ``tasks`` are further data to train on,
     generated in the page: ("adding" | "echo" | "sine", steps, batch), as far as the model's features fit.
     ``film`` (a ``tg.Film``) gives a slider over the epochs. ``title`` and ``words`` stand above it.
+    Integers in x choose rows of an embedding, integers in y are classes, as ``cross_entropy`` takes them;
+    ``symbols`` are the names of x's integers (a string, or a list), and of the classes where there are as
+    many: the page then shows the gates over the text itself.
 
     ``graph.to_html(path, live=live)`` puts it beside the picture of a graph (``live=True`` the model that
     is found in the graph), ``live.to_html(path)`` into a page of its own. Raises ValueError (``NoText``)
@@ -62,6 +66,8 @@ class Live:
     True
     """
 
+    symbols: list[str] | None = None
+
     def __init__(
         self,
         model: Module,
@@ -72,25 +78,19 @@ class Live:
         words: str = "",
         film: Snapshots | None = None,
         tasks: Sequence[tuple[str, int, int]] = (),
+        symbols: Sequence[str] | None = None,
     ) -> None:
         x, y = (np.asarray(a.numpy() if isinstance(a, Tensor) else a) for a in data)
         kinds = {np.dtype(p.dtype).char for p in model.parameters()} or {x.dtype.char}
         if len(kinds) != 1 or not kinds <= {"f", "d"}:
             raise NoText("Parameters that are not all float32 or all float64")
         (self.kind,) = kinds
-        if x.dtype.kind not in "fb":
-            raise NoText(
-                "inputs that are whole numbers: give symbols one-hot, without an Embedding"
-            )
-        if y.dtype.kind not in "fb":
-            raise NoText(
-                "targets that are whole numbers: give classes as their probabilities, one-hot"
-            )
-        x, y = x.astype(self.kind), y.astype(self.kind)
+        x, y = (a if a.dtype.kind in "iu" else a.astype(self.kind) for a in (x, y))
         self._own(Network(model, x, y, loss, hold=True), title or type(model).__name__)
         self.words, self.film = words, film
+        self.symbols = self._checked(symbols)
         network = self.networks[0][2]
-        turned = bool(network.layers[0].time_axis)
+        turned = bool(network.layers[0].call.time_axis)
         for name, steps, batch in tasks:
             self.networks.append(
                 (
@@ -106,6 +106,17 @@ class Live:
         self.title, self.words, self.film = title, "", None
         self.networks = [("its own data", "", network)]
 
+    def _checked(self, symbols: Sequence[str] | None) -> list[str] | None:
+        """The names of integers. Raises ValueError where there are none to name, or more than names."""
+        if symbols is None:
+            return None
+        names, count = [str(s) for s in symbols], self.networks[0][2].symbols
+        if count is None:
+            raise ValueError("symbols: the model looks nothing up by integers of x")
+        if len(names) != count:
+            raise ValueError(f"symbols: {len(names)} names for the {count} rows of the embedding")
+        return names
+
     @classmethod
     def of_graph(cls, graph: Any) -> Live:
         """The model behind a graph of one number: what ``graph.to_html(path, live=True)`` shows."""
@@ -113,7 +124,8 @@ class Live:
         network = RecordedNetwork(graph)
         found.kind = network.x.dtype.char
         found._own(
-            network, " and ".join(dict.fromkeys(type(c.layer).__name__ for c in network.layers))
+            network,
+            " and ".join(dict.fromkeys(type(c.call.layer).__name__ for c in network.layers)),
         )
         return found
 
@@ -166,6 +178,9 @@ class Live:
             "values": [self._packed(v) for v in own.values],
             "x": self._packed(own.x),
             "y": self._packed(own.y),
+            "symbols": self.symbols,
+            "count": own.symbols,
+            "classes": _classes(own),
         }
         if self.film is not None and len(self.film.epochs):
             losses = [float(v) if np.isfinite(v) else None for v in self.film.losses]
@@ -180,6 +195,19 @@ class Live:
     def _packed(self, a: Any) -> str:
         array = np.ascontiguousarray(a, np.dtype(self.kind).newbyteorder("<"))
         return base64.b64encode(array.tobytes()).decode()
+
+
+def _classes(network: Network) -> dict[str, Any] | None:
+    """How many classes y chooses from, and how far apart their scores lie; None of other targets."""
+    shape, count = network.outer.shape_of_prediction, network.classes
+    if count is None:
+        return None
+    for axis in reversed(range(len(shape))):
+        rest = shape[:axis] + shape[axis + 1 :]
+        flat = axis == len(shape) - 1 and network.y.shape == (math.prod(rest),)
+        if shape[axis] == count and (rest == network.y.shape or flat):
+            return {"count": count, "apart": math.prod(shape[axis + 1 :])}
+    return None
 
 
 class Silent:

@@ -24,6 +24,8 @@ class Panel {
     this.networks = model.networks.map((n) => new Network(n.spec, this.weights));
     this.fill(this.networks[0], this.decoded(data.x), this.decoded(data.y));
     this.id = ++ids;
+    const {symbols} = data;
+    this.symbols = symbols && symbols.map((s) => ({" ": "␣", "\n": "⏎", "\t": "⇥"}[s] ?? s));
     const wide = this.runs[0].step.sizes.s0 / this.B;
     const recurrent = this.runs[0].way.weights.filter((k) => this.spec.weights[k].shape[1] === wide);
     Object.assign(this, {b: 0, feature: 0, t: 0, shown: 0, chosen: recurrent.at(-1) ?? 0, iteration: 0, losses: [], cut: -1, stretch: null});
@@ -47,6 +49,22 @@ class Panel {
   get turned() { return this.spec.layers[0].turned; }
   get features() { return this.network.m.x0.length / this.T / this.B; }
   get runs() { return this.network.all(); }
+  get whole() { return this.data.count !== null && !this.task; }  // whether inputs are whole numbers
+
+  // The symbols of a sequence, or null; with `classes` those that are said to come.
+  letters(b, classes = null) {
+    if (!this.symbols || !this.whole) return null;
+    const at = (t) => (classes ? classes[t] : this.network.m.x0[this.place(t, b, 0)]);
+    return Array.from({length: this.T}, (_, t) => this.symbols[at(t)] ?? "·");
+  }
+
+  // The share of each class at an answer: the softmax of scores, or of logarithms of shares.
+  shares(e) {
+    const {count, apart} = this.data.classes, {out1} = this.network.m;
+    const scores = Array.from({length: count}, (_, c) => out1[(Math.floor(e / apart) * count + c) * apart + e % apart]);
+    const most = Math.max(...scores), powers = scores.map((v) => Math.exp(v - most)), sum = powers.reduce((a, v) => a + v, 0);
+    return powers.map((v) => v / sum);
+  }
 
   fill(network, x, y) {
     network.m.x0.set(x);
@@ -223,6 +241,25 @@ class Panel {
     return found;
   }
 
+  // The memory as the network is now. It takes a backward pass a unit: where that is long, it comes after the rest.
+  recall() {
+    const begin = performance.now();
+    clearTimeout(this.waiting);
+    this.remembered = this.memory();
+    this.quick = performance.now() - begin < 12;
+    return this.remembered;
+  }
+
+  recallLater() {
+    clearTimeout(this.waiting);
+    this.remembered = null;
+    this.waiting = setTimeout(() => {
+      if (this.playing) return;
+      this.recall();
+      this.drawCredit(colors(this.root), false);
+    }, 60);
+  }
+
   // ---- the page
 
   field(words, input) {
@@ -265,6 +302,8 @@ class Panel {
     i.feature = this.range(0, 0, () => { this.feature = Number(i.feature.value); this.edited(); });
     i.step = this.range(0, 0, () => { this.t = Number(i.step.value); this.edited(); });
     i.value = $("input", {type: "number", step: "any", oninput: () => this.set(this.t, Number(i.value.value))});
+    if (this.data.count !== null) Object.assign(i.value, {step: 1, min: 0, max: this.data.count - 1});
+    i.letter = this.select((this.symbols || []).map((s, k) => [k, s]), () => this.set(this.t, Number(i.letter.value)));
     i.gate = this.select([["", "none"]], () => { this.hold.gate = i.gate.value; this.compute(); });
     i.held = $("input", {type: "number", step: 0.1, value: 1, oninput: () => { this.hold.value = Number(i.held.value); this.compute(); }});
     i.from = this.range(0, 0, () => { this.hold.from = Number(i.from.value); this.compute(); });
@@ -287,7 +326,8 @@ class Panel {
         this.field("data", i.data), this.field("optimizer", i.kind), this.field("rate", i.rate)),
       this.status, this.heard, this.film,
       $("div", {className: "live-grid"},
-        this.figure("input", "The input: pull a point", $("div", {className: "live-bar"}, this.field("sequence", i.sequence), this.field("feature", i.feature), this.field("step", i.step), this.field("value", i.value))),
+        this.figure("input", "The input: pull a point", $("div", {className: "live-bar"}, this.field("sequence", i.sequence), this.field("feature", i.feature), this.field("step", i.step), this.field("symbol", i.letter), this.field("value", i.value))),
+        ...(this.symbols ? [this.written()] : []),
         this.figure("prediction", "Prediction (blue) against truth"),
         this.figure("gates", "A gate or a state: units upwards, time to the right. Pick a stretch: where else is this unit on?", $("div", {className: "live-bar"}, this.field("show", i.shown), this.field("unit", i.unit))),
         this.figure("ledger", "The ledger: what each step adds to the gradient of the one set of weights"),
@@ -297,6 +337,31 @@ class Panel {
       ), this.details);
     this.pointers();
     this.ranges();
+  }
+
+  // The text of a sequence, each symbol on the colour of one unit.
+  written() {
+    this.text = $("div", {className: "live-letters"});
+    this.text.setAttribute("role", "img");
+    this.captions.text = $("figcaption", {}, "");
+    return $("figure", {className: "live-text"}, this.captions.text, this.text);
+  }
+
+  drawText(name, unit, values) {
+    if (!this.text) return;
+    const letters = this.letters(this.b) || [], most = Math.max(1e-9, ...values.map(Math.abs));
+    this.text.parentNode.hidden = !letters.length;
+    while (this.text.childNodes.length > letters.length) this.text.lastChild.remove();
+    letters.forEach((letter, t) => {
+      let node = this.text.childNodes[t];
+      if (!node) this.text.append(node = $("span", {onclick: () => { this.t = this.inputs.step.value = t; this.edited(); }}));
+      if (node.textContent !== letter) node.textContent = letter;
+      node.className = t === this.t ? "chosen" : "";
+      node.title = `t = ${t + 1}: ${name} = ${said(values[t])}`;
+      node.style.background = `color-mix(in srgb, var(--${values[t] < 0 ? "pink" : "blue"}) ${Math.round(55 * Math.abs(values[t]) / most)}%, transparent)`;
+    });
+    this.captions.text.textContent = `The text on the colours of ${name}, unit ${unit + 1}: blue above 0, pink below`;
+    this.text.setAttribute("aria-label", letters.map((letter, t) => `${letter} ${said(values[t])}`).join(", "));
   }
 
   filmed() {
@@ -336,6 +401,8 @@ class Panel {
     i.gate.replaceChildren(...[["", gates.length ? "none" : "none can be held here"], ...gates.map((g) => [g, g])].map(([value, words]) => $("option", {value}, words)));
     i.gate.value = this.hold.gate = gates.includes(this.hold.gate) ? this.hold.gate : "";
     for (const [name, label] of [["sequence", B], ["feature", this.features]]) i[name].parentNode.hidden = label < 2;
+    i.letter.parentNode.hidden = !(this.symbols && this.whole);
+    i.value.parentNode.hidden = !i.letter.parentNode.hidden;
     i.data.parentNode.hidden = this.networks.length < 2;
   }
 
@@ -347,6 +414,7 @@ class Panel {
   // Change one number of the input; all that follows from it follows.
   set(t, v) {
     if (!Number.isFinite(v)) return;
+    if (this.whole) v = Math.max(0, Math.min(this.data.count - 1, Math.round(v)));
     this.network.m.x0[this.place(t, this.b, this.feature)] = v;
     this.compute();
   }
@@ -376,7 +444,7 @@ class Panel {
     for (const end of ["pointerup", "pointercancel"]) input.addEventListener(end, () => { this.pulling = false; });
     const step = (event) => {
       const box = gates.getBoundingClientRect(), {n} = this.heat;
-      const unit = n - 1 - Math.floor((event.clientY - box.top) / (box.height - 16) * n);
+      const unit = n - 1 - Math.floor((event.clientY - box.top) / (box.height - this.heat.foot) * n);
       return [Math.max(0, Math.min(this.T - 1, Math.floor((event.clientX - box.left - LEFT) / (box.width - EDGES) * this.T))), Math.max(0, Math.min(n - 1, unit))];
     };
     gates.addEventListener("pointerdown", (event) => {
@@ -401,6 +469,7 @@ class Panel {
     const i = this.inputs;
     this.status.textContent = `iteration ${this.iteration} · loss ${said(this.loss)} · |G| ${said(norm(this.network.grads.map(norm)))}` + (this.hold.gate ? ` · ${this.hold.gate} := ${this.hold.value} from step ${this.hold.from + 1}` : "") + (this.cut > 0 ? ` · no gradient crosses into the steps before ${this.cut + 1}` : "");
     const color = colors(this.root);
+    for (const canvas of Object.values(this.canvases)) canvas.wide = canvas.clientWidth;  // all before one is changed
     this.drawInput(color);
     this.drawPrediction(color);
     this.drawHeat(color);
@@ -409,6 +478,7 @@ class Panel {
     this.drawLosses(color);
     this.drawWeights(color);
     if (document.activeElement !== i.value) i.value.value = Number(this.network.m.x0[this.place(this.t, this.b, this.feature)].toPrecision(4));
+    if (this.symbols && document.activeElement !== i.letter) i.letter.value = i.value.value;
     if (document.activeElement !== i.to) i.to.value = Number(this.weights[this.chosen][Number(i.element.value)].toPrecision(5));
     if (this.details.open && !this.playing) this.numbers();
   }
@@ -421,7 +491,23 @@ class Panel {
     this.scale = plot(this.canvases.input, lines, color, {marks: this.similar ? this.similar.filter((s) => s[0] === b) : []});
   }
 
+  // What is said of each class, step by step or sequence by sequence; what came is framed.
+  drawClasses(color) {
+    const {T, B, b, canvases, captions} = this, {x1} = this.network.m, each = this.answer(x1, 0, 0) >= 0 && T > 1;
+    const answers = Array.from({length: each ? T : B}, (_, k) => (each ? this.answer(x1, k, b) : this.answer(x1, T - 1, k)));
+    const columns = answers.map((e) => this.shares(e)), {count} = this.data.classes;
+    this.said = columns.map((shares) => shares.indexOf(Math.max(...shares)));
+    const cells = answers.map((e, k) => [count - 1 - x1[e], k]).filter(([row]) => row >= 0 && row < count);
+    const letters = each ? this.letters(b, this.said) : null;
+    heat(canvases.prediction, Array.from({length: count}, (_, c) => columns.map((shares) => shares[c])), color, {cells, letters, words: "0 to 1"});
+    captions.prediction.textContent = `The share of each class, upwards from 0, ${each ? "step by step" : "a column a sequence"}; what came is framed` + (letters ? "; below, the likeliest" : "");
+    canvases.prediction.setAttribute("aria-label", answers.map((e, k) => `${each ? "step" : "sequence"} ${k + 1}: ${this.named(this.said[k])} ${said(columns[k][this.said[k]])}, came ${this.named(x1[e])}`).join("; "));
+  }
+
+  named(k) { return (this.symbols && this.symbols.length === this.data.classes.count && this.symbols[k]) || `class ${k}`; }
+
   drawPrediction(color) {
+    if (this.data.classes && !this.task) { this.drawClasses(color); return; }
     const {T, B, b} = this, {m} = this.network, lines = [], each = this.answer(m.out1, 0, 0) >= 0 && T > 1;
     const at = (array, k) => (each ? this.answer(array, k, b) : this.answer(array, T - 1, k));
     const line = (array, stroke) => ({values: Array.from({length: each ? T : B}, (_, k) => array[at(array, k)]), color: stroke, dots: true, loose: !each, mark: each ? -1 : b});
@@ -437,10 +523,12 @@ class Panel {
     if (!run || !run.step.shown[name]) return;
     const seen = this.network.seen(run, name), n = seen.n / this.B, unit = Math.min(Number(this.inputs.unit.value), n - 1);
     this.inputs.unit.max = n - 1;
-    this.heat = {n};
+    const letters = this.letters(this.b);
+    this.heat = {n, foot: letters ? 30 : 16};
     const row = (b, u) => Array.from({length: this.T}, (_, t) => seen.values[t * seen.n + b * n + u]);
     this.similar = this.stretch ? alike(row, unit, this.b, this.stretch, this.B, this.T) : null;
-    heat(this.canvases.gates, Array.from({length: n}, (_, u) => row(this.b, u)), color, {unit, stretch: this.stretch, marks: (this.similar || []).filter((s) => s[0] === this.b)});
+    heat(this.canvases.gates, Array.from({length: n}, (_, u) => row(this.b, u)), color, {unit, letters, stretch: this.stretch, marks: (this.similar || []).filter((s) => s[0] === this.b)});
+    this.drawText(name, unit, row(this.b, unit));
     this.canvases.gates.setAttribute("aria-label", `${name}: unit ${unit + 1} at steps 1 to ${this.T}: ${row(this.b, unit).map(said).join(", ")}` + (this.similar ? `. Like the picked stretch: ${this.similar.slice(0, 8).map(([b, t]) => `sequence ${b + 1}, step ${t + 1}`).join("; ") || "nothing"}` : ""));
   }
 
@@ -455,13 +543,13 @@ class Panel {
     this.canvases.ledger.setAttribute("aria-label", rows.map((r) => `${r.name}: the steps' parts sum to ${said(r.size)}`).join("; "));
   }
 
-  drawCredit(color) {
+  drawCredit(color, anew = true) {
     const lines = [];
     this.runs.forEach((run) => run.way.starts.forEach((_, k) => lines.push({values: this.credit(run, k).map((v) => (v > 1e-30 ? Math.log10(v) : NaN)), color: run.way.states[k] === "c" ? color.green : color.blue, dots: false})));
     const last = this.runs.at(-1);
     if (!this.playing && !last.way.back && last.step.sizes.s0 / this.B <= 64) {
-      this.remembered = this.memory();
-      lines.push({values: this.remembered.slice().reverse().map((v) => (v > 1e-30 ? Math.log10(v) : NaN)), color: color.pink, dashed: true});
+      if (anew) { if (this.quick) this.recall(); else this.recallLater(); }
+      if (this.remembered) lines.push({values: this.remembered.slice().reverse().map((v) => (v > 1e-30 ? Math.log10(v) : NaN)), color: color.pink, dashed: true});
     }
     plot(this.canvases.credit, lines, color, {log: true, cut: this.cut});
     this.canvases.credit.setAttribute("aria-label", `The gradient at the states, step by step: ${this.credit(last, 0).map(said).join(", ")}`);
@@ -561,7 +649,7 @@ function colors(root) {
 }
 
 function brush(canvas, height) {
-  const scale = window.devicePixelRatio || 1, width = canvas.clientWidth || 320;
+  const scale = window.devicePixelRatio || 1, width = canvas.wide || 320;
   if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
     canvas.width = Math.round(width * scale);
     canvas.height = Math.round(height * scale);
@@ -633,9 +721,9 @@ function plot(canvas, lines, color, {zero, log, cut = -1, marks = []}) {
   return [low, high];
 }
 
-function heat(canvas, rows, color, {unit = -1, stretch = null, marks = [], cell = null, words = ""}) {
+function heat(canvas, rows, color, {unit = -1, stretch = null, marks = [], cell = null, cells = cell ? [cell] : [], words = "", letters = null}) {
   const side = Math.max(4, Math.min(16, Math.floor(160 / rows.length)));
-  const [pen, width] = brush(canvas, side * rows.length + 16), columns = rows[0].length, n = rows.length;
+  const [pen, width] = brush(canvas, side * rows.length + (letters ? 30 : 16)), columns = rows[0].length, n = rows.length;
   const most = Math.max(1e-9, ...rows.flat().map(Math.abs)), wide = (width - EDGES) / columns;
   rows.forEach((row, u) => row.forEach((v, t) => {
     pen.globalAlpha = Math.min(1, Math.abs(v) / most);
@@ -644,11 +732,16 @@ function heat(canvas, rows, color, {unit = -1, stretch = null, marks = [], cell 
   }));
   pen.globalAlpha = 1;
   pen.fillStyle = color.soft;
-  pen.fillText(words ? words : `largest ${said(most)}`, LEFT, side * n + 12);
+  pen.fillText(words ? words : `largest ${said(most)}`, LEFT, side * n + (letters ? 26 : 12));
+  if (letters && wide >= 6) {
+    pen.textAlign = "center";
+    letters.forEach((letter, t) => pen.fillText(letter, LEFT + (t + 0.5) * wide, side * n + 11));
+    pen.textAlign = "left";
+  }
   pen.strokeStyle = color.orange;
   pen.lineWidth = 2;
   if (unit >= 0) pen.strokeRect(LEFT, (n - 1 - unit) * side, width - EDGES, side);
-  if (cell) pen.strokeRect(LEFT + cell[1] * wide, cell[0] * side, Math.max(wide, 2), side);
+  for (const [row, column] of cells) pen.strokeRect(LEFT + column * wide, row * side, Math.max(wide, 2), side);
   const frame = (t, length) => pen.strokeRect(LEFT + t * wide, 0, length * wide, n * side);
   pen.strokeStyle = color.ink;
   if (stretch) frame(Math.min(...stretch), Math.abs(stretch[1] - stretch[0]) + 1);
@@ -691,8 +784,9 @@ class LivePage {
     if (document.querySelector(".tools")) this.beside();
     this.situations();
     const again = () => this.panels.forEach((panel) => panel.draw());
-    let width = 0;
-    new ResizeObserver(() => { if (innerWidth !== width) { width = innerWidth; again(); } }).observe(document.documentElement);
+    const html = document.documentElement;
+    let width = html.clientWidth;  // for which all is drawn already
+    new ResizeObserver(() => { if (html.clientWidth !== width) { width = html.clientWidth; again(); } }).observe(html);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
   }
 

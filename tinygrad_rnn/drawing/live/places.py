@@ -16,7 +16,7 @@ def strides_of(shape: Sequence[int]) -> Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ArrayView:
     """``array[base + at + sum(index * strides)]``; ``base`` names where the running step begins."""
 
     array: str
@@ -58,7 +58,7 @@ class Place:
 
     # ---- other looks at the same elements
 
-    def part(self, index: Any, shape: Shape) -> Place:
+    def part(self, index: Any, shape: Shape) -> ArrayView:
         """What a basic index takes: integers, slices, new axes and dots."""
         parts = list(index) if isinstance(index, tuple) else [index]
         named = [p for p in parts if p is not None and p is not Ellipsis]
@@ -83,15 +83,15 @@ class Place:
                 at += (int(p) % n) * s
         return replace(self, at=at, shape=shape, strides=tuple(strides))
 
-    def turned(self, axes: Sequence[int], shape: Shape) -> Place:
+    def turned(self, axes: Sequence[int], shape: Shape) -> ArrayView:
         """The axes in another order."""
         return replace(self, shape=shape, strides=tuple(self.strides[i] for i in axes))
 
-    def broadcast(self, shape: Shape) -> Place:
+    def broadcast(self, shape: Shape) -> ArrayView:
         """Broadcast to a shape."""
         return replace(self, shape=shape, strides=self.spread(shape))
 
-    def reshaped(self, shape: Shape) -> Place | None:
+    def reshaped(self, shape: Shape) -> ArrayView | None:
         """In another shape, without a copy; None where there is none."""
         if self.solid:
             return replace(self, shape=shape, strides=strides_of(shape))

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 from ...scan.program import Program
-from .body import VIEWS, Body
+from .body import VIEWS, Body, number
 from .lowering import Lowered
-from .places import Place, Shape, strides_of
+from .places import ArrayView, Shape, strides_of
+
+SOURCES = frozenset(["input", "literal", "constant"])
 
 
 class StepText:
@@ -28,7 +31,8 @@ class StepText:
         self.low = Lowered(program)
         self.names = {self.low[v]: name for v, name in (names or {}).items()}
         self.arrays: dict[str, tuple[int, str]] = {}  # the size of a step, and "", "T" or "T + 1"
-        self.places: dict[int, Place] = {}
+        self.contents: dict[str, str] = {}  # what an array holds from the beginning
+        self.places: dict[int, ArrayView] = {}
         self.shown = set(self.names)
         self.outputs = [self.low[v] for v in program.outputs]
         self.gradients = {role: self.low[v] for role, v in program.gradients.items()}
@@ -37,13 +41,13 @@ class StepText:
 
     # ---- where things are
 
-    def array(self, name: str, shape: Shape, over: str = "", later: bool = False) -> Place:
+    def array(self, name: str, shape: Shape, over: str = "", later: bool = False) -> ArrayView:
         """A place in an array of this name; over time, that of the running step or of the one after."""
         size = math.prod(shape)
         if name not in self.arrays or not self.arrays[name][1]:
             self.arrays[name] = (size, over)
         base = f"{name}_{'n' if later else 't'}" if over else ""
-        return Place(name, shape, strides_of(shape), 0, base)
+        return ArrayView(name, shape, strides_of(shape), 0, base)
 
     def _give_places(self) -> None:
         p = self.p
@@ -71,7 +75,7 @@ class StepText:
                 seen.add(v)
                 stack.append((v, True))
                 stack += [(a, False) for a in self.low.value(v).args if a not in seen]
-        return [v for v in order if self.low.value(v).op not in ("input", "literal")]
+        return [v for v in order if self.low.value(v).op not in SOURCES]
 
     def _plan(self) -> None:
         depends = self.p.depends
@@ -116,12 +120,12 @@ class StepText:
                 self.places[v] = self.weight_gradient(role)
                 self.onto.add(v)
 
-    def weight_gradient(self, role: str) -> Place:
+    def weight_gradient(self, role: str) -> ArrayView:
         """Where a weight's gradient is: the sum, or in the ledger its step."""
         shape = self.p.values[self.p.inputs[role]].shape
         name = f"g{role[1:]}"
         self.arrays[name] = (math.prod(shape), "ledger")
-        return Place(name, shape, strides_of(shape), 0, f"{name}_t")
+        return ArrayView(name, shape, strides_of(shape), 0, f"{name}_t")
 
     def _memory(self, v: int) -> list[int]:
         """The values in whose memory a value may lie: of a view, what it looks at; another shape may be
@@ -133,16 +137,31 @@ class StepText:
             v = self.low.value(v).args[0]
         return [*found, v]
 
-    def room(self, v: int, shape: Shape) -> Place:
+    def room(self, v: int, shape: Shape) -> ArrayView:
         """Memory for a value: over time where another pass reads it."""
         kept = v in self.kept
         name = f"v{v}" if v >= 0 else f"copy{-v - 1}"
         return self.array(name, shape, "T" if kept else "")
 
+    def filled(self, v: int, array: Any) -> ArrayView:
+        """Memory that holds numbers from the beginning."""
+        self.contents[f"k{v}"] = f"[{', '.join(number(c, False) for c in array.ravel().tolist())}]"
+        return self.array(f"k{v}", array.shape)
+
+    def _rooms(self, extent: Callable[[int, str], str]) -> list[str]:
+        """The arrays of the memory, as lines; the weights come from elsewhere."""
+        return [
+            f"{n}: F.from({self.contents[n]}),"
+            if n in self.contents
+            else f"{n}: new F({extent(size, over)}),"
+            for n, (size, over) in sorted(self.arrays.items())
+            if not re.fullmatch(r"w\d+", n)
+        ]
+
     # ---- the text
 
     def _body(self) -> Body:
-        return Body(self.low, self.places, self.room, self.names, self.dtype == "f")
+        return Body(self.low, self.places, self.room, self.filled, self.names, self.dtype == "f")
 
     def _forward_lines(self) -> list[str]:
         body = self._body()
@@ -197,11 +216,7 @@ class StepText:
         state = (
             self.outputs[1:].index(self.outputs[0]) if self.outputs[0] in self.outputs[1:] else None
         )
-        rooms = [
-            f"{name}: new F({self._extent(size, over)}),"
-            for name, (size, over) in sorted(self.arrays.items())
-            if name[0] != "w"
-        ]
+        rooms = self._rooms(self._extent)
         size = math.prod(self.low.value(self.outputs[0]).shape)
         alias = [] if state is None else [f"m.y = m.s{state}.subarray({size});"]
         weights = sorted(self._weights() & {r for r, v in self.gradients.items()})

@@ -6,21 +6,23 @@ anew, op by op, on leaves in the place of data and Parameters.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ...engine.autograd import no_grad
 from ...engine.folded import Folded
-from ...engine.places import state
 from ...engine.values import Leaf, Literal
+from ...nn.compiling import Direction, LayerCall, Stage
 from ...nn.recurrent import initial_state
 from ...nn.stepping import mapped
-from ...scan.running import _LayerCall
+from ...scan.running import CompiledCall
 from ...scan.tracing import Untraceable, leaf, tracing
 from ...tensors import Tensor
+from .indices import arrays_in
 from .lowering import NoText
-from .network import CalledLayer, Network, _Whole
+from .network import CalledLayer, LayersAsWholes, Network
 
 
 class RecordedNetwork(Network):
@@ -53,25 +55,22 @@ class RecordedNetwork(Network):
         self.names, self.learnt = [n for n, _ in every], [t.requires_grad for _, t in every]
         self.values = [t._data for _, t in every]
         self._of_copy = {key: k for k, key in enumerate(roots)}
-        source = calls[0].stack.x if isinstance(calls[0], _LayerCall) else calls[0].x
+        source = calls[0].call.x if isinstance(calls[0], CompiledCall) else calls[0].x
         if isinstance(source._node, Folded) or getattr(source._node, "op", None) is not None:
             raise NoText(
                 "a layer whose input is computed: give the model, tg.Live(model, data, loss)"
             )
         self.x = source._data
+        self.kind = self.x.dtype.char
         fresh = {id(t._node): leaf(t._data) for _, t in every}
         weights = [fresh[id(t._node)] for _, t in every]
         data = {"x0": leaf(self.x)}
         known: dict[int, Any] = dict(fresh)
         if source._node is not None:
             known[id(source._node)] = data["x0"]
-        with tracing() as before:
-            tracer = _Whole()
-            state.tracer = state.watch = tracer
-            try:
-                meets = self._again(nodes, known, data, tracer, source)
-            finally:
-                state.tracer = state.watch = before
+        with tracing(LayersAsWholes()) as tracer:
+            tracer.trusts = True  # what a recorded op held is the same at every run
+            meets = self._again(nodes, known, data, tracer, source)
         total = known[id(graph._ends[0])]
         prediction = meets if meets is not None else tracer.layers[-1].results[0]
         self.y = data["x1"]._data if "x1" in data else np.zeros(0, self.x.dtype)
@@ -84,7 +83,7 @@ class RecordedNetwork(Network):
         nodes: list[Any],
         known: dict[int, Any],
         data: dict[str, Any],
-        tracer: _Whole,
+        tracer: LayersAsWholes,
         source: Any,
     ) -> Any:
         """Record the ops anew, into ``known`` by their nodes; returns what meets the first constant."""
@@ -111,7 +110,8 @@ class RecordedNetwork(Network):
                     known[id(node)] = known[id(node.parents[0])][node.saved[1]]
                     continue
                 constants = node.saved[1 if node.op.variadic else len(operands) :]
-                known[id(node)] = node.op.call(*operands, *constants)
+                run = node.op.made_of if arrays_in(constants) else None
+                known[id(node)] = (run or node.op.call)(*operands, *constants)
         return meets
 
     def _source(self, node: Any, data: dict[str, Any]) -> Any:
@@ -132,7 +132,7 @@ class RecordedNetwork(Network):
         raise NoText(f"data of {np.dtype(node.dtype)}")
 
     def _layer(
-        self, fold: Any, known: dict[int, Any], x0: Any, source: Any, tracer: _Whole
+        self, fold: Any, known: dict[int, Any], x0: Any, source: Any, tracer: LayersAsWholes
     ) -> list[Any]:
         """What a layer gives, on leaves of their own."""
 
@@ -142,16 +142,12 @@ class RecordedNetwork(Network):
             found = None if t._node is None else known.get(id(t._node))
             return Tensor._wrap(t._data, None) if found is None else found
 
-        if isinstance(fold, _LayerCall):
-            s = fold.stack
+        if isinstance(fold, CompiledCall):
             stages = [
-                ([(w.cell, mapped(now, w.state), w.backwards) for w in g.ways], 0.0)
-                for g in s.stages
+                Stage([replace(way, state=mapped(now, way.state)) for way in stage.directions])
+                for stage in fold.call.stages
             ]
-            constants = s.stages[0].ways[0].constants
-            call = CalledLayer(
-                s.layer, now(s.x), s.time_axis, stages, s.lengths, constants, s.joined
-            )
+            call = replace(fold.call, x=now(fold.call.x), stages=stages)
         else:
             if fold.layer is None:
                 raise NoText(
@@ -162,12 +158,12 @@ class RecordedNetwork(Network):
             first = initial_state(fold.cell, batch) if hx is None else None
             if first is None:
                 (first,) = fold.layer._states(mapped(now, hx), batch)
-            stages = [([(fold.cell, first, False)], 0.0)]
+            stages, x = [Stage([Direction(fold.cell, first)])], now(fold.x)
             names = tuple(fold.cell.states)
-            call = CalledLayer(fold.layer, now(fold.x), fold.time_axis, stages, None, {}, names)
-        tracer.layers.append(call)
-        call.results = [leaf(array) for array in self._results[id(fold)]]
-        return call.results
+            call = LayerCall(fold.layer, x, fold.time_axis, stages, fold.recorded, joined=names)
+        called = CalledLayer(call, [leaf(array) for array in self._results[id(fold)]])
+        tracer.layers.append(called)
+        return called.results
 
 
 def _behind(end: Any) -> tuple[list[Any], list[Any]]:

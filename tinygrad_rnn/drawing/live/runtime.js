@@ -38,6 +38,11 @@ function addOuter(g, g0, a, a0, aRow, b, b0, bRow, rows, n, k) {
   }
 }
 
+// A place along an axis of length n, where -1 is the last; one that is not there gives NaN and adds nothing.
+function within(i, n) {
+  return i >= 0 && i < n ? i : i < 0 && i >= -n ? i + n : NaN;
+}
+
 function tanh(x) {
   if (x > 20) return 1;
   if (x < -20) return -1;
@@ -85,6 +90,12 @@ function normalShare(x) {
 
 function geluByTanh(x) {
   return 0.5 * x * (1 + Math.tanh((x + 0.044715 * x * x * x) * 0.7978845608028654));
+}
+
+function floorQuotient(a, b) {  // exact, where a / b may be rounded up to the next whole number
+  if (b === 0) return a / b;
+  const rest = a % b, q = (a - rest) / b - (rest !== 0 && b < 0 !== rest < 0 ? 1 : 0), low = Math.floor(q);
+  return q - low > 0.5 ? low + 1 : low;
 }
 
 function rint(x) {  // halves to even

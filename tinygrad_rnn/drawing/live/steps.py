@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.places import state as now
 from ...nn.module import Module
 from ...nn.stepping import parts
 from ...ops.elementwise import where
@@ -52,7 +51,7 @@ def step_of(
         if hold:
             read, held = _with_holds(cell, x, state, live, given, read)
         roles = [role for role in read.inputs if role[0] not in "xl"]
-        with tracing() as tracer:
+        with tracing(Tracer()) as tracer:
             program = Program(read, True, [*roles, "x"])
         if tracer.looked:
             raise NoText(f"its gradient: {tracer.looked}")
@@ -103,15 +102,14 @@ def _with_holds(
     gates = list(getattr(cell, "gates", {}))
 
     def traced(tracer: _Counting, more: dict[str, Any]) -> Trace:
-        with tracing():
-            now.tracer = now.watch = tracer
+        with tracing(tracer):
             step = _Step(Shadow(cell), x, state, live, constants)
             found = trace(step, step.inputs() | more, tracer)
             return step.only_used(found)[1]
 
     counting = _Counting()
     first = traced(counting, {})
-    places = {n.name: counting.number.get(id(n)) for n in first.nodes if n.name in gates}
+    places = {n.name: counting.number.get(id(n)) for n in first.nodes if n.name and n.name in gates}
     if first.signature != plain.signature:
         return plain, []
     holds: dict[int, tuple[Tensor, Tensor]] = {}

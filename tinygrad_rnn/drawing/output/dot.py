@@ -6,17 +6,17 @@ import re
 from collections.abc import Mapping
 
 from ...graphs.meaning import (
-    Cell,
+    CellAt,
     Contribution,
     Feed,
     Input,
-    Layer,
+    LayerBox,
     Meaning,
     Out,
-    Parameter,
+    ParameterBox,
     State,
     Uses,
-    Value,
+    ValueBox,
     Weights,
 )
 from ..scene import style
@@ -172,7 +172,7 @@ def identify(key: Key) -> str:
 
 def _named(of: Meaning | None) -> str:
     match of:
-        case Cell(chain, column):
+        case CellAt(chain, column):
             return f"{chain.key}.t{column.first}"
         case State(chain, step, name):
             return f"{chain.key}.{name}{step}"
@@ -182,13 +182,13 @@ def _named(of: Meaning | None) -> str:
             return f"{chain.key}.y{column.first}"
         case Uses(_, _, chain, column) if chain is not None and column is not None:
             return f"{chain.key}.tap{column.first}"
-        case Parameter(_, name):
+        case ParameterBox(_, name):
             return f"param.{name}"
         case Contribution(parameter, _, _, place):
             return f"part.{parameter.name}.{place}"
-        case Value(_, name):
+        case ValueBox(_, name):
             return name
-        case Layer(name, run):
+        case LayerBox(name, run):
             return f"layer {name}" + f" run {run + 1}" * bool(run)
         case Feed(_, source):
             return f"{_named(source)}.feed"
@@ -202,13 +202,13 @@ def _of_box(box: Box) -> list[str]:
     match box.of:
         case _ if box.kind in ("text", "dot", "port"):
             return []
-        case Cell() if box.kind == "band":
+        case CellAt() if box.kind == "band":
             return [class_name(box.part)]
         case State(_, step, name):
             return [class_name(name), f"t{step}"]
         case Input(_, column) | Out(_, column):
             return [f"t{column.first}"]
-        case Parameter():
+        case ParameterBox():
             return parameter_classes(box.of)
         case Contribution(parameter, when, against, _):
             return [class_name(parameter.short), class_name(when)] + ["negative"] * against
@@ -222,7 +222,7 @@ def _of_wire(kind: str, of: Meaning | None) -> list[str]:
             return []
         case State(_, step, name):
             return [class_name(name)] + [f"t{step}"] * (kind == "up")
-        case Parameter():
+        case ParameterBox():
             return parameter_classes(of)
         case Uses():
             return use_classes(of)
@@ -252,7 +252,7 @@ def use_classes(use: Uses) -> list[str]:
     return [*when, *(token for p, n in pairs for token in parameter_classes(p, n))]
 
 
-def parameter_classes(parameter: Parameter, times: int = 1) -> list[str]:
+def parameter_classes(parameter: ParameterBox, times: int = 1) -> list[str]:
     """The classes by which a Parameter is known: ``W_hh p-lstm.weight_hh_l0``."""
     return [class_name(parameter.short), *[f"p-{class_name(parameter.name)}"] * times]
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ...graphs.chains import ENDS, Chain, NotUnrollableError, fold
 from ...graphs.layered import has_modules
-from ...graphs.meaning import Cell, Input, Layer, Out, Parameter, State, Uses, Weights
+from ...graphs.meaning import CellAt, Input, LayerBox, Out, ParameterBox, State, Uses, Weights
 from ...graphs.recorded import RecordedGraph
 from ...graphs.tables import pack
 from ...graphs.unrolled import UnrolledGraph
@@ -215,7 +215,7 @@ SILENT = ("dot", "port")  # boxes that stand for no value
 
 def _kind_of(part: Part) -> str:
     if isinstance(part, Frame):
-        if not isinstance(part.of, Cell):
+        if not isinstance(part.of, CellAt):
             return "panel"
         return "fold" if part.of.column.folded else "cell"
     return part.kind.partition(" ")[0] or "edge"
@@ -225,7 +225,7 @@ def _meant(part: Part, parameters: Mapping[int, int]) -> dict[str, Any]:
     """What the meaning of a part says: where in time it is, and which Parameters it is about."""
     name = part.part if isinstance(part, Box) else ""
     match part.of:
-        case Cell(chain, column):
+        case CellAt(chain, column):
             return {"chain": chain.key, "first": column.first, "role": name}
         case State(chain, step, state):
             return {"chain": chain.key, "first": step, "last": step, "role": f".{state}"}
@@ -241,11 +241,11 @@ def _meant(part: Part, parameters: Mapping[int, int]) -> dict[str, Any]:
                 return {**data, **place, "first": column.first, "last": column.last}
             step = part.of.step
             return data | ({"first": step, "last": step} if step else {"when": part.of.when})
-        case Parameter(node):
+        case ParameterBox(node):
             return {"params": [parameters[node]]}
         case Weights(row):
             return {"row": row}
-        case Layer(layer):
+        case LayerBox(layer):
             return {"layer": layer}
     return {}
 

@@ -11,7 +11,7 @@ from ...graphs.collapse import OuterBoxes
 from ...graphs.contributions import MEASURES, Contributions
 from ...graphs.edge_gradients import EdgeGradients
 from ...graphs.ledger import Ledger
-from ...graphs.meaning import Cell, Input, State, Uses
+from ...graphs.meaning import CellAt, Input, State, Uses
 from ...graphs.unrolled import UnrolledGraph
 from ..layout.grid import PILL_HEIGHT, AnyGrid
 from ..layout.weight_gradients import draw_gradient_panels
@@ -198,7 +198,7 @@ def _write_inputs(scene: Scene, gradients: EdgeGradients) -> None:
     for box in list(scene.boxes.values()):
         if not isinstance(box.of, Input) or box.part:
             continue
-        size = gradients.lines.get((box.of, Cell(box.of.chain, box.of.column)))
+        size = gradients.lines.get((box.of, CellAt(box.of.chain, box.of.column)))
         if size:
             at, look = (box.x + 4, box.sides[3] + 7), style.GRADIENT.stroke
             scene.text(box.of, "came", number(size), *at, style.SMALL, look, bold=True, left=True)

@@ -8,7 +8,7 @@ from itertools import pairwise, takewhile
 
 from ...graphs.block_gradients import Crossing
 from ...graphs.blocks import Block, Blocks
-from ...graphs.meaning import Parameter, Uses, Value
+from ...graphs.meaning import ParameterBox, Uses, ValueBox
 from ...graphs.passthrough import PASS_THROUGH
 from ...graphs.recorded import RecordedGraph, short_name
 from ..layout.channels import AIR, LEFT, Channels, Net, Standing
@@ -259,7 +259,7 @@ class BlocksPicture:
 
     def use_of(self, mine: Sequence[int], block: Block, step: int, folded: bool) -> Uses:
         """The use of some Parameters in a block."""
-        params = tuple(Parameter(p, self.names[p], short_name(self.names[p])) for p in mine)
+        params = tuple(ParameterBox(p, self.names[p], short_name(self.names[p])) for p in mine)
         counts = tuple(block.uses[p] for p in mine)
         when = "" if step else "after"
         return Uses(params, counts, when=when, step=step, folded=max(counts) if folded else 0)
@@ -309,7 +309,7 @@ def draw_values(picture: BlocksPicture, keys: dict[Block, Key], unnamed: float) 
                 arrow=style.SMALL_ARROW,
                 radius=style.TURN,
             )
-        draw_dots(scene, channels, net, color, 4.5, Value(source.node, f"net{k}"))
+        draw_dots(scene, channels, net, color, 4.5, ValueBox(source.node, f"net{k}"))
 
 
 def _samples(picture: BlocksPicture) -> Iterator[Sample]:
@@ -325,7 +325,7 @@ def _samples(picture: BlocksPicture) -> Iterator[Sample]:
 
 
 def draw_dots(
-    scene: Scene, channels: Channels, net: Net, color: str, size: float, of: Value
+    scene: Scene, channels: Channels, net: Net, color: str, size: float, of: ValueBox
 ) -> None:
     """A dot where a net's line parts."""
     routes = [channels.route(net, target) for target in net.targets]
@@ -360,7 +360,7 @@ def _toward(a: tuple[float, float], b: tuple[float, float]) -> tuple[int, int]:
 def draw_block(picture: BlocksPicture, block: Block) -> Key:
     """A block's box with its words."""
     spot, lines = picture.spots[block], picture.words(block)
-    of = Value(block.node, f"b{picture.blocks.blocks.index(block)}")
+    of = ValueBox(block.node, f"b{picture.blocks.blocks.index(block)}")
     folded = block.column is not None and block.column.folded
     look, kind, square = style.OP, block.kind, False
     if block.kind == "input":
@@ -402,7 +402,7 @@ def _draw_states(picture: BlocksPicture, keys: dict[Block, Key]) -> None:
         column = source.column
         step = 0 if column is None else column.last if forward else column.first
         pill = scene.box(
-            Value(value, f"s{n}"),
+            ValueBox(value, f"s{n}"),
             sub(state, step),
             x,
             y,
@@ -444,7 +444,7 @@ def _draw_states(picture: BlocksPicture, keys: dict[Block, Key]) -> None:
         if target.column is not None and gap == target.columns[0]:
             step = target.column.first - 1
         pill = scene.box(
-            Value(source.node, f"i{n}"),
+            ValueBox(source.node, f"i{n}"),
             sub(state, step),
             x,
             y,
@@ -514,7 +514,7 @@ def _draw_panel(
 
 def _said_of(
     picture: BlocksPicture, mine: Sequence[int], blocks: Sequence[Block]
-) -> tuple[str, list[tuple[Parameter, str]]]:
+) -> tuple[str, list[tuple[ParameterBox, str]]]:
     """What a slab is called, and of each Parameter its meaning and its words."""
     name = _common([picture.names[p].rpartition(".")[0] for p in mine])
     label = next((b.call.label for b in blocks if b.call is not None), "")
@@ -527,7 +527,7 @@ def _said_of(
         shown = short.removesuffix("_reverse") if "reverse" in words else short
         shape = shape_text(picture.nodes[parameter].shape)
         said = f"{shown}  {shape}{picture.chip_note(parameter)}"
-        found.append((Parameter(parameter, dotted, short), said))
+        found.append((ParameterBox(parameter, dotted, short), said))
     return " ".join(words).strip(), found
 
 
@@ -547,12 +547,12 @@ def draw_slab(
     blocks: Sequence[Block],
     spot: Standing,
     across: int = 1,
-) -> Value:
+) -> ValueBox:
     """The frame of some Parameters with their names and shapes, so many side by side; its meaning."""
     scene = picture.scene
     frame = (spot.left, spot.y - spot.height / 2, spot.right, spot.y + spot.height / 2)
     look = Look(style.ORANGE, style.PARAM.fill, style.PARAM.text, 2.0)
-    of = Value(mine[0], f"panel{k}")
+    of = ValueBox(mine[0], f"panel{k}")
     scene.frame(of, frame, look)
     top, width = frame[3], spot.right - spot.left
     uses = picture.graph.use_count(picture.names[mine[0]])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from ...graphs.chains import Chain, Column, Output
-from ...graphs.meaning import Cell, Out, Weights
+from ...graphs.meaning import CellAt, Out, Weights
 from ...graphs.recorded import short_name
 from ...graphs.unrolled import UnrolledGraph
 from ..layout.between import draw_bands, room_under
@@ -76,11 +76,11 @@ class CellBox(StepBox):
         start, (x, y) = (grid.leaves(self.chain, column) - sign * 0.5, band), pill
         turn = [start, (x, band), (x, y + PILL_HEIGHT / 2)]
         route = [start, (x - sign * grid.pill / 2, y)] if band == y else turn
-        return (Cell(self.chain, column), state), route
+        return (CellAt(self.chain, column), state), route
 
     def ways_in(self, grid: AnyGrid, column: Column, role: str, start: Point) -> Ways:
         """A state at the side, x from below."""
-        state, cell = role.removesuffix("'"), Cell(self.chain, column)
+        state, cell = role.removesuffix("'"), CellAt(self.chain, column)
         if state == role:
             floor = grid.y(self.chain, self.layout.floor)
             return [((cell, self.part(role)), [start, (start[0], floor)])]
@@ -92,7 +92,7 @@ class CellBox(StepBox):
         """The middle of the top."""
         left, right = grid.edges(self.chain, column)
         at = ((left + right) / 2, grid.y(self.chain, self.top))
-        return (Cell(self.chain, column), "title"), at
+        return (CellAt(self.chain, column), "title"), at
 
     def up_to(self, grid: AnyGrid, column: Column, _x: float) -> tuple[Key, Point, float]:
         """Where the wire to a layer above begins, and the level at which it may turn."""
@@ -284,7 +284,7 @@ def _bar_ends(grid: CellGrid, side: int = 1) -> dict[int, Anchor]:
 def _draw_cell(grid: CellGrid, chain: Chain, column: Column) -> None:
     """The box of one column: frame, title, bands, chips and the row z."""
     scene, layout, (left, right) = grid.scene, grid.boxes[chain].layout, grid.edges(chain, column)
-    cell, middle = Cell(chain, column), (left + right) / 2
+    cell, middle = CellAt(chain, column), (left + right) / 2
     bottom, ended = grid.y(chain, 0), is_ended(chain, column)
     look, outer = style.FAINT if ended else style.OP, (left, bottom, right, bottom + layout.height)
     scene.frame(cell, outer, look, dashed=column.folded, tooltip=chain.path)
@@ -301,7 +301,7 @@ def _draw_cell(grid: CellGrid, chain: Chain, column: Column) -> None:
             else layout.band_text(state, column.first)
         )
         scene.box(
-            Cell(chain, column, -1 if column.folded else outputs.get(state, -1)),
+            CellAt(chain, column, -1 if column.folded else outputs.get(state, -1)),
             "·  ·  ·" if column.folded else text,
             middle,
             bottom + y,
@@ -342,7 +342,7 @@ def _draw_chips(grid: CellGrid, chain: Chain, column: Column) -> None:
         alone = i % 2 == 0 and i == len(layout.chips) - 1
         offset = 0.0 if alone else (width + CHIP_GAP) / 2 * (1 if i % 2 else -1)
         grid.scene.box(
-            Cell(chain, column, _named(grid, chain, column, name)),
+            CellAt(chain, column, _named(grid, chain, column, name)),
             words,
             (left + right) / 2 + offset,
             grid.y(chain, layout.chip_row(i // 2)),
@@ -359,7 +359,7 @@ def _draw_z(grid: CellGrid, chain: Chain, column: Column, text: str, size: float
     left, right = grid.edges(chain, column)
     alone = not column.folded and "z" not in chain.gates and "z" not in chain.states
     grid.scene.box(
-        Cell(chain, column, _named(grid, chain, column, "z") if alone else -1),
+        CellAt(chain, column, _named(grid, chain, column, "z") if alone else -1),
         text,
         (left + right) / 2,
         grid.y(chain, grid.boxes[chain].layout.z_middle),
@@ -378,7 +378,7 @@ def _draw_folded_middle(grid: CellGrid, chain: Chain, column: Column) -> None:
     layout, (left, right), cell = (
         grid.boxes[chain].layout,
         grid.edges(chain, column),
-        Cell(chain, column),
+        CellAt(chain, column),
     )
     words, count = "same weights" if chain.uses else "same ops", fold_count(column)
     if layout.z and not layout.chips:
@@ -401,7 +401,7 @@ def _draw_tap(grid: CellGrid, chain: Chain, column: Column) -> Tap | None:
     box, x, y = grid.boxes[chain], grid.boxes[chain].at(grid, column, TAP_AT), bar(grid, chain.row)
     grid.scene.wire(
         (use, ""),
-        (Cell(chain, column), box.part("")),
+        (CellAt(chain, column), box.part("")),
         [(x, y), (x, grid.y(chain, box.layout.floor))],
         of=use,
         kind="use",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ...graphs.chains import OP_STEPS, Column, fold
-from ...graphs.meaning import Parameter, Uses, Value
+from ...graphs.meaning import ParameterBox, Uses, ValueBox
 from ...graphs.passthrough import PASS_THROUGH, SOURCES
 from ...graphs.recorded import ChainKey, GraphNode, RecordedGraph, short_name
 from ..output.dot import Label, Sketch, attributes, identify, quote
@@ -212,7 +212,7 @@ def _draw_box(sketch: Sketch, view: GeneralView, node: GraphNode, inside: bool) 
 
 def _key(box: str | int) -> Key:
     """A node's own box, or one that stands for several."""
-    return (Value(box, f"n{box}"), "") if isinstance(box, int) else (None, box)
+    return (ValueBox(box, f"n{box}"), "") if isinstance(box, int) else (None, box)
 
 
 def _named(node: GraphNode, step: int | None) -> str:
@@ -270,7 +270,7 @@ def _time_to_the_right(sketch: Sketch, view: GeneralView) -> None:
 def _draw_parameters(sketch: Sketch, view: GeneralView) -> None:
     """Each Parameter once: a box, and for several uses a chain of junctions with one drop a use."""
     for k, (name, node) in enumerate(view.graph.parameters.items()):
-        of = Parameter(node.id, name, short_name(name))
+        of = ParameterBox(node.id, name, short_name(name))
         shape = f"{shape_text(node.shape)} · " if node.shape else ""
         detail = shape + plural(view.graph.use_count(name), "use")
         lines = [of.short, *([name] if name != of.short else []), detail]
@@ -288,7 +288,7 @@ def _draw_uses(
     sketch: Sketch,
     view: GeneralView,
     k: int,
-    of: Parameter,
+    of: ParameterBox,
     ends: dict[tuple[str | int, int], list[int | None]],
 ) -> None:
     bus = {"color": style.ORANGE, "penwidth": style.BUS_PEN}

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from ...graphs.blocks import Block
 from ...graphs.layered import LayerBlocks, name_of
-from ...graphs.meaning import Layer, Uses, Value
+from ...graphs.meaning import LayerBox, Uses, ValueBox
 from ...graphs.recorded import RecordedGraph, title_of
 from ..layout.channels import AIR, Channels, Net, Standing
 from ..layout.lanes import Lanes
@@ -71,11 +71,11 @@ class LayersPicture(BlocksPicture):
         steps = max((self.blocks.steps_of(block).stop for block in layers), default=0)
         words = f"{plural(len(layers), 'layer')}, {plural(steps, 'step')}"
         self.scene = Scene(words if layers else "Modules and the ops between them")
-        self.layers: dict[Block, Layer] = {}
+        self.layers: dict[Block, LayerBox] = {}
         names: dict[str, int] = {}
         for block, (first, *_) in layers.items():
             name = layer_name(first.path, title_of(first.cell), first.label)
-            self.layers[block] = Layer(name, names.get(name, 0))
+            self.layers[block] = LayerBox(name, names.get(name, 0))
             names[name] = names.get(name, 0) + 1
         self._choose_initial()
         self._find_slabs()
@@ -353,7 +353,7 @@ def _draw_loops(
         room = picture.room[gap]
         x = picture.channels.pill_x(gap, room) - picture.starts[gap] + STUB / 2
         last = picture.blocks.calls_of[block][-1].outputs.get(state, block.node)
-        of = Value(last, f"loop{n}")
+        of = ValueBox(last, f"loop{n}")
         words = picture.named(block, state)
         box = (x, y, width, PILL_HEIGHT, look, "state")
         pill = scene.box(of, words, *box, size=style.STATE, bold=True)
@@ -396,7 +396,7 @@ def _draw_starts(
         x = picture.channels.pill_x(block.columns[0], width) - START + AIR
         words = sub(picture.named(block, state), picture.blocks.steps_of(block).start)
         box = (x, y, width, PILL_HEIGHT, look, "state")
-        pill = scene.box(Value(source.node, f"i{n}"), words, *box, size=style.STATE, bold=True)
+        pill = scene.box(ValueBox(source.node, f"i{n}"), words, *box, size=style.STATE, bold=True)
         line = [(x + width / 2, y), (picture.spots[block].left, y)]
         picture.carries(block, [source.node])
         _rail(scene, pill, keys[block], line, look, style.ARROW)

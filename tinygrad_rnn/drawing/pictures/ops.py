@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from ...graphs.chains import Chain, Column, NotUnrollableError, Output
-from ...graphs.meaning import Cell, Out, State, Uses
+from ...graphs.meaning import CellAt, Out, State, Uses
 from ...graphs.steps import Step, first_step, read_step
 from ...graphs.unrolled import UnrolledGraph
 from ..layout.folding import fold
@@ -89,7 +89,7 @@ class OpBox(StepBox):
         self, grid: AnyGrid, column: Column, state: str, pill: Point
     ) -> tuple[Key, list[Point]]:
         """From the op that writes a state (or a folded frame's edge)."""
-        cell = Cell(self.chain, column)
+        cell = CellAt(self.chain, column)
         end = (pill[0] - grid.sign(self.chain) * grid.pill / 2, pill[1])
         if column.folded:
             return (cell, f"out.{state}"), [(grid.leaves(self.chain, column), end[1]), end]
@@ -98,7 +98,7 @@ class OpBox(StepBox):
 
     def ways_in(self, grid: AnyGrid, column: Column, role: str, start: Point) -> Ways:
         """To every op that takes a state or an input (or a folded frame's edge)."""
-        cell, state = Cell(self.chain, column), role.removesuffix("'")
+        cell, state = CellAt(self.chain, column), role.removesuffix("'")
         if not column.folded:
             spots = self.template.takers(role)
             ways = [
@@ -126,7 +126,7 @@ class OpBox(StepBox):
 
     def up(self, grid: AnyGrid, column: Column) -> tuple[Key, Point]:
         """Where the output goes up; its dot where that is not the top of a box."""
-        cell, template = Cell(self.chain, column), self.template
+        cell, template = CellAt(self.chain, column), self.template
         if column.folded:
             at = (grid.edges(self.chain, column)[0] + 24, grid.frame(self.chain)[1])
             return grid.scene.port((cell, "up"), *at), at
@@ -141,9 +141,9 @@ class OpBox(StepBox):
         channel = grid.tops[self.chain.row] + CHANNEL
         if column.folded:
             at = (x, grid.frame(self.chain)[1])
-            return grid.scene.port((Cell(self.chain, column), "up"), *at), at, channel
+            return grid.scene.port((CellAt(self.chain, column), "up"), *at), at, channel
         _, at = self.up(grid, column)
-        return (Cell(self.chain, column), self._writes()), at, channel
+        return (CellAt(self.chain, column), self._writes()), at, channel
 
     def _writes(self) -> str:
         """The role that writes the output. Raises NotUnrollableError where that is no state."""
@@ -366,7 +366,7 @@ def _templates(unrolled: UnrolledGraph, notes: Notes | None) -> tuple[dict[Chain
 
 def _draw_step(grid: OpGrid, chain: Chain, column: Column, roles: dict[str, int]) -> None:
     """One step: its frame, its ops, the wires between them as recorded, and its taps."""
-    scene, box, cell = grid.scene, grid.boxes[chain], Cell(chain, column)
+    scene, box, cell = grid.scene, grid.boxes[chain], CellAt(chain, column)
     template = box.template
     (left, right), (bottom, top) = grid.edges(chain, column), grid.frame(chain)
     scene.frame(cell, (left, bottom, right, top), style.OP, filled=False, tooltip=chain.path)
@@ -396,7 +396,7 @@ def _draw_op(grid: OpGrid, chain: Chain, column: Column, spot: Spot, node: int) 
     """The box of an op; a gate has its word over its equation."""
     scene, notes, size = grid.scene, grid.notes, (spot.width, spot.height)
     x, y = grid.boxes[chain].at(grid, column, (spot.x, spot.y))
-    of, part, look = Cell(chain, column, node), spot.role, spot.look
+    of, part, look = CellAt(chain, column, node), spot.role, spot.look
     if node < 0:
         note = "constant in this step: nothing was recorded"
         box = (of, spot.label, x, y, *size, look, "op")
@@ -443,7 +443,7 @@ def _spelled(grid: OpGrid, node: int) -> str:
 
 def _draw_edge(grid: OpGrid, chain: Chain, column: Column, tail: str, head: str) -> None:
     """A wire inside a step, along the template's route, else straight."""
-    box, cell = grid.boxes[chain], Cell(chain, column)
+    box, cell = grid.boxes[chain], CellAt(chain, column)
     template = box.template
     swing = template.swings.get((tail, head))
     a, b = template.spot(tail), template.spot(head)
@@ -483,7 +483,7 @@ def _straight(a: Spot, b: Spot) -> tuple[Point, Point]:
 
 def _draw_own_output(grid: OpGrid, chain: Chain, column: Column) -> None:
     """The wire from the op that makes an output that is no state to where it goes up, at the right."""
-    box, cell = grid.boxes[chain], Cell(chain, column)
+    box, cell = grid.boxes[chain], CellAt(chain, column)
     role = box.template.output
     if role:
         route = [box.at(grid, column, point) for point in box.template.routes[role, ">y"]]
@@ -500,7 +500,7 @@ def _draw_taps(
     """One tap for each Parameter of an op, from the dot on its bus."""
     buses = {bus.parameter: bus for bus in grid.buses[chain.row]}
     inputs = grid.unrolled.nodes[node].inputs if node >= 0 else ()
-    offsets, cell = tap_offsets(len(params)), Cell(chain, column)
+    offsets, cell = tap_offsets(len(params)), CellAt(chain, column)
     for k, (parameter, offset) in enumerate(zip(params, offsets, strict=True)):
         bus, dot = buses[parameter], (cell, f"tap.{spot.role}{k}")
         x, y = grid.boxes[chain].at(grid, column, (spot.x + offset, spot.y))
@@ -538,7 +538,7 @@ def _draw_tap(grid: OpGrid, bus: Bus, dot: Key, head: Key, end: Point, use: Uses
 
 def _draw_fold(grid: OpGrid, chain: Chain, column: Column) -> None:
     """Several steps as one dashed frame, with a dashed tap from every bus."""
-    scene, cell, unrolled = grid.scene, Cell(chain, column), grid.unrolled
+    scene, cell, unrolled = grid.scene, CellAt(chain, column), grid.unrolled
     (left, right), (bottom, top) = grid.edges(chain, column), grid.frame(chain)
     middle, y = (left + right) / 2, _quiet_height(grid, chain)
     heading, count = fold_heading(column), fold_count(column)
@@ -568,7 +568,7 @@ def _draw_fold(grid: OpGrid, chain: Chain, column: Column) -> None:
 
 def _draw_state_through(grid: OpGrid, chain: Chain, column: Column, state: str) -> None:
     """A state on its way through folded steps."""
-    y, cell = grid.entry(chain, state), Cell(chain, column)
+    y, cell = grid.entry(chain, state), CellAt(chain, column)
     a, b = grid.enters(chain, column), grid.leaves(chain, column)
     grid.scene.wire(
         grid.scene.port((cell, f"in.{state}"), a, y),
@@ -651,7 +651,7 @@ def _output_anchors(grid: OpGrid) -> dict[tuple[Chain, int, str], Anchor]:
 
 
 def _own_anchor(grid: OpGrid, chain: Chain, column: Column) -> Anchor:
-    box, key, rise = grid.boxes[chain], (Cell(chain, column), "y"), grid.tops[chain.row] + RISE
+    box, key, rise = grid.boxes[chain], (CellAt(chain, column), "y"), grid.tops[chain.row] + RISE
     if column.folded:
         x, y = grid.edges(chain, column)[0] + 24, grid.frame(chain)[1]
         return Anchor(grid.scene.port(key, x, y), x, y, rise=rise)
@@ -663,6 +663,6 @@ def _rising(grid: OpGrid, chain: Chain, column: Column) -> Anchor:
     rise = grid.tops[chain.row] + RISE
     if column.folded:
         x, y = grid.edges(chain, column)[1] - 24, grid.frame(chain)[1]
-        return Anchor((Cell(chain, column), "heading"), x, y, rise=rise)
+        return Anchor((CellAt(chain, column), "heading"), x, y, rise=rise)
     key, (x, y) = grid.boxes[chain].up(grid, column)
     return Anchor(key, x, y, rise=rise)

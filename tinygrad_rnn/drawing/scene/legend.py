@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ...graphs.meaning import Cell, Uses
+from ...graphs.meaning import CellAt, Uses
 from . import style
 from .scene import Scene
 from .style import Look
@@ -26,7 +26,7 @@ def samples_of(
     scene: Scene, looks: Mapping[str, Look], *, of_ops: bool, elementwise: bool
 ) -> Iterator[Sample]:
     """What a picture of cells or of ops has to explain: what is there, and nothing else."""
-    cells = [frame.of for frame in scene.frames if isinstance(frame.of, Cell)]
+    cells = [frame.of for frame in scene.frames if isinstance(frame.of, CellAt)]
     uses = any(isinstance(wire.of, Uses) and wire.of.column is not None for wire in scene.wires)
     if uses and not of_ops:
         yield Sample("a dot connects: every tap leaves the same bar", "bus")
@@ -44,7 +44,7 @@ def samples_of(
         yield Sample("// cut: the state goes on, no gradient comes back", "text")
     if of_ops:
         ops = (box.of for box in scene.boxes.values() if box.kind == "op")
-        if any(isinstance(of, Cell) and of.node < 0 for of in ops):
+        if any(isinstance(of, CellAt) and of.node < 0 for of in ops):
             yield Sample("dashed op: constant in this step, not recorded", "dashed")
         yield Sample("other values" + ";  * elementwise" * elementwise, "thin")
         return

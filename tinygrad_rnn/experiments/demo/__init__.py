@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ..._version import __version__
-from ..report import Report
+from ..report import Reporter
 from . import contributions, prediction, question
 from .forecaster import STEPS
 
@@ -36,7 +36,7 @@ def run_demo(
     begin = time.perf_counter()
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    report = Report(target, stream)
+    report = Reporter(target, stream)
     report.title(f"tinygrad_rnn {__version__}: three acts, under a minute")
     question.answer(report)
     trained = prediction.forecast_sunspots(report, seed, steps)

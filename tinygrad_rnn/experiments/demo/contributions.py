@@ -12,14 +12,14 @@ from ...drawing.live.page_data import Live
 from ...drawing.output.graphviz import DrawingError
 from ...graphs import Graph, Ledger
 from ...tensors import Tensor
-from ..report import Report, sparkline
+from ..report import Reporter, sparkline
 from .forecaster import FIRST, LAST_TESTED, LAST_TRAINED, Trained
 from .question import short_name
 
 CYCLE = 11  # years from one maximum of the sun to the next, about
 
 
-def take_apart(report: Report, trained: Trained) -> None:
+def take_apart(report: Reporter, trained: Trained) -> None:
     """The parts of two gradients: of one forecast's error, and of the whole training loss."""
     report.act(3, "The gradient, taken apart")
     report.say(
@@ -41,7 +41,7 @@ def take_apart(report: Report, trained: Trained) -> None:
     )
 
 
-def _single(report: Report, trained: Trained) -> float:
+def _single(report: Reporter, trained: Trained) -> float:
     """One forecast's squared error: how far back its gradient reaches."""
     series = sunspots()
     test = series.between(LAST_TRAINED + 1, LAST_TESTED)
@@ -83,7 +83,7 @@ def _single(report: Report, trained: Trained) -> float:
     return _check(ledger, trained)
 
 
-def _explore(report: Report, loss: Tensor, ledger: Ledger, trained: Trained) -> None:
+def _explore(report: Reporter, loss: Tensor, ledger: Ledger, trained: Trained) -> None:
     """The same gradient as a page of its own, in which the trained model runs."""
     series = trained.sequence(sunspots().between(FIRST, LAST_TRAINED).values)
     live = Live(
@@ -100,7 +100,7 @@ def _explore(report: Report, loss: Tensor, ledger: Ledger, trained: Trained) -> 
     )
 
 
-def _training(report: Report, trained: Trained) -> float:
+def _training(report: Reporter, trained: Trained) -> float:
     """The training loss: every year pulls, and at the end of training the pulls cancel."""
     known = sunspots().between(FIRST, LAST_TRAINED)
     x = trained.sequence(known.values)
@@ -174,7 +174,7 @@ def _check(ledger: Ledger, trained: Trained) -> float:
 
 
 def _figure(
-    report: Report,
+    report: Reporter,
     ledger: Ledger,
     shared: dict[str, Tensor],
     measure: str,

@@ -18,7 +18,7 @@ FIRST, LAST_TRAINED, LAST_TESTED = 1700, 1920, 1955
 VARIANCE_UNTIL = 1979  # the record that average relative variance was defined on ends here
 
 
-class Forecaster(nn.Module):
+class SunspotForecaster(nn.Module):
     """An LSTM that reads the series a year at a time, and a head that names the next value.
 
     ``y_t, (h_t, c_t) = LSTM(x_t, (h_{t-1}, c_{t-1}))``; ``forecast of x_{t+1} = head(y_t)``
@@ -26,8 +26,8 @@ class Forecaster(nn.Module):
     x (time, batch, 1) gives the forecasts (time, batch, 1).
 
     >>> import tinygrad_rnn as tg
-    >>> from tinygrad_rnn.experiments.demo.forecaster import Forecaster
-    >>> Forecaster()(tg.zeros(7, 1, 1)).shape
+    >>> from tinygrad_rnn.experiments.demo.forecaster import SunspotForecaster
+    >>> SunspotForecaster()(tg.zeros(7, 1, 1)).shape
     (7, 1, 1)
     """
 
@@ -46,7 +46,7 @@ class Forecaster(nn.Module):
 class Trained(NamedTuple):
     """A trained model, the largest value of its years (it sees values divided by it), its losses."""
 
-    model: Forecaster
+    model: SunspotForecaster
     scale: float
     losses: list[float]
 
@@ -71,13 +71,13 @@ def train(
     falls: bool = True,
     progress: Callable[[range], Iterable[int]] = iter,
 ) -> Trained:
-    """Fit a :class:`Forecaster` to a series (n,), by Adam on the whole sequence at once.
+    """Fit a :class:`SunspotForecaster` to a series (n,), by Adam on the whole sequence at once.
 
     The learning rate starts at ``rate`` and, where it ``falls``, goes down to 0 in equal steps.
     ``progress`` may wrap the count of the training steps in a bar. The same seed gives the same bits.
     """
     manual_seed(seed)
-    model = Forecaster()
+    model = SunspotForecaster()
     done = Trained(model, float(values.max()), [])
     series = done.sequence(values)
     optimizer = optim.Adam(model.parameters(), lr=rate)

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from ... import plots
 from ...data import Errors, fit_autoregression, forecast_errors, sunspots
-from ..report import WIDTH, Report, sparkline
+from ..report import WIDTH, Reporter, sparkline
 from .forecaster import (
     FIRST,
     HIDDEN,
@@ -47,7 +47,7 @@ def compare(trained: Trained) -> tuple[dict[str, Any], dict[str, Errors]]:
     return made, errors
 
 
-def forecast_sunspots(report: Report, seed: int, steps: int = STEPS) -> Trained:
+def forecast_sunspots(report: Reporter, seed: int, steps: int = STEPS) -> Trained:
     """Train with a progress bar, forecast 1921 to 1955, compare; return the trained model."""
     series = sunspots()
     known = series.between(FIRST, LAST_TRAINED)
@@ -95,7 +95,7 @@ def _bar(turns: range) -> Any:
     return tqdm(turns, desc="  training", unit="step", ascii=True, disable=None, **size)
 
 
-def _show(report: Report, made: dict[str, Any], trained: Trained) -> None:
+def _show(report: Reporter, made: dict[str, Any], trained: Trained) -> None:
     test = sunspots().between(LAST_TRAINED + 1, LAST_TESTED)
     try:
         figure = plots.plot_forecast(

@@ -7,7 +7,7 @@ from ...drawing.draw import to_svg
 from ...drawing.output.graphviz import DrawingError, backend
 from ...graphs import Graph
 from ...tensors.making import zeros
-from ..report import Report
+from ..report import Reporter
 from .forecaster import HIDDEN
 
 LENGTHS = (3, 4, 300)
@@ -18,7 +18,7 @@ CAPTIONS = {
 }
 
 
-def answer(report: Report) -> None:
+def answer(report: Reporter) -> None:
     """Say what the question assumes and what is so, count the uses, draw the pictures."""
     report.act(1, "The question, answered by running it")
     report.quote(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.values import Array
+from ...signatures import readable
 from ...tensors import Tensor
 from .rnn import (
     PackedSequence,
@@ -129,3 +130,6 @@ def __getattr__(name: str) -> Any:
     from ...doors import for_scripts
 
     return for_scripts(__name__, name)
+
+
+readable(__name__)

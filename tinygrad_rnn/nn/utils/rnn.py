@@ -10,6 +10,7 @@ import numpy as np
 from ...engine.places import state
 from ...ops import indexing
 from ...ops.elementwise import where
+from ...signatures import readable
 from ...tensors import Tensor, as_tensor
 
 
@@ -165,7 +166,9 @@ def pack_padded_sequence(
         raise ValueError(
             f"pack_padded_sequence: lengths must be 1 to {x.shape[0]}, got {steps.tolist()}"
         )
-    if getattr(state.tracer, "whole", False):  # the example's longest is not every batch's
+    if (
+        state.tracer is not None and state.tracer.whole
+    ):  # the example's longest is not every batch's
         return PackedSequence(x, own)
     if enforce_sorted and (np.diff(steps) > 0).any():
         raise ValueError(
@@ -221,9 +224,12 @@ def pad_packed_sequence(
         from ...tensors.several import cat
 
         x = cat([x, more])
-    if getattr(state.tracer, "whole", False):
+    if state.tracer is not None and state.tracer.whole:
         mask = as_tensor(np.arange(steps)[:, None]) < lengths
     else:
         mask = sequence_mask(lengths, steps)
     x = where(mask.reshape(*mask.shape, *(1,) * (x.ndim - 2)), x, padding_value)
     return (x.transpose(0, 1) if batch_first else x), lengths
+
+
+readable(__name__)

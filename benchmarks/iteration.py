@@ -1,0 +1,224 @@
+"""One whole iteration of training: forward, loss, backward, clipping and Adam, beside PyTorch and JAX.
+
+    python benchmarks/iteration.py [--repeats 400] [--json benchmarks/results/iteration.json]
+
+An LSTM with 4 inputs, a linear head on its last output, mean squared error, float32, one thread, pinned to
+one core where the system allows. Ours is measured three ways: the plain loop, ``tg.compile_step``, and the
+latter with ``clip=1.0`` (peers do not clip); PyTorch eager is ``torch.nn.LSTM`` with ``optim.Adam`` as it
+comes and fused; JAX is one jitted program of a scan with all of the rest (the best of ``unroll`` 1 and 4),
+where JAX is installed. Sides take turns call by call, and in turns of 20 ms; a ratio is the median over the
+pairs of the peer's time through ours, so that above 1 means that we are faster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # they slow a current numpy on some machines
+    os.environ.pop(name, None)
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"
+os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+if find_spec("numba"):  # machine code from the first call on
+    os.environ.setdefault("TINYGRAD_RNN_BACKEND", "numba")
+
+import numpy as np  # noqa: E402 (the thread count must be set before)
+
+import tinygrad_rnn as tg  # noqa: E402
+from tinygrad_rnn import nn, optim  # noqa: E402
+
+SIZES = [(1, 1, 32), (10, 1, 32), (50, 1, 32), (10, 16, 32), (50, 32, 128)]  # steps, batch, hidden
+INPUTS = 4
+Run = Callable[[], Any]
+
+
+def ours(steps: int, batch: int, hidden: int) -> dict[str, Run]:
+    """The plain loop, the compiled step, and that with clipping."""
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lstm, self.head = nn.LSTM(INPUTS, hidden), nn.Linear(hidden, 1)
+
+        def forward(self, x: Any) -> Any:
+            y, _ = self.lstm(x)
+            return self.head(y[-1])
+
+    loss = nn.functional.mse_loss
+    x, y = tg.randn(steps, batch, INPUTS), tg.randn(batch, 1)
+    plain = Net()
+    adam = optim.Adam(plain.parameters())
+
+    def loop() -> Any:
+        adam.zero_grad()
+        value = loss(plain(x), y)
+        value.backward()
+        adam.step()
+        return value
+
+    runs: dict[str, Run] = {"plain loop": loop}
+    for words, clip in (("compile_step", None), ("compile_step, clip", 1.0)):
+        model = Net()
+        step = tg.compile_step(model, loss, optim.Adam(model.parameters()), clip=clip)
+        for _ in range(3):
+            step(x, y)
+        assert step.explain() == "replayed as one program", step.explain()
+        runs[words] = lambda step=step: step(x, y)
+    return runs
+
+
+def of_torch(steps: int, batch: int, hidden: int) -> dict[str, Run]:
+    """PyTorch eager: Adam as it comes, and fused."""
+    if find_spec("torch") is None:
+        return {}
+    import torch
+
+    torch.set_num_threads(1)
+
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lstm, self.head = torch.nn.LSTM(INPUTS, hidden), torch.nn.Linear(hidden, 1)
+
+        def forward(self, x: Any) -> Any:
+            y, _ = self.lstm(x)
+            return self.head(y[-1])
+
+    x, y = torch.randn(steps, batch, INPUTS), torch.randn(batch, 1)
+
+    def program(fused: bool) -> Run:
+        model = Net()
+        adam = torch.optim.Adam(model.parameters(), fused=fused)
+
+        def run() -> Any:
+            adam.zero_grad()
+            value = torch.nn.functional.mse_loss(model(x), y)
+            value.backward()
+            adam.step()
+            return value
+
+        return run
+
+    return {"PyTorch eager": program(False), "PyTorch eager, fused Adam": program(True)}
+
+
+def of_jax(steps: int, batch: int, hidden: int) -> dict[str, Run]:
+    """One jitted program, by how often its scan is unrolled."""
+    if find_spec("jax") is None:
+        return {}
+    import jax
+    import jax.numpy as jnp
+
+    draw = np.random.default_rng(0)
+    x = jnp.array(draw.normal(size=(steps, batch, INPUTS)), jnp.float32)
+    y = jnp.array(draw.normal(size=(batch, 1)), jnp.float32)
+
+    def program(unroll: int) -> Run:
+        def predicted(p: Any, x: Any) -> Any:
+            def cell(state: Any, x_t: Any) -> Any:
+                h, c = state
+                z = x_t @ p["wi"].T + p["bi"] + h @ p["wh"].T + p["bh"]
+                i, f, g, o = jnp.split(z, 4, -1)
+                c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+                h = jax.nn.sigmoid(o) * jnp.tanh(c)
+                return (h, c), h
+
+            start = jnp.zeros((x.shape[1], hidden), jnp.float32)
+            (h, _), _ = jax.lax.scan(cell, (start, start), x, unroll=min(unroll, steps))
+            return h @ p["w"].T + p["b"]
+
+        def loss(p: Any, x: Any, y: Any) -> Any:
+            return ((predicted(p, x) - y) ** 2).mean()
+
+        def update(p: Any, m: Any, v: Any, t: Any, x: Any, y: Any) -> Any:
+            value, g = jax.value_and_grad(loss)(p, x, y)
+            t = t + 1
+            m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
+            v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
+            of_m, of_v = 1 - 0.9**t, 1 - 0.999**t
+            p = jax.tree.map(
+                lambda p, m, v: p - 1e-3 * (m / of_m) / (jnp.sqrt(v / of_v) + 1e-8), p, m, v
+            )
+            return p, m, v, t, value
+
+        shapes = {
+            "wi": (4 * hidden, INPUTS), "wh": (4 * hidden, hidden), "bi": (4 * hidden,),
+            "bh": (4 * hidden,), "w": (1, hidden), "b": (1,),
+        }  # fmt: skip
+        p = {k: jnp.array(draw.uniform(-0.1, 0.1, s), jnp.float32) for k, s in shapes.items()}
+        zeros = jax.tree.map(jnp.zeros_like, p)
+        state: list[Any] = [p, zeros, zeros, jnp.float32(0)]
+        jitted = jax.jit(update)
+
+        def run() -> Any:
+            *state[:], value = jitted(*state, x, y)
+            return value.block_until_ready()
+
+        return run
+
+    return {f"JAX, unroll={unroll}": program(unroll) for unroll in (1, 4)}
+
+
+def seconds(run: Run, calls: int) -> float:
+    """Wall seconds of one call, in a turn of some."""
+    start = time.perf_counter()
+    for _ in range(calls):
+        run()
+    return (time.perf_counter() - start) / calls
+
+
+def paired(
+    mine: Run, others: Run, repeats: int, turn: float, warm: int = 30
+) -> tuple[float, float, float]:
+    """(microseconds of ours, of theirs, median ratio of the pairs), in turns of so many seconds."""
+    for run in (mine, others):
+        seconds(run, warm)
+    counts = [max(1, round(turn / seconds(run, 5))) for run in (mine, others)]
+    pairs = [(seconds(mine, counts[0]), seconds(others, counts[1])) for _ in range(repeats)]
+    a, b = (statistics.median(side) * 1e6 for side in zip(*pairs, strict=True))
+    return a, b, statistics.median(y / x for x, y in pairs)
+
+
+def measured(repeats: int) -> list[dict[str, Any]]:
+    """A row for each size, way of ours and peer."""
+    rows = []
+    for steps, batch, hidden in SIZES:
+        peers = {**of_torch(steps, batch, hidden), **of_jax(steps, batch, hidden)}
+        for way, mine in ours(steps, batch, hidden).items():
+            for peer, others in peers.items():
+                us, theirs, by_call = paired(mine, others, repeats, 0.0)
+                _, _, in_turns = paired(mine, others, max(9, repeats // 40), 0.02)
+                size = {"T": steps, "B": batch, "H": hidden, "ours": way, "peer": peer}
+                row = {**size, "us": us, "peer_us": theirs}
+                rows.append({**row, "call by call": by_call, "in turns": in_turns})
+                print(
+                    f"{steps:4d} {batch:3d} {hidden:4d}  {way:20s} {us:8.1f} us   "
+                    f"{peer:26s} {theirs:8.1f} us   {by_call:5.2f} call by call, {in_turns:5.2f} in turns",
+                    flush=True,
+                )
+    return rows
+
+
+def main() -> None:
+    """Measure, print and, if asked, write."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--repeats", type=int, default=400)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    rows = measured(arguments.repeats)
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""How does a batch of sequences of several lengths run in the time of its valid steps alone?
+
+Its rows, one a sequence and step, are put one after another, step by step, the longest sequence first: the
+sequences that go on at a step are then the first rows of those that went on before. The loops of machine code
+run over as many rows as there are; what stands around them sees one row a step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from .memory import empty
+from .numba_loops import NumbaLoops
+
+
+@dataclass(slots=True)
+class ValidRows:
+    """Where the rows of each step begin, and where the state lies from which each row starts.
+
+    ``before`` and ``last`` (of each sequence its last state) count in the array of states, in which the
+    ``batch`` first ones come before those that the steps made.
+    """
+
+    batch: int
+    starts: Any
+    before: Any
+    last: Any
+
+    @property
+    def steps(self) -> int:
+        """The length of the longest sequence."""
+        return len(self.starts) - 1
+
+    def part(self, first: int, stop: int) -> ValidRows:
+        """Of some steps."""
+        return ValidRows(self.batch, self.starts[first : stop + 1] - self.starts[first], None, None)
+
+
+class Ragged:
+    """The layout of a batch: what its rows are in an array (time, batch, features), and back."""
+
+    def __init__(self, lengths: Any, steps: int) -> None:
+        self.order = order = np.argsort(-lengths, kind="stable")
+        size, batch = lengths[order], len(lengths)
+        counts = (size > np.arange(size[0])[:, None]).sum(1)
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        t = np.repeat(np.arange(size[0]), counts)
+        b = np.arange(starts[-1]) - starts[t]
+        self.shape, self.count = (steps, batch), int(starts[-1])
+        self.forward = t * batch + order[b]
+        self.backward = (size[b] - 1 - t) * batch + order[b]
+        self.back = np.argsort(order)
+        before = np.where(t, batch + starts[t - 1] + b, b)
+        last = np.where(size, batch + starts[size - 1] + np.arange(batch), np.arange(batch))
+        self.rows = ValidRows(batch, starts, before, last[self.back])
+
+    def packed(self, a: Any, backwards: bool) -> Any:
+        """The valid rows of an array (time, batch, features), as (rows, 1, features)."""
+        flat = a.reshape(-1, a.shape[-1])
+        out = empty((self.count, a.shape[-1]), a.dtype, self.count * a[0, 0].nbytes)
+        flat.take(self.backward if backwards else self.forward, 0, out, "clip")
+        return out[:, None]
+
+    def padded(self, a: Any, backwards: bool) -> Any:
+        """Rows as an array (time, batch, features), with 0 where no step is valid."""
+        found = np.zeros((self.shape[0] * self.shape[1], a.shape[-1]), a.dtype)
+        found[self.backward if backwards else self.forward] = a[:, 0]
+        return found.reshape(*self.shape, -1)
+
+
+@lru_cache(maxsize=64)
+def layout(lengths: bytes, steps: int) -> Ragged:
+    """The layout of a batch by its lengths: training asks for the same ones again."""
+    return Ragged(np.frombuffer(lengths, np.intp), steps)
+
+
+class RaggedLoops(NumbaLoops):
+    """The loops of a step of one row, over the rows of a ragged batch."""
+
+    ragged = True
+
+    def run(self, layout: Ragged, arrays: list[Any], count: int, keep: bool) -> Any:
+        """As ``tried``: input (rows, 1, features), then ``count`` states of the batch, then weights."""
+        x, states, weights = arrays[0], arrays[1 : count + 1], arrays[count + 1 :]
+        states = [a[layout.order] for a in states]
+        return self.tried([x, *states, *weights, layout.rows], len(x), keep)
+
+    def gradients(self, layout: Ragged, kept: Any, dy: Any, last: list[Any]) -> Any:
+        """As ``backward``, a block of steps at a time where there are many."""
+        rows = layout.rows
+        dstates = [None if d is None else d[layout.order] for d in last]
+        stop, dx, sums = rows.steps, [], None
+        while stop:
+            first = int(np.searchsorted(rows.starts, rows.starts[stop] - self.block))
+            first = min(first, stop - 1)
+            low, high = rows.starts[first], rows.starts[stop]
+            pairs = zip(kept, self.over_time, strict=True)
+            part = [a[low:high] if over_time else a for a, over_time in pairs]
+            of_x, dstates, found = self._backward(
+                int(high - low), part, dy[low:high], *dstates, rows.part(first, stop)
+            )
+            dx.append(of_x)
+            if sums is None:
+                sums = found
+            else:
+                pairs = zip(sums, found, strict=True)
+                sums = [b if a is None else a if b is None else a + b for a, b in pairs]
+            stop = first
+        of_x = None if dx[0] is None else dx[0] if len(dx) == 1 else np.concatenate(dx[::-1])
+        return of_x, [d if d is None else d[layout.back] for d in dstates], sums
