@@ -298,7 +298,7 @@ class RecurrentLayer(Module):
         turn = self.batch_first
         x = packed.padded.transpose(0, 1) if turn else packed.padded
         y, last = self.forward(x, hx, lengths=packed.lengths, first_step=first_step)
-        return PackedSequence(y.transpose(0, 1) if turn else y, packed.lengths), last
+        return PackedSequence._of(y.transpose(0, 1) if turn else y, packed.lengths), last
 
     def _recorded(
         self,
