@@ -175,10 +175,12 @@ def seconds(run: Run, calls: int) -> float:
     return (time.perf_counter() - start) / calls
 
 
-def paired(mine: Run, others: Run, repeats: int, turn: float) -> tuple[float, float, float]:
+def paired(
+    mine: Run, others: Run, repeats: int, turn: float, warm: int = 30
+) -> tuple[float, float, float]:
     """(microseconds of ours, of theirs, median ratio of the pairs), in turns of so many seconds."""
     for run in (mine, others):
-        seconds(run, 30)
+        seconds(run, warm)
     counts = [max(1, round(turn / seconds(run, 5))) for run in (mine, others)]
     pairs = [(seconds(mine, counts[0]), seconds(others, counts[1])) for _ in range(repeats)]
     a, b = (statistics.median(side) * 1e6 for side in zip(*pairs, strict=True))

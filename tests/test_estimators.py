@@ -60,6 +60,57 @@ def test_the_quick_ones_of_them():
         checks.check_methods_subset_invariance(name, quick)
 
 
+def test_sequences_of_other_kinds():
+    """Frames, Series and Tensors in a list or a Series say what arrays of the same numbers say."""
+    pandas = pytest.importorskip("pandas")
+    X, y = ragged(20)
+    model = RecurrentClassifier(epochs=2, hidden=3, random_state=0)
+    right = model.fit(X, y).predict_proba(X)
+    boxed = pandas.Series(X)
+    frames = [pandas.DataFrame({"a": one}) for one in X]
+    for given in (boxed, frames, [pandas.Series(one) for one in X], list(map(tg.tensor, X))):
+        np.testing.assert_allclose(model.fit(given, y).predict_proba(given), right, atol=1e-6)
+    cube = np.random.default_rng(0).standard_normal((20, 5, 2))
+    right = model.fit(cube, y).predict_proba(cube)
+    np.testing.assert_array_equal(model.predict_proba(tg.tensor(cube)), right)
+    np.testing.assert_array_equal(model.fit(tg.tensor(cube), y).predict_proba(cube), right)
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "words"),
+    [
+        (
+            {"X": {"a": [1.0]}},
+            TypeError,
+            "X is a list of sequences, an array or a table, not a dict",
+        ),
+        ({"X": "abc"}, TypeError, "not a str"),
+        ({"X": None}, TypeError, "not a NoneType"),
+        ({"X": iter([[1.0]])}, TypeError, "not a list_iterator"),
+        ({"epochs": -1}, ValueError, "epochs must not be negative"),
+        ({"epochs": 1.5}, TypeError, "epochs must be a whole number, not 1.5"),
+        ({"hidden": 0}, ValueError, "hidden_size must be at least 1"),
+        ({"model": "cnn"}, ValueError, "model must be one of rnn, gru, lstm, got 'cnn'"),
+    ],
+)
+def test_what_cannot_be_fitted(given, kind, words):
+    X, y = ragged(6)
+    X = given.pop("X", X)
+    with pytest.raises(kind, match=words):
+        RecurrentClassifier(**({"epochs": 1, "hidden": 2} | given)).fit(X, y)
+
+
+def test_words_of_an_estimator():
+    X, y = ragged(6)
+    with pytest.raises(TypeError, match="RecurrentClassifier has no argument 'units'; hidden is"):
+        RecurrentClassifier(units=4)
+    with pytest.raises(ValueError, match="y of a regressor is numbers, not <U4"):
+        RecurrentRegressor(epochs=1).fit(X, y)
+    model = RecurrentClassifier(epochs=1, hidden=2).fit(X, y)
+    with pytest.raises(ValueError, match=r"this is one: give \[X\]"):
+        model.predict(X[0])
+
+
 def test_lists_of_unequal_length():
     X, y = ragged(60)
     model = RecurrentClassifier(epochs=15, random_state=0).fit(X, y)
@@ -167,6 +218,7 @@ def test_options_are_refused():
 
 
 @pytest.mark.peers
+@pytest.mark.filterwarnings("ignore")  # sktime's own, of what it will change
 def test_sktimes_checks_pass():
     pytest.importorskip("sktime")
     from sktime.utils.estimator_checks import check_estimator
@@ -176,3 +228,26 @@ def test_sktimes_checks_pass():
     results = check_estimator(RecurrentForecaster, raise_exceptions=False)
     assert {k: v for k, v in results.items() if v != "PASSED"} == {}
     assert len(results) > 100
+
+
+@pytest.mark.peers
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("remembers", [True, False])
+def test_a_forecaster_of_sktime_reads_on(remembers):
+    """``update`` reads the new rows, with sktime's memory of them or without."""
+    pytest.importorskip("sktime")
+    from sktime.datasets import load_airline
+
+    from tinygrad_rnn.estimators.forecasting import RecurrentForecaster
+
+    y = load_airline()
+    forecaster = RecurrentForecaster(window=12, hidden=4, epochs=2)
+    forecaster.set_config(remember_data=remembers)
+    forecaster.fit(y[:100], fh=[1, 2])
+    forecaster.update(y[100:120], update_params=False)
+    expected = forecaster.forecaster_.forecast(2, y[:120].to_numpy()).values[:, 0]
+    np.testing.assert_array_equal(forecaster.predict().to_numpy().ravel(), expected)
+    assert forecaster.predict().index[0] == y.index[120]
+    anew = RecurrentForecaster(window=12, hidden=4, epochs=2).fit(y[:120], fh=[1, 2])
+    forecaster.fit(y[:100], fh=[1, 2]).update(y[100:120])
+    np.testing.assert_array_equal(forecaster.predict(), anew.predict())

@@ -788,3 +788,73 @@ def test_interpolate_by_the_factor_or_by_what_the_lengths_make_it():
 def test_a_quantile_has_no_gradient_for_its_q():
     with pytest.raises(TypeError, match="quantile by a q"):
         tg.quantile(tg.arange(4.0), tg.tensor(0.5, requires_grad=True))
+
+
+@pytest.mark.parametrize(("kind", "shape"), [("1d", (3, 15)), ("2d", (3, 4, 5))])
+def test_instance_norm_takes_one_example_as_a_batch_of_one(kind, shape):
+    x = np.random.default_rng(0).normal(2.0, 3.0, shape)
+    norm = getattr(nn, f"InstanceNorm{kind}")(3)
+    axes = tuple(range(1, len(shape)))
+    mean, var = x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
+    expected = (x - mean) / np.sqrt(var + 1e-5)
+    np.testing.assert_allclose(norm(tg.tensor(x)).numpy(), expected, 1e-6, 1e-6)
+    np.testing.assert_allclose(norm(tg.tensor(x[None])).numpy(), expected[None], 1e-6, 1e-6)
+    with pytest.raises(ValueError, match="without the batch"):
+        norm(tg.tensor(x[None, None]))
+
+
+AGAIN = {
+    "Linear": lambda: nn.Linear(30, 40),
+    "Embedding": lambda: nn.Embedding(30, 40, padding_idx=3),
+    "LSTM": lambda: nn.LSTM(30, 20),
+    "GRUCell": lambda: nn.GRUCell(30, 20),
+    "Conv1d": lambda: nn.Conv1d(6, 40, 5),
+    "LayerNorm": lambda: nn.LayerNorm(30),
+    "GroupNorm": lambda: nn.GroupNorm(2, 30),
+    "BatchNorm1d": lambda: nn.BatchNorm1d(30),
+}
+
+
+@pytest.mark.parametrize("name", AGAIN)
+def test_parameters_start_anew_as_they_started(name):
+    module = AGAIN[name]()
+    fresh = {k: v.numpy().copy() for k, v in module.state_dict().items()}
+    with tg.no_grad():
+        for value in [*module.parameters(), *module.buffers()]:
+            value.fill_(7)
+    tg.nn.Sequential(module).apply(lambda m: getattr(m, "reset_parameters", lambda: None)())
+    assert module.state_dict().keys() == fresh.keys()
+    for key, value in module.state_dict().items():
+        now, before = value.numpy(), fresh[key]
+        spread = 4 / np.sqrt(max(now.size, 1))
+        assert now.dtype == before.dtype
+        assert abs(now.mean() - before.mean()) <= spread
+        assert abs(now.std() - before.std()) <= spread
+        assert np.abs(now).max() <= np.abs(before).max() * 2 + 1e-9
+    if name == "Embedding":
+        assert not module.weight[3].numpy().any()
+
+
+def test_a_subclass_says_how_it_starts():
+    class Own(nn.Linear):
+        def reset_parameters(self):
+            nn.init.constant_(self.weight, 0.5)
+            nn.init.zeros_(self.bias)
+
+    assert Own(2, 3).weight.tolist() == [[0.5] * 2] * 3
+
+    class Stack(nn.GRU):
+        def reset_parameters(self):
+            for name, p in self.named_parameters():
+                nn.init.constant_(p, 0.25 if "weight" in name else -1.0)
+
+    layer = Stack(2, 3, num_layers=2, bidirectional=True)
+    assert {float(v) for p in layer.parameters() for v in p.flatten().tolist()} == {0.25, -1.0}
+
+
+def test_buffers_of_a_module():
+    net = nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 2))
+    assert [b.shape for b in net.buffers()] == [(2,), (2,), ()]
+    assert net.get_buffer("0.running_var").tolist() == [1.0, 1.0]
+    with pytest.raises(AttributeError, match=r"1\.mean"):
+        net.get_buffer("1.mean")

@@ -206,7 +206,7 @@ def for_scripts(module: str, name: str) -> Any:
     )
 
 
-ASKED = "get_submodule get_parameter share_memory all_weights _all_weights _flat_weights"
+ASKED = "get_submodule get_parameter get_buffer buffers share_memory all_weights _all_weights _flat_weights"
 
 
 def asked_by_scripts(module: Any, name: str) -> Any:

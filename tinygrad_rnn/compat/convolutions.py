@@ -266,12 +266,18 @@ class _Conv(Module):
         _ends(who, padding, (0,) * n, self.stride)
         first, second = (in_channels, out_channels) if self._turned else (out_channels, in_channels)
         shape = (first, second // groups, *self.kernel_size)
-        dtype, bound = get_default_dtype(), 1 / math.sqrt(math.prod(shape[1:]))
+        dtype = get_default_dtype()
         self.weight = Parameter(np.zeros(shape), dtype=dtype)
         started = Parameter(np.zeros(out_channels), dtype=dtype) if bias else None
         self.register_parameter("bias", started)
-        for parameter in self.parameters():
-            init.uniform_(parameter, -bound, bound, generator)
+        init._begin(self, generator)
+
+    def reset_parameters(self, generator: np.random.Generator | None = None) -> None:
+        """Start weight and bias anew: U(-1/sqrt(n), 1/sqrt(n)) for n values under the kernel."""
+        bound = 1 / math.sqrt(math.prod(self.weight.shape[1:]))
+        for parameter in (self.weight, self.bias):
+            if parameter is not None:
+                init.uniform_(parameter, -bound, bound, generator)
 
     def forward(self, input: Any) -> Tensor:
         """(batch, in_channels, ...) in, (batch, out_channels, ...) out."""

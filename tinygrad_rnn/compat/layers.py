@@ -9,6 +9,7 @@ import numpy as np
 from ..engine.autograd import no_grad
 from ..engine.places import state
 from ..engine.random import generator_or_default
+from ..nn import init
 from ..nn.layers import Linear
 from ..nn.module import Parameter, TensorModule
 from ..nn.placing import placed
@@ -102,6 +103,18 @@ class BatchNorm1d(TensorModule):
             self.register_buffer(name, kept)
         counter = Tensor._made(0) if track_running_stats else None
         self.register_buffer("num_batches_tracked", counter)
+
+    def reset_running_stats(self) -> None:
+        """Forget the batches that were seen."""
+        if self.running_mean is not None and self.running_var is not None:
+            init.zeros_(self.running_mean)
+            init.ones_(self.running_var)
+            self.num_batches_tracked = Tensor._made(0)
+
+    def reset_parameters(self) -> None:
+        """The weight 1, the bias 0, no batches seen."""
+        self.reset_running_stats()
+        init._scale_and_shift(self)
 
     def forward(self, input: Any) -> Tensor:
         """(batch, channels) or (batch, channels, time) in, the same out."""

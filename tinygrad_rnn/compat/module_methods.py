@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from ..nn.module import Module, Parameter
+from ..tensors import Tensor
 
 
 def get_submodule(module: Module, target: str) -> Module:
@@ -26,6 +28,19 @@ def get_parameter(module: Module, target: str) -> Parameter:
     if found is None:
         raise AttributeError(f"{type(module).__name__} has no Parameter {target!r}")
     return found
+
+
+def get_buffer(module: Module, target: str) -> Tensor:
+    """The buffer with a dotted name. Raises AttributeError where there is none."""
+    found = dict(module.named_buffers()).get(target)
+    if found is None:
+        raise AttributeError(f"{type(module).__name__} has no buffer {target!r}")
+    return found
+
+
+def buffers(module: Module) -> Iterator[Tensor]:
+    """Every buffer, each once."""
+    return (buffer for _, buffer in module.named_buffers())
 
 
 def share_memory(module: Module) -> Module:
@@ -51,6 +66,7 @@ def _flat_weights(layer: Module) -> list[Parameter]:
     return [p for group in all_weights(layer) for p in group]
 
 
+OF_ALL = ("get_submodule", "get_parameter", "get_buffer", "buffers", "share_memory")
 OF_RECURRENT = ("all_weights", "_all_weights", "_flat_weights")
 
 
@@ -58,7 +74,7 @@ def asked(module: Module, name: str) -> Any:
     """A method bound to a module, or what a recurrent layer is asked for; raises AttributeError."""
     if name in OF_RECURRENT and hasattr(type(module), "flatten_parameters"):
         return globals()[name](module)
-    if name not in ("get_submodule", "get_parameter", "share_memory"):
+    if name not in OF_ALL:
         raise AttributeError(f"{type(module).__name__} has no attribute {name!r}")
     function = globals()[name]
     return lambda *args: function(module, *args)

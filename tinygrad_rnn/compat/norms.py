@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..engine.places import state
+from ..nn import init
 from ..nn.module import Module, Parameter
 from ..nn.placing import placed
+from ..ops.dtypes import EPS
 from ..tensors import Tensor, as_tensor, get_default_dtype
 from .layers import BatchNorm1d
 
@@ -61,7 +63,7 @@ def rms_norm(
     x, shape = as_tensor(input), tuple(normalized_shape)
     if tuple(x.shape[x.ndim - len(shape) :]) != shape:
         raise ValueError(f"{state.place}rms_norm: x has shape {x.shape}, expected (..., {shape})")
-    least = float(np.finfo(x.dtype).eps) if eps is None else eps
+    least = EPS[x.dtype] if eps is None else eps
     axes = tuple(range(-len(shape), 0))
     y = x / (x.square().mean(axes, keepdim=True) + least).sqrt()
     return y if weight is None else y * weight
@@ -104,6 +106,10 @@ class GroupNorm(Module):
             made = Parameter(start(num_channels), dtype=dtype) if affine else None
             self.register_parameter(name, made)
 
+    def reset_parameters(self) -> None:
+        """The weight 1, the bias 0."""
+        init._scale_and_shift(self)
+
     def forward(self, input: Any) -> Tensor:
         """(batch, channels, ...) in, the same out."""
         x = as_tensor(input) if self.weight is None else self._cast(input, self.weight)
@@ -116,7 +122,9 @@ class GroupNorm(Module):
 
 @placed
 class InstanceNorm1d(GroupNorm):
-    """Each channel of each example to mean 0 and variance 1: (batch, channels, time)."""
+    """Each channel of each example to mean 0 and variance 1: (batch, channels, time), or one alone."""
+
+    _axes = 1
 
     def __init__(
         self,
@@ -131,9 +139,23 @@ class InstanceNorm1d(GroupNorm):
         super().__init__(num_features, num_features, eps, affine)
         self.num_features = num_features
 
+    def forward(self, input: Any) -> Tensor:
+        """(batch, channels, ...) or (channels, ...) in, the same out."""
+        x = as_tensor(input)
+        if x.ndim == self._axes + 1:
+            return super().forward(x.unsqueeze(0)).squeeze(0)
+        if x.ndim != self._axes + 2:
+            raise ValueError(
+                f"{state.place}{type(self).__name__}: x has shape {x.shape}, expected (batch, "
+                f"channels) and {self._axes} more, or that without the batch"
+            )
+        return super().forward(x)
+
 
 class InstanceNorm2d(InstanceNorm1d):
     """``InstanceNorm1d`` of (batch, channels, height, width)."""
+
+    _axes = 2
 
 
 @placed

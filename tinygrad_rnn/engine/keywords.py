@@ -203,11 +203,12 @@ def clear_keywords(function: Callable[P, R]) -> Callable[P, R]:
     """The same function, which says of an unknown keyword what it is called here."""
     begin = inspect.signature(function).parameters
     names = tuple(name for name in begin if name not in ("self", "cls"))
-    who = function.__qualname__.removesuffix(".__init__")
+    begins = function.__name__ == "__init__"
 
     @wraps(function)
     def called(*args: P.args, **kwargs: P.kwargs) -> R:
         if kwargs:
+            who = type(args[0]).__name__ if begins and args else function.__qualname__
             _check(who, names, kwargs)
         return function(*args, **kwargs)
 

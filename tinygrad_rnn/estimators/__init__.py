@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import nn, optim
 from ..data import Scaler
 from ..engine.autograd import no_grad
+from ..engine.keywords import clear_keywords
 from ..engine.random import seeded
 from ..signatures import readable
 from ..tensors import Tensor
@@ -58,6 +59,7 @@ class LastState(nn.Module):
 class _Recurrent(BaseEstimator):  # type: ignore[misc]
     """What classifier and regressor share: sequences in, a network of their last state."""
 
+    @clear_keywords
     def __init__(
         self,
         model: str = "gru",
@@ -121,6 +123,10 @@ class _Recurrent(BaseEstimator):  # type: ignore[misc]
 
     def _checked(self, X: Any, y: Any, **options: Any) -> tuple[list[Values], Values]:
         """Sequences and their targets, as many."""
+        if not (isinstance(X, (list, tuple)) or hasattr(X, "shape") or hasattr(X, "__array__")):
+            raise TypeError(
+                f"X is a list of sequences, an array or a table, not a {type(X).__name__}"
+            )
         self._of_steps = _many_steps(X)
         if not self._of_steps:
             X, y = validate_data(self, X, y, dtype=np.float64, **options)
@@ -219,7 +225,12 @@ class RecurrentRegressor(RegressorMixin, _Recurrent):  # type: ignore[misc]
     def fit(self, X: Any, y: Any) -> RecurrentRegressor:
         """Train on sequences and their numbers; returns the estimator."""
         sequences, given = self._checked(X, y, multi_output=True, y_numeric=True)
-        values = np.asarray(given, np.float64)
+        try:
+            values = np.asarray(given, np.float64)
+        except ValueError:
+            raise ValueError(
+                f"y of a regressor is numbers, not {given.dtype}: RecurrentClassifier tells classes apart"
+            ) from None
         self._one = values.ndim == 1
         columns = values.reshape(len(values), -1)
         self.target_scaler_ = Scaler().fit(columns)
@@ -239,15 +250,17 @@ class RecurrentRegressor(RegressorMixin, _Recurrent):  # type: ignore[misc]
 
 def _many_steps(X: Any) -> bool:
     """Whether X is sequences, and not a table of single values a row, which is scikit-learn's own X."""
-    if isinstance(X, np.ndarray):
-        return X.ndim == 3 or (X.dtype == object and X.ndim == 1 and len(X) > 0 and _sized(X[0]))
+    if hasattr(X, "ndim") and X.ndim != 1:
+        return bool(X.ndim == 3)
+    if hasattr(X, "dtype"):  # an object array or a Series of sequences
+        return X.dtype == object and len(X) > 0 and _sized(next(iter(X)))
     if not isinstance(X, (list, tuple)) or not X or not all(map(_sized, X)):
         return False
     return any(np.ndim(one) == 2 for one in X) or len({len(one) for one in X}) > 1
 
 
 def _sized(one: Any) -> bool:
-    return isinstance(one, (list, tuple, np.ndarray))
+    return isinstance(one, (list, tuple)) or (hasattr(one, "__array__") and np.ndim(one) > 0)
 
 
 def _sequence(k: int, one: Sequence[Any]) -> Values:
@@ -256,6 +269,8 @@ def _sequence(k: int, one: Sequence[Any]) -> Values:
         found = np.asarray(one, np.float64)
     except (ValueError, TypeError):
         found = np.zeros((0, 0))
+    if not found.ndim:
+        raise ValueError("X is a list of sequences, and this is one: give [X]")
     found = found[:, None] if found.ndim == 1 else found
     if found.ndim != 2 or not found.size:
         raise ValueError(

@@ -45,6 +45,7 @@ class RecurrentForecaster(BaseForecaster):  # type: ignore[misc]
         "capability:pred_int:insample": False,
         "capability:insample": False,
         "requires-fh-in-fit": False,
+        "capability:update": True,
     }
 
     def __init__(
@@ -68,17 +69,26 @@ class RecurrentForecaster(BaseForecaster):  # type: ignore[misc]
             self.model, window=window, hidden=self.hidden, layers=self.layers, dropout=self.dropout,
             seed=self.seed,
         ).fit(y.to_numpy(), epochs=self.epochs, lr=self.lr, progress=False)  # fmt: skip
+        self._seen = y
+        return self
+
+    def _update(self, y: Any, X: Any = None, update_params: bool = True) -> RecurrentForecaster:
+        """Read on to the end of ``y``, and train anew on all of it unless told not to."""
+        seen = y.combine_first(self._seen)[self._seen.columns]
+        if update_params:
+            self._fit(seen, X, self._fh)
+        self._seen = seen
         return self
 
     def _made(self, fh: Any, level: float | None = None) -> tuple[Any, Any, Any]:
         """The forecast as far as it is asked for, the rows asked for, and their index."""
         rows = np.asarray(fh.to_relative(self.cutoff).to_numpy(), int) - 1
-        made = self.forecaster_.forecast(int(rows.max()) + 1, self._y.to_numpy(), level=level)
+        made = self.forecaster_.forecast(int(rows.max()) + 1, self._seen.to_numpy(), level=level)
         return made, rows, fh.to_absolute_index(self.cutoff)
 
     def _predict(self, fh: Any, X: Any) -> Any:
         made, rows, index = self._made(fh)
-        return pd.DataFrame(made.values[rows], index=index, columns=self._y.columns)
+        return pd.DataFrame(made.values[rows], index=index, columns=self._seen.columns)
 
     def _predict_interval(self, fh: Any, X: Any, coverage: list[float]) -> Any:
         names = self._get_varnames()

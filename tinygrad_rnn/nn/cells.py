@@ -90,7 +90,7 @@ class Cell(Module):
                 self._shapes[name] = (rows,)
                 self.register_parameter(name, None)
         self._add_more()
-        self.reset_parameters(generator)
+        init._begin(self, generator)
 
     def _add(self, name: str, *shape: int) -> None:
         self._shapes[name] = shape

@@ -26,6 +26,14 @@ def _write(tensor: Tensor, values: Any, by: str) -> Tensor:
         return tensor.copy_(values, by=f"nn.init.{by}")
 
 
+def _begin(module: Any, generator: Generator | None) -> None:
+    """Have a module start its Parameters; what a subclass says of it need not know of generators."""
+    if generator is None:
+        module.reset_parameters()
+    else:
+        module.reset_parameters(generator)
+
+
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Every value ``val``.
 
@@ -54,6 +62,13 @@ def ones_(tensor: Tensor) -> Tensor:
     tensor([1., 1.])
     """
     return _write(tensor, 1.0, "ones_")
+
+
+def _scale_and_shift(module: Any) -> None:
+    """A norm's weight 1 and its bias 0, where it has them."""
+    for parameter, start in ((module.weight, ones_), (module.bias, zeros_)):
+        if parameter is not None:
+            start(parameter)
 
 
 def uniform_(

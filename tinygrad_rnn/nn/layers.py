@@ -50,9 +50,14 @@ class Linear(TensorModule):
         self.register_parameter(
             "bias", Parameter(np.zeros(out_features), dtype=dtype) if bias else None
         )
-        bound = 1 / math.sqrt(in_features) if in_features else 0.0
-        for parameter in self.parameters():
-            init.uniform_(parameter, -bound, bound, generator)
+        init._begin(self, generator)
+
+    def reset_parameters(self, generator: np.random.Generator | None = None) -> None:
+        """Start weight and bias anew."""
+        bound = 1 / math.sqrt(self.in_features) if self.in_features else 0.0
+        for parameter in (self.weight, self.bias):
+            if parameter is not None:
+                init.uniform_(parameter, -bound, bound, generator)
 
     def forward(self, input: Any) -> Tensor:
         """(..., in_features) in, (..., out_features) out."""
@@ -103,10 +108,14 @@ class Embedding(TensorModule):
         self.weight = Parameter(
             np.zeros((num_embeddings, embedding_dim)), dtype=get_default_dtype()
         )
+        init._begin(self, generator)
+
+    def reset_parameters(self, generator: np.random.Generator | None = None) -> None:
+        """Start the table anew, with a row of zeros for the padding."""
         init.normal_(self.weight, generator=generator)
-        if padding_idx is not None:
+        if self.padding_idx is not None:
             rows = np.array(self.weight._data)
-            rows[padding_idx] = 0
+            rows[self.padding_idx] = 0
             init._write(self.weight, rows, "padding_idx")
 
     @classmethod
@@ -193,6 +202,10 @@ class LayerNorm(TensorModule):
             ("bias", np.zeros(shape), elementwise_affine and bias),
         ):
             self.register_parameter(name, Parameter(value, dtype=dtype) if wanted else None)
+
+    def reset_parameters(self) -> None:
+        """The weight 1, the bias 0."""
+        init._scale_and_shift(self)
 
     def forward(self, input: Any) -> Tensor:
         """(..., *normalized_shape) in, the same out."""

@@ -16,9 +16,12 @@ Term = tuple[int, ...]
 
 
 def _product(a: Any, b: Any) -> Any:
-    """``a @ b``; two plain matrices go through ``dot``, which starts sooner."""
-    if a.__class__ is np.ndarray and a.ndim == 2 and b.ndim == 2:
-        return a.dot(b)
+    """``a @ b``; by a plain matrix through ``dot``, which starts sooner and lays the matrix out once."""
+    if a.__class__ is np.ndarray and b.ndim == 2 and a.ndim >= 2:
+        if a.ndim == 2:
+            return a.dot(b)
+        if a.size:
+            return _flat(a).dot(b).reshape((*a.shape[:-1], b.shape[1]))
     return a @ b
 
 
@@ -35,6 +38,8 @@ def _by_right(g: Any, a: Any, b: Any) -> Any:
         return (g[..., None] * a).reshape((-1, a.shape[-1])).sum(0)
     if a.ndim == 1:
         return a[:, None] * g[..., None, :]
+    if a.__class__ is np.ndarray and b.ndim == 2 and a.ndim > 2 and a.size and g.size:
+        return _flat(a).T.dot(_flat(g))  # not a product for each matrix, to be summed
     return _product(a.mT, g)
 
 

@@ -85,6 +85,7 @@ class Compiled:
         self.roles = [role for role in first.inputs if role not in ("x", "live")]
         self.work = work(first)
         self._loops: dict[Any, Any] = {}
+        self.probe: Any = None  # how its step is looked into, or why not: see ``probing``
 
     def turn(self, cell: Any, derive: bool, x: bool, steps: int, most: int = CALLS) -> Any:
         """The loops for the next call of a cell, over so many steps; see ``back_end``."""
