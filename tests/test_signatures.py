@@ -30,8 +30,7 @@ def callables(name):
             continue
         try:
             value = getattr(module, public)
-        except ImportError as missing:  # an extra's name, where the extra is not installed
-            assert "pip install" in str(missing)
+        except ImportError:  # an extra's name, where the extra is not installed
             continue
         if not callable(value) or not getattr(value, "__module__", "").startswith("tinygrad_rnn"):
             continue
