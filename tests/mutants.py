@@ -49,13 +49,14 @@ AGAIN, PURITY, WALK, OPCODES = (
 )
 WRITING = "tensors/writing.py"
 OPTIM, LEDGER, UTILS = "optim/optimizers.py", "graphs/ledger.py", "nn/utils/__init__.py"
+ACCOUNTS, PROBING, SWEEP = "graphs/accounts.py", "scan/probing.py", "graphs/sweep.py"
 REACH, FOLDING, RUNNING = "scan/reach.py", "scan/folding.py", "scan/running.py"
 VERIFIED, PROGRAM = "scan/verified.py", "scan/program.py"
 
 MUTANTS = [
     # ---- gradients over time
-    Mutant("projection: not divided", LEDGER, "for row in rows]) / length", "for row in rows])", "over_time"),
-    Mutant("projection: factors swapped", LEDGER, "((g @ whole) * x).sum()", "(g @ whole).sum()", "over_time"),
+    Mutant("projection: not divided", LEDGER, "uses.along(whole) / length if", "uses.along(whole) if", "over_time"),
+    Mutant("projection: factors swapped", ACCOUNTS, "((g @ whole) * x).sum()", "(g @ whole).sum()", "over_time"),
     Mutant("cancellation: reversed", LEDGER, "1.0 - whole / said", "1.0 - said / whole", "over_time"),
     Mutant("credit: a step's uses not joined", "graphs/credit.py", "sums[t] + part if t in sums else part", "part", "over_time"),
     Mutant("memory: steps in the wrong order", "graphs/memory.py", "for jacobian in jacobians[::-1]:", "for jacobian in jacobians:", "over_time"),
@@ -146,8 +147,12 @@ MUTANTS = [
     Mutant("dropout after the last layer", STACKS, "if k and how.dropout:", "if how.dropout:", "scan"),
     Mutant("list of tensors loses gradients", MODULE, "isinstance(x, (str, dict)) or holds_tensors(x):", "isinstance(x, (str, dict)):", "rejections"),
     Mutant("half a state loaded", MODULE, "        if faults:\n            raise", "        if False:\n            raise", "modules"),
-    Mutant("ledger row lost", LEDGER, "self._entries.setdefault(parent.key, []).append(", "self._entries.setdefault(parent.key, [])[:] = (", "recurrent"),
-    Mutant("ledger in another order", LEDGER, "return row.step is None, row.step or 0, row.node.number", "return False, 0, -row.node.number", "recurrent"),
+    Mutant("ledger row lost", LEDGER, "self._entries.setdefault(parent.key, []).append(Entry(node, operand", "self._entries.setdefault(parent.key, [])[:] = (Entry(node, operand", "recurrent"),
+    Mutant("ledger in another order", ACCOUNTS, "return row.step is None, row.step or 0, row.node.number", "return False, 0, -row.node.number", "recurrent"),
+    Mutant("told: a state a step late", SWEEP, "sender, inside.entering[k][begin]", "sender, inside.entering[k][begin - 1]", "long_backward"),
+    Mutant("told: a sum's gradient for another's", PROBING, "if len(users) != 1 or row_name(users[0].op) != \"add\"", "if len(users) != 1 or row_name(users[0].op) not in (\"add\", \"sub\", \"mul\")", "long_backward"),
+    Mutant("told: rows that no gradient reaches", PROBING, "uses[reached, t] = entered", "uses[:, t] = entered", "long_backward"),
+    Mutant("told: a compiled call's rows unordered", ACCOUNTS, "np.concatenate([found, *rows])[self.order]", "np.concatenate([found, *rows])", "long_backward"),
     # ---- few calls of numpy
     Mutant("numpy: the sign of a product", FEW, 'return self.make("sub", (rest, product), (), shape, dtype)', 'return self.make("add", (rest, product), (), shape, dtype)', "scan"),
     Mutant("numpy: a product of reciprocals", FEW, 'return self.make("div", (other, below), (), shape, dtype)', 'return self.make("mul", (other, below), (), shape, dtype)', "scan"),
@@ -282,7 +287,7 @@ MUTANTS = [
     Mutant("a state of another nesting is taken", AGAIN, "        if nesting(state) != ready.nesting:", "        if False:", "again_recurrent"),
     Mutant("all steps at once by the axes of one", "scan/batched.py", "any(over_time) and not total and value.op not in ELEMENTWISE", "False and any(over_time)", "all_steps"),
     Mutant("another option is not seen", "scan/cells.py", "        return hold(self.guards)\n", "        return True\n", "again"),
-    Mutant("h's gradient counts twice", AGAIN, "[None, *g[1:]])", "[*g])", "again"),
+    Mutant("h's gradient counts twice", AGAIN, "g[0][None], [None, *g[1:]]", "g[0][None], [*g]", "again"),
     Mutant("frozen weights shift the others' gradients", AGAIN, "asked = [d for d, asks in zip(every, self.asking, strict=True) if asks]", "asked = [d for d in every][-len(self.parents) :]", "again"),
     Mutant("c's derivative without h's way", AGAIN, "    nested = True", "    nested = False", "again"),
     Mutant("one program with and without a gradient", "scan/tracing.py", "node.dtype.char, node.needs)", "node.dtype.char)", "again"),

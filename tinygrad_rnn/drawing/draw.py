@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..doors import door
 from ..files.atomic import write as write_file
 from ..graphs.chains import CELLS, OP_STEPS, NotUnrollableError, merged
+from ..graphs.columns import Unlike
 from ..graphs.elements import Elements, size_of
 from ..graphs.excerpt import excerpt
 from ..graphs.graph import Graph, as_graph
@@ -348,15 +349,23 @@ def _backward(graph: RecordedGraph, options: Options, ledger: Ledger) -> str:
         raise ValueError(
             f"level={options.level!r}: a backward pass is drawn at level='cell' or 'layer' (or 'auto')"
         )
+    short = excerpt(graph, options.steps, true=True)
+    try:
+        return write(_backward_scene(short, options, ledger))
+    except Unlike:  # what flowed in the steps left out cannot be told
+        return write(_backward_scene(graph, options, ledger))
+
+
+def _backward_scene(graph: RecordedGraph, options: Options, ledger: Ledger) -> Scene:
     measure, steps = options.backward_measure, options.steps
     if (options.level == "layer" and graph.calls) or has_modules(graph):
-        return write(draw_backward_layers(graph, ledger, measure))
+        return draw_backward_layers(graph, ledger, measure)
     try:
         unrolled = UnrolledGraph.read(graph, CELLS, steps)
-        return write(draw_backward(unrolled, ledger, measure).scene)
+        return draw_backward(unrolled, ledger, measure).scene
     except NotUnrollableError:
         if graph.calls:
-            return write(draw_backward_rows(graph, ledger, measure, steps))
+            return draw_backward_rows(graph, ledger, measure, steps)
         raise ValueError(
             "backward=: this graph cannot be laid out as cells over time steps or as modules, and only "
             "these have a picture of their backward pass; loss.backward_steps() and the ledger have the "

@@ -13,11 +13,13 @@ from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
+from ..engine.inside import Inside
 from ..engine.places import state as now
+from ..engine.values import Leaf
 from ..nn import naming
 from ..nn.compiling import LayerCall
 from ..nn.module import Module
-from ..nn.recurrent import Loop, as_input, initial_state
+from ..nn.recurrent import Loop, SomeSteps, as_input, initial_state
 from ..nn.stacks import Recorded
 from ..nn.stepping import apply_step, first_of, mapped, mark_last, parts
 from ..ops import dtypes
@@ -25,6 +27,7 @@ from ..tensors import Tensor
 from . import first_calls
 from .cells import BUILT_IN, Variant, nesting, variant_of
 from .folding import Fold
+from .probing import probe_of, tells
 from .running import BEGIN
 from .tracing import Untraceable
 
@@ -83,6 +86,7 @@ class Run(Fold):
         found, steps = ready.variant.found, len(self.steps)
         self.reach = found.reach
         self.loops = found.turn(self.cell, self.keep, self.keep and needs_x, steps, self.most)
+        self.first = states
         arrays = [np.ascontiguousarray(x), *states, *[w._data for w in self.weights]]
         y, finals, self.kept = self.loops.tried(arrays, len(self.steps), self.keep)
         self.y = y
@@ -96,13 +100,61 @@ class Run(Fold):
         """Which of output and last states depend on what asks for a gradient."""
         return self.reach.needing(self.asking[1:], self.asking[0], len(self.steps))  # type: ignore[no-any-return]
 
+    def gradients(self, g: list[Any]) -> list[Any]:
+        """From those of all outputs to those of all that asks."""
+        return self.backward(*self._split(g))
+
+    def _split(self, g: list[Any]) -> tuple[Any, list[Any]]:
+        """The gradients of the outputs over time and of the last states."""
+        raise NotImplementedError
+
+    def _first_states(self) -> Sequence[Tensor]:
+        """The tensors that the run starts from, where they may ask for a gradient."""
+        return ()
+
+    def tells(self) -> bool:
+        """Whether the cell's step can be looked into."""
+        if self.nested or any(isinstance(t._node, Leaf) for t in self._first_states()):
+            return False
+        return tells(self.variant.found, self.loops.name)
+
+    def told(self, g: list[Any]) -> tuple[list[Any], list[Inside | None]]:
+        """As ``gradients``, and what flowed inside."""
+        dy, last = self._split(g)
+        values = {id(t): (data, node) for t, data, node in self.values}
+        x, node = values[id(self.x)]
+        if self.time_axis:
+            x = x.swapaxes(0, 1)
+        weights = [values[id(w)] for w in self.weights]
+        arrays, leaves = [data for data, _ in weights], [leaf for _, leaf in weights]
+        probe = probe_of(self.variant.found)
+        flow, inside = probe.backward(self.loops.name, x, self.first, arrays, leaves, dy, last)
+        came = (dy is not None, *[d is not None for d in last])
+        flow = self.reach.only(came, len(self.steps), *flow)
+        inside.steps, inside.x_node = self.steps, node
+        if not self.asking[0]:
+            inside.x = None
+        return self._asked(*flow), [inside]
+
+    def entered(self) -> list[list[Any]]:
+        """The values of the state that every step starts from."""
+        values = {id(t): data for t, data, _ in self.values}
+        x, weights = values[id(self.x)], [values[id(w)] for w in self.weights]
+        if self.time_axis:
+            x = x.swapaxes(0, 1)
+        probe = probe_of(self.variant.found)
+        return [probe.entered(self.loops.name, x, self.first, weights)]
+
     def backward(self, dy: Any, last: list[Any]) -> list[Any]:
         """The gradients of all that asks, from those of the outputs and of the last states."""
         came, steps = (dy is not None, *[d is not None for d in last]), len(self.steps)
         if dy is None:
             dy = np.zeros((steps, *self.y.shape[1:]), self.dtype)
         found = self.loops.backward(self.kept, steps, np.ascontiguousarray(dy), last)
-        dx, dstates, dweights = self.reach.only(came, steps, *found)
+        return self._asked(*self.reach.only(came, steps, *found))
+
+    def _asked(self, dx: Any, dstates: list[Any], dweights: list[Any]) -> list[Any]:
+        """The gradients of the parents, in their shapes."""
         if self.time_axis and dx is not None:
             dx = dx.swapaxes(0, 1)
         every = (dx, *dstates, *dweights)
@@ -183,12 +235,11 @@ class _LayerAgain(Run):
 
     hx: Any
 
-    def gradients(self, g: list[Any]) -> list[Any]:
-        """From those of the output and of the stacked last states."""
+    def _split(self, g: list[Any]) -> tuple[Any, list[Any]]:
         dy = g[0].swapaxes(0, 1) if self.time_axis and g[0] is not None else g[0]
-        return self.backward(dy, [None if d is None else d[0] for d in g[1:]])
+        return dy, [None if d is None else d[0] for d in g[1:]]
 
-    def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
+    def recorded(self, only: SomeSteps | None) -> list[Tensor]:
         """The layer's own loop."""
         batch = self.x._data.shape[1 - self.time_axis]
         given = [initial_state(self.cell, batch)] if self.hx is None else None
@@ -303,12 +354,14 @@ class _CellCall(Run):
 
     state: Any
 
-    def gradients(self, g: list[Any]) -> list[Any]:
-        """From those of the output and of the last state's parts."""
+    def _split(self, g: list[Any]) -> tuple[Any, list[Any]]:
         dy = g[0].swapaxes(0, 1) if self.time_axis and g[0] is not None else g[0]
-        return self.backward(dy, list(g[1:]))
+        return dy, [*g[1:]]
 
-    def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
+    def _first_states(self) -> Sequence[Tensor]:
+        return [t for _, t in parts(self.state)]
+
+    def recorded(self, only: SomeSteps | None) -> list[Tensor]:
         """The layer's own loop."""
         loop = Loop(first_step=self.steps[0], only=only)
         y, (last,) = self.layer._recorded(
@@ -384,11 +437,10 @@ class _StepAgain(Run):
     state: tuple[Tensor, ...]
     label: str
 
-    def gradients(self, g: list[Any]) -> list[Any]:
-        """From those of the parts of the new state: the output is the first of them."""
-        return self.backward(None if g[0] is None else g[0][None], [None, *g[1:]])
+    def _split(self, g: list[Any]) -> tuple[Any, list[Any]]:
+        return None if g[0] is None else g[0][None], [None, *g[1:]]  # its output is the first part
 
-    def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
+    def recorded(self, only: SomeSteps | None) -> list[Tensor]:
         """The cell's own equations."""
         state = self.state[0] if len(self.state) == 1 else self.state
         _, new = apply_step(self.cell, self.x, state, self.steps[0], self.label, {})

@@ -47,6 +47,7 @@ class Compiled:
         self.roles = [role for role in first.inputs if role not in ("x", "live")]
         self.work = first_calls.work(first)
         self._loops: dict[Any, Any] = {}
+        self.probe: Any = None  # how its step is looked into, or why not: see ``probing``
 
     def turn(
         self, cell: Any, derive: bool, x: bool, steps: int, most: int = first_calls.CALLS

@@ -246,7 +246,7 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
             gradients.backward(self, gradient, create_graph=create_graph)
             return None
         book: Ledger = door("Ledger")()
-        gradients.backward(self, gradient, observer=book.note, create_graph=create_graph)
+        gradients.backward(self, gradient, book.note, create_graph, hearing=book)
         book.root = gradients.root_and_seed(self, gradient)
         book.loss = self.item() if self._data.size == 1 else None
         return book
