@@ -147,7 +147,7 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
                 self._node.hold(self._data).needs = on
         elif on:
             name = None if node is None else node.name
-            self._node = Leaf(self.shape, self.dtype, True, name).hold(self._data)
+            self._node = Leaf(self.shape, self.dtype, True, name).hold(self._data).by_user()
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set ``requires_grad`` and return the tensor itself."""
