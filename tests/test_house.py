@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -41,6 +42,19 @@ def test_a_floor_only_looks_down():
 def test_the_table_of_rooms_is_current():
     made = rooms()
     assert made.PAGE.read_text(encoding="utf-8") == made.page(), "python docs/make_rooms.py"
+
+
+def test_the_guide_says_how_long_the_core_is():
+    """To a tenth: a line more or less in a file is no reason to write the page anew."""
+    made = rooms()
+    rows = made.GUIDE.read_text(encoding="utf-8").split(made.LINES)[1].split(made.LINES_END)[0]
+    said = dict(re.findall(r"\| `?([\w/.]+)`? \| ([\d,]+) \|", rows))
+    real = {name: made.lines_of(name) for name in made.CORE}
+    real["all"] = sum(real.values())
+    assert list(said) == list(real), "python docs/make_rooms.py"
+    for name, count in real.items():
+        assert abs(int(said[name].replace(",", "")) - count) <= count / 10, name
+    assert real["all"] < 3000, "what a student reads has grown: move out what can wait"
 
 
 def test_every_file_says_what_it_is_for():
