@@ -1,4 +1,4 @@
-"""Calls that are like earlier ones: what those found out is not asked again.
+"""What does a call that is like an earlier one skip? All that the earlier one found out: a cache of calls.
 
 These are the common cases of training: a layer with one built-in cell in one direction, over whole batches,
 and a built-in cell that is called in a loop of the user's own, each with the same Parameters as before.

@@ -1,4 +1,4 @@
-"""The loops as machine code: forward in one run, backward in blocks of steps."""
+"""How do loops of machine code run? Forward in one run, backward in blocks of steps."""
 
 from __future__ import annotations
 

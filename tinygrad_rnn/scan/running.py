@@ -1,4 +1,4 @@
-"""A compiled call of a recurrent layer: what runs in which order, forward and backward."""
+"""What runs in which order when a recurrent layer is called compiled? Forward and backward."""
 
 from __future__ import annotations
 
