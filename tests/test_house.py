@@ -163,7 +163,7 @@ def test_draw_goes_through_few_files(level, tmp_path):
     assert len(found) <= 24, sorted(found)
 
 
-@pytest.mark.parametrize(("compiled", "forward", "backward"), [(True, 18, 16), (False, 22, 11)])
+@pytest.mark.parametrize(("compiled", "forward", "backward"), [(True, 12, 12), (False, 21, 11)])
 def test_a_layer_goes_through_few_files(compiled, forward, backward):
     """A call like an earlier one, compiled or recorded op by op, and the way back."""
     layer, x, given = tg.nn.LSTM(4, 3), tg.randn(5, 2, 4), []
@@ -175,6 +175,16 @@ def test_a_layer_goes_through_few_files(compiled, forward, backward):
         assert len(found) <= forward, sorted(found)
         found = files_entered(given[0].sum().backward)
     assert len(found) <= backward, sorted(found)
+
+
+def test_an_export_goes_through_few_files(tmp_path):
+    """From the layer to an ONNX file."""
+    layer, x = tg.nn.LSTM(4, 3), tg.randn(5, 2, 4)
+    to_onnx = tg.interop.to_onnx
+    with using("numpy"):
+        to_onnx(layer, tmp_path / "first.onnx", x)  # imports
+        found = files_entered(lambda: to_onnx(layer, tmp_path / "a.onnx", x))
+    assert len(found) <= 20, sorted(found)
 
 
 def test_every_planted_bug_finds_its_place():

@@ -240,13 +240,4 @@ def _rule(i: int, g: Any, _y: Any, segment: Any) -> Any:
 
 
 _RESHAPE: Any = reshape.op  # type: ignore[attr-defined]
-_OP = Op(
-    "checkpoint",
-    checkpoint,
-    (_rule,),
-    variadic=True,
-    several=True,
-    sparse=False,
-    promote=None,
-    floating=False,
-)
+_OP = Op.of_calls("checkpoint", checkpoint, _rule)

@@ -544,3 +544,12 @@ def maker(node: Any) -> Call | None:
         return None
     call: Call | None = node.place.call
     return call
+
+
+def consumers_of(nodes: Iterable[GraphNode]) -> dict[int, list[int]]:
+    """By node, the nodes that take its value; an operand that is taken twice is there twice."""
+    found: dict[int, list[int]] = {}
+    for node in nodes:
+        for i in node.inputs:
+            found.setdefault(i, []).append(node.id)
+    return found

@@ -13,16 +13,16 @@ import numpy as np
 
 from ..engine.places import state
 from ..engine.random import generator_or_default
-from ..engine.values import Leaf
 from ..ops.elementwise import where
 from ..tensors import Tensor, as_tensor
 from ..tensors.several import cat, stack
 from .cells import Cell
 from .compiling import Direction, LayerCall, Stage, compiler
-from .module import Module, Parameter
+from .module import Module
 from .naming import run_begins
 from .stepping import (
     apply_step,
+    as_input,
     check_features,
     checked_state,
     first_of,
@@ -404,12 +404,6 @@ def checked_lengths(lengths: Any, batch: int | None, steps: int) -> Any:
             f"got {given.min()} to {given.max()}"
         )
     return given
-
-
-def as_input(x: Tensor) -> None:
-    """A leaf that enters a recurrent layer as its sequence is an input and no Parameter."""
-    if isinstance(x._node, Leaf) and not isinstance(x, Parameter):
-        x._node.name, x._node.role = x._node.name or "x", "input"
 
 
 def sequence(x: Tensor, time_axis: int = 0, only: Sequence[int] | None = None) -> Sequence[Tensor]:

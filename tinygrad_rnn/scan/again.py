@@ -19,17 +19,18 @@ from ..engine.values import Leaf
 from ..nn import naming
 from ..nn.compiling import LayerCall
 from ..nn.module import Module
-from ..nn.recurrent import Loop, SomeSteps, as_input, initial_state
+from ..nn.recurrent import Loop, SomeSteps, initial_state
 from ..nn.stacks import Recorded
-from ..nn.stepping import apply_step, first_of, mapped, mark_last, parts
+from ..nn.stepping import apply_step, as_input, first_of, mapped, mark_last, parts
 from ..ops import dtypes
 from ..tensors import Tensor
-from . import first_calls
-from .cells import BUILT_IN, Variant, nesting, variant_of
+from .backends import CALLS
+from .cells import BUILT_IN, nesting, variant_of
 from .folding import Fold
 from .probing import probe_of, tells
 from .running import BEGIN
 from .tracing import Untraceable
+from .variants import STEPS, Variant
 
 
 class Ready:
@@ -66,7 +67,7 @@ class Ready:
 class Run(Fold):
     """One run of the loops; as a node it gives gradients to input, first states and weights that ask."""
 
-    most = first_calls.CALLS  # by numpy, where machine code takes over
+    most = CALLS  # by numpy, where machine code takes over
 
     def __init__(self, ready: Ready | ReadyCell, x: Tensor, steps: range) -> None:
         super().__init__(steps)
@@ -96,9 +97,14 @@ class Run(Fold):
         """What the cell had read."""
         return [self.variant]
 
-    def needs(self) -> tuple[bool, ...]:
-        """Which of output and last states depend on what asks for a gradient."""
-        return self.reach.needing(self.asking[1:], self.asking[0], len(self.steps))  # type: ignore[no-any-return]
+    def results(
+        self, arrays: Sequence[Any], states: Sequence[Tensor], first: int = 0
+    ) -> list[Tensor]:
+        """Output and last states, from the ``first`` of these on, as tensors; recorded where one asks."""
+        if not self.keep:
+            return [Tensor._wrap(array, None) for array in arrays]
+        needs = self.reach.needing(self.asking[1:], self.asking[0], len(self.steps))
+        return self.outputs(arrays, needs[first:], (self.x, *states, *self.weights))
 
     def gradients(self, g: list[Any]) -> list[Any]:
         """From those of all outputs to those of all that asks."""
@@ -165,6 +171,29 @@ class Run(Fold):
         ]
 
 
+class RunOverTime(Run):
+    """A run over a layer's sequence, whose batch may come first."""
+
+    def given(self, layer: Any, arrays: list[Any], states: Sequence[Tensor]) -> list[Tensor]:
+        """Output and last states of a layer that ran; the first array is (time, batch, features)."""
+        self.layer = layer
+        layer.__dict__["_ran"] = self.loops.ran
+        if self.time_axis:
+            arrays[0] = arrays[0].swapaxes(0, 1)
+        outputs = self.results(arrays, states)
+        mark_last(layer, tuple(outputs[1:]), self.steps[-1])
+        return outputs
+
+    def of_output(self, g: Any) -> Any:
+        """The gradient of the output, (time, batch, features)."""
+        return g.swapaxes(0, 1) if self.time_axis and g is not None else g
+
+    def begin(self) -> tuple[Any, Any]:
+        """Values of the first steps."""
+        y, first = self.y[:BEGIN], slice(0, BEGIN)
+        return (y.swapaxes(0, 1), (slice(None), first)) if self.time_axis else (y, first)
+
+
 _ready: WeakKeyDictionary[Module, Ready] = (
     WeakKeyDictionary()
 )  # of layers, and of cells called bare
@@ -216,28 +245,21 @@ def run_again(layer: Any, x: Any, hx: Any, first_step: int | None) -> tuple[Tens
         y, finals = call.forward(ready, data, starts, (False,) * len(starts))
     except Untraceable:
         return None
-    layer.__dict__["_ran"] = call.loops.ran
-    flat = [y.swapaxes(0, 1) if ready.axis else y, *[final[None] for final in finals]]
-    if call.keep:
-        call.layer, call.hx = layer, hx
-        outputs = call.outputs(flat, call.needs(), (x, *given, *call.weights))
-    else:
-        outputs = [Tensor._wrap(array, None) for array in flat]
-    mark_last(layer, tuple(outputs[1:]), call.steps[-1])
+    call.hx = hx
+    outputs = call.given(layer, [y, *[final[None] for final in finals]], given)
     for name, last in zip(ready.names, outputs[1:], strict=True):
         if last._node is not None:
             last._node.name = f"{name}_n"
     return outputs[0], outputs[1] if len(outputs) == 2 else tuple(outputs[1:])
 
 
-class _LayerAgain(Run):
+class _LayerAgain(RunOverTime):
     """A layer's call."""
 
     hx: Any
 
     def _split(self, g: list[Any]) -> tuple[Any, list[Any]]:
-        dy = g[0].swapaxes(0, 1) if self.time_axis and g[0] is not None else g[0]
-        return dy, [None if d is None else d[0] for d in g[1:]]
+        return self.of_output(g[0]), [None if d is None else d[0] for d in g[1:]]
 
     def recorded(self, only: SomeSteps | None) -> list[Tensor]:
         """The layer's own loop."""
@@ -248,11 +270,6 @@ class _LayerAgain(Run):
         run = Recorded([self.cell], [False])
         y, last = self.layer._recorded(self.x, states, self.time_axis, None, first, only, run)
         return [y, *([last] if isinstance(last, Tensor) else last)]
-
-    def begin(self) -> tuple[Any, Any]:
-        """Values of the first steps."""
-        y, first = self.y[:BEGIN], slice(0, BEGIN)
-        return (y.swapaxes(0, 1), (slice(None), first)) if self.time_axis else (y, first)
 
 
 # ---- any cell over time ---------------------------------------------------------------------------
@@ -335,28 +352,21 @@ def run_cell_again(
         y, finals = call.forward(ready, data.swapaxes(0, 1) if axis else data, arrays, asking)
     except Untraceable:
         return None
-    layer.__dict__["_ran"] = call.loops.ran
-    flat = [y.swapaxes(0, 1) if axis else y, *finals]
-    if call.keep:
-        call.layer, call.state = layer, state
-        outputs = call.outputs(flat, call.needs(), (x, *states, *call.weights))
-    else:
-        outputs = [Tensor._wrap(array, None) for array in flat]
-    mark_last(layer, tuple(outputs[1:]), call.steps[-1])
+    call.state = state
+    outputs = call.given(layer, [y, *finals], states)
     if len(outputs) == 2 and state.__class__ is Tensor:
         return outputs[0], outputs[1]
     rest = iter(outputs[1:])
     return outputs[0], mapped(lambda _: next(rest), state)
 
 
-class _CellCall(Run):
+class _CellCall(RunOverTime):
     """A call of a ``Recurrent`` layer."""
 
     state: Any
 
     def _split(self, g: list[Any]) -> tuple[Any, list[Any]]:
-        dy = g[0].swapaxes(0, 1) if self.time_axis and g[0] is not None else g[0]
-        return dy, [*g[1:]]
+        return self.of_output(g[0]), [*g[1:]]
 
     def _first_states(self) -> Sequence[Tensor]:
         return [t for _, t in parts(self.state)]
@@ -368,11 +378,6 @@ class _CellCall(Run):
             self.x, [self.state], self.time_axis, loop, {}, [self.cell]
         )
         return [y, *(t for _, t in parts(last))]
-
-    def begin(self) -> tuple[Any, Any]:
-        """Values of the first steps."""
-        y, first = self.y[:BEGIN], slice(0, BEGIN)
-        return (y.swapaxes(0, 1), (slice(None), first)) if self.time_axis else (y, first)
 
 
 # ---- cells in a loop of the user's own --------------------------------------------------------------
@@ -401,11 +406,8 @@ def step_again(cell: Any, x: Tensor, state: tuple[Tensor, ...], step: int, label
         _, finals = call.forward(ready, data[None], starts, asking)
     except Untraceable:
         return None
-    if call.keep:
-        call.state, call.label = state, label
-        outputs = call.outputs(finals, call.needs()[1:], (x, *state, *call.weights))
-    else:
-        outputs = [Tensor._wrap(array, None) for array in finals]
+    call.state, call.label = state, label
+    outputs = call.results(finals, state, 1)
     for name, last in zip(ready.names, outputs, strict=True):
         last._tag = step
         if last._node is not None:
@@ -433,7 +435,7 @@ class _StepAgain(Run):
     """A cell's step."""
 
     nested = True
-    most = first_calls.STEPS
+    most = STEPS
     state: tuple[Tensor, ...]
     label: str
 

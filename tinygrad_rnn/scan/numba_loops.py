@@ -11,9 +11,9 @@ import numpy as np
 from .applied import offer
 from .batched import TIME, Lines
 from .loop_nests import Nests
-from .memory import empty
 from .numba_text import NumbaText
 from .numpy_loops import NumpyLoops, Unsupported
+from .runtime import empty
 from .schedule import Schedule
 
 CACHE = 1 << 20  # bytes that backward may leave for its sums, to be still in the cache then

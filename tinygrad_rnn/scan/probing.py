@@ -22,7 +22,7 @@ from . import verified
 from .tracing import Comparison, Trace, Tracer, Untraceable, bare_constant, leaf, row_name, tracing
 
 if TYPE_CHECKING:
-    from .cells import Compiled
+    from .variants import Compiled
 
 Flow = tuple[Any, list[Any], list[Any]]  # gradients of x, of the states, of the weights
 

@@ -15,10 +15,11 @@ from ..nn.compiling import Direction, LayerCall, Stage
 from ..nn.recurrent import SomeSteps
 from ..nn.stepping import mapped, parts
 from ..tensors import Tensor
-from .cells import BUILT_IN, Variant, variant_of
+from .cells import BUILT_IN, variant_of
 from .folding import Fold
 from .probing import Flow, probe_of, tells
 from .tracing import Untraceable
+from .variants import Variant
 
 BEGIN = 3  # so many steps are compared when a call is recorded after all
 
