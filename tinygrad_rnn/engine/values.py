@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from ..tensors import Tensor
     from .hooks import Hook
 
-Array = np.ndarray[Any, np.dtype[Any]]
+DType = np.dtype[Any]
+Array = np.ndarray[Any, DType]
+Grad = Array | None  # None: nothing came
 
 
 class Handle:

@@ -89,9 +89,8 @@ def run_compiled(call: LayerCall) -> tuple[Tensor, Any]:
     if whole is not None:  # a network is read, to which a layer is one whole
         given: tuple[Tensor, Any] = whole(call)
         return given
-    result, how = None, refusal(layer)
-    if how is None:
-        result, how = compiler().run(call)
+    why = refusal(layer)
+    result, how = compiler().run(call) if why is None else (None, why)
     if result is None:
         layer.__dict__["_ran"] = f"recorded op by op: {how}"
         return call.recorded()

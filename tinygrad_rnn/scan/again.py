@@ -8,19 +8,20 @@ At a batch of one the questions cost more than the loop.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
 from ..engine.inside import Inside
 from ..engine.places import state as now
-from ..engine.values import Leaf
+from ..engine.values import Array, DType, Grad, Leaf
 from ..nn import naming
-from ..nn.compiling import LayerCall
+from ..nn.cells import Cell
+from ..nn.compiling import LayerCall, State
 from ..nn.module import Module
-from ..nn.recurrent import Loop, SomeSteps, initial_state
-from ..nn.stacks import Recorded
+from ..nn.recurrent import Loop, Recurrent, SomeSteps, initial_state
+from ..nn.stacks import Recorded, RecurrentLayer
 from ..nn.stepping import apply_step, as_input, first_of, mapped, mark_last, parts
 from ..ops import dtypes
 from ..tensors import Tensor
@@ -32,6 +33,9 @@ from .running import BEGIN
 from .tracing import Untraceable
 from .variants import STEPS, Variant
 
+if TYPE_CHECKING:
+    from ..nn.compiling import Layer
+
 
 class Ready:
     """What calls of a built-in cell need, on inputs of one shape a step, ``(batch, features)``."""
@@ -39,7 +43,7 @@ class Ready:
     __slots__ = ("axis", "cell", "dtype", "names", "shape", "states", "variant", "weights", "zeros")
 
     def __init__(
-        self, cell: Any, shape: tuple[int, ...], dtype: Any, variant: Variant, axis: int = 0
+        self, cell: Cell, shape: tuple[int, ...], dtype: DType, variant: Variant, axis: int = 0
     ):
         self.cell, self.variant, self.weights = ref(cell), variant, variant.weights({})
         self.shape, self.axis, self.dtype = shape, axis, dtype
@@ -48,7 +52,7 @@ class Ready:
         self.states = [(shape[0], size) for size in sizes.values()]
         self.zeros = [np.zeros(shape, dtype) for shape in self.states]
 
-    def fits(self, shape: tuple[int, ...], dtype: Any) -> bool:
+    def fits(self, shape: tuple[int, ...], dtype: DType) -> bool:
         """Whether an input's step is like the first one's, and the cell as it was."""
         return shape == self.shape and dtype is self.dtype and self.variant.holds()
 
@@ -76,8 +80,8 @@ class Run(Fold):
         self.variant = ready.variant
 
     def forward(
-        self, ready: Ready | ReadyCell, x: Any, states: list[Any], asking: tuple[bool, ...]
-    ) -> Any:
+        self, ready: Ready | ReadyCell, x: Array, states: list[Array], asking: tuple[bool, ...]
+    ) -> tuple[Array, list[Array]]:
         """(outputs, last states) of arrays; ``asking``: which of the first states ask for a gradient."""
         node = self.x._node
         needs_x = node is not None and node.needs
@@ -98,7 +102,7 @@ class Run(Fold):
         return [self.variant]
 
     def results(
-        self, arrays: Sequence[Any], states: Sequence[Tensor], first: int = 0
+        self, arrays: Sequence[Array], states: Sequence[Tensor], first: int = 0
     ) -> list[Tensor]:
         """Output and last states, from the ``first`` of these on, as tensors; recorded where one asks."""
         if not self.keep:
@@ -106,11 +110,11 @@ class Run(Fold):
         needs = self.reach.needing(self.asking[1:], self.asking[0], len(self.steps))
         return self.outputs(arrays, needs[first:], (self.x, *states, *self.weights))
 
-    def gradients(self, g: list[Any]) -> list[Any]:
+    def gradients(self, g: list[Grad]) -> list[Grad]:
         """From those of all outputs to those of all that asks."""
         return self.backward(*self._split(g))
 
-    def _split(self, g: list[Any]) -> tuple[Any, list[Any]]:
+    def _split(self, g: list[Grad]) -> tuple[Grad, list[Grad]]:
         """The gradients of the outputs over time and of the last states."""
         raise NotImplementedError
 
@@ -124,7 +128,7 @@ class Run(Fold):
             return False
         return tells(self.variant.found, self.loops.name)
 
-    def told(self, g: list[Any]) -> tuple[list[Any], list[Inside | None]]:
+    def told(self, g: list[Grad]) -> tuple[list[Grad], list[Inside | None]]:
         """As ``gradients``, and what flowed inside."""
         dy, last = self._split(g)
         values = {id(t): (data, node) for t, data, node in self.values}
@@ -142,7 +146,7 @@ class Run(Fold):
             inside.x = None
         return self._asked(*flow), [inside]
 
-    def entered(self) -> list[list[Any]]:
+    def entered(self) -> list[list[Array]]:
         """The values of the state that every step starts from."""
         values = {id(t): data for t, data, _ in self.values}
         x, weights = values[id(self.x)], [values[id(w)] for w in self.weights]
@@ -151,7 +155,7 @@ class Run(Fold):
         probe = probe_of(self.variant.found)
         return [probe.entered(self.loops.name, x, self.first, weights)]
 
-    def backward(self, dy: Any, last: list[Any]) -> list[Any]:
+    def backward(self, dy: Grad, last: list[Grad]) -> list[Grad]:
         """The gradients of all that asks, from those of the outputs and of the last states."""
         came, steps = (dy is not None, *[d is not None for d in last]), len(self.steps)
         if dy is None:
@@ -159,7 +163,7 @@ class Run(Fold):
         found = self.loops.backward(self.kept, steps, np.ascontiguousarray(dy), last)
         return self._asked(*self.reach.only(came, steps, *found))
 
-    def _asked(self, dx: Any, dstates: list[Any], dweights: list[Any]) -> list[Any]:
+    def _asked(self, dx: Grad, dstates: list[Grad], dweights: list[Grad]) -> list[Grad]:
         """The gradients of the parents, in their shapes."""
         if self.time_axis and dx is not None:
             dx = dx.swapaxes(0, 1)
@@ -174,7 +178,7 @@ class Run(Fold):
 class RunOverTime(Run):
     """A run over a layer's sequence, whose batch may come first."""
 
-    def given(self, layer: Any, arrays: list[Any], states: Sequence[Tensor]) -> list[Tensor]:
+    def given(self, layer: Layer, arrays: list[Array], states: Sequence[Tensor]) -> list[Tensor]:
         """Output and last states of a layer that ran; the first array is (time, batch, features)."""
         self.layer = layer
         layer.__dict__["_ran"] = self.loops.ran
@@ -184,11 +188,11 @@ class RunOverTime(Run):
         mark_last(layer, tuple(outputs[1:]), self.steps[-1])
         return outputs
 
-    def of_output(self, g: Any) -> Any:
+    def of_output(self, g: Grad) -> Grad:
         """The gradient of the output, (time, batch, features)."""
         return g.swapaxes(0, 1) if self.time_axis and g is not None else g
 
-    def begin(self) -> tuple[Any, Any]:
+    def begin(self) -> tuple[Array, Any]:
         """Values of the first steps."""
         y, first = self.y[:BEGIN], slice(0, BEGIN)
         return (y.swapaxes(0, 1), (slice(None), first)) if self.time_axis else (y, first)
@@ -205,20 +209,28 @@ _ready: WeakKeyDictionary[Module, Ready] = (
 def remember(call: LayerCall, variant: Variant) -> None:
     """Make later calls like this one quick, where the layer is of the kind."""
     layer, x, axis = call.layer, call.x._data, call.time_axis
+    assert isinstance(layer, RecurrentLayer)
     (cell,) = layer.cells()
-    if type(cell) in BUILT_IN and x.ndim == 3 and not call.stages[0].directions[0].backwards:
+    if (
+        isinstance(cell, Cell)
+        and type(cell) in BUILT_IN
+        and x.ndim == 3
+        and not call.stages[0].directions[0].backwards
+    ):
         shape, known = (x.shape[1 - axis], x.shape[2]), _ready.get(layer)
         if known is None or not _is_like(known, layer, shape, x.dtype):
             _ready[layer] = Ready(cell, shape, x.dtype, variant, axis)
 
 
-def _is_like(ready: Ready, layer: Any, shape: tuple[int, ...], dtype: Any) -> bool:
+def _is_like(ready: Ready, layer: RecurrentLayer, shape: tuple[int, ...], dtype: DType) -> bool:
     """Whether a call is like the one that was remembered, and the layer as it was."""
     same = ready.axis == layer.batch_first and ready.cell() is layer.cells()[0]
     return same and not layer._backwards(0) and ready.fits(shape, dtype)
 
 
-def run_again(layer: Any, x: Any, hx: Any, first_step: int | None) -> tuple[Tensor, Any] | None:
+def run_again(
+    layer: RecurrentLayer, x: Any, hx: State, first_step: int | None
+) -> tuple[Tensor, State] | None:
     """The layer's call, where it is like an earlier one; None where it may not be."""
     ready = _ready.get(layer)
     if ready is None or x.__class__ is not Tensor:
@@ -256,9 +268,9 @@ def run_again(layer: Any, x: Any, hx: Any, first_step: int | None) -> tuple[Tens
 class _LayerAgain(RunOverTime):
     """A layer's call."""
 
-    hx: Any
+    hx: State
 
-    def _split(self, g: list[Any]) -> tuple[Any, list[Any]]:
+    def _split(self, g: list[Grad]) -> tuple[Grad, list[Grad]]:
         return self.of_output(g[0]), [None if d is None else d[0] for d in g[1:]]
 
     def recorded(self, only: SomeSteps | None) -> list[Tensor]:
@@ -290,19 +302,21 @@ class ReadyCell:
         "weights",
     )
 
-    def __init__(self, layer: Any, x: Any, axis: int, state: Any, variant: Variant) -> None:
+    def __init__(
+        self, layer: Recurrent, x: Array, axis: int, state: State, variant: Variant
+    ) -> None:
         self.cell, self.variant, self.weights = ref(layer.cell), variant, variant.weights({})
         self.shape, self.dtype, self.axis = _step_shape(x, axis), x.dtype, axis
         self.nesting, self.default = nesting(state), dtypes.default_dtype
         self.steps = min(x.shape[axis], len(parts(state)) + 1)
 
-    def fits(self, x: Any, axis: int) -> bool:
+    def fits(self, x: Array, axis: int) -> bool:
         """Whether an input is like the first one, and the cell as it was."""
         same = self.axis == axis and x.dtype is self.dtype and dtypes.default_dtype is self.default
         return same and _step_shape(x, axis) == self.shape and self.variant.holds()
 
 
-def _step_shape(x: Any, axis: int) -> tuple[int, ...]:
+def _step_shape(x: Array, axis: int) -> tuple[int, ...]:
     shape: tuple[int, ...] = x.shape
     return shape[:axis] + shape[axis + 1 :]
 
@@ -312,6 +326,7 @@ _ready_cells: WeakKeyDictionary[Module, ReadyCell] = WeakKeyDictionary()
 
 def remember_cell(call: LayerCall, variant: Variant) -> None:
     """Make later calls like this one of a ``Recurrent`` layer quick."""
+    assert isinstance(call.layer, Recurrent)
     known = _ready_cells.get(call.layer)
     if not call.constants and (known is None or known.variant is not variant):
         state = call.stages[0].directions[0].state
@@ -321,8 +336,8 @@ def remember_cell(call: LayerCall, variant: Variant) -> None:
 
 
 def run_cell_again(
-    layer: Any, x: Any, state: Any, first_step: int | None
-) -> tuple[Tensor, Any] | None:
+    layer: Recurrent, x: Any, state: State, first_step: int | None
+) -> tuple[Tensor, State] | None:
     """The call of a ``Recurrent`` layer, where it is like an earlier one; None where it may not be."""
     ready = _ready_cells.get(layer)
     if ready is None or x.__class__ is not Tensor or layer.reverse is not None:
@@ -363,9 +378,9 @@ def run_cell_again(
 class _CellCall(RunOverTime):
     """A call of a ``Recurrent`` layer."""
 
-    state: Any
+    state: State
 
-    def _split(self, g: list[Any]) -> tuple[Any, list[Any]]:
+    def _split(self, g: list[Grad]) -> tuple[Grad, list[Grad]]:
         return self.of_output(g[0]), [*g[1:]]
 
     def _first_states(self) -> Sequence[Tensor]:
@@ -383,7 +398,9 @@ class _CellCall(RunOverTime):
 # ---- cells in a loop of the user's own --------------------------------------------------------------
 
 
-def step_again(cell: Any, x: Tensor, state: tuple[Tensor, ...], step: int, label: str = "") -> Any:
+def step_again(
+    cell: Module, x: Tensor, state: tuple[Tensor, ...], step: int, label: str = ""
+) -> Tensor | tuple[Tensor, ...] | None:
     """The new state of a built-in cell after one time step; None where it is to be recorded.
 
     The output is the state's first part. ``label`` tells the cell from others of its layer, in words.
@@ -415,10 +432,11 @@ def step_again(cell: Any, x: Tensor, state: tuple[Tensor, ...], step: int, label
     return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
-def _prepared(cell: Any, x: Any, state: tuple[Tensor, ...]) -> Ready | None:
+def _prepared(cell: Module, x: Array, state: tuple[Tensor, ...]) -> Ready | None:
     """What the cell's steps on inputs like this need; None where they cannot be compiled."""
     if type(cell) not in BUILT_IN:
         return None
+    assert isinstance(cell, Cell)
     given = state[0] if len(state) == 1 else state
     try:
         variant = variant_of(cell, x[None], given, None, {})
@@ -439,7 +457,7 @@ class _StepAgain(Run):
     state: tuple[Tensor, ...]
     label: str
 
-    def _split(self, g: list[Any]) -> tuple[Any, list[Any]]:
+    def _split(self, g: list[Grad]) -> tuple[Grad, list[Grad]]:
         return None if g[0] is None else g[0][None], [None, *g[1:]]  # its output is the first part
 
     def recorded(self, only: SomeSteps | None) -> list[Tensor]:
@@ -448,6 +466,6 @@ class _StepAgain(Run):
         _, new = apply_step(self.cell, self.x, state, self.steps[0], self.label, {})
         return [t for _, t in parts(new)]
 
-    def begin(self) -> tuple[Any, Any]:
+    def begin(self) -> tuple[Array, Any]:
         """The new state's first part."""
         return self.y[0], ...

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..nn.compiling import LayerCall
+from ..nn.compiling import LayerCall, Ran, State
 from ..tensors import Tensor
 from . import again, backends, running, streaming
 
@@ -17,7 +15,7 @@ class LoopCompiler:
     step_again = staticmethod(again.step_again)
     streamed = staticmethod(streaming.streamed)
 
-    def run(self, call: LayerCall) -> tuple[tuple[Tensor, Any] | None, Any]:
+    def run(self, call: LayerCall) -> tuple[tuple[Tensor, State] | None, str | Ran]:
         """(outputs and last states, by which back ends), or (None, why not) where they are recorded."""
         try:
             result, done = running.run(call)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..engine.inside import Inside
 from ..engine.places import state as now
 from ..engine.random import generator_or_default
-from ..engine.values import Leaf
-from ..nn.compiling import Direction, LayerCall, Stage
+from ..engine.values import Array, DType, Grad, Leaf
+from ..nn.compiling import Direction, LayerCall, Stage, State
 from ..nn.recurrent import SomeSteps
 from ..nn.stepping import mapped, parts
 from ..tensors import Tensor
@@ -21,10 +21,13 @@ from .probing import Flow, probe_of, tells
 from .tracing import Untraceable
 from .variants import Variant
 
+if TYPE_CHECKING:
+    from .ragged import Ragged
+
 BEGIN = 3  # so many steps are compared when a call is recorded after all
 
 
-def run(call: LayerCall) -> tuple[tuple[Tensor, Any], list[Pass]]:
+def run(call: LayerCall) -> tuple[tuple[Tensor, State], list[Pass]]:
     """The last stage's outputs and all cells' last states, and the run of each cell. Raises Untraceable."""
     made = CompiledCall(call)
     try:
@@ -61,7 +64,7 @@ class Pass:
     )
 
     def __init__(
-        self, call: LayerCall, direction: Direction, x: Any, live: Any, needs_x: bool
+        self, call: LayerCall, direction: Direction, x: Array, live: Array | None, needs_x: bool
     ) -> None:
         self.direction, self.constants, given = direction, call.constants, x
         if direction.backwards:
@@ -78,13 +81,13 @@ class Pass:
         self.steps, found = len(x), self.variant.found
         self.of_x = self.keep and needs_x
         self.needs = found.reach.needing(asking, needs_x, self.steps)
-        self.rows: Any = None  # the layout of a ragged batch, where it ran by its rows
+        self.rows: Ragged | None = None  # the layout of a ragged batch, where it ran by its rows
         name = found.whose(direction.cell, self.keep, self.steps)
         if name == "numba" and call.lengths is not None and self._by_rows(given, call.lengths):
             return
         self._run([x] if live is None else [x, live], [t._data for t in self.states], name)
 
-    def _by_rows(self, x: Any, lengths: Any) -> bool:
+    def _by_rows(self, x: Array, lengths: Array) -> bool:
         """Run over the valid steps of a ragged batch alone; False where that cannot be."""
         direction, steps = self.direction, self.steps
         if type(direction.cell) not in BUILT_IN or self.constants or not lengths.any():
@@ -107,14 +110,14 @@ class Pass:
         self.rows, self.y = rows, rows.padded(y, direction.backwards)
         return True
 
-    def _run(self, sequences: Sequence[Any], states: Sequence[Any], name: str) -> None:
+    def _run(self, sequences: Sequence[Array], states: Sequence[Array], name: str) -> None:
         """By the loops whose turn it is, with the weights as they are."""
         self.loops = self.variant.found.taking_turns(self.keep, self.of_x, name)
         arrays = [*sequences, *states, *[t._data for t in self.weights]]
         y, self.finals, self.kept = self.loops.tried(arrays, self.steps, self.keep)
         self.y = y[::-1] if self.direction.backwards else y
 
-    def again(self, x: Any, states: Sequence[Any]) -> Pass:
+    def again(self, x: Array, states: Sequence[Array]) -> Pass:
         """The same run on other arrays of the same kinds: what the cell computes is not asked again."""
         made = object.__new__(Pass)
         made.direction, made.constants = self.direction, self.constants
@@ -125,11 +128,11 @@ class Pass:
         made._run([np.ascontiguousarray(x[::-1] if self.direction.backwards else x)], states, name)
         return made
 
-    def asked(self, dy: Any, dfinals: list[Any]) -> bool:
+    def asked(self, dy: Grad, dfinals: list[Grad]) -> bool:
         """Whether a gradient has come (``dy`` None: not to the output) and something asks for one."""
         return self.keep and (dy is not None or any(d is not None for d in dfinals))
 
-    def backward(self, dy: Any, dfinals: list[Any]) -> Flow:
+    def backward(self, dy: Grad, dfinals: list[Grad]) -> Flow:
         """The gradients of x (in the order of time) or None, of the states, of the weights."""
         came = (dy is not None, *[d is not None for d in dfinals])
         if dy is None:
@@ -145,7 +148,7 @@ class Pass:
         found = self.loops.backward(self.kept, self.steps, dy, dfinals)
         return self._in_time(*only(came, self.steps, *found))
 
-    def _in_time(self, dx: Any, dstates: list[Any], dweights: list[Any]) -> Flow:
+    def _in_time(self, dx: Grad, dstates: list[Grad], dweights: list[Grad]) -> Flow:
         back = self.direction.backwards
         return dx[::-1] if back and dx is not None else dx, dstates, dweights
 
@@ -157,7 +160,7 @@ class Pass:
         return [a[::-1] for a in found] if self.direction.backwards else found
 
     def told(
-        self, x: Any, values: dict[int, Any], dy: Any, dfinals: list[Any]
+        self, x: Any, values: dict[int, Any], dy: Grad, dfinals: list[Grad]
     ) -> tuple[Flow, Inside]:
         """As ``backward``, and what flowed inside; ``x`` is the input, ``values`` what the tensors were."""
         back, found = self.direction.backwards, self.variant.found
@@ -177,7 +180,7 @@ class Pass:
 class CompiledCall(Fold):
     """One call of a layer: forward on arrays, backward on arrays."""
 
-    flat: list[Any]
+    flat: list[Array]
 
     def __init__(self, call: LayerCall) -> None:
         first, count = call.first_step, call.x._data.shape[call.time_axis]
@@ -185,16 +188,16 @@ class CompiledCall(Fold):
         self.time_axis, self.lengths = call.time_axis, call.lengths
         self.call = call
         self.passes: list[list[Pass]] = []
-        self.masks: list[Any] = []
-        self.drawn: list[tuple[Any, Any]] = []  # generators, and how they were before
+        self.masks: list[Array | None] = []
+        self.drawn: list[
+            tuple[np.random.Generator, Any]
+        ] = []  # generators, and how they were before
         self.layer = call.layer
 
     def recorded(self, only: SomeSteps | None) -> list[Tensor]:
         """The layer's own loop."""
         y, finals = self.call.recorded(only, self.masks)
-        if self.call.joined:
-            return [y, *([finals] if isinstance(finals, Tensor) else finals)]
-        return [y, *(t for final in finals for _, t in parts(final))]
+        return [y, *(t for _, t in parts(finals))]
 
     def variants(self) -> list[Variant]:
         """What the cells that ran had read."""
@@ -204,7 +207,7 @@ class CompiledCall(Fold):
         """The runs of all cells, in order."""
         return [p for stage in self.passes for p in stage]
 
-    def begin(self) -> tuple[Any, Any] | None:
+    def begin(self) -> tuple[Array, Any] | None:
         """Values of the first steps, unless a cell came from the end."""
         if any(p.direction.backwards for stage in self.passes for p in stage):
             return None
@@ -212,20 +215,20 @@ class CompiledCall(Fold):
         first = slice(0, BEGIN)
         return (np.moveaxis(y, 0, 1), (slice(None), first)) if self.time_axis else (y, first)
 
-    def again(self, x: Any, states: Iterator[Any]) -> CompiledCall:
+    def again(self, x: Array, states: Iterator[Array]) -> CompiledCall:
         """The same call, of no lengths, on other arrays of the same kinds; its outputs are ``flat``."""
         made = object.__new__(CompiledCall)
         made.__dict__.update(self.__dict__)
         made.passes, made.masks, made.drawn = [], [], []
 
-        def run(stage: Stage, x: Any, _needs_x: bool) -> list[Pass]:
+        def run(stage: Stage, x: Array, _needs_x: bool) -> list[Pass]:
             known = self.passes[len(made.passes)]
             return [p.again(x, [next(states) for _ in p.states]) for p in known]
 
         made.flat = made._through(x, run)
         return made
 
-    def forward(self) -> list[Any]:
+    def forward(self) -> list[Array]:
         """The arrays of the output and of the last states."""
         live = None
         if self.call.lengths is not None:
@@ -238,12 +241,12 @@ class CompiledCall(Fold):
             ],
         )
 
-    def _through(self, x: Any, run: Callable[[Stage, Any, bool], list[Pass]]) -> list[Any]:
+    def _through(self, x: Array, run: Callable[[Stage, Array, bool], list[Pass]]) -> list[Array]:
         """All stages, each run by ``run``, from an input to the outputs."""
         call, node = self.call, self.call.x._node
         if call.time_axis:
             x = np.moveaxis(x, call.time_axis, 0)
-        finals: list[list[Any]] = []
+        finals: list[list[Array]] = []
         needs_x = node is not None and node.needs
         for stage in call.stages:
             mask = None
@@ -273,7 +276,7 @@ class CompiledCall(Fold):
             return [y, *[any(each) for each in zip(*(p.needs[1:] for p in done), strict=True)]]
         return [y, *(need for p in done for need in p.needs[1:])]
 
-    def shaped(self, tensors: list[Tensor]) -> tuple[Tensor, Any]:
+    def shaped(self, tensors: list[Tensor]) -> tuple[Tensor, State]:
         """The output and the last states as tensors in their cells' nesting; they know their step."""
         call = self.call
         end = call.first_step + self.passes[0][0].steps - 1
@@ -285,7 +288,7 @@ class CompiledCall(Fold):
                     tensor._node.name = f"{name}_n"
             return tensors[0], last[0] if len(last) == 1 else tuple(last)
         rest = iter(tensors[1:])
-        shaped: list[Any] = []
+        shaped: list[State] = []
         for stage in call.stages:
             for direction in stage.directions:
                 mine = []
@@ -305,13 +308,13 @@ class CompiledCall(Fold):
             return False
         return all(tells(p.variant.found, p.loops.name) for p in self.each() if p.keep)
 
-    def told(self, g: list[Any]) -> tuple[list[Any], list[Inside | None]]:
+    def told(self, g: list[Grad]) -> tuple[list[Grad], list[Inside | None]]:
         """As ``gradients``, and what flowed inside, cell by cell."""
         values = {id(t): (data, node) for t, data, node in self.values}
         found: dict[int, Inside] = {}
         inputs = self._inputs(values[id(self.call.x)])
 
-        def told(p: Pass, stage: int, dy: Any, dfinals: list[Any]) -> Flow:
+        def told(p: Pass, stage: int, dy: Grad, dfinals: list[Grad]) -> Flow:
             flow, inside = p.told(inputs[stage], values, dy, dfinals)
             inside.steps = self.steps
             if not stage:
@@ -343,17 +346,17 @@ class CompiledCall(Fold):
             x = stage[0].y if len(stage) == 1 else np.concatenate([p.y for p in stage], -1)
         return inputs
 
-    def gradients(self, g: list[Any]) -> list[Any]:
+    def gradients(self, g: list[Grad]) -> list[Grad]:
         """From the gradients of all outputs to those of all parents."""
         return self._through_back(g, lambda p, _stage, dy, dfinals: p.backward(dy, dfinals))
 
     def _through_back(
-        self, g: list[Any], run: Callable[[Pass, int, Any, list[Any]], Flow]
-    ) -> list[Any]:
+        self, g: list[Grad], run: Callable[[Pass, int, Grad, list[Grad]], Flow]
+    ) -> list[Grad]:
         """All stages backwards, each cell by ``run``."""
-        sums: dict[int, Any] = {}
+        sums: dict[int, Array] = {}
 
-        def add(tensor: Tensor, d: Any) -> None:
+        def add(tensor: Tensor, d: Grad) -> None:
             if d is not None:
                 key = id(tensor)
                 sums[key] = sums[key] + d if key in sums else d
@@ -367,7 +370,7 @@ class CompiledCall(Fold):
             rest = [None if part is None else part[at] for at in cells for part in rest]
         for k in reversed(range(len(self.passes))):
             stage = self.passes[k]
-            dx: Any = None
+            dx: Grad = None
             low = sum(each.y.shape[-1] for each in stage)
             for each in reversed(stage):
                 high, low = low, low - each.y.shape[-1]
@@ -394,14 +397,16 @@ class CompiledCall(Fold):
         return [sums[id(t)].reshape(t.shape) if id(t) in sums else None for t in self.parents]
 
 
-def valid_rows(lengths: Any, steps: int) -> Any:
+def valid_rows(lengths: Array, steps: int) -> Ragged:
     """The layout of a ragged batch's valid steps, of which there are some."""
     from .ragged import layout  # what machine code needs is loaded when its turn comes
 
     return layout(lengths.astype(np.intp).tobytes(), steps)
 
 
-def _dropout_mask(draw: Any, shape: Any, rate: float, dtype: Any) -> Any:
+def _dropout_mask(
+    draw: np.random.Generator, shape: tuple[int, ...], rate: float, dtype: DType
+) -> Array:
     """What ``functional.dropout`` multiplies by, for all steps at once: the same draws in the same order."""
     if rate == 1:
         return np.zeros(shape, dtype)
