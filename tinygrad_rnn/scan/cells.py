@@ -11,7 +11,9 @@ from types import FunctionType
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from ..engine.values import Array
 from ..nn import cells as known_cells
+from ..nn.compiling import State
 from ..nn.module import Module
 from ..nn.stepping import mapped, parts
 from ..ops import dtypes
@@ -57,14 +59,16 @@ _variants: WeakKeyDictionary[Module, dict[Any, _Variants]] = WeakKeyDictionary()
 
 
 def compiled(
-    cell: Module, x: Any, state: Any, live: Any, constants: dict[str, Any]
+    cell: Module, x: Array, state: State, live: Array | None, constants: dict[str, Tensor]
 ) -> tuple[Compiled, list[Tensor]]:
     """The loops of a cell on inputs like these, and the tensors that are the same at every step."""
     variant = variant_of(cell, x, state, live, constants)
     return variant.found, variant.weights(constants)
 
 
-def variant_of(cell: Module, x: Any, state: Any, live: Any, constants: dict[str, Any]) -> Variant:
+def variant_of(
+    cell: Module, x: Array, state: State, live: Array | None, constants: dict[str, Tensor]
+) -> Variant:
     """What a cell computes on inputs like these.
 
     ``x`` is (time, batch, features) as an array, ``state`` a nesting of tensors, ``live`` (time, batch, 1)
@@ -89,7 +93,7 @@ def variant_of(cell: Module, x: Any, state: Any, live: Any, constants: dict[str,
     return variant
 
 
-def _kind(x: Any, state: Any, live: Any, constants: dict[str, Any]) -> Any:
+def _kind(x: Array, state: State, live: Array | None, constants: dict[str, Tensor]) -> Any:
     """What a variant is for: the kinds of input, state and constants, and what casting depends on."""
     shapes = [(k, t._data.shape, t._data.dtype) for k, t in constants.items()]
     steps = min(len(x), len(parts(state)) + 1)
@@ -97,7 +101,7 @@ def _kind(x: Any, state: Any, live: Any, constants: dict[str, Any]) -> Any:
     return (x.shape[1:], x.dtype, nesting(state), *around, *shapes)
 
 
-def nesting(value: Any) -> Any:
+def nesting(value: State) -> Any:
     """The nesting of a state, with shapes and dtypes, hashable."""
     if isinstance(value, Tensor):
         return value._data.shape, value._data.dtype
@@ -110,7 +114,7 @@ def nesting(value: Any) -> Any:
     return (type(value), *[nesting(v) for v in value])
 
 
-def _fields(value: Any) -> set[str]:
+def _fields(value: State) -> set[str]:
     """The names of the parts of named tuples in a state."""
     if not isinstance(value, (tuple, list, dict)):
         return set()
@@ -120,10 +124,10 @@ def _fields(value: Any) -> set[str]:
 
 def _seen(
     cell: Module,
-    x: Any,
-    state: Any,
-    live: Any,
-    constants: dict[str, Any],
+    x: Array,
+    state: State,
+    live: Array | None,
+    constants: dict[str, Tensor],
     variants: _Variants,
     kind: Any,
 ) -> Variant:
@@ -188,7 +192,7 @@ def _described(guards: list[Guard], tensors: list[Tensor]) -> list[Any]:
 
 
 def _trace_twice(
-    cell: Module, x: Any, state: Any, live: Any, constants: dict[str, Any]
+    cell: Module, x: Array, state: State, live: Array | None, constants: dict[str, Tensor]
 ) -> tuple[Trace, list[int], list[Tensor]]:
     """Trace two steps, which must agree: the first, which tensors it used, and all that the cell has."""
     with tracing(Tracer()) as tracer:
@@ -219,14 +223,19 @@ class _Step:
     """One step of the shadow on leaves of its own; called, it gives the output and the new state."""
 
     def __init__(
-        self, shadow: Shadow, x: Any, state: Any, live: Any, constants: dict[str, Any]
+        self,
+        shadow: Shadow,
+        x: Array,
+        state: State,
+        live: Array | None,
+        constants: dict[str, Tensor],
     ) -> None:
         self.shadow = shadow
         self.constants = {k: leaf(t._data) for k, t in constants.items()}
         self.state = mapped(lambda t: leaf(t._data), state)
         self.x, self.steps = leaf(x[0]), len(x)
         self.live = None if live is None else leaf(live[0])
-        self.result: Any = None
+        self.result: State = None
 
     def inputs(self) -> dict[str, Any]:
         """The nodes of the inputs by their roles."""
@@ -250,7 +259,7 @@ class _Step:
         inputs.update({f"w{k}": weights[at] for k, at in enumerate(used)})
         return used, Trace(inputs, seen.outputs)
 
-    def advance(self, x: Any, live: Any) -> None:
+    def advance(self, x: Array, live: Array | None) -> None:
         """The next step: its input, and the state that the last one left."""
         self.state = mapped(lambda t: leaf(t._data), self.result)
         self.x = leaf(x)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
@@ -20,13 +20,16 @@ from ..engine.gradients import grad
 from ..engine.inside import Inside
 from ..engine.places import Call
 from ..engine.places import state as now
-from ..engine.values import STRIDE, Constant, Leaf, Node, next_number
+from ..engine.values import STRIDE, Array, Constant, Grad, Leaf, Node, Value, next_number
 from ..nn import naming
 from ..nn.recurrent import SomeSteps
 from ..ops.row import Op
 from ..ops.shapes import reshape
 from ..tensors import Tensor
 from .purity import as_before
+
+if TYPE_CHECKING:
+    from .variants import Variant
 
 _lock = threading.RLock()
 
@@ -39,7 +42,7 @@ class Fold:
 
     nested = False  # whether one of its outputs is made of another
     time_axis = 0
-    lengths: Any = None
+    lengths: Array | None = None
     layer: Any = None  # whose call it is, where it is a layer's
     ways: Sequence[
         tuple[Any, ...]
@@ -48,7 +51,7 @@ class Fold:
     def __init__(self, steps: range) -> None:
         self.steps = steps
 
-    def gradients(self, g: list[Any]) -> list[Any]:
+    def gradients(self, g: list[Grad]) -> list[Grad]:
         """From the gradients of all outputs (None where nothing came to a later one) to the parents'."""
         raise NotImplementedError
 
@@ -56,11 +59,11 @@ class Fold:
         """Whether the call can say what flowed inside of it without being recorded op by op."""
         return False
 
-    def told(self, g: list[Any]) -> tuple[list[Any], list[Inside | None]]:
+    def told(self, g: list[Grad]) -> tuple[list[Grad], list[Inside | None]]:
         """As ``gradients``, and what flowed inside, cell by cell: None for one that no gradient came to."""
         raise NotImplementedError
 
-    def derived(self, g: list[Any]) -> list[Any]:
+    def derived(self, g: list[Grad]) -> list[Any]:
         """As ``gradients``, or by the recorded steps where the loops raise an error, lack of memory apart."""
         try:
             return self.gradients(g)
@@ -88,11 +91,11 @@ class Fold:
         """The same outputs, op by op, of all steps or of some only (counted from the first)."""
         raise NotImplementedError
 
-    def variants(self) -> Iterable[Any]:
+    def variants(self) -> Iterable[Variant]:
         """What the cells that ran had read."""
         raise NotImplementedError
 
-    def begin(self) -> tuple[Any, slice | int] | None:
+    def begin(self) -> tuple[Array, slice | int] | None:
         """Values of the first steps as they were computed, and which of the output they are.
 
         A recorded loop must give them again; later ones may differ by rounding that grows. None where
@@ -101,7 +104,7 @@ class Fold:
         raise NotImplementedError
 
     def outputs(
-        self, arrays: Sequence[Any], needs: Iterable[bool], taken: Iterable[Tensor]
+        self, arrays: Sequence[Array], needs: Iterable[bool], taken: Iterable[Tensor]
     ) -> list[Tensor]:
         """The call's outputs, recorded; ``taken`` are the tensors that went in, each once."""
         self.place = now.place
@@ -160,7 +163,7 @@ class Fold:
         return [self.steps[0] + int(n) for n in (lengths.min(), lengths.max())]
 
     @property
-    def before(self) -> list[Any]:
+    def before(self) -> list[Value]:
         """The nodes that the call takes: of its input, its first states and its weights."""
         return [node for _, _, node in self.values if node is not None]
 
@@ -169,7 +172,7 @@ class Fold:
         """The folded output over time, None where nothing holds it."""
         return next((f() for k, f in self.folded if k == 0), None)
 
-    def entered(self) -> list[list[Any]]:
+    def entered(self) -> list[list[Array]]:
         """The values of the state that every step starts from, in the order of time, cell by cell."""
         raise NotImplementedError
 

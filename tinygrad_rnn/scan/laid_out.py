@@ -12,13 +12,14 @@ from functools import cache
 from typing import Any
 from weakref import ref
 
+from ..engine.values import Array
 from .machine_code import kernels
 from .runtime import empty
 
-_ready: dict[tuple[int, bool], tuple[Any, Any]] = {}  # what refers to the array, and its panels
+_ready: dict[tuple[int, bool], tuple[Any, Array]] = {}  # what refers to the array, and its panels
 
 
-def laid_out(w: Any, turned: bool) -> Any:
+def laid_out(w: Array, turned: bool) -> Array:
     """A matrix (inner, width), or its transpose, in panels of columns as ``products`` reads them."""
     key = (id(w), turned)
     found = _ready.get(key)
@@ -34,7 +35,7 @@ def laid_out(w: Any, turned: bool) -> Any:
     return panels
 
 
-def _packed(w: Any, turned: bool) -> Any:
+def _packed(w: Array, turned: bool) -> Array:
     inner, width = w.shape[:: -1 if turned else 1]
     pack, lanes = _packer(w.itemsize * 8)
     size = inner * (-(-width // lanes) * lanes)

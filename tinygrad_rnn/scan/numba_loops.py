@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.values import Array, Grad
 from .applied import offer
 from .batched import TIME, Lines
 from .loop_nests import Nests
 from .numba_text import NumbaText
 from .numpy_loops import NumpyLoops, Unsupported
-from .runtime import empty
+from .runtime import Flow, empty
 from .schedule import Schedule
 
 CACHE = 1 << 20  # bytes that backward may leave for its sums, to be still in the cache then
@@ -41,9 +42,7 @@ class NumbaLoops(NumpyLoops):
         values = [self.program.values[v] for v in which]
         return sum(int(np.prod(v.shape)) * np.dtype(v.dtype).itemsize for v in values)
 
-    def backward(
-        self, kept: Any, steps: int, dy: Any, dstates: list[Any]
-    ) -> tuple[Any, list[Any], list[Any]]:
+    def backward(self, kept: Any, steps: int, dy: Array, dstates: list[Grad]) -> Flow:
         """As ``NumpyLoops.backward``, a block of steps at a time where there are many.
 
         What the loop leaves for the sums over time is summed while it is still in the cache.
@@ -64,8 +63,8 @@ class NumbaLoops(NumpyLoops):
             if sums is None:
                 sums = found
             else:
-                pairs = zip(sums, found, strict=True)
-                sums = [b if a is None else a if b is None else a + b for a, b in pairs]
+                both = zip(sums, found, strict=True)
+                sums = [b if a is None else a if b is None else a + b for a, b in both]
         return dx, dstates, sums or []
 
     def loop(self, lines: Lines, backward: bool, stored: frozenset[int]) -> None:

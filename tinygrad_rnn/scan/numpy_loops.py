@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.values import Array, Grad
 from .batched import TIME, Lines
 from .numpy_text import NumpyText
+from .runtime import Flow
 from .schedule import Schedule
 from .tracing import Untraceable, failure
 
@@ -48,7 +50,9 @@ class NumpyLoops:
         else:
             self._bare = self._write_bare()
 
-    def forward(self, inputs: list[Any], steps: int, keep: bool) -> tuple[Any, list[Any], Any]:
+    def forward(
+        self, inputs: list[Array], steps: int, keep: bool
+    ) -> tuple[Array, list[Array], Any]:
         """(outputs of all steps, last states, what backward needs or None) of ``steps`` steps."""
         if keep:
             return self._forward(steps, *inputs)  # type: ignore[no-any-return]
@@ -56,16 +60,14 @@ class NumpyLoops:
             self._bare = self._write_bare()
         return self._bare(steps, *inputs)  # type: ignore[no-any-return]
 
-    def backward(
-        self, kept: Any, steps: int, dy: Any, dstates: list[Any]
-    ) -> tuple[Any, list[Any], list[Any]]:
+    def backward(self, kept: Any, steps: int, dy: Array, dstates: list[Grad]) -> Flow:
         """The gradients of x, states and weights from those of the outputs and of the last states.
 
         None stands where none was asked for, or none arrives.
         """
         return self._backward(steps, kept, dy, *dstates)  # type: ignore[no-any-return]
 
-    def tried(self, inputs: list[Any], steps: int, keep: bool) -> tuple[Any, list[Any], Any]:
+    def tried(self, inputs: list[Array], steps: int, keep: bool) -> tuple[Array, list[Array], Any]:
         """As ``forward``. Raises Untraceable for what may not be wrong op by op: all but lack of memory."""
         try:
             return self.forward(inputs, steps, keep)
@@ -246,7 +248,9 @@ class QuickLoops(NumpyLoops):
 
     exact: Callable[[], NumpyLoops]
 
-    def forward(self, inputs: list[Any], steps: int, keep: bool) -> tuple[Any, list[Any], Any]:
+    def forward(
+        self, inputs: list[Array], steps: int, keep: bool
+    ) -> tuple[Array, list[Array], Any]:
         """As ever; what is kept says by which loops, and of what."""
         y, finals, kept = super().forward(inputs, steps, keep)
         if _finite(y, *finals):
@@ -254,9 +258,7 @@ class QuickLoops(NumpyLoops):
         y, finals, kept = self.exact().forward(inputs, steps, keep)
         return y, finals, (kept, None) if keep else None
 
-    def backward(
-        self, kept: Any, steps: int, dy: Any, dstates: list[Any]
-    ) -> tuple[Any, list[Any], list[Any]]:
+    def backward(self, kept: Any, steps: int, dy: Array, dstates: list[Grad]) -> Flow:
         """As ever."""
         kept, inputs = kept
         if inputs is not None:
@@ -267,7 +269,7 @@ class QuickLoops(NumpyLoops):
         return self.exact().backward(kept, steps, dy, dstates)
 
 
-def _finite(*arrays: Any) -> bool:
+def _finite(*arrays: Grad) -> bool:
     """Whether there are only finite numbers in some arrays: their sums are, or may be too large."""
     with np.errstate(all="ignore"):
         return all(a is None or isfinite(a.sum()) for a in arrays)

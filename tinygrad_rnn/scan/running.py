@@ -17,7 +17,8 @@ from ..nn.stepping import mapped, parts
 from ..tensors import Tensor
 from .cells import BUILT_IN, variant_of
 from .folding import Fold
-from .probing import Flow, probe_of, tells
+from .probing import probe_of, tells
+from .runtime import Flow
 from .tracing import Untraceable
 from .variants import Variant
 

@@ -9,23 +9,25 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from ..engine.values import Array, DType, Grad
 from ..ops.elementwise import _sigmoid
 from ..ops.row import ROWS, numpys
 from .program import Value
 from .tracing import bare_constant
 
+Flow = tuple[Grad, list[Grad], list[Grad]]  # gradients of x, of the states, of the weights
 LEAST = 1 << 16  # bytes from which reuse pays
 MOST = 1 << 28  # bytes that are held for reuse at most
 _lock = threading.Lock()
-_held: dict[int, list[Any]] = {}
+_held: dict[int, list[Array]] = {}
 _total = 0
 
 
-def empty(shape: tuple[int, ...], dtype: Any, size: int) -> Any:
+def empty(shape: tuple[int, ...], dtype: DType, size: int) -> Array:
     """``np.empty(shape, dtype)``, of ``size`` bytes, where it can in memory that we have done with.
 
     An array is free when nobody but the list here refers to it: every view keeps it.
@@ -63,29 +65,31 @@ def _drop(size: int) -> bool:
 
 
 @lru_cache(maxsize=8)
-def ones(count: int, dtype: Any) -> Any:
+def ones(count: int, dtype: DType) -> Array:
     """So many ones, for a sum as a product."""
     return np.ones(count, dtype)
 
 
-def begun(given: Any, shape: Any, dtype: Any, order: Any = "C") -> Any:
+def begun(
+    given: Grad, shape: tuple[int, ...], dtype: DType, order: Literal["C", "F"] = "C"
+) -> Array:
     """How the gradient of a state begins: as it was given, or zeros."""
     if given is None:
         return np.zeros(shape, dtype, order)
     return np.array(given.reshape(shape), dtype, order=order)
 
 
-def each(a: Any) -> list[Any]:
+def each(a: Array) -> list[Array]:
     """The numbers of an array over time, each as an array without axes."""
     return [a[t, ...] for t in range(len(a))]
 
 
-def full(a: Any, shape: tuple[int, ...], order: Any) -> Any:
+def full(a: Array, shape: tuple[int, ...], order: Literal["C", "F"]) -> Array:
     """An array broadcast to a shape, with memory for all of it."""
     return np.array(np.broadcast_to(a, shape), order=order)
 
 
-def whole(a: Any) -> Any:
+def whole(a: Array) -> Array:
     """An array in one piece, in the order of its axes."""
     if a.flags.c_contiguous:
         return a
@@ -94,12 +98,12 @@ def whole(a: Any) -> Any:
     return out
 
 
-def turn(a: Any) -> Any:
+def turn(a: Array) -> Array:
     """An array (time, batch, features) laid out with the features first."""
     return whole(a.transpose(0, 2, 1)).transpose(0, 2, 1)
 
 
-def window(low: int, high: int) -> Callable[[Any], Any]:
+def window(low: int, high: int) -> Callable[[Array], Array]:
     """A function that gives a range of an array's features."""
     return lambda a: a[..., low:high]
 
@@ -107,7 +111,7 @@ def window(low: int, high: int) -> Callable[[Any], Any]:
 # ---- ops -----------------------------------------------------------------------------------------
 
 
-def by_step(function: Any, over_time: list[bool], *args: Any) -> Any:
+def by_step(function: Callable[..., Array], over_time: list[bool], *args: Array) -> Array:
     """What a function of one step's values gives at every step, of those that have time before their axes."""
     steps = len(args[over_time.index(True)])
     pairs = list(zip(args, over_time, strict=True))
@@ -116,12 +120,12 @@ def by_step(function: Any, over_time: list[bool], *args: Any) -> Any:
     )
 
 
-def by_itself(value: Value) -> Callable[..., Any]:
+def by_itself(value: Value) -> Callable[..., Array]:
     """A value as a function of its operands, by its op's own forward."""
     forward, dtype = _forward(value), value.dtype
 
-    def call(*arrays: Any) -> Any:
-        made = forward(*arrays)  # Python numbers alone make one of the default dtype
+    def call(*arrays: Array) -> Array:
+        made: Array = forward(*arrays)  # Python numbers alone make one of the default dtype
         return made if made.dtype == dtype else made.astype(dtype)
 
     return call

@@ -18,10 +18,13 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
+from ..engine.values import DType, Value
+from ..nn.module import Module
 from ..tensors import Tensor
 from ..tensors.state_dicts import CALLED
 from . import backends, verified
 from .backends import CALLS, FIRST
+from .numpy_loops import NumpyLoops
 from .purity import MISSING, Guard, same
 from .reach import Reach
 from .tracing import Trace, Untraceable
@@ -33,7 +36,7 @@ LOCK = threading.RLock()
 PRODUCTS = ("matmul", "linear", "linear_without_bias", "dot", "einsum")
 
 
-def back_end(cell: Any, derive: bool, work: float, most: int = CALLS) -> str:
+def back_end(cell: Module | None, derive: bool, work: float, most: int = CALLS) -> str:
     """The back end of a call of a cell that takes numpy about ``work`` nanoseconds; the call is counted.
 
     ``most`` calls like it are numpy's, or as many as do not take too long.
@@ -53,7 +56,7 @@ def back_end(cell: Any, derive: bool, work: float, most: int = CALLS) -> str:
     return name if (training if derive else alone) > 1 else FIRST
 
 
-def work(trace: Any) -> float:
+def work(trace: Trace) -> float:
     """About how many nanoseconds a traced step takes numpy, with its backward step."""
     total = 0.0
     for node in trace.nodes:
@@ -66,7 +69,7 @@ def work(trace: Any) -> float:
     return total
 
 
-def _whole(nodes: Any) -> list[Any]:
+def _whole(nodes: Iterable[Value]) -> list[Value]:
     """Those that are one value."""
     return [node for node in nodes if not (node.shape and isinstance(node.shape[0], tuple))]
 
@@ -87,15 +90,17 @@ class Compiled:
         self._loops: dict[Any, Any] = {}
         self.probe: Any = None  # how its step is looked into, or why not: see ``probing``
 
-    def turn(self, cell: Any, derive: bool, x: bool, steps: int, most: int = CALLS) -> Any:
+    def turn(
+        self, cell: Module, derive: bool, x: bool, steps: int, most: int = CALLS
+    ) -> NumpyLoops:
         """The loops for the next call of a cell, over so many steps; see ``back_end``."""
         return self.taking_turns(derive, x, self.whose(cell, derive, steps, most))
 
-    def whose(self, cell: Any, derive: bool, steps: int, most: int = CALLS) -> str:
+    def whose(self, cell: Module, derive: bool, steps: int, most: int = CALLS) -> str:
         """Whose turn it is: the back end of a cell's next call, which is counted."""
         return back_end(cell, derive, steps * self.work, most)
 
-    def taking_turns(self, derive: bool, x: bool, name: str) -> Any:
+    def taking_turns(self, derive: bool, x: bool, name: str) -> NumpyLoops:
         """The loops of the back end whose turn it is, or of one that can."""
         try:
             return self.loops(derive, x, name)
@@ -104,7 +109,7 @@ class Compiled:
                 raise
         return self.loops(derive, x)  # what numpy cannot run, machine code may
 
-    def loops(self, derive: bool, x: bool, name: str = "") -> Any:
+    def loops(self, derive: bool, x: bool, name: str = "") -> NumpyLoops:
         """The loops of a back end; with gradients if ``derive``, of the input too if ``x``."""
         key = (name or backends.choice()[0], derive, x)
         found = self._loops.get(key)
@@ -118,7 +123,8 @@ class Compiled:
                 self._loops[key] = found
         if isinstance(found, str):
             raise Untraceable(found)
-        return found
+        made: NumpyLoops = found
+        return made
 
     def ragged(self, derive: bool, x: bool) -> Any:
         """The loops over ragged batches, of a step of one row: see ``ragged``. Raises Untraceable."""
@@ -162,7 +168,7 @@ class Variant:
         self.found: Any = None
         self.tensors: list[Tensor] = []
         self.used: list[int] = []  # of the cell's tensors and the call's constants
-        self.shapes: list[tuple[Any, Any]] = []
+        self.shapes: list[tuple[tuple[int, ...], DType]] = []
 
     def takes(self, found: Compiled, used: list[int], tensors: list[Tensor]) -> None:
         """Its loops, and which tensors go into them."""
@@ -176,7 +182,7 @@ class Variant:
                 return False
         return hold(self.guards)
 
-    def weights(self, constants: dict[str, Any]) -> list[Tensor]:
+    def weights(self, constants: dict[str, Tensor]) -> list[Tensor]:
         """The tensors that are the same at every step, in the order of the loops' inputs."""
         every = [*self.tensors, *constants.values()]
         return [every[k] for k in self.used]
