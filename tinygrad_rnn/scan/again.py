@@ -101,7 +101,8 @@ class Run(Fold):
         came, steps = (dy is not None, *[d is not None for d in last]), len(self.steps)
         if dy is None:
             dy = np.zeros((steps, *self.y.shape[1:]), self.dtype)
-        found = self.loops.backward(self.kept, steps, np.ascontiguousarray(dy), last)
+        first = True in self.asking[1 : 1 + len(last)]
+        found = self.loops.backward(self.kept, steps, np.ascontiguousarray(dy), last, first)
         dx, dstates, dweights = self.reach.only(came, steps, *found)
         if self.time_axis and dx is not None:
             dx = dx.swapaxes(0, 1)
