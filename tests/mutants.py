@@ -49,13 +49,14 @@ AGAIN, PURITY, WALK, OPCODES = (
 )
 WRITING = "tensors/writing.py"
 OPTIM, LEDGER, UTILS = "optim/optimizers.py", "graphs/ledger.py", "nn/utils/__init__.py"
+ACCOUNTS, PROBING, SWEEP = "graphs/accounts.py", "scan/probing.py", "graphs/sweep.py"
 REACH, FOLDING, RUNNING = "scan/reach.py", "scan/folding.py", "scan/running.py"
 VERIFIED, PROGRAM = "scan/verified.py", "scan/program.py"
 
 MUTANTS = [
     # ---- gradients over time
-    Mutant("projection: not divided", LEDGER, "for row in rows]) / length", "for row in rows])", "over_time"),
-    Mutant("projection: factors swapped", LEDGER, "((g @ whole) * x).sum()", "(g @ whole).sum()", "over_time"),
+    Mutant("projection: not divided", LEDGER, "uses.along(whole) / length if", "uses.along(whole) if", "over_time"),
+    Mutant("projection: factors swapped", ACCOUNTS, "((g @ whole) * x).sum()", "(g @ whole).sum()", "over_time"),
     Mutant("cancellation: reversed", LEDGER, "1.0 - whole / said", "1.0 - said / whole", "over_time"),
     Mutant("credit: a step's uses not joined", "graphs/credit.py", "sums[t] + part if t in sums else part", "part", "over_time"),
     Mutant("memory: steps in the wrong order", "graphs/memory.py", "for jacobian in jacobians[::-1]:", "for jacobian in jacobians:", "over_time"),
@@ -146,8 +147,12 @@ MUTANTS = [
     Mutant("dropout after the last layer", STACKS, "if k and how.dropout:", "if how.dropout:", "scan"),
     Mutant("list of tensors loses gradients", MODULE, "isinstance(x, (str, dict)) or holds_tensors(x):", "isinstance(x, (str, dict)):", "rejections"),
     Mutant("half a state loaded", MODULE, "        if faults:\n            raise", "        if False:\n            raise", "modules"),
-    Mutant("ledger row lost", LEDGER, "self._entries.setdefault(parent.key, []).append(", "self._entries.setdefault(parent.key, [])[:] = (", "recurrent"),
-    Mutant("ledger in another order", LEDGER, "return row.step is None, row.step or 0, row.node.number", "return False, 0, -row.node.number", "recurrent"),
+    Mutant("ledger row lost", LEDGER, "self._entries.setdefault(parent.key, []).append(Entry(node, operand", "self._entries.setdefault(parent.key, [])[:] = (Entry(node, operand", "recurrent"),
+    Mutant("ledger in another order", ACCOUNTS, "return row.step is None, row.step or 0, row.node.number", "return False, 0, -row.node.number", "recurrent"),
+    Mutant("told: a state a step late", SWEEP, "sender, inside.entering[k][begin]", "sender, inside.entering[k][begin - 1]", "long_backward"),
+    Mutant("told: a sum's gradient for another's", PROBING, "if len(users) != 1 or row_name(users[0].op) != \"add\"", "if len(users) != 1 or row_name(users[0].op) not in (\"add\", \"sub\", \"mul\")", "long_backward"),
+    Mutant("told: rows that no gradient reaches", PROBING, "uses[reached, t] = entered", "uses[:, t] = entered", "long_backward"),
+    Mutant("told: a compiled call's rows unordered", ACCOUNTS, "np.concatenate([found, *rows])[self.order]", "np.concatenate([found, *rows])", "long_backward"),
     # ---- few calls of numpy
     Mutant("numpy: the sign of a product", FEW, 'return self.make("sub", (rest, product), (), shape, dtype)', 'return self.make("add", (rest, product), (), shape, dtype)', "scan"),
     Mutant("numpy: a product of reciprocals", FEW, 'return self.make("div", (other, below), (), shape, dtype)', 'return self.make("mul", (other, below), (), shape, dtype)', "scan"),
@@ -222,7 +227,7 @@ MUTANTS = [
     Mutant("exact: an output of every step alike", "scan/numpy_loops.py", "        if not p.depends[p.y]:  # the same", "        if False:  # the same", "scan_exact"),
     Mutant("exact: quick gradients beyond all numbers", "scan/numpy_loops.py", "            if _finite(dx, *ds, *dw):", "            if True:", "scan_exact"),
     Mutant("exact: an outer product with what stays", "scan/batched.py", "            if value.op == \"outer\" and still:", "            if False:", "scan_exact"),
-    Mutant("exact: Python numbers in double", "scan/batched.py", "    return made if made.dtype == value.dtype else made.astype(value.dtype)", "    return made", "scan_exact"),
+    Mutant("exact: Python numbers in double", "scan/runtime.py", "        return made if made.dtype == dtype else made.astype(dtype)", "        return made", "scan_exact"),
     Mutant("exact: columns: all have rows", "scan/numba_plan.py", "        return bool(self.p.depends[v]) or self.p.values[v].shape[:-1] not in ((), (1,))", "        return True", "scan_exact_numba"),
     Mutant("exact: columns: one is as wide as the loop", "scan/numba_plan.py", "            if self.columns(v) == 1:\n                low, high = 0, 1\n", "", "scan_exact_numba"),
     Mutant("exact: columns: a stretched one is stored once", "scan/numba_plan.py", "        if self.computed(behind[0]) and behind[2] - behind[1] == high - low:", "        if self.computed(behind[0]):", "scan_exact_numba"),
@@ -280,15 +285,15 @@ MUTANTS = [
     Mutant("in place: the dead are never left out", "ops/sharing.py", "    if n.bit_length() != (n - added).bit_length():\n", "    if False:\n", "writes"),
     Mutant("in place: a clone shares", "tensors/shaping.py", "            t._alias, flags = None, t._data.flags\n", "            flags = t._data.flags\n", "writes"),
     # ---- calls like an earlier one, and cells that are followed
-    Mutant("a replaced Parameter is not seen", PURITY, "if now is not value and not same(now, value):", "if now is not value and not same(now, value) and not isinstance(now, Tensor):", "again"),
-    Mutant("another precision is not seen", "scan/cells.py", " or tensor._data.dtype is not dtype:", ":", "again"),
+    Mutant("a replaced Parameter is not seen", "scan/variants.py", "if seen is not value and not same(seen, value):", "if seen is not value and not same(seen, value) and not isinstance(seen, Tensor):", "again"),
+    Mutant("another precision is not seen", "scan/variants.py", " or tensor._data.dtype is not dtype:", ":", "again"),
     Mutant("arrays from outside are constants", WALK, "            if _holds_array(atom):", "            if False:", "users_cells"),
     Mutant("arrays from outside in a list are constants", WALK, "        if any(map(_holds_array, union(values))):", "        if False:", "users_cells"),
     Mutant("another option of a user's cell is not seen", AGAIN, "_step_shape(x, axis) == self.shape and self.variant.holds()", "_step_shape(x, axis) == self.shape", "again_recurrent"),
     Mutant("a state of another nesting is taken", AGAIN, "        if nesting(state) != ready.nesting:", "        if False:", "again_recurrent"),
     Mutant("all steps at once by the axes of one", "scan/batched.py", "any(over_time) and not total and value.op not in ELEMENTWISE", "False and any(over_time)", "all_steps"),
-    Mutant("another option is not seen", "scan/cells.py", "        return hold(self.guards)\n", "        return True\n", "again"),
-    Mutant("h's gradient counts twice", AGAIN, "[None, *g[1:]])", "[*g])", "again"),
+    Mutant("another option is not seen", "scan/variants.py", "        return hold(self.guards)\n", "        return True\n", "again"),
+    Mutant("h's gradient counts twice", AGAIN, "g[0][None], [None, *g[1:]]", "g[0][None], [*g]", "again"),
     Mutant("frozen weights shift the others' gradients", AGAIN, "asked = [d for d, asks in zip(every, self.asking, strict=True) if asks]", "asked = [d for d in every][-len(self.parents) :]", "again"),
     Mutant("c's derivative without h's way", AGAIN, "    nested = True", "    nested = False", "again"),
     Mutant("one program with and without a gradient", "scan/tracing.py", "node.dtype.char, node.needs)", "node.dtype.char)", "again"),

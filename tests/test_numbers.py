@@ -9,6 +9,7 @@ from small_cells import Clock
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.nn import functional as F
+from tinygrad_rnn.scan import backends
 
 SMALL = [1e-30, 1e-12, 1e-5, 1e-3]
 SIDES = [0.0, *SMALL, 0.1, 0.5, 1.0, 3.0, 20.0, 30.0, 80.0]
@@ -149,8 +150,6 @@ def test_slopes_of_remainders(name):
 def test_a_cell_by_its_clock_is_compiled_to_what_is_recorded(back_end):
     if back_end == "numba":
         pytest.importorskip("numba", reason="numba is not installed (extra fast)")
-    from tinygrad_rnn.scan import backends
-
     cell = Clock().double()
     x = tg.tensor(np.random.default_rng(0).normal(size=(9, 3, 4)), requires_grad=True)
     found = []
@@ -176,6 +175,55 @@ def test_a_cell_by_its_clock_is_compiled_to_what_is_recorded(back_end):
         )
         steps.append(h)
     np.testing.assert_allclose(found[0][0], steps, 1e-12, 1e-12)
+
+
+CURVES = {
+    "sinh": tg.sinh,
+    "cosh": tg.cosh,
+    "asinh": tg.asinh,
+    "acosh": lambda a: tg.acosh(a.square() + 1.5),
+    "asin": lambda a: tg.asin(a * 0.2),
+    "acos": lambda a: tg.acos(a * 0.2),
+    "fmod": lambda a: tg.fmod(a, 0.37),
+    "hypot": lambda a: tg.hypot(a, 0.5 - a),
+    "xlogy": lambda a: tg.xlogy(a, a.square() + 0.1),
+    "fmax": lambda a: tg.fmax(a, 0.1 - a),
+    "rms_norm": lambda a: F.rms_norm(a, (4,)),
+}
+
+
+class Curved(nn.Module):
+    """A cell of one function."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+        self.U, self.V = (
+            nn.Parameter(tg.tensor(np.random.default_rng(n).normal(0, 0.4, (n, 4)))) for n in (3, 4)
+        )
+
+    def initial_state(self, batch):
+        return tg.zeros(batch, 4, dtype=tg.float64)
+
+    def forward(self, x, h):
+        h = (self.function(x @ self.U + h @ self.V) * 0.3).tanh()
+        return h, h
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_cells_of_these_functions_are_compiled_to_what_is_recorded(name):
+    x = tg.tensor(np.random.default_rng(5).normal(size=(6, 3, 3)), requires_grad=True)
+    found = []
+    for compiled in (False, True):
+        layer = nn.Recurrent(Curved(CURVES[name]))
+        layer.compiled = compiled
+        with backends.using("numpy"):
+            y, _ = layer(x)
+            gradients = tg.grad(y.square().sum(), [x, layer.cell.U, layer.cell.V])
+        found.append([y.numpy(), *(g.numpy() for g in gradients)])
+    assert "run by numpy" in layer.explain()
+    for recorded, compiled in zip(*found, strict=True):
+        np.testing.assert_allclose(compiled, recorded, 1e-11, 1e-12)
 
 
 # ---- pairs ------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import elementwise as e
-from ..ops.dtypes import common_dtype
+from ..ops.dtypes import EPS, common_dtype
 from ..tensors import Tensor, as_tensor
 from ..tensors.several import div, mul, sub
 from ..tensors.untracked import no_gradient, truth, whole
@@ -125,7 +125,7 @@ def asinh(input: Any) -> Tensor:
     x = _floating(input)
     side = _side(x)
     size = x * side
-    large = size > np.finfo(x.dtype).eps ** -0.5  # where 1 is nothing beside the square
+    large = size > EPS[x.dtype] ** -0.5  # where 1 is nothing beside the square
     small = e.where(large, 1.0, size)
     square = small * small
     near = (small + square / (1 + (1 + square).sqrt())).log1p()

@@ -10,6 +10,7 @@ from ..engine.places import state
 from ..nn import init
 from ..nn.module import Module, Parameter
 from ..nn.placing import placed
+from ..ops.dtypes import EPS
 from ..tensors import Tensor, as_tensor, get_default_dtype
 from .layers import BatchNorm1d
 
@@ -62,7 +63,7 @@ def rms_norm(
     x, shape = as_tensor(input), tuple(normalized_shape)
     if tuple(x.shape[x.ndim - len(shape) :]) != shape:
         raise ValueError(f"{state.place}rms_norm: x has shape {x.shape}, expected (..., {shape})")
-    least = float(np.finfo(x.dtype).eps) if eps is None else eps
+    least = EPS[x.dtype] if eps is None else eps
     axes = tuple(range(-len(shape), 0))
     y = x / (x.square().mean(axes, keepdim=True) + least).sqrt()
     return y if weight is None else y * weight

@@ -1,4 +1,4 @@
-"""Recompute instead of store: ``checkpoint`` keeps a function's arguments, not what it computed."""
+"""How does memory go down where a graph is long? ``checkpoint`` keeps arguments and computes again."""
 
 from __future__ import annotations
 
@@ -240,13 +240,4 @@ def _rule(i: int, g: Any, _y: Any, segment: Any) -> Any:
 
 
 _RESHAPE: Any = reshape.op  # type: ignore[attr-defined]
-_OP = Op(
-    "checkpoint",
-    checkpoint,
-    (_rule,),
-    variadic=True,
-    several=True,
-    sparse=False,
-    promote=None,
-    floating=False,
-)
+_OP = Op.of_calls("checkpoint", checkpoint, _rule)

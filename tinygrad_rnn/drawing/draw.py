@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..doors import door
 from ..files.atomic import write as write_file
 from ..graphs.chains import CELLS, OP_STEPS, NotUnrollableError, merged
+from ..graphs.columns import Unlike
 from ..graphs.elements import Elements, size_of
 from ..graphs.excerpt import excerpt
 from ..graphs.graph import Graph, as_graph
@@ -42,6 +43,7 @@ LEVELS = ("auto", "layer", "cell", "op", "scalar")
 SCALARS = 300  # more than these numbers are no picture
 FEW_CALLS = 400  # a graph of more cells is not read whole where its excerpt was no grid
 SCREEN = 1440  # points: what is wider is folded further
+LOOP_OPS = 20_000  # in graphs of more no loop over modules is looked for
 LAYERS = 6  # more than these rows of cells are no picture that is looked at first
 
 
@@ -255,7 +257,8 @@ def dot_of(graph: RecordedGraph, options: Options) -> str:
     short = excerpt(graph, options.steps)
     modules = not short.calls and has_modules(short)
     if modules and (level == "layer" or (level == "auto" and not options.noted)):
-        return write(draw_layers(short))
+        over_time = None if level == "layer" else _loop_of_modules(graph, options)
+        return write(draw_layers(short)) if over_time is None else over_time
     if level in ("layer", "cell") and not short.calls:
         raise ValueError(
             f"level={level!r}: no recurrent cell ran in this graph, so there are no {level}s to draw; "
@@ -269,6 +272,16 @@ def dot_of(graph: RecordedGraph, options: Options) -> str:
     if level == "cell" or (level == "auto" and short.calls and not options.noted):
         return _cells(read, options)
     return _ops(read, options)
+
+
+def _loop_of_modules(graph: RecordedGraph, options: Options) -> str | None:
+    """Modules that a loop in Python calls turn by turn, as ops over time; None where there is none."""
+    if len(graph) > LOOP_OPS:
+        return None
+    try:
+        return write(draw_ops(UnrolledGraph.read(graph, OP_STEPS, options.steps), None).scene)
+    except NotUnrollableError:
+        return None
 
 
 def _cells(graphs: Sequence[RecordedGraph], options: Options) -> str:
@@ -336,15 +349,23 @@ def _backward(graph: RecordedGraph, options: Options, ledger: Ledger) -> str:
         raise ValueError(
             f"level={options.level!r}: a backward pass is drawn at level='cell' or 'layer' (or 'auto')"
         )
+    short = excerpt(graph, options.steps, true=True)
+    try:
+        return write(_backward_scene(short, options, ledger))
+    except Unlike:  # what flowed in the steps left out cannot be told
+        return write(_backward_scene(graph, options, ledger))
+
+
+def _backward_scene(graph: RecordedGraph, options: Options, ledger: Ledger) -> Scene:
     measure, steps = options.backward_measure, options.steps
     if (options.level == "layer" and graph.calls) or has_modules(graph):
-        return write(draw_backward_layers(graph, ledger, measure))
+        return draw_backward_layers(graph, ledger, measure)
     try:
         unrolled = UnrolledGraph.read(graph, CELLS, steps)
-        return write(draw_backward(unrolled, ledger, measure).scene)
+        return draw_backward(unrolled, ledger, measure).scene
     except NotUnrollableError:
         if graph.calls:
-            return write(draw_backward_rows(graph, ledger, measure, steps))
+            return draw_backward_rows(graph, ledger, measure, steps)
         raise ValueError(
             "backward=: this graph cannot be laid out as cells over time steps or as modules, and only "
             "these have a picture of their backward pass; loss.backward_steps() and the ledger have the "

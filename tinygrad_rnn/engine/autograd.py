@@ -16,6 +16,7 @@ import numpy as np
 
 from .folded import Folded
 from .hooks import Hook, hooked
+from .inside import Hearing
 from .places import state
 from .values import At, AtOutput, Handle, Leaf, Node, Value, as_array, reachable
 
@@ -118,13 +119,15 @@ def flow(
     wanted: dict[int, Value] | None = None,
     observer: Observer | None = None,
     recorded: bool = False,
+    hearing: Hearing | None = None,
 ) -> dict[int, Reached]:
     """Send gradients from the roots to the leaves, or to the ``wanted`` nodes, and return them.
 
     The result maps a node's number to (node, gradient, whether the gradient's memory is ours). Nothing
     of the graph is changed. ``recorded`` runs the same rules on Tensors, so that the result can be
     derived again. ``observer`` is told (node, parent index, gradient of the node, gradient that
-    crosses this edge) for every edge.
+    crosses this edge) for every edge. A ``hearing`` beside it hears of compiled calls as wholes, of those
+    that it takes; for an observer alone they are recorded op by op.
     """
     # Keys are numbers with a minus: the heap gives the node that was made last. All that was made of a node
     # came after it, so that whatever it will ever get has arrived when its turn comes.
@@ -174,8 +177,10 @@ def flow(
             if not recorded:
                 owned.add(k)
 
-    unfolded = recorded or observer is not None
-    if unfolded:
+    unfolded = recorded or observer is not None or hearing is not None
+    if hearing is not None:
+        _unfold_others(roots, hearing)
+    elif unfolded:
         reachable([node for node, _ in roots])  # looks at every node: none is folded from here on
     for root, g in roots:
         arrive(root, g)
@@ -192,7 +197,7 @@ def flow(
                 g = _gathered(g, node)
         if Hook.registered and hasattr(node, "hooks"):
             g = hooked(node, g)
-        if node.__class__ is Folded and not unfolded and node.whole is not None:
+        if node.__class__ is Folded and node.whole is not None and (node.fold or not unfolded):
             if node.retained is not None or (wanted is not None and -k in wanted):
                 reached[-k] = (node, g, k in owned)
             # a compiled layer: one node ran, and goes back once its outputs have all been heard
@@ -206,7 +211,12 @@ def flow(
         if op.several:
             g = op.filled(node, g)
             if op.joint is not None:
-                for parent, d in zip(node.parents, op.joint(node, g), strict=True):
+                if hearing is None:
+                    sent = op.joint(node, g)
+                else:
+                    sent, insides = node.saved[0].told(g)
+                    hearing.heard(node, insides, sent)
+                for parent, d in zip(node.parents, sent, strict=True):
                     if d is not None:  # nothing that asks depends on it
                         arrive(parent, d)
                 continue
@@ -255,6 +265,19 @@ def flow(
                 g = hooked(leaf, g)
             reached[-k] = (leaf, g, k in owned)
     return reached
+
+
+def _unfold_others(roots: Sequence[tuple[Node | Leaf, Any]], hearing: Hearing) -> None:
+    """Record op by op the compiled calls behind the roots that a hearing does not take."""
+    stack: list[Any] = [node for node, _ in roots]
+    seen = set(map(id, stack))
+    while stack:
+        node = stack.pop()
+        folded = node.__class__ is Folded and node.fold is not None and hearing.takes(node.fold)
+        for below in (node.whole,) if folded else node.parents:
+            if id(below) not in seen:
+                seen.add(id(below))
+                stack.append(below)
 
 
 def sum_to(g: Any, shape: tuple[int, ...]) -> Any:

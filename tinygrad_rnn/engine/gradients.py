@@ -10,6 +10,7 @@ import numpy as np
 
 from .autograd import Observer, Reached, flow, no_grad
 from .folded import by_itself
+from .inside import Hearing
 from .places import state
 from .stale import refuse_stale
 from .values import Array, Handle, Leaf, Node, Value
@@ -23,6 +24,7 @@ def backward(
     gradient: Any = None,
     observer: Observer | None = None,
     create_graph: bool = False,
+    hearing: Hearing | None = None,
 ) -> None:
     """Add to every leaf's ``grad`` the derivative of ``tensor`` by it; see ``Tensor.backward``.
 
@@ -31,7 +33,9 @@ def backward(
     root, seed = root_and_seed(tensor, gradient, create_graph)
     if state.watch is not None:
         observer = state.watch.observing(observer)
-    reached = flow([(root, seed)], observer=observer, recorded=create_graph)
+    if state.watch is not None or create_graph:  # every op is looked at
+        hearing = None
+    reached = flow([(root, seed)], observer=observer, recorded=create_graph, hearing=hearing)
     commit(reached.values(), root, create_graph)
 
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .accounts import Account
 from .blocks import Block, Blocks
 from .flows import Flows
-from .ledger import Entry, Ledger
+from .ledger import Ledger
 from .passthrough import PASS_THROUGH
+from .ways import Ways
 
 
 @dataclass(frozen=True)
@@ -37,16 +39,27 @@ class BlockGradients:
         for block in blocks.blocks:
             for source, value in blocks.taken_by(block):
                 self._taken.setdefault(source, set()).add(value)
-        self._entries: dict[tuple[int, Block | None], list[Entry]] = {}
-        self._all: dict[int, list[Entry]] = {}
+        self._rows: dict[tuple[int, Block | None], list[int]] = {}
+        self._accounts: dict[int, Account] = {}
+        self.known = id((ledger.root or (None,))[0]) in index
+        boxes = {call.id: box.get(call.nodes[0]) for call in graph.calls}
+        ways = Ways(graph)
         for parameter in graph.parameters.values():
-            for entry in ledger.entries(graph._raw[parameter.id].key):
-                user = box.get(index.get(id(entry.node), -1))
-                self._entries.setdefault((parameter.id, user), []).append(entry)
-                self._all.setdefault(parameter.id, []).append(entry)
-        root = (ledger.root or (None,))[0]
-        entries = (entry for mine in self._all.values() for entry in mine)
-        self.known = id(root) in index or any(id(entry.node) in index for entry in entries)
+            account = ledger.account_of(graph._raw[parameter.id].key)
+            self._accounts[parameter.id] = account
+            for at, entry in account.alone_at():
+                node = index.get(id(entry.node), -1)
+                self.known |= node >= 0
+                self._rows.setdefault((parameter.id, box.get(node)), []).append(at)
+            for places, rows in account.rows_at():
+                steps = ways.steps_of(*rows.way)
+                self.known |= bool(steps)
+                users = [boxes[id_] for _, id_ in sorted(steps.items())]
+                nth = np.searchsorted(sorted(steps), rows.steps, "right") - 1
+                for user in {*users} or {None}:
+                    mine = np.array([u is user for u in users] or [True])
+                    found = places[mine[nth] if users else slice(None)]
+                    self._rows.setdefault((parameter.id, user), []).extend(found.tolist())
         if not self.known:
             return
         values = {value for mine in self._taken.values() for value in mine}
@@ -56,8 +69,8 @@ class BlockGradients:
     def crosses(self, crossing: Crossing) -> float:
         """The norm of what crosses a line: of several values or Parameters, all together."""
         if crossing.parameters:
-            mine = [self._entries.get((p, crossing.block), []) for p in crossing.parameters]
-            return _together(_norm(self.ledger, entries) for entries in mine)
+            mine = [(p, self._rows.get((p, crossing.block), [])) for p in crossing.parameters]
+            return _together(self._norm(p, rows) for p, rows in mine)
         return _together(self._into(crossing.block, value) for value in crossing.values)
 
     def _into(self, block: Block, value: int) -> float:
@@ -74,11 +87,13 @@ class BlockGradients:
 
     def whole(self, parameter: int) -> float:
         """|G|: the norm of the whole gradient of a Parameter."""
-        return _norm(self.ledger, self._all.get(parameter, []))
+        return self._norm(parameter, range(len(self._accounts[parameter])))
 
-
-def _norm(ledger: Ledger, entries: Sequence[Entry]) -> float:
-    return float(np.linalg.norm(ledger.sum_of([*entries]))) if entries else 0.0
+    def _norm(self, parameter: int, which: Sequence[int]) -> float:
+        """The norm of the sum of some uses of a Parameter."""
+        if not which:
+            return 0.0
+        return float(np.linalg.norm(self._accounts[parameter].sum(np.sort(np.array(which)))))
 
 
 def _together(norms: Iterable[float]) -> float:

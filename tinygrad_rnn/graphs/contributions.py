@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from ..engine.values import Array
+from .accounts import Account, Entry
 from .chains import Chain, Column
-from .ledger import Entry, Ledger
+from .ledger import Ledger
 from .meaning import State
 from .unrolled import LayerRow, UnrolledGraph
+from .ways import Ways
 
 MEASURES = ("projection", "norm")
 Place = tuple[Chain, Column]
@@ -43,38 +46,60 @@ class Contributions:
         self.unrolled, self.ledger = unrolled, ledger
         graph = unrolled.graph
         index = graph._index
-        place = {
-            call.id: (chain, column)
-            for chain in unrolled.chains
-            for column in unrolled.columns(chain)
-            for call in (chain.calls[step] for step in chain.here(column))
+        self._columns = {chain: unrolled.columns(chain) for chain in unrolled.chains}
+        self._place = {
+            chain.calls[step].id: (chain, column)
+            for chain, columns in self._columns.items()
+            for column in columns
+            for step in chain.here(column)
         }
-        self._along: dict[int, tuple[dict[int, float], float]] = {}
-        self._rows: dict[int, dict[Place | None, list[Entry]]] = {}
+        self._ways = Ways(graph)
+        self._uses: dict[int, Account] = {}
+        self._along: dict[int, tuple[Array, float]] = {}
+        self._rows: dict[int, dict[Place | None, Array]] = {}
         # by Parameter and the node that uses it
         self.outside: dict[tuple[int, int], list[Entry]] = {}
+        self.known = id((ledger.root or (None,))[0]) in index
         for parameter in graph.parameters.values():
-            rows: dict[Place | None, list[Entry]] = {}
-            for entry in ledger.entries(graph._raw[parameter.id].key):
-                node = index.get(id(entry.node), -1)
-                call = unrolled.nodes[node].call if node >= 0 else None
-                here = None if call is None else place[call]
-                rows.setdefault(here, []).append(entry)
-                if here is None and node >= 0:
-                    self.outside.setdefault((parameter.id, node), []).append(entry)
-            self._rows[parameter.id] = rows
-        entries = (e for rows in self._rows.values() for r in rows.values() for e in r)
-        root = (ledger.root or (None,))[0]
-        self.known = id(root) in index or any(id(e.node) in index for e in entries)
+            uses = self._uses[parameter.id] = ledger.account_of(graph._raw[parameter.id].key)
+            rows: dict[Place | None, list[Array]] = {}
+            for place, at in self._places(parameter.id, uses):
+                rows.setdefault(place, []).append(at)
+            found = {place: np.concatenate(at) for place, at in rows.items()}
+            self._rows[parameter.id] = {place: np.sort(at) for place, at in found.items()}
+
+    def _places(self, parameter: int, uses: Account) -> Iterator[tuple[Place | None, Array]]:
+        """The column of each use, and which of the uses are there."""
+        index, nodes = self.unrolled.graph._index, self.unrolled.nodes
+        alone: dict[Place | None, list[int]] = {}
+        for at, entry in uses.alone_at():
+            node = index.get(id(entry.node), -1)
+            self.known |= node >= 0
+            call = nodes[node].call if node >= 0 else None
+            if call is None and node >= 0:
+                self.outside.setdefault((parameter, node), []).append(entry)
+            alone.setdefault(None if call is None else self._place[call], []).append(at)
+        yield from ((place, np.array(here)) for place, here in alone.items())
+        for places, rows in uses.rows_at():
+            call = self._ways.call_of(rows)
+            self.known |= call is not None
+            if call is None:
+                yield None, places
+                continue
+            chain, _ = self._place[call]
+            for column in self._columns[chain]:
+                here = (column.first - 1 <= rows.steps) & (rows.steps < column.last)
+                if here.any():
+                    yield (chain, column), places[here]
 
     def whole(self, parameter: int) -> float:
         """|G|: the norm of the whole gradient of a Parameter."""
-        rows = [entry for part in self._rows[parameter].values() for entry in part]
-        return float(np.linalg.norm(self.ledger.sum_of(rows))) if rows else 0.0
+        uses = self._uses[parameter]
+        return float(np.linalg.norm(uses.sum())) if len(uses) else 0.0
 
     def used_at(self, parameters: Sequence[int], place: Place) -> float:
         """The norm of what a column adds to several Parameters together."""
-        return math.hypot(*(self._norm(self._rows[p].get(place, [])) for p in parameters))
+        return math.hypot(*(self._norm(p, place) for p in parameters))
 
     def added(self, row: LayerRow, parameter: int, measure: str) -> tuple[list[Share], float]:
         """The parts of one Parameter of a row of cells, in the order of time, and the norm of the whole.
@@ -83,82 +108,85 @@ class Contributions:
         """
         rows = self._rows[parameter]
         places: list[Place | None] = [
-            (chain, column) for chain in row.chains for column in self.unrolled.columns(chain)
+            (chain, column) for chain in row.chains for column in self._columns[chain]
         ]
         places = [place for place in [*places, None] if place in rows]
         along, whole = self._projected(parameter)
         found = []
         for place in places:
-            here = rows[place]
             if measure == "norm":
-                value = self._norm(here)
+                value = self._norm(parameter, place)
             else:
-                value = sum(along[id(entry)] for entry in here) / whole if whole else 0.0
-            zero = None if value or place is None else self._zero_state(place, here)
+                value = float(sum(along[rows[place]].tolist())) / whole if whole else 0.0
+            zero = None if value or place is None else self._zero_state(parameter, place)
             found.append(Share(place, value, zero))
         return found, whole
 
-    def _projected(self, parameter: int) -> tuple[dict[int, float], float]:
-        """<g, G> of each use's part g with the whole gradient G, by the entry's id, and |G|."""
+    def _projected(self, parameter: int) -> tuple[Array, float]:
+        """<g, G> of each use's part g with the whole gradient G, and |G|."""
         if parameter not in self._along:
-            entries = [entry for part in self._rows[parameter].values() for entry in part]
-            total = self.ledger.sum_of(entries) if entries else np.zeros(1)
-            along = {id(entry): entry.along(total) for entry in entries}
-            self._along[parameter] = along, float(np.linalg.norm(total))
+            uses = self._uses[parameter]
+            total = uses.sum() if len(uses) else np.zeros(1)
+            self._along[parameter] = uses.along(total), float(np.linalg.norm(total))
         return self._along[parameter]
 
     def over_time(self, row: LayerRow, parameter: int, measure: str, most: int) -> list[Moment]:
         """What each step of a row's cells adds, or each of ``most`` equal stretches of many steps."""
-        if not any(
-            column.folded for chain in row.chains for column in self.unrolled.columns(chain)
-        ):
+        if not any(column.folded for chain in row.chains for column in self._columns[chain]):
             return []
-        rows = self._rows[parameter]
-        along, whole = self._projected(parameter)
-        steps: dict[int, list[Entry]] = {}
-        for place, part in rows.items():
-            for entry in part if place is not None else ():
-                steps.setdefault(entry.step or 0, []).append(entry)
-        if not steps:
+        inside = [at for place, at in self._rows[parameter].items() if place is not None]
+        if not inside:
             return []
-        low, high = min(steps), max(steps)
+        uses, (along, whole) = self._uses[parameter], self._projected(parameter)
+        at = np.sort(np.concatenate(inside))
+        steps = uses.step_numbers[at]
+        low, high = int(steps.min()), int(steps.max())
         wide = -(-(high - low + 1) // most)
-        found: dict[int, list[Entry]] = {}
-        for step, here in sorted(steps.items()):
-            found.setdefault((step - low) // wide, []).extend(here)
+        stretch = (steps - low) // wide
         return [
             Moment(
                 low + k * wide + 1,
                 min(low + (k + 1) * wide, high + 1),
-                self._norm(here)
+                self._norm_of(uses, here)
                 if measure == "norm"
-                else sum(along[id(entry)] for entry in here) / (whole or 1.0),
+                else float(sum(along[here].tolist())) / (whole or 1.0),
             )
-            for k, here in found.items()
+            for k in np.unique(stretch).tolist()
+            if len(here := at[stretch == k])
         ]
 
-    def _norm(self, entries: list[Entry]) -> float:
-        if len(entries) == 1:
-            return entries[0].norm()
-        return float(np.linalg.norm(self.ledger.sum_of(entries))) if entries else 0.0
+    def _norm(self, parameter: int, place: Place | None) -> float:
+        which = self._rows[parameter].get(place)
+        return 0.0 if which is None else self._norm_of(self._uses[parameter], which)
 
-    def _zero_state(self, place: Place, entries: Sequence[Entry]) -> State | None:
+    def _norm_of(self, uses: Account, which: Array) -> float:
+        """The norm of the sum of some uses."""
+        if len(which) == 1:
+            return uses.entry(int(which[0])).norm()
+        return float(np.linalg.norm(uses.sum(which)))
+
+    def _zero_state(self, parameter: int, place: Place) -> State | None:
         """The state that the first step starts from, where all uses multiply it and it is 0."""
         chain, column = place
         if len(column.steps) > 1 or chain.runs[0] not in column.steps:
             return None
-        raw = self.unrolled.graph._raw
+        uses, at = self._uses[parameter], self._rows[parameter][place].tolist()
+        entries, raw = [uses.entry(k) for k in at], self.unrolled.graph._raw
+        parts = [role for role in chain.start.inputs if role in chain.states]
         for name in chain.states:
             state = self.unrolled.state_before(chain, name)
-            if state.node >= 0 and all(_multiplies_zero(e, raw[state.node]) for e in entries):
+            part = parts.index(name) if name in parts else -1
+            if state.node >= 0 and all(_multiplies_zero(e, raw[state.node], part) for e in entries):
                 return state
         return None
 
 
-def _multiplies_zero(entry: Entry, state: object) -> bool:
-    """Whether a use multiplies this very state, and the state is 0."""
+def _multiplies_zero(entry: Entry, state: object, part: int) -> bool:
+    """Whether a use multiplies this very state (that part of it), and the state is 0."""
     node = entry.node
+    states = getattr(node, "states", {})  # of a compiled call's row
     for k, parent in enumerate(node.parents):
-        if parent is state and k < len(node.saved) and isinstance(node.saved[k], np.ndarray):
+        same = parent is state or states.get(k) == part
+        if same and k < len(node.saved) and isinstance(node.saved[k], np.ndarray):
             return not node.saved[k].any()
     return False

@@ -54,7 +54,7 @@ def credit(losses: Sequence[Tensor], parameter: Tensor) -> Array:
 def _by_step(loss: Tensor, parameter: Tensor) -> dict[int, float]:
     """The norm of what one loss says of each step's uses."""
     book = Ledger()
-    flow([root_and_seed(loss)], observer=book.note)
+    flow([root_and_seed(loss)], observer=book.note, hearing=book)
     if parameter not in book:
         return {}
     steps, norms = book.steps(parameter), book.norms(parameter)

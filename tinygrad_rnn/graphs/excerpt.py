@@ -79,6 +79,14 @@ class Excerpt(RecordedGraph):
             ]
         return sorted(found, key=by_step)
 
+    def folds(self) -> list[Any]:
+        """The compiled calls of which only some steps were read."""
+        return list(self._reader.short)
+
+    def kept(self, stack: Any) -> list[int] | None:
+        """Which places of a stack its operands have, where some were left out."""
+        return self._reader.positions.get(id(stack), (None, 0))[0]
+
     @cached_property
     def _gaps(self) -> dict[Call, Gap] | None:
         """What was left out after each call that stands for others; None where that is not so simple."""
@@ -122,13 +130,17 @@ class Excerpt(RecordedGraph):
         return kept.index(k % count) if -count <= k < count and k % count in kept else None
 
 
-def excerpt(graph: RecordedGraph, shown: Sequence[int] | None = None) -> RecordedGraph:
+def excerpt(
+    graph: RecordedGraph, shown: Sequence[int] | None = None, true: bool = False
+) -> RecordedGraph:
     """The graph without the steps that a picture of ``shown`` (or both ends) hides, where that may be.
 
-    It is the graph itself where it is short, or where steps differ.
+    It is the graph itself where it is short, or where steps differ. With ``true`` the values of the steps
+    that are left are those of the whole graph, and so the gradients that flow there can be known: of
+    compiled calls alone.
     """
     try:
-        reader = Reader(graph._ends, shown)
+        reader = Reader(graph._ends, shown, true)
     except Unlike:
         return graph
     return Excerpt(graph, reader) if reader.weights else graph
@@ -162,14 +174,17 @@ class Reader:
     how many there were. Raises Unlike where steps differ that would have to be alike.
     """
 
-    def __init__(self, ends: Sequence[Any], shown: Sequence[int] | None) -> None:
-        self.shown = shown
+    def __init__(
+        self, ends: Sequence[Any], shown: Sequence[int] | None, true: bool = False
+    ) -> None:
+        self.shown, self._true = shown, true
         self.alias: dict[int, Any] = {}
         self.weights: dict[Call, int] = {}
         self.positions: dict[int, tuple[list[int], int]] = {}
         self.left_out: set[Call] = set()
         self._ids: list[Any] = list(ends)  # whose ids are used here must stay alive
         self._folds: dict[Any, list[Any]] = {}
+        self.short: list[Any] = []  # those of them of which some steps alone are recorded
         self._calls: dict[Call, None] = {}
         self._touched: dict[Call, Any] = {}  # what of a call is used outside of cells
         self._more: dict[Call, list[Any]] = {}  # where that is several nodes
@@ -179,6 +194,8 @@ class Reader:
         for fold, nodes in self._folds.items():
             self._record(fold, nodes)
         self._cut()
+        if true and self.left_out:
+            raise Unlike
 
     def parents(self, node: Any) -> Iterator[Any]:
         """What a node was computed from, in the excerpt."""
@@ -251,10 +268,13 @@ class Reader:
             fold.unfold()
             return
         only = [s for s in steps if s not in gone]
-        alias, made = fold.excerpt(only)
+        if self._true and not fold.tells():
+            raise Unlike
+        alias, made = fold.excerpt(only, self._true)
         if not _settled(made, hidden):
             fold.unfold()
             return
+        self.short.append(fold)
         self.alias.update(alias)
         self._ids += [*nodes, *made]
         weights = {first: last - first + 1 for first, last in hidden}

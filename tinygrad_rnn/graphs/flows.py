@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..engine.autograd import flow
 from ..engine.values import Array, At, AtOutput, as_array
+from .excerpt import Excerpt
+from .sweep import Sweep
 
 if TYPE_CHECKING:
     from .ledger import Ledger
@@ -42,15 +45,18 @@ class Flows:
     ) -> None:
         self.arrived: dict[int, dict[Hashable, Array]] = {value: {} for value in values}
         self._totals: dict[int, Array] = {}
-        self._index = graph._index
-        self._boxes, self._values, self._through = boxes, set(values), set(through) - set(values)
+        self.graph, self._index = graph, graph._index
+        self._boxes, self._values, self._through = boxes, set(values), set(through)
         self._passed: dict[int, dict[Hashable, Any]] = {}
         self._still = {*still}
         if ledger.root is None:
             raise ValueError("this ledger is empty: it comes from loss.backward(ledger=True)")
         root, seed = ledger.root
-        self._leave(root, OUTSIDE, seed)
-        flow([(root, seed)], observer=self._note)
+        self.leave(root, OUTSIDE, seed)
+        if isinstance(graph, Excerpt):
+            Sweep(graph, self).run(root, seed)
+        else:
+            flow([(root, seed)], observer=self.note)
 
     def total(self, value: int) -> Array | None:
         """All that came to a value, None where nothing did."""
@@ -59,20 +65,38 @@ class Flows:
         parts = list(self.arrived[value].values())
         return sum(parts[1:], parts[0]) if parts else None
 
-    def _note(self, node: Any, i: int, g: Any, d: Any) -> None:
-        """The engine's observer."""
+    def whole(self, value: int, g: Array) -> None:
+        """All that came to a value."""
+        if value in self._values:
+            self._totals[value] = g
+
+    def hands_on(self, node: int) -> bool:
+        """Whether what a node sends is credited to those that sent it there."""
+        return node in self._through
+
+    def sender(self, child: int) -> Hashable:
+        """Who is named as the sender of what a node sends."""
+        return self._boxes.get(child, child)
+
+    def note(
+        self, node: Any, i: int, g: Any, d: Any, sent: Callable[[Any], Any] | None = None
+    ) -> None:
+        """The engine's observer; ``sent`` says what a node sends of another gradient than its own."""
+        parents = self.graph._parents(node)
         child = self._index.get(id(node), -1)
         if child in self._values and g.__class__ is not list:
             self._totals[child] = np.asarray(g)
         if child in self._through:
-            for sender, mine in self._passed[child].items():
-                if len(self._passed[child]) > 1:
+            passed = self._passed.get(child, {})
+            for sender, mine in passed.items():
+                if len(passed) > 1 or sent is not None:
                     whole = node.op.filled(node, list(mine)) if node.op.several else mine
-                    d = node.op.delta(node, i, whole, node.out, node.saved)
-                self._leave(node.parents[i], sender, d)
+                    part = sent or partial(_sent, node, i)
+                    d = part(whole)
+                self.leave(parents[i], sender, d)
             return
-        sender = OUTSIDE if child < 0 else self._boxes.get(child, child)
-        self._leave(node.parents[i], sender, d)
+        sender = OUTSIDE if child < 0 else self.sender(child)
+        self.leave(parents[i], sender, d)
         if self._still:
             self._would_go_on(node, i, g, sender)
 
@@ -83,17 +107,16 @@ class Flows:
             return
         for k, parent in enumerate(node.parents):
             if not parent.needs and self._index.get(id(parent), -1) in self._still:
-                self._leave(parent, sender, node.op.delta(node, k, g, node.out, node.saved))
+                self.leave(parent, sender, node.op.delta(node, k, g, node.out, node.saved))
 
-    def _leave(self, parent: Any, sender: Hashable, d: Any) -> None:
+    def leave(self, parent: Any, sender: Hashable, d: Any) -> None:
         """A gradient comes to a node."""
         to = self._index.get(id(parent), -1)
         if to < 0:
             return
-        if to in self._values:
-            if self._boxes.get(to, to) != sender:
-                self._add(self.arrived[to], sender, _dense(d, parent))
-        elif to in self._through:
+        if to in self._values and self._boxes.get(to, to) != sender:
+            self._add(self.arrived[to], sender, _dense(d, parent))
+        if to in self._through:
             here = self._passed.setdefault(to, {})
             if d.__class__ is AtOutput:
                 parts = here.setdefault(sender, [None] * len(parent.shape))
@@ -105,6 +128,10 @@ class Flows:
     @staticmethod
     def _add(book: dict[Any, Any], key: Any, d: Array) -> None:
         book[key] = as_array(book[key] + d) if key in book else d
+
+
+def _sent(node: Any, i: int, g: Any) -> Any:
+    return node.op.delta(node, i, g, node.out, node.saved)
 
 
 def _dense(d: Any, parent: Any) -> Array:

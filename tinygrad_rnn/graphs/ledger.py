@@ -1,75 +1,22 @@
-"""What does each use of each Parameter add to its gradient? Rows whose sum is ``grad``."""
+"""What does each use of each Parameter add to its gradient? StepRows whose sum is ``grad``."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..doors import door
+from ..engine.inside import Inside
 from ..engine.values import Array, At, Leaf, Node
+from .accounts import Account, Entry, StepRows
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
 
-
-@dataclass(slots=True)
-class Entry:
-    """One use: the op that took the Parameter, and its contribution or the smaller thing to make it from.
-
-    ``delta`` is the contribution itself, or None where ``gradient`` (that of the op's output) is
-    smaller to keep: the op's own rule then makes the contribution when it is asked for.
-    """
-
-    node: Node
-    operand: int
-    gradient: Any
-    delta: Any
-
-    @property
-    def step(self) -> int | None:
-        """The time step of the use."""
-        return self.node.place.step
-
-    def contribution(self) -> Array:
-        """The array that this use adds to the gradient, in the Parameter's shape and dtype."""
-        parent = self.node.parents[self.operand]
-        d = self.delta
-        if d is None:
-            node = self.node
-            d = node.op.delta(node, self.operand, self.gradient, node.out, node.saved)
-        if d.__class__ is At:
-            return d.dense(parent.shape, parent.dtype)
-        return np.asarray(d)
-
-    def factors(self) -> tuple[Array, Array] | None:
-        """(g, x) in float64 where the contribution is the product g^T x of a linear layer, else None."""
-        node = self.node
-        if self.delta is not None or node.op.name != "linear" or self.operand != 1:
-            return None
-        g, x = self.gradient, node.saved[0]
-        return (
-            g.reshape(-1, g.shape[-1]).astype(np.float64),
-            x.reshape(-1, x.shape[-1]).astype(np.float64),
-        )
-
-    def norm(self) -> float:
-        """The Euclidean norm of the contribution; of a matrix product's without forming the product."""
-        factors = self.factors()
-        if factors is not None:
-            g, x = factors
-            return float(np.sqrt(max(((g @ g.T) * (x @ x.T)).sum(), 0.0)))
-        return float(np.linalg.norm(self.contribution().astype(np.float64)))
-
-    def along(self, whole: Array) -> float:
-        """The inner product of the contribution with an array of its shape, by its factors if it has them."""
-        factors = self.factors()
-        if factors is not None:
-            g, x = factors
-            return float(((g @ whole) * x).sum())
-        return float((self.contribution() * whole).sum())
+LONG = 2000  # steps of a compiled call from which on its rows are arrays over time, and it stays as it is
 
 
 class Ledger:
@@ -77,7 +24,7 @@ class Ledger:
 
     ``ledger[p]`` is (uses, *p.shape), for a T-step layer (T, *p.shape), in the order of the steps; it
     sums over axis 0 to what the pass added to ``p.grad``. ``ledger.steps(p)`` labels the rows (None
-    for a use outside time), ``ledger.norms(p)`` are the rows' Euclidean norms. Rows are made when
+    for a use outside time), ``ledger.norms(p)`` are the rows' Euclidean norms. StepRows are made when
     asked for. Memory (``nbytes``): for each use the gradient of its op's output or the contribution,
     whichever is smaller; the ledger keeps the graph that it speaks of alive.
 
@@ -91,6 +38,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._entries: dict[int, list[Entry]] = {}
+        self._over_time: dict[int, list[StepRows]] = {}  # of compiled calls
         self.root: tuple[Any, Any] | None = None  # where the pass began, and the gradient there
         self.loss: float | None = None  # the value there, of a scalar
 
@@ -107,42 +55,68 @@ class Ledger:
             gradient = None
         self._entries.setdefault(parent.key, []).append(Entry(node, operand, gradient, delta))
 
-    def _rows(self, parameter: Tensor) -> list[Entry]:
+    def takes(self, fold: Any) -> bool:
+        """Whether a compiled call is heard as a whole: if it is long, and can tell what flowed inside."""
+        return len(fold.steps) >= LONG and bool(fold.tells())
+
+    def heard(self, node: Any, insides: list[Inside | None], gradients: list[Any]) -> None:
+        """The engine tells of a compiled call: keep what flowed to every leaf at every step."""
+        told: set[int] = set()
+        for cell, inside in enumerate(insides):
+            if inside is None:
+                continue
+            for use in inside.uses:
+                told.add(id(use.leaf))
+                if isinstance(use.leaf, Leaf) and use.leaf.needs and use.reached.any():
+                    rows = StepRows(use, inside.steps, node, cell)
+                    self._over_time.setdefault(use.leaf.key, []).append(rows)
+        for k, (parent, delta) in enumerate(zip(node.parents, gradients, strict=True)):
+            if isinstance(parent, Leaf) and id(parent) not in told and delta is not None:
+                self._entries.setdefault(parent.key, []).append(Entry(node, k, None, _plain(delta)))
+
+    def account_of(self, key: int) -> Account:
+        """All uses of the leaf with this key."""
+        return Account(self._entries.get(key, ()), self._over_time.get(key, ()))
+
+    @property
+    def leaves(self) -> set[int]:
+        """The keys of the leaves to which a gradient came."""
+        return {*self._entries, *self._over_time}
+
+    def _rows(self, parameter: Tensor) -> Account:
         key = getattr(parameter._node, "key", None)
-        if key not in self._entries:
+        if key not in self.leaves:
             raise KeyError(
                 f"this ledger has nothing for a tensor of shape {parameter.shape}: "
                 "no gradient reached it in that backward pass"
             )
-        return self.entries(key)
-
-    def entries(self, key: int) -> list[Entry]:
-        """The uses of the leaf with this key, in the order of the steps."""
-        return sorted(self._entries.get(key, ()), key=_by_step)
+        return self.account_of(key)
 
     def __getitem__(self, parameter: Tensor) -> Array:
         """Every use's contribution, (uses, *shape), in the order of the steps."""
-        return np.stack([row.contribution() for row in self._rows(parameter)])
+        return self._rows(parameter).contributions()
 
     def __contains__(self, parameter: Tensor) -> bool:
-        return getattr(parameter._node, "key", None) in self._entries
+        return getattr(parameter._node, "key", None) in self.leaves
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.leaves)
 
     def steps(self, parameter: Tensor) -> list[int | None]:
         """The time step of each row, counted from 0; None for a use outside time."""
-        return [row.step for row in self._rows(parameter)]
+        return [*self._rows(parameter).steps]
 
     def norms(self, parameter: Tensor) -> Array:
         """The Euclidean norm of each row, (uses,), in float64."""
-        return np.array([row.norm() for row in self._rows(parameter)])
+        return self._rows(parameter).norms.copy()
 
     def total(self, parameter: Tensor) -> Array:
         """The sum of the rows: what the pass added to ``grad``, made without holding all rows."""
-        rows = self._rows(parameter)
-        total = rows[0].contribution().copy()
-        for row in rows[1:]:
+        uses = self._rows(parameter)
+        if uses.rows:
+            return uses.sum().astype(parameter.dtype)
+        total = uses.alone[0].contribution().copy()
+        for row in uses.alone[1:]:
             total += row.contribution()
         return total
 
@@ -159,20 +133,18 @@ class Ledger:
         >>> bool(np.isclose(parts.sum(), np.linalg.norm(G)))
         True
         """
-        rows = self._rows(parameter)
-        whole = self.sum_of(rows)
+        uses = self._rows(parameter)
+        whole = uses.sum()
         length = float(np.linalg.norm(whole))
-        if not length:
-            return np.zeros(len(rows))
-        return np.array([row.along(whole) for row in rows]) / length
+        return uses.along(whole) / length if length else np.zeros(len(uses))
 
     def cancellation(self, parameter: Tensor) -> float:
         """The share of the steps' parts that cancels in the sum: 1 - |sum g_t| / sum |g_t|, in 0 .. 1.
 
         0 where all steps agree, near 1 where they contradict each other; 0 if all rows are 0.
         """
-        said = float(self.norms(parameter).sum())
-        whole = float(np.linalg.norm(self.sum_of(self._rows(parameter))))
+        uses = self._rows(parameter)
+        said, whole = float(uses.norms.sum()), float(np.linalg.norm(uses.sum()))
         return max(0.0, 1.0 - whole / said) if said else 0.0
 
     def to_dataframe(self) -> Any:
@@ -192,15 +164,14 @@ class Ledger:
             name: [] for name in ("parameter", "step", "op", "norm", "projection")
         }
         for key, name in self.names.items():
-            rows = self.entries(key)
-            whole = self.sum_of(rows)
+            uses = self.account_of(key)
+            whole = uses.sum()
             length = float(np.linalg.norm(whole))
-            for row in rows:
-                columns["parameter"].append(name)
-                columns["step"].append(row.step)
-                columns["op"].append(row.node.op.name)
-                columns["norm"].append(row.norm())
-                columns["projection"].append(row.along(whole) / length if length else 0.0)
+            columns["parameter"] += [name] * len(uses)
+            columns["step"] += uses.steps
+            columns["op"] += uses.ops
+            columns["norm"] += uses.norms.tolist()
+            columns["projection"] += (uses.along(whole) / (length or 1.0)).tolist()
         frame = pandas.DataFrame(columns)
         frame["step"] = frame["step"].astype("Int64")
         return frame
@@ -208,13 +179,15 @@ class Ledger:
     @cached_property
     def names(self) -> dict[int, str]:
         """The dotted name of every Parameter in the ledger by its leaf's key, in the order of the modules."""
+        from .excerpt import excerpt
         from .graph import Graph
 
         if self.root is None:
             return {}
-        graph = Graph.behind(self.root[0])
+        graph = excerpt(Graph.behind(self.root[0]))
         known = {graph._raw[node.id].key: name for name, node in graph.parameters.items()}
-        return {key: name for key, name in known.items() if key in self._entries}
+        keys = self.leaves
+        return {key: name for key, name in known.items() if key in keys}
 
     @property
     def nbytes(self) -> int:
@@ -229,34 +202,27 @@ class Ledger:
         True
         """
         kept: dict[int, int] = {}
+        for array in self._arrays():
+            base = array if array.base is None else array.base
+            kept[id(base)] = base.nbytes
+        return sum(kept.values())
+
+    def _arrays(self) -> Iterator[Array]:
         for entries in self._entries.values():
             for entry in entries:
                 array = entry.delta if entry.gradient is None else entry.gradient
-                array = array.value if array.__class__ is At else array
-                base = array if array.base is None else array.base
-                kept[id(base)] = base.nbytes
-        return sum(kept.values())
-
-    @staticmethod
-    def sum_of(rows: list[Entry]) -> Array:
-        """The sum of rows in float64, made one row at a time."""
-        whole = rows[0].contribution().astype(np.float64)
-        for row in rows[1:]:
-            whole += row.contribution()
-        return whole
+                yield array.value if array.__class__ is At else array
+        for rows in self._over_time.values():
+            for each in rows:
+                yield from each.arrays
 
     def __repr__(self) -> str:
-        uses = sum(map(len, self._entries.values()))
+        uses = sum(len(self.account_of(key)) for key in self.leaves)
         return f"<Ledger: {len(self)} Parameters, {uses:,} uses>"
 
     def _repr_html_(self) -> str:
         html: str = door("ledger_html")(self)
         return html
-
-
-def _by_step(row: Entry) -> tuple[bool, int, int]:
-    """In the order of the steps, uses outside time last."""
-    return row.step is None, row.step or 0, row.node.number
 
 
 def _plain(value: Any) -> Any:

@@ -14,6 +14,7 @@ from ..engine.folded import Folded
 from ..engine.places import Call, Scope
 from ..engine.values import Constant, Leaf, Literal
 from .variables import variables
+from .written import written_name
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
@@ -331,7 +332,8 @@ class RecordedGraph:
 
     @cached_property
     def _leaf_names(self) -> dict[int, str]:
-        """A name for every leaf: dotted where a module has it, its own, its variable's, else w1, w2 ...
+        """A name for every leaf: dotted where a module has it, its own, its variable's where it was
+        made if it is gone, else w1, w2 ...
 
         Where the module itself is gone, the scopes that used the leaf still tell its class.
         """
@@ -352,7 +354,7 @@ class RecordedGraph:
             return known
         name = leaf.name or ""
         if not name and leaf.role == "parameter":
-            name = self._variables.get(leaf.key, "")
+            name = self._variables.get(leaf.key, "") or written_name(leaf)
         elif (
             name and scope is not None and leaf.role == "parameter" and scope.root.module() is None
         ):
@@ -542,3 +544,12 @@ def maker(node: Any) -> Call | None:
         return None
     call: Call | None = node.place.call
     return call
+
+
+def consumers_of(nodes: Iterable[GraphNode]) -> dict[int, list[int]]:
+    """By node, the nodes that take its value; an operand that is taken twice is there twice."""
+    found: dict[int, list[int]] = {}
+    for node in nodes:
+        for i in node.inputs:
+            found.setdefault(i, []).append(node.id)
+    return found

@@ -16,7 +16,8 @@ from .recorded import count_numbers, short_name
 from .timeline import Added, Timeline
 
 if TYPE_CHECKING:
-    from .ledger import Entry, Ledger
+    from .accounts import Account
+    from .ledger import Ledger
     from .recorded import GraphNode, RecordedGraph
 
 Packed = dict[str, str]
@@ -91,10 +92,10 @@ def parameter_table(
     ``norms`` are of the sum of a column's uses, ``along`` their signed parts along the whole gradient G
     (they add up to |G|), ``running`` the norm of what the columns from this one to the last say together.
     """
-    rows: dict[int, list[Entry]] = {}
+    accounts: dict[int, Account] = {}
     if ledger is not None:
         keys = {graph._raw[node.id].key: node.id for node in graph.parameters.values()}
-        rows = {keys[key]: found for key, found in ledger._entries.items() if key in keys}
+        accounts = {keys[key]: ledger.account_of(key) for key in keys if key in ledger.leaves}
     shorts = _shorts(list(graph.parameters))
     table = []
     for name, node in graph.parameters.items():
@@ -109,8 +110,8 @@ def parameter_table(
             "stepped": any(use.step is not None for use in uses),
             "uses": pack([timeline.of_use(use) for use in uses], "i4"),
         }
-        if node.id in rows:
-            entry["gradient"] = _packed(timeline.added(rows[node.id], node.shape))
+        if node.id in accounts:
+            entry["gradient"] = _packed(timeline.added(accounts[node.id], node.shape))
         table.append(entry)
     return table
 

@@ -7,9 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ..engine.values import Array
-from .ledger import Entry
+from .accounts import Account
 from .readback import norm
 from .recorded import RecordedGraph, Use
+
+MOST = 1 << 22  # numbers of contributions that are made at once
 
 
 class Added(NamedTuple):
@@ -42,29 +44,46 @@ class Timeline:
         """The column of a use."""
         return self._index[self._at(use.step, use.node)]
 
-    def of_row(self, row: Entry) -> int:
-        """The column of a ledger's row."""
-        return self._index[self._at(row.step, self._graph._index.get(id(row.node), self._last + 1))]
+    def _of_all(self, account: Account) -> Array:
+        """The column of every use of a Parameter."""
+        column = np.empty(len(account), int)
+        steps = account.step_numbers
+        known = np.array([p for p in self.positions if p >= 0], int)
+        places = np.array([self._index[p] for p in known.tolist()], int)
+        inside = steps >= 0
+        column[inside] = places[np.searchsorted(known, steps[inside])]
+        for at, entry in account.alone_at():
+            if entry.step is None:
+                node = self._graph._index.get(id(entry.node), self._last + 1)
+                column[at] = self._index[self._at(None, node)]
+        return column
 
-    def added(self, rows: list[Entry], shape: tuple[int, ...]) -> Added:
+    def added(self, account: Account, shape: tuple[int, ...]) -> Added:
         """What each column adds to a gradient, from the last column to the first."""
-        count = len(self.positions)
-        at: dict[int, list[Entry]] = {}
-        for row in rows:
-            at.setdefault(self.of_row(row), []).append(row)
-        whole = np.zeros(shape)
+        count, column = len(self.positions), self._of_all(account)
+        order = np.argsort(column, kind="stable")
+        used, starts = np.unique(column[order], return_index=True)
+        ends = [*starts[1:].tolist(), len(order)]
+        whole = np.zeros(int(np.prod(shape, dtype=int)))
         norms, running, along = np.zeros(count), np.zeros(count), np.zeros(count)
         with np.errstate(all="ignore"):
-            for k in reversed(range(count)):
-                part = np.zeros(shape)
-                for row in at.get(k, ()):
-                    part += row.contribution()
-                norms[k] = norm(part)
-                whole += part
-                running[k] = norm(whole)
+            last = len(used)
+            while last:  # as many columns at once as fit
+                first = last - 1
+                while first and ends[last - 1] - starts[first - 1] <= MOST // max(whole.size, 1):
+                    first -= 1
+                low, high = int(starts[first]), ends[last - 1]
+                made = account.contributions(order[low:high]).reshape(high - low, -1)
+                parts = np.add.reduceat(made.astype(np.float64), starts[first:last] - low)
+                norms[used[first:last]] = np.sqrt(np.square(parts).sum(1))
+                tails = np.cumsum(parts[::-1], 0)[::-1] + whole
+                running[used[first:last]] = np.sqrt(np.square(tails).sum(1))
+                whole, last = tails[0], first
+            place = np.searchsorted(used, np.arange(count))  # a column without uses adds nothing
+            running = np.append(running[used], 0.0)[place]
             length, total = norm(whole), float(norms.sum())
-            for k, found in at.items():
-                along[k] = sum(row.along(whole) for row in found) / length if length else 0.0
+            if length:
+                np.add.at(along, column, account.along(whole.reshape(shape)) / length)
         cancels = max(0.0, 1 - length / total) if total and np.isfinite(total) else 0.0
         return Added(norms, along, running, length, cancels)
 

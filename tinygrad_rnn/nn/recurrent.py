@@ -1,11 +1,11 @@
-"""The loop over time: one cell, applied at every step with the same weights.
+"""What is the loop over time? One cell, applied at every step with the same weights.
 
 ``Recurrent`` is the one loop; what stacks it under PyTorch's names is in ``stacks.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +13,16 @@ import numpy as np
 
 from ..engine.places import state
 from ..engine.random import generator_or_default
-from ..engine.values import Leaf
 from ..ops.elementwise import where
 from ..tensors import Tensor, as_tensor
 from ..tensors.several import cat, stack
 from .cells import Cell
 from .compiling import Direction, LayerCall, Stage, compiler
-from .module import Module, Parameter
+from .module import Module
 from .naming import run_begins
 from .stepping import (
     apply_step,
+    as_input,
     check_features,
     checked_state,
     first_of,
@@ -34,11 +34,41 @@ from .stepping import (
 # ---- the loop -----------------------------------------------------------------------------------
 
 
+class SomeSteps(tuple[int, ...]):
+    """The steps of a call that are to be recorded where not all are (for a picture of a long graph).
+
+    Each goes on from the one before among them; ``entered[cell][step]`` are the values that the state of a
+    cell then has, where those of all steps are known: a list of arrays, for steps after a gap.
+    """
+
+    entered: Sequence[Mapping[int, Sequence[Any]]] = ()
+
+    def of(self, cell: int) -> SomeSteps:
+        """The same for one cell of the call."""
+        made = SomeSteps(self)
+        made.entered = self.entered[cell : cell + 1]
+        return made
+
+    def state(self, step: int, state: Any) -> Any:
+        """The state that a step starts from, with its own values."""
+        known = self.entered[0].get(step) if self.entered else None
+        if known is None:
+            return state
+        values = iter(known)
+        return mapped(lambda t: _valued(t, next(values)), state)
+
+
+def _valued(t: Tensor, data: Any) -> Tensor:
+    made = Tensor._wrap(data, t._node)
+    made._tag = t._tag
+    return made
+
+
 @dataclass(slots=True)
 class Loop:
     """How to run over time: where steps are counted from, in which direction, how long each sequence is.
 
-    ``only`` are the steps to run where not all of them are wanted (for a picture of a long graph).
+    ``only`` are the steps to run where not all of them are wanted.
     """
 
     label: str = ""
@@ -47,7 +77,7 @@ class Loop:
     lengths: Any = None
     variational: float = 0.0
     generator: Any = None
-    only: Sequence[int] | None = None
+    only: SomeSteps | None = None
 
 
 def run_compiled(call: LayerCall) -> tuple[Tensor, Any]:
@@ -205,9 +235,7 @@ class Recurrent(Module):
 
         cells = self.cells()
 
-        def recorded(
-            only: Sequence[int] | None = None, _masks: Any = None
-        ) -> tuple[Tensor, list[Any]]:
+        def recorded(only: SomeSteps | None = None, _masks: Any = None) -> tuple[Tensor, list[Any]]:
             return self._recorded(x, starts, time_axis, replace(loop, only=only), constants, cells)
 
         if loop.variational:
@@ -238,10 +266,11 @@ class Recurrent(Module):
     ) -> tuple[Tensor, list[Any]]:
         """The loop op by op: the outputs, and the last state of each cell."""
         xs = sequence(x, time_axis, loop.only)
-        outputs, last = self.run(xs, starts[0], loop, constants, cell=cells[0])
+        ahead = replace(loop, only=_of(loop.only, 0))
+        outputs, last = self.run(xs, starts[0], ahead, constants, cell=cells[0])
         if len(cells) == 1:
             return stacked(outputs, time_axis), [last]
-        back = replace(loop, label="reverse", backwards=True)
+        back = replace(loop, label="reverse", backwards=True, only=_of(loop.only, 1))
         others, first = self.run(xs, starts[1], back, constants, cell=cells[1])
         joined = [cat([a, b], -1) for a, b in zip(outputs, others, strict=True)]
         return stacked(joined, time_axis), [last, first]
@@ -270,6 +299,8 @@ class Recurrent(Module):
         times = range(steps) if loop.only is None else loop.only
         for k in range(steps - 1, -1, -1) if loop.backwards else range(steps):
             t = times[k]
+            if loop.only is not None:
+                state = loop.only.state(t, state)
             live = None if loop.lengths is None else loop.lengths > t
             x = drop_x(_only(live, xs[k]))
             entered = drop_h(state)
@@ -375,12 +406,6 @@ def checked_lengths(lengths: Any, batch: int | None, steps: int) -> Any:
     return given
 
 
-def as_input(x: Tensor) -> None:
-    """A leaf that enters a recurrent layer as its sequence is an input and no Parameter."""
-    if isinstance(x._node, Leaf) and not isinstance(x, Parameter):
-        x._node.name, x._node.role = x._node.name or "x", "input"
-
-
 def sequence(x: Tensor, time_axis: int = 0, only: Sequence[int] | None = None) -> Sequence[Tensor]:
     """The steps of an input, all or some of them."""
     if only is None:
@@ -394,6 +419,10 @@ def sequence(x: Tensor, time_axis: int = 0, only: Sequence[int] | None = None) -
 def stacked(outputs: Sequence[Tensor], axis: int) -> Tensor:
     """Outputs of all steps as one tensor with a time axis."""
     return stack(list(outputs), axis)
+
+
+def _of(only: SomeSteps | None, cell: int) -> SomeSteps | None:
+    return None if only is None else only.of(cell)
 
 
 def _place() -> str:

@@ -1,4 +1,4 @@
-"""PyTorch's recurrent layers: stacks of ``Recurrent`` under PyTorch's parameter names."""
+"""What are PyTorch's recurrent layers? Stacks of ``Recurrent`` under PyTorch's parameter names."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from .placing import placed
 from .recurrent import (
     Loop,
     Recurrent,
-    as_input,
+    SomeSteps,
     checked_lengths,
     explained,
     initial_state,
@@ -42,6 +42,7 @@ from .recurrent import (
 )
 from .stepping import (
     apply_step,
+    as_input,
     check_features,
     check_floats,
     first_of,
@@ -276,7 +277,7 @@ class RecurrentLayer(Module):
             each = [Direction(cells[k + way], starts[k + way], back[way]) for way in range(ways)]
             stages.append(Stage(each, how.dropout if k else 0.0))
 
-        def recorded(only: Sequence[int] | None = None, masks: Any = None) -> tuple[Tensor, Any]:
+        def recorded(only: SomeSteps | None = None, masks: Any = None) -> tuple[Tensor, Any]:
             run = replace(how, masks=masks)
             return self._recorded(x, starts, time_axis, lengths, first_step, only, run)
 
@@ -297,7 +298,7 @@ class RecurrentLayer(Module):
         turn = self.batch_first
         x = packed.padded.transpose(0, 1) if turn else packed.padded
         y, last = self.forward(x, hx, lengths=packed.lengths, first_step=first_step)
-        return PackedSequence(y.transpose(0, 1) if turn else y, packed.lengths), last
+        return PackedSequence._of(y.transpose(0, 1) if turn else y, packed.lengths), last
 
     def _recorded(
         self,
@@ -306,7 +307,7 @@ class RecurrentLayer(Module):
         time_axis: int,
         lengths: Any,
         first_step: int,
-        only: Sequence[int] | None,
+        only: SomeSteps | None,
         how: Recorded,
     ) -> tuple[Tensor, Any]:
         """All layers op by op: the outputs, and the last states."""
@@ -319,7 +320,8 @@ class RecurrentLayer(Module):
             outputs = []
             for way, back in enumerate(how.backwards):
                 at = k * ways + way
-                loop = Loop(self._label(at), first_step, back, lengths, only=only)
+                some = None if only is None else only.of(at)
+                loop = Loop(self._label(at), first_step, back, lengths, only=some)
                 ys, final = self._stack[at].run(xs, starts[at], loop, {}, cell=how.cells[at])
                 outputs.append(ys)
                 finals.append(final)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from ..engine.places import Call, Place, state
-from ..engine.values import Node
+from ..engine.values import Leaf, Node
 from ..tensors import Tensor
 from .compiling import compiler
-from .module import Module, holds_tensors
+from .module import Module, Parameter, holds_tensors
 from .naming import _now, listening, named_input, stop_listening
 
 if TYPE_CHECKING:
@@ -220,6 +220,12 @@ def check_floats(who: str, name: str, tensor: Tensor, hint: str = "") -> None:
     """Raise TypeError where a tensor holds no floats."""
     if not tensor.is_floating_point():
         raise TypeError(f"{who}{name} holds {tensor.dtype}, expected floats{hint}")
+
+
+def as_input(x: Tensor) -> None:
+    """A leaf that enters a recurrent layer as its sequence is an input and no Parameter."""
+    if isinstance(x._node, Leaf) and not isinstance(x, Parameter):
+        x._node.name, x._node.role = x._node.name or "x", "input"
 
 
 # ---- who may run it -----------------------------------------------------------------------------

@@ -15,6 +15,9 @@ default_dtype: Any = np.dtype(np.float32)
 
 _RANK = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}  # complex: only inside gradcheck
 
+# the step from 1 to the next number; a table, since a trace of a cell knows no finfo
+EPS = {np.dtype(kind): float(np.finfo(kind).eps) for kind in ("float16", "float32", "float64")}
+
 
 def common_dtype(operands: tuple[Any, ...], floating: bool = False) -> Any:
     """PyTorch's promotion: the highest of bool < integer < float decides; within it, tensors with

@@ -32,15 +32,15 @@ def ledger_html(ledger: Ledger) -> str:
     """
     rows = []
     for key, name in list(ledger.names.items())[:MOST_ROWS]:
-        entries = ledger.entries(key)
-        whole = ledger.sum_of(entries)
+        uses = ledger.account_of(key)
+        whole = uses.sum()
         size = float(np.linalg.norm(whole))
-        parts = np.array([entry.along(whole) for entry in entries]) / (size or 1.0)
-        said = float(sum(entry.norm() for entry in entries))
+        parts = uses.along(whole) / (size or 1.0)
+        said = float(uses.norms.sum())
         cells = [
             escape(name),
             escape(shape_text(whole.shape)),
-            f"{len(entries):,}",
+            f"{len(uses):,}",
             number(size),
             f"{max(0.0, 1 - size / said):.0%}" if said else "",
             _bars(parts),

@@ -1,4 +1,4 @@
-"""Calls that are like earlier ones: what those found out is not asked again.
+"""What does a call that is like an earlier one skip? All that the earlier one found out: a cache of calls.
 
 These are the common cases of training: a layer with one built-in cell in one direction, over whole batches,
 and a built-in cell that is called in a loop of the user's own, each with the same Parameters as before.
@@ -13,20 +13,24 @@ from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
+from ..engine.inside import Inside
 from ..engine.places import state as now
+from ..engine.values import Leaf
 from ..nn import naming
 from ..nn.compiling import LayerCall
 from ..nn.module import Module
-from ..nn.recurrent import Loop, as_input, initial_state
+from ..nn.recurrent import Loop, SomeSteps, initial_state
 from ..nn.stacks import Recorded
-from ..nn.stepping import apply_step, first_of, mapped, mark_last, parts
+from ..nn.stepping import apply_step, as_input, first_of, mapped, mark_last, parts
 from ..ops import dtypes
 from ..tensors import Tensor
-from . import first_calls
-from .cells import BUILT_IN, Variant, nesting, variant_of
+from .backends import CALLS
+from .cells import BUILT_IN, nesting, variant_of
 from .folding import Fold
+from .probing import probe_of, tells
 from .running import BEGIN
 from .tracing import Untraceable
+from .variants import STEPS, Variant
 
 
 class Ready:
@@ -63,7 +67,7 @@ class Ready:
 class Run(Fold):
     """One run of the loops; as a node it gives gradients to input, first states and weights that ask."""
 
-    most = first_calls.CALLS  # by numpy, where machine code takes over
+    most = CALLS  # by numpy, where machine code takes over
 
     def __init__(self, ready: Ready | ReadyCell, x: Tensor, steps: range) -> None:
         super().__init__(steps)
@@ -83,6 +87,7 @@ class Run(Fold):
         found, steps = ready.variant.found, len(self.steps)
         self.reach = found.reach
         self.loops = found.turn(self.cell, self.keep, self.keep and needs_x, steps, self.most)
+        self.first = states
         arrays = [np.ascontiguousarray(x), *states, *[w._data for w in self.weights]]
         y, finals, self.kept = self.loops.tried(arrays, len(self.steps), self.keep)
         self.y = y
@@ -92,9 +97,59 @@ class Run(Fold):
         """What the cell had read."""
         return [self.variant]
 
-    def needs(self) -> tuple[bool, ...]:
-        """Which of output and last states depend on what asks for a gradient."""
-        return self.reach.needing(self.asking[1:], self.asking[0], len(self.steps))  # type: ignore[no-any-return]
+    def results(
+        self, arrays: Sequence[Any], states: Sequence[Tensor], first: int = 0
+    ) -> list[Tensor]:
+        """Output and last states, from the ``first`` of these on, as tensors; recorded where one asks."""
+        if not self.keep:
+            return [Tensor._wrap(array, None) for array in arrays]
+        needs = self.reach.needing(self.asking[1:], self.asking[0], len(self.steps))
+        return self.outputs(arrays, needs[first:], (self.x, *states, *self.weights))
+
+    def gradients(self, g: list[Any]) -> list[Any]:
+        """From those of all outputs to those of all that asks."""
+        return self.backward(*self._split(g))
+
+    def _split(self, g: list[Any]) -> tuple[Any, list[Any]]:
+        """The gradients of the outputs over time and of the last states."""
+        raise NotImplementedError
+
+    def _first_states(self) -> Sequence[Tensor]:
+        """The tensors that the run starts from, where they may ask for a gradient."""
+        return ()
+
+    def tells(self) -> bool:
+        """Whether the cell's step can be looked into."""
+        if self.nested or any(isinstance(t._node, Leaf) for t in self._first_states()):
+            return False
+        return tells(self.variant.found, self.loops.name)
+
+    def told(self, g: list[Any]) -> tuple[list[Any], list[Inside | None]]:
+        """As ``gradients``, and what flowed inside."""
+        dy, last = self._split(g)
+        values = {id(t): (data, node) for t, data, node in self.values}
+        x, node = values[id(self.x)]
+        if self.time_axis:
+            x = x.swapaxes(0, 1)
+        weights = [values[id(w)] for w in self.weights]
+        arrays, leaves = [data for data, _ in weights], [leaf for _, leaf in weights]
+        probe = probe_of(self.variant.found)
+        flow, inside = probe.backward(self.loops.name, x, self.first, arrays, leaves, dy, last)
+        came = (dy is not None, *[d is not None for d in last])
+        flow = self.reach.only(came, len(self.steps), *flow)
+        inside.steps, inside.x_node = self.steps, node
+        if not self.asking[0]:
+            inside.x = None
+        return self._asked(*flow), [inside]
+
+    def entered(self) -> list[list[Any]]:
+        """The values of the state that every step starts from."""
+        values = {id(t): data for t, data, _ in self.values}
+        x, weights = values[id(self.x)], [values[id(w)] for w in self.weights]
+        if self.time_axis:
+            x = x.swapaxes(0, 1)
+        probe = probe_of(self.variant.found)
+        return [probe.entered(self.loops.name, x, self.first, weights)]
 
     def backward(self, dy: Any, last: list[Any]) -> list[Any]:
         """The gradients of all that asks, from those of the outputs and of the last states."""
@@ -103,7 +158,10 @@ class Run(Fold):
             dy = np.zeros((steps, *self.y.shape[1:]), self.dtype)
         first = True in self.asking[1 : 1 + len(last)]
         found = self.loops.backward(self.kept, steps, np.ascontiguousarray(dy), last, first)
-        dx, dstates, dweights = self.reach.only(came, steps, *found)
+        return self._asked(*self.reach.only(came, steps, *found))
+
+    def _asked(self, dx: Any, dstates: list[Any], dweights: list[Any]) -> list[Any]:
+        """The gradients of the parents, in their shapes."""
         if self.time_axis and dx is not None:
             dx = dx.swapaxes(0, 1)
         every = (dx, *dstates, *dweights)
@@ -112,6 +170,29 @@ class Run(Fold):
             d if d is None else d.reshape(p._data.shape)
             for d, p in zip(asked, self.parents, strict=True)
         ]
+
+
+class RunOverTime(Run):
+    """A run over a layer's sequence, whose batch may come first."""
+
+    def given(self, layer: Any, arrays: list[Any], states: Sequence[Tensor]) -> list[Tensor]:
+        """Output and last states of a layer that ran; the first array is (time, batch, features)."""
+        self.layer = layer
+        layer.__dict__["_ran"] = self.loops.ran
+        if self.time_axis:
+            arrays[0] = arrays[0].swapaxes(0, 1)
+        outputs = self.results(arrays, states)
+        mark_last(layer, tuple(outputs[1:]), self.steps[-1])
+        return outputs
+
+    def of_output(self, g: Any) -> Any:
+        """The gradient of the output, (time, batch, features)."""
+        return g.swapaxes(0, 1) if self.time_axis and g is not None else g
+
+    def begin(self) -> tuple[Any, Any]:
+        """Values of the first steps."""
+        y, first = self.y[:BEGIN], slice(0, BEGIN)
+        return (y.swapaxes(0, 1), (slice(None), first)) if self.time_axis else (y, first)
 
 
 _ready: WeakKeyDictionary[Module, Ready] = (
@@ -165,31 +246,23 @@ def run_again(layer: Any, x: Any, hx: Any, first_step: int | None) -> tuple[Tens
         y, finals = call.forward(ready, data, starts, (False,) * len(starts))
     except Untraceable:
         return None
-    layer.__dict__["_ran"] = call.loops.ran
-    flat = [y.swapaxes(0, 1) if ready.axis else y, *[final[None] for final in finals]]
-    if call.keep:
-        call.layer, call.hx = layer, hx
-        outputs = call.outputs(flat, call.needs(), (x, *given, *call.weights))
-    else:
-        outputs = [Tensor._wrap(array, None) for array in flat]
-    mark_last(layer, tuple(outputs[1:]), call.steps[-1])
+    call.hx = hx
+    outputs = call.given(layer, [y, *[final[None] for final in finals]], given)
     for name, last in zip(ready.names, outputs[1:], strict=True):
         if last._node is not None:
             last._node.name = f"{name}_n"
     return outputs[0], outputs[1] if len(outputs) == 2 else tuple(outputs[1:])
 
 
-class _LayerAgain(Run):
+class _LayerAgain(RunOverTime):
     """A layer's call."""
 
     hx: Any
 
-    def gradients(self, g: list[Any]) -> list[Any]:
-        """From those of the output and of the stacked last states."""
-        dy = g[0].swapaxes(0, 1) if self.time_axis and g[0] is not None else g[0]
-        return self.backward(dy, [None if d is None else d[0] for d in g[1:]])
+    def _split(self, g: list[Any]) -> tuple[Any, list[Any]]:
+        return self.of_output(g[0]), [None if d is None else d[0] for d in g[1:]]
 
-    def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
+    def recorded(self, only: SomeSteps | None) -> list[Tensor]:
         """The layer's own loop."""
         batch = self.x._data.shape[1 - self.time_axis]
         given = [initial_state(self.cell, batch)] if self.hx is None else None
@@ -198,11 +271,6 @@ class _LayerAgain(Run):
         run = Recorded([self.cell], [False])
         y, last = self.layer._recorded(self.x, states, self.time_axis, None, first, only, run)
         return [y, *([last] if isinstance(last, Tensor) else last)]
-
-    def begin(self) -> tuple[Any, Any]:
-        """Values of the first steps."""
-        y, first = self.y[:BEGIN], slice(0, BEGIN)
-        return (y.swapaxes(0, 1), (slice(None), first)) if self.time_axis else (y, first)
 
 
 # ---- any cell over time ---------------------------------------------------------------------------
@@ -285,42 +353,32 @@ def run_cell_again(
         y, finals = call.forward(ready, data.swapaxes(0, 1) if axis else data, arrays, asking)
     except Untraceable:
         return None
-    layer.__dict__["_ran"] = call.loops.ran
-    flat = [y.swapaxes(0, 1) if axis else y, *finals]
-    if call.keep:
-        call.layer, call.state = layer, state
-        outputs = call.outputs(flat, call.needs(), (x, *states, *call.weights))
-    else:
-        outputs = [Tensor._wrap(array, None) for array in flat]
-    mark_last(layer, tuple(outputs[1:]), call.steps[-1])
+    call.state = state
+    outputs = call.given(layer, [y, *finals], states)
     if len(outputs) == 2 and state.__class__ is Tensor:
         return outputs[0], outputs[1]
     rest = iter(outputs[1:])
     return outputs[0], mapped(lambda _: next(rest), state)
 
 
-class _CellCall(Run):
+class _CellCall(RunOverTime):
     """A call of a ``Recurrent`` layer."""
 
     state: Any
 
-    def gradients(self, g: list[Any]) -> list[Any]:
-        """From those of the output and of the last state's parts."""
-        dy = g[0].swapaxes(0, 1) if self.time_axis and g[0] is not None else g[0]
-        return self.backward(dy, list(g[1:]))
+    def _split(self, g: list[Any]) -> tuple[Any, list[Any]]:
+        return self.of_output(g[0]), [*g[1:]]
 
-    def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
+    def _first_states(self) -> Sequence[Tensor]:
+        return [t for _, t in parts(self.state)]
+
+    def recorded(self, only: SomeSteps | None) -> list[Tensor]:
         """The layer's own loop."""
         loop = Loop(first_step=self.steps[0], only=only)
         y, (last,) = self.layer._recorded(
             self.x, [self.state], self.time_axis, loop, {}, [self.cell]
         )
         return [y, *(t for _, t in parts(last))]
-
-    def begin(self) -> tuple[Any, Any]:
-        """Values of the first steps."""
-        y, first = self.y[:BEGIN], slice(0, BEGIN)
-        return (y.swapaxes(0, 1), (slice(None), first)) if self.time_axis else (y, first)
 
 
 # ---- cells in a loop of the user's own --------------------------------------------------------------
@@ -349,11 +407,8 @@ def step_again(cell: Any, x: Tensor, state: tuple[Tensor, ...], step: int, label
         _, finals = call.forward(ready, data[None], starts, asking)
     except Untraceable:
         return None
-    if call.keep:
-        call.state, call.label = state, label
-        outputs = call.outputs(finals, call.needs()[1:], (x, *state, *call.weights))
-    else:
-        outputs = [Tensor._wrap(array, None) for array in finals]
+    call.state, call.label = state, label
+    outputs = call.results(finals, state, 1)
     for name, last in zip(ready.names, outputs, strict=True):
         last._tag = step
         if last._node is not None:
@@ -381,15 +436,14 @@ class _StepAgain(Run):
     """A cell's step."""
 
     nested = True
-    most = first_calls.STEPS
+    most = STEPS
     state: tuple[Tensor, ...]
     label: str
 
-    def gradients(self, g: list[Any]) -> list[Any]:
-        """From those of the parts of the new state: the output is the first of them."""
-        return self.backward(None if g[0] is None else g[0][None], [None, *g[1:]])
+    def _split(self, g: list[Any]) -> tuple[Any, list[Any]]:
+        return None if g[0] is None else g[0][None], [None, *g[1:]]  # its output is the first part
 
-    def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
+    def recorded(self, only: SomeSteps | None) -> list[Tensor]:
         """The cell's own equations."""
         state = self.state[0] if len(self.state) == 1 else self.state
         _, new = apply_step(self.cell, self.x, state, self.steps[0], self.label, {})

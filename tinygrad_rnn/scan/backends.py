@@ -1,6 +1,6 @@
-"""Which back end runs compiled loops: numba's machine code where it is installed, else numpy calls.
+"""Which back end runs compiled loops? Numba's machine code where it is installed, else numpy calls.
 
-Unless one of them is asked for by its name, the first calls of a cell are numpy's (``first_calls``).
+Unless one of them is asked for by its name, the first calls of a cell are numpy's (``variants``).
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from .schedule import Schedule
 
 CHOICE = "TINYGRAD_RNN_BACKEND"
 AUTO = "auto"  # machine code where it is installed, after first calls by numpy
+FIRST = "first calls"  # numpy's loops, with what they say of themselves
+CALLS = 16  # of a layer, at most
+WHY = f"its first calls; by call {CALLS + 1} at the latest machine code takes over"
 
 _asked: list[str] = []  # by ``using``, the last one counts
 

@@ -1,4 +1,4 @@
-"""A layer's call that ran as one node, and the way back from it to the layer's steps.
+"""How does a call that ran as one node lead back to its steps? Recorded anew when somebody looks.
 
 To a reader the node is not there: the layer's outputs are :class:`~tinygrad_rnn.engine.folded.Folded`, and
 looking at them records the layer's steps op by op, on the values and Parameters of the call.
@@ -17,10 +17,12 @@ import numpy as np
 from ..engine.autograd import enable_grad
 from ..engine.folded import Folded, slot_writes
 from ..engine.gradients import grad
+from ..engine.inside import Inside
 from ..engine.places import Call
 from ..engine.places import state as now
 from ..engine.values import STRIDE, Constant, Leaf, Node, next_number
 from ..nn import naming
+from ..nn.recurrent import SomeSteps
 from ..ops.row import Op
 from ..ops.shapes import reshape
 from ..tensors import Tensor
@@ -39,12 +41,23 @@ class Fold:
     time_axis = 0
     lengths: Any = None
     layer: Any = None  # whose call it is, where it is a layer's
+    ways: Sequence[
+        tuple[Any, ...]
+    ] = ()  # what calls of each cell have in common, once some were recorded
 
     def __init__(self, steps: range) -> None:
         self.steps = steps
 
     def gradients(self, g: list[Any]) -> list[Any]:
         """From the gradients of all outputs (None where nothing came to a later one) to the parents'."""
+        raise NotImplementedError
+
+    def tells(self) -> bool:
+        """Whether the call can say what flowed inside of it without being recorded op by op."""
+        return False
+
+    def told(self, g: list[Any]) -> tuple[list[Any], list[Inside | None]]:
+        """As ``gradients``, and what flowed inside, cell by cell: None for one that no gradient came to."""
         raise NotImplementedError
 
     def derived(self, g: list[Any]) -> list[Any]:
@@ -71,7 +84,7 @@ class Fold:
         found = grad(ends, asked, seeds, allow_unused=True) if ends else asked
         return [None if d is None or not ends else d._data for d in found]
 
-    def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
+    def recorded(self, only: SomeSteps | None) -> list[Tensor]:
         """The same outputs, op by op, of all steps or of some only (counted from the first)."""
         raise NotImplementedError
 
@@ -156,17 +169,24 @@ class Fold:
         """The folded output over time, None where nothing holds it."""
         return next((f() for k, f in self.folded if k == 0), None)
 
-    def excerpt(self, steps: Sequence[int]) -> tuple[dict[int, Any], list[Any]]:
+    def entered(self) -> list[list[Any]]:
+        """The values of the state that every step starts from, in the order of time, cell by cell."""
+        raise NotImplementedError
+
+    def excerpt(self, steps: Sequence[int], true: bool = False) -> tuple[dict[int, Any], list[Any]]:
         """Record only ``steps``, each on the state that the one before among them leaves.
 
-        Returns the node in place of each folded output, by the output's id, and all nodes made; the
-        fold stays as it is.
+        The values are those of the call where ``true`` asks for it, of a call that ``tells``. Returns the
+        node in place of each folded output, by the output's id, and all nodes made; the fold stays as it is.
         """
         with _lock:
             folded = {k: f for k, f in [(k, f()) for k, f in self.folded] if f is not None}
             mark = next_number()
             first = self.steps[0]
-            outputs = self._record([step - first for step in steps])
+            only = SomeSteps(step - first for step in steps)
+            if true:
+                only.entered = [_after_gaps(only, states) for states in self.entered()]
+            outputs = self._record(only)
             made = self._numbered(outputs, mark, next(iter(folded.values())))
             result = {}
             for k, f in folded.items():
@@ -178,6 +198,8 @@ class Fold:
     def _numbered(self, outputs: list[Tensor], mark: int, some: Folded) -> list[Any]:
         """The ops recorded since ``mark`` in their order, now numbered as if made when the call ran."""
         made = sorted(reachable_since(outputs, mark), key=lambda n: n.number)
+        calls = dict.fromkeys(node.place.call for node in made if node.place.call is not None)
+        self.ways = [*dict.fromkeys((call.cell, call.scope, call.label) for call in calls)]
         whole = some.whole
         assert whole is not None
         start = whole.number - STRIDE + 1
@@ -185,7 +207,7 @@ class Fold:
             node.number = start + 1 + k
         return made
 
-    def _record(self, steps: Sequence[int] | None, values: Any = None) -> list[Tensor]:
+    def _record(self, steps: SomeSteps | None, values: Any = None) -> list[Tensor]:
         """The outputs of the recorded loop on the values of the call, of all steps or some of them.
 
         ``values`` has other nodes for them.
@@ -234,6 +256,13 @@ class Fold:
                 f"{self.place}the steps of a compiled call cannot be recorded as they were: they give "
                 "other values now. Something that the cell reads has changed since the call"
             )
+
+
+def _after_gaps(only: SomeSteps, states: list[Any]) -> dict[int, list[Any]]:
+    """The state of a cell at those steps whose neighbour, on one side or the other, is not among some."""
+    chosen = {-1, *only, len(states[0])}
+    gaps = [t for t in only if not {t - 1, t + 1} <= chosen]
+    return {t: [values[t] for values in states] for t in gaps}
 
 
 def _own(output: Tensor, mark: int) -> Tensor:

@@ -13,7 +13,7 @@ from typing import Any
 from weakref import ref
 
 from .machine_code import kernels
-from .memory import empty
+from .runtime import empty
 
 _ready: dict[tuple[int, bool], tuple[Any, Any]] = {}  # what refers to the array, and its panels
 

@@ -1,4 +1,4 @@
-"""Compiled functions from text, kept between runs in a folder of the user's own."""
+"""Where is compiled code kept? Functions from text, kept between runs in a folder of the user's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loops as machine code: forward in one run, backward in blocks of steps."""
+"""How do loops of machine code run? Forward in one run, backward in blocks of steps."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 from .applied import offer
 from .batched import TIME, Lines
 from .loop_nests import Nests
-from .memory import empty
 from .numba_text import NumbaText
 from .numpy_loops import NumpyLoops, Unsupported
+from .runtime import empty
 from .schedule import Schedule
 
 CACHE = 1 << 20  # bytes that backward may leave for its sums, to be still in the cache then

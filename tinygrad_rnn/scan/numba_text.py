@@ -1,4 +1,4 @@
-"""How a loop of machine code is written: text for numba that names no sizes and no numbers.
+"""How is a loop of machine code written? As text for numba that names no sizes and no numbers.
 
 One compiled function serves every length, batch and width of the same program, and programs that differ
 in Python's numbers alone (a rate that changes from call to call). It is compiled with

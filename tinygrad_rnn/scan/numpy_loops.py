@@ -1,4 +1,4 @@
-"""A schedule as two functions on arrays, forward and backward: what stands around their loops.
+"""What stands around the loops? A schedule as two functions on arrays, forward and backward.
 
 The loops are written by ``numpy_text``, or by what takes the place of ``NumpyLoops.loop``.
 """

@@ -1,4 +1,4 @@
-"""A loop on plain numpy, written as Python source with one call an op, into buffers made beforehand.
+"""How is a loop on numpy written? As Python with one call an op, into buffers made beforehand.
 
 Everything that is only a view (a slice, a turned matrix) is made before the loop. Inside, each line is
 one numpy function with a place for its result; where a value is kept for backward, or is a part of a
@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..ops.few_passes import ONES
-from .batched import TIME, UFUNCS, Lines, carry, plain
+from .batched import TIME, UFUNCS, Lines, carry
 from .few_calls import small
 from .program import ELEMENTWISE, Value
+from .runtime import by_itself, window
 from .schedule import VIEWS, Schedule
 
 PIECE = 1 << 18  # numbers that are made at a time
@@ -261,7 +262,7 @@ class NumpyText:
         if v in self.targets:
             whole, low, high = self.targets[v]
             self.out(whole)
-            self.names[v] = self.view(v, whole, lambda a: a[..., low:high], value.shape)
+            self.names[v] = self.view(v, whole, window(low, high), value.shape)
             return self.names[v]
         kind = self.around.kind(value.dtype)
         order = ", 'F'" if self.around.turns(v) else ""
@@ -323,8 +324,8 @@ class NumpyText:
             for a in args:
                 width = self.p.values[a].shape[-1]
                 if self.targets.get(a, (None,))[0] != v:
-                    window = _window(low, low + width)
-                    part = self.view(10**6 * (v + 1) + low, v, window, value.shape)
+                    columns = window(low, low + width)
+                    part = self.view(10**6 * (v + 1) + low, v, columns, value.shape)
                     zero = self.p.values[a].op == "zeros"
                     self.lines.append(
                         f"{part}.fill(0)" if zero else f"copyto({part}, {self.name(a)})"
@@ -376,7 +377,7 @@ class NumpyText:
         elif op == "zeros":
             self.lines.append(f"{self.out(v)}.fill(0)")
         else:
-            self.functions[f"f{v}"] = _general(value)
+            self.functions[f"f{v}"] = by_itself(value)
             self.lines.append(f"copyto({self.out(v)}, f{v}({', '.join(names)}))")
 
     def _copies(self, v: int) -> bool:
@@ -388,16 +389,12 @@ class NumpyText:
         return self.p.values[v].op == "literal"
 
 
-def _window(low: int, high: int) -> Any:
-    return lambda a: a[..., low:high]
-
-
 def _look(value: Value, over_time: bool, inner: Value) -> Any:
     """A view op as a function of an array, with an axis of time before the others or without."""
     lead = (slice(None),) if over_time else ()
     shift = len(lead)
     if value.op == "slice":
-        return _window(*value.consts)
+        return window(*value.consts)
     if value.op == "reshape":
         return lambda a: a.reshape((*a.shape[:shift], *value.shape))
     if value.op == "permute":
@@ -405,8 +402,3 @@ def _look(value: Value, over_time: bool, inner: Value) -> Any:
         return lambda a: a.transpose(axes)
     grown = (None,) * (len(value.shape) - len(inner.shape))
     return lambda a: np.broadcast_to(a[(*lead, *grown)], (*a.shape[:shift], *value.shape))
-
-
-def _general(value: Value) -> Any:
-    """Any other op, by its own forward."""
-    return lambda *arrays: plain(value, list(arrays))

@@ -1,4 +1,4 @@
-"""Matrix products for numba loops: the same weights at every step, laid out once while they stay the same.
+"""How do numba's loops multiply? By the same weights at every step, laid out once while they stay the same.
 
 ``pack`` puts a matrix into panels of columns (``laid_out`` calls it), so that a step reads it from end to
 end; the product keeps a tile of the result, some rows by a panel, in registers while it runs along the

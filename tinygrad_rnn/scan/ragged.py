@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .memory import empty
 from .numba_loops import NumbaLoops
+from .runtime import empty
 
 
 @dataclass(slots=True)

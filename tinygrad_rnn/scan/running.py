@@ -1,4 +1,4 @@
-"""A compiled call of a recurrent layer: what runs in which order, forward and backward."""
+"""What runs in which order when a recurrent layer is called compiled? Forward and backward."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.inside import Inside
 from ..engine.places import state as now
 from ..engine.random import generator_or_default
+from ..engine.values import Leaf
 from ..nn.compiling import Direction, LayerCall, Stage
+from ..nn.recurrent import SomeSteps
 from ..nn.stepping import mapped, parts
 from ..tensors import Tensor
-from .cells import BUILT_IN, Variant, variant_of
+from .cells import BUILT_IN, variant_of
 from .folding import Fold
+from .probing import Flow, probe_of, tells
 from .tracing import Untraceable
+from .variants import Variant
 
 BEGIN = 3  # so many steps are compared when a call is recorded after all
 
@@ -126,7 +131,7 @@ class Pass:
         """Whether a gradient has come (``dy`` None: not to the output) and something asks for one."""
         return self.keep and (dy is not None or any(d is not None for d in dfinals))
 
-    def backward(self, dy: Any, dfinals: list[Any]) -> tuple[Any, list[Any], list[Any]]:
+    def backward(self, dy: Any, dfinals: list[Any]) -> Flow:
         """The gradients of x (in the order of time) or None, of the states, of the weights."""
         came = (dy is not None, *[d is not None for d in dfinals])
         if dy is None:
@@ -140,8 +145,35 @@ class Pass:
             return dx, dstates, dweights
         dy = np.ascontiguousarray(dy[::-1] if back else dy)
         found = self.loops.backward(self.kept, self.steps, dy, dfinals, self.of_states)
-        dx, dstates, dweights = only(came, self.steps, *found)
+        return self._in_time(*only(came, self.steps, *found))
+
+    def _in_time(self, dx: Any, dstates: list[Any], dweights: list[Any]) -> Flow:
+        back = self.direction.backwards
         return dx[::-1] if back and dx is not None else dx, dstates, dweights
+
+    def entered(self, x: Any, values: dict[int, Any]) -> list[Any]:
+        """The values of the state that every step starts from, in the order of time."""
+        states, weights = ([values[id(t)][0] for t in ts] for ts in (self.states, self.weights))
+        x = x[::-1] if self.direction.backwards else x
+        found = probe_of(self.variant.found).entered(self.loops.name, x, states, weights)
+        return [a[::-1] for a in found] if self.direction.backwards else found
+
+    def told(
+        self, x: Any, values: dict[int, Any], dy: Any, dfinals: list[Any]
+    ) -> tuple[Flow, Inside]:
+        """As ``backward``, and what flowed inside; ``x`` is the input, ``values`` what the tensors were."""
+        back, found = self.direction.backwards, self.variant.found
+        given = [[values[id(t)] for t in tensors] for tensors in (self.states, self.weights)]
+        states, weights = [[data for data, _ in each] for each in given]
+        leaves = [node for _, node in given[1]]
+        came = (dy is not None, *[d is not None for d in dfinals])
+        if back:
+            x, dy = x[::-1], None if dy is None else dy[::-1]
+        probe, name = probe_of(found), self.loops.name
+        flow, inside = probe.backward(name, x, states, weights, leaves, dy, dfinals)
+        flow = self._in_time(*found.reach.only(came, self.steps, *flow))
+        inside.x = flow[0] if self.of_x else None
+        return flow, inside.in_time() if back else inside
 
 
 class CompiledCall(Fold):
@@ -159,7 +191,7 @@ class CompiledCall(Fold):
         self.drawn: list[tuple[Any, Any]] = []  # generators, and how they were before
         self.layer = call.layer
 
-    def recorded(self, only: Sequence[int] | None) -> list[Tensor]:
+    def recorded(self, only: SomeSteps | None) -> list[Tensor]:
         """The layer's own loop."""
         y, finals = self.call.recorded(only, self.masks)
         if self.call.joined:
@@ -269,8 +301,58 @@ class CompiledCall(Fold):
 
     # ---- backward
 
+    def tells(self) -> bool:
+        """Whether every cell's step can be looked into."""
+        if self.lengths is not None or any(isinstance(t._node, Leaf) for t in self._first_states()):
+            return False
+        return all(tells(p.variant.found, p.loops.name) for p in self.each() if p.keep)
+
+    def told(self, g: list[Any]) -> tuple[list[Any], list[Inside | None]]:
+        """As ``gradients``, and what flowed inside, cell by cell."""
+        values = {id(t): (data, node) for t, data, node in self.values}
+        found: dict[int, Inside] = {}
+        inputs = self._inputs(values[id(self.call.x)])
+
+        def told(p: Pass, stage: int, dy: Any, dfinals: list[Any]) -> Flow:
+            flow, inside = p.told(inputs[stage], values, dy, dfinals)
+            inside.steps = self.steps
+            if not stage:
+                inside.x_node = values[id(self.call.x)][1]
+            found[id(p)] = inside
+            return flow
+
+        gradients = self._through_back(g, told)
+        return gradients, [found.get(id(p)) for p in self.each() if p.keep]
+
+    def entered(self) -> list[list[Any]]:
+        """The values of the state that every step starts from, cell by cell."""
+        values = {id(t): (data, node) for t, data, node in self.values}
+        inputs = self._inputs(values[id(self.call.x)])
+        stages = zip(self.passes, inputs, strict=True)
+        return [p.entered(x, values) for stage, x in stages for p in stage]
+
+    def _first_states(self) -> list[Tensor]:
+        return [t for p in self.each() for t in p.states]
+
+    def _inputs(self, given: tuple[Any, Any]) -> list[Any]:
+        """What went into every stage, (time, ...)."""
+        x = given[0]
+        if self.call.time_axis:
+            x = np.moveaxis(x, self.call.time_axis, 0)
+        inputs = []
+        for stage, mask in zip(self.passes, self.masks, strict=True):
+            inputs.append(x if mask is None else x * mask)
+            x = stage[0].y if len(stage) == 1 else np.concatenate([p.y for p in stage], -1)
+        return inputs
+
     def gradients(self, g: list[Any]) -> list[Any]:
         """From the gradients of all outputs to those of all parents."""
+        return self._through_back(g, lambda p, _stage, dy, dfinals: p.backward(dy, dfinals))
+
+    def _through_back(
+        self, g: list[Any], run: Callable[[Pass, int, Any, list[Any]], Flow]
+    ) -> list[Any]:
+        """All stages backwards, each cell by ``run``."""
         sums: dict[int, Any] = {}
 
         def add(tensor: Tensor, d: Any) -> None:
@@ -296,7 +378,7 @@ class CompiledCall(Fold):
                 dfinals, rest = rest[len(rest) - count :], rest[: len(rest) - count]
                 if not each.asked(mine, dfinals):  # all of it is frozen
                     continue
-                d, dstates, dweights = each.backward(mine, dfinals)
+                d, dstates, dweights = run(each, k, mine, dfinals)
                 if d is not None:
                     dx = d if dx is None else dx + d
                 for tensor, d in zip(each.states, dstates, strict=True):

@@ -1,4 +1,4 @@
-"""A layer one time step at a time, without gradients: no checks that the last step has passed already.
+"""How does a layer run one time step at a time? Without gradients, and checks that have passed.
 
 What depends on the weights alone is done once and kept while there is the cell, until a weight is
 written (values never change: a write installs another array).
@@ -15,9 +15,16 @@ from ..engine.places import state as now
 from ..nn.module import Module
 from ..nn.stepping import step_after
 from ..tensors import Tensor
-from . import first_calls
-from .cells import BUILT_IN, Variant, variant_of
+from . import variants
+from .backends import FIRST
+from .cells import BUILT_IN, variant_of
 from .tracing import Untraceable
+from .variants import Variant
+
+
+def _loops_of(cell: Any, variant: Variant) -> str:
+    """Whose loops are to run a cell's next step, which is counted."""
+    return variants.back_end(cell, False, variant.found.work, variants.STEPS)
 
 
 class Stream:
@@ -39,8 +46,8 @@ class Stream:
             mine = [Tensor._wrap(np.zeros(s.shape[1:], s.dtype), None) for s in states]
             given = np.zeros((1, x.shape[0], shape), x.dtype)
             variant = variant_of(cell, given, mine[0] if len(mine) == 1 else tuple(mine), None, {})
-            by = first_calls.back_end(cell, False, variant.found.work, first_calls.STEPS)
-            self.first |= by == first_calls.FIRST
+            by = _loops_of(cell, variant)
+            self.first |= by == FIRST
             made = variant.found.stream(by)
             if made is None:
                 raise Untraceable("two parts of its state are one value")
@@ -53,12 +60,8 @@ class Stream:
 
     def turns(self) -> bool:
         """Whether numpy has run its steps, and the next one is machine code's; the step is counted."""
-        most = first_calls.STEPS
-        by = [
-            first_calls.back_end(known(), False, variant.found.work, most)
-            for known, variant in zip(self.modules, self.variants, strict=True)
-        ]
-        return first_calls.FIRST not in by
+        pairs = zip(self.modules, self.variants, strict=True)
+        return FIRST not in [_loops_of(known(), variant) for known, variant in pairs]
 
     def fits(self, layer: Any, x: Any, states: list[Any]) -> bool:
         """Whether input and states have the shapes, and nothing has changed since it was made."""

@@ -1,4 +1,4 @@
-"""From a trace to loops that are known to be right: by the first back end that gives what the trace says.
+"""Which loops of a trace are right? Those of the first back end that gives what the trace says.
 
 Whatever a back end cannot express, cannot compile or gets wrong is a reason to ask the next one down;
 where there is none the layer records. "Right" is what the engine gives for the traced step itself, op by
@@ -21,7 +21,7 @@ from ..engine.values import Literal
 from ..nn import naming
 from ..ops.row import ROWS, numpys
 from ..tensors import Tensor
-from . import backends, first_calls
+from . import backends
 from .few_calls import FewCalls
 from .numpy_loops import NumpyLoops, QuickLoops
 from .program import Program
@@ -40,7 +40,7 @@ def loops(trace: Trace, wanted: Sequence[str], trusted: bool, back_end: str) -> 
     ``trusted`` programs (the built-in cells') run once, so that they are compiled; others are compared.
     Raises Untraceable with what every back end says against it.
     """
-    said = [first_calls.WHY] if back_end == first_calls.FIRST else []
+    said = [backends.WHY] if back_end == backends.FIRST else []
     reasons: list[str] = []
     for name, kind in _ways(back_end):
         try:

@@ -147,7 +147,7 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
                 self._node.hold(self._data).needs = on
         elif on:
             name = None if node is None else node.name
-            self._node = Leaf(self.shape, self.dtype, True, name).hold(self._data)
+            self._node = Leaf(self.shape, self.dtype, True, name).hold(self._data).by_user()
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set ``requires_grad`` and return the tensor itself."""
@@ -246,7 +246,7 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
             gradients.backward(self, gradient, create_graph=create_graph)
             return None
         book: Ledger = door("Ledger")()
-        gradients.backward(self, gradient, observer=book.note, create_graph=create_graph)
+        gradients.backward(self, gradient, book.note, create_graph, hearing=book)
         book.root = gradients.root_and_seed(self, gradient)
         book.loss = self.item() if self._data.size == 1 else None
         return book

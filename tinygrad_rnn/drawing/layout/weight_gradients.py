@@ -165,7 +165,7 @@ def _bar(
             words = number(part.value).replace("-", "−")
         segments.append(Segment(when, part.value, words, note))
     name = unrolled.names[parameter]
-    uses = plural(len(unrolled.graph.uses(name)), "use")
+    uses = plural(unrolled.graph.use_count(name), "use")
     shape = f"{shape_text(unrolled.nodes[parameter].shape)} · {uses}"
     total = f"|G|  {sum_said}" if measure == "norm" else f"|G| = {sum_said}"
     gap = NORM_GAP if measure == "norm" else 0.0
@@ -215,7 +215,7 @@ def _notes(unrolled: UnrolledGraph, row: LayerRow, measure: str, other: bool) ->
     for column in columns:
         if column.folded and len(column.steps) > 1:
             what = "the norm of what" if measure == "norm" else "what"
-            steps_ = plural(len(column.steps), "step")
+            steps_ = plural(column.count, "step")
             notes.append(f"t={column.first}…{column.last}: {what} its {steps_} add together.")
     return list(dict.fromkeys(notes))
 

@@ -78,7 +78,7 @@ def _data(graph: Graph, views: list[PageView], ledger: Ledger | None) -> dict[st
                 f"got {type(ledger).__name__}"
             )
         keys = {graph._raw[node.id].key for node in graph.parameters.values()}
-        if ledger._entries and keys.isdisjoint(ledger._entries):
+        if len(ledger) and keys.isdisjoint(ledger.leaves):
             raise ValueError(
                 "ledger: it knows none of this graph's Parameters; give the ledger of a backward pass "
                 "through this graph"

@@ -53,7 +53,7 @@ def draw_backward(unrolled: UnrolledGraph, ledger: Ledger, measure: str = "proje
     lay_cells(grid, panels)
     gradients = EdgeGradients(unrolled, parts, ledger)
     titles = ", ".join(dict.fromkeys(chain.title for chain in unrolled.chains if chain.states))
-    steps = sum(len(column.steps) for segment in unrolled.segments for column in segment)
+    steps = sum(column.count for segment in unrolled.segments for column in segment)
     grid.scene.title = f"Backward through {plural(steps, f'{titles} step')}"
     _reverse(grid.scene, gradients)
     _write_pills(grid, gradients)

@@ -1,8 +1,8 @@
-"""Sequences of several lengths: padded, masked, and packed in PyTorch's words."""
+"""How do sequences of several lengths share a batch? Padded, masked, and packed in PyTorch's words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from ...ops import indexing
 from ...ops.elementwise import where
 from ...signatures import readable
 from ...tensors import Tensor, as_tensor
+from ...tensors.making import zeros
 
 
 def pad_sequence(
@@ -109,14 +110,90 @@ def sequence_mask(lengths: Any, steps: int | None = None, batch_first: bool = Fa
 
 
 class PackedSequence:
-    """Padded sequences and their lengths in one value, as recurrent layers take and return them.
+    """Sequences and their lengths in one value, as recurrent layers take and return them.
 
-    ``padded`` is (time, batch, ...), up to the longest; ``lengths`` (batch,). (PyTorch's lies step by
-    step without the padding; ``layer(x, lengths=lengths)`` does the same as packing here.)
+    It is made of ``data``, the steps without the padding, step by step and longest sequences first, of
+    ``batch_sizes``, how many sequences run at each step, and of ``sorted_indices``, which of the batch the
+    longest, the next, ... are (in order, if left out); it unpacks into these and ``unsorted_indices``.
+    ``padded`` is (time, batch, ...), up to the longest; ``lengths`` (batch,).
+    (``layer(x, lengths=lengths)`` does the same as packing.) Raises ValueError where they do not fit.
+
+    >>> import tinygrad_rnn as tg
+    >>> rnn = tg.nn.utils.rnn
+    >>> packed = rnn.pack_padded_sequence(tg.ones(3, 2, 4), [3, 1])
+    >>> doubled = rnn.PackedSequence(packed.data * 2, packed.batch_sizes)
+    >>> rnn.pad_packed_sequence(doubled)[0][:, 1, 0]
+    tensor([2., 0., 0.])
     """
 
-    def __init__(self, padded: Tensor, lengths: Tensor) -> None:
-        self.padded, self.lengths = padded, lengths
+    padded: Tensor
+    lengths: Tensor
+
+    def __init__(
+        self,
+        data: Any,
+        batch_sizes: Any,
+        sorted_indices: Any = None,
+        unsorted_indices: Any = None,
+    ) -> None:
+        data, sizes = as_tensor(data), np.asarray(as_tensor(batch_sizes)._data)
+        if (
+            sizes.ndim != 1
+            or sizes.dtype.kind not in "iu"
+            or not sizes.size
+            or (np.diff(sizes) > 0).any()
+            or sizes[-1] < 1
+            or data.shape[:1] != (sizes.sum(),)
+        ):
+            raise ValueError(
+                f"PackedSequence: batch_sizes are integers that do not grow, and sum to the length of "
+                f"data; got {sizes.tolist()} and data of shape {data.shape}"
+            )
+        count = int(sizes[0])
+        order = np.arange(count)
+        if sorted_indices is not None:
+            order = np.asarray(as_tensor(sorted_indices)._data)
+        elif unsorted_indices is not None:
+            order = np.argsort(as_tensor(unsorted_indices)._data)
+        if sorted(order.tolist()) != list(range(count)):
+            raise ValueError(f"PackedSequence: sorted_indices are 0 to {count - 1} in some order")
+        times, places = np.nonzero(np.arange(count) < sizes[:, None])
+        lengths = np.empty(count, np.int64)
+        lengths[order] = (np.arange(count) < sizes[:, None]).sum(0)
+        shape = (sizes.size, count, *data.shape[1:])
+        self.padded = zeros(*shape, dtype=data.dtype).at[times, order[places]].set(data)
+        self.lengths = Tensor._made(lengths)
+
+    @classmethod
+    def _of(cls, padded: Tensor, lengths: Tensor) -> PackedSequence:
+        """Of padded sequences and their lengths."""
+        made = cls.__new__(cls)
+        made.padded, made.lengths = padded, lengths
+        return made
+
+    @property
+    def sorted_indices(self) -> Tensor:
+        """Which of the batch the longest sequence is, and the next, ..."""
+        return Tensor._made(self._order)
+
+    @property
+    def unsorted_indices(self) -> Tensor:
+        """Where each of the batch is among them."""
+        return Tensor._made(np.argsort(self._order))
+
+    def _parts(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return self.data, self.batch_sizes, self.sorted_indices, self.unsorted_indices
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(self._parts())
+
+    def __getitem__(self, at: int) -> Tensor:
+        return self._parts()[at]
+
+    def _replace(self, **parts: Any) -> PackedSequence:
+        """The same with other parts, as PyTorch's, a named tuple, has it."""
+        names = ("data", "batch_sizes", "sorted_indices", "unsorted_indices")
+        return PackedSequence(**{**dict(zip(names, self._parts(), strict=True)), **parts})
 
     @property
     def _order(self) -> Any:
@@ -169,12 +246,12 @@ def pack_padded_sequence(
     if (
         state.tracer is not None and state.tracer.whole
     ):  # the example's longest is not every batch's
-        return PackedSequence(x, own)
+        return PackedSequence._of(x, own)
     if enforce_sorted and (np.diff(steps) > 0).any():
         raise ValueError(
             f"pack_padded_sequence: lengths {steps.tolist()} do not descend: enforce_sorted=False"
         )
-    return PackedSequence(x[: int(steps.max())], own)
+    return PackedSequence._of(x[: int(steps.max())], own)
 
 
 def pack_sequence(sequences: Sequence[Any], enforce_sorted: bool = True) -> PackedSequence:
