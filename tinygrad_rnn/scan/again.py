@@ -160,7 +160,8 @@ class Run(Fold):
         came, steps = (dy is not None, *[d is not None for d in last]), len(self.steps)
         if dy is None:
             dy = np.zeros((steps, *self.y.shape[1:]), self.dtype)
-        found = self.loops.backward(self.kept, steps, np.ascontiguousarray(dy), last)
+        first = True in self.asking[1 : 1 + len(last)]
+        found = self.loops.backward(self.kept, steps, np.ascontiguousarray(dy), last, first)
         return self._asked(*self.reach.only(came, steps, *found))
 
     def _asked(self, dx: Grad, dstates: list[Grad], dweights: list[Grad]) -> list[Grad]:

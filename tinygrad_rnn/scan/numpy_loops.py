@@ -35,6 +35,7 @@ class NumpyLoops:
     name = "numpy"
     spare = True  # whether a value may lie in columns of another that nobody reads
     turns = True  # whether small values may lie with their features first
+    skips = False  # whether backward may leave out what nobody asks for at its first step
     ragged = False  # whether batches get smaller from step to step: see ``ragged``
 
     def __init__(self, schedule: Schedule, why: str = "") -> None:
@@ -60,10 +61,13 @@ class NumpyLoops:
             self._bare = self._write_bare()
         return self._bare(steps, *inputs)  # type: ignore[no-any-return]
 
-    def backward(self, kept: Any, steps: int, dy: Array, dstates: list[Grad]) -> Flow:
+    def backward(
+        self, kept: Any, steps: int, dy: Array, dstates: list[Grad], first: bool = True
+    ) -> Flow:
         """The gradients of x, states and weights from those of the outputs and of the last states.
 
-        None stands where none was asked for, or none arrives.
+        None stands where none was asked for, or none arrives; without ``first`` those of the first states
+        may not be made.
         """
         return self._backward(steps, kept, dy, *dstates)  # type: ignore[no-any-return]
 
@@ -120,7 +124,9 @@ class NumpyLoops:
         seeds, more = [f"d{k}" for k in range(len(p.states))], ["rows"] * self.ragged
         return (
             lines.compiled("forward", [TIME, *arguments, *more]),
-            back.compiled("backward", [TIME, "kept", "dy", *seeds, *more]),
+            back.compiled(
+                "backward", [TIME, "kept", "dy", *seeds, *more, *["skip=-1"] * self.skips]
+            ),
         )
 
     def _write_bare(self) -> Any:
@@ -258,15 +264,17 @@ class QuickLoops(NumpyLoops):
         y, finals, kept = self.exact().forward(inputs, steps, keep)
         return y, finals, (kept, None) if keep else None
 
-    def backward(self, kept: Any, steps: int, dy: Array, dstates: list[Grad]) -> Flow:
+    def backward(
+        self, kept: Any, steps: int, dy: Array, dstates: list[Grad], first: bool = True
+    ) -> Flow:
         """As ever."""
         kept, inputs = kept
         if inputs is not None:
-            dx, ds, dw = super().backward(kept, steps, dy, dstates)
+            dx, ds, dw = super().backward(kept, steps, dy, dstates, first)
             if _finite(dx, *ds, *dw):
                 return dx, ds, dw
             kept = self.exact().forward(inputs, steps, True)[2]
-        return self.exact().backward(kept, steps, dy, dstates)
+        return self.exact().backward(kept, steps, dy, dstates, first)
 
 
 def _finite(*arrays: Grad) -> bool:

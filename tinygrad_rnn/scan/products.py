@@ -26,7 +26,7 @@ def _sizes() -> tuple[int, int]:
 
 
 BYTES, PANEL = _sizes()
-HEIGHTS = (4, 2, 1)  # rows of a tile: as many as there are, then those that are left
+HEIGHTS = (4, 3, 2, 1)  # rows of a tile: as many as there are, then those that are left
 WIDTHS = tuple(n for n in (4, 2, 1) if n <= PANEL)  # vectors of a panel, likewise
 LANES = {32: BYTES // 4, 64: BYTES // 8}
 

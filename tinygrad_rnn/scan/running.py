@@ -55,6 +55,7 @@ class Pass:
         "kept",
         "loops",
         "needs",
+        "of_states",
         "of_x",
         "rows",
         "states",
@@ -80,7 +81,7 @@ class Pass:
         asking = tuple([t._node is not None and t._node.needs for t in tensors])
         self.keep = now.recording and (needs_x or True in asking)
         self.steps, found = len(x), self.variant.found
-        self.of_x = self.keep and needs_x
+        self.of_x, self.of_states = self.keep and needs_x, True in asking[: len(self.states)]
         self.needs = found.reach.needing(asking, needs_x, self.steps)
         self.rows: Ragged | None = None  # the layout of a ragged batch, where it ran by its rows
         name = found.whose(direction.cell, self.keep, self.steps)
@@ -124,7 +125,8 @@ class Pass:
         made.direction, made.constants = self.direction, self.constants
         made.states, made.weights = self.states, self.weights
         made.variant, made.steps, made.keep = self.variant, self.steps, self.keep
-        made.needs, made.of_x, made.rows = self.needs, self.of_x, None
+        made.needs, made.of_x, made.of_states = self.needs, self.of_x, self.of_states
+        made.rows = None
         name = self.variant.found.whose(self.direction.cell, self.keep, self.steps)
         made._run([np.ascontiguousarray(x[::-1] if self.direction.backwards else x)], states, name)
         return made
@@ -141,12 +143,12 @@ class Pass:
         only, back = self.variant.found.reach.only, self.direction.backwards
         if self.rows is not None:
             dy = self.rows.packed(np.ascontiguousarray(dy), back)
-            dx, *others = self.loops.gradients(self.rows, self.kept, dy, dfinals)
+            dx, *others = self.loops.gradients(self.rows, self.kept, dy, dfinals, self.of_states)
             dx = None if dx is None else self.rows.padded(dx, back)
             dx, dstates, dweights = only(came, self.steps, dx, *others)
             return dx, dstates, dweights
         dy = np.ascontiguousarray(dy[::-1] if back else dy)
-        found = self.loops.backward(self.kept, self.steps, dy, dfinals)
+        found = self.loops.backward(self.kept, self.steps, dy, dfinals, self.of_states)
         return self._in_time(*only(came, self.steps, *found))
 
     def _in_time(self, dx: Grad, dstates: list[Grad], dweights: list[Grad]) -> Flow:
