@@ -7,7 +7,7 @@ one core where the system allows. Ours is measured three ways: the plain loop, `
 latter with ``clip=1.0`` (peers do not clip); PyTorch eager is ``torch.nn.LSTM`` with ``optim.Adam`` as it
 comes and fused; JAX is one jitted program of a scan with all of the rest (the best of ``unroll`` 1 and 4),
 where JAX is installed. Sides take turns call by call, and in turns of 20 ms; a ratio is the median over the
-pairs of the peer's time through ours, so that above 1 means that we are faster.
+pairs of the peer's processor time through ours, so that above 1 means that we are faster.
 """
 
 from __future__ import annotations
@@ -168,11 +168,11 @@ def of_jax(steps: int, batch: int, hidden: int) -> dict[str, Run]:
 
 
 def seconds(run: Run, calls: int) -> float:
-    """Wall seconds of one call, in a turn of some."""
-    start = time.perf_counter()
+    """Seconds of the process's processor time a call, in a turn of some: others' work does not count."""
+    start = time.process_time()
     for _ in range(calls):
         run()
-    return (time.perf_counter() - start) / calls
+    return (time.process_time() - start) / calls
 
 
 def paired(
@@ -180,8 +180,8 @@ def paired(
 ) -> tuple[float, float, float]:
     """(microseconds of ours, of theirs, median ratio of the pairs), in turns of so many seconds."""
     for run in (mine, others):
-        seconds(run, warm)
-    counts = [max(1, round(turn / seconds(run, 5))) for run in (mine, others)]
+        seconds(run, max(warm, 1))
+    counts = [max(1, round(turn / seconds(run, 3))) if turn else 1 for run in (mine, others)]
     pairs = [(seconds(mine, counts[0]), seconds(others, counts[1])) for _ in range(repeats)]
     a, b = (statistics.median(side) * 1e6 for side in zip(*pairs, strict=True))
     return a, b, statistics.median(y / x for x, y in pairs)

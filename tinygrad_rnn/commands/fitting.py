@@ -1,4 +1,4 @@
-"""``tinygrad-rnn fit``: from a CSV file to a forecast, its test beside naive ones, and one page."""
+"""What does ``tinygrad-rnn fit`` do? From a CSV file to a forecast, tested beside naive ones, and a page."""
 
 from __future__ import annotations
 

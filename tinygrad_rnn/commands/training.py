@@ -1,4 +1,4 @@
-"""``tinygrad-rnn train`` and ``bench tasks``: the classic experiments, one, or all with verdicts."""
+"""What do ``tinygrad-rnn train`` and ``bench tasks`` run? The classic experiments, one or all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recompute instead of store: ``checkpoint`` keeps a function's arguments, not what it computed."""
+"""How does memory go down where a graph is long? ``checkpoint`` keeps arguments and computes again."""
 
 from __future__ import annotations
 

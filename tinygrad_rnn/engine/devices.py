@@ -1,4 +1,4 @@
-"""Where tensors live: on the CPU. PyTorch's words for it, and an error for a GPU's."""
+"""Where do tensors live? On the CPU. PyTorch's words for it, and an error for a GPU's."""
 
 from __future__ import annotations
 

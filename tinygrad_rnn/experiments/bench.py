@@ -1,4 +1,4 @@
-"""All experiments over their seeds, each run in a process of its own with one thread, and the verdicts."""
+"""How is a bench run? All experiments over their seeds, each in a process of its own, and verdicts."""
 
 from __future__ import annotations
 

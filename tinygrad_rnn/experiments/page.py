@@ -1,4 +1,4 @@
-"""One plain page that holds everything: inline CSS, pictures as data URIs, no script, no network."""
+"""How does one page hold everything? Inline CSS, pictures as data URIs, no script, no network."""
 
 from __future__ import annotations
 

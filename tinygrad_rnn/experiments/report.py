@@ -1,4 +1,4 @@
-"""How the demo tells what it finds: each thing once, on the terminal now and on the page at the end.
+"""How does the demo tell what it finds? Each thing once, on the terminal now and on the page at the end.
 
 The terminal gets plain ASCII, which every code page can show.
 """

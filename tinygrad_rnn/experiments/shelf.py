@@ -1,4 +1,4 @@
-"""Where the examples are: beside the package in a checkout, inside it where it was installed."""
+"""Where are the examples? Beside the package in a checkout, inside it where it was installed."""
 
 from __future__ import annotations
 

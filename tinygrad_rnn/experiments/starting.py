@@ -1,4 +1,4 @@
-"""One run of one experiment: its arguments, its report, its result."""
+"""How does one experiment run? Its arguments, its report, its result."""
 
 from __future__ import annotations
 

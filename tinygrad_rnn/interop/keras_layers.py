@@ -1,4 +1,4 @@
-"""Keras's layers as Modules of ours: what a layer of a model does, masks included."""
+"""What does a layer of a Keras model do? Keras's layers as Modules of ours, masks included."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recurrent layer with another framework's rule, and what that framework does at padded steps."""
+"""What does another framework's recurrent layer do? Its rule, and what becomes of padded steps."""
 
 from __future__ import annotations
 

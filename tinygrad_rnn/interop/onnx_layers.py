@@ -1,4 +1,4 @@
-"""Layers that ONNX has nodes for: RNN, LSTM, GRU with their options, Embedding, LayerNorm.
+"""For which layers has ONNX nodes? RNN, LSTM, GRU with their options, Embedding, LayerNorm.
 
 ONNX orders gates i, o, f, c (LSTM) and z, r, h (GRU), peepholes i, o, f; ours are PyTorch's: i, f, g, o
 and r, z, n, peepholes i, f, o.

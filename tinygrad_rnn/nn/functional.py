@@ -1,4 +1,4 @@
-"""Layers and losses as functions: PyTorch's ``nn.functional`` names."""
+"""Which layers and losses are functions? PyTorch's ``nn.functional`` names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses as functions: PyTorch's names, re-exported by ``nn.functional``."""
+"""How far is a forecast off? Losses as functions: PyTorch's names, re-exported by ``nn.functional``."""
 
 from __future__ import annotations
 

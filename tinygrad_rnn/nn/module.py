@@ -1,4 +1,4 @@
-"""What a module is: named Parameters and submodules, and a scope around each call."""
+"""What is a module? Named Parameters and submodules, and a scope around each call."""
 
 from __future__ import annotations
 

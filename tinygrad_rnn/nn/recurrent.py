@@ -1,4 +1,4 @@
-"""The loop over time: one cell, applied at every step with the same weights.
+"""What is the loop over time? One cell, applied at every step with the same weights.
 
 ``Recurrent`` is the one loop; what stacks it under PyTorch's names is in ``stacks.py``.
 """

@@ -1,4 +1,4 @@
-"""PyTorch's recurrent layers: stacks of ``Recurrent`` under PyTorch's parameter names."""
+"""What are PyTorch's recurrent layers? Stacks of ``Recurrent`` under PyTorch's parameter names."""
 
 from __future__ import annotations
 

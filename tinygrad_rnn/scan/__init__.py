@@ -1,4 +1,4 @@
-"""One step, traced once and run T times: how recurrent layers become fast.
+"""How do recurrent layers become fast? One step is traced once and run T times.
 
 ``tracing`` records one application of a cell, ``program`` turns the record and its derivative into
 two straight programs (``few_calls`` into shorter ones), ``schedule`` decides what leaves the loop and

@@ -1,4 +1,4 @@
-"""Calls that are like earlier ones: what those found out is not asked again.
+"""What does a call that is like an earlier one skip? All that the earlier one found out: a cache of calls.
 
 These are the common cases of training: a layer with one built-in cell in one direction, over whole batches,
 and a built-in cell that is called in a loop of the user's own, each with the same Parameters as before.
@@ -156,7 +156,8 @@ class Run(Fold):
         came, steps = (dy is not None, *[d is not None for d in last]), len(self.steps)
         if dy is None:
             dy = np.zeros((steps, *self.y.shape[1:]), self.dtype)
-        found = self.loops.backward(self.kept, steps, np.ascontiguousarray(dy), last)
+        first = True in self.asking[1 : 1 + len(last)]
+        found = self.loops.backward(self.kept, steps, np.ascontiguousarray(dy), last, first)
         return self._asked(*self.reach.only(came, steps, *found))
 
     def _asked(self, dx: Any, dstates: list[Any], dweights: list[Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Which back end runs compiled loops: numba's machine code where it is installed, else numpy calls.
+"""Which back end runs compiled loops? Numba's machine code where it is installed, else numpy calls.
 
 Unless one of them is asked for by its name, the first calls of a cell are numpy's (``variants``).
 """

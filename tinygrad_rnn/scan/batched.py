@@ -1,4 +1,4 @@
-"""Values of all steps at once: the straight lines of Python before and after the loop.
+"""How are values of all steps at once written? As straight lines of Python before and after the loop.
 
 A program's values that need no loop are written as one line each, when first asked for; the text is
 compiled once for a program, so that a call does nothing but the numpy functions themselves.

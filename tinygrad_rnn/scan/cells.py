@@ -1,4 +1,4 @@
-"""From a cell to the loops that run it: traced, derived, scheduled, kept for the next call.
+"""How does a cell come to its loops? Traced, derived, scheduled, kept for the next call.
 
 A cell's code is read before it is run (``bytecode``): what could do more than compute is recorded. What is
 pure is traced, over two steps that must agree, and its loops are found by what the trace says. They are

@@ -1,4 +1,4 @@
-"""A program for a back end whose price is the call, not the number: the same values by fewer ops.
+"""How is a program made of fewer calls? The same values by fewer ops, where a call is what costs.
 
 Only for small values, where a call of numpy costs more than what it computes.
 

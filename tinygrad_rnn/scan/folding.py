@@ -1,4 +1,4 @@
-"""A layer's call that ran as one node, and the way back from it to the layer's steps.
+"""How does a call that ran as one node lead back to its steps? Recorded anew when somebody looks.
 
 To a reader the node is not there: the layer's outputs are :class:`~tinygrad_rnn.engine.folded.Folded`, and
 looking at them records the layer's steps op by op, on the values and Parameters of the call.

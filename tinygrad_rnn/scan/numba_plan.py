@@ -1,4 +1,4 @@
-"""What a loop of machine code does: which columns of which values, in which loops, and where they lie.
+"""What does a loop of machine code do? Which columns of which values, in which loops, and where they lie.
 
 All elementwise work between two products is one loop over flat slices, if it is of one width. What is
 kept over time lies in slabs, what other loops of the same step read in buffers.

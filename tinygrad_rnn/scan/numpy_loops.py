@@ -1,4 +1,4 @@
-"""A schedule as two functions on arrays, forward and backward: what stands around their loops.
+"""What stands around the loops? A schedule as two functions on arrays, forward and backward.
 
 The loops are written by ``numpy_text``, or by what takes the place of ``NumpyLoops.loop``.
 """
@@ -33,6 +33,7 @@ class NumpyLoops:
     name = "numpy"
     spare = True  # whether a value may lie in columns of another that nobody reads
     turns = True  # whether small values may lie with their features first
+    skips = False  # whether backward may leave out what nobody asks for at its first step
     ragged = False  # whether batches get smaller from step to step: see ``ragged``
 
     def __init__(self, schedule: Schedule, why: str = "") -> None:
@@ -57,11 +58,12 @@ class NumpyLoops:
         return self._bare(steps, *inputs)  # type: ignore[no-any-return]
 
     def backward(
-        self, kept: Any, steps: int, dy: Any, dstates: list[Any]
+        self, kept: Any, steps: int, dy: Any, dstates: list[Any], first: bool = True
     ) -> tuple[Any, list[Any], list[Any]]:
         """The gradients of x, states and weights from those of the outputs and of the last states.
 
-        None stands where none was asked for, or none arrives.
+        None stands where none was asked for, or none arrives; without ``first`` those of the first states
+        may not be made.
         """
         return self._backward(steps, kept, dy, *dstates)  # type: ignore[no-any-return]
 
@@ -118,7 +120,9 @@ class NumpyLoops:
         seeds, more = [f"d{k}" for k in range(len(p.states))], ["rows"] * self.ragged
         return (
             lines.compiled("forward", [TIME, *arguments, *more]),
-            back.compiled("backward", [TIME, "kept", "dy", *seeds, *more]),
+            back.compiled(
+                "backward", [TIME, "kept", "dy", *seeds, *more, *["skip=-1"] * self.skips]
+            ),
         )
 
     def _write_bare(self) -> Any:
@@ -255,16 +259,16 @@ class QuickLoops(NumpyLoops):
         return y, finals, (kept, None) if keep else None
 
     def backward(
-        self, kept: Any, steps: int, dy: Any, dstates: list[Any]
+        self, kept: Any, steps: int, dy: Any, dstates: list[Any], first: bool = True
     ) -> tuple[Any, list[Any], list[Any]]:
         """As ever."""
         kept, inputs = kept
         if inputs is not None:
-            dx, ds, dw = super().backward(kept, steps, dy, dstates)
+            dx, ds, dw = super().backward(kept, steps, dy, dstates, first)
             if _finite(dx, *ds, *dw):
                 return dx, ds, dw
             kept = self.exact().forward(inputs, steps, True)[2]
-        return self.exact().backward(kept, steps, dy, dstates)
+        return self.exact().backward(kept, steps, dy, dstates, first)
 
 
 def _finite(*arrays: Any) -> bool:

@@ -1,4 +1,4 @@
-"""A loop on plain numpy, written as Python source with one call an op, into buffers made beforehand.
+"""How is a loop on numpy written? As Python with one call an op, into buffers made beforehand.
 
 Everything that is only a view (a slice, a turned matrix) is made before the loop. Inside, each line is
 one numpy function with a place for its result; where a value is kept for backward, or is a part of a

@@ -89,7 +89,9 @@ class RaggedLoops(NumbaLoops):
         states = [a[layout.order] for a in states]
         return self.tried([x, *states, *weights, layout.rows], len(x), keep)
 
-    def gradients(self, layout: Ragged, kept: Any, dy: Any, last: list[Any]) -> Any:
+    def gradients(
+        self, layout: Ragged, kept: Any, dy: Any, last: list[Any], asked: bool = True
+    ) -> Any:
         """As ``backward``, a block of steps at a time where there are many."""
         rows = layout.rows
         dstates = [None if d is None else d[layout.order] for d in last]
@@ -101,7 +103,12 @@ class RaggedLoops(NumbaLoops):
             pairs = zip(kept, self.over_time, strict=True)
             part = [a[low:high] if over_time else a for a, over_time in pairs]
             of_x, dstates, found = self._backward(
-                int(high - low), part, dy[low:high], *dstates, rows.part(first, stop)
+                int(high - low),
+                part,
+                dy[low:high],
+                *dstates,
+                rows.part(first, stop),
+                skip=-1 if first or asked else 0,
             )
             dx.append(of_x)
             if sums is None:
@@ -111,4 +118,6 @@ class RaggedLoops(NumbaLoops):
                 sums = [b if a is None else a if b is None else a + b for a, b in pairs]
             stop = first
         of_x = None if dx[0] is None else dx[0] if len(dx) == 1 else np.concatenate(dx[::-1])
+        if not asked:
+            return of_x, [None] * len(dstates), sums
         return of_x, [d if d is None else d[layout.back] for d in dstates], sums

@@ -1,4 +1,4 @@
-"""A compiled call of a recurrent layer: what runs in which order, forward and backward."""
+"""What runs in which order when a recurrent layer is called compiled? Forward and backward."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ class Pass:
         "kept",
         "loops",
         "needs",
+        "of_states",
         "of_x",
         "rows",
         "states",
@@ -76,7 +77,7 @@ class Pass:
         asking = tuple([t._node is not None and t._node.needs for t in tensors])
         self.keep = now.recording and (needs_x or True in asking)
         self.steps, found = len(x), self.variant.found
-        self.of_x = self.keep and needs_x
+        self.of_x, self.of_states = self.keep and needs_x, True in asking[: len(self.states)]
         self.needs = found.reach.needing(asking, needs_x, self.steps)
         self.rows: Any = None  # the layout of a ragged batch, where it ran by its rows
         name = found.whose(direction.cell, self.keep, self.steps)
@@ -120,7 +121,8 @@ class Pass:
         made.direction, made.constants = self.direction, self.constants
         made.states, made.weights = self.states, self.weights
         made.variant, made.steps, made.keep = self.variant, self.steps, self.keep
-        made.needs, made.of_x, made.rows = self.needs, self.of_x, None
+        made.needs, made.of_x, made.of_states = self.needs, self.of_x, self.of_states
+        made.rows = None
         name = self.variant.found.whose(self.direction.cell, self.keep, self.steps)
         made._run([np.ascontiguousarray(x[::-1] if self.direction.backwards else x)], states, name)
         return made
@@ -137,12 +139,12 @@ class Pass:
         only, back = self.variant.found.reach.only, self.direction.backwards
         if self.rows is not None:
             dy = self.rows.packed(np.ascontiguousarray(dy), back)
-            dx, *others = self.loops.gradients(self.rows, self.kept, dy, dfinals)
+            dx, *others = self.loops.gradients(self.rows, self.kept, dy, dfinals, self.of_states)
             dx = None if dx is None else self.rows.padded(dx, back)
             dx, dstates, dweights = only(came, self.steps, dx, *others)
             return dx, dstates, dweights
         dy = np.ascontiguousarray(dy[::-1] if back else dy)
-        found = self.loops.backward(self.kept, self.steps, dy, dfinals)
+        found = self.loops.backward(self.kept, self.steps, dy, dfinals, self.of_states)
         return self._in_time(*only(came, self.steps, *found))
 
     def _in_time(self, dx: Any, dstates: list[Any], dweights: list[Any]) -> Flow:

@@ -1,4 +1,4 @@
-"""What happens when: before the loop, in it, after it; and what forward keeps for backward.
+"""What happens when? Before the loop, in it, after it; and which residuals forward keeps for backward.
 
 - What depends on the weights alone is computed once (``fixed``), what depends on the step's input but
   on no state for all steps at once (``ahead``); without ``hoist`` its products stay in the loop.

@@ -1,4 +1,4 @@
-"""A layer one time step at a time, without gradients: no checks that the last step has passed already.
+"""How does a layer run one time step at a time? Without gradients, and checks that have passed.
 
 What depends on the weights alone is done once and kept while there is the cell, until a weight is
 written (values never change: a write installs another array).

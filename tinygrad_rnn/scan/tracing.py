@@ -1,4 +1,4 @@
-"""Recording one step of a cell on inputs of its own: the trace that programs are made of.
+"""How is one step of a cell recorded? On inputs of its own: the trace that programs are made of.
 
 A trace is a recorded graph like any other. The cell is not run itself but a shadow of it: a copy that
 shares all values, with leaves of its own. So a trace leaves no mark on the cell's graph; that the cell

@@ -1,4 +1,4 @@
-"""What numba loops call: tanh, sigmoid and exp that vectorise.
+"""Which curves do numba's loops call? tanh, sigmoid and exp that vectorise.
 
 In float32 the three are polynomials after exact range reduction, at most 4 ulp off over the whole range
 (measured in ``tests/test_scan_numba.py``: 2.5 for tanh, 2.4 for sigmoid), right in the tails down to

@@ -1,4 +1,4 @@
-"""From a trace to loops that are known to be right: by the first back end that gives what the trace says.
+"""Which loops of a trace are right? Those of the first back end that gives what the trace says.
 
 Whatever a back end cannot express, cannot compile or gets wrong is a reason to ask the next one down;
 where there is none the layer records. "Right" is what the engine gives for the traced step itself, op by

@@ -1,4 +1,4 @@
-"""The training loop: ``fit``. A user can as well write the loop; this is what it looks like."""
+"""What does ``fit`` do? The training loop; a user can as well write it: this is what it looks like."""
 
 from __future__ import annotations
 
