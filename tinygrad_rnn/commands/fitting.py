@@ -199,7 +199,7 @@ def _tell_training(show: Show, forecaster: Forecaster) -> None:
         f"numbers, on windows of {forecaster.window} rows (inputs: {', '.join(forecaster.columns)}{beside}), "
         f"{len(history.rows)} epochs; the best one by the validation loss was kept."
     )
-    show.figure("training", history.plot, "The losses by epoch, beside that of the best constant.")
+    show.figure("training", history.plot, "The losses by epoch.")
 
 
 def _tell_test(show: Show, test: Backtest, trained: int) -> None:
