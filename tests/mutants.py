@@ -40,9 +40,9 @@ class Mutant(NamedTuple):
 ENGINE, TENSORS, CELLS = "engine/autograd.py", "tensors/value.py", "nn/cells.py"
 LOOP, STACKS, MODULE = "nn/recurrent.py", "nn/stacks.py", "nn/module.py"
 CALCULUS, SUMS, SHAPES = "ops/elementwise.py", "ops/reductions.py", "ops/shapes.py"
-FEW, TEXT, SCHEDULE = "scan/few_calls.py", "scan/numpy_text.py", "scan/schedule.py"
+FEW, TEXT, SCHEDULE = "scan/rewrites.py", "scan/numpy_text.py", "scan/schedule.py"
 AGAIN, PURITY, WALK, OPCODES = (
-    "scan/again.py",
+    "scan/call_cache.py",
     "scan/purity.py",
     "scan/bytecode.py",
     "scan/opcodes.py",
@@ -290,7 +290,7 @@ MUTANTS = [
     Mutant("arrays from outside are constants", WALK, "            if _holds_array(atom):", "            if False:", "users_cells"),
     Mutant("arrays from outside in a list are constants", WALK, "        if any(map(_holds_array, union(values))):", "        if False:", "users_cells"),
     Mutant("another option of a user's cell is not seen", AGAIN, "_step_shape(x, axis) == self.shape and self.variant.holds()", "_step_shape(x, axis) == self.shape", "again_recurrent"),
-    Mutant("a state of another nesting is taken", AGAIN, "        if nesting(state) != ready.nesting:", "        if False:", "again_recurrent"),
+    Mutant("a state of another nesting is taken", AGAIN, "        if nesting(state) != prepared.nesting:", "        if False:", "again_recurrent"),
     Mutant("all steps at once by the axes of one", "scan/batched.py", "any(over_time) and not total and value.op not in ELEMENTWISE", "False and any(over_time)", "all_steps"),
     Mutant("another option is not seen", "scan/variants.py", "        return hold(self.guards)\n", "        return True\n", "again"),
     Mutant("h's gradient counts twice", AGAIN, "g[0][None], [None, *g[1:]]", "g[0][None], [*g]", "again"),
@@ -350,7 +350,7 @@ MUTANTS = [
     Mutant("closures are not watched", OPCODES, '        value = walk.guards.attribute(cell.value, "cell_contents")\n        stack', '        value = getattr(cell.value, "cell_contents", MISSING)\n        stack', "trust"),
     Mutant("classes are not watched", PURITY, "            self.note(cls, vars(cls).get, key, value)", "            pass", "trust"),
     Mutant("programs without end", "scan/cells.py", "    if variants.programs >= MOST_VARIANTS:", "    if False:", "trust"),
-    Mutant("batch_first is remembered", AGAIN, "    same = ready.axis == layer.batch_first and ready", "    same = ready", "trust"),
+    Mutant("batch_first is remembered", AGAIN, "    same = prepared.axis == layer.batch_first and prepared", "    same = prepared", "trust"),
     # ---- what is recorded later
     Mutant("a replay reads today's cell", PURITY, "            undo.append((put, key, now))\n            put(key, value)\n", "", "replays"),
     Mutant("what is put back stays", PURITY, "        for put, key, value in reversed(undo):\n            put(key, value)\n", "        pass\n", "replays"),

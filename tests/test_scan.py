@@ -28,7 +28,7 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
 from tinygrad_rnn.engine.random import generator_or_default
 from tinygrad_rnn.scan import backends, cells, numpy_text, runtime
-from tinygrad_rnn.scan.tracing import Shadow
+from tinygrad_rnn.scan.tracing import CellCopy
 
 INSTALLED = backends.choice()[0] == "numba"
 
@@ -483,7 +483,7 @@ def test_tracing_leaves_the_cell_and_the_generator_alone():
     cell = filled(Noisy())
     nodes = [p._node for p in cell.parameters()]
     state = generator_or_default(None).bit_generator.state
-    shadow = Shadow(cell)
+    shadow = CellCopy(cell)
     assert [p._node for p in cell.parameters()] == nodes
     assert shadow.cell.W._data is cell.W._data
     assert shadow.cell.W._node is not cell.W._node

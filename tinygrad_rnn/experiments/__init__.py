@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from ..signatures import readable
 
 if TYPE_CHECKING:
+    from .runner import main
     from .show import QUIET, Show
-    from .starting import main
     from .task import Result, Task
 
 __all__ = ["QUIET", "Result", "Show", "Task", "main"]
 
-_ROOMS = {"QUIET": "show", "Show": "show", "main": "starting", "Result": "task", "Task": "task"}
+_ROOMS = {"QUIET": "show", "Show": "show", "main": "runner", "Result": "task", "Task": "task"}
 
 
 def __getattr__(name: str) -> Any:

@@ -29,11 +29,11 @@ class Reporter:
     """
 
     def __init__(
-        self, folder: Path, stream: TextIO | None = None, cover: page.Cover | None = None
+        self, folder: Path, stream: TextIO | None = None, header: page.Header | None = None
     ) -> None:
         self.folder = folder
         self.stream = stream
-        self._page = page.Page(cover)
+        self._page = page.Page(header)
         self._said_missing = False
         self._lists_pictures = False
 

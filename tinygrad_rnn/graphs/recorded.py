@@ -10,7 +10,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from ..engine.folded import Folded
+from ..engine.lazy_output import LazyOutput
 from ..engine.places import Call, Scope
 from ..engine.values import Constant, Leaf, Literal
 from .variables import variables
@@ -535,7 +535,7 @@ def count_numbers(shape: Iterable[int]) -> int:
 
 def is_folded(node: Any) -> bool:
     """Whether a node is a compiled layer's output that nobody has looked into."""
-    return node.__class__ is Folded and node.fold is not None
+    return node.__class__ is LazyOutput and node.fold is not None
 
 
 def maker(node: Any) -> Call | None:

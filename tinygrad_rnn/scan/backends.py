@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 
-from .few_calls import FewCalls
 from .numpy_loops import NumpyLoops, QuickLoops, Unsupported
 from .program import Program
+from .rewrites import RewrittenProgram
 from .schedule import Schedule
 
 CHOICE = "TINYGRAD_RNN_BACKEND"
@@ -79,7 +79,7 @@ def _installed() -> tuple[str, str, bool]:
 def loops(program: Program, name: str, why: str = "") -> NumpyLoops:
     """The loops of a program by a back end; ``why`` it is not the usual one. Raises Unsupported."""
     if name == "numpy":
-        kind = QuickLoops if isinstance(program, FewCalls) else NumpyLoops
+        kind = QuickLoops if isinstance(program, RewrittenProgram) else NumpyLoops
         return kind(Schedule(program), why)
     from .numba_loops import NumbaLoops
 

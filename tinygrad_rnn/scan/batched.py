@@ -14,7 +14,7 @@ import numpy as np
 from ..ops.row import FUNCTIONS, ROWS, texts_of
 from . import runtime
 from .program import ELEMENTWISE, Value
-from .runtime import LEAST, by_itself
+from .runtime import LEAST, forward_of
 from .schedule import Schedule
 from .tracing import bare_constant
 
@@ -29,8 +29,8 @@ class Lines:
 
     A value that differs between steps is an array (time, *shape), another is plain. ``before`` are the
     names that an earlier function has left: those that are used here are in ``taken``. ``first`` writes
-    that earlier function, where more may be asked of it. ``turned`` lays values of a batch out with the
-    features first, so that a range of them is one piece: shapes stay as they are. ``ragged`` lines stand
+    that earlier function, where more may be asked of it. ``features_first`` lays values of a batch out
+    turned, so that a range of features is one piece: shapes stay as they are. ``ragged`` lines stand
     around a loop over batches that get smaller: their steps are the rows of all steps, one after another.
     """
 
@@ -39,10 +39,14 @@ class Lines:
         schedule: Schedule,
         before: dict[int, str] | None = None,
         first: Lines | None = None,
-        turned: bool = False,
+        features_first: bool = False,
         ragged: bool = False,
     ) -> None:
-        self.schedule, self.program, self.turned = schedule, schedule.program, turned
+        self.schedule, self.program, self.features_first = (
+            schedule,
+            schedule.program,
+            features_first,
+        )
         self.ragged = ragged
         self.lines: list[str] = []
         self.names: dict[int, str] = {}
@@ -109,18 +113,18 @@ class Lines:
     def turns(self, v: int) -> bool:
         """Whether a value lies with its features first."""
         shape = self.program.values[v].shape
-        return self.turned and len(shape) == 2 and min(shape) > 1
+        return self.features_first and len(shape) == 2 and min(shape) > 1
 
     def memory(self, v: int, steps: str = TIME, plain: bool = False) -> str:
         """Fresh memory for a value of all steps, as text."""
         value = self.program.values[v]
         size = max(int(np.prod(value.shape, dtype=int)) * np.dtype(value.dtype).itemsize, 1)
-        turned = self.turns(v) and not plain
-        sides = ", ".join(map(str, (steps, *value.shape[:: -1 if turned else 1])))
+        features_first = self.turns(v) and not plain
+        sides = ", ".join(map(str, (steps, *value.shape[:: -1 if features_first else 1])))
         given = f"({sides},), {self.kind(value.dtype)}"
         most = -(-LEAST // size)  # steps below which memory is fresh: not worth a call to ask
         text = f"fresh({given}) if {steps} < {most} else empty({given}, ({steps}) * {size})"
-        return f"({text}).transpose(0, 2, 1)" if turned else text
+        return f"({text}).transpose(0, 2, 1)" if features_first else text
 
     def made(self, v: int, name: str) -> str:
         """A name for a value that lies in memory of its own."""
@@ -178,10 +182,10 @@ class Lines:
                     self.line(f"{name} = {text}")
             elif value.op in UFUNCS and value.op != "pow":
                 self.quiet = self.quiet or value.op not in ("add", "sub", "mul")
-                eaten = self.schedule.eaten.get(v, -1)
-                out = f"v{eaten}"
-                if self.names.get(eaten, "") == out and (out in self.solid) != self.turns(v):
-                    del self.names[eaten]
+                operand = self.schedule.in_place.get(v, -1)
+                out = f"v{operand}"
+                if self.names.get(operand, "") == out and (out in self.solid) != self.turns(v):
+                    del self.names[operand]
                 else:
                     out = self.memory(v)
                 self.line(f"{name} = {UFUNCS[value.op]}({', '.join(args)}, out={out})")
@@ -259,7 +263,7 @@ class Lines:
         if value.op in ("add", "sub", "mul"):
             return f"{UFUNCS[value.op]}({', '.join(args)})"
         self.quiet = True
-        function = self.constant(f"f{v}", by_itself(value))
+        function = self.constant(f"f{v}", forward_of(value))
         over_time = [bool(self.program.depends[a]) for a in value.args]
         if (
             any(over_time) and not total and value.op not in ELEMENTWISE
@@ -312,6 +316,6 @@ class Lines:
 
 def carry(lines: Lines, k: int, seed: Value) -> str:
     """How the gradient of a state begins, as text."""
-    order = ", 'F'" if lines.turned else ""
+    order = ", 'F'" if lines.features_first else ""
     shape = f"(batch, *{seed.shape[1:]})" if lines.ragged else seed.shape
     return f"begun(d{k}, {shape}, {lines.kind(seed.dtype)}{order})"

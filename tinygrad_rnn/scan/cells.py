@@ -21,7 +21,7 @@ from ..ops.elementwise import where
 from ..tensors import Tensor
 from .inspection import inspected
 from .purity import PACKAGE, Guard
-from .tracing import Shadow, Trace, Tracer, Untraceable, leaf, trace, tracing
+from .tracing import CellCopy, Trace, Tracer, Untraceable, leaf, trace, tracing
 from .variants import LOCK, Compiled, Variant
 
 BUILT_IN = frozenset(
@@ -197,7 +197,7 @@ def _trace_twice(
     """Trace two steps, which must agree: the first, which tensors it used, and all that the cell has."""
     with tracing(Tracer()) as tracer:
         try:
-            shadow = Shadow(cell)
+            shadow = CellCopy(cell)
             step = _Step(shadow, x, state, live, constants)
             first = trace(step, step.inputs(), tracer)
             if len(x) > 1:
@@ -224,7 +224,7 @@ class _Step:
 
     def __init__(
         self,
-        shadow: Shadow,
+        shadow: CellCopy,
         x: Array,
         state: State,
         live: Array | None,

@@ -1,6 +1,6 @@
 """How does a call that ran as one node lead back to its steps? Recorded anew when somebody looks.
 
-To a reader the node is not there: the layer's outputs are :class:`~tinygrad_rnn.engine.folded.Folded`, and
+To a reader the node is not there: the layer's outputs are of the kind ``engine.lazy_output.LazyOutput``, and
 looking at them records the layer's steps op by op, on the values and Parameters of the call.
 """
 
@@ -15,9 +15,9 @@ from weakref import ref
 import numpy as np
 
 from ..engine.autograd import enable_grad
-from ..engine.folded import Folded, slot_writes
 from ..engine.gradients import grad
 from ..engine.inside import Inside
+from ..engine.lazy_output import LazyOutput, slot_writes
 from ..engine.places import Call
 from ..engine.places import state as now
 from ..engine.values import STRIDE, Array, Constant, Grad, Leaf, Node, Value, next_number
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _lock = threading.RLock()
 
 
-class Fold:
+class CallAsNode:
     """One call: gradients pass through it as one node, and a reader finds the steps behind it.
 
     ``steps`` are the time steps that it ran over.
@@ -119,7 +119,7 @@ class Fold:
         for k, (array, needed) in enumerate(zip(arrays, needs, strict=True)):
             node = None
             if needed:
-                node = Folded(whole, k, self)
+                node = LazyOutput(whole, k, self)
                 self.folded.append((k, ref(node)))
             made.append(Tensor._wrap(array, node))
         return made
@@ -198,7 +198,7 @@ class Fold:
                 result[id(f)] = node
             return result, made
 
-    def _numbered(self, outputs: list[Tensor], mark: int, some: Folded) -> list[Any]:
+    def _numbered(self, outputs: list[Tensor], mark: int, some: LazyOutput) -> list[Any]:
         """The ops recorded since ``mark`` in their order, now numbered as if made when the call ran."""
         made = sorted(reachable_since(outputs, mark), key=lambda n: n.number)
         calls = dict.fromkeys(node.place.call for node in made if node.place.call is not None)
@@ -312,7 +312,7 @@ class _Scan(Op):
 
 SCAN = _Scan(
     "scan",
-    Fold.outputs,
+    CallAsNode.outputs,
     (),
     variadic=True,
     several=True,

@@ -19,13 +19,13 @@ from .runtime import empty
 _ready: dict[tuple[int, bool], tuple[Any, Array]] = {}  # what refers to the array, and its panels
 
 
-def laid_out(w: Array, turned: bool) -> Array:
+def laid_out(w: Array, transposed: bool) -> Array:
     """A matrix (inner, width), or its transpose, in panels of columns as ``products`` reads them."""
-    key = (id(w), turned)
+    key = (id(w), transposed)
     found = _ready.get(key)
     if found is not None and found[0]() is w:
         return found[1]
-    panels = _packed(w, turned)
+    panels = _packed(w, transposed)
 
     def gone(gone: Any) -> None:
         if _ready.get(key, (None,))[0] is gone:
@@ -35,12 +35,12 @@ def laid_out(w: Array, turned: bool) -> Array:
     return panels
 
 
-def _packed(w: Array, turned: bool) -> Array:
-    inner, width = w.shape[:: -1 if turned else 1]
+def _packed(w: Array, transposed: bool) -> Array:
+    inner, width = w.shape[:: -1 if transposed else 1]
     pack, lanes = _packer(w.itemsize * 8)
     size = inner * (-(-width // lanes) * lanes)
     panels = empty((size,), w.dtype, size * w.itemsize)
-    row, column = (1, inner) if turned else (width, 1)
+    row, column = (1, inner) if transposed else (width, 1)
     pack(w, panels, inner, width, row, column)
     return panels
 

@@ -24,7 +24,7 @@ class NumbaLoops(NumpyLoops):
     """A schedule as two functions whose loops are machine code."""
 
     name = "numba"
-    spare = turns = False
+    aliases = turns = False
     skips = True
 
     def __init__(self, schedule: Schedule, why: str = "") -> None:

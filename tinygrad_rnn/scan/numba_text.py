@@ -145,11 +145,11 @@ class NumbaText(Plan):
         """A product's lines."""
         value = self.p.values[v]
         source, weight = value.args
-        turned = value.consts[0]
-        name = f"m{weight}{'t' if turned else ''}"
+        transposed = value.consts[0]
+        name = f"m{weight}{'t' if transposed else ''}"
         if name not in self.packed:
             self.packed.add(name)
-            self.lay_out(name, weight, turned)
+            self.lay_out(name, weight, transposed)
         inner, width = self.columns(source), self.columns(v)
         sizes, onto = f"{self.size(inner)}, {self.size(width)}", str(int(v in self.absorbed))
         a, to = self.memory(source), self.memory(v)
@@ -176,14 +176,14 @@ class NumbaText(Plan):
                 stack += self.p.values[v].args
         return found
 
-    def lay_out(self, name: str, weight: int, turned: bool) -> None:
+    def lay_out(self, name: str, weight: int, transposed: bool) -> None:
         """Have a weight laid out for products before the loop, or by what is done once for many loops."""
         from .laid_out import laid_out
 
         lines = self.around if self.around.first is None else self.around.first
         lines.constant("laid_out", laid_out)
         of = lines.contiguous(weight) if lines is self.around else lines.names[weight]
-        lines.once(name, f"laid_out({of}, {turned})")
+        lines.once(name, f"laid_out({of}, {transposed})")
         self.argument(name, name)
         if lines is not self.around:
             self.around.taken[name] = name
@@ -284,7 +284,7 @@ class NumbaText(Plan):
                 inner.append(f"{x} = {operand(*self.origin(v, low, high))}")
             local[cell] = x
             for turn, place in enumerate(self.stores.get(cell, ())):
-                if careful and place[0] not in self.apart:
+                if careful and place[0] not in self.distinct:
                     name = f"g{self.groups.index(group)}_{k}_{turn}"
                     self.buffer(name, "B" if width == 1 else f"B * {n}", v)
                     staged.append((name, place))

@@ -33,7 +33,7 @@ class NumpyLoops:
     """
 
     name = "numpy"
-    spare = True  # whether a value may lie in columns of another that nobody reads
+    aliases = True  # whether a value may lie in columns of another that nobody reads
     turns = True  # whether small values may lie with their features first
     skips = False  # whether backward may leave out what nobody asks for at its first step
     ragged = False  # whether batches get smaller from step to step: see ``ragged``
@@ -96,10 +96,12 @@ class NumpyLoops:
         """The two functions of training."""
         p = self.program
         lines, arguments = self._until_the_loop_is_over(True)
-        back = Lines(self.schedule, lines.names, turned=lines.turned, ragged=self.ragged)
+        back = Lines(
+            self.schedule, lines.names, features_first=lines.features_first, ragged=self.ragged
+        )
         back.names[p.inputs["dy"]] = "dy"
         back.solid |= {"dy", *lines.solid}
-        parts = self.schedule.parts if self.spare else {}
+        parts = self.schedule.parts if self.aliases else {}
         for v in sorted(self.schedule.stored - set(parts)):
             back.slab(v)
         back.place(parts)
@@ -147,14 +149,14 @@ class NumpyLoops:
         first = Lines(s)
         weights = [v for role, v in p.inputs.items() if role[0] == "w"]
         first.names.update({v: f"v{v}" for v in weights})
-        for v in [*weights, *s.fixed]:
+        for v in [*weights, *s.invariant]:
             first.names[v] = first.contiguous(v)
         lines = Lines(s, dict(first.names), first)
         given = [p.inputs["x"], *s.state_in]
         lines.names.update({v: f"v{v}" for v in given})
         lines.solid |= {*(f"v{v}" for v in given), *first.names.values()}
         lines.line(f"{TIME} = 1")
-        for v in s.ahead:
+        for v in s.hoisted:
             lines[v]
         for v in dict.fromkeys((p.y, *p.states)):
             if v not in lines.names:
@@ -174,14 +176,14 @@ class NumpyLoops:
         """The output and the last states, as text."""
         end = "last, 0" if self.ragged else "-1"
         last = [f"S{k}[{end}]" for k in self.schedule.state_in.values()]
-        if lines.turned:
+        if lines.features_first:
             last = [f"whole({each})" for each in last]
         return f"{self.y}, [{', '.join(last)}]"
 
     def _until_the_loop_is_over(self, keep: bool) -> tuple[Lines, list[str]]:
         """Forward's lines with its loop; what it leaves for backward if ``keep``."""
         s, p = self.schedule, self.program
-        lines = Lines(s, turned=self.turns and s.turns, ragged=self.ragged)
+        lines = Lines(s, features_first=self.turns and s.turns, ragged=self.ragged)
         arguments = []
         for role, v in p.inputs.items():
             if role[0] != "d":
@@ -193,7 +195,7 @@ class NumpyLoops:
         if self.ragged:  # the first states are the rows before those of all steps
             lines.line(BATCH)
             first, start, old, new = ("batch", ":batch, 0", "", "[batch:]")
-        for v in s.ahead:
+        for v in s.hoisted:
             lines[v]
         for v, k in s.state_in.items():
             out = p.states[k]
@@ -204,8 +206,8 @@ class NumpyLoops:
             lines.names[v] = lines.made(v, lines.once(f"old{k}", f"S{k}{old}"))
             if out not in lines.names:
                 lines.names[out] = lines.made(out, lines.once(f"new{k}", f"S{k}{new}"))
-        kept = s.kept if keep else []
-        places = s.spare if keep and self.spare else {}
+        kept = s.residuals if keep else []
+        places = s.aliased if keep and self.aliases else {}
         for w in {w for w, _ in places.values()}:
             if w not in lines.names:
                 lines.slab(w)
@@ -231,7 +233,7 @@ class NumpyLoops:
                 old = base.replace("S", "old")
                 lines.line(f"{old}, {self.y} = {base}[:-1], {base}[1:]")
                 lines.solid.add(old)
-        for v in s.ahead:
+        for v in s.hoisted:
             if v not in kept and v != p.y:
                 lines.names.pop(v, None)
         return lines, arguments

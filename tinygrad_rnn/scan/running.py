@@ -16,7 +16,7 @@ from ..nn.recurrent import SomeSteps
 from ..nn.stepping import mapped, parts
 from ..tensors import Tensor
 from .cells import BUILT_IN, variant_of
-from .folding import Fold
+from .folding import CallAsNode
 from .probing import probe_of, tells
 from .runtime import Flow
 from .tracing import Untraceable
@@ -180,7 +180,7 @@ class Pass:
         return flow, inside.in_time() if back else inside
 
 
-class CompiledCall(Fold):
+class CompiledCall(CallAsNode):
     """One call of a layer: forward on arrays, backward on arrays."""
 
     flat: list[Array]

@@ -120,7 +120,7 @@ def by_step(function: Callable[..., Array], over_time: list[bool], *args: Array)
     )
 
 
-def by_itself(value: Value) -> Callable[..., Array]:
+def forward_of(value: Value) -> Callable[..., Array]:
     """A value as a function of its operands, by its op's own forward."""
     forward, dtype = _forward(value), value.dtype
 

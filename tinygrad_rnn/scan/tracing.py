@@ -188,7 +188,7 @@ def tracing(tracer: T) -> Iterator[T]:
 # ---- shadows ------------------------------------------------------------------------------------
 
 
-class Shadow:
+class CellCopy:
     """A copy of a cell with the same values and leaves of its own.
 
     ``tensors`` are the cell's own tensors (Parameters by dotted name, then buffers and plain
@@ -356,8 +356,8 @@ def trace(run: Callable[[], list[Tensor]], inputs: dict[str, Any], tracer: Trace
 
 
 __all__ = [
+    "CellCopy",
     "Parameter",
-    "Shadow",
     "Signature",
     "Trace",
     "Tracer",

@@ -22,9 +22,9 @@ from ..nn import naming
 from ..ops.row import ROWS, numpys
 from ..tensors import Tensor
 from . import backends
-from .few_calls import FewCalls
 from .numpy_loops import NumpyLoops, QuickLoops
 from .program import Program
+from .rewrites import RewrittenProgram
 from .schedule import Schedule
 from .tracing import Comparison, Trace, Tracer, Untraceable, bare_constant, failure, tracing
 
@@ -100,7 +100,10 @@ def _ways(choice: str) -> list[tuple[str, type[Program]]]:
     """The back ends to ask, in their order, and the form of the program for each."""
     if choice == "numba":
         return [("numba", Program), *_ways("numpy")]
-    return [("numpy", FewCalls), ("numpy", Program)]  # the first has fewer calls, which cost
+    return [
+        ("numpy", RewrittenProgram),
+        ("numpy", Program),
+    ]  # the first has fewer calls, which cost
 
 
 def _mistake(trace: Trace, made: Any, wanted: Sequence[str], trusted: bool) -> str | None:

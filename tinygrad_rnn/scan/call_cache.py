@@ -27,7 +27,7 @@ from ..ops import dtypes
 from ..tensors import Tensor
 from .backends import CALLS
 from .cells import BUILT_IN, nesting, variant_of
-from .folding import Fold
+from .folding import CallAsNode
 from .probing import probe_of, tells
 from .running import BEGIN
 from .tracing import Untraceable
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ..nn.compiling import Layer
 
 
-class Ready:
+class Prepared:
     """What calls of a built-in cell need, on inputs of one shape a step, ``(batch, features)``."""
 
     __slots__ = ("axis", "cell", "dtype", "names", "shape", "states", "variant", "weights", "zeros")
@@ -68,19 +68,23 @@ class Ready:
         return True
 
 
-class Run(Fold):
+class Run(CallAsNode):
     """One run of the loops; as a node it gives gradients to input, first states and weights that ask."""
 
     most = CALLS  # by numpy, where machine code takes over
 
-    def __init__(self, ready: Ready | ReadyCell, x: Tensor, steps: range) -> None:
+    def __init__(self, prepared: Prepared | PreparedCell, x: Tensor, steps: range) -> None:
         super().__init__(steps)
-        self.x, self.time_axis, self.weights = x, ready.axis, ready.weights
-        self.cell: Any = ready.cell()
-        self.variant = ready.variant
+        self.x, self.time_axis, self.weights = x, prepared.axis, prepared.weights
+        self.cell: Any = prepared.cell()
+        self.variant = prepared.variant
 
     def forward(
-        self, ready: Ready | ReadyCell, x: Array, states: list[Array], asking: tuple[bool, ...]
+        self,
+        prepared: Prepared | PreparedCell,
+        x: Array,
+        states: list[Array],
+        asking: tuple[bool, ...],
     ) -> tuple[Array, list[Array]]:
         """(outputs, last states) of arrays; ``asking``: which of the first states ask for a gradient."""
         node = self.x._node
@@ -88,7 +92,7 @@ class Run(Fold):
         asking += tuple([w._node is not None and w._node.needs for w in self.weights])
         self.keep = now.recording and (needs_x or True in asking)
         self.asking, self.dtype = (needs_x, *asking), x.dtype
-        found, steps = ready.variant.found, len(self.steps)
+        found, steps = prepared.variant.found, len(self.steps)
         self.reach = found.reach
         self.loops = found.turn(self.cell, self.keep, self.keep and needs_x, steps, self.most)
         self.first = states
@@ -199,7 +203,7 @@ class RunOverTime(Run):
         return (y.swapaxes(0, 1), (slice(None), first)) if self.time_axis else (y, first)
 
 
-_ready: WeakKeyDictionary[Module, Ready] = (
+_prepared: WeakKeyDictionary[Module, Prepared] = (
     WeakKeyDictionary()
 )  # of layers, and of cells called bare
 
@@ -218,49 +222,51 @@ def remember(call: LayerCall, variant: Variant) -> None:
         and x.ndim == 3
         and not call.stages[0].directions[0].backwards
     ):
-        shape, known = (x.shape[1 - axis], x.shape[2]), _ready.get(layer)
+        shape, known = (x.shape[1 - axis], x.shape[2]), _prepared.get(layer)
         if known is None or not _is_like(known, layer, shape, x.dtype):
-            _ready[layer] = Ready(cell, shape, x.dtype, variant, axis)
+            _prepared[layer] = Prepared(cell, shape, x.dtype, variant, axis)
 
 
-def _is_like(ready: Ready, layer: RecurrentLayer, shape: tuple[int, ...], dtype: DType) -> bool:
+def _is_like(
+    prepared: Prepared, layer: RecurrentLayer, shape: tuple[int, ...], dtype: DType
+) -> bool:
     """Whether a call is like the one that was remembered, and the layer as it was."""
-    same = ready.axis == layer.batch_first and ready.cell() is layer.cells()[0]
-    return same and not layer._backwards(0) and ready.fits(shape, dtype)
+    same = prepared.axis == layer.batch_first and prepared.cell() is layer.cells()[0]
+    return same and not layer._backwards(0) and prepared.fits(shape, dtype)
 
 
 def run_again(
     layer: RecurrentLayer, x: Any, hx: State, first_step: int | None
 ) -> tuple[Tensor, State] | None:
     """The layer's call, where it is like an earlier one; None where it may not be."""
-    ready = _ready.get(layer)
-    if ready is None or x.__class__ is not Tensor:
+    prepared = _prepared.get(layer)
+    if prepared is None or x.__class__ is not Tensor:
         return None
     data = x._data
-    if ready.axis:
+    if prepared.axis:
         data = data.swapaxes(0, 1) if data.ndim == 3 else data[:0]
-    if data.ndim != 3 or not len(data) or not _is_like(ready, layer, data.shape[1:], data.dtype):
+    if data.ndim != 3 or not len(data) or not _is_like(prepared, layer, data.shape[1:], data.dtype):
         return None
     given = hx if isinstance(hx, (tuple, list)) else () if hx is None else (hx,)
     if hx is None and layer.learned_state:
         return None
     if hx is None:
-        starts = ready.zeros
-    elif not ready.starts(given, (1,)) or any(t.requires_grad for t in given):
+        starts = prepared.zeros
+    elif not prepared.starts(given, (1,)) or any(t.requires_grad for t in given):
         return None
     else:
         starts = [t._data[0] for t in given]
     if x._node is not None:
         as_input(x)
     first = first_of(layer, hx, len(data)) if first_step is None else first_step
-    call = _LayerAgain(ready, x, range(first, first + len(data)))
+    call = _LayerAgain(prepared, x, range(first, first + len(data)))
     try:
-        y, finals = call.forward(ready, data, starts, (False,) * len(starts))
+        y, finals = call.forward(prepared, data, starts, (False,) * len(starts))
     except Untraceable:
         return None
     call.hx = hx
     outputs = call.given(layer, [y, *[final[None] for final in finals]], given)
-    for name, last in zip(ready.names, outputs[1:], strict=True):
+    for name, last in zip(prepared.names, outputs[1:], strict=True):
         if last._node is not None:
             last._node.name = f"{name}_n"
     return outputs[0], outputs[1] if len(outputs) == 2 else tuple(outputs[1:])
@@ -288,7 +294,7 @@ class _LayerAgain(RunOverTime):
 # ---- any cell over time ---------------------------------------------------------------------------
 
 
-class ReadyCell:
+class PreparedCell:
     """What calls of a ``Recurrent`` layer need, on inputs of one shape a step and states of one nesting."""
 
     __slots__ = (
@@ -322,16 +328,16 @@ def _step_shape(x: Array, axis: int) -> tuple[int, ...]:
     return shape[:axis] + shape[axis + 1 :]
 
 
-_ready_cells: WeakKeyDictionary[Module, ReadyCell] = WeakKeyDictionary()
+_prepared_cells: WeakKeyDictionary[Module, PreparedCell] = WeakKeyDictionary()
 
 
 def remember_cell(call: LayerCall, variant: Variant) -> None:
     """Make later calls like this one of a ``Recurrent`` layer quick."""
     assert isinstance(call.layer, Recurrent)
-    known = _ready_cells.get(call.layer)
+    known = _prepared_cells.get(call.layer)
     if not call.constants and (known is None or known.variant is not variant):
         state = call.stages[0].directions[0].state
-        _ready_cells[call.layer] = ReadyCell(
+        _prepared_cells[call.layer] = PreparedCell(
             call.layer, call.x._data, call.time_axis, state, variant
         )
 
@@ -340,32 +346,32 @@ def run_cell_again(
     layer: Recurrent, x: Any, state: State, first_step: int | None
 ) -> tuple[Tensor, State] | None:
     """The call of a ``Recurrent`` layer, where it is like an earlier one; None where it may not be."""
-    ready = _ready_cells.get(layer)
-    if ready is None or x.__class__ is not Tensor or layer.reverse is not None:
+    prepared = _prepared_cells.get(layer)
+    if prepared is None or x.__class__ is not Tensor or layer.reverse is not None:
         return None
     data, cell = x._data, layer.cell
     axis = 1 if layer.batch_first and data.ndim > 2 else 0
     steps = data.shape[axis] if data.ndim > 1 else 0
-    if not steps or ready.cell() is not cell or (layer.variational and layer.training):
+    if not steps or prepared.cell() is not cell or (layer.variational and layer.training):
         return None
-    if not ready.fits(data, axis):
+    if not prepared.fits(data, axis):
         return None
     if first_step is None:
         first_step = first_of(layer, state, steps)
     if state is None:
         state = initial_state(cell, None if data.ndim == 2 else data.shape[1 - axis])
     try:
-        if nesting(state) != ready.nesting:
+        if nesting(state) != prepared.nesting:
             return None
         states = [state] if state.__class__ is Tensor else [t for _, t in parts(state)]
-        if min(steps, len(states) + 1) != ready.steps:
+        if min(steps, len(states) + 1) != prepared.steps:
             return None
         if x._node is not None:
             as_input(x)
-        call = _CellCall(ready, x, range(first_step, first_step + steps))
+        call = _CellCall(prepared, x, range(first_step, first_step + steps))
         asking = tuple([t._node is not None and t._node.needs for t in states])
         arrays = [t._data for t in states]
-        y, finals = call.forward(ready, data.swapaxes(0, 1) if axis else data, arrays, asking)
+        y, finals = call.forward(prepared, data.swapaxes(0, 1) if axis else data, arrays, asking)
     except Untraceable:
         return None
     call.state = state
@@ -410,30 +416,30 @@ def step_again(
         return None
     if naming._now.records or naming._now.listeners or x._data.ndim != 2:
         return None
-    data, ready = x._data, _ready.get(cell)
-    if ready is None or not ready.fits(data.shape, data.dtype):
-        ready = _prepared(cell, data, state)
-        if ready is None:
+    data, prepared = x._data, _prepared.get(cell)
+    if prepared is None or not prepared.fits(data.shape, data.dtype):
+        prepared = _prepare(cell, data, state)
+        if prepared is None:
             return None
-    if not ready.starts(state):
+    if not prepared.starts(state):
         return None
-    call = _StepAgain(ready, x, range(step, step + 1))
+    call = _StepAgain(prepared, x, range(step, step + 1))
     starts = [t._data for t in state]
     asking = tuple([t._node is not None and t._node.needs for t in state])
     try:
-        _, finals = call.forward(ready, data[None], starts, asking)
+        _, finals = call.forward(prepared, data[None], starts, asking)
     except Untraceable:
         return None
     call.state, call.label = state, label
     outputs = call.results(finals, state, 1)
-    for name, last in zip(ready.names, outputs, strict=True):
+    for name, last in zip(prepared.names, outputs, strict=True):
         last._tag = step
         if last._node is not None:
             last._node.name = name
     return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
-def _prepared(cell: Module, x: Array, state: tuple[Tensor, ...]) -> Ready | None:
+def _prepare(cell: Module, x: Array, state: tuple[Tensor, ...]) -> Prepared | None:
     """What the cell's steps on inputs like this need; None where they cannot be compiled."""
     if type(cell) not in BUILT_IN:
         return None
@@ -443,11 +449,11 @@ def _prepared(cell: Module, x: Array, state: tuple[Tensor, ...]) -> Ready | None
         variant = variant_of(cell, x[None], given, None, {})
     except Untraceable:
         return None
-    ready = Ready(cell, x.shape, x.dtype, variant)
-    if not ready.fits(x.shape, x.dtype):
+    prepared = Prepared(cell, x.shape, x.dtype, variant)
+    if not prepared.fits(x.shape, x.dtype):
         return None
-    _ready[cell] = ready
-    return ready
+    _prepared[cell] = prepared
+    return prepared
 
 
 class _StepAgain(Run):
