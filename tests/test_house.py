@@ -190,6 +190,7 @@ def test_a_layer_goes_through_few_files(compiled, forward, backward):
 
 def test_an_export_goes_through_few_files(tmp_path):
     """From the layer to an ONNX file."""
+    pytest.importorskip("onnx", reason="onnx is not installed (extra onnx)")
     layer, x = tg.nn.LSTM(4, 3), tg.randn(5, 2, 4)
     to_onnx = tg.interop.to_onnx
     with using("numpy"):
