@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import wraps
 from heapq import heappop, heappush
-from typing import Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import numpy as np
 
 from .hooks import Hook, hooked
-from .inside import Hearing
 from .lazy_output import LazyOutput
 from .places import state
 from .values import At, AtOutput, Handle, Leaf, Node, Value, as_array, reachable
+
+if TYPE_CHECKING:
+    from .inside import Hearing
 
 F = TypeVar("F", bound=Callable[..., Any])
 Observer = Callable[[Node, int, Any, Any], None]

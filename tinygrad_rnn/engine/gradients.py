@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .autograd import Observer, Reached, flow, no_grad
-from .inside import Hearing
 from .lazy_output import materialize
 from .places import state
 from .stale import refuse_stale
@@ -17,6 +16,7 @@ from .values import Array, Handle, Leaf, Node, Value
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
+    from .inside import Hearing
 
 
 def backward(

@@ -24,7 +24,7 @@ State = (
 )  # of a cell: tensors in any nesting
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Direction:
     """One cell over the sequence: where it starts and in which direction it runs."""
 
@@ -33,7 +33,7 @@ class Direction:
     backwards: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Stage:
     """Cells that read the same input (one, or one a direction); ``dropout`` acts on that input."""
 
@@ -45,7 +45,7 @@ class Stage:
         return [direction.cell for direction in self.directions]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class LayerCall:
     """What a layer asks for: stages on top of each other over x (time, batch, features).
 
