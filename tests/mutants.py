@@ -169,7 +169,6 @@ MUTANTS = [
     Mutant("a step like the last one writes without a trace", OPTIM, "p._install(part, by)", "p._data = part", "together"),
     Mutant("a state that was looked at is not read", OPTIM, "        self._rows.whole = None  # what is looked at may be changed\n", "", "together"),
     Mutant("rows: what comes from the end comes from the batch's", "scan/ragged.py", "(size[b] - 1 - t) * batch", "(size[0] - 1 - t) * batch", "ragged_rows"),
-    Mutant("rows: the last block's sums alone", "scan/ragged.py", "else a + b for a, b in pairs]", "else b for a, b in pairs]", "ragged_rows"),
     Mutant("products at once: as many chains as fit the rows", "scan/numba_text.py", "alike = 1 if B < 16 else 0", "alike = 0", "scan_numba"),
     Mutant("first states never get gradients", "scan/numba_loops.py", "block, skip = self.block, -1 if first else 0", "block, skip = self.block, 0", "scan_numba"),
     Mutant("first states: every block leaves them out", "scan/numba_loops.py", "skip=-1 if start else skip", "skip=skip", "scan_numba"),
@@ -297,7 +296,7 @@ MUTANTS = [
     Mutant("frozen weights shift the others' gradients", AGAIN, "asked = [d for d, asks in zip(every, self.asking, strict=True) if asks]", "asked = [d for d in every][-len(self.parents) :]", "again"),
     Mutant("c's derivative without h's way", AGAIN, "    nested = True", "    nested = False", "again"),
     Mutant("one program with and without a gradient", "scan/tracing.py", "node.dtype.char, node.needs)", "node.dtype.char)", "again"),
-    Mutant("only the last block's sums", "scan/numba_loops.py", "a if b is None else a + b for", "b for", "scan"),
+    Mutant("only the last block's sums", "scan/numba_loops.py", "a if b is None else a + b for", "b for", "scan ragged_rows"),
     Mutant("only the first block's input", "scan/numba_loops.py", "dx[start:stop] = of_x", "dx[:] = of_x[:1]", "scan"),
     # ---- what a gradient reaches, and the way back to the steps
     Mutant("reach: states do not move on", REACH, 'inner = [states[int(role[1:])] if role[0] == "s" else {role} for role in found]', "inner = [{role} for role in found]", "reach"),

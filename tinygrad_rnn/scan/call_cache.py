@@ -15,7 +15,7 @@ import numpy as np
 
 from ..engine.inside import Inside
 from ..engine.places import state as now
-from ..engine.values import Array, DType, Grad, Leaf
+from ..engine.values import Array, DType, Grad
 from ..nn import naming
 from ..nn.cells import Cell
 from ..nn.compiling import LayerCall, State
@@ -122,42 +122,36 @@ class Run(CallAsNode):
         """The gradients of the outputs over time and of the last states."""
         raise NotImplementedError
 
-    def _first_states(self) -> Sequence[Tensor]:
-        """The tensors that the run starts from, where they may ask for a gradient."""
-        return ()
-
     def tells(self) -> bool:
         """Whether the cell's step can be looked into."""
-        if self.nested or any(isinstance(t._node, Leaf) for t in self._first_states()):
+        if self.nested or self.starts_from_leaves():
             return False
         return tells(self.variant.found, self.loops.name)
+
+    def _given(self) -> tuple[Array, list[Array], list[Any]]:
+        """Input (time, batch, features) and weights as they were, and the weights' nodes."""
+        taken = self.taken()
+        x, weights = taken[id(self.x)][0], [taken[id(w)] for w in self.weights]
+        x = x.swapaxes(0, 1) if self.time_axis else x
+        return x, [data for data, _ in weights], [node for _, node in weights]
 
     def told(self, g: list[Grad]) -> tuple[list[Grad], list[Inside | None]]:
         """As ``gradients``, and what flowed inside."""
         dy, last = self._split(g)
-        values = {id(t): (data, node) for t, data, node in self.values}
-        x, node = values[id(self.x)]
-        if self.time_axis:
-            x = x.swapaxes(0, 1)
-        weights = [values[id(w)] for w in self.weights]
-        arrays, leaves = [data for data, _ in weights], [leaf for _, leaf in weights]
+        x, weights, leaves = self._given()
         probe = probe_of(self.variant.found)
-        flow, inside = probe.backward(self.loops.name, x, self.first, arrays, leaves, dy, last)
+        flow, inside = probe.backward(self.loops.name, x, self.first, weights, leaves, dy, last)
         came = (dy is not None, *[d is not None for d in last])
         flow = self.reach.only(came, len(self.steps), *flow)
-        inside.steps, inside.x_node = self.steps, node
+        inside.steps, inside.x_node = self.steps, self.taken()[id(self.x)][1]
         if not self.asking[0]:
             inside.x = None
         return self._asked(*flow), [inside]
 
     def entered(self) -> list[list[Array]]:
         """The values of the state that every step starts from."""
-        values = {id(t): data for t, data, _ in self.values}
-        x, weights = values[id(self.x)], [values[id(w)] for w in self.weights]
-        if self.time_axis:
-            x = x.swapaxes(0, 1)
-        probe = probe_of(self.variant.found)
-        return [probe.entered(self.loops.name, x, self.first, weights)]
+        x, weights, _ = self._given()
+        return [probe_of(self.variant.found).entered(self.loops.name, x, self.first, weights)]
 
     def backward(self, dy: Grad, last: list[Grad]) -> list[Grad]:
         """The gradients of all that asks, from those of the outputs and of the last states."""
@@ -390,7 +384,8 @@ class _CellCall(RunOverTime):
     def _split(self, g: list[Grad]) -> tuple[Grad, list[Grad]]:
         return self.of_output(g[0]), [*g[1:]]
 
-    def _first_states(self) -> Sequence[Tensor]:
+    def first_states(self) -> Sequence[Tensor]:
+        """The parts of the first state."""
         return [t for _, t in parts(self.state)]
 
     def recorded(self, only: SomeSteps | None) -> list[Tensor]:

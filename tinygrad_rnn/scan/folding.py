@@ -59,6 +59,18 @@ class CallAsNode:
         """Whether the call can say what flowed inside of it without being recorded op by op."""
         return False
 
+    def taken(self) -> dict[int, tuple[Array, Value | None]]:
+        """The array and the node of each tensor that went in, as they were then, by the tensor's id."""
+        return {id(t): (data, node) for t, data, node in self.values}
+
+    def first_states(self) -> Sequence[Tensor]:
+        """The tensors that the call starts from, where they may ask for a gradient."""
+        return ()
+
+    def starts_from_leaves(self) -> bool:
+        """Whether one of them is the user's own: its gradient counts as a use, which no loop tells."""
+        return any(isinstance(t._node, Leaf) for t in self.first_states())
+
     def told(self, g: list[Grad]) -> tuple[list[Grad], list[Inside | None]]:
         """As ``gradients``, and what flowed inside, cell by cell: None for one that no gradient came to."""
         raise NotImplementedError

@@ -57,8 +57,7 @@ class NumbaLoops(NumpyLoops):
         dx, sums = None, None
         for stop in range(steps, 0, -block):
             start = max(stop - block, 0)
-            pairs = zip(kept, self.over_time, strict=True)
-            part = [a[start:stop] if over_time else a for a, over_time in pairs]
+            part = self.part(kept, start, stop)
             of_x, dstates, found = self._backward(
                 stop - start, part, dy[start:stop], *dstates, skip=-1 if start else skip
             )
@@ -66,12 +65,13 @@ class NumbaLoops(NumpyLoops):
                 if dx is None:
                     dx = empty((steps, *of_x.shape[1:]), of_x.dtype, steps * of_x[0].nbytes)
                 dx[start:stop] = of_x
-            if sums is None:
-                sums = found
-            else:
-                both = zip(sums, found, strict=True)
-                sums = [b if a is None else a if b is None else a + b for a, b in both]
+            sums = added(sums, found)
         return dx, dstates if first else [None] * len(dstates), sums or []
+
+    def part(self, kept: Any, start: int, stop: int) -> list[Any]:
+        """What forward kept of some steps, or rows: slices of what is over time."""
+        pairs = zip(kept, self.over_time, strict=True)
+        return [a[start:stop] if over_time else a for a, over_time in pairs]
 
     def loop(self, lines: Lines, backward: bool, stored: frozenset[int]) -> None:
         """Write the arguments of a loop, and its call."""
@@ -99,4 +99,12 @@ class NumbaLoops(NumpyLoops):
         lines.line(f"loop({', '.join([*head, *loop.arguments.values()])})")
 
 
-__all__ = ["NumbaLoops", "Unsupported"]
+def added(sums: list[Grad] | None, found: list[Grad]) -> list[Grad]:
+    """The sums over time of the blocks so far and of one more; None for what no gradient came to."""
+    if sums is None:
+        return found
+    both = zip(sums, found, strict=True)
+    return [b if a is None else a if b is None else a + b for a, b in both]
+
+
+__all__ = ["NumbaLoops", "Unsupported", "added"]

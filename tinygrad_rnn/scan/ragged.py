@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.values import Array
-from .numba_loops import NumbaLoops
+from .numba_loops import NumbaLoops, added
 from .runtime import empty
 
 
@@ -102,22 +102,16 @@ class RaggedLoops(NumbaLoops):
             first = int(np.searchsorted(rows.starts, rows.starts[stop] - self.block))
             first = min(first, stop - 1)
             low, high = rows.starts[first], rows.starts[stop]
-            pairs = zip(kept, self.over_time, strict=True)
-            part = [a[low:high] if over_time else a for a, over_time in pairs]
             of_x, dstates, found = self._backward(
                 int(high - low),
-                part,
+                self.part(kept, low, high),
                 dy[low:high],
                 *dstates,
                 rows.part(first, stop),
                 skip=-1 if first or asked else 0,
             )
             dx.append(of_x)
-            if sums is None:
-                sums = found
-            else:
-                pairs = zip(sums, found, strict=True)
-                sums = [b if a is None else a if b is None else a + b for a, b in pairs]
+            sums = added(sums, found)
             stop = first
         of_x = None if dx[0] is None else dx[0] if len(dx) == 1 else np.concatenate(dx[::-1])
         if not asked:

@@ -10,7 +10,7 @@ import numpy as np
 from ..engine.inside import Inside
 from ..engine.places import state as now
 from ..engine.random import generator_or_default
-from ..engine.values import Array, DType, Grad, Leaf
+from ..engine.values import Array, DType, Grad
 from ..nn.compiling import Direction, LayerCall, Stage, State
 from ..nn.recurrent import SomeSteps
 from ..nn.stepping import mapped, parts
@@ -262,7 +262,7 @@ class CompiledCall(CallAsNode):
             done = run(stage, x, needs_x)
             needs_x = any(p.needs[0] for p in done)
             self.passes.append(done)
-            x = done[0].y if len(done) == 1 else np.concatenate([p.y for p in done], -1)
+            x = _beside(done)
             finals += [p.finals for p in done]
         y = np.moveaxis(x, 0, call.time_axis) if call.time_axis else x
         if not call.joined:
@@ -273,7 +273,7 @@ class CompiledCall(CallAsNode):
 
     def needs(self) -> list[bool]:
         """Which of the outputs depend on something that asks for a gradient."""
-        done = [p for stage in self.passes for p in stage]
+        done = self.each()
         y = any(p.needs[0] for p in self.passes[-1])
         if self.call.joined:
             return [y, *[any(each) for each in zip(*(p.needs[1:] for p in done), strict=True)]]
@@ -307,15 +307,15 @@ class CompiledCall(CallAsNode):
 
     def tells(self) -> bool:
         """Whether every cell's step can be looked into."""
-        if self.lengths is not None or any(isinstance(t._node, Leaf) for t in self._first_states()):
+        if self.lengths is not None or self.starts_from_leaves():
             return False
         return all(tells(p.variant.found, p.loops.name) for p in self.each() if p.keep)
 
     def told(self, g: list[Grad]) -> tuple[list[Grad], list[Inside | None]]:
         """As ``gradients``, and what flowed inside, cell by cell."""
-        values = {id(t): (data, node) for t, data, node in self.values}
+        values = self.taken()
         found: dict[int, Inside] = {}
-        inputs = self._inputs(values[id(self.call.x)])
+        inputs = self._inputs(values[id(self.call.x)][0])
 
         def told(p: Pass, stage: int, dy: Grad, dfinals: list[Grad]) -> Flow:
             flow, inside = p.told(inputs[stage], values, dy, dfinals)
@@ -330,23 +330,23 @@ class CompiledCall(CallAsNode):
 
     def entered(self) -> list[list[Any]]:
         """The values of the state that every step starts from, cell by cell."""
-        values = {id(t): (data, node) for t, data, node in self.values}
-        inputs = self._inputs(values[id(self.call.x)])
+        values = self.taken()
+        inputs = self._inputs(values[id(self.call.x)][0])
         stages = zip(self.passes, inputs, strict=True)
         return [p.entered(x, values) for stage, x in stages for p in stage]
 
-    def _first_states(self) -> list[Tensor]:
+    def first_states(self) -> list[Tensor]:
+        """Those of all cells."""
         return [t for p in self.each() for t in p.states]
 
-    def _inputs(self, given: tuple[Any, Any]) -> list[Any]:
+    def _inputs(self, x: Array) -> list[Array]:
         """What went into every stage, (time, ...)."""
-        x = given[0]
         if self.call.time_axis:
             x = np.moveaxis(x, self.call.time_axis, 0)
         inputs = []
         for stage, mask in zip(self.passes, self.masks, strict=True):
             inputs.append(x if mask is None else x * mask)
-            x = stage[0].y if len(stage) == 1 else np.concatenate([p.y for p in stage], -1)
+            x = _beside(stage)
         return inputs
 
     def gradients(self, g: list[Grad]) -> list[Grad]:
@@ -398,6 +398,11 @@ class CompiledCall(CallAsNode):
                 np.moveaxis(dy, 0, self.call.time_axis) if self.call.time_axis else dy,
             )
         return [sums[id(t)].reshape(t.shape) if id(t) in sums else None for t in self.parents]
+
+
+def _beside(passes: list[Pass]) -> Array:
+    """The output of a stage: those of its cells, side by side."""
+    return passes[0].y if len(passes) == 1 else np.concatenate([p.y for p in passes], -1)
 
 
 def valid_rows(lengths: Array, steps: int) -> Ragged:

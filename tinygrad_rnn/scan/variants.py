@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..engine.values import DType, Value
@@ -111,32 +111,27 @@ class Compiled:
 
     def loops(self, derive: bool, x: bool, name: str = "") -> NumpyLoops:
         """The loops of a back end; with gradients if ``derive``, of the input too if ``x``."""
-        key = (name or backends.choice()[0], derive, x)
-        found = self._loops.get(key)
-        if found is None:
-            wanted = [*self.roles, *["x"] * x] if derive else []
-            with LOCK:
-                try:
-                    found = verified.loops(self.trace, wanted, self.trusted, key[0])
-                except Untraceable as reason:
-                    found = str(reason)
-                self._loops[key] = found
-        if isinstance(found, str):
-            raise Untraceable(found)
-        made: NumpyLoops = found
+        name = name or backends.choice()[0]
+        made: NumpyLoops = self._once(
+            name, derive, x, lambda wanted: verified.loops(self.trace, wanted, self.trusted, name)
+        )
         return made
 
     def ragged(self, derive: bool, x: bool) -> Any:
         """The loops over ragged batches, of a step of one row: see ``ragged``. Raises Untraceable."""
-        key = ("ragged", derive, x)
-        if key not in self._loops:
+        return self._once("ragged", derive, x, lambda wanted: verified.ragged(self.trace, wanted))
+
+    def _once(self, name: str, derive: bool, x: bool, make: Callable[[list[str]], Any]) -> Any:
+        """Loops, made when they are first asked for, or why there are none, as Untraceable."""
+        found = self._loops.get((name, derive, x))
+        if found is None:
             wanted = [*self.roles, *["x"] * x] if derive else []
             with LOCK:
                 try:
-                    self._loops[key] = verified.ragged(self.trace, wanted)
-                except backends.Unsupported as reason:
-                    self._loops[key] = f"numba cannot take {reason}"
-        found = self._loops[key]
+                    found = make(wanted)
+                except Untraceable as reason:
+                    found = str(reason)
+                self._loops[name, derive, x] = found
         if isinstance(found, str):
             raise Untraceable(found)
         return found

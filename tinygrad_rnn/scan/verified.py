@@ -72,12 +72,15 @@ def _made(
 
 
 def ragged(trace: Trace, wanted: Sequence[str]) -> Any:
-    """The loops over ragged batches of a built-in cell's step. Raises Unsupported."""
+    """The loops over ragged batches of a built-in cell's step. Raises Untraceable."""
     from .ragged import RaggedLoops
 
     with tracing(Tracer()):
         program = Program(trace, bool(wanted), wanted)
-    return RaggedLoops(Schedule(program, hoist=False))
+    try:
+        return RaggedLoops(Schedule(program, hoist=False))
+    except backends.Unsupported as reason:
+        raise Untraceable(_in_words("numba", reason)) from reason
 
 
 def _exact(trace: Trace, wanted: Sequence[str], trusted: bool) -> Any:
