@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 import math
 import os
 from collections.abc import Callable
@@ -27,7 +26,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 
 import numpy as np  # noqa: E402 (the thread count must be set before)
-from iteration import paired  # noqa: E402
+from iteration import beside, pin, write  # noqa: E402
 from recurrent import jax_lstm, jax_training, our_training, torch_training  # noqa: E402
 
 from tinygrad_rnn import nn  # noqa: E402
@@ -111,15 +110,9 @@ def measured(
             if "jax" in peers:
                 others |= of_jax(kind, layer, size, x)
             for peer, run in others.items():
-                us, theirs, by_call = paired(mine, run, repeats, 0.0, warm=2)
-                _, _, in_turns = paired(mine, run, max(3, repeats // 3), 0.02, warm=0)
-                row = {"layer": kind, "size": size, "peer": peer, "us": us, "peer_us": theirs}
-                rows.append({**row, "call by call": by_call, "in turns": in_turns})
-                print(
-                    f"{kind:4s} {','.join(map(str, size)):18s} {us:10.0f} us   {peer:14s} "
-                    f"{theirs:10.0f} us   {by_call:5.2f} call by call, {in_turns:5.2f} in turns",
-                    flush=True,
-                )
+                row = {"layer": kind, "size": size, "peer": peer}
+                label = f"{kind:4s} {','.join(map(str, size)):18s}"
+                rows.append(beside(row, label, mine, run, repeats, max(3, repeats // 3), 2))
         for peer in sorted({row["peer"] for row in rows}):
             found = [r["call by call"] for r in rows if (r["peer"], r["layer"]) == (peer, kind)]
             if found:
@@ -139,16 +132,13 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    pin()
     sizes = drawn(arguments.seed, arguments.sizes)
     if arguments.at:
         sizes = [tuple(map(int, at.split(","))) for at in arguments.at]  # type: ignore[misc]
     kinds, peers = arguments.only.split(","), arguments.against.split(",")
     rows = measured(sizes, kinds, peers, arguments.repeats)
-    if arguments.json is not None:
-        whole = {"seed": arguments.seed, "rows": rows}
-        arguments.json.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    write({"seed": arguments.seed, "rows": rows}, arguments.json)
 
 
 if __name__ == "__main__":

@@ -187,6 +187,33 @@ def paired(
     return a, b, statistics.median(y / x for x, y in pairs)
 
 
+def beside(
+    row: dict[str, Any], label: str, mine: Run, others: Run, repeats: int, turns: int, warm: int
+) -> dict[str, Any]:
+    """A row with our time, the peer's and the ratio both ways of taking turns; it is printed."""
+    us, theirs, by_call = paired(mine, others, repeats, 0.0, warm)
+    _, _, in_turns = paired(mine, others, turns, 0.02, warm)
+    print(
+        f"{label} {us:10.1f} us   {row['peer']:26s} {theirs:10.1f} us   "
+        f"{by_call:5.2f} call by call, {in_turns:5.2f} in turns",
+        flush=True,
+    )
+    measured = {"us": us, "peer_us": theirs, "call by call": by_call, "in turns": in_turns}
+    return {**row, **measured}
+
+
+def pin() -> None:
+    """Stay on one core, where the system allows."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def write(found: Any, path: Path | None) -> None:
+    """As JSON, where it was asked for."""
+    if path is not None:
+        path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
 def measured(repeats: int) -> list[dict[str, Any]]:
     """A row for each size, way of ours and peer."""
     rows = []
@@ -194,16 +221,10 @@ def measured(repeats: int) -> list[dict[str, Any]]:
         peers = {**of_torch(steps, batch, hidden), **of_jax(steps, batch, hidden)}
         for way, mine in ours(steps, batch, hidden).items():
             for peer, others in peers.items():
-                us, theirs, by_call = paired(mine, others, repeats, 0.0)
-                _, _, in_turns = paired(mine, others, max(9, repeats // 40), 0.02)
-                size = {"T": steps, "B": batch, "H": hidden, "ours": way, "peer": peer}
-                row = {**size, "us": us, "peer_us": theirs}
-                rows.append({**row, "call by call": by_call, "in turns": in_turns})
-                print(
-                    f"{steps:4d} {batch:3d} {hidden:4d}  {way:20s} {us:8.1f} us   "
-                    f"{peer:26s} {theirs:8.1f} us   {by_call:5.2f} call by call, {in_turns:5.2f} in turns",
-                    flush=True,
-                )
+                row = {"T": steps, "B": batch, "H": hidden, "ours": way, "peer": peer}
+                label = f"{steps:4d} {batch:3d} {hidden:4d}  {way:20s}"
+                turns = max(9, repeats // 40)
+                rows.append(beside(row, label, mine, others, repeats, turns, 30))
     return rows
 
 
@@ -213,11 +234,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=400)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    rows = measured(arguments.repeats)
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    pin()
+    write(measured(arguments.repeats), arguments.json)
 
 
 if __name__ == "__main__":
