@@ -238,6 +238,15 @@ class RecordedGraph:
         """The time steps that occur in the graph, in order, counted from 0."""
         return sorted({n.place.step for n in self._raw if n.place.step is not None})
 
+    @property
+    def every_step(self) -> set[int]:
+        """The time steps, those included that an excerpt leaves out."""
+        return set(self.steps)
+
+    def output_of(self, stack: Any) -> Any:
+        """The value of a stack some of whose operands an excerpt leaves out; None of any other node."""
+        return None
+
     # ---- parameters and their uses
 
     @cached_property
@@ -271,6 +280,14 @@ class RecordedGraph:
         """How often a Parameter is used, those uses included that others stand for."""
         made_in = (self._raw[use.node].place.call for use in self.uses(parameter))
         return sum(1 if call is None else self._weight(call) for call in made_in)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether every Parameter that time steps use serves more than one of them (or the only one)."""
+        if not self.steps:
+            return False
+        used = [{u.step for u in self.uses(name)} - {None} for name in self.parameters]
+        return all(len(steps) != 1 or len(self.steps) == 1 for steps in used)
 
     def spread_uses(self, parameter: Tensor | str) -> list[Use] | None:
         """What ``uses`` returns, where it can be told without reading every step."""

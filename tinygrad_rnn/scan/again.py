@@ -136,6 +136,10 @@ class Run(Fold):
             inside.x = None
         return self._asked(*flow), [inside]
 
+    def output(self) -> Any:
+        """The values of the output over time, as the call returned them."""
+        return np.moveaxis(self.y, 0, self.time_axis)
+
     def entered(self) -> list[list[Any]]:
         """The values of the state that every step starts from."""
         values = {id(t): data for t, data, _ in self.values}

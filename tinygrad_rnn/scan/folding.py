@@ -169,6 +169,10 @@ class Fold:
         """The folded output over time, None where nothing holds it."""
         return next((f() for k, f in self.folded if k == 0), None)
 
+    def output(self) -> Any:
+        """The values of the output over time, as the call returned them."""
+        raise NotImplementedError
+
     def entered(self) -> list[list[Any]]:
         """The values of the state that every step starts from, in the order of time, cell by cell."""
         raise NotImplementedError
