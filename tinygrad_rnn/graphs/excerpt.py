@@ -18,7 +18,7 @@ from ..engine.places import Call
 from ..engine.values import Constant, Leaf
 from .chains import ENDS
 from .columns import Column, Unlike, columns_of
-from .recorded import RecordedGraph, Use, by_step, is_folded, maker, pick_of
+from .recorded import RecordedGraph, Use, by_step, is_folded, maker, pick_of, uncollected
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
@@ -156,7 +156,8 @@ def excerpt(
     compiled calls alone.
     """
     try:
-        reader = Reader(graph._ends, shown, true)
+        with uncollected():
+            reader = Reader(graph._ends, shown, true)
     except Unlike:
         return graph
     return Excerpt(graph, reader) if reader.weights else graph

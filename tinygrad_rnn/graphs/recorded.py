@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from operator import attrgetter
@@ -20,6 +22,18 @@ if TYPE_CHECKING:
 
 
 ChainKey = tuple[type, str, str, int]
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the collector of cycles: a graph has none, and to look for some costs more than to read it."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +120,8 @@ class RecordedGraph:
     @cached_property
     def _raw(self) -> list[Any]:
         """Every recorded node, read when first asked for."""
-        return self._read()
+        with uncollected():
+            return self._read()
 
     def _read(self) -> list[Any]:
         """Every node behind the ends, in the order of the ops."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...files.atomic import write
 from ...graphs.ledger import Ledger
 from ...graphs.readback import values_of
+from ...graphs.recorded import uncollected
 from ...graphs.tables import node_table, parameter_table
 from ...graphs.timeline import Timeline
 from ..live import page_data
@@ -47,6 +48,7 @@ def to_html(
     return str(target)
 
 
+@uncollected()
 def page_of(
     graph: Graph,
     *,

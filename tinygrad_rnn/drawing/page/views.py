@@ -136,7 +136,7 @@ def shown_of(steps: range) -> list[int]:
 def _times(unrolled: UnrolledGraph) -> dict[int, int]:
     """The steps that were read, and how many each stands for."""
     steps = sorted(s for column in unrolled.segments[0] for s in column.steps)
-    times = {step: 1 for step in steps}
+    times = dict.fromkeys(steps, 1)
     for chain in unrolled.chains:
         times.update({s: call.times for s, call in chain.calls.items() if s in times})
     return times
