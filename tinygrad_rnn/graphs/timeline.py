@@ -110,4 +110,5 @@ class Timeline:
 
 def _sizes(rows: Array) -> Array:
     """The norm of every row."""
-    return np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    sizes: Array = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    return sizes
