@@ -25,7 +25,7 @@ import numpy as np
 from tinygrad_rnn import nn
 from tinygrad_rnn.data import first_names, sequential_digits
 from tinygrad_rnn.data import sunspots as yearly_sunspots
-from tinygrad_rnn.experiments import shelf
+from tinygrad_rnn.experiments import examples
 from tinygrad_rnn.experiments.demo import forecaster
 
 
@@ -116,7 +116,7 @@ def in_use(name, example, key):
 
 def choose(name, seeds=None):
     """Print a line a setting; whether the one in use is the best of them (or as good as)."""
-    choice, example, found = CHOICES[name], shelf.load(name), {}
+    choice, example, found = CHOICES[name], examples.load(name), {}
     seeds = range(choice.first, choice.first + (seeds or choice.seeds))
     judged = " reached by," if choice.first else ""
     print(

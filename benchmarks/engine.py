@@ -2,10 +2,12 @@
 
     python benchmarks/engine.py [--repeats 200] [--json FILE]
 
-One thread, pinned to one core where the system allows; the frameworks take turns inside one run, and
-the ratio is the median of the ratios of the pairs. Peers that are not installed are left out. Programs:
+One thread, pinned to one core where the system allows; the frameworks take turns call by call inside one
+run, and the ratio is the median of the ratios of the pairs, in processor time of the process. Peers that
+are not installed are left out. Programs:
 
 chain      100 tanh on (16, 32), forward + backward; an op
+wide       the same on (256, 1024)
 lstm       an LSTM step written in primitive ops, B=16 I=8 H=32, T=100, forward + backward; a step:
            z = x @ W_ih.T + b_ih + h @ W_hh.T + b_hh, split in four, gates, c, h
 linear     the same with z = linear(x, W_ih, b_ih) + linear(h, W_hh, b_hh), where a framework has it
@@ -36,6 +38,7 @@ import tinygrad_rnn as tg  # noqa: E402
 T, B, F, H = 100, 16, 8, 32  # steps, batch, features, hidden
 RNG = np.random.default_rng(0)
 START = RNG.standard_normal((B, H)).astype(np.float32)
+WIDE = RNG.standard_normal((256, 1024)).astype(np.float32)
 XS = RNG.standard_normal((T, B, F)).astype(np.float32)
 WEIGHTS = [
     (0.1 * RNG.standard_normal(shape)).astype(np.float32)
@@ -45,7 +48,8 @@ ZERO = np.zeros((B, H), np.float32)
 
 # What the issue asks for: the least ratio peer / ours.
 GOALS = {
-    ("chain", "torch"): 1.4,
+    ("chain", "torch"): 1.5,
+    ("wide", "torch"): 1.0,
     ("lstm", "torch"): 1.1,
     ("linear", "torch"): 1.1,
     ("lstm", "mygrad"): 4.0,
@@ -62,11 +66,11 @@ class Framework:
         self.name, self.leaf, self.plain = name, leaf, plain
         self.tanh, self.sigmoid, self.split, self.linear = tanh, sigmoid, split, linear
 
-    def chain(self) -> Callable[[], Any]:
+    def chain(self, start: Any) -> Callable[[], Any]:
         """100 tanh one after the other."""
 
         def run() -> None:
-            x = y = self.leaf(START)
+            x = y = self.leaf(start)
             for _ in range(100):
                 y = self.tanh(y)
             y.sum().backward()
@@ -110,7 +114,8 @@ class Framework:
 
     def programs(self) -> dict[str, Callable[[], Any]]:
         """Every program that this framework can write."""
-        found = {"chain": self.chain(), "lstm": self.lstm(self.affine)}
+        chains = {"chain": self.chain(START), "wide": self.chain(WIDE)}
+        found = {**chains, "lstm": self.lstm(self.affine)}
         if self.linear is not None:
             found["linear"] = self.lstm(self.fused)
         return found
@@ -163,7 +168,11 @@ class HipsAutograd(Framework):
             return self.np.sum(h * h)
 
         by_start, by_weights = self.grad(chain), self.grad(lstm)
-        return {"chain": lambda: by_start(START), "lstm": lambda: by_weights(WEIGHTS)}
+        return {
+            "chain": lambda: by_start(START),
+            "wide": lambda: by_start(WIDE),
+            "lstm": lambda: by_weights(WEIGHTS),
+        }
 
 
 def frameworks() -> list[Framework]:
@@ -214,10 +223,10 @@ def frameworks() -> list[Framework]:
 
 
 def seconds_of(program: Callable[[], Any]) -> float:
-    """Wall seconds of one run."""
-    start = time.perf_counter()
+    """Seconds of the process's processor time of one run: others' work does not count."""
+    start = time.process_time()
     program()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def compare(repeats: int) -> list[dict[str, Any]]:
@@ -230,7 +239,7 @@ def compare(repeats: int) -> list[dict[str, Any]]:
             mine = own[program]
             for _ in range(3):
                 mine(), theirs()
-            slow = 1 if peer.name == "torch" else 5
+            slow = (1 if peer.name == "torch" else 5) * (10 if program == "wide" else 1)
             pairs = [(seconds_of(mine), seconds_of(theirs)) for _ in range(max(repeats // slow, 5))]
             a, b = (statistics.median(side) * 1e6 / 100 for side in zip(*pairs, strict=True))
             ratio = statistics.median(y / x for x, y in pairs)

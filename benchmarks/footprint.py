@@ -1,7 +1,8 @@
 """What an installation weighs and how long it takes: the wheel, its dependencies, the import, the demo.
 
     python benchmarks/footprint.py            prints the table of docs/size.md
-    python benchmarks/footprint.py --write    writes it there
+    python benchmarks/footprint.py --write    writes it there, and the number of tests into the README
+    python benchmarks/footprint.py --tests    writes that number alone
 
 In a fresh virtual environment, from a wheel built of this checkout, in an empty folder; needs `build` and a
 package index. The import is a ratio to numpy's, the median of runs that take turns.
@@ -10,6 +11,7 @@ package index. The import is a ratio to numpy's, the median of runs that take tu
 from __future__ import annotations
 
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -77,7 +79,23 @@ def measure(folder: Path) -> dict[str, str]:
     return rows | {"`tinygrad-rnn demo`, with the extra `plot`": words}
 
 
+def count_tests() -> None:
+    """Write into the README how many tests its second command runs, in thousands."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-n", "0"]
+    last = subprocess.check_output(command, cwd=ROOT, text=True).splitlines()[-1]
+    count = round(int(last.partition("/")[0]), -3)
+    readme = ROOT / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    readme.write_text(
+        re.sub(r"some [\d,]+(?=, in )", f"some {count:,}", text), "utf-8", newline="\n"
+    )
+
+
 def main() -> None:
+    if "--write" in sys.argv[1:] or "--tests" in sys.argv[1:]:
+        count_tests()
+    if "--tests" in sys.argv[1:]:
+        return
     with tempfile.TemporaryDirectory() as temporary:
         rows = measure(Path(temporary))
     table = "".join(f"| {name} | {value} |\n" for name, value in rows.items())

@@ -7,7 +7,7 @@ one core where the system allows. Ours is measured three ways: the plain loop, `
 latter with ``clip=1.0`` (peers do not clip); PyTorch eager is ``torch.nn.LSTM`` with ``optim.Adam`` as it
 comes and fused; JAX is one jitted program of a scan with all of the rest (the best of ``unroll`` 1 and 4),
 where JAX is installed. Sides take turns call by call, and in turns of 20 ms; a ratio is the median over the
-pairs of the peer's time through ours, so that above 1 means that we are faster.
+pairs of the peer's processor time through ours, so that above 1 means that we are faster.
 """
 
 from __future__ import annotations
@@ -168,11 +168,11 @@ def of_jax(steps: int, batch: int, hidden: int) -> dict[str, Run]:
 
 
 def seconds(run: Run, calls: int) -> float:
-    """Wall seconds of one call, in a turn of some."""
-    start = time.perf_counter()
+    """Seconds of the process's processor time a call, in a turn of some: others' work does not count."""
+    start = time.process_time()
     for _ in range(calls):
         run()
-    return (time.perf_counter() - start) / calls
+    return (time.process_time() - start) / calls
 
 
 def paired(
@@ -180,11 +180,38 @@ def paired(
 ) -> tuple[float, float, float]:
     """(microseconds of ours, of theirs, median ratio of the pairs), in turns of so many seconds."""
     for run in (mine, others):
-        seconds(run, warm)
-    counts = [max(1, round(turn / seconds(run, 5))) for run in (mine, others)]
+        seconds(run, max(warm, 1))
+    counts = [max(1, round(turn / seconds(run, 3))) if turn else 1 for run in (mine, others)]
     pairs = [(seconds(mine, counts[0]), seconds(others, counts[1])) for _ in range(repeats)]
     a, b = (statistics.median(side) * 1e6 for side in zip(*pairs, strict=True))
     return a, b, statistics.median(y / x for x, y in pairs)
+
+
+def beside(
+    row: dict[str, Any], label: str, mine: Run, others: Run, repeats: int, turns: int, warm: int
+) -> dict[str, Any]:
+    """A row with our time, the peer's and the ratio both ways of taking turns; it is printed."""
+    us, theirs, by_call = paired(mine, others, repeats, 0.0, warm)
+    _, _, in_turns = paired(mine, others, turns, 0.02, warm)
+    print(
+        f"{label} {us:10.1f} us   {row['peer']:26s} {theirs:10.1f} us   "
+        f"{by_call:5.2f} call by call, {in_turns:5.2f} in turns",
+        flush=True,
+    )
+    measured = {"us": us, "peer_us": theirs, "call by call": by_call, "in turns": in_turns}
+    return {**row, **measured}
+
+
+def pin() -> None:
+    """Stay on one core, where the system allows."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def write(found: Any, path: Path | None) -> None:
+    """As JSON, where it was asked for."""
+    if path is not None:
+        path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def measured(repeats: int) -> list[dict[str, Any]]:
@@ -194,16 +221,10 @@ def measured(repeats: int) -> list[dict[str, Any]]:
         peers = {**of_torch(steps, batch, hidden), **of_jax(steps, batch, hidden)}
         for way, mine in ours(steps, batch, hidden).items():
             for peer, others in peers.items():
-                us, theirs, by_call = paired(mine, others, repeats, 0.0)
-                _, _, in_turns = paired(mine, others, max(9, repeats // 40), 0.02)
-                size = {"T": steps, "B": batch, "H": hidden, "ours": way, "peer": peer}
-                row = {**size, "us": us, "peer_us": theirs}
-                rows.append({**row, "call by call": by_call, "in turns": in_turns})
-                print(
-                    f"{steps:4d} {batch:3d} {hidden:4d}  {way:20s} {us:8.1f} us   "
-                    f"{peer:26s} {theirs:8.1f} us   {by_call:5.2f} call by call, {in_turns:5.2f} in turns",
-                    flush=True,
-                )
+                row = {"T": steps, "B": batch, "H": hidden, "ours": way, "peer": peer}
+                label = f"{steps:4d} {batch:3d} {hidden:4d}  {way:20s}"
+                turns = max(9, repeats // 40)
+                rows.append(beside(row, label, mine, others, repeats, turns, 30))
     return rows
 
 
@@ -213,11 +234,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=400)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    rows = measured(arguments.repeats)
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    pin()
+    write(measured(arguments.repeats), arguments.json)
 
 
 if __name__ == "__main__":

@@ -18,13 +18,11 @@ pairs of the peer's time through ours.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from iteration import paired  # first: it sets threads and the back end
+from iteration import beside, pin, write  # first: it sets threads and the back end
 
 import tinygrad_rnn as tg
 
@@ -136,16 +134,10 @@ def measured(names: list[str], repeats: int) -> list[dict[str, Any]]:
         peers = of_torch(MODELS[name])
         for way, mine in ours(MODELS[name]).items():
             for peer, others in peers.items():
-                us, theirs, by_call = paired(mine, others, repeats, 0.0, warm=3)
-                _, _, in_turns = paired(mine, others, max(5, repeats // 6), 0.02, warm=3)
-                row = {"model": name, "ours": way, "peer": peer, "us": us, "peer_us": theirs}
-                rows.append({**row, "call by call": by_call, "in turns": in_turns})
-                rows[-1]["goal"] = GOALS.get(name, 0) if way == "compile_step" else 0
-                print(
-                    f"{name:15s} {way:13s} {us:9.0f} us   {peer:26s} {theirs:9.0f} us   "
-                    f"{by_call:5.2f} call by call, {in_turns:5.2f} in turns",
-                    flush=True,
-                )
+                row = {"model": name, "ours": way, "peer": peer}
+                turns = max(5, repeats // 6)
+                row = beside(row, f"{name:15s} {way:13s}", mine, others, repeats, turns, 3)
+                rows.append({**row, "goal": GOALS.get(name, 0) if way == "compile_step" else 0})
     return rows
 
 
@@ -156,11 +148,8 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(MODELS))
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    rows = measured(arguments.only.split(","), arguments.repeats)
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    pin()
+    write(measured(arguments.only.split(","), arguments.repeats), arguments.json)
 
 
 if __name__ == "__main__":

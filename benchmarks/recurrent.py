@@ -165,7 +165,9 @@ def torch_loop(point: tuple[int, int, int, int], x: Any) -> Run:
     return cell_loop(torch.nn.LSTMCell(*point[2:]), point, torch.tensor(x), torch)
 
 
-def jax_training(cell: Any, weights: dict[str, Any], point: Any, x: Any, parts: int = 2) -> Run:
+def jax_training(
+    cell: Any, weights: dict[str, Any], point: Any, x: Any, parts: int = 2, unroll: int = 1
+) -> Run:
     """Value and gradients of a jitted scan of a cell on its weights."""
     import jax
     import jax.numpy as jnp
@@ -174,7 +176,7 @@ def jax_training(cell: Any, weights: dict[str, Any], point: Any, x: Any, parts: 
 
     def loss(weights: Any, x: Any) -> Any:
         start = tuple(jnp.zeros((batch, hidden)) for _ in range(parts))
-        _, y = jax.lax.scan(lambda state, x_t: cell(weights, state, x_t), start, x)
+        _, y = jax.lax.scan(lambda s, x_t: cell(weights, s, x_t), start, x, unroll=unroll)
         return (y * y).sum()
 
     step = jax.jit(jax.value_and_grad(loss))

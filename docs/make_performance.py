@@ -3,12 +3,17 @@
 python benchmarks/recurrent.py --json benchmarks/results/fast.json --plot docs/pictures/performance.svg
 TINYGRAD_RNN_BACKEND=numpy python benchmarks/recurrent.py --json benchmarks/results/numpy.json
 python benchmarks/iteration.py --json benchmarks/results/iteration.json
+python benchmarks/models.py --json benchmarks/results/models.json
+python benchmarks/drawn.py --json benchmarks/results/drawn.json
+python benchmarks/engine.py --json benchmarks/results/engine.json
+python benchmarks/ops.py --json benchmarks/results/ops.json
 python docs/make_performance.py
 """
 
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -74,29 +79,143 @@ ITERATION = """## One whole iteration of training
 `python benchmarks/iteration.py`: an LSTM with 4 inputs, a linear head, squared error and Adam: forward, loss,
 backward and update, against PyTorch eager (Adam fused or not) and one jitted JAX program of all of it
 (`unroll` 1 or 4): of a peer the way that is harder to beat. With "clip" our side alone clips.
-Microseconds an iteration, taking turns call by call; the machine was doing other work as well, so that ratios
-count and microseconds do not. The goal beside JAX is 1.0.
+Microseconds of processor time an iteration, taking turns call by call; the machine was doing other work as
+well, so that ratios count more than microseconds. The goal beside JAX is 1.0.
 
 | T, B, H | ours | us | peer | its us | call by call | in turns of 20 ms | |
 | --- | --- | ---: | --- | ---: | ---: | ---: | --- |"""
 
 
-def iterations() -> list[str]:
-    """The rows of whole iterations, each against the faster way of a peer."""
-    rows = json.loads((RESULTS / "iteration.json").read_text(encoding="utf-8"))
-    best: dict[Any, Any] = {}
+MODELS = """## Whole models in training
+
+`python benchmarks/models.py`: forward, loss, backward and Adam, the same module in both libraries.
+Characters and words: embedding, LSTM, linear, cross entropy over T=50, B=32, H=128 with 60 or 10,000 of
+them; classification: LSTM over T=50 of 8 features, B=64, H=32; forecast: LSTM and linear at every of 100
+steps, B=16, H=32. Of PyTorch's Adam (its own choice, fused) the one that is harder to beat. Microseconds
+of processor time.
+
+| model | ours | us | peer | its us | call by call | in turns of 20 ms | |
+| --- | --- | ---: | --- | ---: | ---: | ---: | --- |"""
+DRAWN = """## Off the grid: sizes drawn at random
+
+`python benchmarks/drawn.py --seed {seed}`: T of 1 to 2000, B of 1 to 500, I of 1 to 650, H of 3 to 1024,
+drawn with uniform logarithms; a training step, in microseconds of processor time. The goal is 1.0.{jax}
+
+| layer | peer | mean, call by call | in turns of 20 ms | least | in turns | slower at (T, B, I, H) |
+| --- | --- | ---: | ---: | ---: | ---: | --- |"""
+JAX = """ JAX is
+one jitted program, of `unroll` 1, 2 and 4 the one that is harder to beat; its goal is for T of 5 or more."""
+SIZES = """
+| layer | T, B, I, H | us | peer | its us | call by call | in turns of 20 ms | |
+| --- | --- | ---: | --- | ---: | ---: | ---: | --- |"""
+ENGINE = """## The engine alone
+
+`python benchmarks/engine.py`: programs that are recorded op by op, in microseconds of processor time an op
+(chains) or a step (the LSTM, T=100, B=16, I=8, H=32), call by call. `chain` is 100 tanh on (16, 32), `wide`
+on (256, 1024); `lstm` writes z in primitive ops, `linear` by `linear`.
+
+| program | peer | ours, us | peer's | ratio | |
+| --- | --- | ---: | ---: | ---: | --- |"""
+OPS = """## Single ops
+
+`python benchmarks/ops.py`: an op on leaves, forward and backward, float32, beside PyTorch eager; means are
+geometric. The goal is 1.0.
+
+| size | ops | mean, call by call | in turns of 20 ms | slower than PyTorch in turns of 20 ms |
+| --- | ---: | ---: | ---: | --- |"""
+
+
+def measured(name: str) -> Any:
+    """What a benchmark wrote."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def mean(ratios: list[float]) -> float:
+    """The geometric mean."""
+    return math.exp(sum(map(math.log, ratios)) / len(ratios))
+
+
+def hardest(rows: list[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
+    """Of rows that are alike in these names and in the library beside us, the one with the least ratio."""
+    best: dict[Any, dict[str, Any]] = {}
     for row in rows:
-        peer = row["peer"].partition(",")[0].split()[0]
-        key = (row["T"], row["B"], row["H"], row["ours"], peer)
+        library = row["peer"].partition(",")[0].split()[0]
+        key = (*(str(row[name]) for name in names), library)
         if key not in best or row["call by call"] < best[key]["call by call"]:
             best[key] = row
+    return list(best.values())
+
+
+def iterations() -> list[str]:
+    """The rows of whole iterations, each against the faster way of a peer."""
     lines = [ITERATION]
-    for (*size, ours, peer), row in best.items():
-        ratio = row["call by call"]
-        said = verdict({"goal": 1.0}, ratio) if peer == "JAX" else ""
+    for r in hardest(measured("iteration"), "T", "B", "H", "ours"):
+        said = verdict({"goal": 1.0}, r["call by call"]) if r["peer"].startswith("JAX") else ""
         lines.append(
-            f"| {', '.join(map(str, size))} | {ours} | {row['us']:.0f} | {row['peer']} "
-            f"| {row['peer_us']:.0f} | {ratio:.2f} | {row['in turns']:.2f} | {said} |"
+            f"| {r['T']}, {r['B']}, {r['H']} | {r['ours']} | {r['us']:.0f} | {r['peer']} "
+            f"| {r['peer_us']:.0f} | {r['call by call']:.2f} | {r['in turns']:.2f} | {said} |"
+        )
+    return [*lines, ""]
+
+
+def models() -> list[str]:
+    """The rows of whole models."""
+    return [
+        MODELS,
+        *(
+            f"| {r['model']} | {r['ours']} | {r['us']:.0f} | {r['peer']} | {r['peer_us']:.0f} "
+            f"| {r['call by call']:.2f} | {r['in turns']:.2f} | {verdict(r, r['call by call'])} |"
+            for r in hardest(measured("models"), "model", "ours")
+        ),
+        "",
+    ]
+
+
+def sizes() -> list[str]:
+    """Sizes that were drawn: a row for each kind of layer and peer, then each size."""
+    found = measured("drawn")
+    rows = hardest(found["rows"], "layer", "size")
+    lines, each = (
+        [DRAWN.format(seed=found["seed"], jax=JAX * any("JAX" in r["peer"] for r in rows))],
+        [SIZES],
+    )
+    groups = dict.fromkeys((r["layer"], r["peer"].partition(",")[0]) for r in rows)
+    for layer, peer in groups:
+        mine = [r for r in rows if r["layer"] == layer and r["peer"].startswith(peer)]
+        both = [[r[how] for r in mine] for how in ("call by call", "in turns")]
+        slow = [r for r in mine if min(r["call by call"], r["in turns"]) < 1]
+        lost = "; ".join(f"{', '.join(map(str, r['size']))}: {r['call by call']:.2f}" for r in slow)
+        lines.append(
+            f"| {layer.upper()} | {peer} | {mean(both[0]):.2f} | {mean(both[1]):.2f} "
+            f"| {min(both[0]):.2f} | {min(both[1]):.2f} | {lost or 'nowhere'} |"
+        )
+        for r in mine:
+            goal = {"goal": 1.0 if peer != "JAX" or r["size"][0] >= 5 else 0}
+            each.append(
+                f"| {layer.upper()} | {', '.join(map(str, r['size']))} | {r['us']:.0f} | {r['peer']} "
+                f"| {r['peer_us']:.0f} | {r['call by call']:.2f} | {r['in turns']:.2f} "
+                f"| {verdict(goal, r['call by call'])} |"
+            )
+    return [*lines, *each, ""]
+
+
+def engine() -> list[str]:
+    """Programs that are recorded op by op, and single ops."""
+    lines = [ENGINE]
+    for r in measured("engine")["rows"]:
+        lines.append(
+            f"| {r['program']} | {r['peer']} | {r['ours_us']:.2f} | {r['peer_us']:.2f} "
+            f"| {r['ratio']:.2f} | {verdict(r, r['ratio'])} |"
+        )
+    lines += ["", OPS]
+    rows = [r for r in measured("ops") if r["what"] == "both"]
+    for size in dict.fromkeys(str(r["size"]) for r in rows):
+        mine = [r for r in rows if str(r["size"]) == size]
+        lost = [f"{r['op']} {r['in turns']:.2f}" for r in mine if r["in turns"] < 1]
+        means = [mean([r[how] for r in mine]) for how in ("call by call", "in turns")]
+        lines.append(
+            f"| {size.strip('[]')} | {len(mine)} | {means[0]:.2f} | {means[1]:.2f} "
+            f"| {', '.join(lost) or 'none'} |"
         )
     return [*lines, ""]
 
@@ -109,7 +228,7 @@ def page() -> str:
         ("numpy", "On numpy alone"),
         ("threads", "With `[fast]` and two threads, for information"),
     ):
-        rows = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))["rows"]
+        rows = measured(name)["rows"]
         if name == "threads":  # nothing was asked of these
             rows = [{**row, "goal": 0} for row in rows]
         lines.append(f"## {words}\n")
@@ -126,7 +245,7 @@ def page() -> str:
                     f"| {row['point']} | {row['value']:.3g} | {verdict(row, row['value'], below)} |"
                 )
             lines.append("")
-    lines += iterations()
+    lines += [*iterations(), *models(), *sizes(), *engine()]
     return "\n".join(lines)
 
 

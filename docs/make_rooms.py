@@ -1,5 +1,7 @@
 """The table of all files in CONTRIBUTING.md: a file, and the question it answers, its first line.
 
+And the table of the core's files in docs/guides/reading_the_code.md: how many lines each has, in tens.
+
 python docs/make_rooms.py
 """
 
@@ -12,6 +14,18 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PAGE, PACKAGE = ROOT / "CONTRIBUTING.md", ROOT / "tinygrad_rnn"
 BEGIN, END = "<!-- rooms: python docs/make_rooms.py -->", "<!-- end of rooms -->"
+GUIDE = ROOT / "docs" / "guides" / "reading_the_code.md"
+LINES, LINES_END = "<!-- lines: python docs/make_rooms.py -->", "<!-- end of lines -->"
+CORE = (
+    "engine/values.py",
+    "ops/row.py",
+    "ops/elementwise.py",
+    "engine/autograd.py",
+    "tensors/value.py",
+    "nn/cells.py",
+    "nn/stepping.py",
+    "nn/recurrent.py",
+)
 
 
 def first_line(path: Path) -> str:
@@ -47,6 +61,21 @@ def table() -> str:
     return "\n".join([BEGIN, "", *rows, "", END])
 
 
+def lines_of(name: str) -> int:
+    """How many lines a file of the package has."""
+    return len((PACKAGE / name).read_text(encoding="utf-8").splitlines())
+
+
+def guide() -> str:
+    """The guide with its table of the core's files as it should be; lines are in tens."""
+    rows = ["| file | lines |", "| --- | ---: |"]
+    rows += [f"| `{name}` | {round(lines_of(name), -1)} |" for name in CORE]
+    rows.append(f"| all | {round(sum(map(lines_of, CORE)), -1):,} |")
+    before, rest = GUIDE.read_text(encoding="utf-8").split(LINES)
+    made = "\n".join([LINES, "", *rows, "", LINES_END])
+    return before + made + rest.split(LINES_END)[1]
+
+
 def page() -> str:
     """CONTRIBUTING.md with the table as it should be."""
     text = PAGE.read_text(encoding="utf-8")
@@ -56,3 +85,4 @@ def page() -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
+    GUIDE.write_text(guide(), encoding="utf-8")

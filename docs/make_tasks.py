@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tinygrad_rnn.experiments import shelf
+from tinygrad_rnn.experiments import examples
 from tinygrad_rnn.experiments.task import figure
 
 HERE = Path(__file__).parent
@@ -64,7 +64,7 @@ def figures(files: list[str]) -> None:
 
 def pictures(names: list[str]) -> None:
     """Train each once, with seed 0, and keep what it draws."""
-    for name in names or shelf.names():
+    for name in names or examples.names():
         with tempfile.TemporaryDirectory() as folder:
             command = [sys.executable, "-m", "tinygrad_rnn", "train", name, "--out", folder]
             subprocess.run(command, check=True)

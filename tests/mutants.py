@@ -40,9 +40,9 @@ class Mutant(NamedTuple):
 ENGINE, TENSORS, CELLS = "engine/autograd.py", "tensors/value.py", "nn/cells.py"
 LOOP, STACKS, MODULE = "nn/recurrent.py", "nn/stacks.py", "nn/module.py"
 CALCULUS, SUMS, SHAPES = "ops/elementwise.py", "ops/reductions.py", "ops/shapes.py"
-FEW, TEXT, SCHEDULE = "scan/few_calls.py", "scan/numpy_text.py", "scan/schedule.py"
+FEW, TEXT, SCHEDULE = "scan/rewrites.py", "scan/numpy_text.py", "scan/schedule.py"
 AGAIN, PURITY, WALK, OPCODES = (
-    "scan/again.py",
+    "scan/call_cache.py",
     "scan/purity.py",
     "scan/bytecode.py",
     "scan/opcodes.py",
@@ -168,6 +168,11 @@ MUTANTS = [
     Mutant("AdamW: decay in the gradient", OPTIM, "    decoupled = True", "    decoupled = False", "optim optim_extra"),
     Mutant("a step like the last one writes without a trace", OPTIM, "p._install(part, by)", "p._data = part", "together"),
     Mutant("a state that was looked at is not read", OPTIM, "        self._rows.whole = None  # what is looked at may be changed\n", "", "together"),
+    Mutant("rows: what comes from the end comes from the batch's", "scan/ragged.py", "(size[b] - 1 - t) * batch", "(size[0] - 1 - t) * batch", "ragged_rows"),
+    Mutant("products at once: as many chains as fit the rows", "scan/numba_text.py", "alike = 1 if B < 16 else 0", "alike = 0", "scan_numba"),
+    Mutant("first states never get gradients", "scan/numba_loops.py", "block, skip = self.block, -1 if first else 0", "block, skip = self.block, 0", "scan_numba"),
+    Mutant("first states: every block leaves them out", "scan/numba_loops.py", "skip=-1 if start else skip", "skip=skip", "scan_numba"),
+    Mutant("machine code: velocity of the step before", "optim/updates.py", "g = g + momentum * v if nesterov else v", "g = g + momentum * v", "optim_extra"),
     Mutant("replay: loops of the first trace", "scan/running.py", "        made._run([np.ascontiguousarray(x[::-1] if self.direction.backwards else x)], states, name)", "        made._run([np.ascontiguousarray(x[::-1] if self.direction.backwards else x)], states, name)\n        made.loops = self.loops", "compile_step"),
     Mutant("replay: settings are not watched", "training/compiled.py", "(p for p in known if p.holds())", "iter(known)", "compile_step"),
     Mutant("replay: a program is not held against the plain iteration", "training/compiled.py", "if not same or not all(_close(mine[key], g) for key, g in plain.items()):", "if False:", "compile_step"),
@@ -221,7 +226,7 @@ MUTANTS = [
     Mutant("exact: an output of every step alike", "scan/numpy_loops.py", "        if not p.depends[p.y]:  # the same", "        if False:  # the same", "scan_exact"),
     Mutant("exact: quick gradients beyond all numbers", "scan/numpy_loops.py", "            if _finite(dx, *ds, *dw):", "            if True:", "scan_exact"),
     Mutant("exact: an outer product with what stays", "scan/batched.py", "            if value.op == \"outer\" and still:", "            if False:", "scan_exact"),
-    Mutant("exact: Python numbers in double", "scan/batched.py", "    return made if made.dtype == value.dtype else made.astype(value.dtype)", "    return made", "scan_exact"),
+    Mutant("exact: Python numbers in double", "scan/runtime.py", "        return made if made.dtype == dtype else made.astype(dtype)", "        return made", "scan_exact"),
     Mutant("exact: columns: all have rows", "scan/numba_plan.py", "        return bool(self.p.depends[v]) or self.p.values[v].shape[:-1] not in ((), (1,))", "        return True", "scan_exact_numba"),
     Mutant("exact: columns: one is as wide as the loop", "scan/numba_plan.py", "            if self.columns(v) == 1:\n                low, high = 0, 1\n", "", "scan_exact_numba"),
     Mutant("exact: columns: a stretched one is stored once", "scan/numba_plan.py", "        if self.computed(behind[0]) and behind[2] - behind[1] == high - low:", "        if self.computed(behind[0]):", "scan_exact_numba"),
@@ -279,19 +284,19 @@ MUTANTS = [
     Mutant("in place: the dead are never left out", "ops/sharing.py", "    if n.bit_length() != (n - added).bit_length():\n", "    if False:\n", "writes"),
     Mutant("in place: a clone shares", "tensors/shaping.py", "            t._alias, flags = None, t._data.flags\n", "            flags = t._data.flags\n", "writes"),
     # ---- calls like an earlier one, and cells that are followed
-    Mutant("a replaced Parameter is not seen", PURITY, "if now is not value and not same(now, value):", "if now is not value and not same(now, value) and not isinstance(now, Tensor):", "again"),
-    Mutant("another precision is not seen", "scan/cells.py", " or tensor._data.dtype is not dtype:", ":", "again"),
+    Mutant("a replaced Parameter is not seen", "scan/variants.py", "if seen is not value and not same(seen, value):", "if seen is not value and not same(seen, value) and not isinstance(seen, Tensor):", "again"),
+    Mutant("another precision is not seen", "scan/variants.py", " or tensor._data.dtype is not dtype:", ":", "again"),
     Mutant("arrays from outside are constants", WALK, "            if _holds_array(atom):", "            if False:", "users_cells"),
     Mutant("arrays from outside in a list are constants", WALK, "        if any(map(_holds_array, union(values))):", "        if False:", "users_cells"),
     Mutant("another option of a user's cell is not seen", AGAIN, "_step_shape(x, axis) == self.shape and self.variant.holds()", "_step_shape(x, axis) == self.shape", "again_recurrent"),
-    Mutant("a state of another nesting is taken", AGAIN, "        if nesting(state) != ready.nesting:", "        if False:", "again_recurrent"),
+    Mutant("a state of another nesting is taken", AGAIN, "        if nesting(state) != prepared.nesting:", "        if False:", "again_recurrent"),
     Mutant("all steps at once by the axes of one", "scan/batched.py", "any(over_time) and not total and value.op not in ELEMENTWISE", "False and any(over_time)", "all_steps"),
-    Mutant("another option is not seen", "scan/cells.py", "        return hold(self.guards)\n", "        return True\n", "again"),
+    Mutant("another option is not seen", "scan/variants.py", "        return hold(self.guards)\n", "        return True\n", "again"),
     Mutant("h's gradient counts twice", AGAIN, "g[0][None], [None, *g[1:]]", "g[0][None], [*g]", "again"),
     Mutant("frozen weights shift the others' gradients", AGAIN, "asked = [d for d, asks in zip(every, self.asking, strict=True) if asks]", "asked = [d for d in every][-len(self.parents) :]", "again"),
     Mutant("c's derivative without h's way", AGAIN, "    nested = True", "    nested = False", "again"),
     Mutant("one program with and without a gradient", "scan/tracing.py", "node.dtype.char, node.needs)", "node.dtype.char)", "again"),
-    Mutant("only the last block's sums", "scan/numba_loops.py", "a if b is None else a + b for", "b for", "scan"),
+    Mutant("only the last block's sums", "scan/numba_loops.py", "a if b is None else a + b for", "b for", "scan ragged_rows"),
     Mutant("only the first block's input", "scan/numba_loops.py", "dx[start:stop] = of_x", "dx[:] = of_x[:1]", "scan"),
     # ---- what a gradient reaches, and the way back to the steps
     Mutant("reach: states do not move on", REACH, 'inner = [states[int(role[1:])] if role[0] == "s" else {role} for role in found]', "inner = [{role} for role in found]", "reach"),
@@ -344,7 +349,7 @@ MUTANTS = [
     Mutant("closures are not watched", OPCODES, '        value = walk.guards.attribute(cell.value, "cell_contents")\n        stack', '        value = getattr(cell.value, "cell_contents", MISSING)\n        stack', "trust"),
     Mutant("classes are not watched", PURITY, "            self.note(cls, vars(cls).get, key, value)", "            pass", "trust"),
     Mutant("programs without end", "scan/cells.py", "    if variants.programs >= MOST_VARIANTS:", "    if False:", "trust"),
-    Mutant("batch_first is remembered", AGAIN, "    same = ready.axis == layer.batch_first and ready", "    same = ready", "trust"),
+    Mutant("batch_first is remembered", AGAIN, "    same = prepared.axis == layer.batch_first and prepared", "    same = prepared", "trust"),
     # ---- what is recorded later
     Mutant("a replay reads today's cell", PURITY, "            undo.append((put, key, now))\n            put(key, value)\n", "", "replays"),
     Mutant("what is put back stays", PURITY, "        for put, key, value in reversed(undo):\n            put(key, value)\n", "        pass\n", "replays"),

@@ -9,7 +9,7 @@ from support import assert_close, numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.scan import again, backends, cells, running
+from tinygrad_rnn.scan import backends, call_cache, cells, running
 from tinygrad_rnn.scan.tracing import Untraceable
 
 LAYERS = {
@@ -258,9 +258,9 @@ def test_a_given_state_is_drawn_with_the_values_of_its_time():
 def test_a_layer_that_is_gone_leaves_nothing():
     layer = nn.LSTM(I, H)
     layer(tg.tensor(numbers((3, 2, I)).astype(np.float32)))
-    known = len(again._ready)
+    known = len(call_cache._prepared)
     del layer
-    assert len(again._ready) == known - 1
+    assert len(call_cache._prepared) == known - 1
 
 
 # ---- cells of the user's own ----------------------------------------------------------------------
@@ -516,7 +516,7 @@ def test_a_cell_in_a_loop_of_ones_own_is_one_node_a_call_and_is_right(kind):
     cell, xs = filled(BARE[kind]()), [numbers((2, I), k) for k in range(5)]
     got, expected = (looped(cell, xs, compiled=on) for on in (True, False))
     nodes = [t._node for t in got[2]]
-    assert all(type(node).__name__ == "Folded" and node.fold is not None for node in nodes)
+    assert all(type(node).__name__ == "LazyOutput" and node.fold is not None for node in nodes)
     for a, b in zip(got[0] + got[1], expected[0] + expected[1], strict=True):
         assert_close(a, b, 1e-12)
 

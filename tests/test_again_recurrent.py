@@ -6,7 +6,7 @@ from support import numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.scan import again, running
+from tinygrad_rnn.scan import call_cache, running
 
 
 class Pair(nn.Module):
@@ -121,7 +121,7 @@ def test_states_of_other_nestings_shapes_and_kinds_are_no_quick_call():
 def test_steps_and_graphs_are_the_recorded_ones():
     layer, x = nn.Recurrent(Pair()), tg.tensor(numbers((3, 2, 2), 1))
     layer(x)
-    assert layer in again._ready_cells
+    assert layer in call_cache._prepared_cells
     y, last = layer(x, first_step=4)
     quick = tg.graph(y.sum()).to_dot()
     layer.compiled = False

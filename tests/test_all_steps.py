@@ -12,7 +12,7 @@ from tinygrad_rnn.scan.batched import TIME, Lines
 from tinygrad_rnn.scan.cells import variant_of
 from tinygrad_rnn.scan.program import STATE, Program
 from tinygrad_rnn.scan.schedule import Schedule
-from tinygrad_rnn.scan.tracing import tracing
+from tinygrad_rnn.scan.tracing import Tracer, tracing
 
 STEPS = 5
 ANY = """
@@ -83,7 +83,7 @@ def test_an_op_on_values_of_all_steps(line, shape):
     except (ValueError, IndexError, TypeError, RuntimeError) as error:
         pytest.xfail(f"not for this shape: {error}")
     found = variant_of(cell, x, cell.initial_state(None), None, {})
-    with tracing():
+    with tracing(Tracer()):
         program = Program(found.found.trace, False)
     assert not program.depends[program.y] & STATE
     lines = Lines(Schedule(program))

@@ -9,7 +9,7 @@ from support import numbers
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
 from tinygrad_rnn.scan import backends
-from tinygrad_rnn.scan.first_calls import CALLS
+from tinygrad_rnn.scan.variants import CALLS
 from tinygrad_rnn.tensors.state_dicts import CALLED
 
 f = nn.functional

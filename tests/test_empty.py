@@ -123,3 +123,21 @@ def test_attention_over_a_batch_of_nothing():
     y, looks = nn.MultiheadAttention(4, 2)(x, x, x)
     y.sum().backward()
     assert (y.shape, looks.shape, x.grad.shape) == ((5, 0, 4), (0, 5, 5), (5, 0, 4))
+
+
+INTO = {
+    "an item": lambda h, z: h.__setitem__((slice(None), 0), z[:, 0]),
+    "a range": lambda h, z: h.__setitem__((slice(None), slice(1, None)), z[:, 1:]),
+    "a mask": lambda h, z: h.__setitem__(h >= 0, z[h >= 0]),
+    "indices": lambda h, z: h.__setitem__((slice(None), [1, 2]), z[:, [1, 2]]),
+    "copy_": lambda h, z: h.copy_(z),
+}
+
+
+@pytest.mark.parametrize("how", INTO)
+def test_nothing_that_is_written_has_a_gradient_of_nothing(how):
+    z = tg.zeros(0, 4, requires_grad=True)
+    h = tg.zeros(0, 4).clone()
+    INTO[how](h, z * 1)
+    h.sum().backward()
+    assert z.grad.shape == (0, 4)

@@ -17,7 +17,7 @@ from tinygrad_rnn import nn
 from tinygrad_rnn.commands import cli
 from tinygrad_rnn.commands.command import THREADS
 from tinygrad_rnn.engine.random import generator_or_default
-from tinygrad_rnn.experiments import QUIET, Show, Task, bench, shelf, starting
+from tinygrad_rnn.experiments import QUIET, Show, Task, bench, examples, runner
 from tinygrad_rnn.experiments.task import Result, figure
 
 ROOT = Path(tg.__file__).parents[1]
@@ -69,7 +69,7 @@ def test_every_seed_or_the_median():
 
 def options(**given):
     parser = argparse.ArgumentParser()
-    starting.add_arguments(parser)
+    runner.add_arguments(parser)
     found = parser.parse_args([])
     vars(found).update(given)
     return found
@@ -79,10 +79,10 @@ def test_what_is_shortened_is_not_judged():
     def half(seed, quick, iterations, show):
         return LOWER.result(0.5, details={"seed": seed})
 
-    assert starting.timed(half, options(seed=3), QUIET).passed is True
-    assert starting.timed(half, options(seed=3), QUIET).seed == 3
-    assert starting.timed(half, options(quick=True), QUIET).passed is None
-    assert starting.timed(half, options(iterations=2), QUIET).passed is None
+    assert runner.timed(half, options(seed=3), QUIET).passed is True
+    assert runner.timed(half, options(seed=3), QUIET).seed == 3
+    assert runner.timed(half, options(quick=True), QUIET).passed is None
+    assert runner.timed(half, options(iterations=2), QUIET).passed is None
 
 
 def test_showing_changes_nothing(tmp_path):
@@ -108,9 +108,9 @@ def test_showing_changes_nothing(tmp_path):
 def test_every_name_is_listed_with_its_question(capsys):
     code, out, _ = run("train", capsys=capsys)
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()] == shelf.names()
-    assert "adding" in shelf.names()
-    assert "shared_vs_separate" not in shelf.names()
+    assert [line.split()[0] for line in out.splitlines()] == examples.names()
+    assert "adding" in examples.names()
+    assert "shared_vs_separate" not in examples.names()
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def child(argv, cwd):
     )
 
 
-@pytest.mark.parametrize("name", shelf.names())
+@pytest.mark.parametrize("name", examples.names())
 def test_a_taste_of_each_writes_its_page(name, tmp_path, monkeypatch, capsys):
     """By the command and as a script: the same figures, and nothing outside the folder."""
     if name == "digits":
@@ -170,7 +170,7 @@ def test_a_taste_of_each_writes_its_page(name, tmp_path, monkeypatch, capsys):
     assert not list(tmp_path.iterdir())
     found = json.loads(out)
     assert (found["task"], found["passed"], found["seed"]) == (name, None, 0)
-    script = child([str(shelf.folder() / f"{name}.py"), "--quick", "--out", "here"], tmp_path)
+    script = child([str(examples.folder() / f"{name}.py"), "--quick", "--out", "here"], tmp_path)
     assert script.returncode == 0, script.stderr
     assert script.stdout.isascii()
     assert [p.name for p in tmp_path.iterdir()] == ["here"]
@@ -181,9 +181,9 @@ def test_a_taste_of_each_writes_its_page(name, tmp_path, monkeypatch, capsys):
     assert text in (tmp_path / "here" / "index.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", shelf.names())
+@pytest.mark.parametrize("name", examples.names())
 def test_each_says_what_it_is(name):
-    module = shelf.load(name)
+    module = examples.load(name)
     assert module.TASK.name == name
     first, _, rest = module.__doc__.strip().partition("\n\n")
     assert first.rstrip().endswith("?")
@@ -196,7 +196,7 @@ def test_each_says_what_it_is(name):
 
 def test_the_plan():
     every = bench.plan([], quick=False, seeds=None)
-    assert [t.name for t, _ in every] == shelf.names()
+    assert [t.name for t, _ in every] == examples.names()
     assert all(n == t.seeds for t, n in every)
     short = bench.plan([], quick=True, seeds=None)
     assert {t.name for t, _ in short} == {t.name for t, _ in every if t.short}
@@ -250,7 +250,7 @@ def test_the_page_shows_every_task_as_it_is_set_now():
     assert load("make_tasks").table(rows) in page, "run python docs/make_tasks.py figures"
     assert {"adding", "temporal_order", "reber"} <= {row["task"] for row in rows}
     for row in rows:
-        task = shelf.load(row["task"]).TASK
+        task = examples.load(row["task"]).TASK
         assert (row["setting"], row["measure"]) == (task.setting, task.measure)
         assert len(row["seeds"]) == task.seeds
         assert f"## {task.name.replace('_', ' ')}\n" in page

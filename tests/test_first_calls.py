@@ -13,8 +13,8 @@ from support import numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
-from tinygrad_rnn.scan import backends, cells, first_calls, verified
-from tinygrad_rnn.scan.first_calls import CALLS, FIRST, STEPS, WORK, back_end
+from tinygrad_rnn.scan import backends, cells, variants, verified
+from tinygrad_rnn.scan.variants import CALLS, FIRST, STEPS, WORK, back_end
 
 WAITS = ("numba", "numba and scipy are installed", True)
 
@@ -293,7 +293,7 @@ def test_what_numpy_cannot_do_is_machine_code_from_the_first_call(broken):
 
 
 def test_streams_are_counted_step_by_step(auto, monkeypatch):
-    monkeypatch.setattr(first_calls, "STEPS", 5)
+    monkeypatch.setattr(variants, "STEPS", 5)
     model, _ = new()
     with tg.no_grad():
         expected, _ = model(tg.cat([X[:1]] * 9, 0))

@@ -1,5 +1,7 @@
 """Loops that raise an error in a later call: it is recorded, and nothing has changed before that."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 from made_up import filled, flat
@@ -62,16 +64,32 @@ LAYERS = {
 
 def failing(monkeypatch, which, k, error):
     """From now on the k-th run of loops raises, and those after it."""
-    sound, runs = getattr(NumpyLoops, which), []
+    runs = []
 
-    def planted(*args):
-        runs.append(args)
-        if len(runs) >= k:
-            raise error
-        return sound(*args)
+    def plant(loops):
+        sound = getattr(loops, which)
 
-    monkeypatch.setattr(NumpyLoops, which, planted)
+        def planted(*args):
+            runs.append(args)
+            if len(runs) >= k:
+                raise error
+            return sound(*args)
+
+        monkeypatch.setattr(loops, which, planted)
+
+    for loops in kinds_of_loops():
+        if which in vars(loops):
+            plant(loops)
     return runs
+
+
+def kinds_of_loops():
+    """The loops that run by themselves; quick ones run by those of numpy."""
+    if find_spec("numba") is None:
+        return [NumpyLoops]
+    from tinygrad_rnn.scan.numba_loops import NumbaLoops
+
+    return [NumpyLoops, NumbaLoops]
 
 
 def outcome(layer, scale, part):

@@ -91,7 +91,9 @@ def test_blocks_of_steps_add_up(block, monkeypatch):
     (made,) = [loops for key, loops in every if key[0] == "ragged"]
     backward = made._backward
     monkeypatch.setattr(made, "block", block)
-    monkeypatch.setattr(made, "_backward", lambda *given: calls.append(given) or backward(*given))
+    monkeypatch.setattr(
+        made, "_backward", lambda *given, **more: calls.append(given) or backward(*given, **more)
+    )
     for a, b in zip(found(layer, x, lengths=lengths), right, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
     assert sum(rows for rows, *_ in calls) == sum(lengths)

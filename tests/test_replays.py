@@ -8,6 +8,7 @@ from support import assert_close, numbers
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.engine.values import reachable
+from tinygrad_rnn.nn.recurrent import SomeSteps
 from tinygrad_rnn.nn.stepping import parts
 
 RATE = 0.5
@@ -271,7 +272,7 @@ def test_dropout_of_a_picture_of_some_steps_is_the_calls():
     tg.manual_seed(3)
     y, _ = layer(tg.tensor(numbers((6, 2, I), 1)))
     masks = y._node.fold.masks
-    outputs = y._node.fold._record([3, 4])
+    outputs = y._node.fold._record(SomeSteps([3, 4]))
     assert_masks = [
         n.saved[1]
         for n in reachable([outputs[0]._node])

@@ -27,8 +27,8 @@ from support import assert_close, numbers
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
 from tinygrad_rnn.engine.random import generator_or_default
-from tinygrad_rnn.scan import backends, cells, memory, numpy_text
-from tinygrad_rnn.scan.tracing import Shadow
+from tinygrad_rnn.scan import backends, cells, numpy_text, runtime
+from tinygrad_rnn.scan.tracing import CellCopy
 
 INSTALLED = backends.choice()[0] == "numba"
 
@@ -483,7 +483,7 @@ def test_tracing_leaves_the_cell_and_the_generator_alone():
     cell = filled(Noisy())
     nodes = [p._node for p in cell.parameters()]
     state = generator_or_default(None).bit_generator.state
-    shadow = Shadow(cell)
+    shadow = CellCopy(cell)
     assert [p._node for p in cell.parameters()] == nodes
     assert shadow.cell.W._data is cell.W._data
     assert shadow.cell.W._node is not cell.W._node
@@ -561,16 +561,16 @@ def test_an_lstm_keeps_five_numbers_a_unit_and_step_beside_its_output():
 
 
 def test_large_arrays_are_used_again_once_nobody_has_them():
-    first = memory.empty((300, 300), np.float32, 360_000)
+    first = runtime.empty((300, 300), np.float32, 360_000)
     first[:] = 1
     view = first[5:]
     where = first.ctypes.data
     del first
-    second = memory.empty((300, 300), np.float32, 360_000)
+    second = runtime.empty((300, 300), np.float32, 360_000)
     assert second.ctypes.data != where, "a view still has it"
     assert (view == 1).all()
     del view
-    assert memory.empty((300, 300), np.float32, 360_000).ctypes.data == where
+    assert runtime.empty((300, 300), np.float32, 360_000).ctypes.data == where
 
 
 def test_results_outlive_later_calls(backend):

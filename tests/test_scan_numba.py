@@ -12,7 +12,7 @@ from support import numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.scan import backends, cells, machine_code
+from tinygrad_rnn.scan import backends, cells, machine_code, numba_loops
 
 pytestmark = pytest.mark.skipif(
     backends.choice()[0] != "numba", reason="numba is not installed (extra fast)"
@@ -291,3 +291,50 @@ def test_a_sequence_in_parts_has_the_wholes_bits(batch, dtype):
                 one.append(y)
         np.testing.assert_array_equal(tg.cat(parts).numpy(), whole.numpy())
         np.testing.assert_allclose(tg.stack(one).numpy(), whole.numpy(), rtol=1e-5)
+
+
+FIRST_STATES = {
+    "LSTM": lambda: nn.LSTM(3, 5),
+    "GRU": lambda: nn.GRU(3, 5),
+    "RNN, 2 layers both ways": lambda: nn.RNN(3, 5, 2, bidirectional=True),
+    "layer norm": lambda: nn.Recurrent(nn.LayerNormLSTMCell(3, 5)),
+    "own": lambda: nn.Recurrent(LayerNormed()),
+}
+
+
+@pytest.mark.parametrize("block", [None, 1, 2])
+@pytest.mark.parametrize("steps", [1, 2, 5])
+@pytest.mark.parametrize("name", FIRST_STATES)
+def test_first_states_get_gradients_where_they_ask(name, steps, block, monkeypatch):
+    """Nobody's are not made, which nothing else may notice: in one block of steps or in some."""
+    layer = FIRST_STATES[name]().double()
+    x = numbers((steps, 4, I if name == "own" else 3), 2)
+    _, state = layer(x)
+    state = state if isinstance(state, tuple) else (state,)
+    starts = [numbers(t.shape, 5 + k) for k, t in enumerate(state)]
+    if block:
+        monkeypatch.setattr(numba_loops.NumbaLoops, "backward", in_blocks(block))
+
+    def found(compiled, ask):
+        layer.zero_grad()
+        layer.compiled = compiled
+        given = [tg.tensor(a, requires_grad=ask) for a in starts]
+        y, last = layer(x, tuple(given) if len(given) > 1 else given[0])
+        lasts = last if isinstance(last, tuple) else (last,)
+        ((y * y).sum() + sum((t**3).sum() for t in lasts)).backward()
+        return [t.grad.numpy() for t in (*given, *layer.parameters()) if t.grad is not None]
+
+    for ask in (False, True, False):
+        for a, b in zip(found(True, ask), found(False, ask), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def in_blocks(block):
+    """Backward in blocks of so many steps."""
+    backward = numba_loops.NumbaLoops.backward
+
+    def run(self, *given):
+        self.block = block
+        return backward(self, *given)
+
+    return run

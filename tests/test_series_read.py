@@ -8,7 +8,8 @@ import pytest
 
 from tinygrad_rnn.commands import cli
 from tinygrad_rnn.commands import command as shared
-from tinygrad_rnn.data import Frequency, read_csv, table
+from tinygrad_rnn.data import Frequency, Scaler, calendar, read_csv, seasonal_naive, table
+from tinygrad_rnn.forecasting import Backtest
 
 NAN = float("nan")
 DAYS = [datetime.date(2024, 1, 25) + datetime.timedelta(k) for k in range(40)]
@@ -408,3 +409,51 @@ def test_a_series_that_is_hard_to_tell_of(tmp_path, capsys, values):
     if values != "constant":
         assert cli.main([*words, "--missing", "forward", "--test", "4"]) == 1
         assert "have no value of 'load'" in capsys.readouterr().err
+
+
+# ---- the same dates and frames elsewhere ------------------------------------------------------------------
+
+
+def test_the_calendar_takes_dates_in_every_kind(pandas):
+    """Days with a zone were a day off: Monday in Berlin begins on Sunday in UTC."""
+    plain = np.array(DAYS[:9], "M8[D]")
+    expected = calendar(plain, ["dayofweek", "dayofmonth"])
+    index = pandas.DatetimeIndex(DAYS[:9])
+    kinds = [index, index.tz_localize("Europe/Berlin"), index.to_period("D"), pandas.Series(index),
+             DAYS[:9], list(map(str, DAYS[:9])), [f"{d:%d.%m.%Y}" for d in DAYS[:9]]]  # fmt: skip
+    for given in kinds:
+        np.testing.assert_array_equal(calendar(given, ["dayofweek", "dayofmonth"]), expected)
+        assert Frequency.of(given) == Frequency(86400, "s")
+    with pytest.raises(TypeError, match="dates: row 0: 'a' is no ISO date"):
+        calendar(["a"], "month")
+    with pytest.raises(TypeError, match="dates: row 0: 1 is no ISO date"):
+        calendar([1, 2], "month")
+
+
+def test_a_scaler_takes_frames_and_tables(pandas):
+    values = np.random.default_rng(0).standard_normal((10, 2))
+    frame = pandas.DataFrame(values, columns=["a", "b"], index=pandas.DatetimeIndex(DAYS[:10]))
+    right = Scaler().fit(values)
+    for given in (frame, table(frame), frame.reset_index(names="day")):
+        found = Scaler().fit(given)
+        np.testing.assert_array_equal(found.transform(given), right.transform(values))
+        np.testing.assert_array_equal(
+            found.inverse_transform(given), right.inverse_transform(values)
+        )
+    with pytest.raises(TypeError, match="column 'b' has dtype"):
+        Scaler().fit(frame.assign(b="x"))
+
+
+def test_naive_forecasts_take_whole_numbers():
+    for horizon, season in ((3.0, 7), (0, 7), (3, "week"), (3, 0), (True, 1)):
+        with pytest.raises(ValueError, match="must be a whole number from 1 on"):
+            seasonal_naive(VALUES, horizon, season)
+
+
+def test_a_forecast_of_a_backtest_by_its_name():
+    came = np.ones((2, 3, 1))
+    made = Backtest({"model": came, "seasonal naive (7)": came + 1}, came, ("x",), np.arange(2))
+    np.testing.assert_array_equal(made.rmse("seasonal naive"), np.ones((3, 1)))
+    np.testing.assert_array_equal(made.skill(against="seasonal"), np.ones((3, 1)))
+    with pytest.raises(ValueError, match="there is no forecast 'naive': 'model', 'seasonal naive"):
+        made.mae("naive")

@@ -28,7 +28,10 @@ def callables(name):
     for public in dir(module):
         if public.startswith("_"):
             continue
-        value = getattr(module, public)
+        try:
+            value = getattr(module, public)
+        except ImportError:  # an extra's name, where the extra is not installed
+            continue
         if not callable(value) or not getattr(value, "__module__", "").startswith("tinygrad_rnn"):
             continue
         yield f"{name}.{public}", value

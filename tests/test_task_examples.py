@@ -11,7 +11,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import data
-from tinygrad_rnn.experiments import shelf
+from tinygrad_rnn.experiments import examples
 from tinygrad_rnn.experiments.demo import forecaster
 
 ROOT = Path(tg.__file__).parents[1]
@@ -32,7 +32,7 @@ def alike(a, b):
 
 
 def test_padding_changes_no_score():
-    names = shelf.load("names")
+    names = examples.load("names")
     model, losses = names.train(["ann", "elizabeth", "mo"] * 4, seed=0, iterations=3, batch=5)
     words = ["jo", "christina", "ann", "eve"]
     alone = [names.score(model, [word]) for word in words]
@@ -47,7 +47,7 @@ def test_padding_changes_no_score():
 
 
 def test_spelling_stops_at_the_end_or_after_19_characters():
-    names = shelf.load("names")
+    names = examples.load("names")
     model = names.Speller()
     made = [names.spell(model, np.random.default_rng(seed)) for seed in range(20)]
     assert all(set(name) <= set(names.ALPHABET[1:]) and len(name) < 20 for name in made)
@@ -60,7 +60,7 @@ def test_spelling_stops_at_the_end_or_after_19_characters():
 
 
 def test_stretches_have_no_gap_and_targets_are_a_week_later():
-    co2 = shelf.load("co2")
+    co2 = examples.load("co2")
     x, y = co2.stretches(len(co2.SERIES.values), 2.0)
     assert all(np.isfinite(a).all() and np.isfinite(b).all() for a, b in zip(x, y, strict=True))
     assert all(len(a) == len(b) for a, b in zip(x, y, strict=True))
@@ -72,7 +72,7 @@ def test_stretches_have_no_gap_and_targets_are_a_week_later():
 
 
 def test_training_sees_no_week_of_the_test(monkeypatch):
-    co2 = shelf.load("co2")
+    co2 = examples.load("co2")
     end = len(co2.SERIES.values) - co2.AHEAD
     model, _, scale = co2.train(end, 0, 2)
     changed = co2.CHANGE.copy()
@@ -86,7 +86,7 @@ def test_training_sees_no_week_of_the_test(monkeypatch):
 
 
 def test_a_forecast_is_of_the_weeks_before_it_and_a_reset_forgets(monkeypatch):
-    co2 = shelf.load("co2")
+    co2 = examples.load("co2")
     n = len(co2.SERIES.values)
     model, _, scale = co2.train(n - co2.AHEAD, 0, 2)
     made, reset = co2.forecast(model, scale, n), co2.forecast(model, scale, n, reset=13)
@@ -103,7 +103,7 @@ def test_a_forecast_is_of_the_weeks_before_it_and_a_reset_forgets(monkeypatch):
 
 
 def test_how_late_a_forecast_is():
-    sunspots = shelf.load("sunspots")
+    sunspots = examples.load("sunspots")
     values = data.sunspots().between(1700, 1955).values
     for late in range(4):
         assert sunspots.shift(values[-35 - late : len(values) - late] + 0.5, values) == late
@@ -113,7 +113,7 @@ def test_the_demo_and_the_example_reach_the_same(monkeypatch):
     """By the demo's own code, after as many steps."""
     from tinygrad_rnn.experiments.demo import forecaster, prediction
 
-    result = shelf.load("sunspots").run(seed=1, iterations=4)
+    result = examples.load("sunspots").run(seed=1, iterations=4)
     known = data.sunspots().between(1700, 1920).values
     _, errors = prediction.compare(forecaster.train(known, 1, steps=4))
     assert result.reached == pytest.approx(errors["LSTM(8)"].arv, rel=1e-5)
@@ -122,7 +122,7 @@ def test_the_demo_and_the_example_reach_the_same(monkeypatch):
 
 
 def test_a_closed_loop_is_fed_its_own_forecasts():
-    sine = shelf.load("sine")
+    sine = examples.load("sine")
     model = sine.Oscillator().double()
     x = tg.tensor(data.sine_waves(30, 2, np.random.default_rng(0)).x)
     made = sine.closed_loop(model, x, 5)
@@ -135,7 +135,7 @@ def test_a_closed_loop_is_fed_its_own_forecasts():
 
 
 def test_the_reader_answers_from_its_last_state():
-    digits = shelf.load("digits")
+    digits = examples.load("digits")
     x = np.random.default_rng(0).random((64, 7, 1)).astype(np.float32)
     model, losses = digits.train(data.Batch(x, np.arange(7)), 0, 3, batch=3)
     assert len(losses) == 3
@@ -148,7 +148,7 @@ def test_the_reader_answers_from_its_last_state():
 
 def test_the_last_states_of_two_directions_sit_at_both_ends():
     x = np.random.default_rng(0).random((64, 7, 1)).astype(np.float32)
-    seen = dict(shelf.load("digits").both_directions(x))
+    seen = dict(examples.load("digits").both_directions(x))
     assert seen == {
         "output[-1, :, :H], h_n[0]": 64,
         "output[0, :, H:], h_n[1]": 64,
@@ -177,8 +177,8 @@ def narrow(choices, monkeypatch, name, **grid):
 def test_settings_are_chosen_without_the_test(choices, monkeypatch, capsys):
     few = data.Split(["ann", "mary", "eve"], ["jo", "ida"], None)  # a look at the test would fail
     monkeypatch.setattr(choices, "first_names", lambda: few)
-    example = shelf.load("names")
-    monkeypatch.setattr(choices.shelf, "load", lambda name: example)
+    example = examples.load("names")
+    monkeypatch.setattr(choices.examples, "load", lambda name: example)
     monkeypatch.setattr(example, "ITERATIONS", 1)
     narrow(choices, monkeypatch, "names", rate=(0.01, 0.02), batch=(64,))
     choices.choose("names", 1)
@@ -206,8 +206,8 @@ def test_the_sunspots_rate_is_chosen_on_years_before_the_test(choices, monkeypat
 def test_with_generated_data_every_choosing_seed_has_to_reach_the_figure(
     choices, monkeypatch, capsys
 ):
-    example, asked = shelf.load("reber"), []
-    monkeypatch.setattr(choices.shelf, "load", lambda name: example)
+    example, asked = examples.load("reber"), []
+    monkeypatch.setattr(choices.examples, "load", lambda name: example)
 
     def train(seed, most, bias=example.BIAS):
         asked.append((seed, most))

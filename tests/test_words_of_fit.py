@@ -116,7 +116,7 @@ def test_a_part_that_was_replaced_after_the_optimizer_was_made():
     optimizer = optim.SGD(model.parameters(), lr=0.1)
     model.head = nn.Linear(4, 1)
     with pytest.raises(
-        ValueError, match=r"lacks head.weight, head.bias of the model, and has 2 Param"
+        ValueError, match=r"lacks head.weight, head.bias of the model and has 2 Param"
     ):
         fit(model, optimizer=optimizer)
     fit(
@@ -128,6 +128,9 @@ def test_a_part_that_was_replaced_after_the_optimizer_was_made():
     assert float(scale.detach()) != 1.0
     every = optim.SGD([*model.parameters(), *Last().parameters()], lr=0.1)
     fit(model, optimizer=every)
+    model.head = nn.Linear(4, 1, bias=False)
+    part = optim.SGD([*model.rnn.parameters(), nn.Parameter(np.ones(3))], lr=0.1)
+    fit(model, optimizer=part)  # one that is not the model's, and none in the place of another
 
 
 # ---- what a recurrent layer returns --------------------------------------------------------------

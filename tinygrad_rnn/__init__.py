@@ -1,4 +1,4 @@
-"""One set of weights, every time step: recurrent networks that you can run, see, measure and use."""
+"""What is in the library? One set of weights, every time step: recurrent networks to run, see and use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m tinygrad_rnn``: the same as the command ``tinygrad-rnn``."""
+"""What does ``python -m tinygrad_rnn`` do? The same as the command ``tinygrad-rnn``."""
 
 import sys
 

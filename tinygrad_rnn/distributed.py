@@ -1,4 +1,4 @@
-"""Gradients summed over machines as they are summed over steps: data-parallel training on MPI.
+"""How do machines train one model? Gradients are summed over machines as they are summed over steps, on MPI.
 
 A gradient is a sum over time steps and over the rows of a batch, and a sum can be taken in parts. So each
 rank (each process of ``mpiexec -n 4 python train.py``) takes some rows of every batch, runs the same

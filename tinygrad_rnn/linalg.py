@@ -1,4 +1,4 @@
-"""Norms by PyTorch's ``torch.linalg`` names."""
+"""Which norms stand under PyTorch's ``torch.linalg``? Those of vectors and matrices, by its names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands of ``tinygrad-rnn``, a room each; a new one is a room and an entry here."""
+"""Which commands has ``tinygrad-rnn``? A room each; a new one is a room and an entry here."""
 
 from . import benching, demonstrating, drawing, exercising, fitting, informing, training
 from .command import Command

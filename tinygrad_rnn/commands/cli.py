@@ -1,4 +1,4 @@
-"""The command line: ``tinygrad-rnn``, the same as ``python -m tinygrad_rnn``: which command, and how it ends.
+"""What happens when ``tinygrad-rnn`` is typed? Which command it is, what it is given, and how it ends.
 
 Exit codes: 0 done, 1 failed (one line on the standard error says why), 2 not understood (argparse says
 what was expected), 130 stopped by Ctrl-C.

@@ -1,4 +1,4 @@
-"""``tinygrad-rnn demo``: three acts in under a minute."""
+"""What does ``tinygrad-rnn demo`` do? Three acts in under a minute."""
 
 from __future__ import annotations
 

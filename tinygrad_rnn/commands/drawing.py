@@ -1,4 +1,4 @@
-"""``tinygrad-rnn draw``: a layer by its name, or what a script recorded."""
+"""What does ``tinygrad-rnn draw`` draw? A layer by its name, or what a script recorded."""
 
 from __future__ import annotations
 

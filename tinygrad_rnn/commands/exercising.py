@@ -1,4 +1,4 @@
-"""``tinygrad-rnn exercise``: functions to fill in, and a marker that names the first thing that is wrong."""
+"""What does ``tinygrad-rnn exercise`` do? Functions to fill in, and a marker that names what is wrong."""
 
 from __future__ import annotations
 

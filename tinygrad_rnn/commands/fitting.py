@@ -1,4 +1,4 @@
-"""``tinygrad-rnn fit``: from a CSV file to a forecast, its test beside naive ones, and one page."""
+"""What does ``tinygrad-rnn fit`` do? From a CSV file to a forecast, tested beside naive ones, and a page."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _fit(options: argparse.Namespace, folder: Path) -> None:
 
     from .. import __version__
     from ..data import read_csv
-    from ..experiments.page import Cover
+    from ..experiments.page import Header
     from ..experiments.report import Reporter
     from ..experiments.show import Show
     from ..forecasting import Forecaster
@@ -117,7 +117,7 @@ def _fit(options: argparse.Namespace, folder: Path) -> None:
             f"{options.file}: the last {tested} rows, which are to be tested on, have no value of {target!r}"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    cover = Cover(
+    header = Header(
         title=f"{target}: a forecast - tinygrad_rnn",
         heading=f"{target}, *{options.horizon} rows ahead*",
         lead=f"{options.file.name}: {len(series)} rows{_span(series)}. A recurrent network, trained on the "
@@ -125,7 +125,7 @@ def _fit(options: argparse.Namespace, folder: Path) -> None:
         footer=f"Made by `tinygrad-rnn fit {options.file.name} --target {target} --horizon "
         f"{options.horizon}`, tinygrad_rnn {{version}}, in {{seconds:.0f}} seconds.",
     )
-    report = Reporter(folder, None, cover)
+    report = Reporter(folder, None, header)
     report.title(f"tinygrad_rnn {__version__}: fit {options.file.name}")
     show = Show(report)
     _tell_series(show, series, target, trained, options.missing)
@@ -199,7 +199,7 @@ def _tell_training(show: Show, forecaster: Forecaster) -> None:
         f"numbers, on windows of {forecaster.window} rows (inputs: {', '.join(forecaster.columns)}{beside}), "
         f"{len(history.rows)} epochs; the best one by the validation loss was kept."
     )
-    show.figure("training", history.plot, "The losses by epoch, beside that of the best constant.")
+    show.figure("training", history.plot, "The losses by epoch.")
 
 
 def _tell_test(show: Show, test: Backtest, trained: int) -> None:

@@ -1,4 +1,4 @@
-"""``tinygrad-rnn train`` and ``bench tasks``: the classic experiments, one, or all with verdicts."""
+"""What do ``tinygrad-rnn train`` and ``bench tasks`` run? The classic experiments, one or all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .command import Command, one_thread
 
 def _train_arguments(p: argparse.ArgumentParser) -> None:
     """A name, and what every experiment understands."""
-    from ..experiments.starting import add_arguments
+    from ..experiments.runner import add_arguments
 
     p.add_argument("name", metavar="NAME", nargs="?", help="the experiment; without it: the list")
     add_arguments(p)
@@ -20,14 +20,14 @@ def _train_arguments(p: argparse.ArgumentParser) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     """Run one experiment, or list them."""
-    from ..experiments import shelf
-    from ..experiments.starting import start
+    from ..experiments import examples
+    from ..experiments.runner import start
 
     if options.name is None:
         _list()
         return
     try:
-        module = shelf.load(options.name)
+        module = examples.load(options.name)
     except KeyError as error:
         raise UserError(error.args[0]) from None
     one_thread(options)
@@ -72,10 +72,10 @@ def _bench(options: argparse.Namespace) -> None:
 
 
 def _list() -> None:
-    from ..experiments import shelf
+    from ..experiments import examples
 
-    for name in shelf.names():
-        first = (shelf.load(name).__doc__ or "").strip().partition("\n\n")[0]
+    for name in examples.names():
+        first = (examples.load(name).__doc__ or "").strip().partition("\n\n")[0]
         print(f"{name:<22}{' '.join(first.split())}")
 
 

@@ -1,1 +1,1 @@
-"""PyTorch's names that only its scripts ask for: what nothing else here needs, imported when asked for."""
+"""Which names do only PyTorch's scripts ask for? What nothing else here needs, imported when asked for."""

@@ -7,19 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..nn.functional import elu, sigmoid, softmax, softplus, tanh
+from ..nn.functional import elu, sigmoid, softmax, softplus, tanh, written
 from ..nn.module import Module, Parameter
 from ..nn.placing import placed
 from ..ops import elementwise as e
 from ..tensors import Tensor, as_tensor, get_default_dtype
-
-
-def _into(input: Any, made: Tensor, inplace: bool) -> Tensor:
-    """The result, or the input with the result written into it."""
-    if not inplace:
-        return made
-    written: Tensor = input.copy_(made)
-    return written
 
 
 def hardtanh(
@@ -35,7 +27,7 @@ def hardtanh(
         raise ValueError(f"hardtanh: min_val {min_val} is above max_val {max_val}")
     x = as_tensor(input)
     made = e.where(x <= min_val, min_val, e.where(x >= max_val, max_val, x))
-    return _into(input, made.to(x.dtype), inplace)
+    return written(input, made.to(x.dtype), inplace)
 
 
 def relu6(input: Any, inplace: bool = False) -> Tensor:
@@ -45,19 +37,19 @@ def relu6(input: Any, inplace: bool = False) -> Tensor:
 
 def selu(input: Any, inplace: bool = False) -> Tensor:
     """``1.0507 elu(x, 1.6733)``: keeps mean 0 and variance 1 (Klambauer et al. 2017)."""
-    return _into(input, elu(input, 1.6732632423543772) * 1.0507009873554805, inplace)
+    return written(input, elu(input, 1.6732632423543772) * 1.0507009873554805, inplace)
 
 
 def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where x > 0, ``alpha (exp(x / alpha) - 1)`` elsewhere."""
     x = as_tensor(input)
     low = e.where(x > 0, 0.0, x)
-    return _into(input, e.where(x > 0, x, alpha * (low / alpha).expm1()), inplace)
+    return written(input, e.where(x > 0, x, alpha * (low / alpha).expm1()), inplace)
 
 
 def mish(input: Any, inplace: bool = False) -> Tensor:
     """``x tanh(softplus(x))`` (Misra 2019)."""
-    return _into(input, as_tensor(input) * tanh(softplus(input)), inplace)
+    return written(input, as_tensor(input) * tanh(softplus(input)), inplace)
 
 
 def softsign(input: Any) -> Tensor:
@@ -74,12 +66,12 @@ def tanhshrink(input: Any) -> Tensor:
 
 def hardsigmoid(input: Any, inplace: bool = False) -> Tensor:
     """``x / 6 + 1/2`` clipped to 0 ... 1."""
-    return _into(input, hardtanh(as_tensor(input) / 6 + 0.5, 0.0, 1.0), inplace)
+    return written(input, hardtanh(as_tensor(input) / 6 + 0.5, 0.0, 1.0), inplace)
 
 
 def hardswish(input: Any, inplace: bool = False) -> Tensor:
     """``x hardsigmoid(x)``."""
-    return _into(input, as_tensor(input) * hardsigmoid(input), inplace)
+    return written(input, as_tensor(input) * hardsigmoid(input), inplace)
 
 
 def softshrink(input: Any, lambd: float = 0.5) -> Tensor:
@@ -97,7 +89,7 @@ def hardshrink(input: Any, lambd: float = 0.5) -> Tensor:
 def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where x > ``threshold`` (NaN stays NaN), ``value`` elsewhere."""
     x = as_tensor(input)
-    return _into(input, e.where(x <= threshold, float(value), x), inplace)
+    return written(input, e.where(x <= threshold, float(value), x), inplace)
 
 
 def logsigmoid(input: Any) -> Tensor:
@@ -151,7 +143,7 @@ def rrelu(
     slope: Any = (lower + upper) / 2
     if training:
         slope = x.detach().new_empty(x.shape).uniform_(lower, upper)
-    return _into(input, e.where(x >= 0, x, x * slope), inplace)
+    return written(input, e.where(x >= 0, x, x * slope), inplace)
 
 
 class _Activation(Module):
@@ -355,4 +347,4 @@ def alpha_dropout(
     low = -1.0507009873554805 * 1.6732632423543772
     scale = 1 / math.sqrt((1 - p) * (1 + p * low * low))
     kept = x.detach().new_empty(x.shape).bernoulli_(1 - p)
-    return _into(input, (x * kept + low * (1 - kept)) * scale - scale * p * low, inplace)
+    return written(input, (x * kept + low * (1 - kept)) * scale - scale * p * low, inplace)

@@ -197,15 +197,6 @@ def _rule(i: int, g: Any, _y: Any, call: Any) -> Any:
 def _op(function: Any) -> Op:
     """The op of a class, which bears its name."""
     if "_op" not in function.__dict__:
-        function._op = Op(
-            function.__name__,
-            function.apply,
-            (_rule,),
-            variadic=True,
-            several=True,
-            sparse=False,
-            promote=None,
-            floating=False,
-        )
+        function._op = Op.of_calls(function.__name__, function.apply, _rule)
     found: Op = function.__dict__["_op"]
     return found

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..derivatives.anomaly import detect_anomaly
-from ..engine.devices import CPU, check_device, device
+from ..engine.devices import CPU, NoDevices, check_device, device
 from ..engine.random import manual_seed
 from ..nn.module import Module
 from ..tensors import Tensor, as_tensor, set_default_dtype
@@ -172,18 +172,8 @@ def compile(model: Any = None, **options: Any) -> Any:
     return (lambda given: given) if model is None else model
 
 
-class accelerator:  # noqa: N801 (PyTorch's name)
+class accelerator(NoDevices):  # noqa: N801 (PyTorch's name)
     """PyTorch's questions about accelerators, answered: there is none."""
-
-    @staticmethod
-    def is_available() -> bool:
-        """False."""
-        return False
-
-    @staticmethod
-    def device_count() -> int:
-        """0."""
-        return 0
 
     @staticmethod
     def current_accelerator(check_available: bool = False) -> None:

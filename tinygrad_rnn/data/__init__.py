@@ -1,4 +1,4 @@
-"""Real data that ships with the package, tasks that are generated, and the baselines to beat on them."""
+"""On what is trained? Real data that ships with the package, generated tasks, and baselines to beat."""
 
 from ..signatures import readable
 from .calendars import Frequency, calendar

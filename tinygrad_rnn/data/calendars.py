@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from .dates import Dates, dates_of
+
 Numbers: TypeAlias = Any
-Dates: TypeAlias = Any  # arrays: mypy cannot follow numpy's arithmetic of dates
 DAY = 86_400
 LENGTHS = {"h": 3_600, "D": DAY}
 SEASONS = {"B": 5, "M": 12, "3M": 4, 7 * DAY: 52, DAY: 7, 3_600: 24, 1_800: 48, 900: 96}
@@ -64,7 +65,7 @@ class Frequency(NamedTuple):
 
     def after(self, date: Any, n: int) -> Dates:
         """The ``n`` dates that follow ``date``."""
-        start = _seconds(np.array([date]))
+        start = np.array([date], "M8[s]")
         steps = np.arange(1, n + 1) * self.every
         if self.unit == "B":
             return np.busday_offset(start.astype("M8[D]"), steps).astype("M8[s]")
@@ -127,6 +128,7 @@ CYCLES: dict[str, Any] = {
 def calendar(dates: Any, features: Iterable[str] = ("dayofweek", "month")) -> Numbers:
     """What the calendar says of dates, as columns: sine and cosine of each feature's cycle.
 
+    ``dates`` are those of a series (see ``tg.data.table``): days with a zone as they are, hours in UTC.
     ``features`` are of "hour", "dayofweek" (Monday is 0), "dayofmonth", "month", "dayofyear"; n dates
     give (n, 2 * features) floats, in which the end of a cycle lies beside its beginning. Raises ValueError
     for another feature.
@@ -158,7 +160,9 @@ def check_features(features: Iterable[str]) -> tuple[str, ...]:
 
 
 def _seconds(dates: Any) -> Dates:
-    return np.asarray(dates, "M8[s]")
+    """Dates in any of the ways that a series may have them."""
+    found = dates if isinstance(dates, np.ndarray) and dates.dtype.kind == "M" else None
+    return (dates_of(dates, "dates") if found is None else found).astype("M8[s]")
 
 
 def _last_days(months: Any) -> Dates:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from .calendars import Dates
+Dates: TypeAlias = Any  # arrays: mypy cannot follow numpy's arithmetic of dates
 
 YEARS = ("year", "years", "yr", "date", "jahr", "ano", "año", "annee", "année", "anno")
 TIME = (

@@ -1,4 +1,4 @@
-"""What a forecast is measured against: linear autoregression, and errors beside persistence."""
+"""What is a forecast measured against? Linear autoregression, and errors beside persistence."""
 
 from __future__ import annotations
 

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .calendars import Dates
-from .dates import NoDates, compact, dates_of, is_dates, said_by, years
+from .dates import Dates, NoDates, compact, dates_of, is_dates, said_by, years
 
 Values = NDArray[np.float64]
 

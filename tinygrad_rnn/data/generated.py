@@ -1,4 +1,4 @@
-"""The classic tasks that are generated: exact, and the same for the same generator.
+"""Which classic tasks are generated? Exact ones, the same for the same generator.
 
 Each function takes a ``numpy.random.Generator`` (the library's own unless given) and returns numpy arrays
 with time first, as layers read them.

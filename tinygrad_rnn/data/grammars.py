@@ -1,4 +1,4 @@
-"""Strings that a grammar makes, and which symbols may follow: embedded Reber strings, a^n b^n."""
+"""Which strings does a grammar make, and which symbols may follow? Embedded Reber strings, a^n b^n."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Handwritten digits, read a pixel at a time; they come with scikit-learn."""
+"""Which digits are read a pixel at a time? Handwritten ones; they come with scikit-learn."""
 
 from __future__ import annotations
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .cutting import check_count
+
 
 def persistence(values: ArrayLike, horizon: int) -> NDArray[np.float64]:
     """The last value, ``horizon`` times: (n,) or (n, columns) in, (horizon,) or (horizon, columns) out.
@@ -29,8 +31,8 @@ def seasonal_naive(values: ArrayLike, horizon: int, season: int) -> NDArray[np.f
     array([1., 2., 3., 1., 2.])
     """
     found = np.asarray(values, np.float64)
-    if horizon < 1 or season < 1:
-        raise ValueError(f"horizon and season are from 1 on, got {horizon} and {season}")
+    check_count("horizon", horizon)
+    check_count("season", season)
     if len(found) < season:
         raise ValueError(f"a season of {season} rows needs as many values, got {len(found)}")
     last: NDArray[np.float64] = found[len(found) - season :]

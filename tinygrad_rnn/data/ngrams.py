@@ -1,4 +1,4 @@
-"""What a character model is measured against: an n-gram, which counts."""
+"""What is a character model measured against? An n-gram, which counts."""
 
 from __future__ import annotations
 

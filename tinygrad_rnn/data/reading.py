@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine.keywords import clear_keywords
-from .calendars import Dates
-from .dates import LIKE, NoDates, compact, looks_like_a_date, of_cells, said_by, whole, years
+from .dates import LIKE, Dates, NoDates, compact, looks_like_a_date, of_cells, said_by, whole, years
 from .tables import Table, on_grid
 
 ABSENT = {  # what a cell without a number says in a file

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
+
+from .frames import is_frame, of_frame
+from .tables import Table
 
 Values = NDArray[np.float64]
 KINDS = ("standard", "minmax", "none")
@@ -15,9 +18,9 @@ class Scaler:
     """``scaled = (x - offset) / scale``, a pair of numbers a column; fit it on the training part alone.
 
     ``kind`` is "standard" (mean and standard deviation), "minmax" (the smallest value becomes 0, the largest
-    1) or "none". Missing values (NaN) are passed over in fitting and stay what they are; a constant column
-    has the scale 1. Raises ValueError for another kind, for columns that are not those it was fitted on, and
-    where it was not fitted.
+    1) or "none". Values are an array, a DataFrame or a Table. Missing values (NaN) are passed over in fitting
+    and stay what they are; a constant column has the scale 1. Raises ValueError for another kind, for columns
+    that are not those it was fitted on, and where it was not fitted.
 
     >>> import numpy as np
     >>> from tinygrad_rnn.data import Scaler
@@ -35,7 +38,7 @@ class Scaler:
         self.offset: Values | None = None
         self.scale: Values | None = None
 
-    def fit(self, values: ArrayLike) -> Scaler:
+    def fit(self, values: Any) -> Scaler:
         """Take offset and scale of each column from ``values`` (n, columns); returns the scaler."""
         found = _columns(values)
         if not len(found) or np.isnan(found).all(0).any():
@@ -52,17 +55,17 @@ class Scaler:
         self.offset, self.scale = offset, np.where(constant, 1.0, scale)
         return self
 
-    def transform(self, values: ArrayLike) -> Values:
+    def transform(self, values: Any) -> Values:
         """Values (..., columns) without their unit."""
         offset, scale = self._fitted(values)
-        return (np.asarray(values, np.float64) - offset) / scale
+        return (_array(values) - offset) / scale
 
-    def inverse_transform(self, values: ArrayLike) -> Values:
+    def inverse_transform(self, values: Any) -> Values:
         """Scaled values (..., columns) in their unit."""
         offset, scale = self._fitted(values)
-        return np.asarray(values, np.float64) * scale + offset
+        return _array(values) * scale + offset
 
-    def fit_transform(self, values: ArrayLike) -> Values:
+    def fit_transform(self, values: Any) -> Values:
         """``fit`` and ``transform`` of the same values."""
         return self.fit(values).transform(values)
 
@@ -82,10 +85,10 @@ class Scaler:
         fitted = "not fitted" if self.offset is None else f"{len(self.offset)} columns"
         return f"Scaler({self.kind!r}, {fitted})"
 
-    def _fitted(self, values: ArrayLike) -> tuple[Values, Values]:
+    def _fitted(self, values: Any) -> tuple[Values, Values]:
         if self.offset is None or self.scale is None:
             raise ValueError("Scaler: call fit before transform")
-        shape = np.shape(values)
+        shape = _array(values).shape
         if not shape or shape[-1] != len(self.offset):
             raise ValueError(
                 f"Scaler: fitted on {len(self.offset)} columns, and the values have shape {shape}"
@@ -93,8 +96,17 @@ class Scaler:
         return self.offset, self.scale
 
 
-def _columns(values: ArrayLike) -> Values:
-    found = np.asarray(values, np.float64)
+def _array(values: Any) -> Values:
+    """Numbers as an array: of an array, a frame without its dates, or a Table."""
+    if isinstance(values, Table):
+        return values.values
+    if is_frame(values) and hasattr(values, "columns"):
+        return of_frame(values, None)[0]
+    return np.asarray(values, np.float64)
+
+
+def _columns(values: Any) -> Values:
+    found = _array(values)
     if found.ndim != 2:
         raise ValueError(f"Scaler: values are (n, columns), and these have shape {found.shape}")
     return found

@@ -1,4 +1,4 @@
-"""Series as numpy arrays, read from the files beside this one."""
+"""Which real series ship with the package? As numpy arrays, read from the files beside this one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Three parts of a data set that share nothing: to fit on, to choose settings on, to measure on once."""
+"""Which examples are for what? To fit on, to choose settings on, to measure on once; parts share none."""
 
 from __future__ import annotations
 

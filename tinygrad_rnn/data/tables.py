@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.keywords import clear_keywords
-from .calendars import Dates, Frequency, day_name
-from .dates import dates_of
+from .calendars import Frequency, day_name
+from .dates import Dates, dates_of
 from .frames import is_frame, of_frame
 from .series import Series, Weekly
 

@@ -1,4 +1,4 @@
-"""First names, one a line in the file beside this one, split for good."""
+"""Which words ship with the package? First names, one a line in the file beside this one, split for good."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recompute instead of store: ``checkpoint`` keeps a function's arguments, not what it computed."""
+"""How does memory go down where a graph is long? ``checkpoint`` keeps arguments and computes again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zlib import crc32
 import numpy as np
 
 from ..engine.autograd import enable_grad, flow
-from ..engine.folded import goes_short, short_parents
+from ..engine.lazy_output import grad_parents, is_shortcut
 from ..engine.places import at_place, state
 from ..engine.random import generator_or_default
 from ..engine.stale import StaleGraphError, leaf_label
@@ -127,7 +127,7 @@ class _Segment:
         self.refuse_stale()
         outputs = self.again()
         for node in _inside(outputs, start):
-            if goes_short(node):  # what ran is inside too
+            if is_shortcut(node):  # what ran is inside too
                 continue
             node.parents = tuple([_through(p, start, doors) for p in node.parents])
         roots = [_through(t._node, start, doors) for t in outputs]
@@ -189,13 +189,13 @@ def _inside(outputs: list[Tensor], start: int) -> list[Any]:
     found = []
     while stack:
         node = stack.pop()
-        if not goes_short(node) and node.op is None:
+        if not is_shortcut(node) and node.op is None:
             raise RuntimeError(
                 "checkpoint: the function makes or writes a leaf that requires a gradient, "
                 "which would never arrive: make it outside"
             )
         found.append(node)
-        for parent in short_parents(node):
+        for parent in grad_parents(node):
             if parent.needs and parent.number > start and id(parent) not in seen:
                 seen.add(id(parent))
                 stack.append(parent)
@@ -204,7 +204,7 @@ def _inside(outputs: list[Tensor], start: int) -> list[Any]:
 
 def _entrances(outputs: list[Tensor], start: int) -> list[Any]:
     """The nodes made before ``start`` through which gradients leave the segment, oldest first."""
-    ends = [p for node in _inside(outputs, start) for p in short_parents(node)]
+    ends = [p for node in _inside(outputs, start) for p in grad_parents(node)]
     ends += [t._node for t in outputs if t._node is not None]
     found = {id(p): p for p in ends if p.needs and p.number < start}
     return sorted(found.values(), key=lambda p: p.number)
@@ -240,13 +240,4 @@ def _rule(i: int, g: Any, _y: Any, segment: Any) -> Any:
 
 
 _RESHAPE: Any = reshape.op  # type: ignore[attr-defined]
-_OP = Op(
-    "checkpoint",
-    checkpoint,
-    (_rule,),
-    variadic=True,
-    several=True,
-    sparse=False,
-    promote=None,
-    floating=False,
-)
+_OP = Op.of_calls("checkpoint", checkpoint, _rule)

@@ -1,4 +1,4 @@
-"""Arrays for the complex step: they compute what is analytic and refuse all else.
+"""What is differentiated by the complex step? Arrays that compute what is analytic and refuse all else.
 
 If f is analytic and real on the real line, ``f'(x) = Im f(x + ih) / h`` up to h**2: nothing is
 subtracted, so that h = 1e-30 gives f' to rounding (Squire & Trapp 1998). Wherever f compares, rounds,

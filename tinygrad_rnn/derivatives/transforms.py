@@ -1,4 +1,4 @@
-"""Derivatives of functions, ``tg.func``: each takes a function and gives one of its derivatives.
+"""How are functions derived? ``tg.func``: each takes a function and gives one of its derivatives.
 
 They compose to any order and through any nesting of tuples, lists and dicts of float Tensors. An
 argument that is derived enters as a node of its own, so that what else leads to the same tensor (a

@@ -43,6 +43,7 @@ LEVELS = ("auto", "layer", "cell", "op", "scalar")
 SCALARS = 300  # more than these numbers are no picture
 FEW_CALLS = 400  # a graph of more cells is not read whole where its excerpt was no grid
 SCREEN = 1440  # points: what is wider is folded further
+LOOP_OPS = 20_000  # in graphs of more no loop over modules is looked for
 LAYERS = 6  # more than these rows of cells are no picture that is looked at first
 
 
@@ -257,7 +258,8 @@ def dot_of(graph: RecordedGraph, options: Options) -> str:
     short = excerpt(graph, options.steps)
     modules = not short.calls and has_modules(short)
     if modules and (level == "layer" or (level == "auto" and not options.noted)):
-        return write(draw_layers(short))
+        over_time = None if level == "layer" else _loop_of_modules(graph, options)
+        return write(draw_layers(short)) if over_time is None else over_time
     if level in ("layer", "cell") and not short.calls:
         raise ValueError(
             f"level={level!r}: no recurrent cell ran in this graph, so there are no {level}s to draw; "
@@ -271,6 +273,16 @@ def dot_of(graph: RecordedGraph, options: Options) -> str:
     if level == "cell" or (level == "auto" and short.calls and not options.noted):
         return _cells(read, options)
     return _ops(read, options)
+
+
+def _loop_of_modules(graph: RecordedGraph, options: Options) -> str | None:
+    """Modules that a loop in Python calls turn by turn, as ops over time; None where there is none."""
+    if len(graph) > LOOP_OPS:
+        return None
+    try:
+        return write(draw_ops(UnrolledGraph.read(graph, OP_STEPS, options.steps), None).scene)
+    except NotUnrollableError:
+        return None
 
 
 def _cells(graphs: Sequence[RecordedGraph], options: Options) -> str:

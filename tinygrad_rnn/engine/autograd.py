@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import wraps
 from heapq import heappop, heappush
-from typing import Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import numpy as np
 
-from .folded import Folded
 from .hooks import Hook, hooked
-from .inside import Hearing
+from .lazy_output import LazyOutput
 from .places import state
 from .values import At, AtOutput, Handle, Leaf, Node, Value, as_array, reachable
+
+if TYPE_CHECKING:
+    from .inside import Hearing
 
 F = TypeVar("F", bound=Callable[..., Any])
 Observer = Callable[[Node, int, Any, Any], None]
@@ -197,7 +199,7 @@ def flow(
                 g = _gathered(g, node)
         if Hook.registered and hasattr(node, "hooks"):
             g = hooked(node, g)
-        if node.__class__ is Folded and node.whole is not None and (node.fold or not unfolded):
+        if node.__class__ is LazyOutput and node.whole is not None and (node.fold or not unfolded):
             if node.retained is not None or (wanted is not None and -k in wanted):
                 reached[-k] = (node, g, k in owned)
             # a compiled layer: one node ran, and goes back once its outputs have all been heard
@@ -273,7 +275,7 @@ def _unfold_others(roots: Sequence[tuple[Node | Leaf, Any]], hearing: Hearing) -
     seen = set(map(id, stack))
     while stack:
         node = stack.pop()
-        folded = node.__class__ is Folded and node.fold is not None and hearing.takes(node.fold)
+        folded = node.__class__ is LazyOutput and node.fold is not None and hearing.takes(node.fold)
         for below in (node.whole,) if folded else node.parents:
             if id(below) not in seen:
                 seen.add(id(below))

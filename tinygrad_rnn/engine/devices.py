@@ -1,4 +1,4 @@
-"""Where tensors live: on the CPU. PyTorch's words for it, and an error for a GPU's."""
+"""Where do tensors live? On the CPU. PyTorch's words for it, and an error for a GPU's."""
 
 from __future__ import annotations
 
@@ -56,13 +56,8 @@ def no_gpu(what: str) -> NoReturn:
 CPU = device()
 
 
-class cuda:  # noqa: N801 (PyTorch's name)
-    """PyTorch's questions about GPUs, answered: there is none.
-
-    >>> import tinygrad_rnn as tg
-    >>> tg.cuda.is_available()
-    False
-    """
+class NoDevices:
+    """PyTorch's questions about devices of a kind, answered: there is none."""
 
     @staticmethod
     def is_available() -> bool:
@@ -73,6 +68,15 @@ class cuda:  # noqa: N801 (PyTorch's name)
     def device_count() -> int:
         """0."""
         return 0
+
+
+class cuda(NoDevices):  # noqa: N801 (PyTorch's name)
+    """PyTorch's questions about GPUs, answered: there is none.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.cuda.is_available()
+    False
+    """
 
     @staticmethod
     def manual_seed(seed: int) -> None:

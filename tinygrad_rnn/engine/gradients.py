@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .autograd import Observer, Reached, flow, no_grad
-from .folded import by_itself
-from .inside import Hearing
+from .lazy_output import materialize
 from .places import state
 from .stale import refuse_stale
 from .values import Array, Handle, Leaf, Node, Value
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
+    from .inside import Hearing
 
 
 def backward(
@@ -120,7 +120,7 @@ def grad(
         (_differentiable(t, "grad()"), _seed(t, s, create_graph))
         for t, s in zip(outs, seeds, strict=True)
     ]
-    targets = [by_itself(_differentiable(t, "grad(): an input")) for t in ins]
+    targets = [materialize(_differentiable(t, "grad(): an input")) for t in ins]
     wanted = {node.number: node for node in targets}
     observer = None if state.watch is None else state.watch.observing(None)
     reached = flow(roots, wanted=wanted, observer=observer, recorded=create_graph)

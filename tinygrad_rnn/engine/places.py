@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 if TYPE_CHECKING:
     from .listening import Listener, Watch
     from .values import Node
+
+
+PACKAGE = __name__.partition(".")[0]
+CALLS = 3  # of the user's, one inside of the other
+
+
+def users_calls() -> tuple[tuple[CodeType, int], ...]:
+    """Which of the user's calls are running: of the innermost ones the code and its instruction."""
+    found: list[tuple[CodeType, int]] = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and len(found) < CALLS:
+        module = frame.f_globals.get("__name__", "")
+        if module == PACKAGE or module.startswith(f"{PACKAGE}."):
+            if found:
+                break
+        else:
+            found.append((frame.f_code, frame.f_lasti))
+        frame = frame.f_back
+    return tuple(found)
 
 
 class Scope:

@@ -1,4 +1,4 @@
-"""The one random generator that layers and ``randn`` draw from unless they are given another."""
+"""Where do random numbers come from? One generator, for layers and ``randn``, unless given another."""
 
 from __future__ import annotations
 

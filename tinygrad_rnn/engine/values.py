@@ -14,15 +14,19 @@ from weakref import ref
 
 import numpy as np
 
-from .places import NOWHERE, Place
+from .places import NOWHERE, Place, users_calls
 from .scatter import add_at
 
 if TYPE_CHECKING:
+    from types import CodeType
+
     from ..ops.row import Op
     from ..tensors import Tensor
     from .hooks import Hook
 
-Array = np.ndarray[Any, np.dtype[Any]]
+DType = np.dtype[Any]
+Array = np.ndarray[Any, DType]
+Grad = Array | None  # None: nothing came
 
 
 class Handle:
@@ -135,11 +139,13 @@ class Leaf(_Source):
     """Where gradients arrive. Each write to its tensor replaces it and marks the old one stale.
 
     ``key`` stays the same through writes, so that a Parameter knows itself in any graph. ``role`` is
-    "parameter", or "input" for a sequence that a recurrent layer was given.
+    "parameter", or "input" for a sequence that a recurrent layer was given. ``made`` says which of the user's
+    calls made it, where it is known.
     """
 
-    __slots__ = ("grad", "hooks", "key", "needs", "role", "stale", "stale_at")
+    __slots__ = ("grad", "hooks", "key", "made", "needs", "role", "stale", "stale_at")
     hooks: list[Hook]
+    made: tuple[tuple[CodeType, int], ...]
 
     def __init__(
         self,
@@ -157,6 +163,11 @@ class Leaf(_Source):
         self.stale: str | None = None
         self.stale_at = 0
 
+    def by_user(self) -> Leaf:
+        """The same leaf, which remembers the user's calls that it is being made in."""
+        self.made = users_calls()
+        return self
+
     def replaced(self, shape: tuple[int, ...], dtype: Any, by: str) -> Leaf:
         """The leaf of the tensor's new value; this one becomes stale."""
         fresh: Leaf = object.__new__(Leaf)  # as the constructor does, without its calls
@@ -166,6 +177,8 @@ class Leaf(_Source):
         fresh.grad, fresh.stale, fresh.stale_at = self.grad, None, 0
         if hasattr(self, "hooks"):
             fresh.hooks = self.hooks
+        if hasattr(self, "made"):
+            fresh.made = self.made
         self.stale, self.stale_at = by, fresh.number
         return fresh
 

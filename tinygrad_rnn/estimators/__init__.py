@@ -1,4 +1,4 @@
-"""Recurrent networks as scikit-learn's estimators: for Pipeline, GridSearchCV and what else takes them."""
+"""How do recurrent networks go into scikit-learn's Pipeline and GridSearchCV? As its estimators."""
 
 from __future__ import annotations
 

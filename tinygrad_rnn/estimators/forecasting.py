@@ -1,4 +1,4 @@
-"""A forecaster for sktime: the library's own, behind sktime's ``fit``, ``predict`` and intervals."""
+"""How does a forecaster go into sktime? The library's own, behind its ``fit``, ``predict`` and intervals."""
 
 from __future__ import annotations
 

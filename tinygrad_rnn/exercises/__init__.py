@@ -1,4 +1,4 @@
-"""Exercises that mark themselves: stubs to fill in, and a marker that names the first thing that is wrong.
+"""How do exercises mark themselves? Stubs to fill in, and a marker that names the first thing that is wrong.
 
 >>> import tinygrad_rnn as tg
 >>> from tinygrad_rnn import exercises

@@ -1,4 +1,4 @@
-"""Other ways to do it that people take, each a whole function: what no single edit of a solution makes."""
+"""Which other ways do people take? Each a whole function: what no single edit of a solution makes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The frame of the classic experiments: what an example is, how it is shown, how a bench judges it.
+"""What do the classic experiments share? What an example is, how it is shown, how a bench judges it.
 
 An example is one file under ``examples/`` with a :class:`Task` and a function ``run``; this package finds
 it, runs it from the command line, prints its table, writes its pictures and runs it over its seeds.
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from ..signatures import readable
 
 if TYPE_CHECKING:
+    from .runner import main
     from .show import QUIET, Show
-    from .starting import main
     from .task import Result, Task
 
 __all__ = ["QUIET", "Result", "Show", "Task", "main"]
 
-_ROOMS = {"QUIET": "show", "Show": "show", "main": "starting", "Result": "task", "Task": "task"}
+_ROOMS = {"QUIET": "show", "Show": "show", "main": "runner", "Result": "task", "Task": "task"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""All experiments over their seeds, each run in a process of its own with one thread, and the verdicts."""
+"""How is a bench run? All experiments over their seeds, each in a process of its own, and verdicts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from . import shelf
+from . import examples
 from .arguments import THREADS
 from .task import Result, Task, figure
 
@@ -60,7 +60,7 @@ class BenchRow:
 
 def plan(names: Sequence[str], *, quick: bool, seeds: int | None) -> list[tuple[Task, int]]:
     """Which tasks over how many seeds: those named, or all; the short version of those that have one."""
-    tasks: list[Task] = [shelf.load(name).TASK for name in (names or shelf.names())]
+    tasks: list[Task] = [examples.load(name).TASK for name in (names or examples.names())]
     wanted = [(task, task.short if quick and not names else task.seeds) for task in tasks]
     return [(task, seeds or count) for task, count in wanted if count]
 
@@ -143,4 +143,4 @@ def _seeds(row: BenchRow) -> str:
 def _path() -> str:
     """The import path, so that a process of its own finds this very package."""
     known = os.environ.get("PYTHONPATH")
-    return os.pathsep.join(filter(None, [str(shelf.PACKAGE.parent), known]))
+    return os.pathsep.join(filter(None, [str(examples.PACKAGE.parent), known]))

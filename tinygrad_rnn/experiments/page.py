@@ -1,4 +1,4 @@
-"""One plain page that holds everything: inline CSS, pictures as data URIs, no script, no network."""
+"""How does one page hold everything? Inline CSS, pictures as data URIs, no script, no network."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ body{font-size:10.5pt}header{padding-top:0}}
 
 
 @dataclass(frozen=True)
-class Cover:
+class Header:
     """What stands around the blocks: the demo's own words unless given.
 
     In ``heading`` the words between asterisks are in colour; ``{seconds}`` in ``footer`` and
@@ -92,8 +92,8 @@ class Cover:
 class Page:
     """Collects blocks in the order in which they come; ``html`` sets them."""
 
-    def __init__(self, cover: Cover | None = None) -> None:
-        self.cover = cover or Cover()
+    def __init__(self, header: Header | None = None) -> None:
+        self.header = header or Header()
         self.results: list[tuple[str, str]] = []
         self._sections: list[list[str]] = []
 
@@ -151,23 +151,23 @@ class Page:
             f"<li><b>{inline(figure)}</b><span>{inline(words)}</span></li>"
             for figure, words in self.results
         )
-        cover = self.cover
-        heading = re.sub(r"\*(.+?)\*", r"<em>\1</em>", inline(cover.heading))
-        footer = cover.footer.format(version=version, seconds=seconds)
+        header = self.header
+        heading = re.sub(r"\*(.+?)\*", r"<em>\1</em>", inline(header.heading))
+        footer = header.footer.format(version=version, seconds=seconds)
         body = "\n".join("\n".join([*blocks, "</section>"]) for blocks in self._sections)
         return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(cover.title)}</title>
+<title>{escape(header.title)}</title>
 <style>{CSS}</style>
 </head>
 <body>
 <header>
 <p class="label">tinygrad_rnn</p>
 <h1>{heading}</h1>
-<p class="lead">{inline(cover.lead)}</p>
+<p class="lead">{inline(header.lead)}</p>
 <ul class="results">{cards}</ul>
 </header>
 <main>

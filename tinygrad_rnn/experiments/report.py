@@ -1,4 +1,4 @@
-"""How the demo tells what it finds: each thing once, on the terminal now and on the page at the end.
+"""How does the demo tell what it finds? Each thing once, on the terminal now and on the page at the end.
 
 The terminal gets plain ASCII, which every code page can show.
 """
@@ -29,11 +29,11 @@ class Reporter:
     """
 
     def __init__(
-        self, folder: Path, stream: TextIO | None = None, cover: page.Cover | None = None
+        self, folder: Path, stream: TextIO | None = None, header: page.Header | None = None
     ) -> None:
         self.folder = folder
         self.stream = stream
-        self._page = page.Page(cover)
+        self._page = page.Page(header)
         self._said_missing = False
         self._lists_pictures = False
 

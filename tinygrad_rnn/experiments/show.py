@@ -1,4 +1,4 @@
-"""How an experiment is shown: a progress bar, tables, pictures, and one page that holds all of it."""
+"""How is an experiment shown? A progress bar, tables, pictures, and one page that holds all of it."""
 
 from __future__ import annotations
 

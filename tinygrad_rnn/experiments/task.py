@@ -1,4 +1,4 @@
-"""What an experiment is: its setting, what it reaches, what it is held against, and the verdict."""
+"""What is an experiment? Its setting, what it reaches, what it is held against, and the verdict."""
 
 from __future__ import annotations
 

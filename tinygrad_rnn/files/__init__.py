@@ -1,4 +1,4 @@
-"""Files: ``save`` and ``load`` in the safetensors format, all or nothing, without pickle."""
+"""How are tensors saved and loaded? In the safetensors format, all or nothing, without pickle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing a file all or nothing: beside it, flushed to the disk, then renamed."""
+"""How is a file written all or nothing? Beside its place, flushed to the disk, then renamed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The safetensors format: eight bytes of length, a JSON header, the numbers. Read with distrust.
+"""What is in a safetensors file? Eight bytes of length, a JSON header, the numbers. Read with distrust.
 
 The library of that name would read and write the same bytes. Our own reader is here for what it does
 not do: errors that name file, entry and fault, a checksum over header and numbers, duplicate keys

@@ -1,4 +1,4 @@
-"""What a module is made of, as data in its file: so that weights are not loaded into another meaning."""
+"""What is a module made of? As data in its file, so that weights are not loaded into another meaning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A state of any nesting as named arrays, and a text that says where each belongs."""
+"""How is a state of any nesting a file? As named arrays, and a text that says where each belongs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a series to a forecast that can be defended: a model of any kind, tested beside naive ones."""
+"""How does a series become a forecast that can be defended? A model of any kind, tested beside naive ones."""
 
 from ..signatures import readable
 from .backtests import Backtest

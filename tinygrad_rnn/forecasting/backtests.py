@@ -54,12 +54,12 @@ class Backtest:
 
     def rmse(self, name: str = MODEL) -> Values:
         """The root of the mean squared error by step of the horizon, (horizon, targets)."""
-        found: Values = np.sqrt(_mean((self.forecasts[name] - self.actual) ** 2))
+        found: Values = np.sqrt(_mean((self._named(name) - self.actual) ** 2))
         return found
 
     def mae(self, name: str = MODEL) -> Values:
         """The mean absolute error by step of the horizon, (horizon, targets)."""
-        return _mean(np.abs(self.forecasts[name] - self.actual))
+        return _mean(np.abs(self._named(name) - self.actual))
 
     def skill(self, name: str = MODEL, against: str = PERSISTENCE) -> Values:
         """1 - MSE / MSE of another forecast, by step: 1 is perfect, below 0 worse than the other.
@@ -135,6 +135,13 @@ class Backtest:
 
     def __repr__(self) -> str:
         return f"Backtest({len(self.origins)} origins, horizon {self.horizon}, best: {self.best()})"
+
+    def _named(self, name: str) -> Values:
+        """A forecast by its name, or by how only one of them begins ("seasonal naive")."""
+        found = [one for one in self.forecasts if one.startswith(str(name))]
+        if name in self.forecasts or len(found) == 1:
+            return self.forecasts[name if name in self.forecasts else found[0]]
+        raise ValueError(f"there is no forecast {name!r}: {', '.join(map(repr, self.forecasts))}")
 
     def _place(self, target: Any) -> int:
         if target is None:

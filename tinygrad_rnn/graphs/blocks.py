@@ -17,7 +17,7 @@ from typing import Any
 from .chains import CELLS, Column, fold, mark_held
 from .numbers import Run, name_of, numbers_of_runs
 from .passthrough import HANDS_ON, PASS_THROUGH, SOURCES
-from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph, title_of
+from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph, consumers_of, title_of
 
 FEW, MANY = 6, 40  # a picture of fewer boxes opens a module, unless there would be more than MANY
 UNARY_WORDS = 3  # as many ops in a chain are one box
@@ -72,7 +72,7 @@ class Blocks:
         self.opened = self._open()
         self._of: dict[int, Block] = {}
         self.blocks: list[Block] = []
-        self._consumers = _consumers(self.nodes)
+        self._consumers = consumers_of(self.nodes)
         self.columns: list[Column] = []
         self.segment: list[int] = []
         self._make()
@@ -501,14 +501,6 @@ def _counted(calls: Sequence[CellCall]) -> list[CellCall]:
                 fresh[call.id] = replace(call, step=step)
                 step += call.times
     return [fresh.get(call.id, call) for call in calls]
-
-
-def _consumers(nodes: Sequence[GraphNode]) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
-    for node in nodes:
-        for i in node.inputs:
-            found.setdefault(i, []).append(node.id)
-    return found
 
 
 def _in_order(blocks: Sequence[Block]) -> list[Block]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter, itemgetter
 from typing import Any
 
-from ..engine.folded import Folded
+from ..engine.lazy_output import LazyOutput
 from ..engine.places import Call
 from ..engine.values import Constant, Literal, Node
 from .recorded import maker
@@ -57,7 +57,7 @@ def columns_of(
         reach(column)
     while todo:
         column = todo.pop()
-        if not set(map(type, column)) <= {Node, Folded} or len(set(map(_op, column))) > 1:
+        if not set(map(type, column)) <= {Node, LazyOutput} or len(set(map(_op, column))) > 1:
             raise Unlike
         made_at = list(map(_place, column))
         if made_at != places and list(map(_call, column)) != calls:

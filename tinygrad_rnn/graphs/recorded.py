@@ -12,10 +12,11 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from ..engine.folded import Folded
+from ..engine.lazy_output import LazyOutput
 from ..engine.places import Call, Scope
 from ..engine.values import Constant, Leaf, Literal
 from .variables import variables
+from .written import written_name
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
@@ -363,7 +364,8 @@ class RecordedGraph:
 
     @cached_property
     def _leaf_names(self) -> dict[int, str]:
-        """A name for every leaf: dotted where a module has it, its own, its variable's, else w1, w2 ...
+        """A name for every leaf: dotted where a module has it, its own, its variable's where it was
+        made if it is gone, else w1, w2 ...
 
         Where the module itself is gone, the scopes that used the leaf still tell its class.
         """
@@ -384,7 +386,7 @@ class RecordedGraph:
             return known
         name = leaf.name or ""
         if not name and leaf.role == "parameter":
-            name = self._variables.get(leaf.key, "")
+            name = self._variables.get(leaf.key, "") or written_name(leaf)
         elif (
             name and scope is not None and leaf.role == "parameter" and scope.root.module() is None
         ):
@@ -565,7 +567,7 @@ def count_numbers(shape: Iterable[int]) -> int:
 
 def is_folded(node: Any) -> bool:
     """Whether a node is a compiled layer's output that nobody has looked into."""
-    return node.__class__ is Folded and node.fold is not None
+    return node.__class__ is LazyOutput and node.fold is not None
 
 
 def maker(node: Any) -> Call | None:
@@ -574,3 +576,12 @@ def maker(node: Any) -> Call | None:
         return None
     call: Call | None = node.place.call
     return call
+
+
+def consumers_of(nodes: Iterable[GraphNode]) -> dict[int, list[int]]:
+    """By node, the nodes that take its value; an operand that is taken twice is there twice."""
+    found: dict[int, list[int]] = {}
+    for node in nodes:
+        for i in node.inputs:
+            found.setdefault(i, []).append(node.id)
+    return found

@@ -65,7 +65,9 @@ def read_step(
         numbers = [nodes[k].name * own for k, own in zip(last.inputs, literal, strict=True)]
         op = last.op if len(group) == 1 else last.path.rpartition(".")[2]
         name = last.name if len(group) == 1 else ""
-        ops.append(StepOp(role, op, name, takes, params, tuple(numbers), last.detail))
+        row = op == "getitem" and not takes and last.detail.strip("[-]").isdigit()
+        detail = "" if row else last.detail  # the row of a Parameter may be another at each step
+        ops.append(StepOp(role, op, name, takes, params, tuple(numbers), detail))
     states = tuple((state, known.get(call.outputs.get(state, -1), "")) for state in order)
     if not ops or any(role not in roles for _, role in states):
         raise NotUnrollableError

@@ -32,7 +32,7 @@ from .loops import LoopCell
 from .meaning import ParameterBox, State, Uses, ValueBox
 from .numbers import Run, name_of, numbers_of_runs
 from .passthrough import PASS_THROUGH, SOURCES
-from .recorded import GraphNode, RecordedGraph, short_name, title_of
+from .recorded import GraphNode, RecordedGraph, consumers_of, short_name, title_of
 
 MOST_SEGMENTS = 6
 
@@ -90,7 +90,7 @@ class UnrolledGraph:
             chain.layer = number
         made = outputs_of(chains, nodes)
         before, between, after = _outside(nodes)
-        consumers = _consumers(nodes)
+        consumers = consumers_of(nodes)
         moves = MovedElements(graph, nodes, made)
         for chain in chains:
             check_chain(chain, moves.output)
@@ -364,14 +364,6 @@ def _count_uses(graph: RecordedGraph, nodes: Sequence[GraphNode], chains: list[C
                     continue  # a state that it starts from
                 used = chain.uses.setdefault(parameter.id, {})
                 used[step] = used.get(step, 0) + chain.calls[step].times
-
-
-def _consumers(nodes: Sequence[GraphNode]) -> dict[int, list[int]]:
-    consumers: dict[int, list[int]] = {}
-    for node in nodes:
-        for i in node.inputs:
-            consumers.setdefault(i, []).append(node.id)
-    return consumers
 
 
 def _rows(graph: RecordedGraph, chains: list[Chain]) -> list[LayerRow]:

@@ -1,4 +1,4 @@
-"""In and out: weights and layers to and from other frameworks, models to and from ONNX."""
+"""How do models come in and go out? Weights and layers of other frameworks, models from and to ONNX."""
 
 from ..signatures import readable
 from .conventions import layouts

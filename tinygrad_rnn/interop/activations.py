@@ -1,4 +1,4 @@
-"""The activations that recurrent layers of other frameworks have, by name and with their numbers."""
+"""Which activations have recurrent layers of other frameworks? By name, with their numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A layer of ours from what was found in another framework's arrays."""
+"""Which layer of ours is it? Made from what was found in another framework's arrays."""
 
 from __future__ import annotations
 

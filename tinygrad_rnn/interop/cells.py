@@ -1,4 +1,4 @@
-"""Cells whose equations other frameworks have and ``nn`` has not: other activations, peepholes, gates."""
+"""Which cells have other frameworks that ``nn`` has not? With other activations, peepholes, gates."""
 
 from __future__ import annotations
 

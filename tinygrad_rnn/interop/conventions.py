@@ -1,4 +1,4 @@
-"""One table of conventions: how each framework keeps a recurrent layer's weights, a row a layer.
+"""How does each framework keep a recurrent layer's weights? One table of conventions, a row a layer.
 
 Import, export and the page of the documentation follow from a row; nothing is written beside it. A row
 says which arrays there are under which names (``Names``), what each holds (``Part``), what the layer

@@ -1,4 +1,4 @@
-"""Live layers and parameter trees of other frameworks: their arrays by name, then the table reads them.
+"""How are live layers of other frameworks read? Their arrays by name, by which the table reads them.
 
 None of these imports the framework: what is given brings its own methods.
 """

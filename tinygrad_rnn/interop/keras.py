@@ -1,4 +1,4 @@
-"""Keras models in and out: live, from their files, and TensorFlow.js's."""
+"""How do Keras models come in and go out? Live, from their files, and TensorFlow.js's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keras's files: what lies where in a ``.keras`` archive, a ``.weights.h5`` and a Keras 2 ``.h5``."""
+"""What lies where in Keras's files? In a ``.keras`` archive, a ``.weights.h5`` and a Keras 2 ``.h5``."""
 
 from __future__ import annotations
 

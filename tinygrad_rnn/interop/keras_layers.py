@@ -1,4 +1,4 @@
-"""Keras's layers as Modules of ours: what a layer of a model does, masks included."""
+"""What does a layer of a Keras model do? Keras's layers as Modules of ours, masks included."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ..nn.module import Module, ModuleList
 from ..tensors import Tensor, as_tensor, functions, several
 from .activations import Activation, apply
 from .conventions import PLAIN, rows_of
+from .layers import merged
 from .packing import WeightsError
 from .weights import from_weights, to_weights
 
@@ -108,7 +109,7 @@ class Recurring(KerasLayer):
                 x = x[rows, np.argsort(~mask, axis=1, kind="stable")]
         y, last = self._stack(x, lengths, state)
         outputs = [self._placed(y, mask) if self.sequences else self._ends(last, mask)]
-        outputs = [self._merged(outputs[0])]
+        outputs = [merged(outputs[0], self.merge if self.both else "concat")]
         if isinstance(outputs[0], tuple):
             outputs = list(outputs[0])
         if self.states:
@@ -169,16 +170,6 @@ class Recurring(KerasLayer):
         if mask is not None and self.shown:  # then the output of a masked last step is 0, too
             return several.where(Tensor._wrap(mask[:, -1:], None), h[0], 0.0)
         return h[0]
-
-    def _merged(self, y: Any) -> Any:
-        if not self.both or self.merge == "concat":
-            return y
-        one, two = y.chunk(2, -1)
-        if self.merge is None:
-            return one, two
-        if self.merge == "mul":
-            return one * two
-        return (one + two) * (0.5 if self.merge == "ave" else 1.0)
 
     def weights(self, layout: str) -> list[Array]:
         """Kernels and biases, layer by layer, direction by direction."""

@@ -1,4 +1,4 @@
-"""A Keras model as a Module: its layers, and which layer gets what."""
+"""How does a Keras model run here? As a Module: its layers, and which layer gets what."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models of ours as Keras's config and arrays."""
+"""How is a model of ours written for Keras? As its config and arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recurrent layer with another framework's rule, and what that framework does at padded steps."""
+"""What does another framework's recurrent layer do? Its rule, and what becomes of padded steps."""
 
 from __future__ import annotations
 
@@ -20,6 +20,16 @@ OURS = (
     "initial",
 )  # outputs beyond the lengths, of both directions; states at length 0
 MERGES = ("concat", "sum", "ave", "mul", None)
+
+
+def merged(y: Any, merge: str | None) -> Any:
+    """The outputs of two directions, joined along the features, as one of ``MERGES`` joins them."""
+    if merge == "concat":
+        return y
+    one, two = y.chunk(2, -1)
+    if merge is None:
+        return one, two
+    return one * two if merge == "mul" else (one + two) * (0.5 if merge == "ave" else 1.0)
 
 
 class Layer(RecurrentLayer):
@@ -88,17 +98,7 @@ class Layer(RecurrentLayer):
                 y, last = self._as_there(y, last, np.asarray(lengths))
         if self.flipped:
             y = functions.flip(y, [1 if self.batch_first and y.ndim == 3 else 0])
-        return self._merged(y), last
-
-    def _merged(self, y: Any) -> Any:
-        if self.merge == "concat" or not self.bidirectional:
-            return y
-        one, two = y.chunk(2, -1)
-        if self.merge is None:
-            return one, two
-        if self.merge == "mul":
-            return one * two
-        return (one + two) * (0.5 if self.merge == "ave" else 1.0)
+        return merged(y, self.merge if self.bidirectional else "concat"), last
 
     def _as_there(self, y: Tensor, last: Any, lengths: Any) -> tuple[Tensor, Any]:
         """Zeros beyond the lengths and initial states at length 0, made what the framework gives."""

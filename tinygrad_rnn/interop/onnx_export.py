@@ -1,4 +1,4 @@
-"""``to_onnx``: a module's forward, traced on an example, as an ONNX file.
+"""How does a module become an ONNX file? ``to_onnx`` traces its forward on an example and writes the graph.
 
 The forward runs again on other values (and other lengths of the dynamic axes), like the example's and
 wilder. What all runs did alike is written; a constant that differs came from the input in a way that the

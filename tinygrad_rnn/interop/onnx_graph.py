@@ -1,4 +1,4 @@
-"""An ONNX graph in the making: named values, nodes, initializers, and the file."""
+"""How is an ONNX graph made? Named values, nodes, initializers, and the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers that ONNX has nodes for: RNN, LSTM, GRU with their options, Embedding, LayerNorm.
+"""For which layers has ONNX nodes? RNN, LSTM, GRU with their options, Embedding, LayerNorm.
 
 ONNX orders gates i, o, f, c (LSTM) and z, r, h (GRU), peepholes i, o, f; ours are PyTorch's: i, f, g, o
 and r, z, n, peepholes i, f, o.
@@ -103,12 +103,10 @@ def refusal(layer: Any) -> str | None:
     for cell in cells:
         if type(cell) not in KINDS:
             return f"a {type(cell).__name__} is no RNN, LSTM or GRU of ONNX's"
-        if getattr(cell, "proj_size", 0):
+        if vars(cell).get("proj_size"):
             return f"proj_size={cell.proj_size}: ONNX's LSTM has no projection"
     options = ("hidden_size", "nonlinearity", "reset_after")
-    first, last = (
-        [type(c), *(getattr(c, o, None) for o in options)] for c in (cells[0], cells[-1])
-    )
+    first, last = ([type(c), *map(vars(c).get, options)] for c in (cells[0], cells[-1]))
     if isinstance(layer, nn.Recurrent) and first != last:
         return "its two directions are different cells, and a node of ONNX's has one kind"
     return None

@@ -1,4 +1,4 @@
-"""The table: every row of the calculus as nodes of ONNX."""
+"""Which nodes of ONNX say an op? The table: every row of the calculus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows that move values, as nodes of ONNX: shapes, joining and splitting, indexing."""
+"""Which nodes of ONNX move values? Rows for shapes, joining and splitting, indexing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a forward does with its inputs, noted while it runs: ops, comparisons, and whole layers."""
+"""What does a forward do with its inputs? Noted while it runs: ops, comparisons, and whole layers."""
 
 from __future__ import annotations
 

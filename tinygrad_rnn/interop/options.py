@@ -1,4 +1,4 @@
-"""A framework's own options of a layer, as a rule and what else they say."""
+"""What do a framework's own options of a layer mean? A rule, and what else they say."""
 
 from __future__ import annotations
 

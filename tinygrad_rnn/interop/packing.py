@@ -1,4 +1,4 @@
-"""An array of the table, taken apart into gates and put together again."""
+"""How are an array's gates laid out? Taken apart by the table, and put together again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which array is whose: names taken apart into layers, directions and parts."""
+"""Which array is whose? Names taken apart into layers, directions and parts."""
 
 from __future__ import annotations
 

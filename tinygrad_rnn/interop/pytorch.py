@@ -1,4 +1,4 @@
-"""Layers and weights to and from PyTorch, where it is installed."""
+"""How do layers and weights come from PyTorch and go back? Where it is installed, live."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays held against a row of the table: what they say of a layer, or what does not fit."""
+"""What do arrays say of a layer? Held against a row of the table, or what does not fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights to and from any framework of the table: a dict of arrays in, a layer out, and back."""
+"""How do weights go from framework to framework? A dict of arrays in, a layer out, and back."""
 
 from __future__ import annotations
 

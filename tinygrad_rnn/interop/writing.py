@@ -1,4 +1,4 @@
-"""One of our layers as the arrays of a row of the table, or why it is none."""
+"""How is one of our layers written for another framework? As the arrays of its row, or why it is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Modules: layers, cells, the loop over time, losses, and how parameters start."""
+"""What are networks made of? Modules: layers, cells, the loop over time, losses, and how parameters start."""
 
 from typing import Any
 

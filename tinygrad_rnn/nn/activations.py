@@ -1,4 +1,4 @@
-"""Activations as modules."""
+"""Which activations are modules? ReLU, Tanh and their kin, for ``Sequential``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The equations of one time step. Each cell is its ``step``: input and state in, state out.
+"""What happens in one time step? Each cell is its ``step``, its equations: input and state in, state out.
 
 PyTorch's names, shapes and gate order: weights are (gates * H, features), gates i, f, g, o.
 """

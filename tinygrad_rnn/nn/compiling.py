@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ..doors import door
+from ..engine.values import Array
 from ..tensors import Tensor
 from .module import Module
 
+if TYPE_CHECKING:
+    from .recurrent import Recurrent
+    from .stacks import RecurrentLayer
 
-@dataclass(slots=True)
+    Layer: TypeAlias = RecurrentLayer | Recurrent
+
+Ran = frozenset[tuple[str, str]]  # which back ends ran, and why not the usual one
+State = (
+    Tensor | Sequence["State"] | Mapping[str, "State"] | None
+)  # of a cell: tensors in any nesting
+
+
+@dataclass(slots=True, eq=False, repr=False)
 class Direction:
     """One cell over the sequence: where it starts and in which direction it runs."""
 
     cell: Module
-    state: Any
+    state: State
     backwards: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Stage:
     """Cells that read the same input (one, or one a direction); ``dropout`` acts on that input."""
 
@@ -33,7 +45,7 @@ class Stage:
         return [direction.cell for direction in self.directions]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class LayerCall:
     """What a layer asks for: stages on top of each other over x (time, batch, features).
 
@@ -42,14 +54,14 @@ class LayerCall:
     gives the same outputs, op by op, of all steps or of some only, by the masks that dropout drew.
     """
 
-    layer: Any
+    layer: Layer
     x: Tensor
     time_axis: int
     stages: list[Stage]
-    recorded: Callable[..., tuple[Tensor, Any]]
-    lengths: Any = None
+    recorded: Callable[..., tuple[Tensor, State]]
+    lengths: Array | None = None
     first_step: int = 0
-    constants: dict[str, Any] = field(default_factory=dict)
+    constants: dict[str, Tensor] = field(default_factory=dict)
     joined: tuple[str, ...] = ()
 
 
@@ -60,24 +72,24 @@ class Compiler(Protocol):
     """
 
     def layer_again(
-        self, layer: Any, x: Any, hx: Any, first_step: int | None
-    ) -> tuple[Tensor, Any] | None:
+        self, layer: RecurrentLayer, x: Any, hx: State, first_step: int | None
+    ) -> tuple[Tensor, State] | None:
         """A layer's call that is like an earlier one."""
 
     def cell_again(
-        self, layer: Any, x: Any, state: Any, first_step: int | None
-    ) -> tuple[Tensor, Any] | None:
+        self, layer: Recurrent, x: Any, state: State, first_step: int | None
+    ) -> tuple[Tensor, State] | None:
         """A call of ``Recurrent`` that is like an earlier one."""
 
     def step_again(
-        self, cell: Any, x: Tensor, state: tuple[Tensor, ...], step: int, label: str = ""
-    ) -> Any:
+        self, cell: Module, x: Tensor, state: tuple[Tensor, ...], step: int, label: str = ""
+    ) -> Tensor | tuple[Tensor, ...] | None:
         """The new state of a built-in cell after one step."""
 
-    def streamed(self, layer: Any, x: Any, state: Any) -> tuple[Tensor, Any] | None:
+    def streamed(self, layer: RecurrentLayer, x: Any, state: State) -> tuple[Tensor, State] | None:
         """A layer's step without gradients."""
 
-    def run(self, call: LayerCall) -> tuple[tuple[Tensor, Any] | None, Any]:
+    def run(self, call: LayerCall) -> tuple[tuple[Tensor, State] | None, str | Ran]:
         """(outputs and last states, by which back ends) of a call, or (None, why it is to be recorded)."""
 
     def usual(self) -> str:

@@ -1,4 +1,4 @@
-"""Layers and losses as functions: PyTorch's ``nn.functional`` names."""
+"""Which layers and losses are functions? PyTorch's ``nn.functional`` names."""
 
 from __future__ import annotations
 
@@ -86,12 +86,12 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     return e.where(x * beta > threshold, x, e.softplus(x * beta) / beta)
 
 
-def _written(input: Any, made: Tensor, inplace: bool) -> Tensor:
+def written(input: Any, made: Tensor, inplace: bool) -> Tensor:
     """The result, written into the input where that is asked for."""
     if not inplace:
         return made
-    written: Tensor = input.copy_(made)
-    return written
+    result: Tensor = input.copy_(made)
+    return result
 
 
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
@@ -101,7 +101,7 @@ def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) 
     >>> tg.nn.functional.leaky_relu(tg.tensor([-1.0, 2.0]), 0.5)
     tensor([-0.5,  2. ])
     """
-    return _written(input, e.leaky_relu(as_tensor(input), negative_slope), inplace)
+    return written(input, e.leaky_relu(as_tensor(input), negative_slope), inplace)
 
 
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -111,7 +111,7 @@ def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     >>> tg.nn.functional.elu(tg.tensor([-1.0, 2.0]))
     tensor([-0.6321,  2.    ])
     """
-    return _written(input, e.elu(as_tensor(input), alpha), inplace)
+    return written(input, e.elu(as_tensor(input), alpha), inplace)
 
 
 def gelu(input: Any, approximate: str = "none") -> Tensor:
@@ -136,7 +136,7 @@ def silu(input: Any, inplace: bool = False) -> Tensor:
     >>> tg.nn.functional.silu(tg.tensor([0.0, 1.0]))
     tensor([0.    , 0.7311])
     """
-    return _written(input, e.silu(as_tensor(input)), inplace)
+    return written(input, e.silu(as_tensor(input)), inplace)
 
 
 def pad(

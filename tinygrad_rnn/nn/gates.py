@@ -1,4 +1,4 @@
-"""What the gates did: every named value of a recurrent layer, kept while it runs."""
+"""What did the gates do? Every named value of a recurrent layer, kept while it runs."""
 
 from __future__ import annotations
 

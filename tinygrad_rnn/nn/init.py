@@ -1,4 +1,4 @@
-"""How parameters start. Each function writes a tensor in place and returns it.
+"""How do parameters start? Each function writes a tensor in place and returns it.
 
 Randomness comes from ``generator`` (a ``numpy.random.Generator``), by default the one that
 ``tinygrad_rnn.manual_seed`` sets.

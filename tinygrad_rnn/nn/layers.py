@@ -1,4 +1,4 @@
-"""Layers without time."""
+"""Which layers have no time? Linear, embeddings, norms, dropout."""
 
 from __future__ import annotations
 

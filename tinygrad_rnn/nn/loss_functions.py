@@ -1,4 +1,4 @@
-"""Losses as functions: PyTorch's names, re-exported by ``nn.functional``."""
+"""How far is a forecast off? Losses as functions: PyTorch's names, re-exported by ``nn.functional``."""
 
 from __future__ import annotations
 
@@ -324,10 +324,10 @@ def _class_loss(
             f"{who}: input has shape {logs.shape} = (batch, classes, ...), "
             f"so target must have {wanted}, and has {y.shape}{_turned(shape, y.shape)}"
         )
-    classes, kept = shape[axis], _kept(who, y._data, shape[axis], ignore_index)
+    kept = _kept(who, y._data, shape[axis], ignore_index)
     if state.tracer is not None and state.tracer.takes(y, y._data):  # others when the trace runs
         logs = log_softmax(logs, axis) if of_logits else logs
-        return _class_loss_of_any(logs, y, weight, ignore_index, reduction, smoothing, axis)
+        return _class_loss_of_any(who, logs, y, weight, ignore_index, reduction, smoothing, axis)
     at = Tensor._made(y._data if kept is None else np.where(kept, y._data, 0))
     if of_logits:
         loss = reductions.cross_entropy(logs, axis, index_known(y, at._data))
@@ -337,14 +337,8 @@ def _class_loss(
         if weight is None and not smoothing:
             return _reduced(loss, reduction)
         kept = np.ones(y.shape, bool)
-    spread = logs
     counts = Tensor._made(kept, logs.dtype)
-    if weight is not None:
-        w = _class_weights(who, weight, logs, axis)
-        counts, spread = w.flatten()[at] * counts, logs * w
-        loss = loss * counts
-    if smoothing:
-        loss = (1 - smoothing) * loss - (smoothing / classes) * spread.sum(axis)
+    loss, counts = _weighed(who, loss, logs, at, counts, weight, smoothing, axis)
     if not kept.all():
         loss = where(kept, loss, 0.0)
     elif weight is None:
@@ -364,7 +358,29 @@ def _turned(shape: tuple[int, ...], given: tuple[int, ...]) -> str:
     return ": target.squeeze(-1)" if given == (*shape[:1], 1) and len(shape) == 2 else ""
 
 
+def _weighed(
+    who: str,
+    loss: Tensor,
+    logs: Tensor,
+    at: Tensor,
+    counts: Tensor,
+    weight: Any,
+    smoothing: float,
+    axis: int,
+) -> tuple[Tensor, Tensor]:
+    """Losses with their classes' weights and a share of all classes, and what each target counts."""
+    spread = logs
+    if weight is not None:
+        w = _class_weights(who, weight, logs, axis)
+        counts, spread = w.flatten()[at] * counts, logs * w
+        loss = loss * counts
+    if smoothing:
+        loss = (1 - smoothing) * loss - (smoothing / logs.shape[axis]) * spread.sum(axis)
+    return loss, counts
+
+
 def _class_loss_of_any(
+    who: str,
     logs: Tensor,
     y: Tensor,
     weight: Any,
@@ -376,17 +392,13 @@ def _class_loss_of_any(
     """The same in operations on tensors alone, whichever of the classes are left out."""
     kept = y != ignore_index
     at = where(kept, y, 0)
-    loss, spread, counts = -logs.gather(axis, at.unsqueeze(axis)).squeeze(axis), logs, kept
-    if weight is not None:
-        w = _class_weights("cross_entropy", weight, logs, axis)
-        counts, spread = where(kept, w.flatten()[at], 0.0), logs * w
-        loss = loss * counts
-    if smoothing:
-        loss = (1 - smoothing) * loss - (smoothing / logs.shape[axis]) * spread.sum(axis)
+    loss = -logs.gather(axis, at.unsqueeze(axis)).squeeze(axis)
+    counts = kept.to(logs.dtype)
+    loss, counts = _weighed(who, loss, logs, at, counts, weight, smoothing, axis)
     loss = where(kept, loss, 0.0)
     if reduction != "mean":
         return _reduced(loss, reduction)
-    return loss.sum() / counts.to(logs.dtype).sum()
+    return loss.sum() / counts.sum()
 
 
 def _kept(who: str, y: Any, classes: int, ignored: int) -> Any:

@@ -1,4 +1,4 @@
-"""Losses as modules."""
+"""Which losses are modules? Those of ``loss_functions``, with their options held."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a module is: named Parameters and submodules, and a scope around each call."""
+"""What is a module? Named Parameters and submodules, and a scope around each call."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Parameter(Tensor):
         self._begin(data, dtype)
         if not self.is_floating_point():
             raise TypeError(f"a Parameter holds floats, not {self.dtype}")
-        self._node = Leaf(self.shape, self.dtype, requires_grad).hold(self._data)
+        self._node = Leaf(self.shape, self.dtype, requires_grad).hold(self._data).by_user()
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()

@@ -1,4 +1,4 @@
-"""Names for values, and time steps for loops over bare Parameters."""
+"""What is a value called? Names for values, and time steps for loops over bare Parameters."""
 
 from __future__ import annotations
 

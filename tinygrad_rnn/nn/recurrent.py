@@ -1,4 +1,4 @@
-"""The loop over time: one cell, applied at every step with the same weights.
+"""What is the loop over time? One cell, applied at every step with the same weights.
 
 ``Recurrent`` is the one loop; what stacks it under PyTorch's names is in ``stacks.py``.
 """
@@ -13,16 +13,16 @@ import numpy as np
 
 from ..engine.places import state
 from ..engine.random import generator_or_default
-from ..engine.values import Leaf
 from ..ops.elementwise import where
 from ..tensors import Tensor, as_tensor
 from ..tensors.several import cat, stack
 from .cells import Cell
 from .compiling import Direction, LayerCall, Stage, compiler
-from .module import Module, Parameter
+from .module import Module
 from .naming import run_begins
 from .stepping import (
     apply_step,
+    as_input,
     check_features,
     checked_state,
     first_of,
@@ -89,9 +89,8 @@ def run_compiled(call: LayerCall) -> tuple[Tensor, Any]:
     if whole is not None:  # a network is read, to which a layer is one whole
         given: tuple[Tensor, Any] = whole(call)
         return given
-    result, how = None, refusal(layer)
-    if how is None:
-        result, how = compiler().run(call)
+    why = refusal(layer)
+    result, how = compiler().run(call) if why is None else (None, why)
     if result is None:
         layer.__dict__["_ran"] = f"recorded op by op: {how}"
         return call.recorded()
@@ -404,12 +403,6 @@ def checked_lengths(lengths: Any, batch: int | None, steps: int) -> Any:
             f"got {given.min()} to {given.max()}"
         )
     return given
-
-
-def as_input(x: Tensor) -> None:
-    """A leaf that enters a recurrent layer as its sequence is an input and no Parameter."""
-    if isinstance(x._node, Leaf) and not isinstance(x, Parameter):
-        x._node.name, x._node.role = x._node.name or "x", "input"
 
 
 def sequence(x: Tensor, time_axis: int = 0, only: Sequence[int] | None = None) -> Sequence[Tensor]:

@@ -1,4 +1,4 @@
-"""PyTorch's recurrent layers: stacks of ``Recurrent`` under PyTorch's parameter names."""
+"""What are PyTorch's recurrent layers? Stacks of ``Recurrent`` under PyTorch's parameter names."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ from .recurrent import (
     Loop,
     Recurrent,
     SomeSteps,
-    as_input,
     checked_lengths,
     explained,
     initial_state,
@@ -43,6 +42,7 @@ from .recurrent import (
 )
 from .stepping import (
     apply_step,
+    as_input,
     check_features,
     check_floats,
     first_of,

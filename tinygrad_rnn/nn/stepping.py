@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from ..engine.places import Call, Place, state
-from ..engine.values import Node
+from ..engine.values import Leaf, Node
 from ..tensors import Tensor
-from .compiling import compiler
-from .module import Module, holds_tensors
+from .compiling import State, compiler
+from .module import Module, Parameter, holds_tensors
 from .naming import _now, listening, named_input, stop_listening
 
 if TYPE_CHECKING:
     from .cells import Cell
 
 
-def parts(value: Any, names: tuple[str, ...] = ()) -> list[tuple[str, Tensor]]:
+def parts(value: State, names: tuple[str, ...] = ()) -> list[tuple[str, Tensor]]:
     """The tensors of a state of any nesting, each with a name for its place."""
     if value is None:
         return []
@@ -64,13 +64,13 @@ def mapped(function: Any, value: Any, *others: Any) -> Any:
 
 
 def apply_step(
-    cell: Module, x: Any, carried: Any, step: int, label: str, constants: dict[str, Any]
+    cell: Module, x: Any, carried: State, step: int, label: str, constants: dict[str, Tensor]
 ) -> tuple[Any, Any]:
     """Apply the cell's equations once, as time step ``step``; what is recorded knows it."""
     before = state.place
     kind: Any = type(cell)
     names = state_names(kind, getattr(cell, "states", ()))
-    inputs: list[tuple[str, Any]] = []
+    inputs: list[tuple[str, Node]] = []
     if state.recording:
         inputs = [("x" if k == "h" else f"x_{k}", named_input(t, "x", step)) for k, t in parts(x)]
         inputs += [(k, named_input(t, k, None)) for k, t in parts(carried, names)]
@@ -139,7 +139,7 @@ class LastStep(int):
     layer: Any
 
 
-def first_of(layer: Module, carried: Any, count: int) -> int:
+def first_of(layer: Module, carried: State, count: int) -> int:
     """The number of the first of ``count`` steps, where the caller does not say it.
 
     One step inside of ``tg.steps`` is that of its turn; on a state that this layer left, the step after it.
@@ -155,7 +155,7 @@ def first_of(layer: Module, carried: Any, count: int) -> int:
     return first
 
 
-def mark_last(layer: Module, carried: Any, step: int) -> None:
+def mark_last(layer: Module, carried: State, step: int) -> None:
     """Have a layer's last state know its step, and whose it is."""
     tag = LastStep(step)
     tag.layer = ref(layer)
@@ -163,7 +163,7 @@ def mark_last(layer: Module, carried: Any, step: int) -> None:
         part._tag = tag
 
 
-def bare_step(cell: Cell, input: Any, carried: Any) -> Any:
+def bare_step(cell: Cell, input: Any, carried: State) -> Any:
     """A built-in cell called by itself: check, find the time step on the state, apply, return the state."""
     x = cell._cast(input, cell.weight_ih)
     who = f"{state.place}" or f"{type(cell).__name__.lower()}: "
@@ -185,7 +185,7 @@ def bare_step(cell: Cell, input: Any, carried: Any) -> Any:
     return found
 
 
-def checked_state(cell: Cell, carried: Any, batch: int | None, who: str) -> list[Tensor]:
+def checked_state(cell: Cell, carried: State, batch: int | None, who: str) -> list[Tensor]:
     """The parts of a built-in cell's state, each of the right shape; its initial state for None."""
     if carried is None:
         carried = cell.initial_state(batch)
@@ -220,6 +220,12 @@ def check_floats(who: str, name: str, tensor: Tensor, hint: str = "") -> None:
     """Raise TypeError where a tensor holds no floats."""
     if not tensor.is_floating_point():
         raise TypeError(f"{who}{name} holds {tensor.dtype}, expected floats{hint}")
+
+
+def as_input(x: Tensor) -> None:
+    """A leaf that enters a recurrent layer as its sequence is an input and no Parameter."""
+    if isinstance(x._node, Leaf) and not isinstance(x, Parameter):
+        x._node.name, x._node.role = x._node.name or "x", "input"
 
 
 # ---- who may run it -----------------------------------------------------------------------------

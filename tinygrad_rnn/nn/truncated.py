@@ -1,4 +1,4 @@
-"""Truncated backpropagation through time: long sequences in chunks, gradients over a window."""
+"""How are long sequences trained on? In chunks: truncated backpropagation, gradients over a window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The calculus: one row an op, its forward and its rule side by side (see row.py)."""
+"""What is the calculus? One row an op, its forward and its rule side by side (see row.py)."""
 
 from . import elementwise, indexing, products, reductions, shapes
 from .row import ROWS

@@ -1,4 +1,4 @@
-"""Elementwise calculus: each row is a name, a forward and one rule an operand.
+"""Which ops go element by element? Each row is a name, a forward and one rule an operand.
 
 Where a derivative does not exist the convention is PyTorch's: ``abs`` and ``relu`` take 0 at 0,
 ``maximum`` and ``minimum`` share the gradient evenly at a tie, ``clip`` passes it at its bounds,

@@ -1,4 +1,4 @@
-"""Taking parts: the gradient is :class:`At`, which the engine adds into one buffer."""
+"""How are parts taken? The gradient is :class:`At`, which the engine adds into one buffer."""
 
 from __future__ import annotations
 

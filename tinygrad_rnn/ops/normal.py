@@ -1,4 +1,4 @@
-"""The share of N(0, 1) below x, to a few units in the last place of its dtype, both tails included.
+"""How much of N(0, 1) lies below x? To a few units in the last place of its dtype, both tails included.
 
 numpy has no erf. In float64 the rational approximations are those of FreeBSD's ``s_erf.c`` (Sun
 Microsystems 1993, freely granted); each of five ranges of |x| / sqrt(2) has its own, computed where it is

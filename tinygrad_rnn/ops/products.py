@@ -1,4 +1,4 @@
-"""Products: 1-d to batched n-d ``matmul``, ``linear`` with its bias in one row, ``einsum``.
+"""Which products are there? ``matmul`` from 1-d to batched n-d, ``linear`` with its bias, ``einsum``.
 
 The terms of an einsum arrive as tuples of integers, one an operand, and the output's; an axis of
 length 1 stretches, as in broadcasting.

@@ -75,7 +75,7 @@ def _unary(op: Op) -> Callable[..., Any]:
         try:
             y = forward(x, *constants)
         except ValueError as error:
-            raise misfit(op, (x,), error) from None
+            raise shape_error(op, (x,), error) from None
         if y.__class__ is not _ndarray:
             y = np.asanyarray(y)
         t = _new(Handle.kind)
@@ -115,7 +115,7 @@ def _view(op: Op) -> Callable[..., Any]:
         try:
             y = forward(x, *constants)
         except ValueError as error:
-            raise misfit(op, (x,), error) from None
+            raise shape_error(op, (x,), error) from None
         if y.__class__ is not _ndarray:
             y = np.asanyarray(y)
         t = _new(Handle.kind)
@@ -175,7 +175,7 @@ def _binary(op: Op) -> Callable[..., Any]:
         try:
             z = forward(x, y)
         except ValueError as error:
-            raise misfit(op, (x, y), error) from None
+            raise shape_error(op, (x, y), error) from None
         if z.__class__ is not _ndarray:
             z = np.asanyarray(z)
         t = _new(Handle.kind)
@@ -256,7 +256,7 @@ def _general(op: Op) -> Callable[..., Any]:
         try:
             y = forward(*arrays, *constants)
         except ValueError as error:
-            raise misfit(op, arrays, error) from None
+            raise shape_error(op, arrays, error) from None
         if y.__class__ is not _ndarray:
             y = np.asanyarray(y)
         node = None
@@ -296,7 +296,7 @@ def _variadic(op: Op) -> Callable[..., Any]:
         try:
             y = np.asanyarray(forward(arrays, *constants))
         except ValueError as error:
-            raise misfit(op, arrays, error) from None
+            raise shape_error(op, arrays, error) from None
         node = None
         if wants_node(tensors):
             saved: Any = None
@@ -428,7 +428,7 @@ def _alike(operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[Any]] | Non
     return operands, arrays
 
 
-def misfit(op: Op, arrays: Any, error: Exception) -> ValueError:
+def shape_error(op: Op, arrays: Any, error: Exception) -> ValueError:
     """What numpy said of shapes, with the op, the module and the step that it happened in."""
     if "negative integer powers" in str(error):
         return ValueError(

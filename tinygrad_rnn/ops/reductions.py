@@ -1,4 +1,4 @@
-"""Sums and what is made of them. Axes arrive as a sorted tuple of non-negative integers.
+"""What is made of sums along axes? Axes arrive as a sorted tuple of non-negative integers.
 
 Conventions are PyTorch's: ``amax`` and ``amin`` share the gradient evenly among ties (so does
 ``max`` of all, where a NaN is the largest); ``std`` and ``norm`` have gradient 0 where they are 0.

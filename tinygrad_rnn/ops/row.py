@@ -113,6 +113,23 @@ class Op:
         self.view = view
         self.keep_out, self.keep = _what_to_keep(rules, variadic)
 
+    @classmethod
+    def of_calls(cls, name: str, call: Callable[..., Any], rule: Callable[..., Any]) -> Op:
+        """A row for what is called as a whole: any number of tensors in and out, one rule for all of them.
+
+        ``rule(i, g, y, call)`` gives the gradient of the i-th, of a node that saved its call.
+        """
+        return cls(
+            name,
+            call,
+            (rule,),
+            variadic=True,
+            several=True,
+            sparse=False,
+            promote=None,
+            floating=False,
+        )
+
     def __repr__(self) -> str:
         return f"<op {self.name}>"
 

@@ -1,4 +1,4 @@
-"""Rows that move values without changing them: reshape, permute, join, split."""
+"""Which rows move values without changing them? Reshape, permute, join, split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Optimizers: what turns gradients into new values, in PyTorch's names and updates."""
+"""What turns gradients into new values? Optimizers, in PyTorch's names and updates."""
 
 from typing import Any
 

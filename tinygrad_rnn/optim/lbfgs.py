@@ -1,4 +1,4 @@
-"""L-BFGS: a quasi-Newton method that asks for the loss as often as it needs."""
+"""How does a quasi-Newton method train? L-BFGS asks for the loss as often as it needs."""
 
 from __future__ import annotations
 

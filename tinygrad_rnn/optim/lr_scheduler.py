@@ -1,4 +1,4 @@
-"""Schedules: what the learning rate does over the epochs, in PyTorch's names and values.
+"""What does the learning rate do over the epochs? Schedules, in PyTorch's names and values.
 
 Make one after the optimizer and call ``scheduler.step()`` after each epoch's ``optimizer.step()``
 (``OneCycleLR``: after each batch's). All but ``LambdaLR``, ``OneCycleLR`` and ``ReduceLROnPlateau``

@@ -1,4 +1,4 @@
-"""SGD, RMSprop, Adam and AdamW. A step computes every new value before it writes any."""
+"""What does one step of SGD, RMSprop or Adam do? Every new value is computed before any is written."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Which back end runs compiled loops: numba's machine code where it is installed, else numpy calls.
+"""Which back end runs compiled loops? Numba's machine code where it is installed, else numpy calls.
 
-Unless one of them is asked for by its name, the first calls of a cell are numpy's (``first_calls``).
+Unless one of them is asked for by its name, the first calls of a cell are numpy's (``variants``).
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 
-from .few_calls import FewCalls
 from .numpy_loops import NumpyLoops, QuickLoops, Unsupported
 from .program import Program
+from .rewrites import RewrittenProgram
 from .schedule import Schedule
 
 CHOICE = "TINYGRAD_RNN_BACKEND"
 AUTO = "auto"  # machine code where it is installed, after first calls by numpy
+FIRST = "first calls"  # numpy's loops, with what they say of themselves
+CALLS = 16  # of a layer, at most
+WHY = f"its first calls; by call {CALLS + 1} at the latest machine code takes over"
 
 _asked: list[str] = []  # by ``using``, the last one counts
 
@@ -76,7 +79,7 @@ def _installed() -> tuple[str, str, bool]:
 def loops(program: Program, name: str, why: str = "") -> NumpyLoops:
     """The loops of a program by a back end; ``why`` it is not the usual one. Raises Unsupported."""
     if name == "numpy":
-        kind = QuickLoops if isinstance(program, FewCalls) else NumpyLoops
+        kind = QuickLoops if isinstance(program, RewrittenProgram) else NumpyLoops
         return kind(Schedule(program), why)
     from .numba_loops import NumbaLoops
 

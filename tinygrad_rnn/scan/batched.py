@@ -1,4 +1,4 @@
-"""Values of all steps at once: the straight lines of Python before and after the loop.
+"""How are values of all steps at once written? As straight lines of Python before and after the loop.
 
 A program's values that need no loop are written as one line each, when first asked for; the text is
 compiled once for a program, so that a call does nothing but the numpy functions themselves.
@@ -7,15 +7,14 @@ compiled once for a program, so that a call does nothing but the numpy functions
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from ..ops.elementwise import _sigmoid
-from ..ops.row import FUNCTIONS, ROWS, numpys, texts_of
-from .memory import LEAST, empty
+from ..ops.row import FUNCTIONS, ROWS, texts_of
+from . import runtime
 from .program import ELEMENTWISE, Value
+from .runtime import LEAST, forward_of
 from .schedule import Schedule
 from .tracing import bare_constant
 
@@ -30,8 +29,8 @@ class Lines:
 
     A value that differs between steps is an array (time, *shape), another is plain. ``before`` are the
     names that an earlier function has left: those that are used here are in ``taken``. ``first`` writes
-    that earlier function, where more may be asked of it. ``turned`` lays values of a batch out with the
-    features first, so that a range of them is one piece: shapes stay as they are. ``ragged`` lines stand
+    that earlier function, where more may be asked of it. ``features_first`` lays values of a batch out
+    turned, so that a range of features is one piece: shapes stay as they are. ``ragged`` lines stand
     around a loop over batches that get smaller: their steps are the rows of all steps, one after another.
     """
 
@@ -40,10 +39,14 @@ class Lines:
         schedule: Schedule,
         before: dict[int, str] | None = None,
         first: Lines | None = None,
-        turned: bool = False,
+        features_first: bool = False,
         ragged: bool = False,
     ) -> None:
-        self.schedule, self.program, self.turned = schedule, schedule.program, turned
+        self.schedule, self.program, self.features_first = (
+            schedule,
+            schedule.program,
+            features_first,
+        )
         self.ragged = ragged
         self.lines: list[str] = []
         self.names: dict[int, str] = {}
@@ -60,15 +63,8 @@ class Lines:
             "zeros": np.zeros,
             "concatenate": np.concatenate,
             "broadcast_to": np.broadcast_to,
-            "whole": _whole,
-            "empty": empty,
             "fresh": np.empty,
-            "each": _each,
-            "ones": _ones,
-            "begun": _begun,
-            "turn": _turn,
-            "full": _full,
-            "by_step": _by_step,
+            **{function.__name__: function for function in runtime.CALLED},
         }
 
     def compiled(self, name: str, arguments: list[str]) -> Any:
@@ -117,18 +113,18 @@ class Lines:
     def turns(self, v: int) -> bool:
         """Whether a value lies with its features first."""
         shape = self.program.values[v].shape
-        return self.turned and len(shape) == 2 and min(shape) > 1
+        return self.features_first and len(shape) == 2 and min(shape) > 1
 
     def memory(self, v: int, steps: str = TIME, plain: bool = False) -> str:
         """Fresh memory for a value of all steps, as text."""
         value = self.program.values[v]
         size = max(int(np.prod(value.shape, dtype=int)) * np.dtype(value.dtype).itemsize, 1)
-        turned = self.turns(v) and not plain
-        sides = ", ".join(map(str, (steps, *value.shape[:: -1 if turned else 1])))
+        features_first = self.turns(v) and not plain
+        sides = ", ".join(map(str, (steps, *value.shape[:: -1 if features_first else 1])))
         given = f"({sides},), {self.kind(value.dtype)}"
         most = -(-LEAST // size)  # steps below which memory is fresh: not worth a call to ask
         text = f"fresh({given}) if {steps} < {most} else empty({given}, ({steps}) * {size})"
-        return f"({text}).transpose(0, 2, 1)" if turned else text
+        return f"({text}).transpose(0, 2, 1)" if features_first else text
 
     def made(self, v: int, name: str) -> str:
         """A name for a value that lies in memory of its own."""
@@ -186,10 +182,10 @@ class Lines:
                     self.line(f"{name} = {text}")
             elif value.op in UFUNCS and value.op != "pow":
                 self.quiet = self.quiet or value.op not in ("add", "sub", "mul")
-                eaten = self.schedule.eaten.get(v, -1)
-                out = f"v{eaten}"
-                if self.names.get(eaten, "") == out and (out in self.solid) != self.turns(v):
-                    del self.names[eaten]
+                operand = self.schedule.in_place.get(v, -1)
+                out = f"v{operand}"
+                if self.names.get(operand, "") == out and (out in self.solid) != self.turns(v):
+                    del self.names[operand]
                 else:
                     out = self.memory(v)
                 self.line(f"{name} = {UFUNCS[value.op]}({', '.join(args)}, out={out})")
@@ -267,7 +263,7 @@ class Lines:
         if value.op in ("add", "sub", "mul"):
             return f"{UFUNCS[value.op]}({', '.join(args)})"
         self.quiet = True
-        function = self.constant(f"f{v}", lambda *arrays: plain(value, list(arrays)))
+        function = self.constant(f"f{v}", forward_of(value))
         over_time = [bool(self.program.depends[a]) for a in value.args]
         if (
             any(over_time) and not total and value.op not in ELEMENTWISE
@@ -320,79 +316,6 @@ class Lines:
 
 def carry(lines: Lines, k: int, seed: Value) -> str:
     """How the gradient of a state begins, as text."""
-    order = ", 'F'" if lines.turned else ""
+    order = ", 'F'" if lines.features_first else ""
     shape = f"(batch, *{seed.shape[1:]})" if lines.ragged else seed.shape
     return f"begun(d{k}, {shape}, {lines.kind(seed.dtype)}{order})"
-
-
-@lru_cache(maxsize=8)
-def _ones(count: int, dtype: Any) -> Any:
-    return np.ones(count, dtype)
-
-
-def _begun(given: Any, shape: Any, dtype: Any, order: Any = "C") -> Any:
-    """How the gradient of a state begins: as it was given, or zeros."""
-    if given is None:
-        return np.zeros(shape, dtype, order)
-    return np.array(given.reshape(shape), dtype, order=order)
-
-
-def _each(a: Any) -> list[Any]:
-    """The numbers of an array over time, each as an array without axes."""
-    return [a[t, ...] for t in range(len(a))]
-
-
-def _full(a: Any, shape: tuple[int, ...], order: Any) -> Any:
-    """An array broadcast to a shape, with memory for all of it."""
-    return np.array(np.broadcast_to(a, shape), order=order)
-
-
-def _whole(a: Any) -> Any:
-    """An array in one piece, in the order of its axes."""
-    if a.flags.c_contiguous:
-        return a
-    out = empty(a.shape, a.dtype, a.nbytes)
-    np.copyto(out, a)
-    return out
-
-
-def _by_step(function: Any, over_time: list[bool], *args: Any) -> Any:
-    """What a function of one step's values gives at every step, of those that have time before their axes."""
-    steps = len(args[over_time.index(True)])
-    pairs = list(zip(args, over_time, strict=True))
-    return np.stack(
-        [function(*[a[t, ...] if each else a for a, each in pairs]) for t in range(steps)]
-    )
-
-
-def _turn(a: Any) -> Any:
-    """An array (time, batch, features) laid out with the features first."""
-    return _whole(a.transpose(0, 2, 1)).transpose(0, 2, 1)
-
-
-def plain(value: Value, args: list[Any]) -> Any:
-    """A value by its op's own forward; Python numbers alone make one of the default dtype."""
-    made = _plain(value, args)
-    return made if made.dtype == value.dtype else made.astype(value.dtype)
-
-
-def _plain(value: Value, args: list[Any]) -> Any:
-    op, consts = value.op, bare_constant(value.consts)
-    if op == "constant":
-        return consts[0]
-    if op == "zeros":
-        return np.zeros(value.shape, value.dtype)
-    if op == "dot":
-        return args[0].dot(args[1].T if consts[0] else args[1])
-    if op == "slice":
-        return args[0][..., consts[0] : consts[1]]
-    if op == "concat":
-        return np.concatenate(args, -1)
-    if op == "outer":
-        return np.atleast_2d(args[0]).T.dot(np.atleast_2d(args[1]))
-    if op == "sigmoid":
-        return _sigmoid(args[0])
-    if op not in ROWS:
-        return numpys(op)(*args)
-    row = ROWS[op]
-    return row.forward(args, *consts) if row.variadic else row.forward(*args, *consts)

@@ -1,4 +1,4 @@
-"""Following a step's code without running it: what each name may be, and what is done with it.
+"""What does a step's code do, without running it? What each name may be, and what is done with it.
 
 Every value is a set of atoms: a particular object (``Known``), something that the step is given or a view
 of it (``GIVEN``), something made while it runs (``FRESH``), a tuple, an iterator, a function made in it.

@@ -1,4 +1,4 @@
-"""From a cell to the loops that run it: traced, derived, scheduled, kept for the next call.
+"""How does a cell come to its loops? Traced, derived, scheduled, kept for the next call.
 
 A cell's code is read before it is run (``bytecode``): what could do more than compute is recorded. What is
 pure is traced, over two steps that must agree, and its loops are found by what the trace says. They are
@@ -7,134 +7,32 @@ the cell's for as long as everything that its step reads is as it was.
 
 from __future__ import annotations
 
-import threading
 from types import FunctionType
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from ..engine.values import Array
 from ..nn import cells as known_cells
+from ..nn.compiling import State
 from ..nn.module import Module
 from ..nn.stepping import mapped, parts
 from ..ops import dtypes
 from ..ops.elementwise import where
 from ..tensors import Tensor
-from . import backends, first_calls, verified
 from .inspection import inspected
-from .purity import PACKAGE, Guard, hold
-from .reach import Reach
-from .tracing import Shadow, Trace, Tracer, Untraceable, leaf, trace, tracing
+from .purity import PACKAGE, Guard
+from .tracing import CellCopy, Trace, Tracer, Untraceable, leaf, trace, tracing
+from .variants import LOCK, Compiled, Variant
 
 BUILT_IN = frozenset(
     cell
     for cell in vars(known_cells).values()
     if isinstance(cell, type) and issubclass(cell, known_cells.Cell)
 )
-_lock = threading.RLock()
 _loops: dict[Any, Compiled] = {}
 _configurations: dict[Any, tuple[Compiled, list[int]]] = {}
 MOST = 256  # programs that are remembered; the oldest go
 MOST_VARIANTS = 8  # of one cell on inputs of one kind: other settings, other modes
-
-
-class Compiled:
-    """A cell's loops, for one trace: with derivatives made when the first call asks for them."""
-
-    def __init__(self, first: Trace, trusted: bool) -> None:
-        self.trace, self.trusted, self.reach = first, trusted, Reach(first)
-        kinds = {node.dtype.char for role, node in first.inputs.items() if role != "live"}
-        if len(kinds) != 1 or not kinds <= {"f", "d"}:
-            raise Untraceable("input, state and Parameters are not all float32 or all float64")
-        self.roles = [role for role in first.inputs if role not in ("x", "live")]
-        self.work = first_calls.work(first)
-        self._loops: dict[Any, Any] = {}
-        self.probe: Any = None  # how its step is looked into, or why not: see ``probing``
-
-    def turn(
-        self, cell: Any, derive: bool, x: bool, steps: int, most: int = first_calls.CALLS
-    ) -> Any:
-        """The loops for the next call of a cell, over so many steps; see ``first_calls.back_end``."""
-        return self.taking_turns(derive, x, self.whose(cell, derive, steps, most))
-
-    def whose(self, cell: Any, derive: bool, steps: int, most: int = first_calls.CALLS) -> str:
-        """Whose turn it is: the back end of a cell's next call, which is counted."""
-        return first_calls.back_end(cell, derive, steps * self.work, most)
-
-    def taking_turns(self, derive: bool, x: bool, name: str) -> Any:
-        """The loops of the back end whose turn it is, or of one that can."""
-        try:
-            return self.loops(derive, x, name)
-        except Untraceable:
-            if name != first_calls.FIRST:
-                raise
-        return self.loops(derive, x)  # what numpy cannot run, machine code may
-
-    def loops(self, derive: bool, x: bool, name: str = "") -> Any:
-        """The loops of a back end; with gradients if ``derive``, of the input too if ``x``."""
-        key = (name or backends.choice()[0], derive, x)
-        found = self._loops.get(key)
-        if found is None:
-            wanted = [*self.roles, *["x"] * x] if derive else []
-            with _lock:
-                try:
-                    found = verified.loops(self.trace, wanted, self.trusted, key[0])
-                except Untraceable as reason:
-                    found = str(reason)
-                self._loops[key] = found
-        if isinstance(found, str):
-            raise Untraceable(found)
-        return found
-
-    def ragged(self, derive: bool, x: bool) -> Any:
-        """The loops over ragged batches, of a step of one row: see ``ragged``. Raises Untraceable."""
-        key = ("ragged", derive, x)
-        if key not in self._loops:
-            wanted = [*self.roles, *["x"] * x] if derive else []
-            with _lock:
-                try:
-                    self._loops[key] = verified.ragged(self.trace, wanted)
-                except backends.Unsupported as reason:
-                    self._loops[key] = f"numba cannot take {reason}"
-        found = self._loops[key]
-        if isinstance(found, str):
-            raise Untraceable(found)
-        return found
-
-    def stream(self, name: str = "") -> Any:
-        """(prepare, step) for one step at a time; None where there is none."""
-        key = (name or backends.choice()[0], "stream")
-        if key not in self._loops:
-            self._loops[key] = self.loops(False, False, key[0]).stream()
-        return self._loops[key]
-
-
-class Variant:
-    """What one cell computes while all that its step reads is as it was: its loops, or why it has none."""
-
-    __slots__ = ("found", "guards", "shapes", "tensors", "used", "why")
-
-    def __init__(self, guards: list[Guard], why: str = "") -> None:
-        self.guards, self.why = guards, why
-        self.found: Any = None
-        self.tensors: list[Tensor] = []
-        self.used: list[int] = []  # of the cell's tensors and the call's constants
-        self.shapes: list[tuple[Any, Any]] = []
-
-    def takes(self, found: Compiled, used: list[int], tensors: list[Tensor]) -> None:
-        """Its loops, and which tensors go into them."""
-        self.found, self.used, self.tensors = found, used, tensors
-        self.shapes = [(t._data.shape, t._data.dtype) for t in tensors]
-
-    def holds(self) -> bool:
-        """Whether the cell reads what it read."""
-        for tensor, (shape, dtype) in zip(self.tensors, self.shapes, strict=True):
-            if tensor._data.shape != shape or tensor._data.dtype is not dtype:
-                return False
-        return hold(self.guards)
-
-    def weights(self, constants: dict[str, Any]) -> list[Tensor]:
-        """The tensors that are the same at every step, in the order of the loops' inputs."""
-        every = [*self.tensors, *constants.values()]
-        return [every[k] for k in self.used]
 
 
 class _Variants:
@@ -161,14 +59,16 @@ _variants: WeakKeyDictionary[Module, dict[Any, _Variants]] = WeakKeyDictionary()
 
 
 def compiled(
-    cell: Module, x: Any, state: Any, live: Any, constants: dict[str, Any]
+    cell: Module, x: Array, state: State, live: Array | None, constants: dict[str, Tensor]
 ) -> tuple[Compiled, list[Tensor]]:
     """The loops of a cell on inputs like these, and the tensors that are the same at every step."""
     variant = variant_of(cell, x, state, live, constants)
     return variant.found, variant.weights(constants)
 
 
-def variant_of(cell: Module, x: Any, state: Any, live: Any, constants: dict[str, Any]) -> Variant:
+def variant_of(
+    cell: Module, x: Array, state: State, live: Array | None, constants: dict[str, Tensor]
+) -> Variant:
     """What a cell computes on inputs like these.
 
     ``x`` is (time, batch, features) as an array, ``state`` a nesting of tensors, ``live`` (time, batch, 1)
@@ -177,7 +77,7 @@ def variant_of(cell: Module, x: Any, state: Any, live: Any, constants: dict[str,
     for name, value in constants.items():
         if not isinstance(value, Tensor):
             raise Untraceable(f"a keyword argument of the call, {name}, is no tensor")
-    with _lock:
+    with LOCK:
         kinds = _variants.setdefault(cell, {})
         kind = _kind(x, state, live, constants)
         variants = kinds.get(kind)
@@ -193,7 +93,7 @@ def variant_of(cell: Module, x: Any, state: Any, live: Any, constants: dict[str,
     return variant
 
 
-def _kind(x: Any, state: Any, live: Any, constants: dict[str, Any]) -> Any:
+def _kind(x: Array, state: State, live: Array | None, constants: dict[str, Tensor]) -> Any:
     """What a variant is for: the kinds of input, state and constants, and what casting depends on."""
     shapes = [(k, t._data.shape, t._data.dtype) for k, t in constants.items()]
     steps = min(len(x), len(parts(state)) + 1)
@@ -201,7 +101,7 @@ def _kind(x: Any, state: Any, live: Any, constants: dict[str, Any]) -> Any:
     return (x.shape[1:], x.dtype, nesting(state), *around, *shapes)
 
 
-def nesting(value: Any) -> Any:
+def nesting(value: State) -> Any:
     """The nesting of a state, with shapes and dtypes, hashable."""
     if isinstance(value, Tensor):
         return value._data.shape, value._data.dtype
@@ -214,7 +114,7 @@ def nesting(value: Any) -> Any:
     return (type(value), *[nesting(v) for v in value])
 
 
-def _fields(value: Any) -> set[str]:
+def _fields(value: State) -> set[str]:
     """The names of the parts of named tuples in a state."""
     if not isinstance(value, (tuple, list, dict)):
         return set()
@@ -224,10 +124,10 @@ def _fields(value: Any) -> set[str]:
 
 def _seen(
     cell: Module,
-    x: Any,
-    state: Any,
-    live: Any,
-    constants: dict[str, Any],
+    x: Array,
+    state: State,
+    live: Array | None,
+    constants: dict[str, Tensor],
     variants: _Variants,
     kind: Any,
 ) -> Variant:
@@ -292,12 +192,12 @@ def _described(guards: list[Guard], tensors: list[Tensor]) -> list[Any]:
 
 
 def _trace_twice(
-    cell: Module, x: Any, state: Any, live: Any, constants: dict[str, Any]
+    cell: Module, x: Array, state: State, live: Array | None, constants: dict[str, Tensor]
 ) -> tuple[Trace, list[int], list[Tensor]]:
     """Trace two steps, which must agree: the first, which tensors it used, and all that the cell has."""
     with tracing(Tracer()) as tracer:
         try:
-            shadow = Shadow(cell)
+            shadow = CellCopy(cell)
             step = _Step(shadow, x, state, live, constants)
             first = trace(step, step.inputs(), tracer)
             if len(x) > 1:
@@ -323,14 +223,19 @@ class _Step:
     """One step of the shadow on leaves of its own; called, it gives the output and the new state."""
 
     def __init__(
-        self, shadow: Shadow, x: Any, state: Any, live: Any, constants: dict[str, Any]
+        self,
+        shadow: CellCopy,
+        x: Array,
+        state: State,
+        live: Array | None,
+        constants: dict[str, Tensor],
     ) -> None:
         self.shadow = shadow
         self.constants = {k: leaf(t._data) for k, t in constants.items()}
         self.state = mapped(lambda t: leaf(t._data), state)
         self.x, self.steps = leaf(x[0]), len(x)
         self.live = None if live is None else leaf(live[0])
-        self.result: Any = None
+        self.result: State = None
 
     def inputs(self) -> dict[str, Any]:
         """The nodes of the inputs by their roles."""
@@ -354,7 +259,7 @@ class _Step:
         inputs.update({f"w{k}": weights[at] for k, at in enumerate(used)})
         return used, Trace(inputs, seen.outputs)
 
-    def advance(self, x: Any, live: Any) -> None:
+    def advance(self, x: Array, live: Array | None) -> None:
         """The next step: its input, and the state that the last one left."""
         self.state = mapped(lambda t: leaf(t._data), self.result)
         self.x = leaf(x)

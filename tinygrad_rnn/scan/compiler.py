@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..nn.compiling import LayerCall
+from ..nn.compiling import LayerCall, Ran, State
 from ..tensors import Tensor
-from . import again, backends, running, streaming
+from . import backends, call_cache, running, streaming
 
 
 class LoopCompiler:
     """The compiler of this package: steps are traced once, and loops over them written as text."""
 
-    layer_again = staticmethod(again.run_again)
-    cell_again = staticmethod(again.run_cell_again)
-    step_again = staticmethod(again.step_again)
+    layer_again = staticmethod(call_cache.run_again)
+    cell_again = staticmethod(call_cache.run_cell_again)
+    step_again = staticmethod(call_cache.step_again)
     streamed = staticmethod(streaming.streamed)
 
-    def run(self, call: LayerCall) -> tuple[tuple[Tensor, Any] | None, Any]:
+    def run(self, call: LayerCall) -> tuple[tuple[Tensor, State] | None, str | Ran]:
         """(outputs and last states, by which back ends), or (None, why not) where they are recorded."""
         try:
             result, done = running.run(call)
         except running.Untraceable as reason:
             return None, str(reason)
         if call.lengths is None and len(done) == 1:
-            remember = again.remember if call.joined else again.remember_cell
+            remember = call_cache.remember if call.joined else call_cache.remember_cell
             remember(call, done[0].variant)
         return result, frozenset().union(*(p.loops.ran for p in done))
 

@@ -1,6 +1,6 @@
-"""A layer's call that ran as one node, and the way back from it to the layer's steps.
+"""How does a call that ran as one node lead back to its steps? Recorded anew when somebody looks.
 
-To a reader the node is not there: the layer's outputs are :class:`~tinygrad_rnn.engine.folded.Folded`, and
+To a reader the node is not there: the layer's outputs are of the kind ``engine.lazy_output.LazyOutput``, and
 looking at them records the layer's steps op by op, on the values and Parameters of the call.
 """
 
@@ -9,18 +9,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
 
 from ..engine.autograd import enable_grad
-from ..engine.folded import Folded, slot_writes
 from ..engine.gradients import grad
 from ..engine.inside import Inside
+from ..engine.lazy_output import LazyOutput, slot_writes
 from ..engine.places import Call
 from ..engine.places import state as now
-from ..engine.values import STRIDE, Constant, Leaf, Node, next_number
+from ..engine.values import STRIDE, Array, Constant, Grad, Leaf, Node, Value, next_number
 from ..nn import naming
 from ..nn.recurrent import SomeSteps
 from ..ops.row import Op
@@ -28,10 +28,13 @@ from ..ops.shapes import reshape
 from ..tensors import Tensor
 from .purity import as_before
 
+if TYPE_CHECKING:
+    from .variants import Variant
+
 _lock = threading.RLock()
 
 
-class Fold:
+class CallAsNode:
     """One call: gradients pass through it as one node, and a reader finds the steps behind it.
 
     ``steps`` are the time steps that it ran over.
@@ -39,7 +42,7 @@ class Fold:
 
     nested = False  # whether one of its outputs is made of another
     time_axis = 0
-    lengths: Any = None
+    lengths: Array | None = None
     layer: Any = None  # whose call it is, where it is a layer's
     ways: Sequence[
         tuple[Any, ...]
@@ -48,7 +51,7 @@ class Fold:
     def __init__(self, steps: range) -> None:
         self.steps = steps
 
-    def gradients(self, g: list[Any]) -> list[Any]:
+    def gradients(self, g: list[Grad]) -> list[Grad]:
         """From the gradients of all outputs (None where nothing came to a later one) to the parents'."""
         raise NotImplementedError
 
@@ -56,11 +59,23 @@ class Fold:
         """Whether the call can say what flowed inside of it without being recorded op by op."""
         return False
 
-    def told(self, g: list[Any]) -> tuple[list[Any], list[Inside | None]]:
+    def taken(self) -> dict[int, tuple[Array, Value | None]]:
+        """The array and the node of each tensor that went in, as they were then, by the tensor's id."""
+        return {id(t): (data, node) for t, data, node in self.values}
+
+    def first_states(self) -> Sequence[Tensor]:
+        """The tensors that the call starts from, where they may ask for a gradient."""
+        return ()
+
+    def starts_from_leaves(self) -> bool:
+        """Whether one of them is the user's own: its gradient counts as a use, which no loop tells."""
+        return any(isinstance(t._node, Leaf) for t in self.first_states())
+
+    def told(self, g: list[Grad]) -> tuple[list[Grad], list[Inside | None]]:
         """As ``gradients``, and what flowed inside, cell by cell: None for one that no gradient came to."""
         raise NotImplementedError
 
-    def derived(self, g: list[Any]) -> list[Any]:
+    def derived(self, g: list[Grad]) -> list[Any]:
         """As ``gradients``, or by the recorded steps where the loops raise an error, lack of memory apart."""
         try:
             return self.gradients(g)
@@ -88,11 +103,11 @@ class Fold:
         """The same outputs, op by op, of all steps or of some only (counted from the first)."""
         raise NotImplementedError
 
-    def variants(self) -> Iterable[Any]:
+    def variants(self) -> Iterable[Variant]:
         """What the cells that ran had read."""
         raise NotImplementedError
 
-    def begin(self) -> tuple[Any, slice | int] | None:
+    def begin(self) -> tuple[Array, slice | int] | None:
         """Values of the first steps as they were computed, and which of the output they are.
 
         A recorded loop must give them again; later ones may differ by rounding that grows. None where
@@ -101,7 +116,7 @@ class Fold:
         raise NotImplementedError
 
     def outputs(
-        self, arrays: Sequence[Any], needs: Iterable[bool], taken: Iterable[Tensor]
+        self, arrays: Sequence[Array], needs: Iterable[bool], taken: Iterable[Tensor]
     ) -> list[Tensor]:
         """The call's outputs, recorded; ``taken`` are the tensors that went in, each once."""
         self.place = now.place
@@ -116,7 +131,7 @@ class Fold:
         for k, (array, needed) in enumerate(zip(arrays, needs, strict=True)):
             node = None
             if needed:
-                node = Folded(whole, k, self)
+                node = LazyOutput(whole, k, self)
                 self.folded.append((k, ref(node)))
             made.append(Tensor._wrap(array, node))
         return made
@@ -160,7 +175,7 @@ class Fold:
         return [self.steps[0] + int(n) for n in (lengths.min(), lengths.max())]
 
     @property
-    def before(self) -> list[Any]:
+    def before(self) -> list[Value]:
         """The nodes that the call takes: of its input, its first states and its weights."""
         return [node for _, _, node in self.values if node is not None]
 
@@ -169,11 +184,11 @@ class Fold:
         """The folded output over time, None where nothing holds it."""
         return next((f() for k, f in self.folded if k == 0), None)
 
-    def output(self) -> Any:
+    def output(self) -> Array:
         """The values of the output over time, as the call returned them."""
         raise NotImplementedError
 
-    def entered(self) -> list[list[Any]]:
+    def entered(self) -> list[list[Array]]:
         """The values of the state that every step starts from, in the order of time, cell by cell."""
         raise NotImplementedError
 
@@ -199,7 +214,7 @@ class Fold:
                 result[id(f)] = node
             return result, made
 
-    def _numbered(self, outputs: list[Tensor], mark: int, some: Folded) -> list[Any]:
+    def _numbered(self, outputs: list[Tensor], mark: int, some: LazyOutput) -> list[Any]:
         """The ops recorded since ``mark`` in their order, now numbered as if made when the call ran."""
         made = sorted(reachable_since(outputs, mark), key=lambda n: n.number)
         calls = dict.fromkeys(node.place.call for node in made if node.place.call is not None)
@@ -313,7 +328,7 @@ class _Scan(Op):
 
 SCAN = _Scan(
     "scan",
-    Fold.outputs,
+    CallAsNode.outputs,
     (),
     variadic=True,
     several=True,

@@ -12,19 +12,20 @@ from functools import cache
 from typing import Any
 from weakref import ref
 
+from ..engine.values import Array
 from .machine_code import kernels
-from .memory import empty
+from .runtime import empty
 
-_ready: dict[tuple[int, bool], tuple[Any, Any]] = {}  # what refers to the array, and its panels
+_ready: dict[tuple[int, bool], tuple[Any, Array]] = {}  # what refers to the array, and its panels
 
 
-def laid_out(w: Any, turned: bool) -> Any:
+def laid_out(w: Array, transposed: bool) -> Array:
     """A matrix (inner, width), or its transpose, in panels of columns as ``products`` reads them."""
-    key = (id(w), turned)
+    key = (id(w), transposed)
     found = _ready.get(key)
     if found is not None and found[0]() is w:
         return found[1]
-    panels = _packed(w, turned)
+    panels = _packed(w, transposed)
 
     def gone(gone: Any) -> None:
         if _ready.get(key, (None,))[0] is gone:
@@ -34,12 +35,12 @@ def laid_out(w: Any, turned: bool) -> Any:
     return panels
 
 
-def _packed(w: Any, turned: bool) -> Any:
-    inner, width = w.shape[:: -1 if turned else 1]
+def _packed(w: Array, transposed: bool) -> Array:
+    inner, width = w.shape[:: -1 if transposed else 1]
     pack, lanes = _packer(w.itemsize * 8)
     size = inner * (-(-width // lanes) * lanes)
     panels = empty((size,), w.dtype, size * w.itemsize)
-    row, column = (1, inner) if turned else (width, 1)
+    row, column = (1, inner) if transposed else (width, 1)
     pack(w, panels, inner, width, row, column)
     return panels
 

@@ -670,11 +670,11 @@ class Nests(NumbaText):
     def by_kernel(self, v: int, source: int) -> list[str]:
         """A product with packed weights."""
         value, p = self.p.values[v], self.p
-        weight, turned = value.args[1], value.consts[0]
-        name = f"m{weight}{'t' if turned else ''}"
+        weight, transposed = value.args[1], value.consts[0]
+        name = f"m{weight}{'t' if transposed else ''}"
         if name not in self.packed:
             self.packed.add(name)
-            self.lay_out(name, weight, turned)
+            self.lay_out(name, weight, transposed)
         shape = p.values[value.args[0]].shape
         rows = int(np.prod(shape[:-1], dtype=int))
         sizes = ", ".join(map(self.size, (rows, shape[-1], value.shape[-1])))

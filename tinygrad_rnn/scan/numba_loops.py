@@ -1,4 +1,4 @@
-"""The loops as machine code: forward in one run, backward in blocks of steps."""
+"""How do loops of machine code run? Forward in one run, backward in blocks of steps."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.values import Array, Grad
 from .applied import offer
 from .batched import TIME, Lines
 from .loop_nests import Nests
-from .memory import empty
 from .numba_text import NumbaText
 from .numpy_loops import NumpyLoops, Unsupported
+from .runtime import Flow, empty
 from .schedule import Schedule
 
 CACHE = 1 << 20  # bytes that backward may leave for its sums, to be still in the cache then
@@ -23,7 +24,8 @@ class NumbaLoops(NumpyLoops):
     """A schedule as two functions whose loops are machine code."""
 
     name = "numba"
-    spare = turns = False
+    aliases = turns = False
+    skips = True
 
     def __init__(self, schedule: Schedule, why: str = "") -> None:
         super().__init__(schedule, why)
@@ -42,31 +44,34 @@ class NumbaLoops(NumpyLoops):
         return sum(int(np.prod(v.shape)) * np.dtype(v.dtype).itemsize for v in values)
 
     def backward(
-        self, kept: Any, steps: int, dy: Any, dstates: list[Any]
-    ) -> tuple[Any, list[Any], list[Any]]:
+        self, kept: Any, steps: int, dy: Array, dstates: list[Grad], first: bool = True
+    ) -> Flow:
         """As ``NumpyLoops.backward``, a block of steps at a time where there are many.
 
         What the loop leaves for the sums over time is summed while it is still in the cache.
         """
-        block = self.block
+        block, skip = self.block, -1 if first else 0
         if steps // 2 < block:
-            return super().backward(kept, steps, dy, dstates)
+            dx, dstates, sums = self._backward(steps, kept, dy, *dstates, skip=skip)
+            return dx, dstates if first else [None] * len(dstates), sums
         dx, sums = None, None
         for stop in range(steps, 0, -block):
             start = max(stop - block, 0)
-            pairs = zip(kept, self.over_time, strict=True)
-            part = [a[start:stop] if over_time else a for a, over_time in pairs]
-            of_x, dstates, found = super().backward(part, stop - start, dy[start:stop], dstates)
+            part = self.part(kept, start, stop)
+            of_x, dstates, found = self._backward(
+                stop - start, part, dy[start:stop], *dstates, skip=-1 if start else skip
+            )
             if of_x is not None:
                 if dx is None:
                     dx = empty((steps, *of_x.shape[1:]), of_x.dtype, steps * of_x[0].nbytes)
                 dx[start:stop] = of_x
-            if sums is None:
-                sums = found
-            else:
-                pairs = zip(sums, found, strict=True)
-                sums = [b if a is None else a if b is None else a + b for a, b in pairs]
-        return dx, dstates, sums or []
+            sums = added(sums, found)
+        return dx, dstates if first else [None] * len(dstates), sums or []
+
+    def part(self, kept: Any, start: int, stop: int) -> list[Any]:
+        """What forward kept of some steps, or rows: slices of what is over time."""
+        pairs = zip(kept, self.over_time, strict=True)
+        return [a[start:stop] if over_time else a for a, over_time in pairs]
 
     def loop(self, lines: Lines, backward: bool, stored: frozenset[int]) -> None:
         """Write the arguments of a loop, and its call."""
@@ -87,10 +92,19 @@ class NumbaLoops(NumpyLoops):
             lines.space["loop"] = kept.function  # from now on without a detour
 
         lines.space["loop"] = first
-        head = [TIME, str(loop.rows)]
-        if self.ragged:
-            head = ["rows.steps", "rows.batch", "rows.starts"]
+        head = (
+            ["rows.steps", "rows.batch", "rows.starts"] if self.ragged else [TIME, str(loop.rows)]
+        )
+        head += ["skip"] * backward
         lines.line(f"loop({', '.join([*head, *loop.arguments.values()])})")
 
 
-__all__ = ["NumbaLoops", "Unsupported"]
+def added(sums: list[Grad] | None, found: list[Grad]) -> list[Grad]:
+    """The sums over time of the blocks so far and of one more; None for what no gradient came to."""
+    if sums is None:
+        return found
+    both = zip(sums, found, strict=True)
+    return [b if a is None else a if b is None else a + b for a, b in both]
+
+
+__all__ = ["NumbaLoops", "Unsupported", "added"]

@@ -1,4 +1,4 @@
-"""What a loop of machine code does: which columns of which values, in which loops, and where they lie.
+"""What does a loop of machine code do? Which columns of which values, in which loops, and where they lie.
 
 All elementwise work between two products is one loop over flat slices, if it is of one width. What is
 kept over time lies in slabs, what other loops of the same step read in buffers.
@@ -57,8 +57,8 @@ class Plan:
         self.heads: list[str] = []  # what comes before the loop: flat views, buffers
         self.buffers: list[str] = []  # where each buffer ends in the array of all
         self.room: list[str] = []  # the lines that say so
-        self.apart: set[str] = set()  # the names of buffers
-        self.wary = any(p.values[v].op in ROUNDED_BY_CODE for v in self.inside)
+        self.distinct: set[str] = set()  # the names of buffers
+        self.alias_safe = any(p.values[v].op in ROUNDED_BY_CODE for v in self.inside)
         self.spanned: dict[str, str] = {}  # a step's part -> what some steps at once fill
 
     # ---- arguments
@@ -182,7 +182,7 @@ class Plan:
         self.names[v] = f"b{v}"
         if self.spans(v):
             self.spanned[f"b{v}"] = f"B{v}"
-            self.apart.add(f"b{v}")
+            self.distinct.add(f"b{v}")
             self.buffer(f"B{v}", f"span * {self.total(v)}", v)
         else:
             self.buffer(f"b{v}", self.total(v), v)
@@ -201,15 +201,15 @@ class Plan:
     def buffer(self, name: str, size: str, v: int) -> None:
         """Memory for one step of a value or of columns of it.
 
-        In a wary loop all buffers are parts of one array, well apart. A vectorised loop asks whether what it
-        writes and what it reads lie close together and, where they do, runs number by number: sums add up in
-        another order. So loops with such ops write to buffers alone, and others copy from there.
+        In an alias-safe loop all buffers are parts of one array, well apart. A vectorised loop asks whether
+        what it writes and what it reads lie close together and, where they do, runs number by number: sums
+        add up in another order. So loops with such ops write to buffers alone, and others copy from there.
         """
-        self.apart.add(name)
-        if not self.wary or self.kind(v) == "np.bool_":
+        self.distinct.add(name)
+        if not self.alias_safe or self.kind(v) == "np.bool_":
             more = (
                 f"{size} + 2 * {APART}, np.bool_)[{APART}:]"
-                if self.wary
+                if self.alias_safe
                 else f"{size}, {self.kind(v)})"
             )
             self.heads.append(f"{name} = np.empty({more}")
@@ -421,7 +421,7 @@ class Plan:
         """Whether a value is there without being made anew."""
         p, near = self.p, self.around
         there = not p.depends[v] or p.values[v].op == "input" or v in self.inside
-        return there or v in self.s.ahead or v in near.names or v in near.before
+        return there or v in self.s.hoisted or v in near.names or v in near.before
 
     def absorb(self) -> None:
         """Products that are added to another are added up where that one lies."""

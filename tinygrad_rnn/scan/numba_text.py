@@ -1,4 +1,4 @@
-"""How a loop of machine code is written: text for numba that names no sizes and no numbers.
+"""How is a loop of machine code written? As text for numba that names no sizes and no numbers.
 
 One compiled function serves every length, batch and width of the same program, and programs that differ
 in Python's numbers alone (a rate that changes from call to call). It is compiled with
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -107,7 +108,8 @@ class NumbaText(Plan):
         bits, kind = self.bits, f"float{self.bits}"
         numbers = self.given_numbers(kind)
         constants = [f"{name} = np.{kind}({value})" for value, name in self.folded.items()]
-        arguments = ", ".join(["T", "B", *["starts"] * ragged, *self.arguments])
+        given = ["T", "B", *["starts"] * ragged, *["skip"] * self.reverse]
+        arguments = ", ".join([*given, *self.arguments])
         options = f'error_model="numpy", fastmath={FLAGS}, cache=True'
         borrowed = ["from tinygrad_rnn.scan.vector_math import copy, plus"]
         products = [f"from tinygrad_rnn.scan.products import {f}{bits} as {f}" for f in PRODUCTS]
@@ -143,29 +145,45 @@ class NumbaText(Plan):
         """A product's lines."""
         value = self.p.values[v]
         source, weight = value.args
-        turned = value.consts[0]
-        name = f"m{weight}{'t' if turned else ''}"
+        transposed = value.consts[0]
+        name = f"m{weight}{'t' if transposed else ''}"
         if name not in self.packed:
             self.packed.add(name)
-            self.lay_out(name, weight, turned)
+            self.lay_out(name, weight, transposed)
         inner, width = self.columns(source), self.columns(v)
         sizes, onto = f"{self.size(inner)}, {self.size(width)}", str(int(v in self.absorbed))
         a, to = self.memory(source), self.memory(v)
         if not self.spans(v):
-            return [f"product({a}, {name}, {to}, B, {sizes}, {onto})"]
+            line = f"product({a}, {name}, {to}, B, {sizes}, {onto})"
+            return [line] if v in self.left else ["if t != skip:", f"    {line}"]
         onto = f"{onto}, alike"
         to = self.spanned[to] if to in self.spanned else self.part(v, "many")
         a = self.part(source, "many")
         return ["if not turn:", f"    product({a}, {name}, {to}, many, {sizes}, {onto})"]
 
-    def lay_out(self, name: str, weight: int, turned: bool) -> None:
+    @cached_property
+    def left(self) -> set[int]:
+        """What a step is of use for beside the gradients that it hands on: what it leaves is made of these.
+
+        Where nobody asks for those of the first states, the step ``skip`` makes no product for them alone.
+        """
+        found: set[int] = set() if self.reverse else set(self.inside)
+        stack = list(self.stored)
+        while stack:
+            v = stack.pop()
+            if v in self.inside and v not in found:
+                found.add(v)
+                stack += self.p.values[v].args
+        return found
+
+    def lay_out(self, name: str, weight: int, transposed: bool) -> None:
         """Have a weight laid out for products before the loop, or by what is done once for many loops."""
         from .laid_out import laid_out
 
         lines = self.around if self.around.first is None else self.around.first
         lines.constant("laid_out", laid_out)
         of = lines.contiguous(weight) if lines is self.around else lines.names[weight]
-        lines.once(name, f"laid_out({of}, {turned})")
+        lines.once(name, f"laid_out({of}, {transposed})")
         self.argument(name, name)
         if lines is not self.around:
             self.around.taken[name] = name
@@ -266,7 +284,7 @@ class NumbaText(Plan):
                 inner.append(f"{x} = {operand(*self.origin(v, low, high))}")
             local[cell] = x
             for turn, place in enumerate(self.stores.get(cell, ())):
-                if careful and place[0] not in self.apart:
+                if careful and place[0] not in self.distinct:
                     name = f"g{self.groups.index(group)}_{k}_{turn}"
                     self.buffer(name, "B" if width == 1 else f"B * {n}", v)
                     staged.append((name, place))

@@ -1,4 +1,4 @@
-"""A schedule as two functions on arrays, forward and backward: what stands around their loops.
+"""What stands around the loops? A schedule as two functions on arrays, forward and backward.
 
 The loops are written by ``numpy_text``, or by what takes the place of ``NumpyLoops.loop``.
 """
@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.values import Array, Grad
 from .batched import TIME, Lines
 from .numpy_text import NumpyText
+from .runtime import Flow
 from .schedule import Schedule
 from .tracing import Untraceable, failure
 
@@ -31,8 +33,9 @@ class NumpyLoops:
     """
 
     name = "numpy"
-    spare = True  # whether a value may lie in columns of another that nobody reads
+    aliases = True  # whether a value may lie in columns of another that nobody reads
     turns = True  # whether small values may lie with their features first
+    skips = False  # whether backward may leave out what nobody asks for at its first step
     ragged = False  # whether batches get smaller from step to step: see ``ragged``
 
     def __init__(self, schedule: Schedule, why: str = "") -> None:
@@ -48,7 +51,9 @@ class NumpyLoops:
         else:
             self._bare = self._write_bare()
 
-    def forward(self, inputs: list[Any], steps: int, keep: bool) -> tuple[Any, list[Any], Any]:
+    def forward(
+        self, inputs: list[Array], steps: int, keep: bool
+    ) -> tuple[Array, list[Array], Any]:
         """(outputs of all steps, last states, what backward needs or None) of ``steps`` steps."""
         if keep:
             return self._forward(steps, *inputs)  # type: ignore[no-any-return]
@@ -57,15 +62,16 @@ class NumpyLoops:
         return self._bare(steps, *inputs)  # type: ignore[no-any-return]
 
     def backward(
-        self, kept: Any, steps: int, dy: Any, dstates: list[Any]
-    ) -> tuple[Any, list[Any], list[Any]]:
+        self, kept: Any, steps: int, dy: Array, dstates: list[Grad], first: bool = True
+    ) -> Flow:
         """The gradients of x, states and weights from those of the outputs and of the last states.
 
-        None stands where none was asked for, or none arrives.
+        None stands where none was asked for, or none arrives; without ``first`` those of the first states
+        may not be made.
         """
         return self._backward(steps, kept, dy, *dstates)  # type: ignore[no-any-return]
 
-    def tried(self, inputs: list[Any], steps: int, keep: bool) -> tuple[Any, list[Any], Any]:
+    def tried(self, inputs: list[Array], steps: int, keep: bool) -> tuple[Array, list[Array], Any]:
         """As ``forward``. Raises Untraceable for what may not be wrong op by op: all but lack of memory."""
         try:
             return self.forward(inputs, steps, keep)
@@ -90,10 +96,12 @@ class NumpyLoops:
         """The two functions of training."""
         p = self.program
         lines, arguments = self._until_the_loop_is_over(True)
-        back = Lines(self.schedule, lines.names, turned=lines.turned, ragged=self.ragged)
+        back = Lines(
+            self.schedule, lines.names, features_first=lines.features_first, ragged=self.ragged
+        )
         back.names[p.inputs["dy"]] = "dy"
         back.solid |= {"dy", *lines.solid}
-        parts = self.schedule.parts if self.spare else {}
+        parts = self.schedule.parts if self.aliases else {}
         for v in sorted(self.schedule.stored - set(parts)):
             back.slab(v)
         back.place(parts)
@@ -118,7 +126,9 @@ class NumpyLoops:
         seeds, more = [f"d{k}" for k in range(len(p.states))], ["rows"] * self.ragged
         return (
             lines.compiled("forward", [TIME, *arguments, *more]),
-            back.compiled("backward", [TIME, "kept", "dy", *seeds, *more]),
+            back.compiled(
+                "backward", [TIME, "kept", "dy", *seeds, *more, *["skip=-1"] * self.skips]
+            ),
         )
 
     def _write_bare(self) -> Any:
@@ -139,14 +149,14 @@ class NumpyLoops:
         first = Lines(s)
         weights = [v for role, v in p.inputs.items() if role[0] == "w"]
         first.names.update({v: f"v{v}" for v in weights})
-        for v in [*weights, *s.fixed]:
+        for v in [*weights, *s.invariant]:
             first.names[v] = first.contiguous(v)
         lines = Lines(s, dict(first.names), first)
         given = [p.inputs["x"], *s.state_in]
         lines.names.update({v: f"v{v}" for v in given})
         lines.solid |= {*(f"v{v}" for v in given), *first.names.values()}
         lines.line(f"{TIME} = 1")
-        for v in s.ahead:
+        for v in s.hoisted:
             lines[v]
         for v in dict.fromkeys((p.y, *p.states)):
             if v not in lines.names:
@@ -166,14 +176,14 @@ class NumpyLoops:
         """The output and the last states, as text."""
         end = "last, 0" if self.ragged else "-1"
         last = [f"S{k}[{end}]" for k in self.schedule.state_in.values()]
-        if lines.turned:
+        if lines.features_first:
             last = [f"whole({each})" for each in last]
         return f"{self.y}, [{', '.join(last)}]"
 
     def _until_the_loop_is_over(self, keep: bool) -> tuple[Lines, list[str]]:
         """Forward's lines with its loop; what it leaves for backward if ``keep``."""
         s, p = self.schedule, self.program
-        lines = Lines(s, turned=self.turns and s.turns, ragged=self.ragged)
+        lines = Lines(s, features_first=self.turns and s.turns, ragged=self.ragged)
         arguments = []
         for role, v in p.inputs.items():
             if role[0] != "d":
@@ -185,7 +195,7 @@ class NumpyLoops:
         if self.ragged:  # the first states are the rows before those of all steps
             lines.line(BATCH)
             first, start, old, new = ("batch", ":batch, 0", "", "[batch:]")
-        for v in s.ahead:
+        for v in s.hoisted:
             lines[v]
         for v, k in s.state_in.items():
             out = p.states[k]
@@ -196,8 +206,8 @@ class NumpyLoops:
             lines.names[v] = lines.made(v, lines.once(f"old{k}", f"S{k}{old}"))
             if out not in lines.names:
                 lines.names[out] = lines.made(out, lines.once(f"new{k}", f"S{k}{new}"))
-        kept = s.kept if keep else []
-        places = s.spare if keep and self.spare else {}
+        kept = s.residuals if keep else []
+        places = s.aliased if keep and self.aliases else {}
         for w in {w for w, _ in places.values()}:
             if w not in lines.names:
                 lines.slab(w)
@@ -223,7 +233,7 @@ class NumpyLoops:
                 old = base.replace("S", "old")
                 lines.line(f"{old}, {self.y} = {base}[:-1], {base}[1:]")
                 lines.solid.add(old)
-        for v in s.ahead:
+        for v in s.hoisted:
             if v not in kept and v != p.y:
                 lines.names.pop(v, None)
         return lines, arguments
@@ -246,7 +256,9 @@ class QuickLoops(NumpyLoops):
 
     exact: Callable[[], NumpyLoops]
 
-    def forward(self, inputs: list[Any], steps: int, keep: bool) -> tuple[Any, list[Any], Any]:
+    def forward(
+        self, inputs: list[Array], steps: int, keep: bool
+    ) -> tuple[Array, list[Array], Any]:
         """As ever; what is kept says by which loops, and of what."""
         y, finals, kept = super().forward(inputs, steps, keep)
         if _finite(y, *finals):
@@ -255,19 +267,19 @@ class QuickLoops(NumpyLoops):
         return y, finals, (kept, None) if keep else None
 
     def backward(
-        self, kept: Any, steps: int, dy: Any, dstates: list[Any]
-    ) -> tuple[Any, list[Any], list[Any]]:
+        self, kept: Any, steps: int, dy: Array, dstates: list[Grad], first: bool = True
+    ) -> Flow:
         """As ever."""
         kept, inputs = kept
         if inputs is not None:
-            dx, ds, dw = super().backward(kept, steps, dy, dstates)
+            dx, ds, dw = super().backward(kept, steps, dy, dstates, first)
             if _finite(dx, *ds, *dw):
                 return dx, ds, dw
             kept = self.exact().forward(inputs, steps, True)[2]
-        return self.exact().backward(kept, steps, dy, dstates)
+        return self.exact().backward(kept, steps, dy, dstates, first)
 
 
-def _finite(*arrays: Any) -> bool:
+def _finite(*arrays: Grad) -> bool:
     """Whether there are only finite numbers in some arrays: their sums are, or may be too large."""
     with np.errstate(all="ignore"):
         return all(a is None or isfinite(a.sum()) for a in arrays)

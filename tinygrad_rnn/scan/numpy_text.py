@@ -1,6 +1,6 @@
-"""A loop on plain numpy, written as Python source with one call an op, into buffers made beforehand.
+"""How is a loop on numpy written? As Python with one call an op, into buffers made beforehand.
 
-Everything that is only a view (a slice, a turned matrix) is made before the loop. Inside, each line is
+Everything that is only a view (a slice, a transposed matrix) is made before the loop. Inside, each line is
 one numpy function with a place for its result; where a value is kept for backward, or is a part of a
 ``concat``, that is its place there.
 """
@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..ops.few_passes import ONES
-from .batched import TIME, UFUNCS, Lines, carry, plain
-from .few_calls import small
+from .batched import TIME, UFUNCS, Lines, carry
 from .program import ELEMENTWISE, Value
+from .rewrites import small
+from .runtime import forward_of, window
 from .schedule import VIEWS, Schedule
 
 PIECE = 1 << 18  # numbers that are made at a time
@@ -25,7 +26,7 @@ class Piece(Lines):
     """Lines for some steps at a time, ``at``, of what lines around them have for all steps."""
 
     def __init__(self, around: Lines) -> None:
-        super().__init__(around.schedule, turned=around.turned)
+        super().__init__(around.schedule, features_first=around.features_first)
         self.around = around
 
     def __getitem__(self, v: int) -> str:
@@ -44,7 +45,7 @@ class Piece(Lines):
 class NumpyText:
     """Writes the loop. Names: ``b`` are buffers used at every step, ``t`` values of the running step.
 
-    Backward goes by pieces of time: what is ``early`` is made for a piece, of a size that stays in the
+    Backward goes by pieces of time: what is ``by_piece`` is made for a piece, of a size that stays in the
     processor's cache, before its steps run.
     """
 
@@ -59,10 +60,10 @@ class NumpyText:
         self.arguments: list[str] = []
         self.zipped: list[str] = []
         self.inside = sorted({*schedule.again, *schedule.back}) if reverse else list(schedule.loop)
-        made = [v for v in map(self.p.values.__getitem__, schedule.early) if v.op not in VIEWS]
+        made = [v for v in map(self.p.values.__getitem__, schedule.by_piece) if v.op not in VIEWS]
         self.steps = PIECE // max(1, sum(int(np.prod(v.shape, dtype=int)) for v in made))
         if reverse and self.steps >= 4:
-            self.inside = sorted({*self.inside} - schedule.early)
+            self.inside = sorted({*self.inside} - schedule.by_piece)
         else:
             self.steps = 4
         self.targets: dict[int, tuple[int, int, int]] = {}  # a part of a concat: (whole, low, high)
@@ -156,7 +157,7 @@ class NumpyText:
 
     def _filled(self, v: int) -> bool:
         """Whether a stored value is there before the loop, or is written as a state."""
-        return v in self.s.ahead or self.p.values[v].op == "input"
+        return v in self.s.hoisted or self.p.values[v].op == "input"
 
     def _build(self) -> Any:
         read = set(re.findall(r"\w+", " ".join(self.lines)))
@@ -261,7 +262,7 @@ class NumpyText:
         if v in self.targets:
             whole, low, high = self.targets[v]
             self.out(whole)
-            self.names[v] = self.view(v, whole, lambda a: a[..., low:high], value.shape)
+            self.names[v] = self.view(v, whole, window(low, high), value.shape)
             return self.names[v]
         kind = self.around.kind(value.dtype)
         order = ", 'F'" if self.around.turns(v) else ""
@@ -289,7 +290,10 @@ class NumpyText:
         shape = self.p.values[v].shape
         if self.p.depends[v] or shape in ((), over.shape) or not small(over.shape):
             return self.name(v)
-        name, order = f"w{v}_{'_'.join(map(str, over.shape))}", "F" if self.around.turned else "C"
+        name, order = (
+            f"w{v}_{'_'.join(map(str, over.shape))}",
+            "F" if self.around.features_first else "C",
+        )
         return self.of_weights(name, v, f"full({{}}, {over.shape}, '{order}')")
 
     def flipped(self, v: int) -> str:
@@ -323,8 +327,8 @@ class NumpyText:
             for a in args:
                 width = self.p.values[a].shape[-1]
                 if self.targets.get(a, (None,))[0] != v:
-                    window = _window(low, low + width)
-                    part = self.view(10**6 * (v + 1) + low, v, window, value.shape)
+                    columns = window(low, low + width)
+                    part = self.view(10**6 * (v + 1) + low, v, columns, value.shape)
                     zero = self.p.values[a].op == "zeros"
                     self.lines.append(
                         f"{part}.fill(0)" if zero else f"copyto({part}, {self.name(a)})"
@@ -356,14 +360,14 @@ class NumpyText:
             o = self.out(v)
             self.lines += [f"copyto({o}, {names[2]})", f"copyto({o}, {names[1]}, where={names[0]})"]
         elif op == "dot" and v not in self.targets:
-            weight, turned, out = args[1], value.consts[0], self.out(v)
-            if self.around.turned:
-                w = self.around[weight] if turned else f"{self.around[weight]}.T"
+            weight, transposed, out = args[1], value.consts[0], self.out(v)
+            if self.around.features_first:
+                w = self.around[weight] if transposed else f"{self.around[weight]}.T"
                 times = self.argument(f"times{v}", f"{w}.dot")
                 self.lines.append(f"{times}({self.flipped(args[0])}, {self.flipped(v)})")
             else:
-                w = f"w{weight}{'t' if turned else ''}"
-                w = self.of_weights(w, weight, "whole({}.T)" if turned else "{}")
+                w = f"w{weight}{'t' if transposed else ''}"
+                w = self.of_weights(w, weight, "whole({}.T)" if transposed else "{}")
                 self.lines.append(f"{names[0]}.dot({w}, {out})")
         elif op == "outer":
             left = names[0] + (".T" if len(self.p.values[args[0]].shape) == 2 else "[:, None]")
@@ -376,7 +380,7 @@ class NumpyText:
         elif op == "zeros":
             self.lines.append(f"{self.out(v)}.fill(0)")
         else:
-            self.functions[f"f{v}"] = _general(value)
+            self.functions[f"f{v}"] = forward_of(value)
             self.lines.append(f"copyto({self.out(v)}, f{v}({', '.join(names)}))")
 
     def _copies(self, v: int) -> bool:
@@ -388,16 +392,12 @@ class NumpyText:
         return self.p.values[v].op == "literal"
 
 
-def _window(low: int, high: int) -> Any:
-    return lambda a: a[..., low:high]
-
-
 def _look(value: Value, over_time: bool, inner: Value) -> Any:
     """A view op as a function of an array, with an axis of time before the others or without."""
     lead = (slice(None),) if over_time else ()
     shift = len(lead)
     if value.op == "slice":
-        return _window(*value.consts)
+        return window(*value.consts)
     if value.op == "reshape":
         return lambda a: a.reshape((*a.shape[:shift], *value.shape))
     if value.op == "permute":
@@ -405,8 +405,3 @@ def _look(value: Value, over_time: bool, inner: Value) -> Any:
         return lambda a: a.transpose(axes)
     grown = (None,) * (len(value.shape) - len(inner.shape))
     return lambda a: np.broadcast_to(a[(*lead, *grown)], (*a.shape[:shift], *value.shape))
-
-
-def _general(value: Value) -> Any:
-    """Any other op, by its own forward."""
-    return lambda *arrays: plain(value, list(arrays))

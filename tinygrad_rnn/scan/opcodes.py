@@ -1,4 +1,4 @@
-"""What Python's instructions do with values that are sets of atoms; see ``bytecode``.
+"""What do Python's instructions do with values that are sets of atoms? See ``bytecode``.
 
 The instructions of Python 3.11 to 3.13. One that is not known here is a reason to record.
 """

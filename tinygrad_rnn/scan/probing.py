@@ -19,12 +19,11 @@ from ..engine.values import Literal
 from ..tensors import Tensor
 from ..tensors.several import cat
 from . import verified
+from .runtime import Flow
 from .tracing import Comparison, Trace, Tracer, Untraceable, bare_constant, leaf, row_name, tracing
 
 if TYPE_CHECKING:
-    from .cells import Compiled
-
-Flow = tuple[Any, list[Any], list[Any]]  # gradients of x, of the states, of the weights
+    from .variants import Compiled
 
 
 def probe_of(found: Compiled) -> Probe:

@@ -1,4 +1,4 @@
-"""Matrix products for numba loops: the same weights at every step, laid out once while they stay the same.
+"""How do numba's loops multiply? By the same weights at every step, laid out once while they stay the same.
 
 ``pack`` puts a matrix into panels of columns (``laid_out`` calls it), so that a step reads it from end to
 end; the product keeps a tile of the result, some rows by a panel, in registers while it runs along the
@@ -26,7 +26,7 @@ def _sizes() -> tuple[int, int]:
 
 
 BYTES, PANEL = _sizes()
-HEIGHTS = (4, 2, 1)  # rows of a tile: as many as there are, then those that are left
+HEIGHTS = (4, 3, 2, 1)  # rows of a tile: as many as there are, then those that are left
 WIDTHS = tuple(n for n in (4, 2, 1) if n <= PANEL)  # vectors of a panel, likewise
 LANES = {32: BYTES // 4, 64: BYTES // 8}
 

@@ -1,4 +1,4 @@
-"""A traced step and its derivative as two straight programs over numbered values.
+"""What is a traced step as a program? It and its derivative, two straight ones over numbered values.
 
 The forward program is the trace; the backward program is what the engine itself records when it
 derives the trace with ``create_graph``, so no derivative is written down a second time. Both share one

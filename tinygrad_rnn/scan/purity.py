@@ -117,15 +117,6 @@ class _Contents:
             container.update(entries)
 
 
-def hold(guards: Iterable[Guard]) -> bool:
-    """Whether everything that a step read is as it was."""
-    for get, key, value in guards:
-        now = get(key, MISSING)
-        if now is not value and not same(now, value):
-            return False
-    return True
-
-
 @contextlib.contextmanager
 def as_before(guards: Iterable[Guard]) -> Iterator[None]:
     """Inside, a cell has the attributes and entries again that its step read.

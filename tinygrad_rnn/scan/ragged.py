@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from .memory import empty
-from .numba_loops import NumbaLoops
+from ..engine.values import Array
+from .numba_loops import NumbaLoops, added
+from .runtime import empty
 
 
 @dataclass(slots=True)
@@ -26,9 +27,9 @@ class ValidRows:
     """
 
     batch: int
-    starts: Any
-    before: Any
-    last: Any
+    starts: Array
+    before: Array | None
+    last: Array | None
 
     @property
     def steps(self) -> int:
@@ -43,7 +44,7 @@ class ValidRows:
 class Ragged:
     """The layout of a batch: what its rows are in an array (time, batch, features), and back."""
 
-    def __init__(self, lengths: Any, steps: int) -> None:
+    def __init__(self, lengths: Array, steps: int) -> None:
         self.order = order = np.argsort(-lengths, kind="stable")
         size, batch = lengths[order], len(lengths)
         counts = (size > np.arange(size[0])[:, None]).sum(1)
@@ -58,14 +59,14 @@ class Ragged:
         last = np.where(size, batch + starts[size - 1] + np.arange(batch), np.arange(batch))
         self.rows = ValidRows(batch, starts, before, last[self.back])
 
-    def packed(self, a: Any, backwards: bool) -> Any:
+    def packed(self, a: Array, backwards: bool) -> Array:
         """The valid rows of an array (time, batch, features), as (rows, 1, features)."""
         flat = a.reshape(-1, a.shape[-1])
         out = empty((self.count, a.shape[-1]), a.dtype, self.count * a[0, 0].nbytes)
         flat.take(self.backward if backwards else self.forward, 0, out, "clip")
         return out[:, None]
 
-    def padded(self, a: Any, backwards: bool) -> Any:
+    def padded(self, a: Array, backwards: bool) -> Array:
         """Rows as an array (time, batch, features), with 0 where no step is valid."""
         found = np.zeros((self.shape[0] * self.shape[1], a.shape[-1]), a.dtype)
         found[self.backward if backwards else self.forward] = a[:, 0]
@@ -87,9 +88,12 @@ class RaggedLoops(NumbaLoops):
         """As ``tried``: input (rows, 1, features), then ``count`` states of the batch, then weights."""
         x, states, weights = arrays[0], arrays[1 : count + 1], arrays[count + 1 :]
         states = [a[layout.order] for a in states]
-        return self.tried([x, *states, *weights, layout.rows], len(x), keep)
+        taken: list[Any] = [x, *states, *weights, layout.rows]
+        return self.tried(taken, len(x), keep)
 
-    def gradients(self, layout: Ragged, kept: Any, dy: Any, last: list[Any]) -> Any:
+    def gradients(
+        self, layout: Ragged, kept: Any, dy: Any, last: list[Any], asked: bool = True
+    ) -> Any:
         """As ``backward``, a block of steps at a time where there are many."""
         rows = layout.rows
         dstates = [None if d is None else d[layout.order] for d in last]
@@ -98,17 +102,18 @@ class RaggedLoops(NumbaLoops):
             first = int(np.searchsorted(rows.starts, rows.starts[stop] - self.block))
             first = min(first, stop - 1)
             low, high = rows.starts[first], rows.starts[stop]
-            pairs = zip(kept, self.over_time, strict=True)
-            part = [a[low:high] if over_time else a for a, over_time in pairs]
             of_x, dstates, found = self._backward(
-                int(high - low), part, dy[low:high], *dstates, rows.part(first, stop)
+                int(high - low),
+                self.part(kept, low, high),
+                dy[low:high],
+                *dstates,
+                rows.part(first, stop),
+                skip=-1 if first or asked else 0,
             )
             dx.append(of_x)
-            if sums is None:
-                sums = found
-            else:
-                pairs = zip(sums, found, strict=True)
-                sums = [b if a is None else a if b is None else a + b for a, b in pairs]
+            sums = added(sums, found)
             stop = first
         of_x = None if dx[0] is None else dx[0] if len(dx) == 1 else np.concatenate(dx[::-1])
+        if not asked:
+            return of_x, [None] * len(dstates), sums
         return of_x, [d if d is None else d[layout.back] for d in dstates], sums

@@ -1,4 +1,4 @@
-"""Which inputs of a cell's steps a gradient of each output reaches: what a recorded graph would say."""
+"""Which inputs of a cell's steps does a gradient of each output reach? What a recorded graph would say."""
 
 from __future__ import annotations
 

@@ -1,29 +1,34 @@
-"""A compiled call of a recurrent layer: what runs in which order, forward and backward."""
+"""What runs in which order when a recurrent layer is called compiled? Forward and backward."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..engine.inside import Inside
 from ..engine.places import state as now
 from ..engine.random import generator_or_default
-from ..engine.values import Leaf
-from ..nn.compiling import Direction, LayerCall, Stage
+from ..engine.values import Array, DType, Grad
+from ..nn.compiling import Direction, LayerCall, Stage, State
 from ..nn.recurrent import SomeSteps
 from ..nn.stepping import mapped, parts
 from ..tensors import Tensor
-from .cells import BUILT_IN, Variant, variant_of
-from .folding import Fold
-from .probing import Flow, probe_of, tells
+from .cells import BUILT_IN, variant_of
+from .folding import CallAsNode
+from .probing import probe_of, tells
+from .runtime import Flow
 from .tracing import Untraceable
+from .variants import Variant
+
+if TYPE_CHECKING:
+    from .ragged import Ragged
 
 BEGIN = 3  # so many steps are compared when a call is recorded after all
 
 
-def run(call: LayerCall) -> tuple[tuple[Tensor, Any], list[Pass]]:
+def run(call: LayerCall) -> tuple[tuple[Tensor, State], list[Pass]]:
     """The last stage's outputs and all cells' last states, and the run of each cell. Raises Untraceable."""
     made = CompiledCall(call)
     try:
@@ -50,6 +55,7 @@ class Pass:
         "kept",
         "loops",
         "needs",
+        "of_states",
         "of_x",
         "rows",
         "states",
@@ -60,7 +66,7 @@ class Pass:
     )
 
     def __init__(
-        self, call: LayerCall, direction: Direction, x: Any, live: Any, needs_x: bool
+        self, call: LayerCall, direction: Direction, x: Array, live: Array | None, needs_x: bool
     ) -> None:
         self.direction, self.constants, given = direction, call.constants, x
         if direction.backwards:
@@ -75,15 +81,15 @@ class Pass:
         asking = tuple([t._node is not None and t._node.needs for t in tensors])
         self.keep = now.recording and (needs_x or True in asking)
         self.steps, found = len(x), self.variant.found
-        self.of_x = self.keep and needs_x
+        self.of_x, self.of_states = self.keep and needs_x, True in asking[: len(self.states)]
         self.needs = found.reach.needing(asking, needs_x, self.steps)
-        self.rows: Any = None  # the layout of a ragged batch, where it ran by its rows
+        self.rows: Ragged | None = None  # the layout of a ragged batch, where it ran by its rows
         name = found.whose(direction.cell, self.keep, self.steps)
         if name == "numba" and call.lengths is not None and self._by_rows(given, call.lengths):
             return
         self._run([x] if live is None else [x, live], [t._data for t in self.states], name)
 
-    def _by_rows(self, x: Any, lengths: Any) -> bool:
+    def _by_rows(self, x: Array, lengths: Array) -> bool:
         """Run over the valid steps of a ragged batch alone; False where that cannot be."""
         direction, steps = self.direction, self.steps
         if type(direction.cell) not in BUILT_IN or self.constants or not lengths.any():
@@ -106,29 +112,30 @@ class Pass:
         self.rows, self.y = rows, rows.padded(y, direction.backwards)
         return True
 
-    def _run(self, sequences: Sequence[Any], states: Sequence[Any], name: str) -> None:
+    def _run(self, sequences: Sequence[Array], states: Sequence[Array], name: str) -> None:
         """By the loops whose turn it is, with the weights as they are."""
         self.loops = self.variant.found.taking_turns(self.keep, self.of_x, name)
         arrays = [*sequences, *states, *[t._data for t in self.weights]]
         y, self.finals, self.kept = self.loops.tried(arrays, self.steps, self.keep)
         self.y = y[::-1] if self.direction.backwards else y
 
-    def again(self, x: Any, states: Sequence[Any]) -> Pass:
+    def again(self, x: Array, states: Sequence[Array]) -> Pass:
         """The same run on other arrays of the same kinds: what the cell computes is not asked again."""
         made = object.__new__(Pass)
         made.direction, made.constants = self.direction, self.constants
         made.states, made.weights = self.states, self.weights
         made.variant, made.steps, made.keep = self.variant, self.steps, self.keep
-        made.needs, made.of_x, made.rows = self.needs, self.of_x, None
+        made.needs, made.of_x, made.of_states = self.needs, self.of_x, self.of_states
+        made.rows = None
         name = self.variant.found.whose(self.direction.cell, self.keep, self.steps)
         made._run([np.ascontiguousarray(x[::-1] if self.direction.backwards else x)], states, name)
         return made
 
-    def asked(self, dy: Any, dfinals: list[Any]) -> bool:
+    def asked(self, dy: Grad, dfinals: list[Grad]) -> bool:
         """Whether a gradient has come (``dy`` None: not to the output) and something asks for one."""
         return self.keep and (dy is not None or any(d is not None for d in dfinals))
 
-    def backward(self, dy: Any, dfinals: list[Any]) -> Flow:
+    def backward(self, dy: Grad, dfinals: list[Grad]) -> Flow:
         """The gradients of x (in the order of time) or None, of the states, of the weights."""
         came = (dy is not None, *[d is not None for d in dfinals])
         if dy is None:
@@ -136,15 +143,15 @@ class Pass:
         only, back = self.variant.found.reach.only, self.direction.backwards
         if self.rows is not None:
             dy = self.rows.packed(np.ascontiguousarray(dy), back)
-            dx, *others = self.loops.gradients(self.rows, self.kept, dy, dfinals)
+            dx, *others = self.loops.gradients(self.rows, self.kept, dy, dfinals, self.of_states)
             dx = None if dx is None else self.rows.padded(dx, back)
             dx, dstates, dweights = only(came, self.steps, dx, *others)
             return dx, dstates, dweights
         dy = np.ascontiguousarray(dy[::-1] if back else dy)
-        found = self.loops.backward(self.kept, self.steps, dy, dfinals)
+        found = self.loops.backward(self.kept, self.steps, dy, dfinals, self.of_states)
         return self._in_time(*only(came, self.steps, *found))
 
-    def _in_time(self, dx: Any, dstates: list[Any], dweights: list[Any]) -> Flow:
+    def _in_time(self, dx: Grad, dstates: list[Grad], dweights: list[Grad]) -> Flow:
         back = self.direction.backwards
         return dx[::-1] if back and dx is not None else dx, dstates, dweights
 
@@ -156,7 +163,7 @@ class Pass:
         return [a[::-1] for a in found] if self.direction.backwards else found
 
     def told(
-        self, x: Any, values: dict[int, Any], dy: Any, dfinals: list[Any]
+        self, x: Any, values: dict[int, Any], dy: Grad, dfinals: list[Grad]
     ) -> tuple[Flow, Inside]:
         """As ``backward``, and what flowed inside; ``x`` is the input, ``values`` what the tensors were."""
         back, found = self.direction.backwards, self.variant.found
@@ -173,10 +180,10 @@ class Pass:
         return flow, inside.in_time() if back else inside
 
 
-class CompiledCall(Fold):
+class CompiledCall(CallAsNode):
     """One call of a layer: forward on arrays, backward on arrays."""
 
-    flat: list[Any]
+    flat: list[Array]
 
     def __init__(self, call: LayerCall) -> None:
         first, count = call.first_step, call.x._data.shape[call.time_axis]
@@ -184,16 +191,16 @@ class CompiledCall(Fold):
         self.time_axis, self.lengths = call.time_axis, call.lengths
         self.call = call
         self.passes: list[list[Pass]] = []
-        self.masks: list[Any] = []
-        self.drawn: list[tuple[Any, Any]] = []  # generators, and how they were before
+        self.masks: list[Array | None] = []
+        self.drawn: list[
+            tuple[np.random.Generator, Any]
+        ] = []  # generators, and how they were before
         self.layer = call.layer
 
     def recorded(self, only: SomeSteps | None) -> list[Tensor]:
         """The layer's own loop."""
         y, finals = self.call.recorded(only, self.masks)
-        if self.call.joined:
-            return [y, *([finals] if isinstance(finals, Tensor) else finals)]
-        return [y, *(t for final in finals for _, t in parts(final))]
+        return [y, *(t for _, t in parts(finals))]
 
     def variants(self) -> list[Variant]:
         """What the cells that ran had read."""
@@ -203,7 +210,7 @@ class CompiledCall(Fold):
         """The runs of all cells, in order."""
         return [p for stage in self.passes for p in stage]
 
-    def begin(self) -> tuple[Any, Any] | None:
+    def begin(self) -> tuple[Array, Any] | None:
         """Values of the first steps, unless a cell came from the end."""
         if any(p.direction.backwards for stage in self.passes for p in stage):
             return None
@@ -211,20 +218,20 @@ class CompiledCall(Fold):
         first = slice(0, BEGIN)
         return (np.moveaxis(y, 0, 1), (slice(None), first)) if self.time_axis else (y, first)
 
-    def again(self, x: Any, states: Iterator[Any]) -> CompiledCall:
+    def again(self, x: Array, states: Iterator[Array]) -> CompiledCall:
         """The same call, of no lengths, on other arrays of the same kinds; its outputs are ``flat``."""
         made = object.__new__(CompiledCall)
         made.__dict__.update(self.__dict__)
         made.passes, made.masks, made.drawn = [], [], []
 
-        def run(stage: Stage, x: Any, _needs_x: bool) -> list[Pass]:
+        def run(stage: Stage, x: Array, _needs_x: bool) -> list[Pass]:
             known = self.passes[len(made.passes)]
             return [p.again(x, [next(states) for _ in p.states]) for p in known]
 
         made.flat = made._through(x, run)
         return made
 
-    def forward(self) -> list[Any]:
+    def forward(self) -> list[Array]:
         """The arrays of the output and of the last states."""
         live = None
         if self.call.lengths is not None:
@@ -237,12 +244,12 @@ class CompiledCall(Fold):
             ],
         )
 
-    def _through(self, x: Any, run: Callable[[Stage, Any, bool], list[Pass]]) -> list[Any]:
+    def _through(self, x: Array, run: Callable[[Stage, Array, bool], list[Pass]]) -> list[Array]:
         """All stages, each run by ``run``, from an input to the outputs."""
         call, node = self.call, self.call.x._node
         if call.time_axis:
             x = np.moveaxis(x, call.time_axis, 0)
-        finals: list[list[Any]] = []
+        finals: list[list[Array]] = []
         needs_x = node is not None and node.needs
         for stage in call.stages:
             mask = None
@@ -255,7 +262,7 @@ class CompiledCall(Fold):
             done = run(stage, x, needs_x)
             needs_x = any(p.needs[0] for p in done)
             self.passes.append(done)
-            x = done[0].y if len(done) == 1 else np.concatenate([p.y for p in done], -1)
+            x = _beside(done)
             finals += [p.finals for p in done]
         y = np.moveaxis(x, 0, call.time_axis) if call.time_axis else x
         if not call.joined:
@@ -266,13 +273,13 @@ class CompiledCall(Fold):
 
     def needs(self) -> list[bool]:
         """Which of the outputs depend on something that asks for a gradient."""
-        done = [p for stage in self.passes for p in stage]
+        done = self.each()
         y = any(p.needs[0] for p in self.passes[-1])
         if self.call.joined:
             return [y, *[any(each) for each in zip(*(p.needs[1:] for p in done), strict=True)]]
         return [y, *(need for p in done for need in p.needs[1:])]
 
-    def shaped(self, tensors: list[Tensor]) -> tuple[Tensor, Any]:
+    def shaped(self, tensors: list[Tensor]) -> tuple[Tensor, State]:
         """The output and the last states as tensors in their cells' nesting; they know their step."""
         call = self.call
         end = call.first_step + self.passes[0][0].steps - 1
@@ -284,7 +291,7 @@ class CompiledCall(Fold):
                     tensor._node.name = f"{name}_n"
             return tensors[0], last[0] if len(last) == 1 else tuple(last)
         rest = iter(tensors[1:])
-        shaped: list[Any] = []
+        shaped: list[State] = []
         for stage in call.stages:
             for direction in stage.directions:
                 mine = []
@@ -300,17 +307,17 @@ class CompiledCall(Fold):
 
     def tells(self) -> bool:
         """Whether every cell's step can be looked into."""
-        if self.lengths is not None or any(isinstance(t._node, Leaf) for t in self._first_states()):
+        if self.lengths is not None or self.starts_from_leaves():
             return False
         return all(tells(p.variant.found, p.loops.name) for p in self.each() if p.keep)
 
-    def told(self, g: list[Any]) -> tuple[list[Any], list[Inside | None]]:
+    def told(self, g: list[Grad]) -> tuple[list[Grad], list[Inside | None]]:
         """As ``gradients``, and what flowed inside, cell by cell."""
-        values = {id(t): (data, node) for t, data, node in self.values}
+        values = self.taken()
         found: dict[int, Inside] = {}
-        inputs = self._inputs(values[id(self.call.x)])
+        inputs = self._inputs(values[id(self.call.x)][0])
 
-        def told(p: Pass, stage: int, dy: Any, dfinals: list[Any]) -> Flow:
+        def told(p: Pass, stage: int, dy: Grad, dfinals: list[Grad]) -> Flow:
             flow, inside = p.told(inputs[stage], values, dy, dfinals)
             inside.steps = self.steps
             if not stage:
@@ -329,36 +336,36 @@ class CompiledCall(Fold):
 
     def entered(self) -> list[list[Any]]:
         """The values of the state that every step starts from, cell by cell."""
-        values = {id(t): (data, node) for t, data, node in self.values}
-        inputs = self._inputs(values[id(self.call.x)])
+        values = self.taken()
+        inputs = self._inputs(values[id(self.call.x)][0])
         stages = zip(self.passes, inputs, strict=True)
         return [p.entered(x, values) for stage, x in stages for p in stage]
 
-    def _first_states(self) -> list[Tensor]:
+    def first_states(self) -> list[Tensor]:
+        """Those of all cells."""
         return [t for p in self.each() for t in p.states]
 
-    def _inputs(self, given: tuple[Any, Any]) -> list[Any]:
+    def _inputs(self, x: Array) -> list[Array]:
         """What went into every stage, (time, ...)."""
-        x = given[0]
         if self.call.time_axis:
             x = np.moveaxis(x, self.call.time_axis, 0)
         inputs = []
         for stage, mask in zip(self.passes, self.masks, strict=True):
             inputs.append(x if mask is None else x * mask)
-            x = stage[0].y if len(stage) == 1 else np.concatenate([p.y for p in stage], -1)
+            x = _beside(stage)
         return inputs
 
-    def gradients(self, g: list[Any]) -> list[Any]:
+    def gradients(self, g: list[Grad]) -> list[Grad]:
         """From the gradients of all outputs to those of all parents."""
         return self._through_back(g, lambda p, _stage, dy, dfinals: p.backward(dy, dfinals))
 
     def _through_back(
-        self, g: list[Any], run: Callable[[Pass, int, Any, list[Any]], Flow]
-    ) -> list[Any]:
+        self, g: list[Grad], run: Callable[[Pass, int, Grad, list[Grad]], Flow]
+    ) -> list[Grad]:
         """All stages backwards, each cell by ``run``."""
-        sums: dict[int, Any] = {}
+        sums: dict[int, Array] = {}
 
-        def add(tensor: Tensor, d: Any) -> None:
+        def add(tensor: Tensor, d: Grad) -> None:
             if d is not None:
                 key = id(tensor)
                 sums[key] = sums[key] + d if key in sums else d
@@ -372,7 +379,7 @@ class CompiledCall(Fold):
             rest = [None if part is None else part[at] for at in cells for part in rest]
         for k in reversed(range(len(self.passes))):
             stage = self.passes[k]
-            dx: Any = None
+            dx: Grad = None
             low = sum(each.y.shape[-1] for each in stage)
             for each in reversed(stage):
                 high, low = low, low - each.y.shape[-1]
@@ -399,14 +406,21 @@ class CompiledCall(Fold):
         return [sums[id(t)].reshape(t.shape) if id(t) in sums else None for t in self.parents]
 
 
-def valid_rows(lengths: Any, steps: int) -> Any:
+def _beside(passes: list[Pass]) -> Array:
+    """The output of a stage: those of its cells, side by side."""
+    return passes[0].y if len(passes) == 1 else np.concatenate([p.y for p in passes], -1)
+
+
+def valid_rows(lengths: Array, steps: int) -> Ragged:
     """The layout of a ragged batch's valid steps, of which there are some."""
     from .ragged import layout  # what machine code needs is loaded when its turn comes
 
     return layout(lengths.astype(np.intp).tobytes(), steps)
 
 
-def _dropout_mask(draw: Any, shape: Any, rate: float, dtype: Any) -> Any:
+def _dropout_mask(
+    draw: np.random.Generator, shape: tuple[int, ...], rate: float, dtype: DType
+) -> Array:
     """What ``functional.dropout`` multiplies by, for all steps at once: the same draws in the same order."""
     if rate == 1:
         return np.zeros(shape, dtype)

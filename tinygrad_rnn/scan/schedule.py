@@ -1,12 +1,12 @@
-"""What happens when: before the loop, in it, after it; and what forward keeps for backward.
+"""What happens when? Before the loop, in it, after it; and which residuals forward keeps for backward.
 
-- What depends on the weights alone is computed once (``fixed``), what depends on the step's input but
-  on no state for all steps at once (``ahead``); without ``hoist`` its products stay in the loop.
+- What depends on the weights alone is computed once (``invariant``), what depends on the step's input but
+  on no state for all steps at once (``hoisted``); without ``hoist`` its products stay in the loop.
 - In the backward loop stays only what the state's gradient needs (``back``); weight gradients and
   the input's gradient are computed after it for all steps at once (``after``), from what the loop left.
-- What backward needs of forward's values alone can be made for many steps at once (``early``).
+- What backward needs of forward's values alone can be made for many steps at once (``by_piece``).
 - Forward keeps the states and those values that backward reads and cannot make again cheaply from them
-  (``kept``); an elementwise function of what is there anyway is made again (``again``).
+  (``residuals``); an elementwise function of what is there anyway is made again (``again``).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container
 
-from .few_calls import small
 from .program import ELEMENTWISE, SEED, STATE, Program, Value
+from .rewrites import small
 
 VIEWS = frozenset(("slice", "reshape", "permute", "broadcast"))
 
@@ -30,24 +30,26 @@ class Schedule:
         self.state_out = {v: k for k, v in reversed(list(enumerate(p.states)))}
         results = [*p.outputs, *p.gradients.values()]
         everything = [v for v in p.needed(results) if values[v].op not in ("input", "literal")]
-        self.fixed = [v for v in everything if not depends[v]]
+        self.invariant = [v for v in everything if not depends[v]]
 
         forward = set(p.needed(p.outputs))
         inside = [v for v in everything if v in forward and depends[v] & STATE]
-        ahead = {v for v in everything if v in forward and depends[v] and not depends[v] & STATE}
-        late = {v for v in ahead if not self.batchable(v) or (values[v].op == "dot" and not hoist)}
+        hoisted = {v for v in everything if v in forward and depends[v] and not depends[v] & STATE}
+        waiting = {
+            v for v in hoisted if not self.batchable(v) or (values[v].op == "dot" and not hoist)
+        }
         while True:  # what is made of a value that must wait must wait too
-            more = {v for v in ahead - late if late & set(values[v].args)}
+            more = {v for v in hoisted - waiting if waiting & set(values[v].args)}
             if not more:
                 break
-            late |= more
-        self.ahead = sorted(ahead - late)
-        self.loop = sorted(set(inside) | late)
+            waiting |= more
+        self.hoisted = sorted(hoisted - waiting)
+        self.loop = sorted(set(inside) | waiting)
 
         self._plan_backward(everything)
-        self.spare = self._spare(everything)
+        self.aliased = self._aliased(everything)
         self.parts = self._parts()
-        self.eaten = self._eaten(everything)
+        self.in_place = self._in_place(everything)
         self.turns = self._turns()
 
     def copied_states(self) -> list[tuple[int, int]]:
@@ -59,7 +61,7 @@ class Schedule:
         """Whether each output is made: in the loop, before it, by weights alone, or is an input."""
         p = self.program
         return all(
-            v in inside or v in self.ahead or not p.depends[v] or p.values[v].op == "input"
+            v in inside or v in self.hoisted or not p.depends[v] or p.values[v].op == "input"
             for v in p.outputs
         )
 
@@ -86,22 +88,22 @@ class Schedule:
                 at += values[a].shape[-1]
         return found
 
-    def _eaten(self, everything: list[int]) -> dict[int, int]:
+    def _in_place(self, everything: list[int]) -> dict[int, int]:
         """Values made for many steps that may be computed in an operand's memory: nobody else reads it."""
         values = self.program.values
         read = [a for v in everything for a in set(values[v].args)]
         once = {a for a, count in Counter(read).items() if count == 1} - {*self.program.outputs}
-        made = {a for a in self.ahead if values[a].op == "dot"} | self.early
+        made = {a for a in self.hoisted if values[a].op == "dot"} | self.by_piece
         return {
             v: a
-            for v in (*self.ahead, *self.early)
+            for v in (*self.hoisted, *self.by_piece)
             for a in values[v].args
             if a in made & once
             and values[a].op in {"dot", *ELEMENTWISE}
             and (values[a].shape, values[a].dtype) == (values[v].shape, values[v].dtype)
         }
 
-    def _spare(self, everything: list[int]) -> dict[int, tuple[int, int]]:
+    def _aliased(self, everything: list[int]) -> dict[int, tuple[int, int]]:
         """Kept values that fit where nobody reads another kept value: (that one, the first column)."""
         p, values = self.program, self.program.values
         read: dict[int, set[tuple[int, int]]] = {}
@@ -122,7 +124,7 @@ class Schedule:
                 else:
                     mine |= whole(a)
         found: dict[int, tuple[int, int]] = {}
-        made = [v for v in self.kept if v in self.loop and values[v].shape]
+        made = [v for v in self.residuals if v in self.loop and values[v].shape]
         for v in made:
             at = 0
             for low, high in sorted((*read.get(v, ()), (values[v].shape[-1], 0))):
@@ -183,7 +185,7 @@ class Schedule:
             return cheap[v]
 
         self._wanted_dear: set[int] = set()
-        made_forward = {*self.loop, *self.ahead}
+        made_forward = {*self.loop, *self.hoisted}
         made_late: set[int] = set()  # by backward's own rules, of values of forward
         waiting = sorted(self._wanted)
         while waiting:
@@ -209,13 +211,13 @@ class Schedule:
 
         for v in self._wanted:
             make(v)
-        self.kept = sorted(kept)
+        self.residuals = sorted(kept)
         self.again = sorted(again)
-        self.early: set[int] = set()
+        self.by_piece: set[int] = set()
         for v in self.again:
-            waits = set(values[v].args) & again - self.early
+            waits = set(values[v].args) & again - self.by_piece
             if self.batchable(v) and not waits:
-                self.early.add(v)
+                self.by_piece.add(v)
 
     # ---- after the loop
 

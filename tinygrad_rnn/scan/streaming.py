@@ -1,4 +1,4 @@
-"""A layer one time step at a time, without gradients: no checks that the last step has passed already.
+"""How does a layer run one time step at a time? Without gradients, and checks that have passed.
 
 What depends on the weights alone is done once and kept while there is the cell, until a weight is
 written (values never change: a write installs another array).
@@ -6,18 +6,30 @@ written (values never change: a write installs another array).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
 from ..engine.places import state as now
+from ..engine.values import Array
+from ..nn.compiling import State
 from ..nn.module import Module
 from ..nn.stepping import step_after
 from ..tensors import Tensor
-from . import first_calls
-from .cells import BUILT_IN, Variant, variant_of
+from . import variants
+from .backends import FIRST
+from .cells import BUILT_IN, variant_of
 from .tracing import Untraceable
+from .variants import Variant
+
+if TYPE_CHECKING:
+    from ..nn.stacks import RecurrentLayer
+
+
+def _loops_of(cell: Module | None, variant: Variant) -> str:
+    """Whose loops are to run a cell's next step, which is counted."""
+    return variants.back_end(cell, False, variant.found.work, variants.STEPS)
 
 
 class Stream:
@@ -25,13 +37,13 @@ class Stream:
 
     __slots__ = ("cells", "dtype", "first", "modules", "states", "values", "variants", "x")
 
-    def __init__(self, layer: Any, x: Any, states: list[Any]) -> None:
+    def __init__(self, layer: RecurrentLayer, x: Array, states: list[Array]) -> None:
         self.x, self.states = x.shape, [(s.shape, s.dtype) for s in states]
         self.dtype, self.first = x.dtype, False
         self.cells: list[tuple[Any, Any]] = []  # of each the step, and what it was prepared from
         self.modules = [ref(cell) for cell in layer.cells()]
         self.variants: list[Variant] = []
-        self.values: list[tuple[Tensor, Any]] = []
+        self.values: list[tuple[Tensor, Array]] = []
         shape = x.shape[1]
         for cell in layer.cells():
             if type(cell) not in BUILT_IN:
@@ -39,8 +51,8 @@ class Stream:
             mine = [Tensor._wrap(np.zeros(s.shape[1:], s.dtype), None) for s in states]
             given = np.zeros((1, x.shape[0], shape), x.dtype)
             variant = variant_of(cell, given, mine[0] if len(mine) == 1 else tuple(mine), None, {})
-            by = first_calls.back_end(cell, False, variant.found.work, first_calls.STEPS)
-            self.first |= by == first_calls.FIRST
+            by = _loops_of(cell, variant)
+            self.first |= by == FIRST
             made = variant.found.stream(by)
             if made is None:
                 raise Untraceable("two parts of its state are one value")
@@ -53,14 +65,10 @@ class Stream:
 
     def turns(self) -> bool:
         """Whether numpy has run its steps, and the next one is machine code's; the step is counted."""
-        most = first_calls.STEPS
-        by = [
-            first_calls.back_end(known(), False, variant.found.work, most)
-            for known, variant in zip(self.modules, self.variants, strict=True)
-        ]
-        return first_calls.FIRST not in by
+        pairs = zip(self.modules, self.variants, strict=True)
+        return FIRST not in [_loops_of(known(), variant) for known, variant in pairs]
 
-    def fits(self, layer: Any, x: Any, states: list[Any]) -> bool:
+    def fits(self, layer: RecurrentLayer, x: Array, states: list[Array]) -> bool:
         """Whether input and states have the shapes, and nothing has changed since it was made."""
         if x.shape != self.x or x.dtype != self.dtype:
             return False
@@ -79,7 +87,7 @@ whole = np.ascontiguousarray
 prepared: WeakKeyDictionary[Module, Stream] = WeakKeyDictionary()  # the steps of layers, by layer
 
 
-def streamed(layer: Any, x: Any, state: Any) -> tuple[Tensor, Any] | None:
+def streamed(layer: RecurrentLayer, x: Any, state: State) -> tuple[Tensor, State] | None:
     """(output, new state) of one step, as ``layer.step`` returns them.
 
     None where the ordinary way must be gone: for what it says, for what it records, or because nothing
@@ -125,7 +133,7 @@ def streamed(layer: Any, x: Any, state: Any) -> tuple[Tensor, Any] | None:
     return wrap(y[0], None), tuple([wrap(array, None, turn) for array in last])
 
 
-def _right(layer: Any, x: Any, states: list[Any]) -> bool:
+def _right(layer: RecurrentLayer, x: Array, states: list[Array]) -> bool:
     """Whether input and states are what the layer takes, in its own precision."""
     dtype, sizes = layer._first.weight_ih.dtype, layer._first.state_sizes().values()
     if layer.bidirectional or layer._backwards(0) or x.ndim != 2 or len(states) != len(sizes):

@@ -1,4 +1,4 @@
-"""Recording one step of a cell on inputs of its own: the trace that programs are made of.
+"""How is one step of a cell recorded? On inputs of its own: the trace that programs are made of.
 
 A trace is a recorded graph like any other. The cell is not run itself but a shadow of it: a copy that
 shares all values, with leaves of its own. So a trace leaves no mark on the cell's graph; that the cell
@@ -188,7 +188,7 @@ def tracing(tracer: T) -> Iterator[T]:
 # ---- shadows ------------------------------------------------------------------------------------
 
 
-class Shadow:
+class CellCopy:
     """A copy of a cell with the same values and leaves of its own.
 
     ``tensors`` are the cell's own tensors (Parameters by dotted name, then buffers and plain
@@ -356,8 +356,8 @@ def trace(run: Callable[[], list[Tensor]], inputs: dict[str, Any], tracer: Trace
 
 
 __all__ = [
+    "CellCopy",
     "Parameter",
-    "Shadow",
     "Signature",
     "Trace",
     "Tracer",

@@ -1,4 +1,4 @@
-"""From a trace to loops that are known to be right: by the first back end that gives what the trace says.
+"""Which loops of a trace are right? Those of the first back end that gives what the trace says.
 
 Whatever a back end cannot express, cannot compile or gets wrong is a reason to ask the next one down;
 where there is none the layer records. "Right" is what the engine gives for the traced step itself, op by
@@ -21,10 +21,10 @@ from ..engine.values import Literal
 from ..nn import naming
 from ..ops.row import ROWS, numpys
 from ..tensors import Tensor
-from . import backends, first_calls
-from .few_calls import FewCalls
+from . import backends
 from .numpy_loops import NumpyLoops, QuickLoops
 from .program import Program
+from .rewrites import RewrittenProgram
 from .schedule import Schedule
 from .tracing import Comparison, Trace, Tracer, Untraceable, bare_constant, failure, tracing
 
@@ -40,7 +40,7 @@ def loops(trace: Trace, wanted: Sequence[str], trusted: bool, back_end: str) -> 
     ``trusted`` programs (the built-in cells') run once, so that they are compiled; others are compared.
     Raises Untraceable with what every back end says against it.
     """
-    said = [first_calls.WHY] if back_end == first_calls.FIRST else []
+    said = [backends.WHY] if back_end == backends.FIRST else []
     reasons: list[str] = []
     for name, kind in _ways(back_end):
         try:
@@ -72,12 +72,15 @@ def _made(
 
 
 def ragged(trace: Trace, wanted: Sequence[str]) -> Any:
-    """The loops over ragged batches of a built-in cell's step. Raises Unsupported."""
+    """The loops over ragged batches of a built-in cell's step. Raises Untraceable."""
     from .ragged import RaggedLoops
 
     with tracing(Tracer()):
         program = Program(trace, bool(wanted), wanted)
-    return RaggedLoops(Schedule(program, hoist=False))
+    try:
+        return RaggedLoops(Schedule(program, hoist=False))
+    except backends.Unsupported as reason:
+        raise Untraceable(_in_words("numba", reason)) from reason
 
 
 def _exact(trace: Trace, wanted: Sequence[str], trusted: bool) -> Any:
@@ -100,7 +103,10 @@ def _ways(choice: str) -> list[tuple[str, type[Program]]]:
     """The back ends to ask, in their order, and the form of the program for each."""
     if choice == "numba":
         return [("numba", Program), *_ways("numpy")]
-    return [("numpy", FewCalls), ("numpy", Program)]  # the first has fewer calls, which cost
+    return [
+        ("numpy", RewrittenProgram),
+        ("numpy", Program),
+    ]  # the first has fewer calls, which cost
 
 
 def _mistake(trace: Trace, made: Any, wanted: Sequence[str], trusted: bool) -> str | None:

@@ -1,4 +1,4 @@
-"""What numpy's functions do with Tensors: ``np.tanh(t)`` and friends return Tensors, numpy's meaning."""
+"""What do numpy's functions do with Tensors? ``np.tanh(t)`` and friends return Tensors, numpy's meaning."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What is a state dict beside its tensors? How often the cells had been called that they came from.
 
-Which back end runs a cell's next call depends on that (``scan.first_calls``): a run that goes on from a file
+Which back end runs a cell's next call depends on that (``scan.variants``): a run that goes on from a file
 must come to the same bits as one that was never interrupted.
 """
 

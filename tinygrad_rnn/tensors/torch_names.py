@@ -12,8 +12,8 @@ import numpy as np
 
 from ..doors import method_for_scripts, typed
 from ..engine.devices import CPU, check_device, device, is_device, no_gpu
-from ..engine.folded import by_itself
 from ..engine.hooks import Hook
+from ..engine.lazy_output import materialize
 from ..engine.places import state
 from ..engine.values import Leaf, Node
 from ..ops import elementwise as e
@@ -166,7 +166,7 @@ class TorchNames:
             raise RuntimeError("register_hook() needs a tensor that requires a gradient")
         node = self._node
         assert isinstance(node, (Node, Leaf))
-        return Hook(by_itself(node), hook)
+        return Hook(materialize(node), hook)
 
     # ---- dtypes by name: last, since they hide Python's
 

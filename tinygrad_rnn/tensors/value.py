@@ -19,7 +19,7 @@ import numpy as np
 
 from ..doors import door
 from ..engine import gradients
-from ..engine.folded import by_itself
+from ..engine.lazy_output import materialize
 from ..engine.places import state
 from ..engine.values import Array, Handle, Leaf, Node, as_array
 from ..ops import dtypes
@@ -147,7 +147,7 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
                 self._node.hold(self._data).needs = on
         elif on:
             name = None if node is None else node.name
-            self._node = Leaf(self.shape, self.dtype, True, name).hold(self._data)
+            self._node = Leaf(self.shape, self.dtype, True, name).hold(self._data).by_user()
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set ``requires_grad`` and return the tensor itself."""
@@ -187,7 +187,7 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
         """Have ``backward()`` leave this tensor's gradient in ``.grad`` though it is no leaf."""
         if not self.requires_grad:
             raise RuntimeError("retain_grad() needs a tensor that requires a gradient")
-        node = self._node if self._node is None else by_itself(self._node)
+        node = self._node if self._node is None else materialize(self._node)
         if isinstance(node, Node) and node.retained is None:
             node.retained = [None]
 

@@ -234,8 +234,6 @@ def _write(t: Tensor, value: Any, by: str, index: Any, whole: bool) -> Tensor:
     live, behind = _following(t)
     alone = t._data.flags.writeable and _alone(live)
     node = None
-    if recorded and not (t._data if index is None else indexing.taken(t._data, index)).size:
-        return t
     if recorded:
         before = base._node or (Constant(base.shape, base.dtype) if alone else constant(base))
         node = value._node if whole and base is t else None

@@ -1,4 +1,4 @@
-"""Training: batches, the loop around a model, checkpoints that resume to the same bits."""
+"""How is a model trained? Batches, the loop around it, checkpoints that resume to the same bits."""
 
 from ..signatures import readable
 from .batches import DataLoader

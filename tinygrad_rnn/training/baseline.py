@@ -1,4 +1,4 @@
-"""The loss to beat: what one constant forecast for every example reaches."""
+"""Which loss is to beat? What one constant forecast for every example reaches."""
 
 from __future__ import annotations
 

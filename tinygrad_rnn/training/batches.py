@@ -1,4 +1,4 @@
-"""What a training loop goes through: data sets, arrays and ragged sequences, cut into batches."""
+"""What does a training loop go through? Data sets, arrays and ragged sequences, cut into batches."""
 
 from __future__ import annotations
 

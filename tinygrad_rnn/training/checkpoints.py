@@ -1,4 +1,4 @@
-"""The checkpoints of ``fit``: a state of any nesting in one safetensors file, all or nothing."""
+"""What is in a checkpoint of ``fit``? A state of any nesting in one safetensors file, all or nothing."""
 
 from __future__ import annotations
 

@@ -25,8 +25,9 @@ from ..ops import dtypes
 from ..optim.lbfgs import LBFGS
 from ..optim.optimizers import Optimizer
 from ..scan import backends
-from ..scan.purity import MISSING, Guard, hold
+from ..scan.purity import MISSING, Guard
 from ..scan.tracing import Untraceable
+from ..scan.variants import hold
 from ..tensors import Tensor, as_tensor
 from .iteration import Iteration, Moves, inspected
 from .replay import Differs, Replay

@@ -1,4 +1,4 @@
-"""Data sets that give one example at a time, as PyTorch's do."""
+"""What is a data set? It gives one example at a time, as PyTorch's do."""
 
 from __future__ import annotations
 

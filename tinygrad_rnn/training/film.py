@@ -1,4 +1,4 @@
-"""Training as an axis: the weights after some of the epochs, to look at afterwards."""
+"""How do weights change over training? Kept after some of the epochs, to look at afterwards."""
 
 from __future__ import annotations
 

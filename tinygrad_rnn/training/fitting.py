@@ -1,4 +1,4 @@
-"""The training loop: ``fit``. A user can as well write the loop; this is what it looks like."""
+"""What does ``fit`` do? The training loop; a user can as well write it: this is what it looks like."""
 
 from __future__ import annotations
 
@@ -319,17 +319,20 @@ class _Run:
                 "fit: no gradient came to any Parameter that the optimizer has, so that nothing would be "
                 "trained: are they another model's, frozen, or cut off by detach or no_grad?"
             )
-        own = {id(p) for p in self.model.parameters()}
-        foreign = sum(id(p) not in own and p.grad is None for p in listed)
-        known = {id(p) for p in listed}
-        left = [
-            n for n, p in self.model.named_parameters() if p.requires_grad and id(p) not in known
-        ]
-        if foreign and left:
+        self.check_replaced(listed)
+
+    def check_replaced(self, listed: list[Tensor]) -> None:
+        """Raise ValueError where the optimizer has old ones in place of Parameters of the model."""
+        own, known = {id(p) for p in self.model.parameters()}, {id(p) for p in listed}
+        old = [p for p in listed if id(p) not in own and p.grad is None]
+        new = {
+            n: p for n, p in self.model.named_parameters() if p.requires_grad and id(p) not in known
+        }
+        if old and sorted(p.ndim for p in old) == sorted(p.ndim for p in new.values()):
             raise ValueError(
-                f"fit: the optimizer lacks {', '.join(left[:3])}{', ...' * (len(left) > 3)} of the model, "
-                f"and has {foreign} Parameters that are not the model's and get no gradient: was a part of "
-                "the model replaced after the optimizer was made?"
+                f"fit: the optimizer lacks {', '.join(list(new)[:3])}{', ...' * (len(new) > 3)} of the model "
+                f"and has {len(old)} Parameters in their place that get no gradient: was a part of the model "
+                "replaced after the optimizer was made?"
             )
 
     def trained(self) -> list[Tensor]:

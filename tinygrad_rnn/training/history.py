@@ -1,4 +1,4 @@
-"""What training leaves behind: a row an epoch, and the loss to beat."""
+"""What does training leave behind? A row an epoch, and the loss to beat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PyTorch's ``utils``: the data sets and loaders of ``utils.data``."""
+"""What is in PyTorch's ``utils``? Here, the data sets and loaders of ``utils.data``."""
 
 from . import data
 

@@ -1,4 +1,4 @@
-"""PyTorch's ``utils.data``: data sets, samplers and the loader."""
+"""What is in PyTorch's ``utils.data``? Data sets, samplers and the loader."""
 
 import sys
 from typing import Any

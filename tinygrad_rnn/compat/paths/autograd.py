@@ -1,4 +1,4 @@
-"""PyTorch's ``autograd`` by its name: derivatives, recording on and off, functions with rules of your own."""
+"""What is in PyTorch's ``autograd``? Derivatives, recording on and off, functions with rules of your own."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...scan.program import Program, Value
 from ...scan.tracing import Fixed, Trace, bare_constant, in_order
-from .places import ArrayView, Shape
+from .places import ArrayView, Shape, of_all_axes, taken_from
 
 Taken = dict[
     int, tuple[Any, Any]
@@ -110,21 +110,10 @@ def reach(program: Program, role: str) -> int | None:
     return min(found, default=None)
 
 
-def _full(pattern: tuple[Any, ...], rank: int) -> list[Any]:
-    """A pattern with all of its axes."""
-    parts = list(pattern)
-    named = sum(p is not None and p is not Ellipsis for p in parts)
-    rest = [slice(None)] * (rank - named)
-    if Ellipsis in [p for p in parts if not isinstance(p, slice)]:
-        at = next(k for k, p in enumerate(parts) if p is Ellipsis)
-        return [*parts[:at], *rest, *parts[at + 1 :]]
-    return [*parts, *rest]
-
-
 def _axes(pattern: tuple[Any, ...], rank: int) -> dict[int, int]:
     """Which axis each operand chooses from."""
     axis, found = 0, {}
-    for part in _full(pattern, rank):
+    for part in of_all_axes(pattern, rank):
         if isinstance(part, Given):
             found[part.number] = axis
         axis += part is not None
@@ -143,7 +132,7 @@ class IndexStrides:
 
 def walk(pattern: Any, whole: ArrayView, operands: list[ArrayView], shape: Shape) -> IndexStrides:
     """Numpy's rules: the arrays' common axes stand where the first is, or in front if they are apart."""
-    parts = _full(bare_constant(pattern), len(whole.shape))
+    parts = of_all_axes(bare_constant(pattern), len(whole.shape))
     many = np.broadcast_shapes(*(p.shape for p in operands))
     chosen = [k for k, p in enumerate(parts) if isinstance(p, (Given, int, np.integer))]
     together = chosen == list(range(chosen[0], chosen[-1] + 1))
@@ -160,12 +149,10 @@ def walk(pattern: Any, whole: ArrayView, operands: list[ArrayView], shape: Shape
         axis += 1
         if isinstance(part, Given):
             apart[part.number] = (n, s)
-        elif isinstance(part, slice):
-            low, _, step = part.indices(n)
-            at += low * s
-            strides.append(step * s)
-        else:
-            at += (int(part) % n) * s
+            continue
+        first, stride = taken_from(n, s, part)
+        at += first
+        strides += stride
     assert front is not None
     strides[front:front] = [0] * len(many)
     before, after = front, len(shape) - front - len(many)

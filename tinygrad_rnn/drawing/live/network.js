@@ -1,4 +1,4 @@
-// A network that runs: the layers' steps, and the program around them, on weights that all of them share.
+// How does a network run? The layers' steps, and the program around them, on weights that all of them share.
 
 class Network {
   constructor(spec, values) {

@@ -21,7 +21,7 @@ from ...engine.values import Leaf, Node
 from ...nn.compiling import LayerCall
 from ...nn.module import Module
 from ...nn.stepping import parts
-from ...scan.tracing import Shadow, Trace, Tracer, Untraceable, in_order, leaf, tracing
+from ...scan.tracing import CellCopy, Trace, Tracer, Untraceable, in_order, leaf, tracing
 from ...tensors import Tensor
 from .indices import Indexed, Taken, reach
 from .lowering import NoText
@@ -116,7 +116,7 @@ class Network:
     # ---- what happens, by calling the model once
 
     def _trace(self, model: Module, x: Any, loss: Loss) -> None:
-        shadow = Shadow(model)
+        shadow = CellCopy(model)
         for module in shadow.cell.modules():
             module.__dict__["training"] = False
         given = leaf(x)
@@ -347,7 +347,7 @@ class _OuterText(StepText):
     def _plan(self) -> None:
         self.kept: set[int] = set()
         self.onto: set[int] = set()
-        self.fixed = []
+        self.invariant = []
 
     def weight_gradient(self, role: str) -> ArrayView:
         """Where the gradient of an input is."""

@@ -1,4 +1,4 @@
-// One model of the page: its controls and its pictures, which all show what the network computes now.
+// What does one model of the page show? Its controls, and pictures of what the network computes now.
 
 const $ = (tag, attributes = {}, ...children) => {
   const node = document.createElement(tag);

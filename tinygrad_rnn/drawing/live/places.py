@@ -60,27 +60,15 @@ class ArrayView:
 
     def part(self, index: Any, shape: Shape) -> ArrayView:
         """What a basic index takes: integers, slices, new axes and dots."""
-        parts = list(index) if isinstance(index, tuple) else [index]
-        named = [p for p in parts if p is not None and p is not Ellipsis]
-        dots = [slice(None)] * (len(self.shape) - len(named))
-        if any(p is Ellipsis for p in parts):
-            where = next(i for i, p in enumerate(parts) if p is Ellipsis)
-            parts[where : where + 1] = dots
-        else:
-            parts += dots
         at, strides, axis = self.at, [], 0
-        for p in parts:
-            if p is None:
+        for part in of_all_axes(index if isinstance(index, tuple) else (index,), len(self.shape)):
+            if part is None:
                 strides.append(0)
                 continue
-            n, s = self.shape[axis], self.strides[axis]
+            first, stride = taken_from(self.shape[axis], self.strides[axis], part)
             axis += 1
-            if isinstance(p, slice):
-                low, _, step = p.indices(n)
-                at += low * s
-                strides.append(s * step)
-            else:
-                at += (int(p) % n) * s
+            at += first
+            strides += stride
         return replace(self, at=at, shape=shape, strides=tuple(strides))
 
     def turned(self, axes: Sequence[int], shape: Shape) -> ArrayView:
@@ -102,6 +90,22 @@ class ArrayView:
                 self, shape=shape, strides=tuple(0 if n == 1 else next(rest) for n in shape)
             )
         return None
+
+
+def of_all_axes(index: Sequence[Any], rank: int) -> list[Any]:
+    """The parts of an index with a part for every axis: the dots, or what is not named, as slices."""
+    parts = list(index)
+    rest = [slice(None)] * (rank - sum(p is not None and p is not Ellipsis for p in parts))
+    at = next((k for k, p in enumerate(parts) if p is Ellipsis), None)
+    return [*parts, *rest] if at is None else [*parts[:at], *rest, *parts[at + 1 :]]
+
+
+def taken_from(length: int, stride: int, part: Any) -> tuple[int, list[int]]:
+    """Where an integer or a slice begins on an axis, and the stride from there on: none of an integer."""
+    if isinstance(part, slice):
+        low, _, step = part.indices(length)
+        return low * stride, [step * stride]
+    return (int(part) % length) * stride, []
 
 
 def loops(shape: Shape, strides: list[Shape]) -> tuple[Shape, list[Shape]]:

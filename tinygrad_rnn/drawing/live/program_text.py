@@ -81,9 +81,9 @@ class StepText:
         depends = self.p.depends
         ahead = self._needed([*self.outputs, *self.shown])
         everything = self._needed([*self.outputs, *self.shown, *self.gradients.values()])
-        self.fixed = [v for v in everything if not depends[v]]
+        self.invariant = [v for v in everything if not depends[v]]
         self.forward = [v for v in ahead if depends[v]]
-        known = {*self.fixed, *self.forward}
+        known = {*self.invariant, *self.forward}
         self.backward = [v for v in everything if v not in known]
         reads = {a for v in self.backward for a in self.low.value(v).args}
         reads |= set(self.gradients.values())
@@ -206,7 +206,7 @@ class StepText:
     def text(self) -> str:
         """The object, as text."""
         first = self._body()
-        first.emit(self.fixed, {v for v in self.fixed if self.low.value(v).op not in VIEWS})
+        first.emit(self.invariant, {v for v in self.invariant if self.low.value(v).op not in VIEWS})
         forward = self._forward_lines()
         backward = self._backward_lines() if self.gradients else []
         for k, v in enumerate(self.outputs):  # there with or without a use

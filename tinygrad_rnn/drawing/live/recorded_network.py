@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.autograd import no_grad
-from ...engine.folded import Folded
+from ...engine.lazy_output import LazyOutput
 from ...engine.values import Leaf, Literal
 from ...nn.compiling import Direction, LayerCall, Stage
 from ...nn.recurrent import initial_state
@@ -56,7 +56,7 @@ class RecordedNetwork(Network):
         self.values = [t._data for _, t in every]
         self._of_copy = {key: k for k, key in enumerate(roots)}
         source = calls[0].call.x if isinstance(calls[0], CompiledCall) else calls[0].x
-        if isinstance(source._node, Folded) or getattr(source._node, "op", None) is not None:
+        if isinstance(source._node, LazyOutput) or getattr(source._node, "op", None) is not None:
             raise NoText(
                 "a layer whose input is computed: give the model, tg.Live(model, data, loss)"
             )
@@ -92,7 +92,7 @@ class RecordedNetwork(Network):
         for node in nodes:
             if id(node) in known:
                 continue
-            if isinstance(node, Folded):
+            if isinstance(node, LazyOutput):
                 fold = node.whole.saved[0]  # type: ignore[union-attr]
                 if id(fold) not in done:
                     done[id(fold)] = self._layer(fold, known, data["x0"], source, tracer)
@@ -171,8 +171,8 @@ def _behind(end: Any) -> tuple[list[Any], list[Any]]:
     seen, stack, calls = {id(end): end}, [end], {}
     while stack:
         node = stack.pop()
-        below = node.parents if not isinstance(node, Folded) else ()
-        if isinstance(node, Folded):
+        below = node.parents if not isinstance(node, LazyOutput) else ()
+        if isinstance(node, LazyOutput):
             if node.whole is None:
                 raise NoText(
                     "a cell that is called in a loop of one's own: give it to nn.Recurrent"
@@ -185,5 +185,5 @@ def _behind(end: Any) -> tuple[list[Any], list[Any]]:
                 seen[id(p)] = p
                 stack.append(p)
     ordered = sorted(seen.values(), key=lambda n: n.number)
-    first = [n.whole.saved[0] for n in ordered if isinstance(n, Folded) and n.whole is not None]
+    first = [n.whole.saved[0] for n in ordered if isinstance(n, LazyOutput) and n.whole is not None]
     return ordered, list({id(f): f for f in first}.values())

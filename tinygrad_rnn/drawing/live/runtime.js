@@ -1,4 +1,4 @@
-// What the programs call: products, and curves that JavaScript has not.
+// What do the programs call? Products, and curves that JavaScript has not.
 
 // y (rows, n) = a (rows, k) times w, where one step in k is `byK` in w and one in n is `byN`.
 function times(y, y0, yRow, a, a0, aRow, w, w0, byK, byN, rows, inner, columns) {

@@ -12,7 +12,7 @@ from ...nn.stepping import parts
 from ...ops.elementwise import where
 from ...scan.cells import _Step, variant_of
 from ...scan.program import Program
-from ...scan.tracing import Shadow, Trace, Tracer, Untraceable, leaf, trace, tracing
+from ...scan.tracing import CellCopy, Trace, Tracer, Untraceable, leaf, trace, tracing
 from ...tensors import Tensor
 from .lowering import NoText
 from .program_text import StepText
@@ -103,7 +103,7 @@ def _with_holds(
 
     def traced(tracer: _Counting, more: dict[str, Any]) -> Trace:
         with tracing(tracer):
-            step = _Step(Shadow(cell), x, state, live, constants)
+            step = _Step(CellCopy(cell), x, state, live, constants)
             found = trace(step, step.inputs() | more, tracer)
             return step.only_used(found)[1]
 

@@ -1,4 +1,4 @@
-// Data that is generated, the same for the same seed: x (time, batch, features) and what to answer.
+// Which data are generated in the page? x (time, batch, features) and what to answer, the same for a seed.
 
 function seeded(seed) {
   let a = seed >>> 0;

@@ -221,7 +221,7 @@ def cell_grid(unrolled: UnrolledGraph, state_pitch: float = STATE_PITCH) -> Cell
     grid = make_grid(unrolled, boxes, title, width, 0.0, air, None)
     base = -9.0
     for i, row in enumerate(unrolled.rows):
-        base += room_under(grid, i)
+        base += room_under(grid, i) if unrolled.betweens.all else 0.0
         tallest = max(boxes[chain].top for chain in row.chains)
         grid.bases.append(base)
         grid.tops.append(base + tallest)
@@ -259,7 +259,7 @@ def lay_cells(grid: CellGrid, panels: Foundation) -> CellGrid:
         draw_outputs(grid, chain, single=True)
     feed = grid.bases[0] - INPUT_DROP - CellBox.input_height / 2 - 9
     bars = [bar(grid, i) for i in range(len(unrolled.rows))]
-    operands = draw_bands(grid, bars, _bar_ends(grid))
+    operands = draw_bands(grid, bars, _bar_ends(grid)) if unrolled.betweens.all else []
     fed, states = draw_inputs(grid), [*fed_states(unrolled, grid.scene), *operands]
     if fed or states or unrolled.before:
         draw_before(grid, fed, states, _bar_ends(grid, -1), feed)

@@ -1,1 +1,1 @@
-"""What right answers look like: one file an exercise, from which its stub is made too."""
+"""Which right answers are there? One file an exercise, from which its stub is made too."""

@@ -1,4 +1,4 @@
-"""Three acts in about a minute: the question, a real forecast, the gradient taken apart.
+"""What does the demo show in about a minute? The question, a real forecast, the gradient taken apart.
 
 ``python -m tinygrad_rnn demo`` runs them. Each act is a module of its own; they tell what they find to
 one report, which prints it and sets it on one page.

@@ -1,4 +1,4 @@
-"""The model that the demo trains: one LSTM and a linear head, from this year's value to the next."""
+"""Which model does the demo train? One LSTM and a linear head, from this year's value to the next."""
 
 from __future__ import annotations
 

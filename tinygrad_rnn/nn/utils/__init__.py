@@ -1,4 +1,4 @@
-"""What training loops need: gradients clipped before ``step()``, sequences padded and masked."""
+"""What do training loops need? Gradients clipped before ``step()``, sequences padded and masked."""
 
 from __future__ import annotations
 

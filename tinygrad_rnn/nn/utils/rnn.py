@@ -1,4 +1,4 @@
-"""Sequences of several lengths: padded, masked, and packed in PyTorch's words."""
+"""How do sequences of several lengths share a batch? Padded, masked, and packed in PyTorch's words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-// Backward: from the last step to the first, each adds its part to the gradient of every Parameter.
+// How does backward go? From the last step to the first, each adds its part to every Parameter's gradient.
 
 const columns = data.positions.length;
 const learned = params.flatMap((p, k) => (p.gradient ? [k] : [])); // those that a gradient reaches

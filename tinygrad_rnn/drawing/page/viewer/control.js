@@ -1,4 +1,4 @@
-// What one can do: change levels, move the window, search, ask "what if", use the keys.
+// What can one do? Change levels, move the window, search, ask "what if", use the keys.
 
 const views = new Map(data.views.map((spec) => [spec.level, new View(spec)]));
 const LEVELS = { layer: "Layers", cell: "Cells", op: "Ops", scalar: "Scalars" };

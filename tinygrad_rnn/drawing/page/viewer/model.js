@@ -1,4 +1,4 @@
-// What there is: the data of the page, the pictures, and what each of their parts means.
+// What is there? The data of the page, the pictures, and what each of their parts means.
 
 const $ = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";

@@ -1,4 +1,4 @@
-// The side panel: everything that the page knows of one part of the picture.
+// What does the page know of one part of the picture? The side panel says it.
 
 let opened = null; // what the panel speaks of: a part, or {param: k}
 

@@ -1,4 +1,4 @@
-// Where to look: pan and zoom, what is lit, the ring around the focus, the words beside the pointer.
+// Where does one look? Pan and zoom, what is lit, the ring around the focus, the words beside the pointer.
 
 const stage = $("stage");
 const tip = $("tip");

@@ -1,4 +1,4 @@
-"""Calls that are like earlier ones: what those found out is not asked again.
+"""What does a call that is like an earlier one skip? All that the earlier one found out: a cache of calls.
 
 These are the common cases of training: a layer with one built-in cell in one direction, over whole batches,
 and a built-in cell that is called in a loop of the user's own, each with the same Parameters as before.
@@ -8,37 +8,42 @@ At a batch of one the questions cost more than the loop.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
 from ..engine.inside import Inside
 from ..engine.places import state as now
-from ..engine.values import Leaf
+from ..engine.values import Array, DType, Grad
 from ..nn import naming
-from ..nn.compiling import LayerCall
+from ..nn.cells import Cell
+from ..nn.compiling import LayerCall, State
 from ..nn.module import Module
-from ..nn.recurrent import Loop, SomeSteps, as_input, initial_state
-from ..nn.stacks import Recorded
-from ..nn.stepping import apply_step, first_of, mapped, mark_last, parts
+from ..nn.recurrent import Loop, Recurrent, SomeSteps, initial_state
+from ..nn.stacks import Recorded, RecurrentLayer
+from ..nn.stepping import apply_step, as_input, first_of, mapped, mark_last, parts
 from ..ops import dtypes
 from ..tensors import Tensor
-from . import first_calls
-from .cells import BUILT_IN, Variant, nesting, variant_of
-from .folding import Fold
+from .backends import CALLS
+from .cells import BUILT_IN, nesting, variant_of
+from .folding import CallAsNode
 from .probing import probe_of, tells
 from .running import BEGIN
 from .tracing import Untraceable
+from .variants import STEPS, Variant
+
+if TYPE_CHECKING:
+    from ..nn.compiling import Layer
 
 
-class Ready:
+class Prepared:
     """What calls of a built-in cell need, on inputs of one shape a step, ``(batch, features)``."""
 
     __slots__ = ("axis", "cell", "dtype", "names", "shape", "states", "variant", "weights", "zeros")
 
     def __init__(
-        self, cell: Any, shape: tuple[int, ...], dtype: Any, variant: Variant, axis: int = 0
+        self, cell: Cell, shape: tuple[int, ...], dtype: DType, variant: Variant, axis: int = 0
     ):
         self.cell, self.variant, self.weights = ref(cell), variant, variant.weights({})
         self.shape, self.axis, self.dtype = shape, axis, dtype
@@ -47,7 +52,7 @@ class Ready:
         self.states = [(shape[0], size) for size in sizes.values()]
         self.zeros = [np.zeros(shape, dtype) for shape in self.states]
 
-    def fits(self, shape: tuple[int, ...], dtype: Any) -> bool:
+    def fits(self, shape: tuple[int, ...], dtype: DType) -> bool:
         """Whether an input's step is like the first one's, and the cell as it was."""
         return shape == self.shape and dtype is self.dtype and self.variant.holds()
 
@@ -63,27 +68,31 @@ class Ready:
         return True
 
 
-class Run(Fold):
+class Run(CallAsNode):
     """One run of the loops; as a node it gives gradients to input, first states and weights that ask."""
 
-    most = first_calls.CALLS  # by numpy, where machine code takes over
+    most = CALLS  # by numpy, where machine code takes over
 
-    def __init__(self, ready: Ready | ReadyCell, x: Tensor, steps: range) -> None:
+    def __init__(self, prepared: Prepared | PreparedCell, x: Tensor, steps: range) -> None:
         super().__init__(steps)
-        self.x, self.time_axis, self.weights = x, ready.axis, ready.weights
-        self.cell: Any = ready.cell()
-        self.variant = ready.variant
+        self.x, self.time_axis, self.weights = x, prepared.axis, prepared.weights
+        self.cell: Any = prepared.cell()
+        self.variant = prepared.variant
 
     def forward(
-        self, ready: Ready | ReadyCell, x: Any, states: list[Any], asking: tuple[bool, ...]
-    ) -> Any:
+        self,
+        prepared: Prepared | PreparedCell,
+        x: Array,
+        states: list[Array],
+        asking: tuple[bool, ...],
+    ) -> tuple[Array, list[Array]]:
         """(outputs, last states) of arrays; ``asking``: which of the first states ask for a gradient."""
         node = self.x._node
         needs_x = node is not None and node.needs
         asking += tuple([w._node is not None and w._node.needs for w in self.weights])
         self.keep = now.recording and (needs_x or True in asking)
         self.asking, self.dtype = (needs_x, *asking), x.dtype
-        found, steps = ready.variant.found, len(self.steps)
+        found, steps = prepared.variant.found, len(self.steps)
         self.reach = found.reach
         self.loops = found.turn(self.cell, self.keep, self.keep and needs_x, steps, self.most)
         self.first = states
@@ -96,68 +105,68 @@ class Run(Fold):
         """What the cell had read."""
         return [self.variant]
 
-    def needs(self) -> tuple[bool, ...]:
-        """Which of output and last states depend on what asks for a gradient."""
-        return self.reach.needing(self.asking[1:], self.asking[0], len(self.steps))  # type: ignore[no-any-return]
+    def results(
+        self, arrays: Sequence[Array], states: Sequence[Tensor], first: int = 0
+    ) -> list[Tensor]:
+        """Output and last states, from the ``first`` of these on, as tensors; recorded where one asks."""
+        if not self.keep:
+            return [Tensor._wrap(array, None) for array in arrays]
+        needs = self.reach.needing(self.asking[1:], self.asking[0], len(self.steps))
+        return self.outputs(arrays, needs[first:], (self.x, *states, *self.weights))
 
-    def gradients(self, g: list[Any]) -> list[Any]:
+    def gradients(self, g: list[Grad]) -> list[Grad]:
         """From those of all outputs to those of all that asks."""
         return self.backward(*self._split(g))
 
-    def _split(self, g: list[Any]) -> tuple[Any, list[Any]]:
+    def _split(self, g: list[Grad]) -> tuple[Grad, list[Grad]]:
         """The gradients of the outputs over time and of the last states."""
         raise NotImplementedError
 
-    def _first_states(self) -> Sequence[Tensor]:
-        """The tensors that the run starts from, where they may ask for a gradient."""
-        return ()
-
     def tells(self) -> bool:
         """Whether the cell's step can be looked into."""
-        if self.nested or any(isinstance(t._node, Leaf) for t in self._first_states()):
+        if self.nested or self.starts_from_leaves():
             return False
         return tells(self.variant.found, self.loops.name)
 
-    def told(self, g: list[Any]) -> tuple[list[Any], list[Inside | None]]:
+    def _given(self) -> tuple[Array, list[Array], list[Any]]:
+        """Input (time, batch, features) and weights as they were, and the weights' nodes."""
+        taken = self.taken()
+        x, weights = taken[id(self.x)][0], [taken[id(w)] for w in self.weights]
+        x = x.swapaxes(0, 1) if self.time_axis else x
+        return x, [data for data, _ in weights], [node for _, node in weights]
+
+    def told(self, g: list[Grad]) -> tuple[list[Grad], list[Inside | None]]:
         """As ``gradients``, and what flowed inside."""
         dy, last = self._split(g)
-        values = {id(t): (data, node) for t, data, node in self.values}
-        x, node = values[id(self.x)]
-        if self.time_axis:
-            x = x.swapaxes(0, 1)
-        weights = [values[id(w)] for w in self.weights]
-        arrays, leaves = [data for data, _ in weights], [leaf for _, leaf in weights]
+        x, weights, leaves = self._given()
         probe = probe_of(self.variant.found)
-        flow, inside = probe.backward(self.loops.name, x, self.first, arrays, leaves, dy, last)
+        flow, inside = probe.backward(self.loops.name, x, self.first, weights, leaves, dy, last)
         came = (dy is not None, *[d is not None for d in last])
         flow = self.reach.only(came, len(self.steps), *flow)
-        inside.steps, inside.x_node = self.steps, node
+        inside.steps, inside.x_node = self.steps, self.taken()[id(self.x)][1]
         if not self.asking[0]:
             inside.x = None
         return self._asked(*flow), [inside]
 
-    def output(self) -> Any:
+    def output(self) -> Array:
         """The values of the output over time, as the call returned them."""
         return np.moveaxis(self.y, 0, self.time_axis)
 
-    def entered(self) -> list[list[Any]]:
+    def entered(self) -> list[list[Array]]:
         """The values of the state that every step starts from."""
-        values = {id(t): data for t, data, _ in self.values}
-        x, weights = values[id(self.x)], [values[id(w)] for w in self.weights]
-        if self.time_axis:
-            x = x.swapaxes(0, 1)
-        probe = probe_of(self.variant.found)
-        return [probe.entered(self.loops.name, x, self.first, weights)]
+        x, weights, _ = self._given()
+        return [probe_of(self.variant.found).entered(self.loops.name, x, self.first, weights)]
 
-    def backward(self, dy: Any, last: list[Any]) -> list[Any]:
+    def backward(self, dy: Grad, last: list[Grad]) -> list[Grad]:
         """The gradients of all that asks, from those of the outputs and of the last states."""
         came, steps = (dy is not None, *[d is not None for d in last]), len(self.steps)
         if dy is None:
             dy = np.zeros((steps, *self.y.shape[1:]), self.dtype)
-        found = self.loops.backward(self.kept, steps, np.ascontiguousarray(dy), last)
+        first = True in self.asking[1 : 1 + len(last)]
+        found = self.loops.backward(self.kept, steps, np.ascontiguousarray(dy), last, first)
         return self._asked(*self.reach.only(came, steps, *found))
 
-    def _asked(self, dx: Any, dstates: list[Any], dweights: list[Any]) -> list[Any]:
+    def _asked(self, dx: Grad, dstates: list[Grad], dweights: list[Grad]) -> list[Grad]:
         """The gradients of the parents, in their shapes."""
         if self.time_axis and dx is not None:
             dx = dx.swapaxes(0, 1)
@@ -169,7 +178,30 @@ class Run(Fold):
         ]
 
 
-_ready: WeakKeyDictionary[Module, Ready] = (
+class RunOverTime(Run):
+    """A run over a layer's sequence, whose batch may come first."""
+
+    def given(self, layer: Layer, arrays: list[Array], states: Sequence[Tensor]) -> list[Tensor]:
+        """Output and last states of a layer that ran; the first array is (time, batch, features)."""
+        self.layer = layer
+        layer.__dict__["_ran"] = self.loops.ran
+        if self.time_axis:
+            arrays[0] = arrays[0].swapaxes(0, 1)
+        outputs = self.results(arrays, states)
+        mark_last(layer, tuple(outputs[1:]), self.steps[-1])
+        return outputs
+
+    def of_output(self, g: Grad) -> Grad:
+        """The gradient of the output, (time, batch, features)."""
+        return g.swapaxes(0, 1) if self.time_axis and g is not None else g
+
+    def begin(self) -> tuple[Array, Any]:
+        """Values of the first steps."""
+        y, first = self.y[:BEGIN], slice(0, BEGIN)
+        return (y.swapaxes(0, 1), (slice(None), first)) if self.time_axis else (y, first)
+
+
+_prepared: WeakKeyDictionary[Module, Prepared] = (
     WeakKeyDictionary()
 )  # of layers, and of cells called bare
 
@@ -180,68 +212,71 @@ _ready: WeakKeyDictionary[Module, Ready] = (
 def remember(call: LayerCall, variant: Variant) -> None:
     """Make later calls like this one quick, where the layer is of the kind."""
     layer, x, axis = call.layer, call.x._data, call.time_axis
+    assert isinstance(layer, RecurrentLayer)
     (cell,) = layer.cells()
-    if type(cell) in BUILT_IN and x.ndim == 3 and not call.stages[0].directions[0].backwards:
-        shape, known = (x.shape[1 - axis], x.shape[2]), _ready.get(layer)
+    if (
+        isinstance(cell, Cell)
+        and type(cell) in BUILT_IN
+        and x.ndim == 3
+        and not call.stages[0].directions[0].backwards
+    ):
+        shape, known = (x.shape[1 - axis], x.shape[2]), _prepared.get(layer)
         if known is None or not _is_like(known, layer, shape, x.dtype):
-            _ready[layer] = Ready(cell, shape, x.dtype, variant, axis)
+            _prepared[layer] = Prepared(cell, shape, x.dtype, variant, axis)
 
 
-def _is_like(ready: Ready, layer: Any, shape: tuple[int, ...], dtype: Any) -> bool:
+def _is_like(
+    prepared: Prepared, layer: RecurrentLayer, shape: tuple[int, ...], dtype: DType
+) -> bool:
     """Whether a call is like the one that was remembered, and the layer as it was."""
-    same = ready.axis == layer.batch_first and ready.cell() is layer.cells()[0]
-    return same and not layer._backwards(0) and ready.fits(shape, dtype)
+    same = prepared.axis == layer.batch_first and prepared.cell() is layer.cells()[0]
+    return same and not layer._backwards(0) and prepared.fits(shape, dtype)
 
 
-def run_again(layer: Any, x: Any, hx: Any, first_step: int | None) -> tuple[Tensor, Any] | None:
+def run_again(
+    layer: RecurrentLayer, x: Any, hx: State, first_step: int | None
+) -> tuple[Tensor, State] | None:
     """The layer's call, where it is like an earlier one; None where it may not be."""
-    ready = _ready.get(layer)
-    if ready is None or x.__class__ is not Tensor:
+    prepared = _prepared.get(layer)
+    if prepared is None or x.__class__ is not Tensor:
         return None
     data = x._data
-    if ready.axis:
+    if prepared.axis:
         data = data.swapaxes(0, 1) if data.ndim == 3 else data[:0]
-    if data.ndim != 3 or not len(data) or not _is_like(ready, layer, data.shape[1:], data.dtype):
+    if data.ndim != 3 or not len(data) or not _is_like(prepared, layer, data.shape[1:], data.dtype):
         return None
     given = hx if isinstance(hx, (tuple, list)) else () if hx is None else (hx,)
     if hx is None and layer.learned_state:
         return None
     if hx is None:
-        starts = ready.zeros
-    elif not ready.starts(given, (1,)) or any(t.requires_grad for t in given):
+        starts = prepared.zeros
+    elif not prepared.starts(given, (1,)) or any(t.requires_grad for t in given):
         return None
     else:
         starts = [t._data[0] for t in given]
     if x._node is not None:
         as_input(x)
     first = first_of(layer, hx, len(data)) if first_step is None else first_step
-    call = _LayerAgain(ready, x, range(first, first + len(data)))
+    call = _LayerAgain(prepared, x, range(first, first + len(data)))
     try:
-        y, finals = call.forward(ready, data, starts, (False,) * len(starts))
+        y, finals = call.forward(prepared, data, starts, (False,) * len(starts))
     except Untraceable:
         return None
-    layer.__dict__["_ran"] = call.loops.ran
-    flat = [y.swapaxes(0, 1) if ready.axis else y, *[final[None] for final in finals]]
-    if call.keep:
-        call.layer, call.hx = layer, hx
-        outputs = call.outputs(flat, call.needs(), (x, *given, *call.weights))
-    else:
-        outputs = [Tensor._wrap(array, None) for array in flat]
-    mark_last(layer, tuple(outputs[1:]), call.steps[-1])
-    for name, last in zip(ready.names, outputs[1:], strict=True):
+    call.hx = hx
+    outputs = call.given(layer, [y, *[final[None] for final in finals]], given)
+    for name, last in zip(prepared.names, outputs[1:], strict=True):
         if last._node is not None:
             last._node.name = f"{name}_n"
     return outputs[0], outputs[1] if len(outputs) == 2 else tuple(outputs[1:])
 
 
-class _LayerAgain(Run):
+class _LayerAgain(RunOverTime):
     """A layer's call."""
 
-    hx: Any
+    hx: State
 
-    def _split(self, g: list[Any]) -> tuple[Any, list[Any]]:
-        dy = g[0].swapaxes(0, 1) if self.time_axis and g[0] is not None else g[0]
-        return dy, [None if d is None else d[0] for d in g[1:]]
+    def _split(self, g: list[Grad]) -> tuple[Grad, list[Grad]]:
+        return self.of_output(g[0]), [None if d is None else d[0] for d in g[1:]]
 
     def recorded(self, only: SomeSteps | None) -> list[Tensor]:
         """The layer's own loop."""
@@ -253,16 +288,11 @@ class _LayerAgain(Run):
         y, last = self.layer._recorded(self.x, states, self.time_axis, None, first, only, run)
         return [y, *([last] if isinstance(last, Tensor) else last)]
 
-    def begin(self) -> tuple[Any, Any]:
-        """Values of the first steps."""
-        y, first = self.y[:BEGIN], slice(0, BEGIN)
-        return (y.swapaxes(0, 1), (slice(None), first)) if self.time_axis else (y, first)
-
 
 # ---- any cell over time ---------------------------------------------------------------------------
 
 
-class ReadyCell:
+class PreparedCell:
     """What calls of a ``Recurrent`` layer need, on inputs of one shape a step and states of one nesting."""
 
     __slots__ = (
@@ -277,92 +307,89 @@ class ReadyCell:
         "weights",
     )
 
-    def __init__(self, layer: Any, x: Any, axis: int, state: Any, variant: Variant) -> None:
+    def __init__(
+        self, layer: Recurrent, x: Array, axis: int, state: State, variant: Variant
+    ) -> None:
         self.cell, self.variant, self.weights = ref(layer.cell), variant, variant.weights({})
         self.shape, self.dtype, self.axis = _step_shape(x, axis), x.dtype, axis
         self.nesting, self.default = nesting(state), dtypes.default_dtype
         self.steps = min(x.shape[axis], len(parts(state)) + 1)
 
-    def fits(self, x: Any, axis: int) -> bool:
+    def fits(self, x: Array, axis: int) -> bool:
         """Whether an input is like the first one, and the cell as it was."""
         same = self.axis == axis and x.dtype is self.dtype and dtypes.default_dtype is self.default
         return same and _step_shape(x, axis) == self.shape and self.variant.holds()
 
 
-def _step_shape(x: Any, axis: int) -> tuple[int, ...]:
+def _step_shape(x: Array, axis: int) -> tuple[int, ...]:
     shape: tuple[int, ...] = x.shape
     return shape[:axis] + shape[axis + 1 :]
 
 
-_ready_cells: WeakKeyDictionary[Module, ReadyCell] = WeakKeyDictionary()
+_prepared_cells: WeakKeyDictionary[Module, PreparedCell] = WeakKeyDictionary()
 
 
 def remember_cell(call: LayerCall, variant: Variant) -> None:
     """Make later calls like this one of a ``Recurrent`` layer quick."""
-    known = _ready_cells.get(call.layer)
+    assert isinstance(call.layer, Recurrent)
+    known = _prepared_cells.get(call.layer)
     if not call.constants and (known is None or known.variant is not variant):
         state = call.stages[0].directions[0].state
-        _ready_cells[call.layer] = ReadyCell(
+        _prepared_cells[call.layer] = PreparedCell(
             call.layer, call.x._data, call.time_axis, state, variant
         )
 
 
 def run_cell_again(
-    layer: Any, x: Any, state: Any, first_step: int | None
-) -> tuple[Tensor, Any] | None:
+    layer: Recurrent, x: Any, state: State, first_step: int | None
+) -> tuple[Tensor, State] | None:
     """The call of a ``Recurrent`` layer, where it is like an earlier one; None where it may not be."""
-    ready = _ready_cells.get(layer)
-    if ready is None or x.__class__ is not Tensor or layer.reverse is not None:
+    prepared = _prepared_cells.get(layer)
+    if prepared is None or x.__class__ is not Tensor or layer.reverse is not None:
         return None
     data, cell = x._data, layer.cell
     axis = 1 if layer.batch_first and data.ndim > 2 else 0
     steps = data.shape[axis] if data.ndim > 1 else 0
-    if not steps or ready.cell() is not cell or (layer.variational and layer.training):
+    if not steps or prepared.cell() is not cell or (layer.variational and layer.training):
         return None
-    if not ready.fits(data, axis):
+    if not prepared.fits(data, axis):
         return None
     if first_step is None:
         first_step = first_of(layer, state, steps)
     if state is None:
         state = initial_state(cell, None if data.ndim == 2 else data.shape[1 - axis])
     try:
-        if nesting(state) != ready.nesting:
+        if nesting(state) != prepared.nesting:
             return None
         states = [state] if state.__class__ is Tensor else [t for _, t in parts(state)]
-        if min(steps, len(states) + 1) != ready.steps:
+        if min(steps, len(states) + 1) != prepared.steps:
             return None
         if x._node is not None:
             as_input(x)
-        call = _CellCall(ready, x, range(first_step, first_step + steps))
+        call = _CellCall(prepared, x, range(first_step, first_step + steps))
         asking = tuple([t._node is not None and t._node.needs for t in states])
         arrays = [t._data for t in states]
-        y, finals = call.forward(ready, data.swapaxes(0, 1) if axis else data, arrays, asking)
+        y, finals = call.forward(prepared, data.swapaxes(0, 1) if axis else data, arrays, asking)
     except Untraceable:
         return None
-    layer.__dict__["_ran"] = call.loops.ran
-    flat = [y.swapaxes(0, 1) if axis else y, *finals]
-    if call.keep:
-        call.layer, call.state = layer, state
-        outputs = call.outputs(flat, call.needs(), (x, *states, *call.weights))
-    else:
-        outputs = [Tensor._wrap(array, None) for array in flat]
-    mark_last(layer, tuple(outputs[1:]), call.steps[-1])
+    call.state = state
+    outputs = call.given(layer, [y, *finals], states)
     if len(outputs) == 2 and state.__class__ is Tensor:
         return outputs[0], outputs[1]
     rest = iter(outputs[1:])
     return outputs[0], mapped(lambda _: next(rest), state)
 
 
-class _CellCall(Run):
+class _CellCall(RunOverTime):
     """A call of a ``Recurrent`` layer."""
 
-    state: Any
+    state: State
 
-    def _split(self, g: list[Any]) -> tuple[Any, list[Any]]:
-        dy = g[0].swapaxes(0, 1) if self.time_axis and g[0] is not None else g[0]
-        return dy, [*g[1:]]
+    def _split(self, g: list[Grad]) -> tuple[Grad, list[Grad]]:
+        return self.of_output(g[0]), [*g[1:]]
 
-    def _first_states(self) -> Sequence[Tensor]:
+    def first_states(self) -> Sequence[Tensor]:
+        """The parts of the first state."""
         return [t for _, t in parts(self.state)]
 
     def recorded(self, only: SomeSteps | None) -> list[Tensor]:
@@ -373,16 +400,13 @@ class _CellCall(Run):
         )
         return [y, *(t for _, t in parts(last))]
 
-    def begin(self) -> tuple[Any, Any]:
-        """Values of the first steps."""
-        y, first = self.y[:BEGIN], slice(0, BEGIN)
-        return (y.swapaxes(0, 1), (slice(None), first)) if self.time_axis else (y, first)
-
 
 # ---- cells in a loop of the user's own --------------------------------------------------------------
 
 
-def step_again(cell: Any, x: Tensor, state: tuple[Tensor, ...], step: int, label: str = "") -> Any:
+def step_again(
+    cell: Module, x: Tensor, state: tuple[Tensor, ...], step: int, label: str = ""
+) -> Tensor | tuple[Tensor, ...] | None:
     """The new state of a built-in cell after one time step; None where it is to be recorded.
 
     The output is the state's first part. ``label`` tells the cell from others of its layer, in words.
@@ -391,57 +415,55 @@ def step_again(cell: Any, x: Tensor, state: tuple[Tensor, ...], step: int, label
         return None
     if naming._now.records or naming._now.listeners or x._data.ndim != 2:
         return None
-    data, ready = x._data, _ready.get(cell)
-    if ready is None or not ready.fits(data.shape, data.dtype):
-        ready = _prepared(cell, data, state)
-        if ready is None:
+    data, prepared = x._data, _prepared.get(cell)
+    if prepared is None or not prepared.fits(data.shape, data.dtype):
+        prepared = _prepare(cell, data, state)
+        if prepared is None:
             return None
-    if not ready.starts(state):
+    if not prepared.starts(state):
         return None
-    call = _StepAgain(ready, x, range(step, step + 1))
+    call = _StepAgain(prepared, x, range(step, step + 1))
     starts = [t._data for t in state]
     asking = tuple([t._node is not None and t._node.needs for t in state])
     try:
-        _, finals = call.forward(ready, data[None], starts, asking)
+        _, finals = call.forward(prepared, data[None], starts, asking)
     except Untraceable:
         return None
-    if call.keep:
-        call.state, call.label = state, label
-        outputs = call.outputs(finals, call.needs()[1:], (x, *state, *call.weights))
-    else:
-        outputs = [Tensor._wrap(array, None) for array in finals]
-    for name, last in zip(ready.names, outputs, strict=True):
+    call.state, call.label = state, label
+    outputs = call.results(finals, state, 1)
+    for name, last in zip(prepared.names, outputs, strict=True):
         last._tag = step
         if last._node is not None:
             last._node.name = name
     return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
-def _prepared(cell: Any, x: Any, state: tuple[Tensor, ...]) -> Ready | None:
+def _prepare(cell: Module, x: Array, state: tuple[Tensor, ...]) -> Prepared | None:
     """What the cell's steps on inputs like this need; None where they cannot be compiled."""
     if type(cell) not in BUILT_IN:
         return None
+    assert isinstance(cell, Cell)
     given = state[0] if len(state) == 1 else state
     try:
         variant = variant_of(cell, x[None], given, None, {})
     except Untraceable:
         return None
-    ready = Ready(cell, x.shape, x.dtype, variant)
-    if not ready.fits(x.shape, x.dtype):
+    prepared = Prepared(cell, x.shape, x.dtype, variant)
+    if not prepared.fits(x.shape, x.dtype):
         return None
-    _ready[cell] = ready
-    return ready
+    _prepared[cell] = prepared
+    return prepared
 
 
 class _StepAgain(Run):
     """A cell's step."""
 
     nested = True
-    most = first_calls.STEPS
+    most = STEPS
     state: tuple[Tensor, ...]
     label: str
 
-    def _split(self, g: list[Any]) -> tuple[Any, list[Any]]:
+    def _split(self, g: list[Grad]) -> tuple[Grad, list[Grad]]:
         return None if g[0] is None else g[0][None], [None, *g[1:]]  # its output is the first part
 
     def recorded(self, only: SomeSteps | None) -> list[Tensor]:
@@ -450,6 +472,6 @@ class _StepAgain(Run):
         _, new = apply_step(self.cell, self.x, state, self.steps[0], self.label, {})
         return [t for _, t in parts(new)]
 
-    def begin(self) -> tuple[Any, Any]:
+    def begin(self) -> tuple[Array, Any]:
         """The new state's first part."""
         return self.y[0], ...

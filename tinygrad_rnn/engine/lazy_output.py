@@ -11,7 +11,7 @@ N = TypeVar("N", bound=Value)
 Write = tuple[Callable[[Any, Any], None], Any, Any]
 
 
-class Folded(Node):
+class LazyOutput(Node):
     """A result of many recorded ops that ran as one: a compiled layer's output.
 
     Gradients go the short way, as the part ``position`` of those of ``whole``, the one node that ran.
@@ -46,21 +46,21 @@ def slot_writes(thing: Node, **values: Any) -> list[Write]:
     return [(getattr(owners[k], k).__set__, thing, value) for k, value in values.items()]
 
 
-def goes_short(node: Value) -> bool:
+def is_shortcut(node: Value) -> bool:
     """Whether gradients go from a node to the one node that ran."""
-    return isinstance(node, Folded) and node.whole is not None
+    return isinstance(node, LazyOutput) and node.whole is not None
 
 
-def short_parents(node: Value) -> tuple[Value, ...]:
+def grad_parents(node: Value) -> tuple[Value, ...]:
     """Where gradients go on to."""
-    if isinstance(node, Folded) and node.whole is not None:
+    if isinstance(node, LazyOutput) and node.whole is not None:
         return (node.whole,)
     return node.parents
 
 
-def by_itself(node: N) -> N:
+def materialize(node: N) -> N:
     """A node whose own derivative is asked for; what it depends on together with others is recorded."""
-    if isinstance(node, Folded) and node.fold is not None and node.fold.nested:
+    if isinstance(node, LazyOutput) and node.fold is not None and node.fold.nested:
         node.fold.unfold()
     return node
 
@@ -69,12 +69,12 @@ def _unfolding(slot: str) -> property:
     """A node's attribute that is there once the node has been unfolded."""
     plain = getattr(Node, slot)
 
-    def read(node: Folded) -> Any:
+    def read(node: LazyOutput) -> Any:
         if node.fold is not None:
             node.fold.unfold()
         return plain.__get__(node)
 
-    def write(node: Folded, value: Any) -> None:
+    def write(node: LazyOutput, value: Any) -> None:
         read(node)
         plain.__set__(node, value)
 
@@ -82,4 +82,4 @@ def _unfolding(slot: str) -> property:
 
 
 for _slot in ("op", "parents", "saved", "out"):
-    setattr(Folded, _slot, _unfolding(_slot))
+    setattr(LazyOutput, _slot, _unfolding(_slot))

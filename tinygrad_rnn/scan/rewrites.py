@@ -1,10 +1,10 @@
-"""A program for a back end whose price is the call, not the number: the same values by fewer ops.
+"""How is a program made of fewer calls? The same values by fewer ops, where a call is what costs.
 
 Only for small values, where a call of numpy costs more than what it computes.
 
 - Ops on the same columns of values are those columns of the op on the whole values.
 - A sigmoid is the reciprocal of 1 + exp(-z): a product with it is a division, and where z is a sum with a
-  product, the sum's sign is turned, not its result's; tanh, which is odd, goes along.
+  product, the sum's sign is changed, not its result's; tanh, which is odd, goes along.
 - What comes down from a loss is multiplied once, by all that does not depend on it.
 
 Results are the same up to rounding, unless a product of factors leaves the range of the numbers before
@@ -30,7 +30,7 @@ def small(shape: Shape) -> bool:
     return bool(np.prod(shape, dtype=int) <= SMALL)
 
 
-class FewCalls(Program):
+class RewrittenProgram(Program):
     """A program in fewer ops; those are equal to the ones they stand for up to rounding."""
 
     apart = False
@@ -38,7 +38,7 @@ class FewCalls(Program):
     def __init__(self, trace: Trace, derive: bool, wanted: Sequence[str] = ()) -> None:
         self._forward = True  # whether the cell's own equations are being read
         self._gathers = False
-        self._turned: set[int] = set()  # sums that there are with the other sign
+        self._negated: set[int] = set()  # sums that there are with the other sign
         super().__init__(trace, derive, wanted)
 
     def make(self, op: str, args: Args, consts: Consts, shape: Shape, dtype: str) -> int:
@@ -83,10 +83,10 @@ class FewCalls(Program):
 
     def _few_tanh(self, args: Args, shape: Shape, dtype: str) -> int | None:
         """- tanh(-z), where there is -z."""
-        if self._base(args[0]) not in self._turned:
+        if self._base(args[0]) not in self._negated:
             return None
-        turned = self.make("tanh", (self.make("neg", args, (), shape, dtype),), (), shape, dtype)
-        return self.make("neg", (turned,), (), shape, dtype)
+        negated = self.make("tanh", (self.make("neg", args, (), shape, dtype),), (), shape, dtype)
+        return self.make("neg", (negated,), (), shape, dtype)
 
     def _few_neg(self, args: Args, shape: Shape, dtype: str) -> int | None:
         """Of a sum with a product: the rest with the other sign, minus the product."""
@@ -100,7 +100,7 @@ class FewCalls(Program):
             side = self.values[base].shape
             whole = self.make("neg", value.args, (), side, dtype)
             return self.make("slice", (whole,), value.consts, shape, dtype)
-        self._turned.add(args[0])
+        self._negated.add(args[0])
         rest, product = value.args
         side = self.values[rest].shape
         rest = self.make("neg", (rest,), (), side, dtype)

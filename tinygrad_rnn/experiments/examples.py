@@ -1,4 +1,4 @@
-"""Where the examples are: beside the package in a checkout, inside it where it was installed."""
+"""Where are the examples? Beside the package in a checkout, inside it where it was installed."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def folder() -> Path:
 def names() -> list[str]:
     """The experiments: every example that has a function ``run``.
 
-    >>> from tinygrad_rnn.experiments import shelf
-    >>> "adding" in shelf.names()
+    >>> from tinygrad_rnn.experiments import examples
+    >>> "adding" in examples.names()
     True
     """
     return sorted(

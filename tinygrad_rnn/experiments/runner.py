@@ -1,4 +1,4 @@
-"""One run of one experiment: its arguments, its report, its result."""
+"""How does one experiment run? Its arguments, its report, its result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .._version import __version__
 from .arguments import UserError, count
-from .page import Cover
+from .page import Header
 from .report import Reporter
 from .show import QUIET, Show
 from .task import Result, Task
@@ -89,7 +89,7 @@ def main(run: Run, argv: Sequence[str] | None = None) -> None:
 def _shown(run: Run, task: Task, options: argparse.Namespace, folder: Path) -> Result:
     first, _, rest = (run.__globals__["__doc__"] or task.name).strip().partition("\n\n")
     title, name = " ".join(first.split()), task.name
-    cover = Cover(
+    header = Header(
         title=f"{title} - tinygrad_rnn",
         heading=title,
         lead=f"{task.setting}.",
@@ -97,7 +97,7 @@ def _shown(run: Run, task: Task, options: argparse.Namespace, folder: Path) -> R
         "in {seconds:.0f} seconds. Everything on this page was computed in that run.",
     )
     stream = sys.stderr if options.json else None
-    report = Reporter(folder, stream, cover)
+    report = Reporter(folder, stream, header)
     begin = time.perf_counter()
     report.title(f"tinygrad_rnn {__version__}: {name}")
     report.remark(f"{title}\n")

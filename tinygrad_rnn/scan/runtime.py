@@ -1,0 +1,159 @@
+"""What do loops, and the lines around them, call while they run? Memory, copies, views, ops by their forward.
+
+Large arrays are used again: fresh memory costs a page fault every 4 kB, more than the work done on it.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+
+from ..engine.values import Array, DType, Grad
+from ..ops.elementwise import _sigmoid
+from ..ops.row import ROWS, numpys
+from .program import Value
+from .tracing import bare_constant
+
+Flow = tuple[Grad, list[Grad], list[Grad]]  # gradients of x, of the states, of the weights
+LEAST = 1 << 16  # bytes from which reuse pays
+MOST = 1 << 28  # bytes that are held for reuse at most
+_lock = threading.Lock()
+_held: dict[int, list[Array]] = {}
+_total = 0
+
+
+def empty(shape: tuple[int, ...], dtype: DType, size: int) -> Array:
+    """``np.empty(shape, dtype)``, of ``size`` bytes, where it can in memory that we have done with.
+
+    An array is free when nobody but the list here refers to it: every view keeps it.
+    """
+    global _total
+    if size < LEAST or size > MOST // 4:
+        return np.empty(shape, dtype)
+    with _lock:
+        held = _held.setdefault(size, [])
+        for k in range(len(held)):
+            if sys.getrefcount(held[k]) == 2:
+                return held[k].view(dtype).reshape(shape)
+        while _total + size > MOST and _drop(size):
+            pass
+        block = np.empty(size, np.uint8)
+        if _total + size <= MOST:
+            held.append(block)
+            _total += size
+        return block.view(dtype).reshape(shape)
+
+
+def _drop(size: int) -> bool:
+    """Give one free block of another size back to the system."""
+    global _total
+    for other, blocks in _held.items():
+        for k in range(len(blocks)):
+            if other != size and sys.getrefcount(blocks[k]) == 2:
+                del blocks[k]
+                _total -= other
+                return True
+    return False
+
+
+# ---- arrays --------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=8)
+def ones(count: int, dtype: DType) -> Array:
+    """So many ones, for a sum as a product."""
+    return np.ones(count, dtype)
+
+
+def begun(
+    given: Grad, shape: tuple[int, ...], dtype: DType, order: Literal["C", "F"] = "C"
+) -> Array:
+    """How the gradient of a state begins: as it was given, or zeros."""
+    if given is None:
+        return np.zeros(shape, dtype, order)
+    return np.array(given.reshape(shape), dtype, order=order)
+
+
+def each(a: Array) -> list[Array]:
+    """The numbers of an array over time, each as an array without axes."""
+    return [a[t, ...] for t in range(len(a))]
+
+
+def full(a: Array, shape: tuple[int, ...], order: Literal["C", "F"]) -> Array:
+    """An array broadcast to a shape, with memory for all of it."""
+    return np.array(np.broadcast_to(a, shape), order=order)
+
+
+def whole(a: Array) -> Array:
+    """An array in one piece, in the order of its axes."""
+    if a.flags.c_contiguous:
+        return a
+    out = empty(a.shape, a.dtype, a.nbytes)
+    np.copyto(out, a)
+    return out
+
+
+def turn(a: Array) -> Array:
+    """An array (time, batch, features) laid out with the features first."""
+    return whole(a.transpose(0, 2, 1)).transpose(0, 2, 1)
+
+
+def window(low: int, high: int) -> Callable[[Array], Array]:
+    """A function that gives a range of an array's features."""
+    return lambda a: a[..., low:high]
+
+
+# ---- ops -----------------------------------------------------------------------------------------
+
+
+def by_step(function: Callable[..., Array], over_time: list[bool], *args: Array) -> Array:
+    """What a function of one step's values gives at every step, of those that have time before their axes."""
+    steps = len(args[over_time.index(True)])
+    pairs = list(zip(args, over_time, strict=True))
+    return np.stack(
+        [function(*[a[t, ...] if each else a for a, each in pairs]) for t in range(steps)]
+    )
+
+
+def forward_of(value: Value) -> Callable[..., Array]:
+    """A value as a function of its operands, by its op's own forward."""
+    forward, dtype = _forward(value), value.dtype
+
+    def call(*arrays: Array) -> Array:
+        made: Array = forward(*arrays)  # Python numbers alone make one of the default dtype
+        return made if made.dtype == dtype else made.astype(dtype)
+
+    return call
+
+
+def _forward(value: Value) -> Callable[..., Any]:
+    op, consts = value.op, bare_constant(value.consts)
+    if op == "constant":
+        return lambda: consts[0]
+    if op == "zeros":
+        return lambda: np.zeros(value.shape, value.dtype)
+    if op == "dot":
+        return (lambda a, w: a.dot(w.T)) if consts[0] else (lambda a, w: a.dot(w))
+    if op == "slice":
+        return window(*consts)
+    if op == "concat":
+        return lambda *arrays: np.concatenate(arrays, -1)
+    if op == "outer":
+        return lambda g, x: np.atleast_2d(g).T.dot(np.atleast_2d(x))
+    if op == "sigmoid":
+        return _sigmoid
+    if op not in ROWS:
+        plain: Callable[..., Any] = numpys(op)
+        return plain
+    row = ROWS[op]
+    if row.variadic:
+        return lambda *arrays: row.forward(arrays, *consts)
+    return lambda *arrays: row.forward(*arrays, *consts)
+
+
+CALLED = (empty, whole, each, ones, begun, turn, full, by_step)  # by their names in the text
