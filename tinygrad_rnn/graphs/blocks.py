@@ -15,7 +15,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from .chains import CELLS, Column, fold, mark_held
-from .numbers import Run, name_of, numbers_of_runs
+from .numbers import StateRun, name_of, numbers_of_runs
 from .passthrough import HANDS_ON, PASS_THROUGH, SOURCES
 from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph, consumers_of, title_of
 
@@ -91,7 +91,7 @@ class Blocks:
         for call in self.calls:
             runs.setdefault(call.chain, []).append(call)
         described = [
-            Run(
+            StateRun(
                 name_of(calls[0].path or title_of(calls[0].cell), calls[0].label),
                 "reverse" * ("reverse" in calls[0].label),
                 {call.step + k for call in calls for k in range(call.times)},

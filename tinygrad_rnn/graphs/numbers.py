@@ -15,7 +15,7 @@ class LayerName(NamedTuple):
     number: int | None
 
 
-class Run(NamedTuple):
+class StateRun(NamedTuple):
     """Some calls of a cell one after another: of which layer, at which steps, with which states."""
 
     layer: LayerName
@@ -51,16 +51,16 @@ def _numbered(layers: Sequence[LayerName]) -> dict[LayerName, int]:
     return {name: k + 1 for k, name in enumerate(names)}
 
 
-def numbers_of_runs(runs: Sequence[Run]) -> list[int | None]:
+def numbers_of_runs(runs: Sequence[StateRun]) -> list[int | None]:
     """A number for each run, so that no state of one name at one step is that of two layers or runs.
 
     That of its layer, where a layer runs over no step twice; else the runs have numbers in order. None
     where no two layers or runs have a state of one name at one step.
 
     >>> one = LayerName("lstm", None)
-    >>> numbers_of_runs([Run(one, "", range(4), "hc"), Run(one, "", range(4), "hc")])
+    >>> numbers_of_runs([StateRun(one, "", range(4), "hc"), StateRun(one, "", range(4), "hc")])
     [1, 2]
-    >>> numbers_of_runs([Run(one, "", range(4), "hc"), Run(one, "", range(4, 8), "hc")])
+    >>> numbers_of_runs([StateRun(one, "", range(4), "hc"), StateRun(one, "", range(4, 8), "hc")])
     [None, None]
     """
     turns: dict[

@@ -30,7 +30,7 @@ from .chains import (
 )
 from .loops import LoopCell
 from .meaning import ParameterBox, State, Uses, ValueBox
-from .numbers import Run, name_of, numbers_of_runs
+from .numbers import StateRun, name_of, numbers_of_runs
 from .passthrough import PASS_THROUGH, SOURCES
 from .recorded import GraphNode, RecordedGraph, consumers_of, short_name, title_of
 
@@ -86,7 +86,8 @@ class UnrolledGraph:
         chains.sort(key=lambda chain: chain.calls[chain.steps[0]].nodes[0])
         for i, chain in enumerate(chains):
             chain.key = f"l{i}"
-        for chain, number in zip(chains, numbers_of_runs([*map(_run_of, chains)]), strict=True):
+        runs = [_run_of(chain) for chain in chains] if len(chains) > 1 else []
+        for chain, number in zip(chains, numbers_of_runs(runs), strict=False):
             chain.layer = number
         made = outputs_of(chains, nodes)
         before, between, after = _outside(nodes)
@@ -300,10 +301,10 @@ class UnrolledGraph:
         return frozenset(found)
 
 
-def _run_of(chain: Chain) -> Run:
+def _run_of(chain: Chain) -> StateRun:
     steps = {s + k for s, call in chain.calls.items() for k in range(call.times)}
     name = name_of(chain.path or chain.title, chain.label)
-    return Run(name, "reverse" * ("reverse" in chain.label), steps, chain.states)
+    return StateRun(name, "reverse" * ("reverse" in chain.label), steps, chain.states)
 
 
 def _columns(

@@ -328,7 +328,7 @@ class CompiledCall(CallAsNode):
         gradients = self._through_back(g, told)
         return gradients, [found.get(id(p)) for p in self.each() if p.keep]
 
-    def output(self) -> Any:
+    def output(self) -> Array:
         """The values of the output over time, as the call returned them."""
         last = self.passes[-1]
         y = last[0].y if len(last) == 1 else np.concatenate([p.y for p in last], -1)
