@@ -86,9 +86,9 @@ class UnrolledGraph:
         chains.sort(key=lambda chain: chain.calls[chain.steps[0]].nodes[0])
         for i, chain in enumerate(chains):
             chain.key = f"l{i}"
-        runs = [_run_of(chain) for chain in chains] if len(chains) > 1 else []
-        for chain, number in zip(chains, numbers_of_runs(runs), strict=False):
-            chain.layer = number
+        if len(chains) > 1:
+            for chain, number in zip(chains, numbers_of_runs([*map(_run_of, chains)]), strict=True):
+                chain.layer = number
         made = outputs_of(chains, nodes)
         before, between, after = _outside(nodes)
         consumers = consumers_of(nodes)
