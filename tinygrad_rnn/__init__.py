@@ -12,9 +12,9 @@ from .engine.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_ena
 from .engine.devices import cuda, device
 from .engine.gradients import grad
 from .engine.random import get_rng_state, manual_seed, set_rng_state
+from .engine.signatures import readable as _readable
 from .engine.stale import StaleGraphError
 from .nn.naming import name, steps
-from .signatures import readable as _readable
 from .tensors.arrays import as_tensor, is_tensor
 from .tensors.axes import Size
 from .tensors.functions import (
@@ -161,8 +161,9 @@ from .tensors.several import (
 from .tensors.value import Tensor
 
 if TYPE_CHECKING:
-    from . import data, distributed, forecasting, interop, linalg, plots, training, utils
+    from . import data, forecasting, interop, plots, training, utils
     from .commands.informing import info
+    from .compat.paths import linalg
     from .derivatives import transforms as func
     from .derivatives.anomaly import AnomalyError, detect_anomaly
     from .derivatives.checking import GradcheckError, gradcheck
@@ -172,7 +173,7 @@ if TYPE_CHECKING:
     from .files import FileFormatError, load, read_metadata, save
     from .forecasting import Forecaster
     from .graphs import Graph, Ledger
-    from .training import CompiledStep, DataLoader, Film, compile_step, fit
+    from .training import CompiledStep, DataLoader, Film, compile_step, distributed, fit
 
 __path__.append(
     f"{__path__[0]}/compat/paths"
@@ -239,7 +240,7 @@ _MODULES = {
     "backends": "backends",
     "data": "data",
     "distributions": "distributions",
-    "distributed": "distributed",
+    "distributed": "training.distributed",
     "estimators": "estimators",
     "forecasting": "forecasting",
     "func": "derivatives.transforms",
@@ -260,7 +261,7 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f".{_MODULES[name]}", __name__)
     if name in _LATER:
-        from .signatures import written
+        from .engine.signatures import written
 
         return written(getattr(import_module(f".{_LATER[name]}", __name__), name))
     from .doors import for_scripts
