@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as _np
 
-from . import nn, optim
 from ._version import __version__ as __version__
 from .engine.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .engine.devices import cuda, device
 from .engine.gradients import grad
 from .engine.random import get_rng_state, manual_seed, set_rng_state
 from .engine.stale import StaleGraphError
-from .nn.naming import name, steps
 from .signatures import readable as _readable
 from .tensors.arrays import as_tensor, is_tensor
 from .tensors.axes import Size
@@ -161,7 +159,18 @@ from .tensors.several import (
 from .tensors.value import Tensor
 
 if TYPE_CHECKING:
-    from . import data, distributed, forecasting, interop, linalg, plots, training, utils
+    from . import (
+        data,
+        distributed,
+        forecasting,
+        interop,
+        linalg,
+        nn,
+        optim,
+        plots,
+        training,
+        utils,
+    )
     from .commands.informing import info
     from .derivatives import transforms as func
     from .derivatives.anomaly import AnomalyError, detect_anomaly
@@ -172,6 +181,7 @@ if TYPE_CHECKING:
     from .files import FileFormatError, load, read_metadata, save
     from .forecasting import Forecaster
     from .graphs import Graph, Ledger
+    from .nn.naming import name, steps
     from .training import CompiledStep, DataLoader, Film, compile_step, fit
 
 __path__.append(
@@ -222,6 +232,8 @@ _LATER = {
     "GradcheckError": "derivatives.checking",
     "gradcheck": "derivatives.checking",
     "checkpoint": "derivatives.checkpoint",
+    "name": "nn.naming",
+    "steps": "nn.naming",
     "DataLoader": "training",
     "fit": "training",
     "compile_step": "training",
@@ -245,7 +257,9 @@ _MODULES = {
     "func": "derivatives.transforms",
     "interop": "interop",
     "linalg": "linalg",
+    "nn": "nn",
     "onnx": "onnx",
+    "optim": "optim",
     "plots": "plots",
     "random": "engine.random",
     "training": "training",
@@ -262,7 +276,9 @@ def __getattr__(name: str) -> Any:
     if name in _LATER:
         from .signatures import written
 
-        return written(getattr(import_module(f".{_LATER[name]}", __name__), name))
+        found = written(getattr(import_module(f".{_LATER[name]}", __name__), name))
+        globals()[name] = found  # asked for once
+        return found
     from .doors import for_scripts
 
     return for_scripts(__name__, name)
@@ -486,7 +502,7 @@ def __dir__() -> list[str]:
     """The public names and nothing else, for an editor's list."""
     from .doors import public_names
 
-    return public_names(__name__, [*__all__, *_MODULES, "nn", "optim", "__version__"])
+    return public_names(__name__, [*__all__, *_MODULES, "__version__"])
 
 
 _readable(__name__)
