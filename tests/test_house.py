@@ -217,3 +217,14 @@ def test_every_planted_bug_finds_its_place():
     for mutant in mutants.MUTANTS:
         sound = (ROOT / "tinygrad_rnn" / mutant.file).read_text(encoding="utf-8")
         assert mutants.planted(sound, mutant) != sound, mutant.name
+
+
+def test_importing_reads_values_ops_and_tensors_alone():
+    """What is used first is imported then: layers, optimizers, pictures cost nothing before."""
+    program = (
+        "import sys, tinygrad_rnn as tg; "
+        "print(*sorted({m.split('.')[1] for m in sys.modules if m.startswith('tinygrad_rnn.')})); "
+        "assert tg.steps is tg.steps is tg.nn.naming.steps and tg.optim.SGD and tg.name"
+    )
+    rooms = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert rooms.stdout.split() == ["_version", "doors", "engine", "ops", "signatures", "tensors"]
