@@ -11,8 +11,8 @@ from .engine.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_ena
 from .engine.devices import cuda, device
 from .engine.gradients import grad
 from .engine.random import get_rng_state, manual_seed, set_rng_state
+from .engine.signatures import readable as _readable
 from .engine.stale import StaleGraphError
-from .signatures import readable as _readable
 from .tensors.arrays import as_tensor, is_tensor
 from .tensors.axes import Size
 from .tensors.functions import (
@@ -161,10 +161,8 @@ from .tensors.value import Tensor
 if TYPE_CHECKING:
     from . import (
         data,
-        distributed,
         forecasting,
         interop,
-        linalg,
         nn,
         optim,
         plots,
@@ -172,6 +170,7 @@ if TYPE_CHECKING:
         utils,
     )
     from .commands.informing import info
+    from .compat.paths import linalg
     from .derivatives import transforms as func
     from .derivatives.anomaly import AnomalyError, detect_anomaly
     from .derivatives.checking import GradcheckError, gradcheck
@@ -251,7 +250,7 @@ _MODULES = {
     "backends": "backends",
     "data": "data",
     "distributions": "distributions",
-    "distributed": "distributed",
+    "distributed": "training.distributed",
     "estimators": "estimators",
     "forecasting": "forecasting",
     "func": "derivatives.transforms",
@@ -274,7 +273,7 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f".{_MODULES[name]}", __name__)
     if name in _LATER:
-        from .signatures import written
+        from .engine.signatures import written
 
         found = written(getattr(import_module(f".{_LATER[name]}", __name__), name))
         globals()[name] = found  # asked for once
