@@ -24,7 +24,8 @@ from .numpy_loops import Unsupported
 FLAGS = '{"contract", "nsz"}'
 CHECK = "TINYGRAD_RNN_BOUNDSCHECK"
 PRODUCTS = ("product",)
-CURVES = ("exp", "floor_quotient", "gelu_by_tanh", "normal_cdf", "sigmoid", "silu", "tanh")
+CURVES = ("exp", "expm1", "floor_quotient", "gelu_by_tanh", "log", "normal_cdf", "sigmoid")
+CURVES += ("silu", "softplus", "tanh")
 SPAN = (  # for so many steps at once what needs no state: they fill whole tiles of rows
     "    alike = 1 if B < 16 else 0",  # a sequence in parts has the whole one's numbers
     "    even = 1 if B % 4 == 0 else 2 if B % 2 == 0 else 4",
