@@ -120,7 +120,9 @@ def _sums(tree: ast.FunctionDef) -> dict[str, list[ast.expr]]:
     found: dict[str, list[ast.expr]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            found[node.targets[0].id] = _terms(node.value) if node.targets[0].id not in found else []
+            found[node.targets[0].id] = (
+                _terms(node.value) if node.targets[0].id not in found else []
+            )
     return {name: terms for name, terms in found.items() if len(terms) > 1}
 
 
@@ -150,7 +152,9 @@ def _of_parts(node: ast.AST, sums: dict[str, list[ast.expr]]) -> Iterator[Edit]:
         for factor, other in ((node.left, node.right), (node.right, node.left)):
             for inside, outside in _halves(factor, sums):
                 missed = term(_added(outside))
-                words = f"multiplies {said(_added(inside))} alone by {said(other)}, and not {missed}"
+                words = (
+                    f"multiplies {said(_added(inside))} alone by {said(other)}, and not {missed}"
+                )
                 to = _added([ast.BinOp(_added(inside), ast.Mult(), other), *outside])
                 yield Edit(node, to, words, 2)
 
@@ -398,7 +402,9 @@ def _of_index(node: ast.Subscript, others: list[ast.expr]) -> Iterator[Edit]:
     if isinstance(node.ctx, ast.Load):
         if isinstance(at, ast.Name):  # t: all but the last step's are passed over
             end = ast.parse(f"({at.id} == len({ast.unparse(array)}) - 1)", mode="eval").body
-            words = f"takes {said(array)} of the last step alone: {said(node)} belongs to every step"
+            words = (
+                f"takes {said(array)} of the last step alone: {said(node)} belongs to every step"
+            )
             yield Edit(node, ast.BinOp(node, ast.Mult(), end), words, 2)
         for expression in others:
             if ast.unparse(expression) != ast.unparse(node):

@@ -243,7 +243,10 @@ EXERCISES = (
         "clip gradients by their common norm",
         (
             FunctionToWrite(
-                "clip_by_norm", clipping, (Returned("clipped"), Returned("norm", early=True)), _clipping
+                "clip_by_norm",
+                clipping,
+                (Returned("clipped"), Returned("norm", early=True)),
+                _clipping,
             ),
         ),
     ),
