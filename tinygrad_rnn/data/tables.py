@@ -124,8 +124,9 @@ def table(series: Any, dates: Any = None) -> Table:
     array's may be given as ``dates`` (n,), as pandas, Python or numpy has them or as text. Whole numbers are
     dates in a column called "year" or "date", and where all are days such as 20240131. They must rise, each
     once, on one grid; rows absent from the grid are missing values. Times with a zone are taken in UTC, and
-    days with a zone as they are. Raises TypeError for a column that is no numbers, with its name and dtype, and
-    ValueError for dates that do not rise or are irregular, infinite values, and an empty series.
+    days with a zone as they are. Raises TypeError for a column that is no numbers, with its name and dtype,
+    and ValueError for dates that do not rise or are irregular, several series in one frame, infinite values,
+    and an empty series.
 
     >>> import numpy as np
     >>> from tinygrad_rnn.data import table
