@@ -186,6 +186,19 @@ def test_numbers_as_one_would_print_them():
     assert f"{a.grad.item():.3f}".replace("-", "−") in said
 
 
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("steps", [2, 5, 20])
+def test_a_loop_without_inputs_has_none_drawn(steps, known):
+    w, u = nn.Parameter(tg.ones(2)), nn.Parameter(tg.ones(2))
+    value = tg.ones(2) if known else nn.Parameter(tg.ones(2))
+    for _ in range(steps):
+        value = (value * w + u).tanh()
+    graph, text = drawn_of(lambda: value.sum())
+    read = check(graph, text, f"{steps} steps")
+    assert not read.of_class("io", "x")
+    assert len(read.of_class("state")) == (6 if steps == 20 else steps + 1)
+
+
 def test_of_very_many_ops_those_in_the_middle_are_one_box():
     w = nn.Parameter(tg.ones(2))
     value = tg.ones(2)
@@ -193,8 +206,9 @@ def test_of_very_many_ops_those_in_the_middle_are_one_box():
     for k in np.random.default_rng(0).integers(len(ops), size=500):  # no loop
         value = ops[k](value * w)
     graph, text = drawn_of(lambda: value.sum())
-    read = check(graph, text, "many")
-    assert [a["label"] for a in read.nodes.values() if a["label"].startswith("x ")] == ["x 921 ops"]
+    read, made = check(graph, text, "many"), sum(node.op not in SOURCES for node in graph)
+    folds = [a["label"] for a in read.nodes.values() if a["label"].endswith(" ops")]
+    assert folds == [f"x {made - 80:,} ops"]
 
 
 def test_numbers_that_no_screen_shows_are_refused():
