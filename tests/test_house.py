@@ -145,6 +145,16 @@ def test_paths_that_users_type_are_there(path):
     assert found is module
 
 
+def test_ranks_have_one_module_by_both_paths():
+    by_path = importlib.import_module("tinygrad_rnn.distributed")
+    assert by_path is tg.distributed is sys.modules["tinygrad_rnn.training.distributed"]
+
+
+def test_the_package_has_few_rooms():
+    rooms = {p.stem for p in (ROOT / "tinygrad_rnn").iterdir() if p.is_dir() or p.suffix == ".py"}
+    assert len(rooms - {"__init__", "__pycache__"}) <= 24
+
+
 def files_entered(call):
     """The files of the package whose functions a call goes through."""
     package, found = str(ROOT / "tinygrad_rnn"), set()
@@ -207,3 +217,14 @@ def test_every_planted_bug_finds_its_place():
     for mutant in mutants.MUTANTS:
         sound = (ROOT / "tinygrad_rnn" / mutant.file).read_text(encoding="utf-8")
         assert mutants.planted(sound, mutant) != sound, mutant.name
+
+
+def test_importing_reads_values_ops_and_tensors_alone():
+    """What is used first is imported then: layers, optimizers, pictures cost nothing before."""
+    program = (
+        "import sys, tinygrad_rnn as tg; "
+        "print(*sorted({m.split('.')[1] for m in sys.modules if m.startswith('tinygrad_rnn.')})); "
+        "assert tg.steps is tg.steps is tg.nn.naming.steps and tg.optim.SGD and tg.name"
+    )
+    rooms = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert rooms.stdout.split() == ["_version", "doors", "engine", "ops", "tensors"]

@@ -9,7 +9,7 @@ import typing
 import pytest
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.signatures import Written
+from tinygrad_rnn.engine.signatures import Written
 
 ROOMS = [
     "", "nn", "nn.functional", "nn.init", "nn.utils", "nn.utils.rnn", "optim", "optim.lr_scheduler", "data",

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as _np
 
-from . import nn, optim
 from ._version import __version__ as __version__
 from .engine.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .engine.devices import cuda, device
 from .engine.gradients import grad
 from .engine.random import get_rng_state, manual_seed, set_rng_state
+from .engine.signatures import readable as _readable
 from .engine.stale import StaleGraphError
-from .nn.naming import name, steps
-from .signatures import readable as _readable
 from .tensors.arrays import as_tensor, is_tensor
 from .tensors.axes import Size
 from .tensors.functions import (
@@ -161,8 +159,18 @@ from .tensors.several import (
 from .tensors.value import Tensor
 
 if TYPE_CHECKING:
-    from . import data, distributed, forecasting, interop, linalg, plots, training, utils
+    from . import (
+        data,
+        forecasting,
+        interop,
+        nn,
+        optim,
+        plots,
+        training,
+        utils,
+    )
     from .commands.informing import info
+    from .compat.paths import linalg
     from .derivatives import transforms as func
     from .derivatives.anomaly import AnomalyError, detect_anomaly
     from .derivatives.checking import GradcheckError, gradcheck
@@ -172,6 +180,7 @@ if TYPE_CHECKING:
     from .files import FileFormatError, load, read_metadata, save
     from .forecasting import Forecaster
     from .graphs import Graph, Ledger
+    from .nn.naming import name, steps
     from .training import CompiledStep, DataLoader, Film, compile_step, fit
 
 __path__.append(
@@ -222,6 +231,8 @@ _LATER = {
     "GradcheckError": "derivatives.checking",
     "gradcheck": "derivatives.checking",
     "checkpoint": "derivatives.checkpoint",
+    "name": "nn.naming",
+    "steps": "nn.naming",
     "DataLoader": "training",
     "fit": "training",
     "compile_step": "training",
@@ -239,13 +250,15 @@ _MODULES = {
     "backends": "backends",
     "data": "data",
     "distributions": "distributions",
-    "distributed": "distributed",
+    "distributed": "training.distributed",
     "estimators": "estimators",
     "forecasting": "forecasting",
     "func": "derivatives.transforms",
     "interop": "interop",
     "linalg": "linalg",
+    "nn": "nn",
     "onnx": "onnx",
+    "optim": "optim",
     "plots": "plots",
     "random": "engine.random",
     "training": "training",
@@ -260,9 +273,11 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f".{_MODULES[name]}", __name__)
     if name in _LATER:
-        from .signatures import written
+        from .engine.signatures import written
 
-        return written(getattr(import_module(f".{_LATER[name]}", __name__), name))
+        found = written(getattr(import_module(f".{_LATER[name]}", __name__), name))
+        globals()[name] = found  # asked for once
+        return found
     from .doors import for_scripts
 
     return for_scripts(__name__, name)
@@ -486,7 +501,7 @@ def __dir__() -> list[str]:
     """The public names and nothing else, for an editor's list."""
     from .doors import public_names
 
-    return public_names(__name__, [*__all__, *_MODULES, "nn", "optim", "__version__"])
+    return public_names(__name__, [*__all__, *_MODULES, "__version__"])
 
 
 _readable(__name__)

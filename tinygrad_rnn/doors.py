@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from .signatures import written
+from .engine.signatures import written
 
 DOORS = {
     "to_dot": "drawing.draw",

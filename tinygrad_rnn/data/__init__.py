@@ -1,6 +1,6 @@
 """On what is trained? Real data that ships with the package, generated tasks, and baselines to beat."""
 
-from ..signatures import readable
+from ..engine.signatures import readable
 from .calendars import Frequency, calendar
 from .cutting import Windows, windows
 from .forecast import Autoregression, Errors, fit_autoregression, forecast_errors

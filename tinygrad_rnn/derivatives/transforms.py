@@ -16,10 +16,10 @@ import numpy as np
 from ..engine import gradients
 from ..engine.autograd import enable_grad
 from ..engine.places import state
+from ..engine.signatures import readable
 from ..engine.values import Node, reachable
 from ..ops.recording import parent_of
 from ..ops.shapes import reshape
-from ..signatures import readable
 from ..tensors import Tensor
 from ..tensors.making import ones, zeros, zeros_like
 from ..tensors.several import stack

@@ -13,7 +13,7 @@ from ..data import Scaler
 from ..engine.autograd import no_grad
 from ..engine.keywords import clear_keywords
 from ..engine.random import seeded
-from ..signatures import readable
+from ..engine.signatures import readable
 from ..tensors import Tensor
 from ..training import DataLoader, fit
 

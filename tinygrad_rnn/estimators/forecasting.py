@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.signatures import readable
 from ..forecasting import Forecaster
-from ..signatures import readable
 
 try:
     import pandas as pd

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..signatures import readable
+from ..engine.signatures import readable
 from .marking import Finding, mark
 from .stubs import notebook, stub
 from .tasks import EXERCISES

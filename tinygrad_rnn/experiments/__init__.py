@@ -7,7 +7,7 @@ it, runs it from the command line, prints its table, writes its pictures and run
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ..signatures import readable
+from ..engine.signatures import readable
 
 if TYPE_CHECKING:
     from .runner import main

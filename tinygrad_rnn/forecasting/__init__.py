@@ -1,6 +1,6 @@
 """How does a series become a forecast that can be defended? A model of any kind, tested beside naive ones."""
 
-from ..signatures import readable
+from ..engine.signatures import readable
 from .backtests import Backtest
 from .forecaster import Forecaster
 from .results import Forecast

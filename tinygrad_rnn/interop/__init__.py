@@ -1,6 +1,6 @@
 """How do models come in and go out? Weights and layers of other frameworks, models from and to ONNX."""
 
-from ..signatures import readable
+from ..engine.signatures import readable
 from .conventions import layouts
 from .frameworks import (
     from_chainer,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..doors import for_scripts, public_names
-from ..signatures import readable
+from ..engine.signatures import readable
 from . import functional, init, utils
 from .activations import (
     ELU,

@@ -10,9 +10,9 @@ import numpy as np
 from ..doors import for_scripts, public_names
 from ..engine.places import state
 from ..engine.random import generator_or_default
+from ..engine.signatures import readable
 from ..ops import elementwise as e
 from ..ops import indexing, products, reductions, shapes
-from ..signatures import readable
 from ..tensors import Tensor, as_tensor
 from ..tensors.functions import log_softmax, relu, sigmoid, softmax, tanh
 from ..tensors.making import arange

@@ -14,7 +14,7 @@ import numpy as np
 from ..doors import for_scripts
 from ..engine.autograd import no_grad
 from ..engine.random import generator_or_default
-from ..signatures import readable
+from ..engine.signatures import readable
 from ..tensors import Tensor
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from ..engine.devices import check_device
-from ..signatures import Written, written
+from ..engine.signatures import Written, written
 
 C = TypeVar("C", bound=type)
 ADDED = [

@@ -18,8 +18,7 @@ straight to the forward.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -34,8 +33,7 @@ if TYPE_CHECKING:
 Row = Callable[..., "Tensor"]
 
 
-@dataclass(frozen=True, slots=True)
-class Texts:
+class Texts(NamedTuple):
     """What back ends call an op, each in its own words; "" where one has none for it.
 
     ``numpy``: the ufunc that computes it into ``out=``. ``machine``: one number of the result as numba

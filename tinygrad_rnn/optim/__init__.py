@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..doors import for_scripts, public_names
-from ..signatures import readable
+from ..engine.signatures import readable
 from . import lr_scheduler
 from .lbfgs import LBFGS
 from .optimizers import SGD, Adam, AdamW, Optimizer, RMSprop

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self, SupportsFloat
 
 from ..engine.keywords import check_keywords
-from ..signatures import readable
+from ..engine.signatures import readable
 from .optimizers import Optimizer
 
 __all__ = [

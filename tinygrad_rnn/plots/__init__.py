@@ -1,6 +1,6 @@
 """How do results look? Plots of what was trained and measured, and cards for notebooks."""
 
-from ..signatures import readable
+from ..engine.signatures import readable
 from .curves import plot_contributions, plot_forecast, plot_history
 from .look import figure_svg
 from .over_time import plot_credit, plot_gates, plot_memory, plot_parts, plot_training_parts

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-from ..signatures import written
+from ..engine.signatures import written
 from .arrays import as_tensor, is_tensor
 from .value import Tensor
 

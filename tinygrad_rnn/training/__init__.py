@@ -1,6 +1,6 @@
 """How is a model trained? Batches, the loop around it, checkpoints that resume to the same bits."""
 
-from ..signatures import readable
+from ..engine.signatures import readable
 from .batches import DataLoader
 from .compiled import CompiledStep, compile_step
 from .film import Film

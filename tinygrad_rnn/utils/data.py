@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from ..signatures import readable
+from ..engine.signatures import readable
 from ..training.batches import DataLoader
 from ..training.datasets import Dataset, IterableDataset, Subset, TensorDataset, random_split
 from ..training.samplers import (

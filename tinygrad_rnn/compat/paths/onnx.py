@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinygrad_rnn.doors import door
-from tinygrad_rnn.signatures import readable
+from tinygrad_rnn.engine.signatures import readable
 
 __all__ = ["export"]
 

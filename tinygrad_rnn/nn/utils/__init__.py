@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.signatures import readable
 from ...engine.values import Array
-from ...signatures import readable
 from ...tensors import Tensor
 from .rnn import (
     PackedSequence,

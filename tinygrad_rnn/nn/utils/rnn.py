@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ...engine.places import state
+from ...engine.signatures import readable
 from ...ops import indexing
 from ...ops.elementwise import where
-from ...signatures import readable
 from ...tensors import Tensor, as_tensor
 from ...tensors.making import zeros
 

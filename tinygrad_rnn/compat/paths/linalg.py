@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .signatures import readable
-from .tensors import Tensor, as_tensor
-from .tensors.axes import axes_of
+from tinygrad_rnn.engine.signatures import readable
+from tinygrad_rnn.tensors import Tensor, as_tensor
+from tinygrad_rnn.tensors.axes import axes_of
 
 __all__ = ["matrix_norm", "norm", "vector_norm"]
 
@@ -88,7 +88,7 @@ def matrix_norm(
 
 def __getattr__(name: str) -> Any:
     """What PyTorch's scripts alone ask for, imported when they do."""
-    from .doors import for_scripts
+    from tinygrad_rnn.doors import for_scripts
 
     return for_scripts(__name__, name)
 

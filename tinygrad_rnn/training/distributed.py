@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from .engine.autograd import no_grad
-from .nn.module import Module
-from .signatures import readable
-from .tensors import Tensor
-from .training.batches import DataLoader
-from .training.fitting import Alone
+from ..engine.autograd import no_grad
+from ..engine.signatures import readable
+from ..nn.module import Module
+from ..tensors import Tensor
+from .batches import DataLoader
+from .fitting import Alone
 
 EXTRA = "pip install 'tinygrad_rnn[mpi]'"
 

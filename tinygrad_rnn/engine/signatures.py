@@ -46,7 +46,7 @@ def written(value: Any) -> Any:
         _function(value)
         return value
     for kind in (*(value.__mro__ if isinstance(value, type) else ()), *type(value).__mro__):
-        if kind not in _done and kind.__module__.startswith(__package__):
+        if kind not in _done and kind.__module__.startswith("tinygrad_rnn."):
             _done.add(kind)
             for part in vars(kind).values():
                 _function(part if isinstance(part, FunctionType) else _inner(part))
