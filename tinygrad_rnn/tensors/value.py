@@ -463,7 +463,7 @@ class all_or_none:  # noqa: N801 (said after ``with``)
         for (t, _, node), data in zip(self.before, arrays, strict=True):
             if getrefcount(node) == _ALONE and t._alias is None and node.__class__ is Leaf:
                 t._data = data
-                node.renew(data)  # type: ignore[union-attr]
+                node.renew(data)
             else:
                 t._install(data, by)
 
