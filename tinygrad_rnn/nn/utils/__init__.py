@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.signatures import readable
-from ...engine.values import Array
+from ...engine.values import Array, Leaf
 from ...tensors import Tensor
 from .rnn import (
     PackedSequence,
@@ -120,7 +120,11 @@ def _give(owners: list[Tensor], arrays: list[Array]) -> None:
     before = [owner.grad for owner in owners]
     try:
         for owner, array in zip(owners, arrays, strict=True):
-            owner.grad = Tensor._wrap(array, None)
+            node, given = owner._node, Tensor._wrap(array, None)
+            if node.__class__ is Leaf:  # as setting ``grad`` does, of what has shape and dtype
+                node.grad = given
+            else:
+                owner.grad = given
     except BaseException:
         for owner, old in zip(owners, before, strict=True):
             owner.grad = old
