@@ -77,7 +77,7 @@ MUTANTS = [
     Mutant("where: branches swapped", CALCULUS, "where(c, 0.0, g)", "where(c, g, 0.0)", "ops"),
     Mutant("clip: bounds do not pass", CALCULUS, "(a >= low) & (a <= high)", "(a > low) & (a < high)", "parity ops"),
     Mutant("power: 0 ** 0", CALCULUS, "zero = (a == 0) & (b >= 0)", "zero = (a == 0) & (b > 0)", "parity ops"),
-    Mutant("sum: of the mean", SUMS, "_spread(g / _count(shape, axes), shape, axes)", "_spread(g, shape, axes)", "ops"),
+    Mutant("sum: of the mean", SUMS, "_spread(as_array(g / _count(shape, axes)), shape, axes)", "_spread(g, shape, axes)", "ops"),
     Mutant("var: factor", SUMS, "keepdims=True)) * (2 / n)", "keepdims=True)) * (1 / n)", "ops"),
     Mutant("amax: ties all full", SUMS, "* hit / hit.sum(axis=axes, keepdims=True)", "* hit", "parity ops"),
     Mutant("softmax: no projection", SUMS, "y * (g - (g * y).sum(axis=axes, keepdims=True))", "y * g", "ops"),
