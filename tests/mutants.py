@@ -281,7 +281,7 @@ MUTANTS = [
     Mutant("in place: positions of a view", WRITING, "return np.unravel_index(found, outer.shape) if", "return np.unravel_index(found[..., ::-1], outer.shape) if", "writes"),
     Mutant("in place: what is written outside has no derivative", WRITING, "    elif node is not None and not isinstance(node, Node):\n        t._node = None\n", "    elif node is not None:\n        t._node = None\n", "writes"),
     Mutant("in place: one number is a copy", "ops/indexing.py", "    if isinstance(part, np.generic):\n", "    if False:\n", "writes"),
-    Mutant("in place: the dead are never left out", "ops/sharing.py", "    if n.bit_length() != (n - added).bit_length():\n", "    if False:\n", "writes"),
+    Mutant("in place: the dead are never left out", "ops/recording.py", "    if n.bit_length() != (n - added).bit_length():\n", "    if False:\n", "writes"),
     Mutant("in place: a clone shares", "tensors/shaping.py", "            t._alias, flags = None, t._data.flags\n", "            flags = t._data.flags\n", "writes"),
     # ---- calls like an earlier one, and cells that are followed
     Mutant("a replaced Parameter is not seen", "scan/variants.py", "if seen is not value and not same(seen, value):", "if seen is not value and not same(seen, value) and not isinstance(seen, Tensor):", "again"),

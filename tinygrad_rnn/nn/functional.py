@@ -66,8 +66,6 @@ def linear(input: Any, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if weight.ndim == 1:
         product = products.matmul(as_tensor(input), weight)
         return product if bias is None else product + bias
-    if bias is None:
-        return products.linear_without_bias(input, weight)
     return products.linear(input, weight, bias)
 
 

@@ -13,13 +13,13 @@ import numpy as np
 
 from ..engine.places import state
 from ..engine.random import generator_or_default
+from ..ops import shapes
 from ..ops.elementwise import where
 from ..tensors import Tensor, as_tensor
-from ..tensors.several import cat, stack
+from ..tensors.several import cat
 from .cells import Cell
 from .compiling import Direction, LayerCall, Stage, compiler
 from .module import Module
-from .naming import run_begins
 from .stepping import (
     apply_step,
     as_input,
@@ -293,7 +293,7 @@ class Recurrent(Module):
         if not steps:
             raise ValueError(f"{_place()}the sequence has no time steps")
         drop_x, drop_h = _masks(loop, xs[0], state)
-        run_begins(cell, loop.first_step, steps, loop.lengths)
+        _begins(cell, loop, steps)
         outputs: list[Any] = [None] * steps
         times = range(steps) if loop.only is None else loop.only
         for k in range(steps - 1, -1, -1) if loop.backwards else range(steps):
@@ -309,6 +309,13 @@ class Recurrent(Module):
                 new = _kept(live, new, state)
             outputs[k], state = output, new
         return outputs, state
+
+
+def _begins(cell: Module, loop: Loop, steps: int) -> None:
+    """Tell the gate records that watch a cell that it is about to run over some steps."""
+    for record in state.records:
+        if record.watches(cell):
+            record.begins(cell, loop.first_step, steps, loop.lengths)
 
 
 def _checked(cell: Module, given: Any, batch: int | None) -> Any:
@@ -407,17 +414,15 @@ def checked_lengths(lengths: Any, batch: int | None, steps: int) -> Any:
 
 def sequence(x: Tensor, time_axis: int = 0, only: Sequence[int] | None = None) -> Sequence[Tensor]:
     """The steps of an input, all or some of them."""
-    if only is None:
-        return x.unbind(time_axis)
-    if x._node is None or not x._node.needs:  # nothing is recorded of taking them
+    if only is not None and (x._node is None or not x._node.needs):  # nothing is recorded of it
         return [Tensor._wrap(x._data.take(t, time_axis), None) for t in only]
-    steps = x.unbind(time_axis)
-    return [steps[t] for t in only]
+    steps: Sequence[Tensor] = shapes.unbind(x, time_axis)  # type: ignore[assignment]
+    return steps if only is None else [steps[t] for t in only]
 
 
 def stacked(outputs: Sequence[Tensor], axis: int) -> Tensor:
     """Outputs of all steps as one tensor with a time axis."""
-    return stack(list(outputs), axis)
+    return shapes.stack(*outputs, axis)
 
 
 def _of(only: SomeSteps | None, cell: int) -> SomeSteps | None:

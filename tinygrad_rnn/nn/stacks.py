@@ -27,7 +27,6 @@ from .cells import (
 )
 from .compiling import Direction, LayerCall, Stage, compiler
 from .module import Module, Parameter, holds_tensors
-from .naming import name_all
 from .placing import placed
 from .recurrent import (
     Loop,
@@ -47,6 +46,7 @@ from .stepping import (
     check_floats,
     first_of,
     mark_last,
+    name_all,
     refusal,
     step_after,
 )
@@ -264,10 +264,11 @@ class RecurrentLayer(Module):
             if found is not None:
                 return found
         x, batch, time_axis = self._input(input)
+        steps = x._data.shape[time_axis]
         if first_step is None:
-            first_step = self._first_step(hx, x.shape[time_axis])
-        lengths = checked_lengths(lengths, batch, x.shape[time_axis])
-        starts = self._states(hx, batch, x.shape[time_axis])
+            first_step = self._first_step(hx, steps)
+        lengths = checked_lengths(lengths, batch, steps)
+        starts = self._states(hx, batch, steps)
         as_input(x)
         ways = 2 if self.bidirectional else 1
         cells, back = self.cells(), [self._backwards(way) for way in range(ways)]
@@ -285,7 +286,7 @@ class RecurrentLayer(Module):
         y, last = run_compiled(
             LayerCall(self, x, time_axis, stages, recorded, lengths, first_step, {}, names)
         )
-        mark_last(self, last, first_step + x.shape[time_axis] - 1)
+        mark_last(self, last, first_step + steps - 1)
         return y, last
 
     def _first_step(self, hx: Any, count: int) -> int:
@@ -407,23 +408,22 @@ class RecurrentLayer(Module):
         each = [finals] if len(names) == 1 else zip(*finals, strict=True)
         last = {f"{n}_n": stacked(part, 0) for n, part in zip(names, each, strict=True)}
         name_all(**last)
-        for tensor in last.values():
-            tensor._tag = finals[0]._step if len(names) == 1 else finals[0][0]._step
         return tuple(last.values()) if len(last) > 1 else last["h_n"]
 
     def _input(self, input: Any) -> tuple[Tensor, int | None, int]:
         """The input, checked: the tensor, its batch (None without one) and its axis of time."""
         x = self._cast(input, self._first.weight_ih)
         axes = "(batch, time, features)" if self.batch_first else "(time, batch, features)"
-        if x.ndim not in (2, 3):
+        shape = x._data.shape
+        if len(shape) not in (2, 3):
             raise ValueError(
                 f"{_place(self)}x has shape {x.shape}, expected {axes} or, unbatched, (time, features)"
             )
         who = f"{_place(self).removesuffix(': ')} (layer 0): "
-        check_features(who, x, self.input_size, axes if x.ndim == 3 else "(time, features)")
-        if x.ndim == 2:
+        check_features(who, x, self.input_size, axes if len(shape) == 3 else "(time, features)")
+        if len(shape) == 2:
             return x, None, 0
-        return x, x.shape[0 if self.batch_first else 1], 1 if self.batch_first else 0
+        return x, shape[0 if self.batch_first else 1], 1 if self.batch_first else 0
 
     def _states(self, hx: Any, batch: int | None, time: int | None = None) -> list[Any]:
         """The initial state of each cell, checked; learned or zeros where none is given."""

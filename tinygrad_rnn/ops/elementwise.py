@@ -19,28 +19,10 @@ from .normal import error_function, normal_share
 from .row import Row, function, row
 
 
-def _in_float32(curve: Any, a: Any) -> Any:
-    """A curve of half precision, whose exp ends at 11: before the tail."""
-    return curve(np.asarray(a, np.float32)).astype(a.dtype)
-
-
-def _sigmoid(a: Any) -> Any:
-    """1 / (1 + exp(-x)); right in both tails: exactly 0 where exp(-x) is beyond the largest number.
-
-    (A floor there instead, as from a limited exponent, times an input of 1e308 would be a gradient.)
-    """
-    a = np.asanyarray(a)
-    if quick(a):
-        return few.sigmoid(a)
-    if a.dtype.char == "e":
-        return _in_float32(few.sigmoid, a)
-    return 1 / (1 + np.exp(-a))  # gradcheck's complex step
-
-
 def _silu(a: Any) -> Any:
     if quick(a):
         return few.silu(a)
-    return a * np.where(a > _GONE, _sigmoid(a), a.dtype.type(0))
+    return a * np.where(a > _GONE, few.sigmoid(a), a.dtype.type(0))
 
 
 def _where(condition: Any, a: Any, b: Any) -> Any:
@@ -298,7 +280,7 @@ tanh = row(
 )
 sigmoid = row(
     "sigmoid",
-    _sigmoid,
+    few.sigmoid,
     lambda g, y, _a: few.sigmoid_slope(g, y) if both_quick(g, y) else g * (y - y * y),
     floating=True,
     machine="sigmoid({0})",

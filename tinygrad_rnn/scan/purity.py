@@ -29,6 +29,7 @@ import numpy as np
 from ..engine import autograd
 from ..nn import cells as known_cells
 from ..nn import module as modules
+from ..nn.stepping import name_all
 from ..tensors import Tensor
 
 MISSING: Any = object()
@@ -288,7 +289,7 @@ _NUMPY = frozenset(
     )
     if hasattr(np, name)
 )
-_FUNCTIONS = _MATH | _OPERATORS | _BUILTINS | _NUMPY | {functools.reduce, np.linalg.norm}
+_FUNCTIONS = _MATH | _OPERATORS | _BUILTINS | _NUMPY | {functools.reduce, np.linalg.norm, name_all}
 _CONTEXTS = (autograd.no_grad, autograd.enable_grad, contextlib.nullcontext)
 
 

@@ -81,7 +81,8 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
     def _wrap(data: Array, node: Any, tag: int | None = None) -> Tensor:
         """A handle on an array that nobody else will write; what numpy made a scalar of is one again."""
         t = object.__new__(Tensor)
-        t._data, t._node, t._tag, t._alias = as_array(data), node, tag, None
+        t._data = data if data.__class__ is np.ndarray else as_array(data)
+        t._node, t._tag, t._alias = node, tag, None
         return t
 
     @property

@@ -24,8 +24,7 @@ from ..engine.places import NOWHERE, state
 from ..engine.values import Array, Constant, Handle, Leaf, Literal, Node, is_basic
 from ..ops import indexing, shapes, watching
 from ..ops.dtypes import NUMBERS
-from ..ops.recording import constant, parent_of
-from ..ops.sharing import joined
+from ..ops.recording import constant, joined, parent_of
 
 if TYPE_CHECKING:
     from .value import Tensor
