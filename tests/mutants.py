@@ -303,7 +303,7 @@ MUTANTS = [
     Mutant("reach: a swap comes to rest", REACH, "at = self.first + (steps - self.first) % (count - self.first)", "at = count - 1", "reach"),
     Mutant("reach: all that could come counts as come", REACH, "for on, role in pairs if on]", "for on, role in pairs]", "reach"),
     Mutant("reach: through comparisons", REACH, "if id(parent) not in seen and parent.needs:", "if id(parent) not in seen:", "reach"),
-    Mutant("reach: nothing is None", REACH, "        if not all(flags):\n", "        if False:\n", "reach"),
+    Mutant("reach: nothing is None", FOLDING, "    if all(flags):\n", "    if True:\n", "reach"),
     Mutant("reach: what needs no gradient has one", REACH, "return tuple([not who.isdisjoint(roles) for roles in self.after(steps)])", "return tuple([True for roles in self.after(steps)])", "reach"),
     Mutant("folding: a state that is a leaf", FOLDING, "return output if node.number > mark else output.clone()", "return output", "reach"),
     Mutant("folding: half of it unfolds", FOLDING, "            for write, thing, value in writes:\n", "            for write, thing, value in writes[:-1]:\n", "recurrent graph"),
