@@ -12,7 +12,7 @@ from weakref import ref
 
 if TYPE_CHECKING:
     from .listening import Listener, Watch
-    from .values import Node
+    from .values import Value
 
 
 PACKAGE = __name__.partition(".")[0]
@@ -74,7 +74,7 @@ class Call:
         label: str,
         scope: Scope | None,
         step: int,
-        inputs: tuple[tuple[str, Node], ...],
+        inputs: tuple[tuple[str, Value], ...],
     ) -> None:
         self.cell = cell
         self.label = label

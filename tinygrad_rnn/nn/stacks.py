@@ -11,6 +11,7 @@ import numpy as np
 
 from ..engine.places import Place, Scope, at_place
 from ..engine.places import state as now
+from ..engine.values import Array
 from ..tensors import Tensor
 from ..tensors.several import cat
 from . import functional as f
@@ -25,7 +26,7 @@ from .cells import (
     check_rate,
     check_sizes,
 )
-from .compiling import Direction, LayerCall, Stage, compiler
+from .compiling import Direction, LayerCall, Stage, State, compiler
 from .module import Module, Parameter, holds_tensors
 from .placing import placed
 from .recurrent import (
@@ -90,10 +91,10 @@ class Recorded:
     dropout drew, by layer, where it has.
     """
 
-    cells: list[Any]
+    cells: list[Module]
     backwards: list[bool]
     dropout: float = 0.0
-    masks: Any = None
+    masks: list[Any] | None = None
 
 
 class RecurrentLayer(Module):
@@ -294,7 +295,9 @@ class RecurrentLayer(Module):
         onward = not self.bidirectional and not self._backwards(0)
         return first_of(self, hx, count) if onward else 0
 
-    def _packed(self, packed: PackedSequence, hx: Any, first_step: int | None) -> tuple[Any, Any]:
+    def _packed(
+        self, packed: PackedSequence, hx: State, first_step: int | None
+    ) -> tuple[PackedSequence, State]:
         """``forward`` of a packed batch, which lies (time, batch, features) whatever ``batch_first`` says."""
         turn = self.batch_first
         x = packed.padded.transpose(0, 1) if turn else packed.padded
@@ -304,9 +307,9 @@ class RecurrentLayer(Module):
     def _recorded(
         self,
         x: Tensor,
-        starts: list[Any],
+        starts: list[State],
         time_axis: int,
-        lengths: Any,
+        lengths: Array | None,
         first_step: int,
         only: SomeSteps | None,
         how: Recorded,
@@ -314,7 +317,7 @@ class RecurrentLayer(Module):
         """All layers op by op: the outputs, and the last states."""
         xs: Sequence[Tensor] = sequence(x, time_axis, only)
         ways = len(how.backwards)
-        finals: list[Any] = []
+        finals: list[State] = []
         for k in range(len(how.cells) // ways):
             if k and how.dropout:
                 xs = self._dropped(xs, k, only, how)

@@ -8,13 +8,13 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from ..engine.places import Call, Place, state
-from ..engine.values import Constant, Leaf, Node
+from ..engine.values import Constant, Leaf, Node, Value
 from ..ops.recording import constant
 from ..tensors import Tensor
 from .compiling import State, compiler
@@ -53,7 +53,7 @@ def parts(value: State, names: tuple[str, ...] = ()) -> list[tuple[str, Tensor]]
     return found
 
 
-def mapped(function: Any, value: Any, *others: Any) -> Any:
+def mapped(function: Callable[..., Any], value: Any, *others: Any) -> Any:
     """The same nesting with ``function`` applied to each tensor (and its partners in ``others``)."""
     if value is None or isinstance(value, Tensor):
         return value if value is None else function(value, *others)
@@ -70,7 +70,7 @@ def apply_step(
     before = state.place
     kind: Any = type(cell)
     names = state_names(kind, getattr(cell, "states", ()))
-    inputs: list[tuple[str, Node]] = []
+    inputs: list[tuple[str, Value]] = []
     if state.recording:
         inputs = [("x" if k == "h" else f"x_{k}", named_input(t, "x", step)) for k, t in parts(x)]
         inputs += [(k, named_input(t, k, None)) for k, t in parts(carried, names)]
@@ -111,7 +111,7 @@ def name_all(**values: Tensor) -> None:
             listener(label, tensor)
 
 
-def named_input(tensor: Tensor, label: str, step: int | None) -> Any:
+def named_input(tensor: Tensor, label: str, step: int | None) -> Value:
     """The node of a value that enters a cell, named by its role where it has no name yet."""
     node = tensor._node
     if node is None:
