@@ -8,11 +8,12 @@ from zlib import crc32
 
 import numpy as np
 
-from ..engine.autograd import enable_grad, flow
+from ..engine.autograd import flow
 from ..engine.lazy_output import grad_parents, is_shortcut
 from ..engine.places import at_place, state, unheard
 from ..engine.random import generator_or_default
 from ..engine.stale import StaleGraphError, leaf_label
+from ..engine.switches import enable_grad
 from ..engine.values import Node, next_number
 from ..ops.row import ROWS, Op
 from ..ops.shapes import reshape

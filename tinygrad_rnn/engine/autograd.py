@@ -8,109 +8,21 @@ is made of stands in ``values``, where the pass starts and ends in ``gradients``
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import wraps
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .hooks import Hook, hooked
 from .lazy_output import LazyOutput
-from .places import state
-from .values import Array, At, AtOutput, Handle, Leaf, Node, Value, as_array, reachable
+from .scatter import At, AtOutput
+from .values import Array, Handle, Leaf, Node, Value, as_array, reachable
 
 if TYPE_CHECKING:
     from .inside import Hearing
 
-F = TypeVar("F", bound=Callable[..., Any])
 Observer = Callable[[Node, int, Any, Any], None]
 Reached = tuple[Any, Any, bool]  # a node, its gradient, whether the gradient's memory is ours
-
-
-# ---- whether ops are recorded -------------------------------------------------------------------
-
-
-class _SetRecording:
-    """A context manager and decorator that turns recording on or off."""
-
-    value: ClassVar[bool]
-
-    def __init__(self) -> None:
-        self._before: list[bool] = []
-
-    def __enter__(self) -> None:
-        self._before.append(state.recording)
-        state.recording = self.value
-
-    def __exit__(self, *_: object) -> None:
-        state.recording = self._before.pop()
-
-    def __call__(self, function: F) -> F:
-        @wraps(function)
-        def inside(*args: Any, **kwargs: Any) -> Any:
-            with type(self)():
-                return function(*args, **kwargs)
-
-        return cast(F, inside)
-
-
-class no_grad(_SetRecording):  # noqa: N801 (PyTorch's name)
-    """Nothing computed inside is recorded; a context manager, or a decorator.
-
-    >>> import tinygrad_rnn as tg
-    >>> w = tg.ones(2, requires_grad=True)
-    >>> with tg.no_grad():
-    ...     y = w * 2
-    >>> y.requires_grad
-    False
-    """
-
-    value = False
-
-
-class enable_grad(_SetRecording):  # noqa: N801 (PyTorch's name)
-    """Recording is on again inside, also within ``no_grad``; a context manager, or a decorator.
-
-    >>> import tinygrad_rnn as tg
-    >>> w = tg.ones(2, requires_grad=True)
-    >>> with tg.no_grad(), tg.enable_grad():
-    ...     y = w * 2
-    >>> y.requires_grad
-    True
-    """
-
-    value = True
-
-
-class set_grad_enabled(_SetRecording):  # noqa: N801 (PyTorch's name)
-    """Recording on or off, from now on, or inside a ``with``.
-
-    >>> import tinygrad_rnn as tg
-    >>> with tg.set_grad_enabled(False):
-    ...     tg.is_grad_enabled()
-    False
-    """
-
-    def __init__(self, mode: bool) -> None:
-        super().__init__()
-        self._first: list[bool] = [state.recording]
-        self.value = mode  # type: ignore[misc]
-        state.recording = mode
-
-    def __enter__(self) -> None:
-        before = self._first.pop() if self._first else state.recording
-        self._before.append(before)
-        state.recording = self.value
-
-
-def is_grad_enabled() -> bool:
-    """Whether ops are being recorded in this thread.
-
-    >>> import tinygrad_rnn as tg
-    >>> tg.is_grad_enabled()
-    True
-    """
-    return state.recording
 
 
 # ---- the pass -----------------------------------------------------------------------------------

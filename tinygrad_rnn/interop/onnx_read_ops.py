@@ -16,7 +16,7 @@ import numpy as np
 
 from ..compat.elementwise import fmod
 from ..nn import functional as f
-from ..ops.elementwise import erf
+from ..ops.curves import erf
 from ..tensors import Tensor, functions, several
 from .onnx_read_layers import OnnxOutput
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.autograd import spread
-from ..engine.values import AtOutput
+from ..engine.scatter import AtOutput
 from .row import Row, row
 
 Shape = tuple[int, ...]

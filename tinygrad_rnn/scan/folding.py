@@ -14,12 +14,12 @@ from weakref import ref
 
 import numpy as np
 
-from ..engine.autograd import enable_grad
 from ..engine.gradients import grad
 from ..engine.inside import Inside
 from ..engine.lazy_output import LazyOutput, slot_writes
 from ..engine.places import Call, unobserved
 from ..engine.places import state as now
+from ..engine.switches import enable_grad
 from ..engine.values import STRIDE, Array, Constant, Grad, Leaf, Node, Value, next_number
 from ..nn.recurrent import SomeSteps
 from ..ops.row import Op

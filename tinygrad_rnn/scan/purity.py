@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import autograd
+from ..engine import switches
 from ..nn import cells as known_cells
 from ..nn import module as modules
 from ..nn.stepping import name_all
@@ -290,7 +290,7 @@ _NUMPY = frozenset(
     if hasattr(np, name)
 )
 _FUNCTIONS = _MATH | _OPERATORS | _BUILTINS | _NUMPY | {functools.reduce, np.linalg.norm, name_all}
-_CONTEXTS = (autograd.no_grad, autograd.enable_grad, contextlib.nullcontext)
+_CONTEXTS = (switches.no_grad, switches.enable_grad, contextlib.nullcontext)
 
 
 def trusted(value: Any) -> bool:

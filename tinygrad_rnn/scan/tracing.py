@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..engine.autograd import enable_grad
 from ..engine.listening import Listener
 from ..engine.places import NOWHERE, state, unobserved
+from ..engine.switches import enable_grad
 from ..engine.values import Constant, Leaf, Literal, Node, reachable
 from ..engine.values import Value as Recorded
 from ..nn.module import Module, Parameter

@@ -18,7 +18,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from ..ops.elementwise import _GONE
+from ..ops.curves import _GONE
 
 if TYPE_CHECKING:
     from numba.core.typing import Signature

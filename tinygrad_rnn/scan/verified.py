@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import enable_grad
 from ..engine.gradients import grad
 from ..engine.places import unobserved
+from ..engine.switches import enable_grad
 from ..engine.values import Literal
 from ..ops.row import ROWS, numpys
 from ..tensors import Tensor

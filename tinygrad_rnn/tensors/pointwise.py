@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engine.places import state
-from ..ops import dtypes
+from ..ops import curves, dtypes
 from ..ops import elementwise as e
 from .arrays import as_tensor, is_tensor, wrapped
 from .untracked import compared, floor_quotient, truth, unrecorded, whole
@@ -327,7 +327,7 @@ class Pointwise:
         >>> tg.erf(tg.tensor([0.5, 0.0]))
         tensor([0.5205, 0.    ])
         """
-        return e.erf(self)
+        return curves.erf(self)
 
     def atan2(self: Tensor, other: Any) -> Tensor:
         """The angle of the point (other, this), from -pi to pi; at the origin its slopes are taken as 0."""

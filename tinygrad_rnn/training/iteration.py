@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import enable_grad, flow
+from ..engine.autograd import flow
 from ..engine.listening import unheard
 from ..engine.places import NOWHERE
 from ..engine.random import generator_or_default
+from ..engine.switches import enable_grad
 from ..engine.values import Array, Constant, Grad, Leaf, next_number
 from ..nn.compiling import LayerCall
 from ..nn.module import Module
