@@ -7,7 +7,7 @@ T of 1 to 2000, B of 1 to 500, I of 1 to 650 and H of 3 to 1024 are drawn with l
 and again where a step of training would take more than 8e9 multiply-adds. The seed is the day unless it is
 given; ``--at`` measures named sizes instead. A training step is forward and backward of the sum of squares
 of the output, float32, one thread, pinned to one core where the system allows. JAX is one jitted program,
-with ``unroll`` 1, 2 and 4.
+with ``unroll`` 1, 2 and 4; ``--against pytensor`` is PyTensor's scan, compiled by numba for a minute a size.
 Sides take turns call by call, and in turns of 20 ms; a ratio is the median over the pairs of the peer's
 processor time through ours: above 1 we are faster.
 """
@@ -16,26 +16,19 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import math
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"
+import numpy as np
+from pairs import Run, beside, mean, pin, write  # first: it sets threads and the back end
+from recurrent import jax_lstm, jax_training, our_training, torch_training
 
-import numpy as np  # noqa: E402 (the thread count must be set before)
-from iteration import beside, pin, write  # noqa: E402
-from recurrent import jax_lstm, jax_training, our_training, torch_training  # noqa: E402
-
-from tinygrad_rnn import nn  # noqa: E402
+from tinygrad_rnn import nn
 
 LARGEST = (2000, 500, 650, 1024)  # T, B, I, H
 LEAST = (1, 1, 1, 3)
 WORK = 8e9  # multiply-adds of a training step
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
-Run = Callable[[], Any]
 Size = tuple[int, int, int, int]
 
 
@@ -74,6 +67,50 @@ def jax_rnn(w: Any, h: Any, x: Any) -> Any:
     return (h,), h
 
 
+def of_pytensor(kind: str, layer: Any, x: Any) -> Run:
+    """PyTensor's scan of the same step and its gradients, one function run by numba."""
+    import pytensor
+    import pytensor.tensor as pt
+    from pytensor.scan.basic import scan
+
+    hidden = layer.hidden_size
+    weights = {k.removesuffix("_l0"): p.numpy() for k, p in layer.named_parameters()}
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    held = [pytensor.shared(weights[name]) for name in names]
+
+    def gates(z: Any) -> list[Any]:
+        return [z[:, k * hidden : (k + 1) * hidden] for k in range(GATES[kind])]
+
+    def lstm(x: Any, h: Any, c: Any, wi: Any, wh: Any, bi: Any, bh: Any) -> Any:
+        i, f, g, o = gates(x @ wi.T + h @ wh.T + bi + bh)
+        c = pt.sigmoid(f) * c + pt.sigmoid(i) * pt.tanh(g)
+        return pt.sigmoid(o) * pt.tanh(c), c
+
+    def gru(x: Any, h: Any, wi: Any, wh: Any, bi: Any, bh: Any) -> Any:
+        (r, z, n), (a, b, c) = gates(x @ wi.T + bi), gates(h @ wh.T + bh)
+        z = pt.sigmoid(z + b)
+        return (1 - z) * pt.tanh(n + pt.sigmoid(r + a) * c) + z * h
+
+    def rnn(x: Any, h: Any, wi: Any, wh: Any, bi: Any, bh: Any) -> Any:
+        return pt.tanh(x @ wi.T + bi + h @ wh.T + bh)
+
+    given = pt.tensor("x", dtype="float32", shape=(None, None, x.shape[2]))
+    starts = [pt.zeros((given.shape[1], hidden), dtype="float32")] * CELLS[kind][1]
+    step = {"lstm": lstm, "gru": gru, "rnn": rnn}[kind]
+    found = scan(
+        step, sequences=[given], outputs_info=starts, non_sequences=held, return_updates=False
+    )
+    y = found[0] if isinstance(found, (list, tuple)) else found
+    loss = (y * y).sum()
+    program = pytensor.function([given], [loss, *pt.grad(loss, held)], mode="NUMBA")
+    ours = our_training(layer, x)
+    ours()
+    for name, slope in zip(names, program(x)[1:], strict=True):
+        mine = dict(layer.named_parameters())[f"{name}_l0"].grad.numpy()
+        assert np.abs(mine - slope).max() <= 1e-3 * np.abs(slope).max(), f"{kind} {name}"
+    return lambda: program(x)
+
+
 CELLS = {"lstm": (jax_lstm, 2), "gru": (jax_gru, 1), "rnn": (jax_rnn, 1)}
 
 
@@ -109,6 +146,8 @@ def measured(
                 others["torch.nn"] = torch_training(getattr(torch.nn, name)(features, hidden), x)
             if "jax" in peers:
                 others |= of_jax(kind, layer, size, x)
+            if "pytensor" in peers:
+                others["PyTensor, numba"] = of_pytensor(kind, layer, x)
             for peer, run in others.items():
                 row = {"layer": kind, "size": size, "peer": peer}
                 label = f"{kind:4s} {','.join(map(str, size)):18s}"
@@ -116,8 +155,9 @@ def measured(
         for peer in sorted({row["peer"] for row in rows}):
             found = [r["call by call"] for r in rows if (r["peer"], r["layer"]) == (peer, kind)]
             if found:
-                mean = math.exp(sum(map(math.log, found)) / len(found))
-                print(f"{kind:4s} {peer}: geometric mean {mean:.2f}, least {min(found):.2f}\n")
+                print(
+                    f"{kind:4s} {peer}: geometric mean {mean(found):.2f}, least {min(found):.2f}\n"
+                )
     return rows
 
 

@@ -13,31 +13,18 @@ pairs of the peer's processor time through ours, so that above 1 means that we a
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import statistics
-import time
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # they slow a current numpy on some machines
-    os.environ.pop(name, None)
-for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"
-os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-if find_spec("numba"):  # machine code from the first call on
-    os.environ.setdefault("TINYGRAD_RNN_BACKEND", "numba")
+import numpy as np
+from pairs import Run, beside, pin, write  # first: it sets threads and the back end
 
-import numpy as np  # noqa: E402 (the thread count must be set before)
-
-import tinygrad_rnn as tg  # noqa: E402
-from tinygrad_rnn import nn, optim  # noqa: E402
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn, optim
 
 SIZES = [(1, 1, 32), (10, 1, 32), (50, 1, 32), (10, 16, 32), (50, 32, 128)]  # steps, batch, hidden
 INPUTS = 4
-Run = Callable[[], Any]
 
 
 def ours(steps: int, batch: int, hidden: int) -> dict[str, Run]:
@@ -165,53 +152,6 @@ def of_jax(steps: int, batch: int, hidden: int) -> dict[str, Run]:
         return run
 
     return {f"JAX, unroll={unroll}": program(unroll) for unroll in (1, 4)}
-
-
-def seconds(run: Run, calls: int) -> float:
-    """Seconds of the process's processor time a call, in a turn of some: others' work does not count."""
-    start = time.process_time()
-    for _ in range(calls):
-        run()
-    return (time.process_time() - start) / calls
-
-
-def paired(
-    mine: Run, others: Run, repeats: int, turn: float, warm: int = 30
-) -> tuple[float, float, float]:
-    """(microseconds of ours, of theirs, median ratio of the pairs), in turns of so many seconds."""
-    for run in (mine, others):
-        seconds(run, max(warm, 1))
-    counts = [max(1, round(turn / seconds(run, 3))) if turn else 1 for run in (mine, others)]
-    pairs = [(seconds(mine, counts[0]), seconds(others, counts[1])) for _ in range(repeats)]
-    a, b = (statistics.median(side) * 1e6 for side in zip(*pairs, strict=True))
-    return a, b, statistics.median(y / x for x, y in pairs)
-
-
-def beside(
-    row: dict[str, Any], label: str, mine: Run, others: Run, repeats: int, turns: int, warm: int
-) -> dict[str, Any]:
-    """A row with our time, the peer's and the ratio both ways of taking turns; it is printed."""
-    us, theirs, by_call = paired(mine, others, repeats, 0.0, warm)
-    _, _, in_turns = paired(mine, others, turns, 0.02, warm)
-    print(
-        f"{label} {us:10.1f} us   {row['peer']:26s} {theirs:10.1f} us   "
-        f"{by_call:5.2f} call by call, {in_turns:5.2f} in turns",
-        flush=True,
-    )
-    measured = {"us": us, "peer_us": theirs, "call by call": by_call, "in turns": in_turns}
-    return {**row, **measured}
-
-
-def pin() -> None:
-    """Stay on one core, where the system allows."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-
-
-def write(found: Any, path: Path | None) -> None:
-    """As JSON, where it was asked for."""
-    if path is not None:
-        path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def measured(repeats: int) -> list[dict[str, Any]]:

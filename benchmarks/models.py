@@ -22,12 +22,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from iteration import beside, pin, write  # first: it sets threads and the back end
+from pairs import Run, beside, pin, write  # first: it sets threads and the back end
 
 import tinygrad_rnn as tg
 
 GOALS = {"characters": 1.3, "many words": 1.2, "classification": 2.0}
-Run = Callable[[], Any]
 
 
 def languages(library: Any, words: int) -> tuple[Any, Any, Any, Any]:

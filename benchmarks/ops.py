@@ -11,25 +11,17 @@ and its result's ``backward`` gets a gradient of ones; gradients are dropped bef
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import statistics
 import sys
-import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # they slow a current numpy on some machines
-    os.environ.pop(name, None)
-for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"
+import numpy as np
+from pairs import TURN, Run, paired, pin, write  # first: it sets threads and the back end
 
-import numpy as np  # noqa: E402 (the thread count must be set before)
-
-import tinygrad_rnn as tg  # noqa: E402
+import tinygrad_rnn as tg
 
 SIZES = [(16, 32), (64, 256)]
-Run = Callable[[], Any]
 
 # What is applied, of the library (its functions are F), two leaves a and b, a positive one p, classes.
 OPS: dict[str, Callable[..., Any]] = {
@@ -103,25 +95,6 @@ def programs(library: Any, name: str, size: tuple[int, int]) -> tuple[Run, Run]:
     return forward, both
 
 
-def seconds(run: Run, calls: int) -> float:
-    """Seconds of one call; in a turn of some, of processor time: others' work does not count."""
-    clock = time.process_time if calls > 1 else time.perf_counter  # which takes less to ask
-    start = clock()
-    for _ in range(calls):
-        run()
-    return (clock() - start) / calls
-
-
-def paired(ours: Run, theirs: Run, repeats: int, turn: float) -> tuple[float, float, float]:
-    """(microseconds of ours, of theirs, median ratio of the pairs), in turns of so many seconds."""
-    for run in (ours, theirs):
-        seconds(run, 3)
-    counts = [max(1, round(turn / seconds(run, 3))) for run in (ours, theirs)]
-    pairs = [(seconds(ours, counts[0]), seconds(theirs, counts[1])) for _ in range(repeats)]
-    a, b = (statistics.median(side) * 1e6 for side in zip(*pairs, strict=True))
-    return a, b, statistics.median(y / x for x, y in pairs)
-
-
 def measured(names: list[str], repeats: int) -> list[dict[str, Any]]:
     """A row for each op, size and program."""
     import torch
@@ -133,7 +106,7 @@ def measured(names: list[str], repeats: int) -> list[dict[str, Any]]:
             ours, theirs = programs(tg, name, size), programs(torch, name, size)
             for what, mine, others in zip(("forward", "both"), ours, theirs, strict=True):
                 us, peer, by_call = paired(mine, others, 40 * repeats, 0.0)
-                _, _, in_turns = paired(mine, others, repeats, 0.02)
+                _, _, in_turns = paired(mine, others, repeats, TURN)
                 row = {"op": name, "size": size, "what": what, "us": us, "peer_us": peer}
                 found.append({**row, "call by call": by_call, "in turns": in_turns})
     return found
@@ -144,10 +117,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--only", default=",".join(OPS))
-    parser.add_argument("--json", help="write the figures to this file too")
+    parser.add_argument("--json", type=Path, help="write the figures to this file too")
     options = parser.parse_args()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    pin()
     rows = measured(options.only.split(","), options.repeats)
     print(
         f"{'op':14} {'size':10} {'what':8} {'ours us':>8} {'peer us':>8} {'by call':>8} {'turns':>6}"
@@ -158,9 +130,7 @@ def main() -> int:
             f"{r['op']:14} {size:10} {r['what']:8} {r['us']:8.1f} {r['peer_us']:8.1f} "
             f"{r['call by call']:8.2f} {r['in turns']:6.2f}"
         )
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(rows, file, indent=1)
+    write(rows, options.json)
     return 0 if all(r["in turns"] >= 1 for r in rows if r["what"] == "both") else 1
 
 

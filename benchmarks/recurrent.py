@@ -4,9 +4,8 @@
                                    [--json FILE] [--plot FILE] [--threads 1]
 
 One thread, pinned to one core where the system allows; both sides take turns of 20 ms or, where it is
-longer, one call inside one run, and the ratio is the median of the ratios of the pairs (theirs / ours: above
-1 we are faster). A training step is forward
-and backward of the sum of squares of the output, float32. Peers that are not installed are left out.
+longer, one call inside one run (``pairs.py``). A training step is forward and backward of the sum of squares
+of the output, float32. Peers that are not installed are left out.
 ``TINYGRAD_RNN_BACKEND=numpy`` measures the back end that needs no compiler. Sections:
 
 lstm gru rnn   against torch.nn's layers      loop     against a loop of torch.nn.LSTMCell
@@ -28,24 +27,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
-for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # they slow a current numpy on some machines
-    os.environ.pop(name, None)
-_THREADS = sys.argv[sys.argv.index("--threads") + 1] if "--threads" in sys.argv else "1"
-for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = _THREADS
-if _THREADS == "1":
-    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-if find_spec("numba"):  # machine code from the first call on
-    os.environ.setdefault("TINYGRAD_RNN_BACKEND", "numba")
+import numpy as np
+from pairs import TURN, Run, mean, paired, pin  # first: it sets threads and the back end
 
-import numpy as np  # noqa: E402 (the thread count must be set before)
-
-import tinygrad_rnn as tg  # noqa: E402
-from tinygrad_rnn import nn  # noqa: E402
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn
 
 GRID = [
     (100, 1, 1, 8),
@@ -56,7 +44,6 @@ GRID = [
     (400, 32, 2, 64),
     (1000, 8, 4, 16),
 ]
-Run = Callable[[], Any]
 RNG = np.random.default_rng(0)
 
 
@@ -78,32 +65,6 @@ def goals(numpy_only: bool) -> dict[str, tuple[float, float, float]]:
         "own": (0, 0, 1.5),
         "forward": (0.8, 0, 1.0),
     }
-
-
-TURN = 0.02  # seconds that a side runs at the least before the other's turn, as in a training loop
-
-
-def turn(run: Run) -> int:
-    """How many calls make a turn."""
-    start = time.perf_counter()
-    run()
-    return max(1, round(TURN / (time.perf_counter() - start)))
-
-
-def paired(ours: Run, theirs: Run, repeats: int) -> tuple[float, float, float]:
-    """(seconds of ours, seconds of theirs, median of the ratios of the pairs)."""
-    for _ in range(2):
-        ours(), theirs()
-    calls = [turn(ours), turn(theirs)]
-    mine, others = [], []
-    for _ in range(repeats):
-        for run, count, times in ((ours, calls[0], mine), (theirs, calls[1], others)):
-            start = time.perf_counter()
-            for _ in range(count):
-                run()
-            times.append((time.perf_counter() - start) / count)
-    ratio = statistics.median(b / a for a, b in zip(mine, others, strict=True))
-    return statistics.median(mine), statistics.median(others), ratio
 
 
 # ---- the programs ----------------------------------------------------------------------------
@@ -287,16 +248,16 @@ class Report:
     def pair(self, section: str, point: tuple[int, int, int, int], ours: Run, theirs: Run) -> None:
         """Measure a pair and print its row."""
         repeats = max(3, self.repeats // 3) if point[1] * point[3] > 4000 else self.repeats
-        mine, other, ratio = paired(ours, theirs, repeats)
+        us, peer_us, ratio = paired(ours, theirs, repeats, TURN)
         each, at_one, _ = self.goals.get(section, (0, 0, 0))
         goal = max(each, at_one if point[1] == 1 else 0)
         verdict = "" if not goal else "pass" if ratio >= goal else "MISS"
         self.missed += verdict == "MISS"
-        row = {"section": section, "point": point, "us": mine / point[0] * 1e6, "ratio": ratio}
-        self.rows.append({**row, "peer us": other / point[0] * 1e6, "goal": goal})
+        row = {"section": section, "point": point, "us": us / point[0], "ratio": ratio}
+        self.rows.append({**row, "peer us": peer_us / point[0], "goal": goal})
         print(
             f"{section:8} {','.join(map(str, point)):16} ours {row['us']:9.2f} us/step"
-            f"  peer {other / point[0] * 1e6:9.2f}  ratio {ratio:6.2f}  {verdict}"
+            f"  peer {peer_us / point[0]:9.2f}  ratio {ratio:6.2f}  {verdict}"
             + (f" (goal {goal:g})" if goal else ""),
             flush=True,
         )
@@ -306,15 +267,15 @@ class Report:
         found = [row["ratio"] for row in self.rows if row["section"] == section]
         if not found:
             return
-        mean = math.exp(sum(map(math.log, found)) / len(found))
+        geometric = mean(found)
         goal = self.goals.get(section, (0, 0, 0))[2]
-        verdict = "" if not goal else "pass" if mean >= goal else "MISS"
+        verdict = "" if not goal else "pass" if geometric >= goal else "MISS"
         self.missed += verdict == "MISS"
         self.rows.append(
-            {"section": section, "point": "geometric mean", "ratio": mean, "goal": goal}
+            {"section": section, "point": "geometric mean", "ratio": geometric, "goal": goal}
         )
         tail = f" (goal {goal:g})" if goal else ""
-        print(f"{section:8} geometric mean {mean:47.2f}  {verdict}{tail}\n", flush=True)
+        print(f"{section:8} geometric mean {geometric:47.2f}  {verdict}{tail}\n", flush=True)
 
     def say(self, section: str, what: str, value: float, goal: float, below: bool = True) -> None:
         """One figure that is no pair."""
@@ -373,7 +334,7 @@ def measure_floor(report: Report) -> None:
     for point, goal in (((100, 64, 64, 256), 1.35), ((100, 32, 32, 128), 1.6)):
         x = inputs(point)
         ours = our_training(nn.LSTM(*point[2:]), x)
-        _, _, ratio = paired(ours, products_alone(point, x), max(5, report.repeats // 2))
+        _, _, ratio = paired(ours, products_alone(point, x), max(5, report.repeats // 2), TURN)
         report.say("floor", f"{point}: ours / products alone", 1 / ratio, goal)
 
 
@@ -410,7 +371,7 @@ def measure_forward(report: Report, grid: list[Any]) -> None:
             for _ in range(100):
                 state = cell(x_torch, state)
 
-    _, _, ratio = paired(stream, torch_stream, report.repeats)
+    _, _, ratio = paired(stream, torch_stream, report.repeats, TURN)
     report.say("forward", "layer.step against torch's LSTMCell, B=1 H=32", ratio, 3.0, below=False)
 
 
@@ -487,7 +448,7 @@ def measure_script(report: Report) -> None:
 
         return run
 
-    _, _, ratio = paired(process(OURS), process(THEIRS), 3)
+    _, _, ratio = paired(process(OURS), process(THEIRS), 3, 0.0, 1, time.perf_counter)
     report.say("script", "sine, LSTM H=32, 200 steps: ours / PyTorch's", 1 / ratio, 0.35)
 
 
@@ -550,8 +511,8 @@ def main() -> None:
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--plot", metavar="FILE")
     options = parser.parse_args()
-    if hasattr(os, "sched_setaffinity") and options.threads == "1":
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    if options.threads == "1":
+        pin()
     grid = [GRID[1], GRID[2], GRID[6]] if options.quick else GRID
     ran_by = tg.info()["compiled layers"] or ""
     report = Report(5 if options.quick else options.repeats, "numpy" in ran_by.split()[2])

@@ -7,6 +7,13 @@ python benchmarks/models.py --json benchmarks/results/models.json
 python benchmarks/drawn.py --json benchmarks/results/drawn.json
 python benchmarks/engine.py --json benchmarks/results/engine.json
 python benchmarks/ops.py --json benchmarks/results/ops.json
+python benchmarks/users.py --json benchmarks/results/users.json
+python benchmarks/users.py lstm_peephole_norm --at 1,32 16,32 32,128 --json benchmarks/results/own.json
+python benchmarks/inference.py --json benchmarks/results/inference.json
+python benchmarks/rtneural.py --rtneural FOLDER --xsimd FOLDER --json benchmarks/results/rtneural.json
+python benchmarks/process.py --json benchmarks/results/process.json
+python benchmarks/drawn.py --against pytensor --only lstm,gru --at 100,1,1,32 100,16,8,32 100,32,32,128 \
+    --json benchmarks/results/pytensor.json
 python docs/make_performance.py
 """
 
@@ -124,6 +131,57 @@ geometric. The goal is 1.0.
 | size | ops | mean, call by call | in turns of 20 ms | slower than PyTorch in turns of 20 ms |
 | --- | ---: | ---: | ---: | --- |"""
 
+USERS = """## Users' own cells
+
+`python benchmarks/users.py`: {count} cells of the field and of users' notebooks, a few lines each, that run
+on our Tensors and, the same lines, on `jax.numpy`; both sides agree in float64 before anything is measured.
+A training step, T=100, I=16, against the best of one jitted `jax.lax.scan` with `unroll` 1, 2 and 4. Goals:
+all on machine code, a geometric mean of 1.5, none under 0.8.
+
+| B, H | cells | on machine code | mean, call by call | in turns of 20 ms | least | slower than JAX |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: |"""
+CELL_ROWS = """
+| cell | B, H | run by | us | JAX: `unroll` | its us | call by call | in turns of 20 ms | |
+| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |"""
+ONE_CELL = f"""
+Peepholes, coupled gates and layer norm as one writes them (`** 0.5`, `1 - f`, `.mean(-1, keepdim=True)`):
+{CELL_ROWS}"""
+EACH_CELL = f"""
+Every cell, from the slowest beside JAX to the fastest:
+{CELL_ROWS}"""
+INFERENCE = """## Forward alone, beside runtimes for inference
+
+`python benchmarks/inference.py`: the layer without a gradient, against `torch.nn` in inference mode and the
+file of `tg.interop.to_onnx` in ONNX Runtime and OpenVINO (f32). The goals are 1.0 at each size,
+and a mean of 1.3.
+
+| layer | peer | mean, call by call | in turns of 20 ms | least | slower at (T, B, I, H) |
+| --- | --- | ---: | ---: | ---: | --- |"""
+RTNEURAL = """## Sequences and streams at B=1, beside C++
+
+`python benchmarks/rtneural.py`: RTNeural, compiled for each H as a constant by `g++ -O3 -march=native` with
+xsimd, one input, nanoseconds of a step; a block is a call of ours with its state handed on. The goal is to
+take no more than 1.2 times as long, a ratio of 0.83.
+
+| layer | H | program | ours, ns | RTNeural's | call by call | in turns of 20 ms | |
+| --- | ---: | --- | ---: | ---: | ---: | ---: | --- |"""
+
+PROCESS = """## Processes: small scripts, first calls, memory
+
+`python benchmarks/process.py`: a script that trains an LSTM on a sine for 10 iterations, from process start
+to exit, wall time on one core; the first training step of a large cell of one's own; what numpy holds at the
+most (T=200, B=32, I=16, H=64).
+
+| what | value | |
+| --- | ---: | --- |"""
+PYTENSOR = """## Beside PyTensor's scan
+
+`python benchmarks/drawn.py --against pytensor`: a training step against PyTensor's `scan` and its gradients,
+one function compiled by numba. Microseconds.
+
+| layer | T, B, I, H | us | peer | its us | call by call | in turns of 20 ms | |
+| --- | --- | ---: | --- | ---: | ---: | ---: | --- |"""
+
 
 def measured(name: str) -> Any:
     """What a benchmark wrote."""
@@ -171,6 +229,15 @@ def models() -> list[str]:
     ]
 
 
+def of_size(r: dict[str, Any], goal: float) -> str:
+    """A layer at a size beside a peer, as a row."""
+    return (
+        f"| {r['layer'].upper()} | {', '.join(map(str, r['size']))} | {r['us']:.0f} | {r['peer']} "
+        f"| {r['peer_us']:.0f} | {r['call by call']:.2f} | {r['in turns']:.2f} "
+        f"| {verdict({'goal': goal}, r['call by call'])} |"
+    )
+
+
 def sizes() -> list[str]:
     """Sizes that were drawn: a row for each kind of layer and peer, then each size."""
     found = measured("drawn")
@@ -190,12 +257,7 @@ def sizes() -> list[str]:
             f"| {min(both[0]):.2f} | {min(both[1]):.2f} | {lost or 'nowhere'} |"
         )
         for r in mine:
-            goal = {"goal": 1.0 if peer != "JAX" or r["size"][0] >= 5 else 0}
-            each.append(
-                f"| {layer.upper()} | {', '.join(map(str, r['size']))} | {r['us']:.0f} | {r['peer']} "
-                f"| {r['peer_us']:.0f} | {r['call by call']:.2f} | {r['in turns']:.2f} "
-                f"| {verdict(goal, r['call by call'])} |"
-            )
+            each.append(of_size(r, 1.0 if peer != "JAX" or r["size"][0] >= 5 else 0))
     return [*lines, *each, ""]
 
 
@@ -218,6 +280,74 @@ def engine() -> list[str]:
             f"| {', '.join(lost) or 'none'} |"
         )
     return [*lines, ""]
+
+
+def of_cell(r: dict[str, Any], goal: float) -> str:
+    """A user's cell at a size, as a row."""
+    return (
+        f"| {r['cell']} | {r['B']}, {r['H']} | {r['by']} | {r['us']:.0f} "
+        f"| {r['peer'].partition('=')[2]} | {r['peer_us']:.0f} | {r['call by call']:.2f} "
+        f"| {r['in turns']:.2f} | {verdict({'goal': goal}, r['call by call'])} |"
+    )
+
+
+def users() -> list[str]:
+    """Users' cells: what became of all, what falls off machine code and why, each that loses."""
+    rows = measured("users")
+    lines, each = [USERS.format(count=len({r["cell"] for r in rows}))], [EACH_CELL]
+    for at in dict.fromkeys((r["B"], r["H"]) for r in rows):
+        mine = [r for r in rows if (r["B"], r["H"]) == at]
+        both = [[r[how] for r in mine] for how in ("call by call", "in turns")]
+        fast = sum(r["by"] == "numba" for r in mine)
+        lines.append(
+            f"| {at[0]}, {at[1]} | {len(mine)} | {fast} | {mean(both[0]):.2f} ({goal(1.5, mean(both[0]))}) "
+            f"| {mean(both[1]):.2f} | {min(both[0]):.2f} ({goal(0.8, min(both[0]))}) "
+            f"| {sum(v < 1 for v in both[0])} |"
+        )
+    each += [of_cell(r, 0.8) for r in sorted(rows, key=lambda r: r["call by call"])]
+    one = [ONE_CELL, *(of_cell(r, 1.5) for r in measured("own"))]
+    why = {r["cell"]: r["why"] for r in rows if "why" in r}
+    off = [f"- `{cell}` is not on machine code: {said}" for cell, said in why.items()]
+    return [*lines, "", *off, *one, *each, ""]
+
+
+def goal(least: float, value: float) -> str:
+    """As ``verdict``, a word alone."""
+    return "pass" if value >= least else "**miss**"
+
+
+def inference() -> list[str]:
+    """Forward alone beside runtimes, and the C++ library."""
+    rows, lines, each = measured("inference"), [INFERENCE], [SIZES]
+    for layer, peer in dict.fromkeys((r["layer"], r["peer"]) for r in rows):
+        mine = [r for r in rows if (r["layer"], r["peer"]) == (layer, peer)]
+        both = [[r[how] for r in mine] for how in ("call by call", "in turns")]
+        lost = [r for r in mine if r["call by call"] < 1]
+        said = "; ".join(f"{', '.join(map(str, r['size']))}: {r['call by call']:.2f}" for r in lost)
+        lines.append(
+            f"| {layer} | {peer} | {mean(both[0]):.2f} ({goal(1.3, mean(both[0]))}) "
+            f"| {mean(both[1]):.2f} | {min(both[0]):.2f} ({goal(1, min(both[0]))}) "
+            f"| {said or 'nowhere'} |"
+        )
+        each += [of_size(r, 1.0) for r in mine]
+    lines += [*each, "", RTNEURAL]
+    for r in measured("rtneural"):
+        lines.append(
+            f"| {r['layer']} | {r['H']} | {r['what']} | {r['ns']:.0f} | {r['peer_ns']:.0f} "
+            f"| {r['call by call']:.2f} | {r['in turns']:.2f} "
+            f"| {verdict({'goal': 0.83}, r['call by call'])} |"
+        )
+    return [*lines, ""]
+
+
+def processes() -> list[str]:
+    """What a process costs, and PyTensor's scan."""
+    lines = [PROCESS]
+    for r in measured("process"):
+        value = f"{r['value']:.3g} {r['unit']}".rstrip()
+        lines.append(f"| {r['what']} | {value} | {verdict(r, r['value'], below=True)} |")
+    rows = measured("pytensor")["rows"]
+    return [*lines, "", PYTENSOR, *(of_size(r, 1.0) for r in rows), ""]
 
 
 def page() -> str:
@@ -245,7 +375,7 @@ def page() -> str:
                     f"| {row['point']} | {row['value']:.3g} | {verdict(row, row['value'], below)} |"
                 )
             lines.append("")
-    lines += [*iterations(), *models(), *sizes(), *engine()]
+    lines += [*iterations(), *models(), *sizes(), *users(), *inference(), *processes(), *engine()]
     return "\n".join(lines)
 
 

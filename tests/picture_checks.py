@@ -19,6 +19,8 @@ from tinygrad_rnn.graphs.unrolled import UnrolledGraph
 
 FRAME = re.compile(r'^ +subgraph "cluster_((?:[^"\\]|\\.)*)" \{ graph \[bb="([^"]*)"', re.M)
 SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+LAYER = re.compile("⁽([⁰¹²³⁴⁵⁶⁷⁸⁹]+)⁾")
+SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 PART = re.compile(r"\.part\d+$")  # of a step that is cut in two
 PAGE, LEAST = 1400, 9  # pixels: how wide a page is, and how tall its smallest type
 ORANGE = ("use", "riser", "bus")
@@ -174,6 +176,7 @@ def check_labels(graph, scene, unrolled, what):
     """x_t, y_t and h_t are the values that they are said to be; equations hold for the recorded numbers."""
     known = raw_values(graph)
     checked = 0
+    check_names(scene, what)
     for key, shown in scene.boxes.items():
         of, part = key
         if isinstance(of, Input) and not part and not of.column.folded:
@@ -185,6 +188,7 @@ def check_labels(graph, scene, unrolled, what):
                 made_at = unrolled.nodes[of.node]
                 assert step == made_at.step + 1, (shown.label, made_at, what)
                 assert made_at.name == name, (shown.label, made_at, what)
+                assert layer_of(shown.label) == of.chain.layer, (shown.label, what)
         if isinstance(of, CellAt) and shown.kind == "band" and not of.column.folded:
             checked += check_equation(unrolled, known, of, part, shown.label, what)
         if isinstance(of, Out) and " = " in shown.label and shown.kind == "io y":
@@ -193,13 +197,31 @@ def check_labels(graph, scene, unrolled, what):
                 call = of.chain.calls[of.column.steps[0]]
                 assert step - 1 == of.column.steps[0], (shown.label, what)
                 assert name in call.outputs, (shown.label, what)
+                assert layer_of(shown.label) == of.chain.layer, (shown.label, what)
     return checked
 
 
+def check_names(scene, what):
+    """No two states of different layers or runs bear one name: those of two directions of one alone."""
+    shown = {}
+    for (of, part), pill in scene.boxes.items():
+        if isinstance(of, State) and not part:
+            way = "reverse" in of.chain.label
+            shown.setdefault((pill.label, way), set()).add((of.chain.path, of.node))
+    for (label, _), values in shown.items():
+        assert len({node for _, node in values if node >= 0}) <= 1, (label, values, what)
+
+
 def parted(words):
-    """The name and the step of ``h₃``."""
-    match = re.fullmatch(r"(\w*?)(−?[₀-₉]+)", words)
+    """The name and the step of ``h₃``, of ``h⁽²⁾₃`` too."""
+    match = re.fullmatch(r"(\w*?)(−?[₀-₉]+)", LAYER.sub("", words))
     return (match[1], int(match[2].translate(SUBSCRIPTS))) if match else (words, None)
+
+
+def layer_of(words):
+    """The number of the layer in ``h⁽²⁾₃``."""
+    found = LAYER.search(words)
+    return int(found[1].translate(SUPERSCRIPTS)) if found else None
 
 
 def check_input(graph, unrolled, known, of, label, what):
@@ -213,12 +235,14 @@ def check_input(graph, unrolled, known, of, label, what):
         reads = direct(graph, unrolled.made, known, node)
         if reads is None:
             return 0
-        found = {(unrolled.made[i].role, unrolled.made[i].step + 1) for i in reads}
+        outputs = [unrolled.made[i] for i in reads]
+        found = {(o.role, o.chain.layer, o.step + 1) for o in outputs}
         said = set()
         for word in right[2:-1].split(", "):
             ends = [parted(end) for end in word.split(" … ")]
             if ends[0][1] is not None:
-                said |= {(ends[0][0], k) for k in range(ends[0][1], ends[-1][1] + 1)}
+                steps = range(ends[0][1], ends[-1][1] + 1)
+                said |= {(ends[0][0], layer_of(word), k) for k in steps}
         if "…" not in right[2:-1].split(", "):  # all are named
             assert found == said, (label, found, what)
         return 1
@@ -227,6 +251,7 @@ def check_input(graph, unrolled, known, of, label, what):
     same = [
         i for i, output in unrolled.made.items()
         if output.step == at - 1 and output.role == name and i in known
+        and output.chain.layer == layer_of(right)
     ]  # fmt: skip
     if node not in known or not same:
         return 0
@@ -245,7 +270,8 @@ def check_equation(unrolled, known, of, state, label, what):
     """The line of a state at one step, put into numbers."""
     step = of.chain.here(of.column)[0]
     call = of.chain.calls[step]
-    left, _, right = label.partition(" = ")
+    assert {layer_of(word) for word in label.split() if LAYER.search(word)} <= {of.chain.layer}
+    left, _, right = LAYER.sub("", label).partition(" = ")
     out = call.outputs.get(state, -1)
     if not right or "…" in right or out not in known:
         return 0

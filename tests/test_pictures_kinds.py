@@ -47,20 +47,20 @@ def two(between):
 
 def test_what_is_no_h_t_is_said_and_drawn():
     read = drawn(two(lambda y: y.flip(0)))
-    assert uppers(read) == ["x₁ = h₄", "x₂ = h₃", "x₃ = h₂", "x₄ = h₁"]
+    assert uppers(read) == ["x₁ = h⁽¹⁾₄", "x₂ = h⁽¹⁾₃", "x₃ = h⁽¹⁾₂", "x₄ = h⁽¹⁾₁"]
     assert "flip" in labels(read, "op")
-    assert uppers(drawn(two(lambda y: y[2:]))) == ["x₁ = h₃", "x₂ = h₄"]
-    assert uppers(drawn(two(lambda y: y))) == [f"x{k} = h{k}" for k in "₁₂₃₄"]
-    assert uppers(drawn(two(lambda y: y.flip(0).flip(0)))) == [f"x{k} = h{k}" for k in "₁₂₃₄"]
+    assert uppers(drawn(two(lambda y: y[2:]))) == ["x₁ = h⁽¹⁾₃", "x₂ = h⁽¹⁾₄"]
+    assert uppers(drawn(two(lambda y: y))) == [f"x{k} = h⁽¹⁾{k}" for k in "₁₂₃₄"]
+    assert uppers(drawn(two(lambda y: y.flip(0).flip(0)))) == [f"x{k} = h⁽¹⁾{k}" for k in "₁₂₃₄"]
     mean = drawn(two(lambda y: y - y.mean(0, keepdim=True)))
-    assert uppers(mean) == [f"x{k} = f(h₁ … h₄)" for k in "₁₂₃₄"]
-    assert uppers(drawn(two(lambda y: y.tanh()))) == [f"x{k} = f(h{k})" for k in "₁₂₃₄"]
+    assert uppers(mean) == [f"x{k} = f(h⁽¹⁾₁ … ₄)" for k in "₁₂₃₄"]
+    assert uppers(drawn(two(lambda y: y.tanh()))) == [f"x{k} = f(h⁽¹⁾{k})" for k in "₁₂₃₄"]
 
 
 def test_a_residual_has_its_skip_and_a_linear_its_parameters():
     a, b, given = nn.LSTM(3, 3), nn.LSTM(3, 3), x()
     read = drawn(b(given + a(given)[0])[0].sum())
-    assert uppers(read) == [f"x{k} = f(h{k})" for k in "₁₂₃₄"]
+    assert uppers(read) == [f"x{k} = f(h⁽¹⁾{k})" for k in "₁₂₃₄"]
     band = next(id for id, attrs in read.of_class("op").items() if attrs["label"] == "+")
     sources = {tail for tail, head, _ in read.edges if head == band}
     assert any("(4, 1, 3)" in read.nodes[tail]["label"] for tail in sources)
@@ -107,9 +107,9 @@ def test_a_cell_that_reads_a_memory_has_a_wire_for_it():
 
 def test_dropout_between_layers_and_over_time_is_said():
     y, _ = nn.LSTM(3, 3, num_layers=2, dropout=0.5)(x())
-    assert uppers(drawn(y.sum())) == [f"x{k} = m * h{k}" for k in "₁₂₃₄"]
+    assert uppers(drawn(y.sum())) == [f"x{k} = m * h⁽¹⁾{k}" for k in "₁₂₃₄"]
     y, _ = nn.LSTM(3, 3, num_layers=2, dropout=0.5).eval()(x())
-    assert uppers(drawn(y.sum())) == [f"x{k} = h{k}" for k in "₁₂₃₄"]
+    assert uppers(drawn(y.sum())) == [f"x{k} = h⁽¹⁾{k}" for k in "₁₂₃₄"]
     y, _ = nn.Recurrent(nn.GRUCell(3, 3), variational=0.5)(x())
     assert all("W_hh (m * h" in row for row in labels(drawn(y.sum()), "z"))
 
@@ -128,7 +128,7 @@ def test_every_input_of_a_cell_has_a_pill():
     for t, x_t in enumerate(tg.steps(x())):
         _, h = apply_step(cell, (x_t, below[t]), h, t, "", {})
     read = drawn(h.sum())
-    assert [label for label in uppers(read) if label.endswith("h₂")] == ["x_c₂ = h₂"]
+    assert [label for label in uppers(read) if label.endswith("h⁽¹⁾₂")] == ["x_c₂ = h⁽¹⁾₂"]
 
 
 # ---- wires ------------------------------------------------------------------------------------------------

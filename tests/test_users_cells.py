@@ -4,8 +4,9 @@ import linecache
 
 import numpy as np
 import pytest
+from field_cells import TEXT
 from support import numbers
-from users_cells import TABLE, users_cell
+from users_cells import TABLE, read, users_cell
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
@@ -15,6 +16,7 @@ INSTALLED = backends.choice()[0] == "numba"
 needs_numba = pytest.mark.skipif(not INSTALLED, reason="numba is not installed (extra fast)")
 STEPS = 4
 SIZES = [(3, 2, 4), (1, 3, 6)]
+FIELD = read(TEXT)
 
 
 def outcome(layer, x, states, compiled):
@@ -64,6 +66,18 @@ def names(equations):
 @pytest.mark.parametrize("equations", TABLE, ids=names)
 def test_in_numpy_calls(equations, sizes):
     assert "run by numpy" in agree(equations, sizes, "numpy")
+
+
+@pytest.mark.parametrize("equations", FIELD, ids=names)
+def test_the_fields_in_numpy_calls(equations):
+    assert "run by numpy" in agree(equations, (3, 5, 8), "numpy")
+
+
+@needs_numba
+@pytest.mark.slow
+@pytest.mark.parametrize("equations", FIELD[::4], ids=names)
+def test_the_fields_in_machine_code(equations):
+    assert "run by numba" in agree(equations, (3, 5, 8), "numba")
 
 
 @needs_numba

@@ -325,10 +325,10 @@ class Equations:
     batched: bool = True
 
 
-def read():
+def read(text=TEXT):
     """The table."""
     found = []
-    for part in re.split(r"\n(?=\w)", TEXT.strip()):
+    for part in re.split(r"\n(?=\w)", text.strip()):
         head, *lines = part.split("\n")
         name, states, unbatched, weights = re.match(
             r"(\w+) \[(.*?)\]( unbatched)? ?(.*)", head
@@ -369,8 +369,8 @@ class UsersCell(nn.Module):
         return states[0] if len(states) == 1 else tuple(states)
 
 
-def users_cell(equations, sizes, dtype=np.float32):
-    """A cell whose class has the equations as its ``forward``, as if they stood in a file."""
+def step_of(equations, sizes, **words):
+    """The equations as a function ``forward(self, x, state)``, as if it stood in a file."""
     count = len(equations.states)
     states, new = ([f"{letter}{k}" for k in range(count)] for letter in "sn")
     given = f"{', '.join(states)} = state"
@@ -379,11 +379,16 @@ def users_cell(equations, sizes, dtype=np.float32):
     source = f"def forward(self, x, state):\n    {body}\n"
     file = f"<{equations.name}>"
     linecache.cache[file] = (len(source), None, source.splitlines(True), file)
-    space = {"tg": tg, "np": np, "nn": nn, "F": nn.functional, "__name__": __name__}
-    space.update(zip("BIH", sizes, strict=True))
+    space = {"np": np, "__name__": __name__, **words, **dict(zip("BIH", sizes, strict=True))}
     exec(compile(source, file, "exec"), space)
+    return space["forward"]
+
+
+def users_cell(equations, sizes, dtype=np.float32):
+    """A cell whose class has the equations as its ``forward``."""
+    forward = step_of(equations, sizes, tg=tg, nn=nn, F=nn.functional)
     name = equations.name.title().replace("_", "")
-    return type(name, (UsersCell,), {"forward": space["forward"]})(equations, sizes, dtype)
+    return type(name, (UsersCell,), {"forward": forward})(equations, sizes, dtype)
 
 
 def main():

@@ -20,7 +20,7 @@ from ..graphs.excerpt import excerpt
 from ..graphs.graph import Graph, as_graph
 from ..graphs.layered import has_modules
 from ..graphs.ledger import Ledger
-from ..graphs.recorded import RecordedGraph
+from ..graphs.recorded import RecordedGraph, uncollected
 from ..graphs.unrolled import UnrolledGraph
 from .output.dot import write
 from .output.graphviz import run, svg_of
@@ -243,6 +243,7 @@ def to_dot(
     return dot_of(graph, Options(level, steps, shapes, values, backward, backward_measure))
 
 
+@uncollected()
 def dot_of(graph: RecordedGraph, options: Options) -> str:
     """The picture of a graph as DOT text; errors as of :func:`to_dot`."""
     level = options.level

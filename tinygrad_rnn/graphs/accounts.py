@@ -159,11 +159,11 @@ class StepRows:
 
     def contributions(self, which: Array | None = None) -> Array:
         """The rows themselves, (rows, *shape), in the Parameter's dtype."""
-        found = [made.astype(self.parent.dtype) for _, made in self._contributions(which)]
-        rows = np.concatenate(
-            [np.zeros((0, math.prod(self.parent.shape)), self.parent.dtype), *found]
-        )
-        return rows.reshape(-1, *self.parent.shape)
+        at, shape = self.at if which is None else self.at[which], self.parent.shape
+        rows = np.empty((len(at), *shape), self.parent.dtype)
+        for part in self._blocks(math.prod(shape), len(at)):
+            rows[part] = self._made(at[part]).reshape(-1, *shape)
+        return rows
 
     @property
     def arrays(self) -> Iterator[Array]:
@@ -373,6 +373,8 @@ class Account:
             alone = self.alone if which is None else [self.alone[k] for k in which]
             return np.stack([entry.contribution() for entry in alone])
         chosen = self.order if which is None else self.order[which]
+        if len(self.rows) == 1 and not self.alone:
+            return self.rows[0].contributions(chosen)
         found = [
             part.contributions(places) if isinstance(part, StepRows) else part.contribution()[None]
             for part, places in self._chosen(which)

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from heapq import heappop, heappush
 from typing import Any
 
 from .chains import CELLS, Column, fold, mark_held
+from .numbers import StateRun, name_of, numbers_of_runs
 from .passthrough import HANDS_ON, PASS_THROUGH, SOURCES
 from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph, consumers_of, title_of
 
@@ -81,6 +83,23 @@ class Blocks:
         self._place_in_time(steps)
         self._fold()
         self._rows()
+
+    @cached_property
+    def layers(self) -> dict[ChainKey, int | None]:
+        """The number of each run of a cell, where several layers or runs have states of one name."""
+        runs: dict[ChainKey, list[CellCall]] = {}
+        for call in self.calls:
+            runs.setdefault(call.chain, []).append(call)
+        described = [
+            StateRun(
+                name_of(calls[0].path or title_of(calls[0].cell), calls[0].label),
+                "reverse" * ("reverse" in calls[0].label),
+                {call.step + k for call in calls for k in range(call.times)},
+                [*dict.fromkeys(state for call in calls for state in call.outputs)],
+            )
+            for calls in runs.values()
+        ]
+        return dict(zip(runs, numbers_of_runs(described), strict=True))
 
     # ---- which boxes
 

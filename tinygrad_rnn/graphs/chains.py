@@ -143,6 +143,7 @@ class Chain:
     segment: int = 0
     uses: dict[int, dict[int, int]] = field(default_factory=dict)
     collected: bool = False
+    layer: int | None = None  # its number, where several layers or runs have states of one name
     y_role: str = ""  # which state goes on as y, where that is another than usual
 
     @property

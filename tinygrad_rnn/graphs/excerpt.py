@@ -18,7 +18,7 @@ from ..engine.places import Call
 from ..engine.values import Constant, Leaf
 from .chains import ENDS
 from .columns import Column, Unlike, columns_of
-from .recorded import RecordedGraph, Use, by_step, is_folded, maker, pick_of
+from .recorded import RecordedGraph, Use, by_step, is_folded, maker, pick_of, uncollected
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
@@ -83,6 +83,22 @@ class Excerpt(RecordedGraph):
         """The compiled calls of which only some steps were read."""
         return list(self._reader.short)
 
+    @property
+    def leaves_out_recorded(self) -> bool:
+        """Whether steps were left out that had been recorded op by op."""
+        return bool(self._reader.left_out)
+
+    @property
+    def every_step(self) -> set[int]:
+        """The time steps, those included that were left out."""
+        left_out = {call.step for call in self._reader.left_out}
+        return set(self.steps).union(left_out, *(fold.steps for fold in self.folds()))
+
+    def output_of(self, stack: Any) -> Any:
+        """The value of a stack some of whose operands were left out; None of any other node."""
+        fold = self._reader.stacks.get(id(stack))
+        return None if fold is None else fold.output()
+
     def kept(self, stack: Any) -> list[int] | None:
         """Which places of a stack its operands have, where some were left out."""
         return self._reader.positions.get(id(stack), (None, 0))[0]
@@ -140,7 +156,8 @@ def excerpt(
     compiled calls alone.
     """
     try:
-        reader = Reader(graph._ends, shown, true)
+        with uncollected():
+            reader = Reader(graph._ends, shown, true)
     except Unlike:
         return graph
     return Excerpt(graph, reader) if reader.weights else graph
@@ -181,6 +198,7 @@ class Reader:
         self.alias: dict[int, Any] = {}
         self.weights: dict[Call, int] = {}
         self.positions: dict[int, tuple[list[int], int]] = {}
+        self.stacks: dict[int, Any] = {}  # whose outputs are stacked there
         self.left_out: set[Call] = set()
         self._ids: list[Any] = list(ends)  # whose ids are used here must stay alive
         self._folds: dict[Any, list[Any]] = {}
@@ -284,6 +302,7 @@ class Reader:
         if sequence is not None:
             places = [s - steps.start for s in only]
             self.positions[id(alias[id(sequence)])] = places, len(steps)
+            self.stacks[id(alias[id(sequence)])] = fold
 
     # ---- cells that were recorded op by op
 

@@ -66,10 +66,10 @@ class Flows:
         parts = list(self.arrived[value].values())
         return sum(parts[1:], parts[0]) if parts else None
 
-    def whole(self, value: int, g: Array) -> None:
+    def whole(self, value: int, g: Any) -> None:
         """All that came to a value."""
-        if value in self._values:
-            self._totals[value] = g
+        if value in self._values and g.__class__ is not list:
+            self._totals[value] = np.asarray(g)
 
     def hands_on(self, node: int) -> bool:
         """Whether what a node sends is credited to those that sent it there."""

@@ -87,17 +87,9 @@ class Graph(RecordedGraph):
             n = self.use_count(name)
             lines.append(f"  {name:<{wide}}  {shape:<{wider}}   {n:,} use{'s' * (n != 1)}")
         numbers = sum(count_numbers(p.shape) for p in self.parameters.values())
-        tail = ", the same for any number of steps" if self._shared else ""
+        tail = ", the same for any number of steps" if self.is_shared else ""
         lines.append(f"  {len(names)} Parameters, {numbers:,} numbers{tail}")
         return "\n".join(lines)
-
-    @property
-    def _shared(self) -> bool:
-        """Whether every Parameter that time steps use serves more than one of them (or the only one)."""
-        if not self.steps:
-            return False
-        used = [{u.step for u in self.uses(name)} - {None} for name in self.parameters]
-        return all(len(steps) != 1 or len(self.steps) == 1 for steps in used)
 
     def __repr__(self) -> str:
         return (

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import NamedTuple
 
 from .blocks import Block, Blocks
-from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph, title_of
+from .numbers import numbers_of
+from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph
 
 MOST = 5000  # nodes of a graph whose modules are looked for
 RUNS = 3  # runs of one layer side by side; of more, all are one box
-
-
-class LayerName(NamedTuple):
-    """Which layer of which module some calls are of: both directions of one have the same number."""
-
-    path: str
-    number: int | None
 
 
 class LayerBlocks(Blocks):
@@ -170,31 +163,6 @@ class LayerBlocks(Blocks):
         calls = self.calls_of.get(block, ())
         names = dict.fromkeys(role for call in calls for role in call.outputs)
         return sorted(names, key=lambda name: name == "h")
-
-
-def name_of(path: str, label: str) -> LayerName:
-    """Which layer a path and a label say.
-
-    >>> name_of("lstm", "layer 1 reverse")
-    LayerName(path='lstm', number=2)
-    """
-    number = next((int(word) + 1 for word in label.split() if word.isdigit()), None)
-    return LayerName(path, number)
-
-
-def numbers_of(calls: Sequence[CellCall]) -> dict[LayerName, int]:
-    """A number for each layer, where there are several: what its label says, else in order.
-
-    Both directions of a layer have the same; {} where there is one layer.
-    """
-    names = list(
-        dict.fromkeys(name_of(call.path or title_of(call.cell), call.label) for call in calls)
-    )
-    if len(names) < 2:
-        return {}
-    if all(name.number is not None for name in names):
-        return {name: name.number or 0 for name in names}
-    return {name: k + 1 for k, name in enumerate(names)}
 
 
 def has_modules(graph: RecordedGraph) -> bool:

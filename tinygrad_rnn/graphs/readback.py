@@ -45,7 +45,7 @@ def raw_values(graph: RecordedGraph) -> dict[int, Any]:
         elif node.op is not None:
             if isinstance(node.out, np.ndarray):
                 known[i] = node.out
-            for parent, kept in zip(node.parents, _kept(node), strict=False):
+            for parent, kept in zip(graph._parents(node), _kept(node), strict=False):
                 if _fits(kept, parent):
                     known.setdefault(graph._index[id(parent)], kept)
     if len(raw) <= MOST:
@@ -119,18 +119,26 @@ def apply(node: Any, operands: list[Any]) -> Any:
     return list(made) if node.op.several else np.asarray(made)
 
 
+def root_of(graph: RecordedGraph) -> Any:
+    """The node of a graph's one scalar output; None where there is no gradient of it to see."""
+    roots = [graph._raw[i] for i in graph.outputs]
+    if len(roots) != 1 or roots[0].shape not in ((), (1,), (1, 1)) or not roots[0].needs:
+        return None
+    if any(isinstance(node, Leaf) and node.stale is not None for node in graph._raw):
+        return None
+    return roots[0]
+
+
 def gradients_of(graph: RecordedGraph) -> tuple[Ledger, dict[int, float]] | None:
     """A ledger of the graph's one scalar output, and the norm of each node's gradient, by id.
 
     The rules run as in ``backward``, and no tensor's ``grad`` is touched. None where the graph has no
     single scalar output, or that needs no gradient, or where a Parameter was written since the graph used it.
     """
-    roots = [graph._raw[i] for i in graph.outputs]
-    if len(roots) != 1 or roots[0].shape not in ((), (1,), (1, 1)) or not roots[0].needs:
+    root = root_of(graph)
+    if root is None:
         return None
-    if any(isinstance(node, Leaf) and node.stale is not None for node in graph._raw):
-        return None
-    root, ledger, norms = roots[0], Ledger(), {}
+    ledger, norms = Ledger(), dict[int, float]()
 
     def note(node: Any, operand: int, gradient: Any, delta: Any) -> None:
         ledger.note(node, operand, gradient, delta)
@@ -157,7 +165,10 @@ def _compute(graph: RecordedGraph, known: dict[int, Any]) -> None:
     for i, node in enumerate(graph._raw):
         if i in known or node.op is None or id(node.op) not in table:
             continue
-        operands: list[Any] = [known.get(graph._index[id(parent)]) for parent in node.parents]
+        if (output := graph.output_of(node)) is not None:  # not all that was stacked is here
+            known[i] = output
+            continue
+        operands: list[Any] = [known.get(graph._index[id(p)]) for p in graph._parents(node)]
         if any(value is None for value in operands):
             continue
         known[i] = apply(node, operands)

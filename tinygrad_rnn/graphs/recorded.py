@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from operator import attrgetter
@@ -21,6 +23,18 @@ if TYPE_CHECKING:
 
 
 ChainKey = tuple[type, str, str, int]
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the collector of cycles: a graph has none, and to look for some costs more than to read it."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +121,8 @@ class RecordedGraph:
     @cached_property
     def _raw(self) -> list[Any]:
         """Every recorded node, read when first asked for."""
-        return self._read()
+        with uncollected():
+            return self._read()
 
     def _read(self) -> list[Any]:
         """Every node behind the ends, in the order of the ops."""
@@ -239,6 +254,15 @@ class RecordedGraph:
         """The time steps that occur in the graph, in order, counted from 0."""
         return sorted({n.place.step for n in self._raw if n.place.step is not None})
 
+    @property
+    def every_step(self) -> set[int]:
+        """The time steps, those included that an excerpt leaves out."""
+        return set(self.steps)
+
+    def output_of(self, stack: Any) -> Any:
+        """The value of a stack some of whose operands an excerpt leaves out; None of any other node."""
+        return None
+
     # ---- parameters and their uses
 
     @cached_property
@@ -272,6 +296,14 @@ class RecordedGraph:
         """How often a Parameter is used, those uses included that others stand for."""
         made_in = (self._raw[use.node].place.call for use in self.uses(parameter))
         return sum(1 if call is None else self._weight(call) for call in made_in)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether every Parameter that time steps use serves more than one of them (or the only one)."""
+        if not self.steps:
+            return False
+        used = [{u.step for u in self.uses(name)} - {None} for name in self.parameters]
+        return all(len(steps) != 1 or len(self.steps) == 1 for steps in used)
 
     def spread_uses(self, parameter: Tensor | str) -> list[Use] | None:
         """What ``uses`` returns, where it can be told without reading every step."""

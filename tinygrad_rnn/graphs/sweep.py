@@ -80,6 +80,7 @@ class Sweep:
         self._stand_ins: dict[int, _StandIn] = {}  # by their nodes
         self._done: set[int] = set()  # calls whose part has been sent
         self._silent: set[int] = set()  # slices of a call's input, all of which is sent at once
+        self._unbound: dict[int, Any] = {}  # and what comes to all of them
         self._came: dict[int, Any] = {}  # by node
         self._ours: set[int] = set()  # nodes whose gradient has memory of its own
 
@@ -99,6 +100,8 @@ class Sweep:
             self._find_stand_ins(steps, inside, fold)
         for steps, inside, fold in told:
             self._enter(steps, inside, fold)
+        for node, d in self._unbound.items():
+            self.notes.whole(node, [d])
         self._arrive(graph._index[id(graph._reader.alias.get(id(root), root))], seed)
         for i in range(len(graph._raw) - 1, -1, -1):
             if i in self._came:
@@ -122,10 +125,15 @@ class Sweep:
         at = None if inside.x_node is None else self._at(inside.x_node)
         if at is None:
             return
+        unbound: set[int] = set()
         for id_ in steps.values():
             x = calls[id_].inputs.get("x", -1)
             if x >= 0 and x != at:
                 self._silent.update({x, *self.graph[x].inputs} - {at})
+                unbound.update({*self.graph[x].inputs} - {at})
+        for node in unbound if inside.x is not None else ():
+            before = self._unbound.get(node)
+            self._unbound[node] = inside.x if before is None else before + inside.x
         if inside.x is not None:
             senders = [(calls[id_], step - start) for step, id_ in steps.items()]
             self._enter_input(at, senders, inside.x, fold.time_axis)
@@ -177,10 +185,12 @@ class Sweep:
     def _turn(self, i: int, node: Any) -> None:
         g = as_array(self._came.pop(i))
         if node.op is None or i in self._silent:
+            self.notes.whole(i, g)
             return
         if i in self._stand_ins:
             self._stand_in(self._stand_ins[i])
             return
+        self.notes.whole(i, g)
         if node.op.several:
             g = node.op.filled(node, g)
         elif g.ndim > len(node.shape):
@@ -207,8 +217,7 @@ class Sweep:
         known = to in self._stand_ins and self._is_next(node, self._stand_ins[to])
         if not known:  # as what the steps send to one another is
             self.notes.note(node, k, g, d, sent)
-        if to not in self._silent:
-            self._arrive(to, d)
+        self._arrive(to, d)
 
     def _is_next(self, node: Any, stand_in: _StandIn) -> bool:
         """Whether a node belongs to the step that goes on from those that a call stands for."""
@@ -307,8 +316,7 @@ class Sweep:
 
     def _leave(self, to: int, sender: Hashable, d: Any) -> None:
         self.notes.leave(self.graph._raw[to], sender, d)
-        if to not in self._silent:
-            self._arrive(to, d)
+        self._arrive(to, d)
 
 
 def _only(x: Any, spans: Sequence[tuple[CellCall, int, int]]) -> Any:

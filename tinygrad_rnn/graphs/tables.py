@@ -108,7 +108,7 @@ def parameter_table(
             "dtype": node.dtype,
             "numbers": count_numbers(node.shape),
             "stepped": any(use.step is not None for use in uses),
-            "uses": pack([timeline.of_use(use) for use in uses], "i4"),
+            "uses": pack(timeline.of_uses(name), "i4"),
         }
         if node.id in accounts:
             entry["gradient"] = _packed(timeline.added(accounts[node.id], node.shape))

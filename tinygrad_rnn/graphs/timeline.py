@@ -9,7 +9,7 @@ import numpy as np
 from ..engine.values import Array
 from .accounts import Account
 from .readback import norm
-from .recorded import RecordedGraph, Use
+from .recorded import RecordedGraph
 
 MOST = 1 << 22  # numbers of contributions that are made at once
 
@@ -34,15 +34,26 @@ class Timeline:
         self._graph = graph
         raw = graph._raw
         self._last = max((i for i, n in enumerate(raw) if n.place.step is not None), default=-1)
-        found: set[int] = set(graph.steps)
+        found = graph.every_step
         for name in graph.parameters:
             found.update(self._at(use.step, use.node) for use in graph.uses(name))
         self.positions = sorted(found, key=lambda p: (p == -2, p))
         self._index = {p: k for k, p in enumerate(self.positions)}
 
-    def of_use(self, use: Use) -> int:
-        """The column of a use."""
-        return self._index[self._at(use.step, use.node)]
+    def of_uses(self, name: str) -> Array:
+        """The column of every use of a Parameter, in the order of the steps, those outside time last."""
+        inside: list[range] = []
+        outside: list[int] = []
+        for use in self._graph.uses(name):
+            column = self._index[self._at(use.step, use.node)]
+            if use.step is None:
+                outside.append(column)
+            else:
+                call = self._graph._raw[use.node].place.call
+                times = 1 if call is None else self._graph._weight(call)
+                inside.append(range(column, column + times))
+        stretches = [np.asarray(each) for each in inside]
+        return np.concatenate([np.sort(np.concatenate([[], *stretches])), outside]).astype(int)
 
     def _of_all(self, account: Account) -> Array:
         """The column of every use of a Parameter."""
@@ -63,22 +74,26 @@ class Timeline:
         count, column = len(self.positions), self._of_all(account)
         order = np.argsort(column, kind="stable")
         used, starts = np.unique(column[order], return_index=True)
-        ends = [*starts[1:].tolist(), len(order)]
+        ends = np.append(starts[1:], len(order))
         whole = np.zeros(int(np.prod(shape, dtype=int)))
         norms, running, along = np.zeros(count), np.zeros(count), np.zeros(count)
         with np.errstate(all="ignore"):
             last = len(used)
             while last:  # as many columns at once as fit
-                first = last - 1
-                while first and ends[last - 1] - starts[first - 1] <= MOST // max(whole.size, 1):
-                    first -= 1
-                low, high = int(starts[first]), ends[last - 1]
+                high = int(ends[last - 1])
+                fits = np.searchsorted(starts[:last], high - max(MOST // max(whole.size, 1), 1))
+                first = min(int(fits), last - 1)
+                low = int(starts[first])
                 made = account.contributions(order[low:high]).reshape(high - low, -1)
-                parts = np.add.reduceat(made.astype(np.float64), starts[first:last] - low)
-                norms[used[first:last]] = np.sqrt(np.square(parts).sum(1))
-                tails = np.cumsum(parts[::-1], 0)[::-1] + whole
-                running[used[first:last]] = np.sqrt(np.square(tails).sum(1))
-                whole, last = tails[0], first
+                parts = made[::-1].astype(np.float64)  # from the last on
+                if high - low > last - first:
+                    parts = np.add.reduceat(parts[::-1], starts[first:last] - low)[::-1]
+                here = used[first:last][::-1]
+                norms[here] = _sizes(parts)
+                parts[0] += whole
+                tails = np.cumsum(parts, 0, out=parts)
+                running[here] = _sizes(tails)
+                whole, last = tails[-1].copy(), first
             place = np.searchsorted(used, np.arange(count))  # a column without uses adds nothing
             running = np.append(running[used], 0.0)[place]
             length, total = norm(whole), float(norms.sum())
@@ -91,3 +106,9 @@ class Timeline:
         if step is not None:
             return step
         return -1 if node < self._last else -2
+
+
+def _sizes(rows: Array) -> Array:
+    """The norm of every row."""
+    sizes: Array = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    return sizes

@@ -30,6 +30,7 @@ from .chains import (
 )
 from .loops import LoopCell
 from .meaning import ParameterBox, State, Uses, ValueBox
+from .numbers import StateRun, name_of, numbers_of_runs
 from .passthrough import PASS_THROUGH, SOURCES
 from .recorded import GraphNode, RecordedGraph, consumers_of, short_name, title_of
 
@@ -85,6 +86,9 @@ class UnrolledGraph:
         chains.sort(key=lambda chain: chain.calls[chain.steps[0]].nodes[0])
         for i, chain in enumerate(chains):
             chain.key = f"l{i}"
+        if len(chains) > 1:
+            for chain, number in zip(chains, numbers_of_runs([*map(_run_of, chains)]), strict=True):
+                chain.layer = number
         made = outputs_of(chains, nodes)
         before, between, after = _outside(nodes)
         consumers = consumers_of(nodes)
@@ -295,6 +299,12 @@ class UnrolledGraph:
             ):
                 found.add(node.id)
         return frozenset(found)
+
+
+def _run_of(chain: Chain) -> StateRun:
+    steps = {s + k for s, call in chain.calls.items() for k in range(call.times)}
+    name = name_of(chain.path or chain.title, chain.label)
+    return StateRun(name, "reverse" * ("reverse" in chain.label), steps, chain.states)
 
 
 def _columns(

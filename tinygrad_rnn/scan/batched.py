@@ -290,10 +290,6 @@ class Lines:
                 return f"zeros({value.shape}, {self.kind(value.dtype)})"
             if parts:
                 return self.plainly(v, [self.total(a) for a in parts], total=True)
-            still = [a for a in value.args if not p.depends[a]]
-            if value.op == "outer" and still:  # what is the same at every step comes out of the sum
-                both = [self[a] if a in still else self.total(a) for a in value.args]
-                return self.plainly(v, both, total=True)
             if value.op == "outer":
                 g, x = (
                     f"{self.contiguous(a)}.reshape(-1, {p.values[a].shape[-1]})" for a in value.args

@@ -147,6 +147,10 @@ class Run(CallAsNode):
             inside.x = None
         return self._asked(*flow), [inside]
 
+    def output(self) -> Array:
+        """The values of the output over time, as the call returned them."""
+        return np.moveaxis(self.y, 0, self.time_axis)
+
     def entered(self) -> list[list[Array]]:
         """The values of the state that every step starts from."""
         x, weights, _ = self._given()

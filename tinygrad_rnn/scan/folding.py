@@ -184,6 +184,10 @@ class CallAsNode:
         """The folded output over time, None where nothing holds it."""
         return next((f() for k, f in self.folded if k == 0), None)
 
+    def output(self) -> Array:
+        """The values of the output over time, as the call returned them."""
+        raise NotImplementedError
+
     def entered(self) -> list[list[Array]]:
         """The values of the state that every step starts from, in the order of time, cell by cell."""
         raise NotImplementedError

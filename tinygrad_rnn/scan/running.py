@@ -328,6 +328,12 @@ class CompiledCall(CallAsNode):
         gradients = self._through_back(g, told)
         return gradients, [found.get(id(p)) for p in self.each() if p.keep]
 
+    def output(self) -> Array:
+        """The values of the output over time, as the call returned them."""
+        last = self.passes[-1]
+        y = last[0].y if len(last) == 1 else np.concatenate([p.y for p in last], -1)
+        return np.moveaxis(y, 0, self.time_axis)
+
     def entered(self) -> list[list[Any]]:
         """The values of the state that every step starts from, cell by cell."""
         values = self.taken()

@@ -11,7 +11,15 @@ from ...graphs.passthrough import HANDS_ON
 from ...graphs.recorded import GraphNode
 from ..scene import style
 from ..scene.scene import Key
-from ..scene.text import shape_text, shorten, span, sub, text_width, words_of_op
+from ..scene.text import (
+    shape_text,
+    shorten,
+    span,
+    state_name,
+    sub,
+    text_width,
+    words_of_op,
+)
 from .grid import Anchor, AnyGrid, jog
 from .weights import draw_param, param_width, use_of
 
@@ -189,7 +197,8 @@ def said_of(grid: AnyGrid, chain: Chain, column: Column, role: str) -> str:
     words: list[str] = []
     by_role: dict[str, set[int]] = {}
     for output in known[column.steps[0]]:
-        by_role.setdefault(output.role, set()).add(output.step + 1)
+        name = state_name(output.role, output.chain.layer)
+        by_role.setdefault(name, set()).add(output.step + 1)
     for name, steps in by_role.items():
         row = sorted(steps)
         whole = row == list(range(row[0], row[-1] + 1))

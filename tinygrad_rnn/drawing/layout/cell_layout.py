@@ -17,6 +17,7 @@ from ..scene.text import (
     fold_heading,
     fold_terms,
     span,
+    state_name,
     sub,
     text_width,
     without_missing,
@@ -46,6 +47,7 @@ class CellLayout:
     states: tuple[str, ...]
     room_for_fold: bool
     before: Mapping[int, int]  # from a step, counted from 1, to the one whose state it takes
+    layer: int | None = None  # its number, where the states of several have one name
     masked: frozenset[str] = frozenset()  # the states that enter times a mask
     state_pitch: float = STATE_PITCH  # between two states that run straight
 
@@ -56,7 +58,10 @@ class CellLayout:
         """A formula with its steps written out, and the mask of variational dropout where a state has one."""
         for state in self.masked:
             formula = re.sub(rf"(?<!\w){state}'", f"(m * {state}')", formula)
-        return at_step(formula, self.states, step, self._before(step))
+        return at_step(formula, self.states, step, self._before(step), self.layer)
+
+    def _state(self, name: str, step: int) -> str:
+        return sub(state_name(name, self.layer), step)
 
     @property
     def z_middle(self) -> float:
@@ -118,12 +123,12 @@ class CellLayout:
     def band_text(self, state: str, step: int) -> str:
         """The formula of a state at one step, counted from 1."""
         formula = self.formulas[state]
-        left = sub(state, step)
+        left = self._state(state, step)
         return f"{left} = {self._dated(formula, step)}" if formula else left
 
     def held_text(self, state: str, step: int) -> str:
         """What a state is at a step beyond the length of every sequence."""
-        return f"{sub(state, step)} = {sub(state, self._before(step))}"
+        return f"{self._state(state, step)} = {self._state(state, self._before(step))}"
 
     def z_text(self, step: int, size: float, room: float) -> str:
         """The row z at one step, broken into lines."""
@@ -187,7 +192,8 @@ def cell_layout(
         ops = (SYMBOLS.get(nodes[i].op, nodes[i].op) for i in call.nodes)
         chips = {op: op for op in ops if op != chain.title}
     before = {step + 1: chain.before(step) + 1 for step in chain.calls}
-    return CellLayout(chain.title, formulas, z, chips, entering, chain.states, folded, before)
+    states, layer = chain.states, chain.layer
+    return CellLayout(chain.title, formulas, z, chips, entering, states, folded, before, layer)
 
 
 def _row(chain: Chain, weights: Iterable[str]) -> str:

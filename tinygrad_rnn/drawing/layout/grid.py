@@ -15,7 +15,7 @@ from ..scene import style
 from ..scene.notes import LINE, Notes
 from ..scene.scene import Box, Key, Point, Scene
 from ..scene.style import Look
-from ..scene.text import sub, text_width
+from ..scene.text import state_at, sub, text_width
 
 PILL, PILL_HEIGHT = 28.0, 24.0
 BESIDE, ASIDE = 16.0, 5.0  # joined outputs: more room in a gap; how far from a pill a line goes up
@@ -84,6 +84,10 @@ class StepBox(ABC):
     @abstractmethod
     def inputs(self, grid: AnyGrid, column: Column) -> Iterator[tuple[str, Point]]:
         """The inputs of a step by role, and where their pills stand."""
+
+    def input_middle(self, _grid: AnyGrid, _column: Column, x: float, _width: float) -> float:
+        """The middle of an input's pill, whose wires are at x."""
+        return x
 
     @abstractmethod
     def folded_at(self, grid: AnyGrid, column: Column, at: Point, aside: float) -> Point:
@@ -240,7 +244,9 @@ def make_grid(
     """The columns; the rows are left to what the level puts under and over them."""
     last = max(column.last for segment in unrolled.segments for column in segment)
     states = tuple(dict.fromkeys(s for chain in unrolled.chains for s in chain.states))
-    names = [text_width(sub(s, last), style.STATE, True) + 10 for s in (*states, "x")]
+    written = {state_at(chain, s, last) for chain in unrolled.chains for s in chain.states}
+    room = 10 if all(chain.layer is None for chain in unrolled.chains) else 7
+    names = [text_width(w, style.STATE, True) + room for w in (*written, sub("x", last))]
     pill = max([PILL, *names, 0.0 if notes is None else notes.width + 12])
     gap = pill + air + BESIDE * unrolled.is_joined
     extents: dict[tuple[int, Column], tuple[float, float]] = {}

@@ -12,7 +12,16 @@ from ...graphs.meaning import Contribution, ParameterBox, Weights
 from ...graphs.unrolled import LayerRow, UnrolledGraph
 from ..scene import style
 from ..scene.scene import Scene
-from ..scene.text import number, plural, printed, shape_text, shorten, sub, text_width
+from ..scene.text import (
+    number,
+    plural,
+    printed,
+    shape_text,
+    shorten,
+    state_at,
+    sub,
+    text_width,
+)
 from .grid import AnyGrid
 from .weights import INSET, Panel, Tap, stack_panels
 
@@ -160,7 +169,7 @@ def _bar(
         if part.place is not None:
             chain, column = part.place
             when = f"{row.chains.index(chain) + 1}: " * several + _when(column)
-        note = "" if zero is None else f"{sub(zero.name, zero.step)} = 0"
+        note = "" if zero is None else f"{state_at(zero.chain, zero.name, zero.step)} = 0"
         if not words.strip("0.−"):  # too little for the digits that the others have
             words = number(part.value).replace("-", "−")
         segments.append(Segment(when, part.value, words, note))

@@ -10,7 +10,7 @@ from ...graphs.unrolled import UnrolledGraph
 from ..scene import style
 from ..scene.scene import Key, Point, Scene
 from ..scene.style import Look
-from ..scene.text import span, sub, text_width
+from ..scene.text import span, state_at, state_name, text_width
 from .between import draw_up, said_of
 from .grid import CARRY_GAP, PILL_HEIGHT, Anchor, AnyGrid, jog
 
@@ -54,7 +54,8 @@ def draw_states(grid: AnyGrid, chain: Chain) -> None:
 
 def _draw_pill(grid: AnyGrid, state: State, at: Point, node: int | None) -> None:
     """A state between two steps."""
-    words, look, size = sub(state.name, state.step), grid.looks[state.name], grid.pill_height
+    words = state_at(state.chain, state.name, state.step)
+    look, size = grid.looks[state.name], grid.pill_height
     box = (state, words, node, at, (grid.pill, size), look, "state")
     grid.noted(*box, type_size=style.STATE, bold=True)
 
@@ -224,13 +225,14 @@ def _draw_inputs(grid: AnyGrid, chain: Chain, column: Column) -> Iterator[Anchor
         if column.folded:
             x, y = box.folded_at(grid, column, (x, y), width / 2 + aside)
             aside += width + 4
+        middle = box.input_middle(grid, column, x, width)
         thin = Look(look.stroke, look.fill, look.text)
         noted = None if column.folded or node < 0 else node
         key = grid.noted(
             of,
             name,
             noted,
-            (x, y),
+            (middle, y),
             (width, tall),
             thin,
             "io x",
@@ -312,12 +314,14 @@ def draw_outputs(grid: AnyGrid, chain: Chain, single: bool) -> None:
     unrolled, box, role, partner = grid.unrolled, grid.boxes[chain], chain.out_role, chain.partner
     own = any(output.chain is chain and output.role == "y" for output in unrolled.made.values())
     plain = partner is None and (own or role not in grid.looks)
+    shown = {c.layer for c in unrolled.chains if c.collected or c.partner is not None}
+    number = chain.layer if len(shown) > 1 else None
     for column in unrolled.columns(chain):
         left, right = grid.edges(chain, column)
         x, level = (left + right) / 2, grid.tops[chain.row] + Y_RISE
-        name = span("y", column.first, column.last)
+        name = span(state_name("y", number), column.first, column.last)
         look = style.OP if plain else grid.looks[role]
-        same = "" if own or column.folded else f" = {sub(role, column.first)}"
+        same = "" if own or column.folded else f" = {state_at(chain, role, column.first)}"
         if partner is not None and not column.folded:
             same = " = [fwd; rev]"
         if single and column.steps[0] in chain.ended and not column.folded and not own:

@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from ...files.atomic import write
 from ...graphs.ledger import Ledger
-from ...graphs.readback import gradients_of, values_of
+from ...graphs.readback import values_of
+from ...graphs.recorded import uncollected
 from ...graphs.tables import node_table, parameter_table
 from ...graphs.timeline import Timeline
 from ..live import page_data
 from ..scene.text import plural
 from .live_html import numbers, program, section
+from .reading import Reading, reading_of
 from .shell import asset, lean, sealed, target_of
 from .views import PageView, views_of
 
 if TYPE_CHECKING:
     from ...graphs.graph import Graph
+    from ...graphs.recorded import RecordedGraph
 
 MOST_NODES = (
     20_000  # of a larger graph, only the values of the nodes that are drawn are in the page
@@ -45,6 +48,7 @@ def to_html(
     return str(target)
 
 
+@uncollected()
 def page_of(
     graph: Graph,
     *,
@@ -57,20 +61,22 @@ def page_of(
     lives: list[Any] = []
     if live:
         lives = [page_data.found_in(graph) if live is True else live]
-    views = views_of(graph, engine)
+    reading = reading_of(graph)
+    views = views_of(reading.graph, engine)
     known = [view.level for view in views]
     if level != "auto" and level not in known:
         raise ValueError(f"level={level!r}: this graph's page has {', '.join(map(repr, known))}")
     if level == "auto":
         level = "cell" if "cell" in known else known[0]
     first = views[known.index(level)]
-    data = _data(graph, views, ledger)
+    data = _data(reading, views, ledger)
     data["level"] = first.level
     return _filled(views, first, data, lives)
 
 
-def _data(graph: Graph, views: list[PageView], ledger: Ledger | None) -> dict[str, Any]:
+def _data(reading: Reading, views: list[PageView], ledger: Ledger | None) -> dict[str, Any]:
     """Everything that the viewer knows, ready for JSON."""
+    graph = reading.graph
     if ledger is not None:
         if not isinstance(ledger, Ledger):
             raise TypeError(
@@ -83,10 +89,7 @@ def _data(graph: Graph, views: list[PageView], ledger: Ledger | None) -> dict[st
                 "ledger: it knows none of this graph's Parameters; give the ledger of a backward pass "
                 "through this graph"
             )
-    found = gradients_of(graph)
-    norms = {} if found is None else found[1]
-    if ledger is None and found is not None:
-        ledger = found[0]
+    ledger = reading.ledger if ledger is None else ledger
     drawn = {node for view in views for node in view.nodes}
     nodes = list(graph) if len(graph) <= MOST_NODES else [graph[i] for i in sorted(drawn)]
     timeline = Timeline(graph)
@@ -95,20 +98,20 @@ def _data(graph: Graph, views: list[PageView], ledger: Ledger | None) -> dict[st
     return {
         "schema": SCHEMA,
         "title": next((v.title for v in views if v.level == "cell"), views[-1].title),
-        "steps": len(graph.steps),
+        "steps": len(graph.every_step),
         "positions": timeline.positions,
         "shared": shared,
         "silent": "" if ledger is not None else _silence(graph),
-        "any": graph._shared,
+        "any": graph.is_shared,
         "numbers": sum(p["numbers"] for p in parameters),
         "parameters": parameters,
-        "nodes": node_table(graph, nodes, values_of(graph), norms),
+        "nodes": node_table(graph, nodes, values_of(graph), reading.norms),
         "chains": {key: chain for view in views for key, chain in view.chains.items()},
         "views": [view.data() for view in views],
     }
 
 
-def _silence(graph: Graph) -> str:
+def _silence(graph: RecordedGraph) -> str:
     """Why there is no backward to see."""
     if any(getattr(graph._raw[p.id], "stale", None) for p in graph.parameters.values()):
         return "a Parameter was written after this graph had used it"

@@ -76,9 +76,10 @@ def views_of(graph: RecordedGraph, engine: str | None = None) -> list[PageView]:
         unrolled = UnrolledGraph.read(graph, ALL)
     except NotUnrollableError:
         return [*views, *between(), sketched("op", draw_general(graph, numbered=True))]
-    window = _window(unrolled)
+    times = _times(unrolled)
+    window = _window(unrolled, times)
     if window is not None:
-        unrolled.segments = [fold(_steps(unrolled), ALL, window.shown)]
+        unrolled.segments = [fold([*times], ALL, window.shown, times)]
     alone = unrolled.segments[0] if len(unrolled.segments) == 1 else []
     columns = [(column.first, column.last, column.folded) for column in alone]
 
@@ -121,24 +122,44 @@ class Window(NamedTuple):
     span: tuple[int, int]
 
 
-def _steps(unrolled: UnrolledGraph) -> list[int]:
-    return sorted(s for column in unrolled.segments[0] for s in column.steps)
+def shown_of(steps: range) -> list[int]:
+    """The steps that are drawn of a long graph: the first and the last, and two in the middle, the window.
+
+    >>> shown_of(range(100))
+    [0, 1, 49, 50, 98, 99]
+    """
+    inner = steps[ENDS:-ENDS]
+    middle = max(FOLDS, min(len(inner) // 2 - 1, len(inner) - FOLDS - 2))
+    return [*steps[:ENDS], *inner[middle : middle + 2], *steps[-ENDS:]]
 
 
-def _window(unrolled: UnrolledGraph) -> Window | None:
+def _times(unrolled: UnrolledGraph) -> dict[int, int]:
+    """The steps that were read, and how many each stands for."""
+    steps = sorted(s for column in unrolled.segments[0] for s in column.steps)
+    times = dict.fromkeys(steps, 1)
+    for chain in unrolled.chains:
+        times.update({s: call.times for s, call in chain.calls.items() if s in times})
+    return times
+
+
+def _window(unrolled: UnrolledGraph, times: Mapping[int, int]) -> Window | None:
     """What to draw of a long graph.
 
     Drawn are the first and the last, and the window: two in the middle. It goes as far as steps are like
     those. None where all are drawn, or where chains of several segments have steps of their own.
     """
-    if len(unrolled.segments) > 1:
+    if len(unrolled.segments) > 1 or sum(times.values()) <= ALL:
         return None
-    steps = _steps(unrolled)
-    if len(steps) <= ALL:
+    steps = [*times]
+    all_steps = range(steps[0], steps[-1] + times[steps[-1]])
+    if sum(times.values()) < len(all_steps):  # a gap: not steps one after another
+        all_steps = range(0)
+    shown = shown_of(all_steps) if all_steps else _places(steps, shown_of(range(len(steps))))
+    if not set(shown) <= set(steps):
         return None
     inner = steps[ENDS : len(steps) - ENDS]
     kinds = [_kind(unrolled, step) for step in inner]
-    middle = max(FOLDS, min(len(inner) // 2 - 1, len(inner) - FOLDS - 2))
+    middle = inner.index(shown[ENDS])
     if kinds[middle] != kinds[middle + 1]:
         return None
     low, high = middle, middle + 1
@@ -146,8 +167,11 @@ def _window(unrolled: UnrolledGraph) -> Window | None:
         low -= 1
     while high < len(inner) - 1 and kinds[high + 1] == kinds[middle]:
         high += 1
-    shown = [*steps[:ENDS], inner[middle], inner[middle + 1], *steps[-ENDS:]]
-    return Window(shown, (inner[low] + 1, inner[high] + 1))
+    return Window(shown, (inner[low] + 1, inner[high] + times[inner[high]]))
+
+
+def _places(steps: Sequence[int], places: Sequence[int]) -> list[int]:
+    return [steps[k] for k in places]
 
 
 def _kind(unrolled: UnrolledGraph, step: int) -> list[object]:
@@ -164,13 +188,14 @@ def _members(chain: Chain) -> dict[str, Any]:
     """The nodes of each of a chain's steps, as rows of equal length: what stands at one place in all."""
     steps = chain.steps
     calls = [chain.calls[step] for step in steps]
+    whole = all(call.times == 1 for call in calls) and steps == [*range(steps[0], steps[-1] + 1)]
     rows = [[*call.nodes, *call.inputs.values()] for call in calls]
     width = max(map(len, rows))
     table = [row if len(row) == width else [-1] * width for row in rows]
     return {
         "first": steps[0] + 1,
         "width": width,
-        "rows": pack(table, "i4") if steps == list(range(steps[0], steps[-1] + 1)) else None,
+        "rows": pack(table, "i4") if whole else None,
         "title": chain.title,
         "path": chain.path,
         "layer": layer_name(chain.path, chain.title, chain.label),

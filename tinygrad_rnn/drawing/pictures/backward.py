@@ -19,7 +19,7 @@ from ..layout.weights import Tap
 from ..layout.wires import row_key
 from ..scene import style
 from ..scene.scene import Box, Key, Point, Scene, Wire
-from ..scene.text import number, plural, sub, text_width
+from ..scene.text import number, plural, state_at, text_width
 from .cells import CellGrid, cell_grid, lay_cells
 
 TALL, STATE_ROOM, ARROW = 28.0, 48.0, 0.5  # a pill of two lines; between states; arrow heads
@@ -258,7 +258,7 @@ def _sentences(unrolled: UnrolledGraph, gradients: EdgeGradients) -> Iterator[st
         yield "Arrows down: all Parameters of a slab together."
     if gradients.still:
         still = sorted(gradients.still, key=lambda s: (s.chain.key, s.name, s.step))
-        names = list(dict.fromkeys(sub(state.name, state.step) for state in still))
+        names = list(dict.fromkeys(state_at(s.chain, s.name, s.step) for s in still))
         several = len(names) > 1
         yield (
             f"{', '.join(names)} {'take' if several else 'takes'} no gradient: "
@@ -277,7 +277,7 @@ def _about_ends(
             state = unrolled.last_state(chain, name)
             total = gradients.states.get(state)
             if name != "h" and total and not gradients.arriving.get(state):
-                last, it = sub("h", h.step), sub(name, state.step)
+                last, it = (state_at(s.chain, s.name, s.step) for s in (h, state))
                 used = gradients.arriving.get(h)
                 only = f"The loss uses only {last}: nothing" if used else "Nothing"
                 silent.append(

@@ -24,6 +24,7 @@ from ..scene.text import (
     plural,
     shape_text,
     shorten,
+    state_name,
     sub,
     text_width,
     words_of_op,
@@ -44,11 +45,11 @@ class BlocksPicture:
         self._measure()
         self._nets()
         pills = [0.0] * (len(self.blocks.columns) + 1)
-        for block, target, state in self.initial:
-            pills[self._gap_into(target)] = self._pill_width(block, state) + AIR
-        for _, target, _, _ in self.beside:
+        for _, target, state in self.initial:
+            pills[self._gap_into(target)] = self._pill_width(target, state) + AIR
+        for source, target, state, _ in self.beside:
             gap = self._gap_into(target)
-            pills[gap] = max(pills[gap], PILL + 14)
+            pills[gap] = max(pills[gap], self._pill_width(source, state) + 14)
         margin = PANEL + 2 if self.panels else 0.0
         self.channels = Channels(
             [*self.spots.values(), *self.panel_spots], self.nets, pills, margin
@@ -196,8 +197,15 @@ class BlocksPicture:
             return f"{name} {shape_text(node.shape)} each"
         return f"{name} {shape_text(node.shape)}"
 
+    def named(self, block: Block, state: str) -> str:
+        """A state of a cell, with its layer's number where there are several."""
+        layer = None if block.call is None else self.blocks.layers.get(block.call.chain)
+        return state_name(state, layer)
+
     def _pill_width(self, block: Block, state: str) -> float:
-        return max(PILL, text_width(sub(state, 0), style.STATE, True) + 12)
+        last = 0 if block.column is None else block.column.last
+        words = sub(self.named(block, state), last)
+        return max(PILL, text_width(words, style.STATE, True) + 12)
 
     def _measure(self) -> None:
         self.spots: dict[Block, Standing] = {}
@@ -398,24 +406,25 @@ def _draw_states(picture: BlocksPicture, keys: dict[Block, Key]) -> None:
         gap, look = picture._gap_into(target), picture.looks[state]
         a, b, y = picture.spots[source], picture.spots[target], height(target, state)
         forward = a.right < b.left
-        x = channels.pill_x(gap, PILL)
+        width = picture._pill_width(source, state)
+        x = channels.pill_x(gap, width)
         column = source.column
         step = 0 if column is None else column.last if forward else column.first
         pill = scene.box(
             ValueBox(value, f"s{n}"),
-            sub(state, step),
+            sub(picture.named(source, state), step),
             x,
             y,
-            PILL,
+            width,
             PILL_HEIGHT,
             look,
             "state",
             size=style.STATE,
             bold=True,
         )
-        ends = (a.right, x - PILL / 2, x + PILL / 2, b.left)
+        ends = (a.right, x - width / 2, x + width / 2, b.left)
         if not forward:
-            ends = (a.left, x + PILL / 2, x - PILL / 2, b.right)
+            ends = (a.left, x + width / 2, x - width / 2, b.right)
         picture.carries(target, [value])
         scene.wire(
             keys[source],
@@ -438,14 +447,14 @@ def _draw_states(picture: BlocksPicture, keys: dict[Block, Key]) -> None:
     for n, (source, target, state) in enumerate(picture.initial):
         gap, look = picture._gap_into(target), picture.looks[state]
         spot, y = picture.spots[target], height(target, state)
-        width = picture._pill_width(source, state)
+        width = picture._pill_width(target, state)
         x = channels.pill_x(gap, width)
         step = 0 if target.column is None or gap == target.columns[0] else target.column.last + 1
         if target.column is not None and gap == target.columns[0]:
             step = target.column.first - 1
         pill = scene.box(
             ValueBox(source.node, f"i{n}"),
-            sub(state, step),
+            sub(picture.named(target, state), step),
             x,
             y,
             width,

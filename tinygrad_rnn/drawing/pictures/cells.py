@@ -21,7 +21,7 @@ from ..layout.cell_layout import (
     CellLayout,
     cell_layout,
 )
-from ..layout.grid import BESIDE, PILL_HEIGHT, Anchor, AnyGrid, Grid, StepBox, Ways, make_grid
+from ..layout.grid import BESIDE, PILL, PILL_HEIGHT, Anchor, AnyGrid, Grid, StepBox, Ways, make_grid
 from ..layout.router import settle
 from ..layout.surroundings import draw_after, draw_before
 from ..layout.weights import Tap, draw_panels
@@ -38,10 +38,20 @@ from ..scene import style
 from ..scene.legend import draw_legend, samples_of
 from ..scene.scene import Box, Key, Point
 from ..scene.style import Look
-from ..scene.text import fold_count, fold_heading, plural, span, sub, text_width
+from ..scene.text import (
+    fold_count,
+    fold_heading,
+    plural,
+    span,
+    state_at,
+    state_name,
+    sub,
+    text_width,
+)
 
 Foundation = Callable[[AnyGrid, list[list[Tap]], list[float]], None]
 INPUT_PITCH = 46.0  # from one input to the next
+BESIDE_TAP = 9.0  # from an input's pill to the tap of the weights
 INPUT_DROP = 29.0  # below the cell's bottom: the middle of x
 BAR_DROP = 68.0  # below the cell's bottom: the bar of the lowest row
 UPPER_GAP, UPPER_BAR = 86.0, 24.0  # between two rows: in all, and from the lower one to the bar
@@ -112,6 +122,12 @@ class CellBox(StepBox):
                 x = self.at(grid, column, INPUT_AT) + INPUT_PITCH * k
                 yield role, (x, grid.y(self.chain, -INPUT_DROP))
 
+    def input_middle(self, grid: AnyGrid, column: Column, x: float, width: float) -> float:
+        """Over the wire; of a long name further left, so that it ends before the tap of the weights."""
+        if column.folded or len(self.chain.input_roles) > 1:
+            return x
+        return min(x, self.at(grid, column, TAP_AT) - BESIDE_TAP - width / 2)
+
     def folded_at(self, _grid: AnyGrid, _column: Column, at: Point, _aside: float) -> Point:
         """As of a single step."""
         return at
@@ -125,9 +141,11 @@ class CellBox(StepBox):
             return name
         shift = source.step - self.chain.here(column)[0]
         if not self.chain.states:
-            return span(source.role, column.first + shift, column.last + shift)
+            given = state_name(source.role, source.chain.layer)
+            return span(given, column.first + shift, column.last + shift)
         known = (source.role in looks or source.chain.partner) and not column.folded
-        return f"{name} = {sub(source.role, column.first + shift)}" if known else name
+        said = state_at(source.chain, source.role, column.first + shift)
+        return f"{name} = {said}" if known else name
 
     def input_color(self, _source: Output | None, look: Look) -> str:
         """That of the state that it is."""
@@ -169,6 +187,7 @@ def cell_grid(unrolled: UnrolledGraph, state_pitch: float = STATE_PITCH) -> Cell
     """Measure everything that is written, and set columns and rows accordingly."""
     columns = [column for segment in unrolled.segments for column in segment]
     folded, roomy = any(column.folded for column in columns), len(columns) <= 4
+    air = 22.0 if roomy else 18.0
     boxes: dict[Chain, CellBox] = {}
     for chain in unrolled.chains:
         weights = [short_name(unrolled.names[p]) for p in chain.uses]
@@ -185,12 +204,13 @@ def cell_grid(unrolled: UnrolledGraph, state_pitch: float = STATE_PITCH) -> Cell
         step = max(column.last for column in columns)
         starts = [i for chain in boxes for i in chain.start.inputs.values()]
         mask = f"{MASK} * " * any(map(unrolled.masked, starts))
-        words = f"{sub('x', step)} = {mask}{sub('h', step)}"
+        h = state_name("h", max((chain.layer or 0 for chain in boxes), default=0) or None)
+        words = f"{sub('x', step)} = {mask}{sub(h, step)}"
         label = text_width(words, style.STATE, True) + 10
         if any(not column.folded for column in columns) and unrolled.betweens.all:
-            said = f"{sub('x', step)} = f({span('h', step, step + 1)})"
+            said = f"{sub('x', step)} = f({span(h, step, step + 1)})"
             label = max(label, text_width(said, style.STATE, True) + 10)
-        wide = max(wide, (label / 2 + 9) / (TAP_AT - INPUT_AT))
+        wide = max(wide, label + 2 * BESIDE_TAP - PILL - air)  # between two taps
 
     def width(_segment: int, column: Column) -> float:
         folds = max(each.fold_width(column) for each in layouts) + 2 * BESIDE * unrolled.is_joined
@@ -198,7 +218,7 @@ def cell_grid(unrolled: UnrolledGraph, state_pitch: float = STATE_PITCH) -> Cell
 
     steps = plural(sum(column.count for column in columns), "step")
     title = f"{', '.join(dict.fromkeys(f.title for f in layouts))}, {steps}, one set of weights"
-    grid = make_grid(unrolled, boxes, title, width, 0.0, 22.0 if roomy else 18.0, None)
+    grid = make_grid(unrolled, boxes, title, width, 0.0, air, None)
     base = -9.0
     for i, row in enumerate(unrolled.rows):
         base += room_under(grid, i) if unrolled.betweens.all else 0.0

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ...graphs.blocks import Block
-from ...graphs.layered import LayerBlocks, name_of
+from ...graphs.layered import LayerBlocks
 from ...graphs.meaning import LayerBox, Uses, ValueBox
+from ...graphs.numbers import name_of
 from ...graphs.recorded import RecordedGraph, title_of
 from ..layout.channels import AIR, Channels, Net, Standing
 from ..layout.lanes import Lanes

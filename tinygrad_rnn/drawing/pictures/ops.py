@@ -39,6 +39,7 @@ from ..scene.text import (
     op_words,
     plural,
     span,
+    state_name,
     text_width,
     words_of_op,
 )
@@ -171,7 +172,11 @@ class OpBox(StepBox):
     ) -> str:
         """The input's name, or that of the output below."""
         word = role if role == "x" else role.removeprefix("x_")
-        return span(word if source is None else source.role, column.first, column.last)
+        if source is None:
+            return span(word, column.first, column.last)
+        shift = source.step - self.chain.here(column)[0]
+        name = state_name(source.role, source.chain.layer)
+        return span(name, column.first + shift, column.last + shift)
 
     def input_color(self, source: Output | None, look: Look) -> str:
         """That of the state that it is."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ...graphs.chains import Column
+    from ...graphs.chains import Chain, Column
     from ...graphs.recorded import GraphNode
 
 # Advance widths of the characters 32 to 126 in Helvetica (Arial and Liberation Sans have the same), in
@@ -110,9 +110,15 @@ def state_name(name: str, layer: int | None) -> str:
     return name if layer is None else f"{name}⁽{str(layer).translate(_SUPERSCRIPTS)}⁾"
 
 
+def state_at(chain: Chain, name: str, step: int) -> str:
+    """A state of a chain at a step, as pictures write it: ``h₁``, of one of several layers ``h⁽²⁾₁``."""
+    return sub(state_name(name, chain.layer), step)
+
+
 def span(name: str, first: int, last: int) -> str:
-    """``name`` over several steps: ``x₃ … x₉₈``, or one of them alone."""
-    return sub(name, first) if first == last else f"{sub(name, first)} … {sub(name, last)}"
+    """``name`` over several steps: ``x₃ … x₉₈``, ``h⁽²⁾₃ … ₉₈``, or one of them alone."""
+    again = "" if "⁽" in name else name
+    return sub(name, first) if first == last else f"{sub(name, first)} … {sub(again, last)}"
 
 
 def fold_count(column: Column) -> str:
@@ -137,14 +143,17 @@ def shape_text(shape: Iterable[object]) -> str:
     return str(tuple(shape))
 
 
-def at_step(formula: str, states: Iterable[str], step: int, before: int) -> str:
+def at_step(
+    formula: str, states: Collection[str], step: int, before: int, layer: int | None = None
+) -> str:
     """A formula with its steps written out: ``f * c' + i * g`` becomes ``f * c₀ + i * g``.
 
-    ``before`` is the step whose state is meant by ``'``.
+    ``before`` is the step whose state is meant by ``'``, ``layer`` the number that the states bear.
     """
 
     def dated(match: re.Match[str]) -> str:
-        return sub(match[1], before if match[2] else step)
+        name = state_name(match[1], layer) if match[1] in states else match[1]
+        return sub(name, before if match[2] else step)
 
     names = "|".join(re.escape(name) for name in (*states, "x"))
     return re.sub(rf"(?<!\w)({names})(?!\w)('?)", dated, formula)

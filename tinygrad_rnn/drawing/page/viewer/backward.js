@@ -114,7 +114,7 @@ function drawCharts() {
 function when() { // what the slider says
   if (state.time === columns) return "before the backward pass: the loss is known, its gradient is 1";
   const here = data.positions[state.time];
-  const last = data.positions.filter((p) => p >= 0).length ? Math.max(...data.positions) + 1 : 0;
+  const last = data.positions.reduce((most, p) => Math.max(most, p), -1) + 1;
   if (state.time === 0) return `${here >= 0 ? "t = 1: " : ""}every use has added its part: together they are the whole gradient`;
   if (here === AFTER) return "after the steps: heads and loss have added their part";
   return here + 1 === last ? `t = ${last} has added its part` : `t = ${here + 1}: steps ${here + 1} to ${last} have added their part`;
@@ -164,8 +164,7 @@ function weight(item) { // how much of the most the tap's steps add, 0 to 1
     if (!g) continue;
     let most = 0;
     for (const v of g.norms) most = Math.max(most, finite(v));
-    const norms = usesOf(item, k).map((n) => finite(g.norms[params[k].uses[n - 1]]));
-    if (most) part = Math.max(part, Math.max(0, ...norms) / most);
+    if (most) for (const n of usesOf(item, k)) part = Math.max(part, finite(g.norms[params[k].uses[n - 1]]) / most);
   }
   return part;
 }
@@ -222,8 +221,9 @@ function play() {
   button.textContent = "Pause";
   button.setAttribute("aria-pressed", "true");
   const pace = Math.max(30, Math.min(800, 8000 / columns));
+  const stride = Math.ceil(columns / MOST_BARS); // of very many steps some at once
   const turn = () => {
-    moveTo(state.time - 1);
+    moveTo(state.time - stride);
     if (state.time > 0) playing = setTimeout(turn, pace);
     else pause();
   };

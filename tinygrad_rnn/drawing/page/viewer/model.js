@@ -239,7 +239,19 @@ function foldWords(item) {
 }
 
 // Which of a Parameter's uses a tap is, counted from 1: [first, last].
+const knownUses = new Map(); // they are asked for at every move of the slider
+
 function usesOf(item, k) {
+  const slot = item.slot ?? item;
+  const key = `${k} ${item.when ?? ""} ${slot.first} ${slot.last}`;
+  if (!knownUses.has(key)) {
+    if (knownUses.size > 4000) knownUses.clear();
+    knownUses.set(key, findUses(item, k));
+  }
+  return knownUses.get(key);
+}
+
+function findUses(item, k) {
   const p = params[k];
   const columns = (test) => Array.from(p.uses, (c, i) => (test(data.positions[c]) ? i + 1 : 0)).filter(Boolean);
   if (item.when) return columns((s) => s < 0);
