@@ -69,7 +69,7 @@ def _zero_state(dhs: Array, x: Array, h0: Array, W_ih: Array, W_hh: Array, b: Ar
 
 
 def _chunks(
-    dhs: Array, x: Array, h0: Array, W_ih: Array, W_hh: Array, b: Array, k: int, again: Array
+    dhs: Array, x: Array, h0: Array, W_ih: Array, W_hh: Array, b: Array, k: int, again: Any
 ) -> Any:
     hs, sums = [], []
     for start in range(0, len(x), k):

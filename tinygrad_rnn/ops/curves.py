@@ -78,7 +78,7 @@ softplus = row(
     _softplus,
     lambda g, _y, a: few.softplus_slope(g, a) if both_quick(g, a) else g * sigmoid(a),
     floating=True,
-    machine="({0} if {0} > zero else zero) + math.log1p(math.exp(-abs({0})))",
+    machine="softplus({0})",
     js="softplus({0})",
     onnx="Softplus",
 )
@@ -103,7 +103,7 @@ elu = row(
     _elu,
     lambda g, _y, a, alpha: _elu_rule(g, a, alpha),
     floating=True,
-    machine="{0} if {0} > zero else math.expm1({0}) * {1}",
+    machine="{0} if {0} > zero else expm1({0}) * {1}",
     js="{0} > 0 ? {0} : Math.expm1({0}) * {1}",
 )
 normal_cdf: Row = row(

@@ -200,7 +200,7 @@ expm1 = row(
     lambda g, y, _a: g * (y + 1),
     floating=True,
     numpy="expm1",
-    machine="math.expm1({0})",
+    machine="expm1({0})",
     js="Math.expm1({0})",
 )
 log = row(
@@ -209,7 +209,7 @@ log = row(
     lambda g, _y, a: g / a,
     floating=True,
     numpy="log",
-    machine="math.log({0})",
+    machine="log({0})",
     js="Math.log({0})",
     onnx="Log",
 )
