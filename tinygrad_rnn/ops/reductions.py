@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.autograd import spread
 from ..engine.places import state
+from ..engine.values import as_array
 from . import along_rows as along
 from .elementwise import abs, exp, log, sign, sqrt, square, where
 from .indexing import beside, getitem, put
@@ -35,7 +37,8 @@ def _count(shape: tuple[int, ...], axes: Axes) -> int:
 def _spread(g: Any, shape: tuple[int, ...], axes: Axes) -> Any:
     """The gradient of a sum: the same value for every element that went in."""
     if len(axes) == len(shape):
-        return broadcast(g, shape)
+        plain = g.__class__ is np.ndarray and g.size == 1 and g.ndim <= len(shape)
+        return spread(g, shape) if plain else broadcast(g, shape)
     return broadcast(_open(g, shape, axes), shape)
 
 
@@ -216,7 +219,7 @@ sum = row(
 mean = row(
     "mean",
     lambda a, axes, keepdims: _open(_mean(a, axes), a.shape, axes) if keepdims else _mean(a, axes),
-    lambda g, _y, shape, axes, keepdims: _spread(g / _count(shape, axes), shape, axes),
+    lambda g, _y, shape, axes, keepdims: _spread(as_array(g / _count(shape, axes)), shape, axes),
     floating=True,
     made_of=lambda a, axes, keepdims: sum(a, axes, keepdims) / _count(a.shape, axes),
 )
