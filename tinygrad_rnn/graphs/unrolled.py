@@ -95,8 +95,8 @@ class UnrolledGraph:
             check_chain(chain, moves.output)
             check_inputs(chain, nodes)
             chain.since = _since(graph, chain)
-        runs = [_run_of(chain, nodes) for chain in chains]
         if len(chains) > 1:
+            runs = [_run_of(chain, nodes) for chain in chains]
             for chain, number in zip(chains, numbers_of_runs(runs), strict=True):
                 chain.layer = number
         join_directions(nodes, made)
