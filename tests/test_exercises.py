@@ -16,6 +16,7 @@ from planted_slips import PLANTED, PROGRAMS
 import tinygrad_rnn as tg
 from tinygrad_rnn import exercises, nn
 from tinygrad_rnn.commands import cli
+from tinygrad_rnn.exercises.solutions import inlined
 from tinygrad_rnn.exercises.solutions.lstm import lstm_forward, lstm_step
 from tinygrad_rnn.exercises.solutions.rnn import rnn_forward, rnn_step
 from tinygrad_rnn.exercises.tasks import EXERCISES
@@ -196,6 +197,35 @@ def test_a_planted_slip_is_named(name, old, new, words):
     (finding,) = exercises.check(program(name, old, new)).findings
     assert not finding.right
     assert re.search(words, finding.text), finding
+
+
+WRITTEN = [
+    tuple(text.split("\n", 2))
+    for text in (Path(__file__).parent / "planted_programs.txt")
+    .read_text(encoding="utf-8")
+    .split("\n=== ")[1:]
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "text"),
+    [
+        pytest.param(*row, id=f"{k}-{row[0]}", marks=[pytest.mark.slow] if row[0] in LONG else [])
+        for k, row in enumerate(WRITTEN)
+    ],
+)
+def test_a_mistake_in_another_shape_of_program_is_named(name, words, text):
+    """einsum, all steps at once, classes, no step function: the words are the whole first line."""
+    names = {"np": np, **{n: task.right for n, task in TASKS.items()}}
+    exec(compile(text, "student.py", "exec"), names)
+    (finding,) = exercises.check(names[name]).findings
+    assert not finding.right
+    assert finding.text.strip() == words, finding
+
+
+@pytest.mark.parametrize("name", [name for name in TASKS if hasattr(inlined, name)])
+def test_an_answer_that_is_written_out_is_right(name):
+    assert exercises.check(getattr(inlined, name)).right
 
 
 def test_of_several_slips_the_first_is_named():

@@ -314,6 +314,56 @@ def test_files_of_other_programs(tmp_path):
 
 
 LINES = "2024-01-01,5\n2024-01-02,6\n"
+PANEL = "".join(f"2024-01-0{day},{day},{name}\n" for name in "ab" for day in (1, 2))
+
+
+def test_whole_numbers_that_are_dates_by_their_column(tmp_path):
+    """Months, seconds since 1970; what is called date and counts from 1 is a count, a month a feature."""
+    path = tmp_path / "load.csv"
+    for first, unit in (("202312,5\n202401,6\n", "M"), ("1704067200,5\n1704153600,6\n", "D")):
+        path.write_text("date,load\n" + first)
+        found = read_csv(path)
+        assert found.names == ("load",)
+        start = np.datetime64("2023-12" if unit == "M" else "2024-01-01", unit)
+        np.testing.assert_array_equal(found.dates, start + np.arange(2))
+    path.write_text("date,load\n1,5\n2,6\n")
+    assert read_csv(path).names == ("date", "load")
+    path.write_text("day,month,load\n2023-12-31,12,5\n2024-01-01,1,6\n")
+    assert read_csv(path).names == ("month", "load")
+    path.write_text("date,load\n45292,5\n45293,6\n")
+    assert read_csv(path, columns=["load"]).names == ("load",)
+
+
+def test_frames_that_hold_several_series_or_dates_in_parts():
+    pd = pytest.importorskip("pandas", reason="pandas is not installed")
+    days = list(pd.to_datetime(DAYS[:4]))
+    for names in (list("aaaabbbb"), pd.Categorical(list("aaaabbbb"))):
+        frame = pd.DataFrame({"id": names, "day": days * 2, "x": range(8)})
+        with pytest.raises(
+            ValueError, match="column 'id' tells 2 series apart: give a list of them"
+        ):
+            table(frame)
+        parts = [part.drop(columns="id") for _, part in frame.groupby("id", observed=True)]
+        assert [len(table(part)) for part in parts] == [4, 4]
+    with pytest.raises(ValueError, match="'id' tells 2 series apart: give them as a list of 2"):
+        table(pd.DataFrame({"id": [1] * 4 + [2] * 4, "day": days * 2, "x": range(8)}))
+    twice = pd.date_range("2024-10-26", periods=40, freq="h", tz="Europe/Berlin").tz_localize(None)
+    with pytest.raises(ValueError, match="Where clocks went back an hour"):
+        table(pd.DataFrame({"x": range(40)}, index=twice))
+    parts = {"year": [2023, 2024, 2024], "month": [12, 1, 2], "day": [1, 1, 1], "x": [1, 2, 3]}
+    with pytest.raises(ValueError, match="in several columns, 'year', 'month', 'day'"):
+        table(pd.DataFrame(parts))
+    with pytest.raises(ValueError, match="column 'date': 45292 is no date"):
+        table(pd.DataFrame({"date": [45292, 45293], "x": [1, 2]}))
+    texts = ["2024-10-27T02:00:00+02:00", "2024-10-27T02:00:00+01:00"]
+    with pytest.raises(TypeError, match="utc=True"):
+        table(pd.DataFrame({"t": texts, "x": [1, 2]}))
+    with pytest.raises(TypeError, match="its decimal mark is a comma"):
+        table(pd.DataFrame({"x": ["1,5", "2,5"]}))
+
+
+def test_none_is_a_missing_value():
+    assert np.isnan(table([1.0, None, 2.0]).values).ravel().tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize(
@@ -329,13 +379,37 @@ LINES = "2024-01-01,5\n2024-01-02,6\n"
         ("date;load\n2024-01-01;1,5\n", "'1,5' in column 'load' is no number; decimal=','"),
         ("date;load\n2024-01-01;1,500\n", "without marks between thousands; decimal=','"),
         ('date,load\n2024-01-01,"1,500.5"\n', "without marks between thousands$"),
-        ("date,load\n2024-01-01,5 MW\n", "'5 MW' in column 'load' is no number; columns="),
+        (
+            "date,load\n2024-01-01,5 MW\n",
+            "'5 MW' in column 'load' is no number; write .* without 'MW'; columns=",
+        ),
         ("date,load\n2024-01-01,1_000\n", "'1_000' in column 'load' is no number"),
         ("date,load\nJan 2024,5\n", "'Jan 2024' in column 'date' is no number; dates are written"),
         ("date,load\n1/2/24,5\n", "'1/2/24' in column 'date' is no number; dates are written"),
         ("a,b,load\n" + LINES.replace(",", ",2024-01-05,"), "'a' has the dates already"),
         ("date,\n" + LINES, "column 2 has no name"),
         ("date,load\n01/02/2024,5\n02/03/2024,5\n", "day or with the month"),
+        (
+            "date,load\n" + LINES + "2024-01-02,7\n",
+            r"load.csv: .* 2024-01-02 \(line 4\) comes twice",
+        ),
+        ("date,load\n2024-01-01,5\n2024-01-02,inf\n", "load.csv: column 'load' is infinite at"),
+        ("date,load,id\n" + PANEL, "column 'id' tells 2 series apart: write a file for each"),
+        ("date,load,id\n" + PANEL.replace("a", "1").replace("b", "2"), "'id' tells 2 series apart"),
+        (
+            "date,time,load\n2024-01-01,00:30,5\n2024-01-01,01:30,5\n",
+            "it is a time of day: join it",
+        ),
+        ("date,load\n-,kWh\n" + LINES, "line 2: '-' in column 'date' .* are these the units"),
+        ("date,load\n2024-01-01,$5\n", r"write the number alone, without '\$'"),
+        ("date,load\n2024-01-01,5%\n", "write the number alone, without '%'"),
+        (
+            "year,month,load\n2024,1,5\n2024,2,6\n",
+            "in several columns, 'year', 'month': write it in",
+        ),
+        ("date,load\n45292,5\n45293,6\n", "line 2: '45292' in column 'date' is no date"),
+        ("date,load\n", "found only a heading"),
+        ("", "found nothing"),
     ],
 )
 def test_the_place_and_the_cure_are_named(tmp_path, text, words):

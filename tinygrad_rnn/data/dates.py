@@ -12,6 +12,20 @@ import numpy as np
 Dates: TypeAlias = Any  # arrays: mypy cannot follow numpy's arithmetic of dates
 
 YEARS = ("year", "years", "yr", "date", "jahr", "ano", "año", "annee", "année", "anno")
+MONTH = (
+    "month",
+    "months",
+    "yearmonth",
+    "year_month",
+    "yyyymm",
+    "monat",
+    "mois",
+    "mes",
+    "mese",
+    "period",
+)
+CALLED = ("date", "dates", "datetime", "timestamp", "ds", "datum", "fecha", "data", "jour")
+PARTS = ("month", "monat", "mois", "mes", "mese", "mo", "quarter", "week", "day", "doy", "hour")
 TIME = (
     r"(?:[T ]\s*(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2}(?:\.\d{1,6})?)\d*)?"
     r"(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?\s*(?P<zone>Z|UTC|[+-]\d{2}:?(?:\d{2})?)?)?"
@@ -53,8 +67,8 @@ def dates_of(given: Any, place: str) -> Dates:
     """The dates that a column, an index, an array or a list says, as datetime64[us] without a zone.
 
     Days and months with a zone are taken as they are, what is finer in UTC. Whole numbers are years, days
-    (20240131), or seconds or milliseconds since 1970. Raises TypeError, with ``place``, for what is no date,
-    and ValueError for one that is missing.
+    (20240131), months (202401), or seconds or milliseconds since 1970. Raises TypeError, with ``place``, for
+    what is no date, and ValueError for one that is missing.
     """
     if is_dates(given):
         found = _of_pandas(given)
@@ -124,14 +138,61 @@ def years(cells: Sequence[Any], name: str) -> Dates | None:
 
 def compact(cells: Sequence[Any]) -> Dates | None:
     """The days of whole numbers such as 20240131, where all are days and rise; else None."""
-    if len(cells) < 2 or not whole(cells):
-        return None
+    return _rising([f"{int(float(cell)):08d}" for cell in cells]) if whole(cells) else None
+
+
+def _rising(cells: Sequence[str]) -> Dates | None:
     try:
-        found = _written([f"{int(float(cell)):08d}" for cell in cells])
+        found = _written(cells)
     except NoDates:
         return None
     rises = (np.diff(found).astype(np.int64) > 0).all() and found[0] >= np.datetime64("1000-01-01")
-    return found if rises else None
+    return found if rises and len(cells) > 1 else None
+
+
+def by_name(cells: Sequence[Any], name: str) -> Dates | None:
+    """The dates of whole numbers: days, years in a column called so, and what one called date holds.
+
+    None where they are numbers; raises :class:`NoDates` for whole numbers in a column that is called date
+    and which are neither dates nor a count from 0 or 1.
+    """
+    if not whole(cells):
+        return None
+    if (when := compact(cells)) is not None or (when := years(cells, name)) is not None:
+        return when
+    called = name.strip().casefold()
+    if called not in (*CALLED, *MONTH) or int(float(cells[0])) in range(32):
+        return None
+    try:
+        return _of_numbers(cells)
+    except NoDates:
+        if called in MONTH:
+            return None
+        raise
+
+
+def parted(names: Sequence[str], cells: Sequence[Any], name: str) -> str | None:
+    """What to do where a date is in several columns, of which ``name`` has the years; else None."""
+    others = [other for other in names if other.strip().casefold() in PARTS]
+    if not others or years(cells, name) is None or len({*cells}) == len(cells):
+        return None
+    listed = ", ".join(map(repr, (name, *others)))
+    return f"the date is in several columns, {listed}: write it in one, as 2024-01-31"
+
+
+def groups(cells: Sequence[Any], dates: Dates) -> int:
+    """How many series a column tells apart: those of its values, where dates rise in each and not in all.
+
+    0 where it tells none apart: every value is another, or the dates rise anyway.
+    """
+    rows: dict[Any, list[int]] = {}
+    for k, cell in enumerate(cells):
+        rows.setdefault(cell, []).append(k)
+    steps = np.diff(dates).astype(np.int64)
+    if not 1 < len(rows) <= len(cells) / 2 or (steps > 0).all():
+        return 0
+    rise = all((np.diff(dates[many]).astype(np.int64) > 0).all() for many in rows.values())
+    return len(rows) if rise else 0
 
 
 def looks_like_a_date(cell: str) -> bool:
@@ -183,6 +244,10 @@ def _of_numbers(cells: Sequence[Any]) -> Dates:
         return (found - 1970).astype("M8[Y]").astype("M8[us]")
     if (days := compact(cells)) is not None:
         return days
+    if low >= 100_001 and high <= 299_912:
+        months = _rising([f"{n // 100:04d}-{n % 100:02d}" for n in found.tolist()])
+        if months is not None:
+            return months
     for unit, scale in (("s", 1), ("ms", 1000)):
         if low >= 1e8 * scale and high < 1e10 * scale:
             return found.astype(f"M8[{unit}]").astype("M8[us]")

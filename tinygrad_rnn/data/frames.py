@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .dates import Dates, NoDates, compact, dates_of, is_dates, said_by, years
+from .dates import Dates, NoDates, by_name, dates_of, groups, is_dates, parted, said_by, years
 
 Values = NDArray[np.float64]
 
@@ -36,6 +37,7 @@ def of_frame(given: Any, dates: Any) -> tuple[Values, tuple[str, ...], Dates | N
     if place is not None:
         when = dates_of(_column(frame, place), f"column {place!r}")
     columns = [name for name in labels if place is None or name != place]
+    _one_series(frame, columns, when)
     beside = "the index" if place is None else f"column {place!r}"
     found = [
         _numbers(_column(frame, name), name, None if when is None else beside) for name in columns
@@ -43,6 +45,19 @@ def of_frame(given: Any, dates: Any) -> tuple[Values, tuple[str, ...], Dates | N
     if not found:
         raise ValueError("the frame has no column of numbers")
     return np.stack(found, 1), tuple(str(name) for name in columns), when
+
+
+def _one_series(frame: Any, columns: list[Any], when: Dates | None) -> None:
+    """Raise ValueError where a column that is no numbers tells several series apart."""
+    for name in columns if when is not None else ():
+        column = _column(frame, name)
+        plain = getattr(column.dtype, "kind", "O") in "fiub"
+        many = 0 if plain else groups(list(column), when)
+        if many:
+            raise ValueError(
+                f"column {name!r} tells {many} series apart: give a list of them, "
+                f"[part.drop(columns={name!r}) for _, part in frame.groupby({name!r})]"
+            )
 
 
 def _column(frame: Any, name: Any) -> Any:
@@ -63,8 +78,16 @@ def _place(frame: Any, labels: list[Any]) -> Any:
         column = _column(frame, name)
         if getattr(column.dtype, "kind", "O") in "iu":
             cells = list(column)
-            if years(cells, str(name)) is not None or compact(cells) is not None:
-                return name
+            if (words := parted([*map(str, labels)], cells, str(name))) is not None:
+                raise ValueError(f"{words}, pd.to_datetime(frame[['year', 'month', 'day']])")
+            try:
+                if by_name(cells, str(name)) is not None:
+                    return name
+            except NoDates as none:
+                raise ValueError(
+                    f"column {name!r}: {none.cell!r} is no date: frame[{name!r}] = "
+                    f"pd.to_datetime(frame[{name!r}], ...), or frame.drop(columns={name!r})"
+                ) from None
     return None
 
 
@@ -128,9 +151,13 @@ def _cure(column: Any, name: Any, kind: str, beside: str | None) -> str:
         return f"a duration in seconds is one: frame[{name!r}].dt.total_seconds()"
     if cells and kind != "c" and all(map(_is_number, cells)):
         return f"its cells are: frame[{name!r}] = pd.to_numeric(frame[{name!r}])"
+    if cells and all(isinstance(c, str) and _is_number(c.replace(",", ".", 1)) for c in cells):
+        return f"its decimal mark is a comma: pd.read_csv(..., decimal=','), or frame[{name!r}].str.replace"
     try:
         said_by(cells)
-        return f"it looks like dates: frame[{name!r}] = pd.to_datetime(frame[{name!r}])"
+        zones = {str(cell)[-6:] for cell in cells if re.search(r"[+-]\d\d:\d\d$", str(cell))}
+        utc = ", utc=True" if len(zones) > 1 else ""
+        return f"it looks like dates: frame[{name!r}] = pd.to_datetime(frame[{name!r}]{utc})"
     except ValueError:
         return f"drop it, frame.drop(columns={name!r}), or write it as numbers (pd.get_dummies)"
 

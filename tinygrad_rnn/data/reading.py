@@ -12,7 +12,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine.keywords import clear_keywords
-from .dates import LIKE, Dates, NoDates, compact, looks_like_a_date, of_cells, said_by, whole, years
+from .dates import (
+    LIKE,
+    Dates,
+    NoDates,
+    by_name,
+    groups,
+    looks_like_a_date,
+    of_cells,
+    parted,
+    said_by,
+    whole,
+)
 from .tables import Table, on_grid
 
 ABSENT = {  # what a cell without a number says in a file
@@ -67,18 +78,37 @@ def read_csv(
             known = ", ".join(map(repr, filter(None, found.head)))
             raise ValueError(f"{path}: no column {name!r}, only {known}")
     cells = {name: [row[k] for row in found.rows] for k, name in enumerate(found.head)}
-    place, when = _dates(path, found, cells, dates)
+    place, when = _dates(path, found, cells, dates, columns)
     names = [n for n in (columns or found.head) if n != place and (n or not _counts(cells[n]))]
     if "" in names:
         raise ValueError(f"{path}: column {found.head.index('') + 1} has no name in the heading")
     if not names:
         raise ValueError(f"{path}: there is no column of numbers beside {place!r}")
-    read = [_numbers(path, found, name, cells[name], decimal, place) for name in names]
-    return on_grid(np.array(read).T, tuple(names), when)
+    read = []
+    for name in names:
+        if when is not None and not _any_number(cells[name], decimal) and ":" not in cells[name][0]:
+            many = groups(cells[name], when)
+            if many:
+                raise ValueError(
+                    f"{path}: column {name!r} tells {many} series apart: write a file for each, or in Python "
+                    "give tg.Forecaster a list of them"
+                )
+        read.append(_numbers(path, found, name, cells[name], decimal, place))
+    try:
+        return on_grid(np.array(read).T, tuple(names), when)
+    except ValueError as error:
+        words = re.sub(
+            r"\(row (\d+)\)", lambda row: f"(line {found.lines[int(row[1])]})", str(error)
+        )
+        raise ValueError(f"{path}: {words}") from None
 
 
 def _dates(
-    path: Any, found: _Cells, cells: dict[str, list[str]], named: str | None
+    path: Any,
+    found: _Cells,
+    cells: dict[str, list[str]],
+    named: str | None,
+    wanted: Sequence[str] | None,
 ) -> tuple[str | None, Dates | None]:
     """The column of dates and what it says, both None where there is none."""
     if named is not None:
@@ -92,8 +122,18 @@ def _dates(
     for name in found.head:
         column = cells[name]
         if whole(column):
-            when = compact(column)
-            when = years(column, name) if when is None else when
+            asked = wanted is None or name in wanted
+            if asked and (words := parted(found.head, column, name)) is not None:
+                raise ValueError(f"{path}: {words}; or columns= reads others alone")
+            try:
+                when = by_name(column, name)
+            except NoDates as none:
+                if not asked:
+                    continue
+                raise ValueError(
+                    f"{path}, line {found.lines[0]}: {none.cell!r} in column {name!r} is no date; dates are "
+                    f"written {LIKE}, and columns= reads other columns alone"
+                ) from None
         else:
             try:
                 when = said_by(column)
@@ -119,7 +159,8 @@ def _cells(path: Path, encoding: str) -> _Cells:
     except csv.Error as error:
         raise ValueError(f"{path}, line {reader.line_num}: {error}") from None
     if len(rows) < 2:
-        raise ValueError(f"{path}: expected a heading and rows of numbers, found {len(rows)} rows")
+        there = "only a heading" if rows else "nothing"
+        raise ValueError(f"{path}: expected a heading and rows of numbers, found {there}")
     head = rows[0]
     for line, row in zip(lines[1:], rows[1:], strict=True):
         if len(row) != len(head):
@@ -140,6 +181,10 @@ def _cells(path: Path, encoding: str) -> _Cells:
 
 def _text(path: Path, encoding: str) -> str:
     data = path.read_bytes()
+    kinds = {b"PK\x03\x04": "a spreadsheet or zip file", b"\x1f\x8b": "a gzip file"}
+    for begin, kind in kinds.items():
+        if data.startswith(begin):
+            raise ValueError(f"{path} is {kind}: write it as CSV first")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         encoding = "utf-16"
     elif encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
@@ -147,9 +192,6 @@ def _text(path: Path, encoding: str) -> str:
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
-        kinds = {b"PK": "a spreadsheet or zip file", b"\x1f\x8b": "a gzip file"}
-        if kind := kinds.get(data[:2]):
-            raise ValueError(f"{path} is {kind}: write it as CSV first") from None
         raise ValueError(
             f"{path} is not in {encoding.removesuffix('-sig').upper()}, byte 0x{data[error.start]:02x} at "
             f"{error.start}: save it in UTF-8, or name its encoding, such as encoding='latin-1'"
@@ -176,6 +218,9 @@ def _numbers(
                     raise ValueError(bad) from None
             except ValueError as error:
                 cure = f"as a date it {error}"
+            if _units(cells, decimal):
+                where = f"{path}, line {found.lines[0]}: {cells[0]!r} in column {name!r}"
+                cure = "are these the units? leave out the row below the heading"
             raise ValueError(f"{where} is no number; {cure}") from None
     return numbers
 
@@ -183,6 +228,11 @@ def _numbers(
 def _cure(cell: str, cells: list[str], decimal: str, place: str | None) -> str:
     """What to do about a cell that is no number."""
     alone, comma = "columns= reads some alone", "decimal=',' reads a decimal comma"
+    if re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", cell):
+        return f"it is a time of day: join it to the date in one column, 2024-01-31T{cell}; {alone}"
+    bare = re.fullmatch(r"([$€£¥]?) ?([-+]?[\d.,]*\d) ?([%€$£¥]|[a-zA-Z]{1,4})?", cell)
+    if bare and (mark := bare[1] or bare[3]):
+        return f"write the number alone, without {mark!r}; {alone}"
     if decimal == "." and re.fullmatch(r"[-+]?(\d*,\d{1,2}|\d*,\d{4,}|\d{4,},\d+)", cell):
         return comma
     if re.fullmatch(r"[-+]?\d{1,3}([,. ']\d{3})+([.,]\d+)?", cell):
@@ -208,6 +258,26 @@ def _number(cell: str, decimal: str) -> float:
     if "_" in cell:  # Python's own way to write a million
         raise ValueError(cell)
     return float(cell)
+
+
+def _any_number(cells: list[str], decimal: str) -> bool:
+    for cell in cells:
+        try:
+            _number(cell, decimal)
+        except ValueError:
+            continue
+        return True
+    return False
+
+
+def _units(cells: list[str], decimal: str) -> bool:
+    """Whether all cells but the first are numbers, or dates, and the first is neither."""
+    if (_any_number(cells[:1], decimal) and cells[0].lower() not in ABSENT) or _is_date(cells[0]):
+        return False
+    try:
+        return len(cells) > 2 and bool(len(said_by(cells[1:])))
+    except ValueError:
+        return len(cells) > 2 and all(_any_number([cell], decimal) for cell in cells[1:])
 
 
 def _counts(cells: list[str]) -> bool:

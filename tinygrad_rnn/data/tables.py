@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..engine.keywords import clear_keywords
 from .calendars import Frequency, day_name
-from .dates import Dates, dates_of
+from .dates import Dates, dates_of, groups
 from .frames import is_frame, of_frame
 from .series import Series, Weekly
 
@@ -122,10 +122,11 @@ def table(series: Any, dates: Any = None) -> Table:
 
     A frame's dates are its index, or the column named by ``dates``, or else its one column of dates; an
     array's may be given as ``dates`` (n,), as pandas, Python or numpy has them or as text. Whole numbers are
-    dates in a column called "year", and where all are days such as 20240131. They must rise, each once, on
-    one grid; rows absent from the grid are missing values. Times with a zone are taken in UTC, and days with
-    a zone as they are. Raises TypeError for a column that is no numbers, with its name and dtype, and
-    ValueError for dates that do not rise or are irregular, infinite values, and an empty series.
+    dates in a column called "year" or "date", and where all are days such as 20240131. They must rise, each
+    once, on one grid; rows absent from the grid are missing values. Times with a zone are taken in UTC, and
+    days with a zone as they are. Raises TypeError for a column that is no numbers, with its name and dtype,
+    and ValueError for dates that do not rise or are irregular, several series in one frame, infinite values,
+    and an empty series.
 
     >>> import numpy as np
     >>> from tinygrad_rnn.data import table
@@ -152,6 +153,12 @@ def _numbers(series: Any) -> Values:
         raise TypeError(f"a series is numbers; tg.data.read_csv({str(series)!r}) reads a file")
     masked = isinstance(series, np.ma.MaskedArray)
     values = series.astype(np.float64).filled(np.nan) if masked else np.asarray(series)
+    if (
+        values.dtype == object
+        and values.ndim
+        and all(v is None or _is_real(v) for v in values.ravel())
+    ):
+        values = values.astype(np.float64)  # None is a missing value
     if values.dtype.kind not in "fiub":
         kind = type(series).__name__
         plain = isinstance(series, (np.ndarray, list, tuple))
@@ -168,6 +175,10 @@ def _numbers(series: Any) -> Values:
             "are a list of them"
         )
     return np.array(values[:, None] if values.ndim == 1 else values, np.float64)
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating))
 
 
 def tables(series: Any) -> list[Table]:
@@ -220,6 +231,15 @@ def on_grid(values: Values, names: tuple[str, ...], dates: Any) -> Table:
         i = int((steps <= 0).argmax())
         what = "twice" if not steps[i] else f"after {day_name(when[i])}"
         cure = "keep one row of each" if not steps[i] else "sort the rows by date"
+        hours = steps[i] >= -3_600 and when[i + 1] != when[i + 1].astype("M8[D]")
+        if hours:
+            cure += (
+                ". Where clocks went back an hour, the zone tells its two hours apart: "
+                "frame.index.tz_localize('Europe/Berlin', ambiguous='infer')"
+            )
+        for name, column in zip(names, values.T, strict=True):
+            if many := groups(column.tolist(), when):
+                cure = f"column {name!r} tells {many} series apart: give them as a list of {many}"
         raise ValueError(
             f"the dates must rise: {day_name(when[i + 1])} (row {i + 1}) comes {what}; {cure}"
         )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .solutions.bptt import rnn_backward
-from .solutions.lstm import sigmoid
+from .solutions.lstm import lstm_step, sigmoid
 from .solutions.rnn import rnn_forward
 
 Way = tuple[str, str, Callable[..., Any]]  # its subject, its words, and the way
@@ -89,6 +89,36 @@ def _last_step_of_chunk(dhs: Any, x: Any, h0: Any, W_ih: Any, W_hh: Any, b: Any,
     return hs, *(sum(parts) for parts in zip(*sums, strict=True))
 
 
+def _cut(where: Callable[[int, int, int], bool]) -> Callable[..., Any]:
+    """Backward in one loop, and what step t + 1 hands back is dropped ``where`` (t, k, T)."""
+
+    def way(dhs: Any, x: Any, h0: Any, W_ih: Any, W_hh: Any, b: Any, k: int) -> Any:
+        hs = rnn_forward(x, h0, W_ih, W_hh, b)
+        before = np.concatenate([h0[None], hs[:-1]])
+        da, dh_next = np.zeros(hs.shape), np.zeros(h0.shape)
+        for t in reversed(range(len(x))):
+            if where(t, k, len(x)):
+                dh_next = 0 * dh_next
+            da[t] = (dhs[t] + dh_next) * (1 - hs[t] * hs[t])
+            dh_next = da[t] @ W_hh
+        axes = ([0, 1], [0, 1])
+        weights = (np.tensordot(da, x, axes), np.tensordot(da, before, axes))
+        return hs, *weights, da.sum(axis=(0, 1))
+
+    return way
+
+
+def _turned_blocks(x: Any, h_prev: Any, c_prev: Any, W_ih: Any, W_hh: Any, b: Any) -> Any:
+    blocks = np.split(W_hh, 4, axis=0)
+    turned = np.concatenate([block.T for block in blocks], axis=0)
+    return lstm_step(x, h_prev, c_prev, W_ih, turned, b)
+
+
+def _naive_tanh(x: Any, h_prev: Any, W_ih: Any, W_hh: Any, b: Any) -> Any:
+    twice = np.exp(2 * (x @ W_ih.T + h_prev @ W_hh.T + b))
+    return (twice - 1) / (twice + 1)
+
+
 def _interleaved(x: Any, h_prev: Any, c_prev: Any, W_ih: Any, W_hh: Any, b: Any) -> Any:
     a = (x @ W_ih.T + h_prev @ W_hh.T + b).reshape(len(x), -1, 4)
     i, f, o = (sigmoid(a[:, :, k]) for k in (0, 1, 3))
@@ -165,8 +195,31 @@ WAYS: dict[str, tuple[Way, ...]] = {
         ),
         ("the gradient", "is the mean over the chunks: it is to be their sum", _mean_of_chunks),
         ("the gradient", "is cut after every step, as with k = 1", _last_step_of_chunk),
+        (
+            "the gradient",
+            "is cut one step early, between the first two steps of a chunk: it is to be cut between chunks",
+            _cut(lambda t, k, T: t % k == 0),
+        ),
+        (
+            "the gradient",
+            "is cut one step late, before the last step of a chunk: it is to be cut between chunks",
+            _cut(lambda t, k, T: (t + 2) % k == 0),
+        ),
+        (
+            "the gradient",
+            "is cut every k steps counted from the end: chunks are counted from the first step",
+            _cut(lambda t, k, T: (T - 1 - t) % k == 0),
+        ),
+    ),
+    "rnn_step": (
+        (
+            "h",
+            "is nan where its sum is large: exp overflows there. np.tanh does not",
+            _naive_tanh,
+        ),
     ),
     "lstm_step": (
+        ("a", "uses the block of each gate in W_hh transposed", _turned_blocks),
         (
             "the split into gates",
             "takes every fourth number (i, f, g, o interleaved): each gate is a block of H numbers",

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .saying import CARRIED, SYMBOLS, said, term, thing
@@ -61,7 +62,9 @@ def edits(tree: ast.FunctionDef, statement: ast.stmt) -> Iterator[Edit]:
     names = _names(tree)
     others = [ast.Name(name, ast.Load()) for name in names] + _elements(tree)
     called = {id(n.func) for n in ast.walk(statement) if isinstance(n, ast.Call)}
+    sums = _sums(tree)
     for node in _own(statement):
+        yield from _of_parts(node, sums)
         if isinstance(node, ast.BinOp):
             yield from _of_operation(node, others)
         elif isinstance(node, ast.Call):
@@ -74,6 +77,8 @@ def edits(tree: ast.FunctionDef, statement: ast.stmt) -> Iterator[Edit]:
             yield from _of_constant(node)
         elif isinstance(node, ast.IfExp):
             yield from _of_choice(node)
+        elif isinstance(node, ast.Compare):
+            yield from _of_comparison(node)
         elif isinstance(node, ast.Attribute) and node.attr == "T":
             yield Edit(node, node.value, f"uses {said(node.value)} without the transpose", 1)
         elif isinstance(node, ast.Name) and _is_read(node) and id(node) not in called:
@@ -110,8 +115,73 @@ def _elements(tree: ast.FunctionDef) -> list[ast.expr]:
     return [ast.parse(text, mode="eval").body for text in sorted(texts)]
 
 
+def _sums(tree: ast.FunctionDef) -> dict[str, list[ast.expr]]:
+    """The terms of each variable that is a sum, where it is set once."""
+    found: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found[node.targets[0].id] = (
+                _terms(node.value) if node.targets[0].id not in found else []
+            )
+    return {name: terms for name, terms in found.items() if len(terms) > 1}
+
+
+def _terms(node: ast.expr) -> list[ast.expr]:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return [*_terms(node.left), *_terms(node.right)]
+    return [node]
+
+
+def _added(terms: Sequence[ast.expr]) -> ast.expr:
+    return functools.reduce(lambda a, b: ast.BinOp(a, ast.Add(), b), terms)
+
+
+def _of_parts(node: ast.AST, sums: dict[str, list[ast.expr]]) -> Iterator[Edit]:
+    """What is applied to a sum reaches some of its terms alone, or each of them by itself."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in ACTIVATIONS:
+        name, argument = ast.unparse(node.func), node.args[0]
+        short = name.replace("np.", "")
+        for inside, outside in _halves(argument, sums):
+            rest = f"{said(_added(outside))}"
+            words = f"adds {rest} after {short}: it belongs inside"
+            yield Edit(node, _added([_call(name, _added(inside)), *outside]), words, 2)
+            each = [_call(name, _added(part)) for part in (inside, outside)]
+            words = f"takes {short} of {said(_added(inside))} and of {rest} apart, not of their sum"
+            yield Edit(node, _added(each), words, 3)
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        for factor, other in ((node.left, node.right), (node.right, node.left)):
+            for inside, outside in _halves(factor, sums):
+                missed = term(_added(outside))
+                words = (
+                    f"multiplies {said(_added(inside))} alone by {said(other)}, and not {missed}"
+                )
+                to = _added([ast.BinOp(_added(inside), ast.Mult(), other), *outside])
+                yield Edit(node, to, words, 2)
+
+
+def _halves(
+    node: ast.expr, sums: dict[str, list[ast.expr]]
+) -> Iterator[tuple[list[ast.expr], list[ast.expr]]]:
+    """A sum's terms, or those of a variable that is one, parted in two in every way."""
+    terms = sums.get(node.id, []) if isinstance(node, ast.Name) else _terms(node)
+    for n in range(1, len(terms)):
+        for chosen in itertools.combinations(range(len(terms)), n):
+            yield (
+                [terms[k] for k in chosen],
+                [t for k, t in enumerate(terms) if k not in chosen],
+            )
+
+
 def of_arguments(tree: ast.FunctionDef) -> Iterator[Edit]:
-    """Two arguments that are taken for one another, everywhere."""
+    """Two arguments that are taken for one another, everywhere; a sequence's axes that are."""
+    if any(isinstance(node, ast.For) for node in ast.walk(tree)):
+        for name in ("x", "dhs"):
+            if name in (a.arg for a in tree.args.args):
+                text = f"{name} = {name}.swapaxes(0, 1)"
+                changed = copy.copy(tree)
+                changed.body = [*ast.parse(text).body, *tree.body]
+                words = f"takes axis 1 of {name} for the time: its axes are (time, batch, features)"
+                yield Edit(tree, changed, words, 2)
     for a, b in itertools.combinations([a.arg for a in tree.args.args], 2):
         other = _Renamed({a: b, b: a}).visit(copy.deepcopy(tree))
         a, b = (SYMBOLS.get(name, name) for name in (a, b))
@@ -140,7 +210,7 @@ def _of_operation(node: ast.BinOp, others: list[ast.expr]) -> Iterator[Edit]:
             node,
             ast.BinOp(left, opposite, right),
             f"{words} {said(right)}, which is to be {done}",
-            1,
+            0,
         )
         for part in (left, right):
             yield Edit(node, ast.BinOp(node, node.op, part), f"has {said(part)} twice", 2)
@@ -157,9 +227,11 @@ def _of_operation(node: ast.BinOp, others: list[ast.expr]) -> Iterator[Edit]:
             square = ast.BinOp(other, ast.Mult(), other)
             yield Edit(node, square, f"has {said(square)} in place of {said(node)}", 1)
     elif isinstance(node.op, (ast.Mult, ast.Div)):
+        product = isinstance(node.op, ast.Mult)
+        rest = right if product else ast.BinOp(ast.Constant(1), ast.Div(), right)
         yield Edit(node, left, f"lacks {term(right)}", 0)
-        yield Edit(node, right, f"lacks {term(left)}", 0)
-        if isinstance(node.op, ast.Mult):
+        yield Edit(node, rest, f"lacks {term(left)}", 0)
+        if product:
             words = f"adds {said(left)} and {said(right)} instead of multiplying"
             yield Edit(node, ast.BinOp(left, ast.Add(), right), words, 2)
             yield from _of_sigmoid_slope(node)
@@ -328,6 +400,12 @@ def _of_index(node: ast.Subscript, others: list[ast.expr]) -> Iterator[Edit]:
     turned = ast.Subscript(array, back, node.ctx)
     yield Edit(node, turned, f"takes {said(array)} from the last step to the first", 1)
     if isinstance(node.ctx, ast.Load):
+        if isinstance(at, ast.Name):  # t: all but the last step's are passed over
+            end = ast.parse(f"({at.id} == len({ast.unparse(array)}) - 1)", mode="eval").body
+            words = (
+                f"takes {said(array)} of the last step alone: {said(node)} belongs to every step"
+            )
+            yield Edit(node, ast.BinOp(node, ast.Mult(), end), words, 2)
         for expression in others:
             if ast.unparse(expression) != ast.unparse(node):
                 words = f"has {said(expression)} in place of {said(node)}"
@@ -379,16 +457,28 @@ def _of_constant(node: ast.Constant) -> Iterator[Edit]:
             yield Edit(node, ast.Constant(other), f"has {other} in place of {node.value!r}", 3)
 
 
+def _of_comparison(node: ast.Compare) -> Iterator[Edit]:
+    opposite = {ast.Gt: ast.Lt, ast.Lt: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
+    other = opposite.get(type(node.ops[0]))
+    if other is not None:
+        turned = ast.Compare(node.left, [other()], node.comparators)
+        yield Edit(node, turned, f"asks for {said(turned)}, where {said(node)} is right", 1)
+
+
 def _of_choice(node: ast.IfExp) -> Iterator[Edit]:
+    before = isinstance(node.body, ast.Subscript)  # hs[t - 1] if t > 0 else h0
+    last = f"{said(node.body)}, index -1, the last step's, at t = 0: {said(node.orelse)} is right"
+    always = f"{said(node.body)} whether {said(node.test)} or not"
+    yield Edit(node, node.body, f"is {last if before else always}", 1)
     yield Edit(
         node,
-        node.body,
-        f"is {said(node.body)}, index -1, the last step's, at t = 0: {said(node.orelse)} is right",
+        node.orelse,
+        f"is {said(node.orelse)} at every step" if before else f"is always {said(node.orelse)}",
         1,
     )
-    zero = ast.IfExp(node.test, node.body, ast.BinOp(node.orelse, ast.Mult(), ast.Constant(0)))
-    yield Edit(node, zero, f"is zero at t = 0 in place of {said(node.orelse)}", 1)
-    yield Edit(node, node.orelse, f"is {said(node.orelse)} at every step", 1)
+    if before:
+        zero = ast.IfExp(node.test, node.body, ast.BinOp(node.orelse, ast.Mult(), ast.Constant(0)))
+        yield Edit(node, zero, f"is zero at t = 0 in place of {said(node.orelse)}", 1)
 
 
 def _of_name(node: ast.Name, others: list[ast.expr]) -> Iterator[Edit]:
@@ -405,8 +495,10 @@ def _of_name(node: ast.Name, others: list[ast.expr]) -> Iterator[Edit]:
     for sign, op in (("+", ast.Add()), ("-", ast.Sub())):
         moved = ast.BinOp(node, op, ast.Constant(1))
         yield Edit(node, moved, f"has {said(node)} {sign} 1 in place of {said(node)}", 4)
-    complement = ast.BinOp(ast.Constant(1), ast.Sub(), node)
-    yield Edit(node, complement, f"has 1 - {said(node)} in place of {said(node)}", 3)
+    for other in others:
+        if isinstance(other, ast.Name):
+            rest = ast.BinOp(ast.Constant(1), ast.Sub(), other)
+            yield Edit(node, rest, f"has 1 - {said(other)} in place of {said(node)}", 4)
     row = ast.Subscript(node, ast.Constant(0), ast.Load())
     yield Edit(node, row, f"has the first entry of {said(node)} alone", 5)
 
@@ -433,6 +525,10 @@ def _of_statement(tree: ast.FunctionDef, statement: ast.stmt) -> Iterator[Edit]:
     if block is tree.body and not isinstance(statement, ast.AugAssign):
         return
     yield Edit(statement, ast.Pass(), "is never updated", 1)
+    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+        more = ast.AugAssign(statement.targets[0], ast.Add(), statement.value)
+        words = "is added to the one of the step before (+=): = is right"
+        yield Edit(statement, more, words, 2)
     at = block.index(statement)
     for other in block[at + 1 :]:
         if not isinstance(other, ast.For):

@@ -104,9 +104,10 @@ class _Marking:
     def __init__(self, task: FunctionToWrite, function: Callable[..., Any]) -> None:
         self.task, self.function, self.cases = task, function, task.cases()
         self.changed = ""
-        self.solution = Solution(task.right)
-        self.near: list[Slip] = []  # what gives the first wrong piece
-        self.moving: list[Slip] = []  # what changes it at all
+        calls = getattr(getattr(function, "__code__", None), "co_names", ())
+        self.solutions = [Solution(right) for right in task.solutions(calls)]
+        self.near: list[tuple[Solution, Slip]] = []  # what gives the first wrong piece
+        self.moving: list[tuple[Solution, Slip]] = []  # what changes it at all
         self.got: list[Any] = [self._call(case) for case in self.cases]
 
     # ---- calling ------------------------------------------------------------------------------
@@ -176,6 +177,7 @@ class _Marking:
         ]
         timed = [p for p in found if "t" in p.output.axes]
         rest = [p for p in found if "t" not in p.output.axes]
+        rest.sort(key=lambda p: not p.output.early)
         sign = -1 if self.task.backward else 1
         return sorted(timed, key=lambda p: sign * (p.step or 0)) + rest
 
@@ -216,21 +218,25 @@ class _Marking:
         """No case gave values: the error, and a slip that gives the same one, which may be another."""
         failed = self.got[k]
         same = isinstance(failed.error, ValueError) and self._by_one_slip(k, piece)
-        perhaps = (f"perhaps: {same[0]}", f"right: {same[1]}") if same else ()
+        if same and not all(isinstance(got, _Failed) for got in self.got):  # values agree as well
+            details = (f"right: {same[1]}" if same[1] else "", *self._facts(k, piece))
+            raised = f" (raised {_error_words(failed.error)})"
+            return Finding(self.task.name, False, same[0] + raised, tuple(filter(None, details)))
+        perhaps = (f"perhaps: {same[0]}", *([f"right: {same[1]}"] * bool(same[1]))) if same else ()
         details = (*self._facts(k, piece), *perhaps)
         return Finding(self.task.name, False, self._plainly(k, piece), details)
 
     def _by_one_slip(self, k: int, piece: _Piece) -> tuple[str, str] | None:
         right = piece.of(self.cases[k].expected)
-        for slip in self.solution.slips():
-            function = self.solution.changed(slip)
+        for solution, slip in ((s, slip) for s in self.solutions for slip in s.slips()):
+            function = solution.changed(slip)
             result = _outcome(function, self.cases[k])
             if self._agree(result, k, piece):
                 if self._agrees_everywhere(function, k):
                     return self._sentence(slip, piece), slip.right
-                self.near.append(slip)
+                self.near.append((solution, slip))
             elif not isinstance(result, _Failed) and not _same(piece.of(result), right):
-                self.moving.append(slip)
+                self.moving.append((solution, slip))
         return None
 
     def _by_way(self, k: int, piece: _Piece) -> tuple[str, str] | None:
@@ -241,29 +247,36 @@ class _Marking:
 
     def _by_first_piece(self, k: int, piece: _Piece) -> tuple[str, str] | None:
         """Several things are wrong: what explains the first of them alone?"""
-        for slip in self.near:
-            function = self.solution.changed(slip)
-            if all(
+        for solution, slip in self.near:
+            function = solution.changed(slip)
+            if self._right_before(function, k, piece) and all(
                 self._agrees(function, j, other)
                 for j in range(len(self.cases))
                 if (other := self._same_piece(j, piece)) is not None
             ):
                 return f"{self._sentence(slip, piece)} (and more is wrong after it)", slip.right
         for subject, words, function in WAYS.get(self.task.name, ()):
-            if self._agrees(function, k, piece):
+            if self._right_before(function, k, piece) and self._agrees(function, k, piece):
                 return f"{subject} {words} (and more is wrong after it)", ""
         return None
 
+    def _right_before(self, function: Callable[..., Any], k: int, piece: _Piece) -> bool:
+        """What the student has right before this piece, a slip that explains it has right too."""
+        result = _outcome(function, self.cases[k])
+        pieces = self._pieces(self.cases[k])
+        before = pieces[: pieces.index(piece)] if piece in pieces else []
+        return all(self._agree(result, k, other) for other in before)
+
     def _by_two(self, k: int, piece: _Piece) -> tuple[str, str] | None:
         end = time.monotonic() + SECONDS
-        plain = [slip for slip in self.moving if slip.rank <= 2]
+        first = self.solutions[0]
+        plain = [slip for solution, slip in self.moving if solution is first and slip.rank <= 2]
         for a, b in sorted(itertools.combinations(plain, 2), key=lambda p: p[0].rank + p[1].rank):
             if time.monotonic() > end:
                 break
-            function = self.solution.changed(a, b)
+            function = first.changed(a, b)
             if self._agrees(function, k, piece) and self._agrees_everywhere(function, k):
-                first, second = self._sentence(a, piece), f"{b.subject} {b.words}"
-                return f"{first}; and {second}", a.right
+                return f"{self._sentence(a, piece)}; and {b.subject} {b.words}", a.right
         return None
 
     def _by_rearrangement(self, k: int, piece: _Piece) -> tuple[str, str] | None:
@@ -273,7 +286,9 @@ class _Marking:
         if isinstance(right, list):
             return None
         for other, value in zip(self.task.outputs, self.cases[k].expected, strict=True):
-            if other is not piece.output and _same(got, value):
+            if other is piece.output or isinstance(value, list):
+                continue
+            if _same(got, value):
                 names = ", ".join(o.name for o in self.task.outputs)
                 return f"{other.name} is returned where {name} belongs", f"return {names}"
         if np.shape(got) != np.shape(right):
@@ -365,7 +380,7 @@ class _Marking:
     # ---- words --------------------------------------------------------------------------------
 
     def _sentence(self, slip: Slip, piece: _Piece) -> str:
-        loop = slip.subject.startswith("the loop") or "at t = 0" in slip.words
+        loop = slip.subject.startswith(("the loop", "what is ret")) or "at t = 0" in slip.words
         when = f" at t = {piece.step}" if piece.step is not None and not loop else ""
         return f"{slip.subject}{when} {slip.words}"
 
@@ -543,7 +558,11 @@ def _listed(values: tuple[Any, ...]) -> list[Any]:
 
 
 def _same(a: Any, b: Any) -> bool:
-    if a is None or b is None or np.shape(a) != np.shape(b):
+    if isinstance(a, list) and isinstance(b, list):
+        return _same_all(a, b)
+    if a is None or b is None or isinstance(a, list) or isinstance(b, list):
+        return False
+    if np.shape(a) != np.shape(b):
         return False
     return bool(np.allclose(a, b, RELATIVE, ABSOLUTE, equal_nan=True))
 

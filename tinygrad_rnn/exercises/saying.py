@@ -16,7 +16,7 @@ CARRIED = {
 def said(node: ast.AST) -> str:
     """An expression in the symbols of the equations."""
     text = ast.unparse(node).replace("np.", "").replace(".T", "^T")
-    text = re.sub(r"\b(\w+) \* \1\b", r"\1^2", text)
+    text = re.sub(r"\b(\w+(?:\[\w+\])?) \* \1(?![\w\[])", r"\1^2", text)
     for name, symbol in SYMBOLS.items():
         text = re.sub(rf"\b{name}\b", symbol, text)
     return text

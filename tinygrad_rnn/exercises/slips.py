@@ -157,6 +157,9 @@ def _subject(statement: ast.stmt) -> str:
         return f"the loop over {said(statement.target)}"
     names = targets(statement)
     if len(names) > 1:
+        value = statement.value  # type: ignore[attr-defined]
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
+            return f"the call of {value.func.id}"
         return ", ".join(map(said, names))
     root = names[0]
     while isinstance(root, ast.Subscript):

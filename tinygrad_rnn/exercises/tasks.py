@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 import tinygrad_rnn as tg
 
 from .recorded import Sizes, Values, run
-from .solutions import bptt, clipping, lstm, lstm_backward, rnn, tbptt
+from .solutions import bptt, clipping, inlined, lstm, lstm_backward, rnn, tbptt
 
 ANY = Sizes(T=3, N=2, D=4, H=5)
 ONE = Sizes(T=4, N=1, D=1, H=2)
@@ -23,10 +23,14 @@ EXTREME = Sizes(T=2, N=2, D=3, H=2, spread=40.0)
 
 @dataclass(frozen=True)
 class Returned:
-    """One returned array: its name and what each axis counts: t, row, gate (4H), unit, input."""
+    """One returned array: its name and what each axis counts: t, row, gate (4H), unit, input.
+
+    ``early`` is what the pass computes before the arrays that are returned before it.
+    """
 
     name: str
     axes: tuple[str, ...] = ()
+    early: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,15 @@ class FunctionToWrite:
         """The solution's function."""
         found: Callable[..., Any] = getattr(self.solution, self.name)
         return found
+
+    def solutions(self, calls: Iterable[str]) -> list[Callable[..., Any]]:
+        """Right answers, the one first that is written like a function which ``calls`` these names."""
+        other = getattr(inlined, self.name, None)
+        if other is None:
+            return [self.right]
+        parts = SOLVED.intersection(self.right.__code__.co_names)
+        alike = bool(parts) and parts.issubset(calls)
+        return [self.right, other] if alike else [other, self.right]
 
     def cases(self) -> tuple[Case, ...]:
         """The same at every call, computed once."""
@@ -118,7 +131,7 @@ def _clipping() -> Iterator[Case]:
             parameter.grad = tg.tensor(g)
         norm = tg.nn.utils.clip_grad_norm_(parameters, most)
         clipped = [p.grad.numpy() for p in parameters if p.grad is not None]
-        yield Case((grads, most), (clipped, float(norm)), words)
+        yield Case((grads, most), (clipped, np.float64(norm)), words)
 
 
 T, ROW, UNIT, GATE, INPUT = "t", "row", "unit", "gate", "input"
@@ -152,7 +165,7 @@ EXERCISES = (
                 "rnn_step",
                 rnn,
                 (Returned("h", (ROW, UNIT)),),
-                _steps(1, RNN, "x h_prev W_ih W_hh b", "h"),
+                _steps(1, (*RNN, EXTREME), "x h_prev W_ih W_hh b", "h"),
             ),
             FunctionToWrite(
                 "rnn_forward",
@@ -230,7 +243,10 @@ EXERCISES = (
         "clip gradients by their common norm",
         (
             FunctionToWrite(
-                "clip_by_norm", clipping, (Returned("clipped"), Returned("norm")), _clipping
+                "clip_by_norm",
+                clipping,
+                (Returned("clipped"), Returned("norm", early=True)),
+                _clipping,
             ),
         ),
     ),
@@ -247,3 +263,5 @@ EXERCISES = (
         ),
     ),
 )
+
+SOLVED = {task.name for exercise in EXERCISES for task in exercise.tasks}
