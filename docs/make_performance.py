@@ -7,7 +7,7 @@ python benchmarks/models.py --json benchmarks/results/models.json
 python benchmarks/drawn.py --sizes 40 --json benchmarks/results/drawn.json
 python benchmarks/engine.py --json benchmarks/results/engine.json
 python benchmarks/ops.py --json benchmarks/results/ops.json
-python benchmarks/users.py --json benchmarks/results/users.json
+python benchmarks/users.py --tests --json benchmarks/results/users.json
 python benchmarks/users.py lstm_peephole_norm --at 1,32 16,32 32,128 --json benchmarks/results/own.json
 python benchmarks/inference.py --json benchmarks/results/inference.json
 python benchmarks/rtneural.py --rtneural FOLDER --xsimd FOLDER --json benchmarks/results/rtneural.json
