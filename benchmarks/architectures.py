@@ -457,7 +457,7 @@ def page(figures: dict[str, dict[str, Any]], versions: dict[str, str]) -> str:
         "import tinygrad_rnn as tg",
         "",
         "model = tg.nn.Sequential(tg.nn.Linear(4, 8), tg.nn.Tanh(), tg.nn.Linear(8, 1))",
-        "print(tg.draw(model, 'mlp.svg', inputs=tg.randn(3, 4)))",
+        'print(tg.draw(model, "mlp.svg", inputs=tg.randn(3, 4)))',
         "```",
         "",
         "```text",
