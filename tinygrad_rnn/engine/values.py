@@ -117,10 +117,17 @@ class _Source:
 
 
 class Constant(_Source):
-    """A value that takes no gradient. It keeps no array alive: only what a picture says of it."""
+    """A value that takes no gradient. It keeps no array alive: only what a picture says of it.
 
-    __slots__ = ()
+    ``since`` is the time step that made it, where it is a state that was cut off from what made it.
+    """
+
+    __slots__ = ("since",)
     needs: ClassVar[bool] = False
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any, name: str | None = None) -> None:
+        super().__init__(shape, dtype, name)
+        self.since: int | None = None
 
 
 class Literal(_Source):
