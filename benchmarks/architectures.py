@@ -447,7 +447,7 @@ def page(figures: dict[str, dict[str, Any]], versions: dict[str, str]) -> str:
         "how many nodes, width x height in points, and seconds from the model to the SVG, beside those of",
         f"other tools on the same model and input ({said}).",
         "",
-        "The number of nodes counts what is drawn and is no measure of quality: torchview and TorchLens show `nn.LSTM` and `nn.GRU` as one",
+        "Nodes are no measure of quality: torchview and TorchLens show `nn.LSTM` and `nn.GRU` as one",
         "box, torchviz what autograd keeps of them; here every step is drawn, of long runs only both ends.",
         "",
         "The models, and the script that wrote this page: `benchmarks/architectures.py`. A model of one's",

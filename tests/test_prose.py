@@ -31,7 +31,8 @@ THINGS = (
 )
 FIGURES = re.compile(
     r"\b(stands?|stood|hears?|heard|errs?|erred|opinions?|speaks?|spoke)\b"
-    rf"|\b(?:{THINGS})(?:s|es)? (?:then |each |may |will |can )?(says?|said|tells?|told|believes?|claims?|wants?)\b"
+    rf"|\b(?:{THINGS})(?:s|es)? (?:then |each |may |will |can )?"
+    r"(says?|said|tells?|told|believes?|claims?|wants?)\b"
     r"|\bwho(?:ever)? (says?|asks?|hears?|tells?)\b",
     re.IGNORECASE,
 )

@@ -36,7 +36,8 @@ class Forecaster:
     """Forecasts a series: fitted one step ahead on windows, forecast in a closed loop with the state.
 
     With ``s`` the scaled rows and ``k`` what is known beforehand, the model predicts ``s_{t+1}`` from
-    ``(s_t, k_{t+1})`` and its state; ``forecast(n)`` reads the last ``window`` rows and feeds each forecast back.
+    ``(s_t, k_{t+1})`` and its state; ``forecast(n)`` reads the last ``window`` rows and feeds each forecast
+    back.
 
     - ``model``: "lstm", "gru" or "rnn" with ``hidden`` units, ``layers`` and ``dropout``; a recurrent layer,
       which gets a linear head; a Module of your own, or a function or class that makes one of ``(inputs,

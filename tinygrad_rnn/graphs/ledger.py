@@ -56,7 +56,7 @@ class Ledger:
         self._entries.setdefault(parent.key, []).append(Entry(node, operand, gradient, delta))
 
     def takes(self, fold: Any) -> bool:
-        """Whether a compiled call is recorded as a whole: if it is long, and can report what flowed inside."""
+        """Whether a compiled call is taken as a whole: if it is long, and knows what flowed inside."""
         return len(fold.steps) >= LONG and bool(fold.tells())
 
     def heard(self, node: Any, insides: list[Inside | None], gradients: list[Any]) -> None:
