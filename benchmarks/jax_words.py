@@ -82,7 +82,7 @@ class Array:
             index = tuple(np.asarray(k) if isinstance(k, list) else k for k in index)
         return Array(self.value[index])
 
-    tanh, sigmoid, exp = unary(jnp.tanh), unary(jax.nn.sigmoid), unary(jnp.exp)
+    tanh, sigmoid, exp, log = map(unary, (jnp.tanh, jax.nn.sigmoid, jnp.exp, jnp.log))
     sqrt, square, abs, sign = map(unary, (jnp.sqrt, jnp.square, jnp.abs, jnp.sign))
     cos, sin, floor, round = map(unary, (jnp.cos, jnp.sin, jnp.floor, jnp.round))
     detach, T = unary(jax.lax.stop_gradient), property(unary(jnp.transpose))

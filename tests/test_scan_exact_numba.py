@@ -174,7 +174,9 @@ ODD = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-310, -1e-310, 1e-40, 1.0, -1.0, 30
 ODD += [sign * n for n in (88.0, 88.71, 90.0, 104.0, 709.0, 709.77, 720.0, 746.0, 1e4, 1e300)
         for sign in (1, -1)]  # fmt: skip
 CURVES = ["exp", "tanh", "sigmoid", "sign", "abs", "sqrt", "log", "log1p", "expm1", "relu"]
-CURVES += ["softplus", "silu", "elu", "floor"]
+CURVES += ["softplus", "silu", "elu", "floor", "gelu"]
+POWERS = (-3, -2, -1.5, -1, -0.5, 0.5, 1, 1.5, 2, 3, 4)
+BENT = [*CURVES, *(f"power {p}" for p in POWERS)]
 
 
 class Bent(nn.Module):
@@ -185,7 +187,7 @@ class Bent(nn.Module):
         self.curves = [getattr(nn.functional, c, None) or getattr(tg, c) for c in CURVES]
 
     def forward(self, x, h):
-        bent = [curve(h) for curve in self.curves]
+        bent = [curve(h) for curve in self.curves] + [h**p for p in POWERS]
         return tg.cat([*bent, *(b * x for b in bent)], -1), -h
 
 
@@ -197,10 +199,10 @@ def test_curves_of_extreme_numbers_are_the_recorded_ones(kind, backend, unknown)
     with np.errstate(all="ignore"), backends.using(backend):
         x, h = np.full((2, 1, len(ODD)), np.inf, kind), np.array([ODD]).astype(kind)
         for layer.compiled in (False, True):
-            found[layer.compiled] = np.split(layer(x, tg.tensor(h))[0].numpy(), 2 * len(CURVES), -1)
+            found[layer.compiled] = np.split(layer(x, tg.tensor(h))[0].numpy(), 2 * len(BENT), -1)
     assert f"run by {backend}" in layer.explain()
     eps, tiny = np.finfo(kind).eps, np.finfo(kind).smallest_subnormal
-    for curve, fast, right in zip(2 * CURVES, found[True], found[False], strict=True):
+    for curve, fast, right in zip(2 * BENT, found[True], found[False], strict=True):
         np.testing.assert_allclose(fast, right, rtol=8 * eps, atol=8 * tiny, err_msg=curve)
 
 

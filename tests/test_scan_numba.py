@@ -117,13 +117,21 @@ def exact_sigmoid(x):
     return np.where(x >= 0, 1, e) / (1 + e)
 
 
-def test_curves_are_within_4_ulp_over_the_whole_range():
+def test_curves_are_within_5_ulp_over_the_whole_range():
+    from tinygrad_rnn.ops.normal import normal_share
     from tinygrad_rnn.scan import vector_math as v
 
     x = every_size()
     assert worst_ulp(v.tanh32, np.tanh, x) <= 4
     assert worst_ulp(v.sigmoid32, exact_sigmoid, x[x > -88.7]) <= 4
     assert worst_ulp(v.exp32, np.exp, x[(x < 88.5) & (x > -103)]) <= 4
+    assert worst_ulp(v.expm132, np.expm1, x[x < 88.5]) <= 4
+    positive = np.concatenate([x[x > 0], np.float32([1e-45, 3e-39]), np.spacing(x[x > 0])])
+    around_one = np.linspace(0.7, 1.42, 100_001, dtype=np.float32)
+    for given in (positive[positive > 0], around_one[around_one != 1]):
+        assert worst_ulp(v.log32, np.log, given) <= 4
+    assert worst_ulp(v.normal_cdf32, normal_share, x[x > -14]) <= 5
+    assert worst_ulp(v.softplus32, lambda z: np.logaddexp(0, z), x[x > -103]) <= 4
 
 
 def test_curves_of_nan_infinity_and_zero():
@@ -135,6 +143,20 @@ def test_curves_of_nan_infinity_and_zero():
     for sigmoid in (v.sigmoid32, v.sigmoid64):
         np.testing.assert_array_equal([sigmoid(n) for n in x], [np.nan, 1, 0, 0.5, 0.5])
     np.testing.assert_array_equal([v.exp32(n) for n in x], [np.nan, np.inf, 0, 1, 1])
+    for curve in (v.log32, v.log64):
+        np.testing.assert_array_equal(
+            [curve(n) for n in x], [np.nan, np.inf, np.nan, *2 * [-np.inf]]
+        )
+        assert curve(np.float32(1)) == 0
+    for curve in (v.normal_cdf32, v.normal_cdf64):
+        np.testing.assert_allclose([curve(n) for n in x], [np.nan, 1, 0, 0.5, 0.5], rtol=2e-7)
+    for curve in (v.expm132, v.expm164):
+        np.testing.assert_array_equal([curve(n) for n in x], [np.nan, np.inf, -1, 0, 0])
+        assert [bool(np.signbit(curve(n))) for n in x[3:]] == [False, True]
+    for curve in (v.softplus32, v.softplus64):
+        at_zero = curve(x[3])
+        np.testing.assert_array_equal([curve(n) for n in x], [np.nan, np.inf, 0, *2 * [at_zero]])
+        np.testing.assert_allclose(at_zero, np.log(2), rtol=2e-7)
 
 
 PRODUCTS = [

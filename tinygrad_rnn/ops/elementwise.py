@@ -244,7 +244,7 @@ expm1 = row(
     lambda g, y, _a: g * (y + 1),
     floating=True,
     numpy="expm1",
-    machine="math.expm1({0})",
+    machine="expm1({0})",
     js="Math.expm1({0})",
 )
 log = row(
@@ -253,7 +253,7 @@ log = row(
     lambda g, _y, a: g / a,
     floating=True,
     numpy="log",
-    machine="math.log({0})",
+    machine="log({0})",
     js="Math.log({0})",
     onnx="Log",
 )
@@ -318,7 +318,7 @@ softplus = row(
     _softplus,
     lambda g, _y, a: few.softplus_slope(g, a) if both_quick(g, a) else g * sigmoid(a),
     floating=True,
-    machine="({0} if {0} > zero else zero) + math.log1p(math.exp(-abs({0})))",
+    machine="softplus({0})",
     js="softplus({0})",
     onnx="Softplus",
 )
@@ -343,7 +343,7 @@ elu = row(
     _elu,
     lambda g, _y, a, alpha: _elu_rule(g, a, alpha),
     floating=True,
-    machine="{0} if {0} > zero else math.expm1({0}) * {1}",
+    machine="{0} if {0} > zero else expm1({0}) * {1}",
     js="{0} > 0 ? {0} : Math.expm1({0}) * {1}",
 )
 normal_cdf: Row = row(

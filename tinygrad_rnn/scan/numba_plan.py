@@ -41,7 +41,6 @@ class Plan:
         self.packed: set[str] = set()  # weights laid out for products
         self.sizes: dict[int, str] = {}
         self.constants: dict[Any, tuple[str, float]] = {}  # Python's numbers, by whose they are
-        self.folded: dict[str, str] = {}  # those that stand in the text
         self.names: dict[int, str] = {}
         self.flat: dict[str, str] = {}  # the name of a step's part of a slab -> of the slab
         self.over_time: dict[int, str] = {}  # value -> its size a step, for values in slabs

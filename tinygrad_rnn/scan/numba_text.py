@@ -24,14 +24,28 @@ from .numpy_loops import Unsupported
 FLAGS = '{"contract", "nsz"}'
 CHECK = "TINYGRAD_RNN_BOUNDSCHECK"
 PRODUCTS = ("product",)
-CURVES = ("exp", "floor_quotient", "gelu_by_tanh", "normal_cdf", "sigmoid", "silu", "tanh")
+CURVES = (
+    *("exp", "expm1", "floor_quotient", "gelu_by_tanh", "log", "normal_cdf"),
+    *("sigmoid", "silu", "softplus", "tanh"),
+)
 SPAN = (  # for so many steps at once what needs no state: they fill whole tiles of rows
     "    alike = 1 if B < 16 else 0",  # a sequence in parts has the whole one's numbers
     "    even = 1 if B % 4 == 0 else 2 if B % 2 == 0 else 4",
     "    span = min(T, (15 // B + even) // even * even) if B < 16 else 1",
     "    turn, base = span - 1, 0",
 )
-FOLDED = (-2, -1, -0.5, 0.5, 1, 2, 3)  # exponents for which there is quicker code than for a power
+ROOTED = "(zero if one / ({0}) == zero else one / abs(math.sqrt({0}){1}))"  # 0 of both infinities
+POWERS = {  # exponents for which there is quicker code than for a power; numpy's 0.5 is a root too
+    -3: "(one / ({0})) * (one / ({0})) * (one / ({0}))",
+    -2: "(one / ({0})) * (one / ({0}))",
+    -1.5: ROOTED.format("{0}", " * ({0})"),
+    -1: "one / ({0})",
+    -0.5: ROOTED.format("{0}", ""),
+    0.5: "math.sqrt({0})",
+    1: "{0}",
+    2: "({0}) * ({0})",
+    3: "({0}) * ({0}) * ({0})",
+}
 
 
 class NumbaText(Plan):
@@ -107,7 +121,6 @@ class NumbaText(Plan):
         lines = [f"        {line}" for line in (*self.time(), *turns, *body)]
         bits, kind = self.bits, f"float{self.bits}"
         numbers = self.given_numbers(kind)
-        constants = [f"{name} = np.{kind}({value})" for value, name in self.folded.items()]
         given = ["T", "B", *["starts"] * ragged, *["skip"] * self.reverse]
         arguments = ", ".join([*given, *self.arguments])
         options = f'error_model="numpy", fastmath={FLAGS}, cache=True'
@@ -126,7 +139,6 @@ class NumbaText(Plan):
             *(f"from tinygrad_rnn.scan.vector_math import {f}{bits} as {f}" for f in CURVES),
             f"zero = np.{kind}(0)",
             f"one = np.{kind}(1)",
-            *constants,
             f"@njit({options})",
             f"def loop({arguments}):",
             "    rows = np.uint64(B)",
@@ -324,8 +336,8 @@ class NumbaText(Plan):
             if kind == "?" and not truth:
                 args[k] = f"(one if {args[k]} else zero)"
         exponent = self.p.literal(value.args[1]) if value.op == "pow" else None
-        if type(exponent) in (int, float) and exponent in FOLDED:
-            args[1] = self.folded.setdefault(f'float("{exponent!r}")', f"e_{len(self.folded)}")
+        if type(exponent) in (int, float) and exponent in POWERS:
+            return POWERS[exponent].format(args[0])
         numbers = [c for c in value.consts if isinstance(c, (int, float))]
         extra = [self.constant(c, v, k) for k, c in enumerate(numbers)]
         return texts_of(value.op).machine.format(*args, *extra)
