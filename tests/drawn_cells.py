@@ -17,7 +17,7 @@ from duals import Dual
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.ops import elementwise
+from tinygrad_rnn.ops import curves
 
 MOST = 72  # elements of one value
 
@@ -493,7 +493,7 @@ def packed(cell, parts):
 
 def made(cell, call, arrays, noise=None):
     """The cell as a module with Parameters of these arrays; ``noise`` is applied to each line's value."""
-    names = {"nn": nn, "tg": tg, "np": np, "F": nn.functional, "elementwise": elementwise}
+    names = {"nn": nn, "tg": tg, "np": np, "F": nn.functional, "curves": curves}
     names |= {"noise": noise, "__name__": "drawn"}
     exec(source(cell, call, "{}" if noise is None else "noise({})"), names)
     module = names["Cell"]()

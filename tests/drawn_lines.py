@@ -54,7 +54,7 @@ OTHERS = {
     "silu": "F.silu({})",
     "gelu": "F.gelu({})",
     "gelu_by_tanh": 'F.gelu({}, approximate="tanh")',
-    "normal_cdf": "elementwise.normal_cdf({})",
+    "normal_cdf": "curves.normal_cdf({})",
     "erf": "tg.erf({})",
 }
 NEEDS = {  # where a function is at home: a line before it leads there

@@ -75,7 +75,7 @@ def script(cell, call, found, seed):
         "import tinygrad_rnn as tg",
         "from tinygrad_rnn import nn",
         "from tinygrad_rnn.nn import functional as F",
-        "from tinygrad_rnn.ops import elementwise",
+        "from tinygrad_rnn.ops import curves",
         "",
         source(cell, call),
         "cell = Cell()",

@@ -14,8 +14,8 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.engine.scatter import add_at
 from tinygrad_rnn.engine.values import Leaf, reachable
+from tinygrad_rnn.ops import curves, few_passes, indexing
 from tinygrad_rnn.ops import elementwise as e
-from tinygrad_rnn.ops import few_passes, indexing
 
 F = nn.functional
 RNG = np.random.default_rng(7)
@@ -75,7 +75,7 @@ CURVES = {
         lambda x: np.where(x <= 0, 0.7 * np.exp(np.minimum(x, 0)), 1),
     ),
     "gelu": (F.gelu, lambda x: x * normal(x), lambda x: normal(x) + x * bell(x)),
-    "normal_cdf": (e.normal_cdf, normal, bell),
+    "normal_cdf": (curves.normal_cdf, normal, bell),
     "abs": (abs, np.abs, lambda x: np.where(x > 0, 1.0, np.where(x < 0, -1.0, 0.0))),
     "clip": (
         lambda x: x.clip(-0.5, 2.0),
@@ -124,7 +124,7 @@ def test_a_curve_and_its_slope(name, dtype, count, layout):
 def test_the_tail_below_has_its_digits():
     """A relative error of a few units in the last place, as far as float32 reaches."""
     x = -np.linspace(0.01, 12.5, 5000).astype(np.float32)
-    share = e.normal_cdf(tg.tensor(x)).numpy()
+    share = curves.normal_cdf(tg.tensor(x)).numpy()
     np.testing.assert_allclose(share, normal(x.astype(float)), rtol=1e-6)
     np.testing.assert_allclose(F.gelu(tg.tensor(x)).numpy(), x * normal(x.astype(float)), rtol=1e-6)
 

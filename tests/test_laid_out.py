@@ -252,10 +252,10 @@ def test_threads_that_run_while_others_write_get_old_weights_or_new_ones(layer):
 def test_what_lies_ready_goes_with_the_weights():
     if "numba" not in BACKENDS:
         pytest.skip("numba is not installed (extra fast)")
-    from tinygrad_rnn.scan import laid_out
+    from tinygrad_rnn.scan import runtime
 
     gc.collect()
-    before = len(laid_out._ready)
+    before = len(runtime._ready)
     layer = nn.LSTM(FEATURES, H)
     x = tg.randn(T, B, FEATURES, requires_grad=True)
     for _ in range(3):
@@ -264,9 +264,9 @@ def test_what_lies_ready_goes_with_the_weights():
         layer.zero_grad()
         with tg.no_grad():
             layer(x)
-    assert before < len(laid_out._ready) <= before + 4, "of two weights two layouts each"
-    a = laid_out.laid_out(layer.weight_hh_l0._data, True)
-    assert laid_out.laid_out(layer.weight_hh_l0._data, True) is a
+    assert before < len(runtime._ready) <= before + 4, "of two weights two layouts each"
+    a = runtime.laid_out(layer.weight_hh_l0._data, True)
+    assert runtime.laid_out(layer.weight_hh_l0._data, True) is a
     del layer, a
     gc.collect()
-    assert len(laid_out._ready) == before
+    assert len(runtime._ready) == before

@@ -8,7 +8,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.scan import laid_out
+from tinygrad_rnn.scan import runtime
 
 # Measured 287 bytes in CPython 3.11: the node, its tuple of parents and a 0-d array.
 MOST_BYTES_A_NODE = 450
@@ -45,7 +45,7 @@ def test_a_backward_pass_needs_little_beside_the_graph():
 @pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
 def test_two_hundred_backward_passes_leave_the_size_flat(kind, rng, monkeypatch):
     # a table as long as all that other tests left alive would move to new memory once, for all of them
-    monkeypatch.setattr(laid_out, "_ready", {})
+    monkeypatch.setattr(runtime, "_ready", {})
     layer, x = kind(2, 4), rng.standard_normal((10, 3, 2)).astype(np.float32)
     optimizer = tg.optim.Adam(layer.parameters())
     sizes = []

@@ -25,8 +25,9 @@ from support import (
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.compat.products import inverse, logabsdet
-from tinygrad_rnn.engine.values import At, AtOutput, reachable
-from tinygrad_rnn.ops import ROWS, elementwise
+from tinygrad_rnn.engine.scatter import At, AtOutput
+from tinygrad_rnn.engine.values import reachable
+from tinygrad_rnn.ops import ROWS, curves
 from tinygrad_rnn.ops.row import row
 
 F = nn.functional
@@ -386,7 +387,7 @@ SAMPLES = {
             apart_from_0,
         ),
     ],
-    "normal_cdf": unary(elementwise.normal_cdf, below),
+    "normal_cdf": unary(curves.normal_cdf, below),
     "erf": unary(tg.erf, lambda a: 2 * below(a * np.sqrt(2)) - 1),
     "atan2": [
         Sample(

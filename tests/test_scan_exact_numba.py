@@ -111,7 +111,7 @@ def test_an_index_outside_is_an_error_where_it_is_tested(unknown, monkeypatch):
 @pytest.mark.parametrize("bits", [32, 64])
 def test_products_stay_within_their_arrays(bits):
     from tinygrad_rnn.scan import products
-    from tinygrad_rnn.scan.laid_out import laid_out
+    from tinygrad_rnn.scan.runtime import laid_out
 
     machine_code.kernels(bits)
     kind = np.dtype(f"f{bits // 8}")

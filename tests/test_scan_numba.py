@@ -167,7 +167,7 @@ PRODUCTS = [
 
 def test_small_products_and_large_ones():
     from tinygrad_rnn.scan import products as kernels
-    from tinygrad_rnn.scan.laid_out import laid_out
+    from tinygrad_rnn.scan.runtime import laid_out
 
     for kind, bits, tolerance in ((np.float64, 64, 1e-12), (np.float32, 32, 1e-5)):
         machine_code.kernels(bits)

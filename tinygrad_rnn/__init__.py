@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as _np
 
 from ._version import __version__ as __version__
-from .engine.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .engine.devices import cuda, device
 from .engine.gradients import grad
 from .engine.random import get_rng_state, manual_seed, set_rng_state
 from .engine.signatures import readable as _readable
 from .engine.stale import StaleGraphError
+from .engine.switches import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .tensors.arrays import as_tensor, is_tensor
 from .tensors.axes import Size
 from .tensors.functions import (

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import no_grad
 from ..engine.random import generator_or_default
+from ..engine.switches import no_grad
 from ..nn.functional import softplus
 from ..tensors import Tensor, as_tensor
 from ..tensors.functions import log_softmax

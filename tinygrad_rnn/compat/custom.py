@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import no_grad
 from ..engine.places import state
+from ..engine.switches import no_grad
 from ..engine.values import Node
 from ..ops.row import ROWS, Op
 from ..tensors import Tensor, as_tensor

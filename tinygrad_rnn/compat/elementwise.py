@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ops import curves
 from ..ops import elementwise as e
 from ..ops.dtypes import EPS, common_dtype
 from ..tensors import Tensor, as_tensor
@@ -156,7 +157,7 @@ def logit(input: Any, eps: float | None = None) -> Tensor:
 
 def erfc(input: Any) -> Tensor:
     """1 - erf(x), to the last digits of the tail: 2 P(Z > sqrt(2) x)."""
-    return e.normal_cdf(_floating(input) * -math.sqrt(2)) * 2
+    return curves.normal_cdf(_floating(input) * -math.sqrt(2)) * 2
 
 
 def sinc(input: Any) -> Tensor:

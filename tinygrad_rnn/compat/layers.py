@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import no_grad
 from ..engine.places import state
 from ..engine.random import generator_or_default
+from ..engine.switches import no_grad
 from ..nn import init
 from ..nn.layers import Linear
 from ..nn.module import Parameter, TensorModule

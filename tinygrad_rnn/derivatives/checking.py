@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..engine import gradients
-from ..engine.autograd import enable_grad, no_grad
 from ..engine.stale import leaf_label
+from ..engine.switches import enable_grad, no_grad
 from ..engine.values import Array, Leaf, reachable
 from ..tensors import Tensor
 from ..tensors.making import zeros_like

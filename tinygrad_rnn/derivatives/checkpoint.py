@@ -8,13 +8,13 @@ from zlib import crc32
 
 import numpy as np
 
-from ..engine.autograd import enable_grad, flow
+from ..engine.autograd import flow
 from ..engine.lazy_output import grad_parents, is_shortcut
-from ..engine.places import at_place, state
+from ..engine.places import at_place, state, unheard
 from ..engine.random import generator_or_default
 from ..engine.stale import StaleGraphError, leaf_label
+from ..engine.switches import enable_grad
 from ..engine.values import Node, next_number
-from ..nn import naming
 from ..ops.row import ROWS, Op
 from ..ops.shapes import reshape
 from ..tensors import Tensor
@@ -160,16 +160,14 @@ class _Segment:
         """The outputs that take gradients, computed anew; the generator is left as it was found."""
         function, args, kwargs = self.call
         generator = generator_or_default(None).bit_generator
-        before, records, listeners = generator.state, naming._now.records, naming._now.listeners
-        naming._now.records, naming._now.listeners = [], []  # gates were heard the first time
+        before = generator.state
         try:
             if self.random is not None:
                 generator.state = self.random
-            with enable_grad():
+            with enable_grad(), unheard():  # gates were heard the first time
                 result = function(*args, **kwargs)
         finally:
             generator.state = before
-            naming._now.records, naming._now.listeners = records, listeners
         outputs = [t for _, t in _leaves(result) if isinstance(t, Tensor) and t.requires_grad]
         if self.digest is not None and _digest(outputs) != self.digest:
             raise RuntimeError(

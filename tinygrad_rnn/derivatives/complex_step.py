@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.values import Array
+
 STEP = 1e-30
 
 
@@ -86,7 +88,7 @@ def analytic(values: Any) -> Analytic:
     return watched
 
 
-def plain(values: Analytic) -> Any:
+def plain(values: Analytic) -> Array:
     """The complex numbers themselves."""
     return np.ndarray.view(values, np.ndarray)
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..engine import gradients
-from ..engine.autograd import enable_grad
 from ..engine.places import state
 from ..engine.signatures import readable
+from ..engine.switches import enable_grad
 from ..engine.values import Node, reachable
 from ..ops.recording import parent_of
 from ..ops.shapes import reshape

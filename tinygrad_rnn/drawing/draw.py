@@ -8,6 +8,7 @@ import webbrowser
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +30,8 @@ from .pictures.backward import draw_backward
 from .pictures.backward_rows import draw_backward_layers, draw_backward_rows
 from .pictures.blocks import draw_blocks
 from .pictures.cells import draw_cells
-from .pictures.general import draw_general
-from .pictures.layers import draw_layers
+from .pictures.each_op import draw_each_op
+from .pictures.layers import SCREEN, draw_layers
 from .pictures.ops import draw_ops
 from .scene.notes import Notes, notes_of
 from .scene.scene import Scene
@@ -42,7 +43,10 @@ if TYPE_CHECKING:
 LEVELS = ("auto", "layer", "cell", "op", "scalar")
 SCALARS = 300  # more than these numbers are no picture
 FEW_CALLS = 400  # a graph of more cells is not read whole where its excerpt was no grid
-SCREEN = 1440  # points: what is wider is folded further
+TOO_WIDE = (
+    "level='scalar': the numbers of this graph depend on one another in more ways than a screen is wide; "
+    "use level='op', with values=True for statistics"
+)
 LOOP_OPS = 20_000  # in graphs of more no loop over modules is looked for
 LAYERS = 6  # more than these rows of cells are no picture that is looked at first
 
@@ -254,7 +258,7 @@ def dot_of(graph: RecordedGraph, options: Options) -> str:
     if options.noted and level in ("layer", "cell"):
         raise ValueError(f"shapes and values stand in the boxes of ops: level='op', not {level!r}")
     if level == "scalar":
-        return _ops([_scalars(graph)], Options(steps=options.steps, values=True))
+        return _ops([_scalars(graph)], Options(steps=options.steps, values=True), TOO_WIDE)
     short = excerpt(graph, options.steps)
     modules = not short.calls and has_modules(short)
     if modules and (level == "layer" or (level == "auto" and not options.noted)):
@@ -293,19 +297,14 @@ def _cells(graphs: Sequence[RecordedGraph], options: Options) -> str:
             scene = draw_cells(unrolled).scene
         except NotUnrollableError:
             continue
-        if _width(scene) <= SCREEN or options.steps is not None:
+        if scene.width <= SCREEN or options.steps is not None:
             return write(scene)
         with suppress(NotUnrollableError):
-            scene = min(scene, draw_cells(_ends_of(unrolled)).scene, key=_width)
-        if _width(scene) > SCREEN:
-            scene = min(scene, draw_blocks(graphs[0]), key=_width)
+            scene = min(scene, draw_cells(_ends_of(unrolled)).scene, key=attrgetter("width"))
+        if scene.width > SCREEN:
+            scene = min(scene, draw_blocks(graphs[0]), key=attrgetter("width"))
         return write(scene)
     return write(draw_blocks(graphs[0], options.steps))
-
-
-def _width(scene: Scene) -> float:
-    left, _, right, _ = scene.bounds()
-    return right - left
 
 
 def _ends_of(unrolled: UnrolledGraph) -> UnrolledGraph:
@@ -314,8 +313,8 @@ def _ends_of(unrolled: UnrolledGraph) -> UnrolledGraph:
     return unrolled
 
 
-def _ops(graphs: Sequence[RecordedGraph], options: Options) -> str:
-    """The same at the level of ops, with notes."""
+def _ops(graphs: Sequence[RecordedGraph], options: Options, refusal: str = "") -> str:
+    """The same at the level of ops, with notes; ValueError(refusal) instead of what no screen shows."""
     for graph in graphs:
         try:
             unrolled = UnrolledGraph.read(graph, OP_STEPS, options.steps)
@@ -323,7 +322,10 @@ def _ops(graphs: Sequence[RecordedGraph], options: Options) -> str:
         except NotUnrollableError:
             continue
     notes = options.notes_of(graphs[-1])
-    return draw_general(graphs[-1], steps=options.steps, notes=notes).dot()
+    scene = draw_each_op(graphs[-1], options.steps, notes)
+    if refusal and scene.width > SCREEN:
+        raise ValueError(refusal)
+    return write(scene)
 
 
 def _scalars(graph: RecordedGraph) -> RecordedGraph:

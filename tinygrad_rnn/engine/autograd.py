@@ -8,109 +8,21 @@ is made of stands in ``values``, where the pass starts and ends in ``gradients``
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import wraps
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .hooks import Hook, hooked
 from .lazy_output import LazyOutput
-from .places import state
-from .values import At, AtOutput, Handle, Leaf, Node, Value, as_array, reachable
+from .scatter import At, AtOutput
+from .values import Array, Handle, Leaf, Node, Value, as_array, reachable
 
 if TYPE_CHECKING:
     from .inside import Hearing
 
-F = TypeVar("F", bound=Callable[..., Any])
 Observer = Callable[[Node, int, Any, Any], None]
 Reached = tuple[Any, Any, bool]  # a node, its gradient, whether the gradient's memory is ours
-
-
-# ---- whether ops are recorded -------------------------------------------------------------------
-
-
-class _SetRecording:
-    """A context manager and decorator that turns recording on or off."""
-
-    value: ClassVar[bool]
-
-    def __init__(self) -> None:
-        self._before: list[bool] = []
-
-    def __enter__(self) -> None:
-        self._before.append(state.recording)
-        state.recording = self.value
-
-    def __exit__(self, *_: object) -> None:
-        state.recording = self._before.pop()
-
-    def __call__(self, function: F) -> F:
-        @wraps(function)
-        def inside(*args: Any, **kwargs: Any) -> Any:
-            with type(self)():
-                return function(*args, **kwargs)
-
-        return cast(F, inside)
-
-
-class no_grad(_SetRecording):  # noqa: N801 (PyTorch's name)
-    """Nothing computed inside is recorded; a context manager, or a decorator.
-
-    >>> import tinygrad_rnn as tg
-    >>> w = tg.ones(2, requires_grad=True)
-    >>> with tg.no_grad():
-    ...     y = w * 2
-    >>> y.requires_grad
-    False
-    """
-
-    value = False
-
-
-class enable_grad(_SetRecording):  # noqa: N801 (PyTorch's name)
-    """Recording is on again inside, also within ``no_grad``; a context manager, or a decorator.
-
-    >>> import tinygrad_rnn as tg
-    >>> w = tg.ones(2, requires_grad=True)
-    >>> with tg.no_grad(), tg.enable_grad():
-    ...     y = w * 2
-    >>> y.requires_grad
-    True
-    """
-
-    value = True
-
-
-class set_grad_enabled(_SetRecording):  # noqa: N801 (PyTorch's name)
-    """Recording on or off, from now on, or inside a ``with``.
-
-    >>> import tinygrad_rnn as tg
-    >>> with tg.set_grad_enabled(False):
-    ...     tg.is_grad_enabled()
-    False
-    """
-
-    def __init__(self, mode: bool) -> None:
-        super().__init__()
-        self._first: list[bool] = [state.recording]
-        self.value = mode  # type: ignore[misc]
-        state.recording = mode
-
-    def __enter__(self) -> None:
-        before = self._first.pop() if self._first else state.recording
-        self._before.append(before)
-        state.recording = self.value
-
-
-def is_grad_enabled() -> bool:
-    """Whether ops are being recorded in this thread.
-
-    >>> import tinygrad_rnn as tg
-    >>> tg.is_grad_enabled()
-    True
-    """
-    return state.recording
 
 
 # ---- the pass -----------------------------------------------------------------------------------
@@ -147,20 +59,18 @@ def flow(
     def arrive(parent: Value, d: Any) -> None:
         """The gradient ``d`` joins what has come to ``parent``: the first is borrowed, the second
         makes memory of our own, later ones add in place."""
+        kind = d.__class__
+        if kind is AtOutput:
+            arrive_in(parent, d.position, d.value)
+            return
         k = -parent.number
         old = grads.get(k)
         if old is None:
             nodes[k] = parent
             if parent.__class__ is not Leaf:  # nothing follows a leaf: it needs no turn
                 heappush(heap, k)
-        kind = d.__class__
-        if kind is AtOutput:
-            if old is None:
-                old = grads[k] = [None] * len(parent.shape)
-            i, value = d.position, d.value
-            old[i] = value if old[i] is None else old[i] + value
         # recorded gradients are Tensors: one op sums them when the node's turn comes
-        elif recorded and (kind is At or old.__class__ is list):
+        if recorded and (kind is At or old.__class__ is list):
             grads[k] = [*(old if old.__class__ is list else [] if old is None else [old]), d]
         elif kind is At:
             if old is None:
@@ -179,6 +89,16 @@ def flow(
             if not recorded:
                 owned.add(k)
 
+    def arrive_in(whole: Value, position: int, g: Any) -> None:
+        """The gradient of one of several outputs takes its place among them."""
+        k = -whole.number
+        parts = grads.get(k)
+        if parts is None:
+            parts = grads[k] = [None] * len(whole.shape)
+            nodes[k] = whole
+            heappush(heap, k)
+        parts[position] = g if parts[position] is None else parts[position] + g
+
     unfolded = recorded or observer is not None or hearing is not None
     if hearing is not None:
         _unfold_others(roots, hearing)
@@ -194,8 +114,9 @@ def flow(
         node: Any = nodes.pop(k)  # a Node, from the first line on that asks for more than its op
         g = grads.pop(k)
         if g.__class__ is not ndarray:
-            g = as_array(g)
-            if g.__class__ is list and (node.op is None or not node.op.several):
+            if g.__class__ is not list:
+                g = as_array(g)
+            elif node.op is None or not node.op.several:
                 g = _gathered(g, node)
         if Hook.registered and hasattr(node, "hooks"):
             g = hooked(node, g)
@@ -203,7 +124,7 @@ def flow(
             if node.retained is not None or (wanted is not None and -k in wanted):
                 reached[-k] = (node, g, k in owned)
             # a compiled layer: one node ran, and goes back once its outputs have all been heard
-            arrive(node.whole, AtOutput(node.position, g))
+            arrive_in(node.whole, node.position, g)
             continue
         op = node.op
         if op is None or node.retained is not None or (wanted is not None and -k in wanted):
@@ -211,7 +132,10 @@ def flow(
             if op is None:
                 continue
         if op.several:
-            g = op.filled(node, g)
+            for part in g:
+                if part.__class__ is not ndarray:  # nothing came to it, or a number, or a Tensor
+                    g = op.filled(node, g)
+                    break
             if op.joint is not None:
                 if hearing is None:
                     sent = op.joint(node, g)
@@ -223,14 +147,7 @@ def flow(
                         arrive(parent, d)
                 continue
         elif op.item and observer is None:  # straight into its place among the parts
-            parent, part = node.parents[0], node.saved[1]
-            j = -parent.number
-            parts = grads.get(j)
-            if parts is None:
-                parts = grads[j] = [None] * len(parent.shape)
-                nodes[j] = parent
-                heappush(heap, j)
-            parts[part] = g if parts[part] is None else parts[part] + g
+            arrive_in(node.parents[0], node.saved[1], g)
             continue
         out, saved = _as_tensors(node) if recorded else (node.out, node.saved)
         rules, variadic, sparse = op.rules, op.variadic, op.sparse
@@ -260,9 +177,9 @@ def flow(
                 observer(node, i, g, as_array(d))
     for k, leaf in nodes.items():
         if leaf.__class__ is Leaf:
-            g = as_array(grads[k])
-            if g.__class__ is list:
-                g = _gathered(g, leaf)
+            g = grads[k]
+            if g.__class__ is not ndarray:
+                g = _gathered(g, leaf) if g.__class__ is list else as_array(g)
             if Hook.registered and hasattr(leaf, "hooks"):
                 g = hooked(leaf, g)
             reached[-k] = (leaf, g, k in owned)
@@ -295,6 +212,13 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     if stretched:
         g = g.sum(stretched)
     return g if g.shape == shape else g.reshape(shape)
+
+
+def spread(g: Array, shape: tuple[int, ...]) -> Array:
+    """One number as an array of a shape, without its memory: what ``np.broadcast_to`` gives, sooner."""
+    view: Array = np.ndarray(shape, g.dtype, g, 0, (0,) * len(shape))
+    view.flags.writeable = False
+    return view
 
 
 def _as_tensors(node: Node) -> tuple[Any, tuple[Any, ...]]:

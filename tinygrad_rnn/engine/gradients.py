@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .autograd import Observer, Reached, flow, no_grad
+from .autograd import Observer, Reached, flow
 from .lazy_output import materialize
 from .places import state
 from .stale import refuse_stale
+from .switches import no_grad
 from .values import Array, Handle, Leaf, Node, Value
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from weakref import ref
 
 if TYPE_CHECKING:
     from .listening import Listener, Watch
-    from .values import Node
+    from .values import Value
 
 
 PACKAGE = __name__.partition(".")[0]
@@ -74,7 +74,7 @@ class Call:
         label: str,
         scope: Scope | None,
         step: int,
-        inputs: tuple[tuple[str, Node], ...],
+        inputs: tuple[tuple[str, Value], ...],
     ) -> None:
         self.cell = cell
         self.label = label
@@ -112,8 +112,37 @@ class _State(threading.local):
     watch: Watch | None = None  # who looks at every op: the open detect_anomaly context, a trace
     tracer: Listener | None = None  # who records what is computed, to run it without Python
 
+    def __init__(self) -> None:
+        self.records: list[Any] = []  # the open gate records
+        self.listeners: list[Any] = []  # what the running cell's values are told to
+
 
 state = _State()
+
+
+@contextmanager
+def unobserved(
+    place: Place = NOWHERE, tracer: Listener | None = None, watch: Watch | None = None
+) -> Iterator[None]:
+    """Everything inside is recorded at ``place``, and nobody hears of it but who is given here."""
+    before = state.place, state.tracer, state.watch
+    state.place, state.tracer, state.watch = place, tracer, watch
+    try:
+        with unheard():
+            yield
+    finally:
+        state.place, state.tracer, state.watch = before
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """No gate record hears of what is computed inside."""
+    before = state.records, state.listeners
+    state.records, state.listeners = [], []
+    try:
+        yield
+    finally:
+        state.records, state.listeners = before
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""How is a gradient added where an index says, some places many times? In the same order every time.
+"""How is a gradient added that touches a part only, some places many times? In the same order every time.
 
 ``np.add.at`` says it, and takes 10 ns a number where rows are added. Here rows that go to one place are
 brought together by a stable sort and added up at once; a mask names no place twice, and needs no more than
@@ -7,10 +7,14 @@ brought together by a stable sort and added up at once; a mask names no place tw
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from .values import Array, Value
 
 _FEW = 8192  # numbers up to which one by one is quickest
 _FULL = slice(None)
@@ -81,3 +85,49 @@ def _add_rows(buffer: Any, at: Any, rows: Any) -> None:
         for k in range(most):
             more = counts > k
             buffer[there[more]] += rows[order[starts[more] + k]]
+
+
+# ---- gradients that touch a part only ---------------------------------------------------------
+
+
+class At:
+    """A gradient that is zero but at ``index``: what the rule of an indexing op returns."""
+
+    __slots__ = ("index", "value")
+    recorded_sum: ClassVar[Callable[[list[At], Value], Any]]  # set by the row that makes them
+
+    def __init__(self, index: Any, value: Any) -> None:
+        self.index = index
+        self.value = value
+
+    def add_to(self, buffer: Array) -> None:
+        """Add into a dense buffer; an index that occurs twice adds twice."""
+        if is_basic(self.index):
+            buffer[self.index] += self.value
+        else:
+            add_at(buffer, self.index, self.value)
+
+    def dense(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        """The same gradient as a full array."""
+        buffer = np.zeros(shape, dtype)
+        self.add_to(buffer)
+        return buffer
+
+
+class AtOutput:
+    """The gradient of one item of an op that has several outputs."""
+
+    __slots__ = ("position", "value")
+
+    def __init__(self, position: int, value: Any) -> None:
+        self.position = position
+        self.value = value
+
+
+def is_basic(index: Any) -> bool:
+    """Whether an index takes a view: integers, slices, ``None`` and ``...``."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(
+        p is None or p is Ellipsis or (isinstance(p, (int, slice)) and not isinstance(p, bool))
+        for p in parts
+    )

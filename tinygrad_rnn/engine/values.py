@@ -1,4 +1,4 @@
-"""What is a value to the engine? An array and the node that made it; a gradient that touches a part only.
+"""What is a value to the engine? An array and the node that made it.
 
 A recorded op leaves a :class:`Node`: the op, its parents in order, what its rules need, and where it
 was made. It never holds its own output's Tensor, so graphs are free of reference cycles and vanish
@@ -7,7 +7,7 @@ with the last tensor that points at them. Nodes are numbered as they are made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from weakref import ref
@@ -15,7 +15,6 @@ from weakref import ref
 import numpy as np
 
 from .places import NOWHERE, Place, users_calls
-from .scatter import add_at
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -200,52 +199,6 @@ def reachable(roots: Iterable[Value]) -> list[Value]:
                 seen.add(key)
                 stack.append(parent)
     return found
-
-
-# ---- gradients that touch a part only ---------------------------------------------------------
-
-
-class At:
-    """A gradient that is zero but at ``index``: what the rule of an indexing op returns."""
-
-    __slots__ = ("index", "value")
-    recorded_sum: ClassVar[Callable[[list[At], Value], Any]]  # set by the row that makes them
-
-    def __init__(self, index: Any, value: Any) -> None:
-        self.index = index
-        self.value = value
-
-    def add_to(self, buffer: Array) -> None:
-        """Add into a dense buffer; an index that occurs twice adds twice."""
-        if is_basic(self.index):
-            buffer[self.index] += self.value
-        else:
-            add_at(buffer, self.index, self.value)
-
-    def dense(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        """The same gradient as a full array."""
-        buffer = np.zeros(shape, dtype)
-        self.add_to(buffer)
-        return buffer
-
-
-class AtOutput:
-    """The gradient of one item of an op that has several outputs."""
-
-    __slots__ = ("position", "value")
-
-    def __init__(self, position: int, value: Any) -> None:
-        self.position = position
-        self.value = value
-
-
-def is_basic(index: Any) -> bool:
-    """Whether an index takes a view: integers, slices, ``None`` and ``...``."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(
-        p is None or p is Ellipsis or (isinstance(p, (int, slice)) and not isinstance(p, bool))
-        for p in parts
-    )
 
 
 def as_array(value: Any) -> Any:

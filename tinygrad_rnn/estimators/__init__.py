@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from .. import nn, optim
 from ..data import Scaler
-from ..engine.autograd import no_grad
 from ..engine.keywords import clear_keywords
 from ..engine.random import seeded
 from ..engine.signatures import readable
+from ..engine.switches import no_grad
 from ..tensors import Tensor
 from ..training import DataLoader, fit
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.values import Array
 from .solutions.bptt import rnn_backward
 from .solutions.lstm import lstm_step, sigmoid
 from .solutions.rnn import rnn_forward
@@ -14,56 +15,62 @@ from .solutions.rnn import rnn_forward
 Way = tuple[str, str, Callable[..., Any]]  # its subject, its words, and the way
 
 
-def _by_value(grads: list[Any], max_norm: float) -> Any:
+def _by_value(grads: list[Array], max_norm: float) -> Any:
     norm = np.sqrt(sum((g * g).sum() for g in grads))
     return [np.clip(g, -max_norm, max_norm) for g in grads], norm
 
 
-def _each_by_itself(grads: list[Any], max_norm: float) -> Any:
+def _each_by_itself(grads: list[Array], max_norm: float) -> Any:
     norms = [np.sqrt((g * g).sum()) for g in grads]
     whole = np.sqrt(sum(n * n for n in norms))
     return [g * max_norm / max(n, max_norm) for g, n in zip(grads, norms, strict=True)], whole
 
 
-def _one_by_one(grads: list[Any], max_norm: float) -> Any:
+def _one_by_one(grads: list[Array], max_norm: float) -> Any:
     norm = np.sqrt(sum((g * g).sum() for g in grads))
     return [g if abs(g).max() <= max_norm else g * max_norm / abs(g).max() for g in grads], norm
 
 
-def _norm_after(grads: list[Any], max_norm: float) -> Any:
+def _norm_after(grads: list[Array], max_norm: float) -> Any:
     norm = np.sqrt(sum((g * g).sum() for g in grads))
     return [g * max_norm / max(norm, max_norm) for g in grads], min(norm, max_norm)
 
 
-def _sum_of_norms(grads: list[Any], max_norm: float) -> Any:
+def _sum_of_norms(grads: list[Array], max_norm: float) -> Any:
     norm = sum(np.sqrt((g * g).sum()) for g in grads)
     return [g * max_norm / max(norm, max_norm) for g in grads], norm
 
 
-def _absolute_norm(grads: list[Any], max_norm: float) -> Any:
+def _absolute_norm(grads: list[Array], max_norm: float) -> Any:
     norm = sum(abs(g).sum() for g in grads)
     return [g * max_norm / max(norm, max_norm) for g in grads], norm
 
 
-def _largest_norm(grads: list[Any], max_norm: float) -> Any:
+def _largest_norm(grads: list[Array], max_norm: float) -> Any:
     norm = max(abs(g).max() for g in grads)
     return [g * max_norm / max(norm, max_norm) for g in grads], norm
 
 
-def _whole_gradient(dhs: Any, x: Any, h0: Any, W_ih: Any, W_hh: Any, b: Any, k: int) -> Any:
+def _whole_gradient(
+    dhs: Array, x: Array, h0: Array, W_ih: Array, W_hh: Array, b: Array, k: int
+) -> Any:
     hs = rnn_forward(x, h0, W_ih, W_hh, b)
     return hs, *rnn_backward(dhs, x, h0, hs, W_ih, W_hh)[2:]
 
 
-def _reset_state(dhs: Any, x: Any, h0: Any, W_ih: Any, W_hh: Any, b: Any, k: int) -> Any:
+def _reset_state(
+    dhs: Array, x: Array, h0: Array, W_ih: Array, W_hh: Array, b: Array, k: int
+) -> Any:
     return _chunks(dhs, x, h0, W_ih, W_hh, b, k, h0)
 
 
-def _zero_state(dhs: Any, x: Any, h0: Any, W_ih: Any, W_hh: Any, b: Any, k: int) -> Any:
+def _zero_state(dhs: Array, x: Array, h0: Array, W_ih: Array, W_hh: Array, b: Array, k: int) -> Any:
     return _chunks(dhs, x, h0, W_ih, W_hh, b, k, 0 * h0)
 
 
-def _chunks(dhs: Any, x: Any, h0: Any, W_ih: Any, W_hh: Any, b: Any, k: int, again: Any) -> Any:
+def _chunks(
+    dhs: Array, x: Array, h0: Array, W_ih: Array, W_hh: Array, b: Array, k: int, again: Any
+) -> Any:
     hs, sums = [], []
     for start in range(0, len(x), k):
         here, h = slice(start, start + k), again if start else h0
@@ -72,7 +79,9 @@ def _chunks(dhs: Any, x: Any, h0: Any, W_ih: Any, W_hh: Any, b: Any, k: int, aga
     return np.concatenate(hs), *(sum(parts) for parts in zip(*sums, strict=True))
 
 
-def _mean_of_chunks(dhs: Any, x: Any, h0: Any, W_ih: Any, W_hh: Any, b: Any, k: int) -> Any:
+def _mean_of_chunks(
+    dhs: Array, x: Array, h0: Array, W_ih: Array, W_hh: Array, b: Array, k: int
+) -> Any:
     hs = rnn_forward(x, h0, W_ih, W_hh, b)
     sums = []
     for start in range(0, len(x), k):
@@ -81,7 +90,9 @@ def _mean_of_chunks(dhs: Any, x: Any, h0: Any, W_ih: Any, W_hh: Any, b: Any, k: 
     return hs, *(sum(parts) / len(sums) for parts in zip(*sums, strict=True))
 
 
-def _last_step_of_chunk(dhs: Any, x: Any, h0: Any, W_ih: Any, W_hh: Any, b: Any, k: int) -> Any:
+def _last_step_of_chunk(
+    dhs: Array, x: Array, h0: Array, W_ih: Array, W_hh: Array, b: Array, k: int
+) -> Any:
     hs, sums = rnn_forward(x, h0, W_ih, W_hh, b), []
     for t in range(len(x)):
         h = hs[t - 1] if t else h0
@@ -92,7 +103,7 @@ def _last_step_of_chunk(dhs: Any, x: Any, h0: Any, W_ih: Any, W_hh: Any, b: Any,
 def _cut(where: Callable[[int, int, int], bool]) -> Callable[..., Any]:
     """Backward in one loop, and what step t + 1 hands back is dropped ``where`` (t, k, T)."""
 
-    def way(dhs: Any, x: Any, h0: Any, W_ih: Any, W_hh: Any, b: Any, k: int) -> Any:
+    def way(dhs: Array, x: Array, h0: Array, W_ih: Array, W_hh: Array, b: Array, k: int) -> Any:
         hs = rnn_forward(x, h0, W_ih, W_hh, b)
         before = np.concatenate([h0[None], hs[:-1]])
         da, dh_next = np.zeros(hs.shape), np.zeros(h0.shape)
@@ -108,37 +119,41 @@ def _cut(where: Callable[[int, int, int], bool]) -> Callable[..., Any]:
     return way
 
 
-def _turned_blocks(x: Any, h_prev: Any, c_prev: Any, W_ih: Any, W_hh: Any, b: Any) -> Any:
+def _turned_blocks(
+    x: Array, h_prev: Array, c_prev: Array, W_ih: Array, W_hh: Array, b: Array
+) -> Any:
     blocks = np.split(W_hh, 4, axis=0)
     turned = np.concatenate([block.T for block in blocks], axis=0)
     return lstm_step(x, h_prev, c_prev, W_ih, turned, b)
 
 
-def _naive_tanh(x: Any, h_prev: Any, W_ih: Any, W_hh: Any, b: Any) -> Any:
+def _naive_tanh(x: Array, h_prev: Array, W_ih: Array, W_hh: Array, b: Array) -> Any:
     twice = np.exp(2 * (x @ W_ih.T + h_prev @ W_hh.T + b))
     return (twice - 1) / (twice + 1)
 
 
-def _interleaved(x: Any, h_prev: Any, c_prev: Any, W_ih: Any, W_hh: Any, b: Any) -> Any:
+def _interleaved(x: Array, h_prev: Array, c_prev: Array, W_ih: Array, W_hh: Array, b: Array) -> Any:
     a = (x @ W_ih.T + h_prev @ W_hh.T + b).reshape(len(x), -1, 4)
     i, f, o = (sigmoid(a[:, :, k]) for k in (0, 1, 3))
     c = f * c_prev + i * np.tanh(a[:, :, 2])
     return o * np.tanh(c), c
 
 
-def _tied_gates(x: Any, h_prev: Any, c_prev: Any, W_ih: Any, W_hh: Any, b: Any) -> Any:
+def _tied_gates(x: Array, h_prev: Array, c_prev: Array, W_ih: Array, W_hh: Array, b: Array) -> Any:
     i, _, g, o = np.split(x @ W_ih.T + h_prev @ W_hh.T + b, 4, axis=1)
     c = (1 - sigmoid(i)) * c_prev + sigmoid(i) * np.tanh(g)
     return sigmoid(o) * np.tanh(c), c
 
 
-def _forget_one(x: Any, h_prev: Any, c_prev: Any, W_ih: Any, W_hh: Any, b: Any) -> Any:
+def _forget_one(x: Array, h_prev: Array, c_prev: Array, W_ih: Array, W_hh: Array, b: Array) -> Any:
     i, f, g, o = np.split(x @ W_ih.T + h_prev @ W_hh.T + b, 4, axis=1)
     c = sigmoid(f + 1) * c_prev + sigmoid(i) * np.tanh(g)
     return sigmoid(o) * np.tanh(c), c
 
 
-def _naive_sigmoid(x: Any, h_prev: Any, c_prev: Any, W_ih: Any, W_hh: Any, b: Any) -> Any:
+def _naive_sigmoid(
+    x: Array, h_prev: Array, c_prev: Array, W_ih: Array, W_hh: Array, b: Array
+) -> Any:
     a = x @ W_ih.T + h_prev @ W_hh.T + b
     i, f, _, o = np.split(np.exp(a) / (1 + np.exp(a)), 4, axis=1)
     c = f * c_prev + i * np.tanh(np.split(a, 4, axis=1)[2])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import nn
-from ..engine.autograd import no_grad
+from ..engine.switches import no_grad
 from ..nn.stacks import RecurrentLayer
 from ..tensors import Tensor, as_tensor
 from ..tensors.functions import cumsum

@@ -18,7 +18,8 @@ import numpy as np
 from ..engine.autograd import sum_to
 from ..engine.inside import UseOverTime
 from ..engine.places import Place
-from ..engine.values import Array, At
+from ..engine.scatter import At
+from ..engine.values import Array
 from ..ops.row import texts_of
 
 BLOCK = 1 << 22  # numbers that are made at once

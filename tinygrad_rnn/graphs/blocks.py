@@ -43,6 +43,7 @@ class Block:
     step: int | None = None
     call: CellCall | None = None
     title: str = ""
+    chain: ChainKey | None = None  # the run of a cell that it is of
     feeds: list[tuple[Block, int, str]] = field(default_factory=list)
     uses: Counter[int] = field(default_factory=Counter)
     columns: list[int] = field(default_factory=list)  # where it stands, counted over all segments
@@ -63,13 +64,17 @@ class Blocks:
     ``columns`` are those of all segments in a line, ``segment`` says of each which one it is of.
     """
 
+    whole = True  # a cell is one box, and a module
+    most = CELLS  # so many steps are drawn one by one
+
     def __init__(self, graph: RecordedGraph, steps: Sequence[int] | None = None) -> None:
         self.graph, self.calls = graph, _counted(graph.calls)
-        paths = {call.path for call in self.calls if call.path}
-        self.nodes = mark_held(list(graph), paths)
-        self.scopes = [node.place.scope for node in graph._raw]
-        self._recurrent = paths
-        self.opened = self._open()
+        self.nodes = list(graph)
+        if self.whole:
+            paths = {call.path for call in self.calls if call.path}
+            self.nodes = mark_held(self.nodes, paths)
+            self.scopes = [node.place.scope for node in graph._raw]
+            self.opened = self._open()
         self._of: dict[int, Block] = {}
         self.blocks: list[Block] = []
         self._consumers = consumers_of(self.nodes)
@@ -146,14 +151,15 @@ class Blocks:
             i = node.id
             if node.op in SOURCES:
                 continue
-            if node.call is not None:
-                call = self.calls[node.call]
-                if node.call not in cells:
+            call = None if node.call is None else self.calls[node.call]
+            if self.whole and call is not None:
+                if call.id not in cells:
                     row = ("cell", call.path, call.label, title_of(call.cell), call.run)
                     title = title_of(call.cell)
-                    cells[node.call] = self._add(Block("cell", [], row, call.step, call, title))
-                    cells[node.call].count = call.times
-                block = cells[node.call]
+                    cells[call.id] = self._add(Block("cell", [], row, call.step, call, title))
+                    cells[call.id].chain = call.chain
+                    cells[call.id].count = call.times
+                block = cells[call.id]
             elif (module := self._module(i)) is not None:
                 if node.op in HANDS_ON and module not in modules:
                     continue
@@ -171,13 +177,20 @@ class Blocks:
                 numbers = tuple(self.nodes[k].op == "literal" for k in node.inputs)
                 row = ("op", node.path, node.op, numbers)
                 block = self._add(Block("op", [], row, node.step))
+                if call is not None:
+                    block.row, block.step = (*row, call.label, call.run), call.step
+                    block.chain, block.count = call.chain, call.times
             block.nodes.append(i)
             self._of[i] = block
         for i in self.graph.outputs:
             block_ = self._of.get(i)
-            if block_ is not None and block_.kind == "op" and self.nodes[i].shape == ():
+            if block_ is not None and block_.kind == "op" and self._is_loss(i):
                 block_.kind = "loss"
                 block_.row = ("loss", i)
+
+    def _is_loss(self, i: int) -> bool:
+        """Whether an output is a loss: a single number."""
+        return self.nodes[i].shape == ()
 
     def _add(self, block: Block) -> Block:
         self.blocks.append(block)
@@ -241,10 +254,9 @@ class Blocks:
         for block in list(self.blocks):
             mine = set(block.nodes)
             roles: dict[int, str] = {}
-            if block.call is not None:
-                roles = {
-                    i: role for role, i in block.call.inputs.items() if role in block.call.outputs
-                }
+            call = self._call_of(block)
+            if call is not None:
+                roles = {i: role for role, i in call.inputs.items() if role in call.outputs}
             seen: set[tuple[int, str]] = set()
             for i in block.nodes:
                 for k in self.nodes[i].inputs:
@@ -257,6 +269,11 @@ class Blocks:
                         elif source is not block and (value, role) not in seen:
                             seen.add((value, role))
                             block.feeds.append((source, value, role))
+
+    def _call_of(self, block: Block) -> CellCall | None:
+        """The call of a cell that a box is, or is a part of."""
+        call = self.nodes[block.node].call
+        return None if call is None or block.chain is None else self.calls[call]
 
     def _resolve(self, i: int) -> list[tuple[Block | None, int]]:
         """The blocks that make a value, and which of their nodes that is; none for a Parameter."""
@@ -285,18 +302,26 @@ class Blocks:
     def _place_in_time(self, shown: Sequence[int] | None) -> None:
         """The columns: the cells' steps, of one run after those of another that it goes on from."""
         segments = self._segments()
-        spots = self._spots(segments)
+        self._places = spots = self._spots(segments)
         at: dict[tuple[int, int], int] = {}
         times: dict[int, dict[int, int]] = {}
         for block, mine in spots.items():
-            for k, step in mine if block.call is not None or len(mine) == 1 else ():
+            for k, step in mine if block.chain is not None or len(mine) == 1 else ():
                 here = times.setdefault(k, {})
                 here[step] = max(here.get(step, 1), block.count)
-        several = sum(min(len(steps), CELLS) for steps in times.values()) > WIDEST
+        known = {step for steps in times.values() for step in steps}
+        end = max((step + steps[step] for steps in times.values() for step in steps), default=0)
+        if missing := [s for s in shown or () if (s if s >= 0 else end + s) not in known]:
+            raise ValueError(
+                f"steps={list(shown or ())}: the graph has no step {missing[0]}; "
+                f"its steps are {min(known, default=0)} to {end - 1}"
+            )
+        several = sum(min(len(steps), self.most) for steps in times.values()) > WIDEST
+        several |= self.most < CELLS
         for k, steps in sorted(times.items()):
             ends = [min(steps), max(steps)] if several and len(steps) > 3 else None
             chosen = [s for s in shown or () if s < 0 or s in steps] or ends
-            for column in fold(sorted(steps), CELLS, chosen, dict(sorted(steps.items()))):
+            for column in fold(sorted(steps), self.most, chosen, dict(sorted(steps.items()))):
                 at.update({(k, step): len(self.columns) for step in column.steps})
                 self.columns.append(column)
                 self.segment.append(k)
@@ -306,16 +331,21 @@ class Blocks:
 
     def _segments(self) -> dict[ChainKey, int]:
         """The segment of each run of cells: after those whose last state it starts from."""
-        first: dict[ChainKey, Block] = {}
+        mine: dict[ChainKey, list[Block]] = {}
+        feeds: set[tuple[ChainKey, ChainKey]] = set()
         for block in self.blocks:
-            if block.call is not None:
-                first.setdefault(block.call.chain, block)
+            if block.chain is not None:
+                mine.setdefault(block.chain, []).append(block)
+                feeds |= {(s.chain, block.chain) for s, _, _ in block.feeds if s.chain is not None}
         found: dict[ChainKey, int] = {}
-        for chain, block in first.items():
+        for chain, blocks in mine.items():
+            first = min(block.step or 0 for block in blocks)
             before = [
-                found[source.call.chain]
+                found[source.chain]
+                for block in blocks
                 for source, _, role in block.feeds
-                if role and source.call is not None and source.call.chain in found
+                if role and block.step == first and source.chain in found
+                if (chain, source.chain) not in feeds  # else they take turns
             ]
             found[chain] = max((k + 1 for k in before), default=0)
         return found if max(found.values(), default=0) < SEGMENTS else dict.fromkeys(found, 0)
@@ -325,8 +355,8 @@ class Blocks:
         users = self.users()
         fixed: dict[Block, set[Place]] = {}
         for block in self.blocks:
-            if block.call is not None:
-                fixed[block] = {(segments[block.call.chain], block.call.step)}
+            if block.chain is not None and block.step is not None:
+                fixed[block] = {(segments[block.chain], block.step)}
         came = self._gathered(_in_order(self.blocks), fixed, lambda b: [s for s, _, _ in b.feeds])
         goes = self._gathered(_in_order(self.blocks)[::-1], fixed, lambda b: users.get(b, []))
         for block in self.blocks:

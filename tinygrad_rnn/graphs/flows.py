@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engine.autograd import flow
-from ..engine.values import Array, At, AtOutput, as_array
+from ..engine.scatter import At, AtOutput
+from ..engine.values import Array, as_array
 from .excerpt import Excerpt
 from .sweep import Sweep
 

@@ -191,7 +191,7 @@ def _run_layer(layer: Any, steps: int, loss: bool = False) -> Any:
 
     With ``loss``, for normal numbers of a fixed seed, and of the output the sum of the last step's squares.
     """
-    from ..engine.autograd import enable_grad
+    from ..engine.switches import enable_grad
     from ..nn.cells import Cell
     from ..nn.naming import name
     from ..tensors import tensor

@@ -9,6 +9,7 @@ from .numbers import numbers_of
 from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph
 
 MOST = 5000  # nodes of a graph whose modules are looked for
+TALLEST, ENDS = 160, 40  # of more boxes the first and the last are drawn, and the rest as one
 RUNS = 3  # runs of one layer side by side; of more, all are one box
 
 
@@ -21,6 +22,7 @@ class LayerBlocks(Blocks):
     def _arrange(self, steps: Sequence[int] | None) -> None:
         self.calls_of: dict[Block, list[CellCall]] = {}
         self._merge()
+        self._shorten()
         self.numbers = numbers_of([calls[0] for calls in self.calls_of.values()])
 
     def _is_transparent(self, node: GraphNode) -> bool:
@@ -137,6 +139,32 @@ class LayerBlocks(Blocks):
             for (source, _, role), mine in found.items():
                 self._values[block, source, mine[0], role] = tuple(dict.fromkeys(mine))
 
+    def _shorten(self) -> None:
+        """Of very many boxes those in the middle are one."""
+        boxes = [block for block in self.blocks if block.kind != "input"]
+        inner = [block for block in boxes[ENDS:-ENDS] if block not in self.calls_of]
+        if len(boxes) <= TALLEST or len(inner) < 2:
+            return
+        first, gone = inner[0], set(inner)
+        made = Block("many", [i for block in inner for i in block.nodes], first.row)
+        made.title = "ops" if all(block.kind == "op" for block in inner) else "modules and ops"
+        made.count = len(inner)
+        for block in inner:
+            made.uses += block.uses
+        self.blocks = [
+            made if b is first else b for b in self.blocks if b is first or b not in gone
+        ]
+        taken = [feed for block in inner for feed in block.feeds]
+        for block in self.blocks:
+            feeds = taken if block is made else block.feeds
+            moved = ((made if s in gone else s, value, role) for s, value, role in feeds)
+            block.feeds = list(dict.fromkeys(feed for feed in moved if feed[0] is not block))
+            self._taken[block] = [(source, value) for source, value, _ in block.feeds]
+            for source, value, role in block.feeds:
+                self._values.setdefault((block, source, value, role), (value,))
+        used = {source for block in self.blocks for source, _, _ in block.feeds}
+        self.blocks = [b for b in self.blocks if b.kind != "input" or b in used]
+
     def taken_by(self, block: Block) -> list[tuple[Block, int]]:
         """All that comes into a block, its own states too."""
         return self._taken[block]
@@ -151,6 +179,8 @@ class LayerBlocks(Blocks):
             for role, i in call.outputs.items():
                 if i == value:
                     return role
+        if block.kind == "many":  # each value for itself
+            return str(value)
         return self.nodes[value].name or self.nodes[value].op
 
     def steps_of(self, block: Block) -> range:

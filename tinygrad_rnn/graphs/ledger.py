@@ -10,7 +10,8 @@ import numpy as np
 
 from ..doors import door
 from ..engine.inside import Inside
-from ..engine.values import Array, At, Leaf, Node
+from ..engine.scatter import At
+from ..engine.values import Array, Leaf, Node
 from .accounts import Account, Entry, StepRows
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..engine.autograd import no_grad
 from ..engine.gradients import grad
+from ..engine.switches import no_grad
 from ..engine.values import Array
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engine.autograd import flow
-from ..engine.values import Array, At, AtOutput, Constant, Leaf, Literal
+from ..engine.scatter import At, AtOutput
+from ..engine.values import Array, Constant, Leaf, Literal
 from ..ops.row import ROWS
 from .ledger import Ledger
 

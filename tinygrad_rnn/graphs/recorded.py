@@ -95,6 +95,9 @@ class CellCall:
         return self.cell, self.path, self.label, self.run
 
 
+NEAR = 100  # ops between two steps' states that are looked through
+
+
 class RecordedGraph:
     """The recorded computation behind some tensors: what a graph and an excerpt of one have in common.
 
@@ -418,7 +421,8 @@ class RecordedGraph:
             if node.place.call is not None:
                 members[node.place.call].append(i)
         made_by: dict[int, int] = {}  # node id -> run of the call that made it
-        runs = 0
+        last: dict[int, tuple[type, str, int, int]] = {}  # and the cell, its label and its step
+        runs, nested = 0, _Nested(members)
         calls: list[CellCall] = []
         for k, (call, ids) in enumerate(members.items()):
             inputs = {
@@ -429,10 +433,15 @@ class RecordedGraph:
             named = {self._raw[i].name: i for i in ids}
             roles = [role for role, _ in call.inputs if role != "x"]
             outputs = {role: named[role] for role in roles if role in named}
-            carried = [made_by[i] for role, i in inputs.items() if role != "x" and i in made_by]
+            states = [i for role, i in inputs.items() if role != "x"]
+            carried = [made_by[i] for i in states if i in made_by]
+            if not carried:
+                carried = nested.of(call) or self._derived(call, states, last)
             run = carried[0] if carried else runs
             runs = max(runs, run + 1)
+            nested.note(call, run)
             made_by.update(dict.fromkeys(outputs.values(), run))
+            last.update(dict.fromkeys(outputs.values(), (call.cell, call.label, call.step, run)))
             scope = call.scope
             path = self._paths.get(scope, "") if scope is not None else ""
             calls.append(
@@ -450,6 +459,55 @@ class RecordedGraph:
                 )
             )
         return calls
+
+    def _derived(
+        self, call: Call, states: Sequence[int], last: dict[int, tuple[type, str, int, int]]
+    ) -> list[int]:
+        """The run that a call goes on with whose states were computed from those of the step before."""
+        if not last:
+            return []
+        todo, seen = list(states), set(states)
+        while todo and len(seen) <= NEAR:
+            i = todo.pop(0)
+            if i in last:
+                cell, label, step, run = last[i]
+                if (cell, label, step + 1) == (call.cell, call.label, call.step):
+                    return [run]
+                continue
+            for parent in self._parents(self._raw[i]):
+                k = self._index[id(parent)]
+                if k not in seen:
+                    seen.add(k)
+                    todo.append(k)
+        return []
+
+
+class _Nested:
+    """The runs of cells around cells: one of a cell and of those that it calls."""
+
+    def __init__(self, calls: Iterable[Call]) -> None:
+        self._scopes = {call.scope for call in calls if call.scope is not None}
+        self._around: dict[Scope, int] = {}
+        self._inside: dict[Scope, int] = {}
+
+    def of(self, call: Call) -> list[int]:
+        """The run of the cell around a call, or of one inside it, where there is one that is known."""
+        found = [self._inside[call.scope]] if call.scope in self._inside else []
+        return found or [self._around[s] for s in self._outer(call) if s in self._around][:1]
+
+    def note(self, call: Call, run: int) -> None:
+        """A call is of a run."""
+        if call.scope is not None:
+            self._around.setdefault(call.scope, run)
+        for scope in self._outer(call):
+            self._inside.setdefault(scope, run)
+
+    def _outer(self, call: Call) -> Iterator[Scope]:
+        scope = None if call.scope is None else call.scope.parent
+        while scope is not None:
+            if scope in self._scopes:
+                yield scope
+            scope = scope.parent
 
 
 def in_order(

@@ -11,7 +11,8 @@ import numpy as np
 
 from ..engine.gradients import commit, root_and_seed
 from ..engine.hooks import Hook, hooked
-from ..engine.values import Array, At, AtOutput, as_array
+from ..engine.scatter import At, AtOutput
+from ..engine.values import Array, as_array
 
 if TYPE_CHECKING:
     from ..tensors import Tensor

@@ -13,7 +13,8 @@ import numpy as np
 
 from ..engine.autograd import flow
 from ..engine.inside import Inside
-from ..engine.values import At, AtOutput, as_array
+from ..engine.scatter import At, AtOutput
+from ..engine.values import as_array
 from .columns import Unlike
 from .excerpt import Excerpt
 from .recorded import CellCall

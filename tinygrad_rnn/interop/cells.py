@@ -11,7 +11,7 @@ from ..nn.cells import Cell, GRUCell, LSTMCell, RNNCell
 from ..nn.functional import linear
 from ..nn.layers import Linear
 from ..nn.module import Module, ModuleList
-from ..nn.naming import name_all
+from ..nn.stepping import name_all
 from ..ops.elementwise import sigmoid, tanh
 from ..tensors import Tensor
 from ..tensors.functions import clip

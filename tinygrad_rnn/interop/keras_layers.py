@@ -33,7 +33,10 @@ def snake(name: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def config_of(layer: Mapping[str, Any]) -> dict[str, Any]:
+Config = Mapping[str, Any]  # of a layer, as JSON has it
+
+
+def config_of(layer: Config) -> dict[str, Any]:
     """A layer's options. Raises WeightsError where there are none."""
     config = layer.get("config")
     if not isinstance(config, Mapping):
@@ -218,7 +221,7 @@ class Plain(KerasLayer):
 class Simple(KerasLayer):
     """A layer without weights: a function of its inputs."""
 
-    def __init__(self, name: str, kind: str, config: Mapping[str, Any], layout: str) -> None:
+    def __init__(self, name: str, kind: str, config: Config, layout: str) -> None:
         super().__init__(name)
         self.kind, self.options = kind, dict(config)
         self.act = _activation(layout, config.get("activation", "linear"))
@@ -299,7 +302,7 @@ def _activation(layout: str, value: Any) -> Activation | str:
 # ---- from a layer's config and its arrays ------------------------------------------------------------
 
 
-def counted(layer: Mapping[str, Any]) -> int:
+def counted(layer: Config) -> int:
     """How many arrays a layer has, from its config."""
     kind, config = str(layer.get("class_name")), config_of(layer)
     if kind in RECURRENT or kind in CELLS:
@@ -319,7 +322,7 @@ def counted(layer: Mapping[str, Any]) -> int:
     return 1 if kind == "Embedding" else 0
 
 
-def _cells(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _cells(config: Config) -> list[Config]:
     """The cells of an RNN layer."""
     cell = config.get("cell")
     if isinstance(cell, Sequence):
@@ -331,7 +334,7 @@ def _cells(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [cell]
 
 
-def layer_of(layer: Mapping[str, Any], weights: Weights, layout: str) -> KerasLayer:
+def layer_of(layer: Config, weights: Weights, layout: str) -> KerasLayer:
     """One layer of a model. Raises WeightsError that names a layer or option that is not read."""
     kind, config = str(layer.get("class_name")), config_of(layer)
     name = str(config.get("name", layer.get("name", snake(kind))))
@@ -357,7 +360,7 @@ def layer_of(layer: Mapping[str, Any], weights: Weights, layout: str) -> KerasLa
     raise WeightsError(f"{who} is not read: there are {known}")
 
 
-def _one_dtype(config: Mapping[str, Any], who: str) -> None:
+def _one_dtype(config: Config, who: str) -> None:
     policy: Any = config.get("dtype")
     if isinstance(policy, Mapping):
         policy = policy.get("config", {}).get("name")
@@ -404,7 +407,7 @@ def _recurring(
     )  # fmt: skip
 
 
-def _mirrored(one: Mapping[str, Any], two: Mapping[str, Any], first: Any, second: Any) -> None:
+def _mirrored(one: Config, two: Config, first: Any, second: Any) -> None:
     """Raise where the backward layer of a Bidirectional has other options than the forward one."""
     matter = (
         "units",
@@ -423,7 +426,7 @@ def _mirrored(one: Mapping[str, Any], two: Mapping[str, Any], first: Any, second
             )
 
 
-def _one(cell: Mapping[str, Any], weights: Weights, layout: str, both: bool) -> Any:
+def _one(cell: Config, weights: Weights, layout: str, both: bool) -> Any:
     """One recurrent layer of ours, of both directions where there are two."""
     kind = str(cell.get("class_name"))
     kind = CELLS.get(kind, kind)
@@ -445,7 +448,7 @@ def _one(cell: Mapping[str, Any], weights: Weights, layout: str, both: bool) -> 
     return from_weights(arrays, layout, layer=kind, config=config)
 
 
-def _plain(name: str, kind: str, config: Mapping[str, Any], weights: Weights, layout: str) -> Plain:
+def _plain(name: str, kind: str, config: Config, weights: Weights, layout: str) -> Plain:
     made, entries = PLAIN[kind]
     arrays = list(weights)
     act = _activation(layout, config.get("activation", "linear"))
@@ -475,7 +478,7 @@ def _plain(name: str, kind: str, config: Mapping[str, Any], weights: Weights, la
     return plain
 
 
-def _made(made: str, kind: str, config: Mapping[str, Any], state: Mapping[str, Array]) -> Module:
+def _made(made: str, kind: str, config: Config, state: Mapping[str, Array]) -> Module:
     if kind == "Dense":
         if state["weight"].ndim != 2:
             raise WeightsError(

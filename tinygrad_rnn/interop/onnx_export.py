@@ -296,7 +296,7 @@ class _Writer:
     def _constant(self, value: Any, twin: Any, node: Any) -> str:
         if id(node) in self.parameters:
             name, parameter = self.parameters[id(node)]
-            self.known[id(node)] = made = self.b.parameter(name, parameter.numpy())
+            self.known[id(node)] = made = self.b.parameter(name, parameter._data)
             return made
         if not isinstance(value, Tensor) or not isinstance(twin, Tensor):
             raise ExportError(

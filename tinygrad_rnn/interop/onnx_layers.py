@@ -57,7 +57,7 @@ def recurrent_node(
     names = cells[0].states
     inputs += [lengths or "", *(starts or [""] * len(names))]
     if type(cells[0]) is nn.PeepholeLSTMCell:
-        peeps = [_rows(cell.weight_peephole.numpy(), (0, 2, 1)) for cell in cells]
+        peeps = [_rows(cell.weight_peephole._data, (0, 2, 1)) for cell in cells]
         inputs.append(b.const(np.stack(peeps), wish=f"{b.prefix or kind}.P"))
     while inputs[-1] == "":
         inputs.pop()
@@ -82,10 +82,10 @@ def _arranged(kind: str, cell: Any) -> dict[str, Any]:
         if value is None:
             found[name] = None
         elif coupled:  # i = 1 - sigmoid(f) = sigmoid(-f), and ONNX's f is then 1 - i
-            f, g, o = np.split(value.numpy(), 3)
+            f, g, o = np.split(value._data, 3)
             found[name] = np.concatenate([-f, o, np.zeros_like(f), g])
         else:
-            found[name] = _rows(value.numpy(), ORDER[kind])
+            found[name] = _rows(value._data, ORDER[kind])
     one, two = found.pop("bi"), found.pop("bh")
     found["B"] = None if one is None or two is None else np.concatenate([one, two])
     return found
@@ -198,7 +198,7 @@ def _lengths(b: GraphBuilder, kwargs: dict[str, Names]) -> str | None:
 
 def _learned(b: GraphBuilder, layer: Any, name: str, x: str) -> str:
     """A learned state, stretched over the batch of (time, batch, features)."""
-    value = getattr(layer, name).numpy()
+    value = getattr(layer, name)._data
     count, size = value.shape
     start = b.parameter(f"{b.prefix}.{name}" if b.prefix else name, value[:, None])
     shape = b.op("Concat", b.ints(count), b.side(x, 1), b.ints(size), axis=0)
@@ -218,7 +218,7 @@ def embedding(
 ) -> Names:
     """Rows of a table."""
     index = args[0] if args else kwargs["input"]
-    table = b.parameter(f"{b.prefix}.weight" if b.prefix else "weight", layer.weight.numpy())
+    table = b.parameter(f"{b.prefix}.weight" if b.prefix else "weight", layer.weight._data)
     return b.op("Gather", table, index)
 
 
@@ -229,13 +229,11 @@ def layer_norm(
     x = args[0] if args else kwargs["input"]
     here = f"{b.prefix}." if b.prefix else ""
     gain = (
-        np.ones(layer.normalized_shape, np.float32)
-        if layer.weight is None
-        else layer.weight.numpy()
+        np.ones(layer.normalized_shape, np.float32) if layer.weight is None else layer.weight._data
     )
     inputs = [x, b.parameter(here + "weight", gain)]
     if layer.bias is not None:
-        inputs.append(b.parameter(here + "bias", layer.bias.numpy()))
+        inputs.append(b.parameter(here + "bias", layer.bias._data))
     axis = -len(layer.normalized_shape)
     return b.op("LayerNormalization", *inputs, axis=axis, epsilon=layer.eps)
 

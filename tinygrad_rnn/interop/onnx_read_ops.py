@@ -16,7 +16,7 @@ import numpy as np
 
 from ..compat.elementwise import fmod
 from ..nn import functional as f
-from ..ops.elementwise import erf
+from ..ops.curves import erf
 from ..tensors import Tensor, functions, several
 from .onnx_read_layers import OnnxOutput
 
@@ -152,7 +152,7 @@ def _average(n: OnnxNode, *given: Tensor) -> Tensor:
     return mean
 
 
-def _clip(n: OnnxNode, x: Tensor, low: Any = None, high: Any = None) -> Tensor:
+def _clip(n: OnnxNode, x: Tensor, low: Tensor | None = None, high: Tensor | None = None) -> Tensor:
     bounds = [
         n.get(name) if given is None else array(given).item()
         for name, given in (("min", low), ("max", high))
@@ -219,7 +219,9 @@ def _where(n: OnnxNode, condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return several.where(condition, a, b)
 
 
-def _dropout(n: OnnxNode, x: Tensor, ratio: Any = None, training: Any = None) -> Any:
+def _dropout(
+    n: OnnxNode, x: Tensor, ratio: Tensor | None = None, training: Tensor | None = None
+) -> Any:
     if training is not None and array(training).any():
         raise n.refuse("training_mode is on: export the model in evaluation mode")
     kept = whole(np.ones(x.shape, bool))
@@ -238,7 +240,7 @@ def _is_inf(n: OnnxNode, x: Tensor) -> Tensor:
 # ---- products --------------------------------------------------------------------------------------------
 
 
-def _gemm(n: OnnxNode, a: Tensor, b: Tensor, c: Any = None) -> Tensor:
+def _gemm(n: OnnxNode, a: Tensor, b: Tensor, c: Tensor | None = None) -> Tensor:
     alpha, beta = float(n.get("alpha", 1.0)), float(n.get("beta", 1.0))
     left = a.transpose(0, 1) if n.get("transA", 0) else a
     if n.get("transB", 0) and alpha == beta == 1.0 and c is not None and c.ndim == 1:
@@ -271,7 +273,7 @@ def _shape(n: OnnxNode, x: Any) -> Tensor:
     return whole(sides, np.int64)
 
 
-def _reshape(n: OnnxNode, x: Any, to: Any = None) -> Tensor:
+def _reshape(n: OnnxNode, x: Any, to: Tensor | None = None) -> Tensor:
     wanted = ints(to) if to is not None else tuple(n.attributes["shape"])
     if isinstance(x, OnnxOutput):
         short = x.reshaped(wanted)
@@ -297,7 +299,7 @@ def _transpose(n: OnnxNode, x: Any) -> Any:
     return x.permuted(axes) if isinstance(x, OnnxOutput) else x.permute(axes)
 
 
-def _squeeze(n: OnnxNode, x: Any, given: Any = None) -> Tensor:
+def _squeeze(n: OnnxNode, x: Any, given: Tensor | None = None) -> Tensor:
     axes = axes_of(n, given)
     if isinstance(x, OnnxOutput):
         short = x.squeezed(axes)
@@ -313,7 +315,7 @@ def _squeeze(n: OnnxNode, x: Any, given: Any = None) -> Tensor:
     return result
 
 
-def _unsqueeze(n: OnnxNode, x: Tensor, given: Any = None) -> Tensor:
+def _unsqueeze(n: OnnxNode, x: Tensor, given: Tensor | None = None) -> Tensor:
     axes = axes_of(n, given) or ()
     ndim = x.ndim + len(axes)
     places = {k % ndim for k in axes}
@@ -328,7 +330,7 @@ def _concat(n: OnnxNode, *given: Tensor) -> Tensor:
     return several.cat(list(given), axis)
 
 
-def _split(n: OnnxNode, x: Tensor, given: Any = None) -> tuple[Tensor, ...]:
+def _split(n: OnnxNode, x: Tensor, given: Tensor | None = None) -> tuple[Tensor, ...]:
     axis = int(n.get("axis", 0)) % x.ndim
     count = len(n.outputs)
     sizes = axes_of(n, given, "split")
@@ -438,7 +440,13 @@ def _tile(n: OnnxNode, x: Tensor, times: Tensor) -> Tensor:
     return x.tile(ints(times)) if floating(x) else whole(np.tile(array(x), ints(times)))
 
 
-def _pad(n: OnnxNode, x: Tensor, pads: Any = None, value: Any = None, given: Any = None) -> Tensor:
+def _pad(
+    n: OnnxNode,
+    x: Tensor,
+    pads: Tensor | None = None,
+    value: Tensor | None = None,
+    given: Tensor | None = None,
+) -> Tensor:
     widths = ints(pads) if pads is not None else tuple(n.get("pads", n.get("paddings")))
     number = n.get("value", 0.0) if value is None else array(value).item()
     axes = range(x.ndim) if given is None else [k % x.ndim for k in ints(given)]
@@ -508,7 +516,7 @@ def _range(n: OnnxNode, start: Tensor, limit: Tensor, delta: Tensor) -> Tensor:
     return whole(low + np.arange(count) * step, array(start).dtype)
 
 
-def _trilu(n: OnnxNode, x: Tensor, k: Any = None) -> Tensor:
+def _trilu(n: OnnxNode, x: Tensor, k: Tensor | None = None) -> Tensor:
     at = 0 if k is None else int(array(k).item())
     cut = (np.triu if n.get("upper", 1) else np.tril)(np.ones(x.shape[-2:], bool), at)
     return (
@@ -541,7 +549,7 @@ def _eye_like(n: OnnxNode, x: Tensor) -> Tensor:
 
 
 def _reduce(on_floats: Callable[..., Any], on_ints: Any = None) -> Rule:
-    def rule(n: OnnxNode, x: Tensor, given: Any = None) -> Tensor:
+    def rule(n: OnnxNode, x: Tensor, given: Tensor | None = None) -> Tensor:
         axes, keep = axes_of(n, given), bool(n.get("keepdims", 1))
         if not axes:
             if axes == () and n.get("noop_with_empty_axes", 0):
@@ -576,7 +584,7 @@ def _arg(largest: bool) -> Rule:
     return rule
 
 
-def _top_k(n: OnnxNode, x: Tensor, k: Any = None) -> tuple[Tensor, Tensor]:
+def _top_k(n: OnnxNode, x: Tensor, k: Tensor | None = None) -> tuple[Tensor, Tensor]:
     count = int(n.attributes["k"]) if k is None else int(array(k).item())
     axis = int(n.get("axis", -1)) % x.ndim
     data = array(x)
@@ -612,7 +620,7 @@ def _soft(name: str) -> Rule:
     return rule
 
 
-def _layer_norm(n: OnnxNode, x: Tensor, scale: Tensor, bias: Any = None) -> Any:
+def _layer_norm(n: OnnxNode, x: Tensor, scale: Tensor, bias: Tensor | None = None) -> Any:
     axis = int(n.get("axis", -1)) % x.ndim
     eps = float(n.get("epsilon", 1e-5))
     shape = x.shape[axis:]

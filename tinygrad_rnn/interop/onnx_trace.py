@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..engine.autograd import enable_grad, no_grad
 from ..engine.listening import Listener, unheard
 from ..engine.places import state
+from ..engine.switches import enable_grad, no_grad
 from ..engine.values import Leaf
 from ..nn.module import Module
 from ..nn.recurrent import Recurrent

@@ -13,7 +13,7 @@ import numpy as np
 import tinygrad_rnn as tg
 
 from .. import nn
-from ..engine.autograd import enable_grad
+from ..engine.switches import enable_grad
 from ..nn.module import Module, Parameter
 from ..tensors import Tensor
 from .onnx_import import OnnxModel, from_onnx

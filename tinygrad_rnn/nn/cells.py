@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ..ops.elementwise import relu, sigmoid, tanh
+from ..ops.products import linear
+from ..ops.recording import handle
 from ..tensors import Tensor, get_default_dtype
 from . import init
-from .functional import linear
 from .layers import LayerNorm
 from .module import Module, Parameter
-from .naming import name_all
 from .placing import placed
-from .stepping import bare_step
+from .stepping import bare_step, name_all
 
 
 def check_sizes(who: str, **sizes: Any) -> None:
@@ -115,10 +115,9 @@ class Cell(Module):
     def initial_state(self, batch: int | None = None) -> Any:
         """Zeros: one (batch, H) tensor for each part of the state, (H,) without a batch."""
         lead = () if batch is None else (batch,)
-        dtype = self.weight_hh.dtype
+        dtype = self.weight_hh._data.dtype
         zeros = [
-            Tensor._wrap(np.zeros((*lead, size), dtype), None)
-            for size in self.state_sizes().values()
+            handle(np.zeros((*lead, size), dtype), None) for size in self.state_sizes().values()
         ]
         return zeros[0] if len(zeros) == 1 else tuple(zeros)
 

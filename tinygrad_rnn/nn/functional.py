@@ -11,8 +11,8 @@ from ..doors import for_scripts, public_names
 from ..engine.places import state
 from ..engine.random import generator_or_default
 from ..engine.signatures import readable
+from ..ops import curves, indexing, products, reductions, shapes
 from ..ops import elementwise as e
-from ..ops import indexing, products, reductions, shapes
 from ..tensors import Tensor, as_tensor
 from ..tensors.functions import log_softmax, relu, sigmoid, softmax, tanh
 from ..tensors.making import arange
@@ -66,8 +66,6 @@ def linear(input: Any, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if weight.ndim == 1:
         product = products.matmul(as_tensor(input), weight)
         return product if bias is None else product + bias
-    if bias is None:
-        return products.linear_without_bias(input, weight)
     return products.linear(input, weight, bias)
 
 
@@ -82,8 +80,8 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     if (
         beta == 1 and threshold >= 20
     ):  # above it the row gives x already, to the last digit of float32
-        return e.softplus(x)
-    return e.where(x * beta > threshold, x, e.softplus(x * beta) / beta)
+        return curves.softplus(x)
+    return e.where(x * beta > threshold, x, curves.softplus(x * beta) / beta)
 
 
 def written(input: Any, made: Tensor, inplace: bool) -> Tensor:
@@ -101,7 +99,7 @@ def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) 
     >>> tg.nn.functional.leaky_relu(tg.tensor([-1.0, 2.0]), 0.5)
     tensor([-0.5,  2. ])
     """
-    return written(input, e.leaky_relu(as_tensor(input), negative_slope), inplace)
+    return written(input, curves.leaky_relu(as_tensor(input), negative_slope), inplace)
 
 
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -111,7 +109,7 @@ def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     >>> tg.nn.functional.elu(tg.tensor([-1.0, 2.0]))
     tensor([-0.6321,  2.    ])
     """
-    return written(input, e.elu(as_tensor(input), alpha), inplace)
+    return written(input, curves.elu(as_tensor(input), alpha), inplace)
 
 
 def gelu(input: Any, approximate: str = "none") -> Tensor:
@@ -126,7 +124,7 @@ def gelu(input: Any, approximate: str = "none") -> Tensor:
     """
     if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
-    return (e.gelu if approximate == "none" else e.gelu_by_tanh)(as_tensor(input))
+    return (curves.gelu if approximate == "none" else curves.gelu_by_tanh)(as_tensor(input))
 
 
 def silu(input: Any, inplace: bool = False) -> Tensor:
@@ -136,7 +134,7 @@ def silu(input: Any, inplace: bool = False) -> Tensor:
     >>> tg.nn.functional.silu(tg.tensor([0.0, 1.0]))
     tensor([0.    , 0.7311])
     """
-    return written(input, e.silu(as_tensor(input)), inplace)
+    return written(input, curves.silu(as_tensor(input)), inplace)
 
 
 def pad(

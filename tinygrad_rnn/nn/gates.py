@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.places import state
 from ..engine.values import Array
 from ..tensors import Tensor
 from .module import Module
-from .naming import _now
 
 
 class GateRecord:
@@ -126,8 +126,8 @@ def record_gates(layer: Module) -> Iterator[GateRecord]:
     ((7, 5, 3), ['c', 'f', 'g', 'h', 'i', 'o', 'z'])
     """
     record = GateRecord(layer)
-    _now.records.append(record)
+    state.records.append(record)
     try:
         yield record
     finally:
-        _now.records.remove(record)
+        state.records.remove(record)

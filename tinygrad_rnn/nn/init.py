@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..doors import for_scripts
-from ..engine.autograd import no_grad
 from ..engine.random import generator_or_default
 from ..engine.signatures import readable
+from ..engine.switches import no_grad
 from ..tensors import Tensor
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from ..engine.places import state
+from ..ops import curves, reductions
 from ..ops import elementwise as e
-from ..ops import reductions
 from ..ops.watching import index_known
 from ..tensors import Tensor, as_tensor
 from ..tensors.functions import log_softmax
@@ -220,9 +220,9 @@ def binary_cross_entropy_with_logits(
     who = "binary_cross_entropy_with_logits"
     x, y = _pair(who, input, target)
     if pos_weight is None:
-        loss = e.softplus(x) - x * y
+        loss = curves.softplus(x) - x * y
     else:
-        loss = (1 - y) * e.softplus(x) + y * e.softplus(-x) * _factor(
+        loss = (1 - y) * curves.softplus(x) + y * curves.softplus(-x) * _factor(
             who, "pos_weight", pos_weight, x
         )
     return _reduced(loss if weight is None else loss * _factor(who, "weight", weight, x), reduction)

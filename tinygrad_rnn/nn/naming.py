@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 from ..engine.places import Place, state
-from ..engine.values import Constant, Node
 from ..ops.recording import constant
 from ..tensors import Tensor, as_tensor
+from .stepping import named_input
 
 
 def name(tensor: Tensor, name: str) -> Tensor:
@@ -26,62 +25,9 @@ def name(tensor: Tensor, name: str) -> Tensor:
         constant(tensor, name)
     else:
         tensor._node.name = name
-    for listener in _now.listeners:
+    for listener in state.listeners:
         listener(name, tensor)
     return tensor
-
-
-def name_all(**values: Tensor) -> None:
-    """Name the recorded ones among some values: ``name_all(i=i, f=f)``."""
-    for label, tensor in values.items():
-        node = tensor._node
-        if isinstance(node, Node):
-            node.name = label
-        for listener in _now.listeners:
-            listener(label, tensor)
-
-
-class _Now(threading.local):
-    """Who wants to hear of named values, each thread for itself."""
-
-    def __init__(self) -> None:
-        self.records: list[Any] = []  # the open gate records
-        self.listeners: list[Any] = []  # what the running cell's values are told to
-
-
-_now = _Now()
-
-
-def listening(cell: Any, label: str, step: int) -> tuple[list[Any], list[Any]]:
-    """Have the records that watch a cell hear what it names from now on: (them, who heard before)."""
-    before = _now.listeners
-    if _now.records:
-        _now.listeners = [r.listener(cell, label, step) for r in _now.records if r.watches(cell)]
-    return _now.listeners, before
-
-
-def stop_listening(before: list[Any]) -> None:
-    """Give the ear back to who had it."""
-    _now.listeners = before
-
-
-def run_begins(cell: Any, first: int, steps: int, lengths: Any) -> None:
-    """Tell the records that watch a cell that it is about to run over some steps."""
-    for record in _now.records:
-        if record.watches(cell):
-            record.begins(cell, first, steps, lengths)
-
-
-def named_input(tensor: Tensor, label: str, step: int | None) -> Any:
-    """The node of a value that enters a cell, named by its role where it has no name yet."""
-    node = tensor._node
-    if node is None:
-        return constant(tensor, label, step)
-    if isinstance(node, Constant):
-        stale = node.name == label and node.place.step != step
-        if node.name is None or stale:
-            return constant(tensor, label, step)
-    return node
 
 
 def steps(x: Any) -> Iterator[Tensor]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,14 @@ import numpy as np
 
 from ..engine.places import state
 from ..engine.random import generator_or_default
+from ..engine.values import Array
+from ..ops import shapes
 from ..ops.elementwise import where
 from ..tensors import Tensor, as_tensor
-from ..tensors.several import cat, stack
+from ..tensors.several import cat
 from .cells import Cell
-from .compiling import Direction, LayerCall, Stage, compiler
+from .compiling import Direction, LayerCall, Stage, State, compiler
 from .module import Module
-from .naming import run_begins
 from .stepping import (
     apply_step,
     as_input,
@@ -31,6 +32,8 @@ from .stepping import (
     refusal,
 )
 
+Change = Callable[[Any], Any]  # what dropout does to an input or a state
+
 # ---- the loop -----------------------------------------------------------------------------------
 
 
@@ -41,7 +44,7 @@ class SomeSteps(tuple[int, ...]):
     cell then has, where those of all steps are known: a list of arrays, for steps after a gap.
     """
 
-    entered: Sequence[Mapping[int, Sequence[Any]]] = ()
+    entered: Sequence[Mapping[int, Sequence[Array]]] = ()
 
     def of(self, cell: int) -> SomeSteps:
         """The same for one cell of the call."""
@@ -58,7 +61,7 @@ class SomeSteps(tuple[int, ...]):
         return mapped(lambda t: _valued(t, next(values)), state)
 
 
-def _valued(t: Tensor, data: Any) -> Tensor:
+def _valued(t: Tensor, data: Array) -> Tensor:
     made = Tensor._wrap(data, t._node)
     made._tag = t._tag
     return made
@@ -74,9 +77,9 @@ class Loop:
     label: str = ""
     first_step: int = 0
     backwards: bool = False
-    lengths: Any = None
+    lengths: Array | None = None
     variational: float = 0.0
-    generator: Any = None
+    generator: np.random.Generator | None = None
     only: SomeSteps | None = None
 
 
@@ -234,7 +237,9 @@ class Recurrent(Module):
 
         cells = self.cells()
 
-        def recorded(only: SomeSteps | None = None, _masks: Any = None) -> tuple[Tensor, list[Any]]:
+        def recorded(
+            only: SomeSteps | None = None, _masks: Any = None
+        ) -> tuple[Tensor, list[State]]:
             return self._recorded(x, starts, time_axis, replace(loop, only=only), constants, cells)
 
         if loop.variational:
@@ -257,12 +262,12 @@ class Recurrent(Module):
     def _recorded(
         self,
         x: Tensor,
-        starts: list[Any],
+        starts: list[State],
         time_axis: int,
         loop: Loop,
-        constants: dict[str, Any],
+        constants: dict[str, Tensor],
         cells: list[Module],
-    ) -> tuple[Tensor, list[Any]]:
+    ) -> tuple[Tensor, list[State]]:
         """The loop op by op: the outputs, and the last state of each cell."""
         xs = sequence(x, time_axis, loop.only)
         ahead = replace(loop, only=_of(loop.only, 0))
@@ -280,20 +285,20 @@ class Recurrent(Module):
 
     def run(
         self,
-        xs: Sequence[Any],
-        state: Any,
+        xs: Sequence[Tensor],
+        state: State,
         loop: Loop,
-        constants: dict[str, Any],
+        constants: dict[str, Tensor],
         *,
         cell: Module | None = None,
-    ) -> tuple[list[Tensor], Any]:
+    ) -> tuple[list[Tensor], State]:
         """The loop itself: the outputs of every step in the order of time, and the last state."""
         cell = self.cell if cell is None else cell
         steps = len(xs)
         if not steps:
             raise ValueError(f"{_place()}the sequence has no time steps")
         drop_x, drop_h = _masks(loop, xs[0], state)
-        run_begins(cell, loop.first_step, steps, loop.lengths)
+        _begins(cell, loop, steps)
         outputs: list[Any] = [None] * steps
         times = range(steps) if loop.only is None else loop.only
         for k in range(steps - 1, -1, -1) if loop.backwards else range(steps):
@@ -311,7 +316,14 @@ class Recurrent(Module):
         return outputs, state
 
 
-def _checked(cell: Module, given: Any, batch: int | None) -> Any:
+def _begins(cell: Module, loop: Loop, steps: int) -> None:
+    """Tell the gate records that watch a cell that it is about to run over some steps."""
+    for record in state.records:
+        if record.watches(cell):
+            record.begins(cell, loop.first_step, steps, loop.lengths)
+
+
+def _checked(cell: Module, given: State, batch: int | None) -> State:
     """A state as given; a built-in cell's is checked first."""
     if given is None or not isinstance(cell, Cell):
         return given
@@ -333,17 +345,17 @@ def initial_state(cell: Any, batch: int | None) -> Any:
     return make(batch)
 
 
-def _column(live: Any, like: Tensor) -> Tensor:
+def _column(live: Array, like: Tensor) -> Tensor:
     """Which sequences are alive, as a condition that broadcasts over a tensor's other axes."""
     return Tensor._wrap(live.reshape((-1,) + (1,) * (like.ndim - 1)), None)
 
 
-def _kept(live: Any, new: Any, old: Any) -> Any:
+def _kept(live: Array, new: State, old: State) -> Any:
     """The new state, but the old one for the sequences that have ended."""
     return mapped(lambda a, b: where(_column(live, a), a, b), new, old)
 
 
-def _only(live: Any, value: Any) -> Any:
+def _only(live: Array | None, value: State) -> Any:
     """A value with 0 for the sequences that have ended."""
     if live is None or live.all():
         return value
@@ -355,7 +367,7 @@ def _only(live: Any, value: Any) -> Any:
     return mapped(masked, value)
 
 
-def _masks(loop: Loop, x: Any, state: Any) -> tuple[Any, Any]:
+def _masks(loop: Loop, x: Tensor, state: State) -> tuple[Change, Change]:
     """What variational dropout does to inputs and states: one mask each, for all steps."""
     if not loop.variational:
         return (lambda value: value), (lambda value: value)
@@ -379,11 +391,11 @@ def _masks(loop: Loop, x: Any, state: Any) -> tuple[Any, Any]:
     return (lambda value: mapped(lambda t, m: t * m, value, mask_x)), drop_state
 
 
-def _children(value: Any) -> Any:
+def _children(value: Any) -> Iterable[Any]:
     return value.values() if isinstance(value, dict) else value
 
 
-def checked_lengths(lengths: Any, batch: int | None, steps: int) -> Any:
+def checked_lengths(lengths: Any, batch: int | None, steps: int) -> Array | None:
     """The lengths as an integer array, or None; zero is allowed."""
     if lengths is None:
         return None
@@ -407,17 +419,15 @@ def checked_lengths(lengths: Any, batch: int | None, steps: int) -> Any:
 
 def sequence(x: Tensor, time_axis: int = 0, only: Sequence[int] | None = None) -> Sequence[Tensor]:
     """The steps of an input, all or some of them."""
-    if only is None:
-        return x.unbind(time_axis)
-    if x._node is None or not x._node.needs:  # nothing is recorded of taking them
+    if only is not None and (x._node is None or not x._node.needs):  # nothing is recorded of it
         return [Tensor._wrap(x._data.take(t, time_axis), None) for t in only]
-    steps = x.unbind(time_axis)
-    return [steps[t] for t in only]
+    steps: Sequence[Tensor] = shapes.unbind(x, time_axis)  # type: ignore[assignment]
+    return steps if only is None else [steps[t] for t in only]
 
 
 def stacked(outputs: Sequence[Tensor], axis: int) -> Tensor:
     """Outputs of all steps as one tensor with a time axis."""
-    return stack(list(outputs), axis)
+    return shapes.stack(*outputs, axis)
 
 
 def _of(only: SomeSteps | None, cell: int) -> SomeSteps | None:

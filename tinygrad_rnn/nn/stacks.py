@@ -11,6 +11,7 @@ import numpy as np
 
 from ..engine.places import Place, Scope, at_place
 from ..engine.places import state as now
+from ..engine.values import Array
 from ..tensors import Tensor
 from ..tensors.several import cat
 from . import functional as f
@@ -25,9 +26,8 @@ from .cells import (
     check_rate,
     check_sizes,
 )
-from .compiling import Direction, LayerCall, Stage, compiler
+from .compiling import Direction, LayerCall, Stage, State, compiler
 from .module import Module, Parameter, holds_tensors
-from .naming import name_all
 from .placing import placed
 from .recurrent import (
     Loop,
@@ -47,6 +47,7 @@ from .stepping import (
     check_floats,
     first_of,
     mark_last,
+    name_all,
     refusal,
     step_after,
 )
@@ -90,10 +91,10 @@ class Recorded:
     dropout drew, by layer, where it has.
     """
 
-    cells: list[Any]
+    cells: list[Module]
     backwards: list[bool]
     dropout: float = 0.0
-    masks: Any = None
+    masks: list[Any] | None = None
 
 
 class RecurrentLayer(Module):
@@ -264,10 +265,11 @@ class RecurrentLayer(Module):
             if found is not None:
                 return found
         x, batch, time_axis = self._input(input)
+        steps = x._data.shape[time_axis]
         if first_step is None:
-            first_step = self._first_step(hx, x.shape[time_axis])
-        lengths = checked_lengths(lengths, batch, x.shape[time_axis])
-        starts = self._states(hx, batch, x.shape[time_axis])
+            first_step = self._first_step(hx, steps)
+        lengths = checked_lengths(lengths, batch, steps)
+        starts = self._states(hx, batch, steps)
         as_input(x)
         ways = 2 if self.bidirectional else 1
         cells, back = self.cells(), [self._backwards(way) for way in range(ways)]
@@ -285,7 +287,7 @@ class RecurrentLayer(Module):
         y, last = run_compiled(
             LayerCall(self, x, time_axis, stages, recorded, lengths, first_step, {}, names)
         )
-        mark_last(self, last, first_step + x.shape[time_axis] - 1)
+        mark_last(self, last, first_step + steps - 1)
         return y, last
 
     def _first_step(self, hx: Any, count: int) -> int:
@@ -293,7 +295,9 @@ class RecurrentLayer(Module):
         onward = not self.bidirectional and not self._backwards(0)
         return first_of(self, hx, count) if onward else 0
 
-    def _packed(self, packed: PackedSequence, hx: Any, first_step: int | None) -> tuple[Any, Any]:
+    def _packed(
+        self, packed: PackedSequence, hx: State, first_step: int | None
+    ) -> tuple[PackedSequence, State]:
         """``forward`` of a packed batch, which lies (time, batch, features) whatever ``batch_first`` says."""
         turn = self.batch_first
         x = packed.padded.transpose(0, 1) if turn else packed.padded
@@ -303,9 +307,9 @@ class RecurrentLayer(Module):
     def _recorded(
         self,
         x: Tensor,
-        starts: list[Any],
+        starts: list[State],
         time_axis: int,
-        lengths: Any,
+        lengths: Array | None,
         first_step: int,
         only: SomeSteps | None,
         how: Recorded,
@@ -313,7 +317,7 @@ class RecurrentLayer(Module):
         """All layers op by op: the outputs, and the last states."""
         xs: Sequence[Tensor] = sequence(x, time_axis, only)
         ways = len(how.backwards)
-        finals: list[Any] = []
+        finals: list[State] = []
         for k in range(len(how.cells) // ways):
             if k and how.dropout:
                 xs = self._dropped(xs, k, only, how)
@@ -407,23 +411,22 @@ class RecurrentLayer(Module):
         each = [finals] if len(names) == 1 else zip(*finals, strict=True)
         last = {f"{n}_n": stacked(part, 0) for n, part in zip(names, each, strict=True)}
         name_all(**last)
-        for tensor in last.values():
-            tensor._tag = finals[0]._step if len(names) == 1 else finals[0][0]._step
         return tuple(last.values()) if len(last) > 1 else last["h_n"]
 
     def _input(self, input: Any) -> tuple[Tensor, int | None, int]:
         """The input, checked: the tensor, its batch (None without one) and its axis of time."""
         x = self._cast(input, self._first.weight_ih)
         axes = "(batch, time, features)" if self.batch_first else "(time, batch, features)"
-        if x.ndim not in (2, 3):
+        shape = x._data.shape
+        if len(shape) not in (2, 3):
             raise ValueError(
                 f"{_place(self)}x has shape {x.shape}, expected {axes} or, unbatched, (time, features)"
             )
         who = f"{_place(self).removesuffix(': ')} (layer 0): "
-        check_features(who, x, self.input_size, axes if x.ndim == 3 else "(time, features)")
-        if x.ndim == 2:
+        check_features(who, x, self.input_size, axes if len(shape) == 3 else "(time, features)")
+        if len(shape) == 2:
             return x, None, 0
-        return x, x.shape[0 if self.batch_first else 1], 1 if self.batch_first else 0
+        return x, shape[0 if self.batch_first else 1], 1 if self.batch_first else 0
 
     def _states(self, hx: Any, batch: int | None, time: int | None = None) -> list[Any]:
         """The initial state of each cell, checked; learned or zeros where none is given."""

@@ -8,17 +8,17 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from ..engine.places import Call, Place, state
-from ..engine.values import Leaf, Node
+from ..engine.values import Constant, Leaf, Node, Value
+from ..ops.recording import constant
 from ..tensors import Tensor
 from .compiling import State, compiler
 from .module import Module, Parameter, holds_tensors
-from .naming import _now, listening, named_input, stop_listening
 
 if TYPE_CHECKING:
     from .cells import Cell
@@ -53,7 +53,7 @@ def parts(value: State, names: tuple[str, ...] = ()) -> list[tuple[str, Tensor]]
     return found
 
 
-def mapped(function: Any, value: Any, *others: Any) -> Any:
+def mapped(function: Callable[..., Any], value: Any, *others: Any) -> Any:
     """The same nesting with ``function`` applied to each tensor (and its partners in ``others``)."""
     if value is None or isinstance(value, Tensor):
         return value if value is None else function(value, *others)
@@ -70,13 +70,15 @@ def apply_step(
     before = state.place
     kind: Any = type(cell)
     names = state_names(kind, getattr(cell, "states", ()))
-    inputs: list[tuple[str, Node]] = []
+    inputs: list[tuple[str, Value]] = []
     if state.recording:
         inputs = [("x" if k == "h" else f"x_{k}", named_input(t, "x", step)) for k, t in parts(x)]
         inputs += [(k, named_input(t, k, None)) for k, t in parts(carried, names)]
     call = Call(type(cell), label, before.scope, step, tuple(inputs))
     state.place = Place(before.scope, step, call)
-    listeners, heard_before = listening(cell, label, step)
+    heard_before = state.listeners
+    if state.records:  # those that watch the cell hear what it names
+        state.listeners = [r.listener(cell, label, step) for r in state.records if r.watches(cell)]
     try:
         run = getattr(cell, "step", cell)
         result = run(x, carried, **constants)
@@ -91,12 +93,34 @@ def apply_step(
                 tensor._tag = step
             elif node.name is None:
                 node.name = name
-            for listener in listeners:
+            for listener in state.listeners:
                 listener(name, tensor)
     finally:
-        stop_listening(heard_before)
+        state.listeners = heard_before
         state.place = before
     return result
+
+
+def name_all(**values: Tensor) -> None:
+    """Name the recorded ones among some values: ``name_all(i=i, f=f)``."""
+    for label, tensor in values.items():
+        node = tensor._node
+        if isinstance(node, Node):
+            node.name = label
+        for listener in state.listeners:
+            listener(label, tensor)
+
+
+def named_input(tensor: Tensor, label: str, step: int | None) -> Value:
+    """The node of a value that enters a cell, named by its role where it has no name yet."""
+    node = tensor._node
+    if node is None:
+        return constant(tensor, label, step)
+    if isinstance(node, Constant):
+        stale = node.name == label and node.place.step != step
+        if node.name is None or stale:
+            return constant(tensor, label, step)
+    return node
 
 
 @cache
@@ -209,7 +233,7 @@ def checked_state(cell: Cell, carried: State, batch: int | None, who: str) -> li
 
 def check_features(who: str, x: Tensor, expected: int, axes: str) -> None:
     """Raise where x has another number of features than expected, or holds no floats."""
-    if x.ndim and x.shape[-1] != expected:
+    if x._data.ndim and x._data.shape[-1] != expected:
         raise ValueError(
             f"{who}x has {x.shape[-1]} features, expected {expected}; x has shape {x.shape} = {axes}"
         )
@@ -218,7 +242,7 @@ def check_features(who: str, x: Tensor, expected: int, axes: str) -> None:
 
 def check_floats(who: str, name: str, tensor: Tensor, hint: str = "") -> None:
     """Raise TypeError where a tensor holds no floats."""
-    if not tensor.is_floating_point():
+    if tensor._data.dtype.kind not in "fc":
         raise TypeError(f"{who}{name} holds {tensor.dtype}, expected floats{hint}")
 
 
@@ -239,7 +263,7 @@ def refusal(layer: Module) -> str | None:
         return "it is part of a cell that is being traced"
     if state.watch is not None:
         return "detect_anomaly looks at every op"
-    heard = _now.records
+    heard = state.records
     if heard and any(record.watches(cell) for record in heard for cell in layer.cells()):
         return "record_gates listens"
     return None

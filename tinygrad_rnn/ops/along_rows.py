@@ -7,6 +7,9 @@ where ``max`` has none. They are for float32 and float64 (:func:`rows`); all els
 through the formulas in the rows of the table.
 """
 
+# mypy: disable-error-code="no-any-return"
+# (numpy's types say Any of what many of its functions return)
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -16,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.values import Array
 from .few_passes import both_quick, quick
 
 _AT_ONCE = 1 << 16  # elements
@@ -23,7 +27,7 @@ _AT_ONCE = 1 << 16  # elements
 Axes = tuple[int, ...]
 
 
-def rows(a: Any, axes: Axes) -> Any:
+def rows(a: Any, axes: Axes) -> Array | None:
     """An array as a matrix of rows, where ``axes`` are its last ones and memory lies so; else None."""
     if not quick(a) or not a.size or not axes or not a.flags.c_contiguous:
         return None
@@ -33,7 +37,7 @@ def rows(a: Any, axes: Axes) -> Any:
     return a.reshape(-1, prod(a.shape[first:]))
 
 
-def both_rows(a: Any, g: Any, axes: Axes) -> tuple[Any, Any] | None:
+def both_rows(a: Array, g: Array, axes: Axes) -> tuple[Array, Array] | None:
     """The same of an operand or output and its gradient, or None."""
     if not both_quick(g, a):
         return None
@@ -49,7 +53,7 @@ def _some_at_once(formula: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @wraps(formula)
-    def call(shape: tuple[int, ...], a: Any, *beside: Any, **numbers: Any) -> Any:
+    def call(shape: tuple[int, ...], a: Array, *beside: Array, **numbers: Any) -> Array:
         n, width = a.shape
         result = np.empty(shape, a.dtype)
         out = result.reshape(n, -1)
@@ -65,19 +69,19 @@ def _some_at_once(formula: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _tops(a: Any) -> Any:
+def _tops(a: Array) -> Array:
     """The largest element of each row, as a column; 0 where that is not finite."""
     top = _tops_as_they_are(a)
     finite = np.isfinite(top)
     return top if finite.all() else np.where(finite, top, top.dtype.type(0))
 
 
-def _tops_as_they_are(a: Any) -> Any:
+def _tops_as_they_are(a: Array) -> Array:
     return a[np.arange(len(a)), a.argmax(1)][:, None]
 
 
 @_some_at_once
-def softmax(out: Any, a: Any) -> None:
+def softmax(out: Array, a: Array) -> None:
     """exp(a) / sum(exp(a)) of each row."""
     np.subtract(a, _tops_as_they_are(a), out=out)
     np.exp(out, out=out)
@@ -85,14 +89,14 @@ def softmax(out: Any, a: Any) -> None:
 
 
 @_some_at_once
-def softmax_slope(out: Any, y: Any, g: Any) -> None:
+def softmax_slope(out: Array, y: Array, g: Array) -> None:
     """y (g - sum(g y))."""
     np.subtract(g, np.vecdot(g, y)[:, None], out=out)
     np.multiply(out, y, out=out)
 
 
 @_some_at_once
-def logsumexp(out: Any, a: Any) -> None:
+def logsumexp(out: Array, a: Array) -> None:
     """log(sum(exp(a))), a number a row."""
     top = _tops(a)
     e = np.subtract(a, top)
@@ -101,7 +105,7 @@ def logsumexp(out: Any, a: Any) -> None:
 
 
 @_some_at_once
-def log_softmax(out: Any, a: Any) -> None:
+def log_softmax(out: Array, a: Array) -> None:
     """a - log(sum(exp(a))) of each row."""
     top = _tops(a)
     np.subtract(a, top, out=out)
@@ -111,7 +115,7 @@ def log_softmax(out: Any, a: Any) -> None:
 
 
 @_some_at_once
-def log_softmax_slope(out: Any, y: Any, g: Any) -> None:
+def log_softmax_slope(out: Array, y: Array, g: Array) -> None:
     """g - exp(y) sum(g)."""
     np.exp(y, out=out)
     np.multiply(out, np.add.reduce(g, 1, keepdims=True), out=out)
@@ -119,7 +123,7 @@ def log_softmax_slope(out: Any, y: Any, g: Any) -> None:
 
 
 @_some_at_once
-def cross_entropy(out: Any, a: Any, classes: Any) -> None:
+def cross_entropy(out: Array, a: Array, classes: Array) -> None:
     """log(sum(exp(a - top))) - (a[class] - top), a number a row, whose digits large logits do not cost."""
     e = np.subtract(a, _tops(a))
     own = e[np.arange(len(e)), classes]
@@ -129,7 +133,7 @@ def cross_entropy(out: Any, a: Any, classes: Any) -> None:
 
 
 @_some_at_once
-def cross_entropy_slope(out: Any, a: Any, g: Any, classes: Any) -> None:
+def cross_entropy_slope(out: Array, a: Array, g: Array, classes: Array) -> None:
     """g (softmax(a) - 1 at the class); g has a number a row."""
     np.subtract(a, _tops_as_they_are(a), out=out)
     np.exp(out, out=out)
@@ -139,13 +143,13 @@ def cross_entropy_slope(out: Any, a: Any, g: Any, classes: Any) -> None:
 
 
 @_some_at_once
-def layer_norm(out: Any, a: Any, *, eps: float) -> None:
+def layer_norm(out: Array, a: Array, *, eps: float) -> None:
     """(a - mean) / sqrt(var + eps) of each row."""
     np.multiply(_centred(a, out), _scale(out, eps), out=out)
 
 
 @_some_at_once
-def layer_norm_slope(out: Any, a: Any, g: Any, y: Any, *, eps: float) -> None:
+def layer_norm_slope(out: Array, a: Array, g: Array, y: Array, *, eps: float) -> None:
     """(g - mean(g) - y mean(g y)) / sqrt(var(a) + eps)."""
     n = a.dtype.type(a.shape[1])
     scale = _scale(_centred(a, out), eps)
@@ -155,12 +159,12 @@ def layer_norm_slope(out: Any, a: Any, g: Any, y: Any, *, eps: float) -> None:
     np.multiply(out, scale, out=out)
 
 
-def _centred(x: Any, out: Any) -> Any:
+def _centred(x: Array, out: Array) -> Array:
     mean = np.add.reduce(x, 1, keepdims=True)
     return np.subtract(x, np.divide(mean, x.dtype.type(x.shape[1]), out=mean), out=out)
 
 
-def _scale(centred: Any, eps: float) -> Any:
+def _scale(centred: Array, eps: float) -> Array:
     """1 / sqrt(var + eps) as a column."""
     v = np.vecdot(centred, centred)
     np.divide(v, v.dtype.type(centred.shape[1]), out=v)

@@ -1,8 +1,8 @@
 """Which ops go element by element? Each row is a name, a forward and one rule an operand.
 
 Where a derivative does not exist the convention is PyTorch's: ``abs`` and ``relu`` take 0 at 0,
-``maximum`` and ``minimum`` share the gradient evenly at a tie, ``clip`` passes it at its bounds,
-``leaky_relu`` and ``elu`` take the left one at 0. ``sign`` of NaN is 0, so ``abs`` has no slope there.
+``maximum`` and ``minimum`` share the gradient evenly at a tie, ``clip`` passes it at its bounds.
+``sign`` of NaN is 0, so ``abs`` has no slope there. The curves of activations stand in ``curves``.
 """
 
 from __future__ import annotations
@@ -15,32 +15,7 @@ import numpy as np
 
 from . import few_passes as few
 from .few_passes import both_quick, quick
-from .normal import error_function, normal_share
 from .row import Row, function, row
-
-
-def _in_float32(curve: Any, a: Any) -> Any:
-    """A curve of half precision, whose exp ends at 11: before the tail."""
-    return curve(np.asarray(a, np.float32)).astype(a.dtype)
-
-
-def _sigmoid(a: Any) -> Any:
-    """1 / (1 + exp(-x)); right in both tails: exactly 0 where exp(-x) is beyond the largest number.
-
-    (A floor there instead, as from a limited exponent, times an input of 1e308 would be a gradient.)
-    """
-    a = np.asanyarray(a)
-    if quick(a):
-        return few.sigmoid(a)
-    if a.dtype.char == "e":
-        return _in_float32(few.sigmoid, a)
-    return 1 / (1 + np.exp(-a))  # gradcheck's complex step
-
-
-def _silu(a: Any) -> Any:
-    if quick(a):
-        return few.silu(a)
-    return a * np.where(a > _GONE, _sigmoid(a), a.dtype.type(0))
 
 
 def _where(condition: Any, a: Any, b: Any) -> Any:
@@ -60,25 +35,6 @@ def _is_zero(a: Any) -> bool:
 
 def _relu(a: Any) -> Any:
     return few.relu(a) if quick(a) else np.maximum(a, 0)
-
-
-def _softplus(a: Any) -> Any:
-    return few.softplus(a) if quick(a) else np.logaddexp(0, a)
-
-
-def _leaky_relu(a: Any, slope: Any) -> Any:
-    if quick(a) and 0 < slope <= 1:
-        return few.leaky_relu(a, slope)
-    return np.where(a > 0, a, a * slope)
-
-
-def _elu(a: Any, alpha: Any) -> Any:
-    if quick(a) and math.isfinite(alpha):
-        return few.elu(a, alpha)
-    return np.where(a > 0, a, np.expm1(np.minimum(a, 0)) * alpha)
-
-
-_GONE = -746.0  # from here down exp(x) is 0 in float64
 
 
 def _power_by_base(g: Any, a: Any, b: Any) -> Any:
@@ -298,7 +254,7 @@ tanh = row(
 )
 sigmoid = row(
     "sigmoid",
-    _sigmoid,
+    few.sigmoid,
     lambda g, y, _a: few.sigmoid_slope(g, y) if both_quick(g, y) else g * (y - y * y),
     floating=True,
     machine="sigmoid({0})",
@@ -312,75 +268,6 @@ relu = row(
     machine="zero if {0} <= zero else {0}",
     js="Math.max({0}, 0)",
     onnx="Relu",
-)
-softplus = row(
-    "softplus",
-    _softplus,
-    lambda g, _y, a: few.softplus_slope(g, a) if both_quick(g, a) else g * sigmoid(a),
-    floating=True,
-    machine="softplus({0})",
-    js="softplus({0})",
-    onnx="Softplus",
-)
-silu = row(
-    "silu",
-    _silu,
-    lambda g, y, a: few.silu_slope(g, y, a) if both_quick(g, a) else _silu_rule(g, a),
-    floating=True,
-    machine="silu({0})",
-    js="silu({0})",
-)
-leaky_relu = row(
-    "leaky_relu",
-    _leaky_relu,
-    lambda g, _y, a, slope: _leaky_relu_rule(g, a, slope),
-    floating=True,
-    machine="{0} if {0} > zero else {0} * {1}",
-    js="{0} > 0 ? {0} : {0} * {1}",
-)
-elu = row(
-    "elu",
-    _elu,
-    lambda g, _y, a, alpha: _elu_rule(g, a, alpha),
-    floating=True,
-    machine="{0} if {0} > zero else expm1({0}) * {1}",
-    js="{0} > 0 ? {0} : Math.expm1({0}) * {1}",
-)
-normal_cdf: Row = row(
-    "normal_cdf",
-    lambda a: normal_share(a),
-    lambda g, _y, a: g * _bell(a),
-    floating=True,
-    machine="normal_cdf({0})",
-    js="normalShare({0})",
-)
-erf = row(
-    "erf",
-    lambda a: error_function(a),
-    lambda g, _y, a: g * (exp(-(a * a)) * 1.1283791670955126),  # 2 / sqrt(pi)
-    floating=True,
-    machine="math.erf({0})",
-    js="erf({0})",
-    onnx="Erf",
-)
-gelu = row(
-    "gelu",
-    lambda a: a * normal_share(a),
-    lambda g, y, a: (
-        few.gelu_slope(g, y, a) if both_quick(g, a) else g * (normal_cdf(a) + a * _bell(a))
-    ),
-    floating=True,
-    machine="{0} * normal_cdf({0})",
-    js="{0} * normalShare({0})",
-)
-gelu_by_tanh = row(
-    "gelu_by_tanh",
-    lambda a: 0.5 * a * (1 + np.tanh(_bent(a))),
-    lambda g, _y, a: _gelu_by_tanh_rule(g, a, tanh(_bent(a))),
-    floating=True,
-    shown="gelu",
-    machine="gelu_by_tanh({0})",
-    js="geluByTanh({0})",
 )
 clip = row(
     "clip",
@@ -417,38 +304,6 @@ def _sign(a: Any) -> Any:
 def _square(a: Any) -> Any:
     """x * x; of bools in int64, as in PyTorch."""
     return np.square(a) if a.dtype.kind != "b" else a.astype(np.int64)
-
-
-def _silu_rule(g: Any, a: Any) -> Any:
-    s = where(a > _GONE, sigmoid(a), 0.0)
-    return g * (s * (1 + a * (1 - s)))
-
-
-def _leaky_relu_rule(g: Any, a: Any, slope: Any) -> Any:
-    if both_quick(g, a) and 0 < slope <= 1:
-        return few.leaky_relu_slope(g, a, slope)
-    return where(a > 0, g, g * slope)
-
-
-def _elu_rule(g: Any, a: Any, alpha: Any) -> Any:
-    if both_quick(g, a) and alpha == 1:
-        return few.elu_slope(g, a)
-    return where(a <= 0, g * alpha * exp(where(a <= 0, a, 0.0)), g)
-
-
-def _bell(a: Any) -> Any:
-    """The density of N(0, 1)."""
-    return exp(a * a * -0.5) * 0.3989422804014327
-
-
-def _bent(a: Any) -> Any:
-    """sqrt(2 / pi) (x + 0.044715 x**3), whose tanh is nearly erf(x / sqrt(2))."""
-    return (a + a * a * a * 0.044715) * 0.7978845608028654
-
-
-def _gelu_by_tanh_rule(g: Any, a: Any, t: Any) -> Any:
-    slope = (1 + a * a * (3 * 0.044715)) * 0.7978845608028654
-    return g * (0.5 * (1 + t) + 0.5 * a * (1 - t * t) * slope)
 
 
 # ---- functions that take no gradient, as numpy calls them ------------------------------------------

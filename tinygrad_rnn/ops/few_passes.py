@@ -8,11 +8,16 @@ The functions here are for float32 and float64 arrays (:func:`quick`); every oth
 complex steps among them, goes through the formulas in the rows. None of them writes into an operand.
 """
 
+# mypy: disable-error-code="no-any-return"
+# (numpy's types say Any of what many of its functions return)
+
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
+
+from ..engine.values import Array
 
 _BITS: dict[str, Any] = {"f": np.dtype(np.int32), "d": np.dtype(np.int64)}
 _FEW = 1024  # elements up to which a call costs more than what it does
@@ -23,7 +28,7 @@ _ZEROS = {code: np.array(0, code) for code in "fd"}  # arrays are quicker to tak
 ONES: dict[str, Any] = {code: np.array(1, code) for code in "fd"}
 
 
-def quick(a: Any) -> bool:
+def quick(a: Any) -> TypeGuard[Array]:
     """Whether the functions of this file may take an operand."""
     return a.__class__ is np.ndarray and a.dtype.char in _BITS
 
@@ -33,7 +38,7 @@ def both_quick(g: Any, a: Any) -> bool:
     return g.__class__ is np.ndarray and quick(a) and g.dtype is a.dtype and g.shape == a.shape
 
 
-def kept(mask: Any, a: Any) -> Any:
+def kept(mask: Array, a: Array) -> Array:
     """``np.where(mask, a, 0)``: a where the mask, of its shape, is true, NaN and infinity too; else +0."""
     if a.size <= _FEW:
         return np.where(mask, a, _ZEROS[a.dtype.char])
@@ -52,14 +57,14 @@ def kept(mask: Any, a: Any) -> Any:
 # ---- curves ------------------------------------------------------------------------------------------
 
 
-def relu(a: Any) -> Any:
+def relu(a: Array) -> Array:
     """max(a, 0)."""
     if a.size <= _FEW:
         return np.maximum(a, _ZEROS[a.dtype.char], out=np.empty_like(a))
     return a.clip(0, _INFINITY)
 
 
-def _growth(a: Any) -> Any:
+def _growth(a: Array) -> Array:
     """1 + exp(-a), infinity included."""
     y = np.negative(a, out=np.empty_like(a))
     with np.errstate(over="ignore"):
@@ -67,19 +72,27 @@ def _growth(a: Any) -> Any:
     return np.add(y, ONES[a.dtype.char], out=y)
 
 
-def sigmoid(a: Any) -> Any:
-    """1 / (1 + exp(-a)); 0 where exp(-a) is infinite."""
+def sigmoid(a: Any) -> Array:
+    """1 / (1 + exp(-a)) of any array; right in both tails: exactly 0 where exp(-a) is infinite.
+
+    (A floor there instead, as from a limited exponent, times an input of 1e308 would be a gradient.)
+    """
+    a = np.asanyarray(a)
+    if a.dtype.char == "e":  # half precision, whose exp ends at 11: before the tail
+        return sigmoid(a.astype(np.float32)).astype(a.dtype)
+    if not quick(a):
+        return 1 / (1 + np.exp(-a))  # gradcheck's complex step
     y = _growth(a)
     return np.reciprocal(y, out=y)
 
 
-def silu(a: Any) -> Any:
+def silu(a: Array) -> Array:
     """a / (1 + exp(-a)); NaN of -infinity."""
     y = _growth(a)
     return np.divide(a, y, out=y)
 
 
-def softplus(a: Any) -> Any:
+def softplus(a: Array) -> Array:
     """max(a, 0) + log(1 + exp(-|a|))."""
     y = np.abs(a, out=np.empty_like(a))
     np.negative(y, out=y)
@@ -88,13 +101,13 @@ def softplus(a: Any) -> Any:
     return np.add(y, relu(a), out=y)
 
 
-def leaky_relu(a: Any, slope: float) -> Any:
+def leaky_relu(a: Array, slope: float) -> Array:
     """max(a, slope a), for a slope above 0 and at most 1."""
     y = np.multiply(a, slope, out=np.empty_like(a))
     return np.maximum(a, y, out=y)
 
 
-def elu(a: Any, alpha: float) -> Any:
+def elu(a: Array, alpha: float) -> Array:
     """max(a, 0) + alpha (exp(min(a, 0)) - 1): one of the two is 0."""
     y = a.clip(-_INFINITY, 0, out=np.empty_like(a))
     np.expm1(y, out=y)
@@ -103,7 +116,7 @@ def elu(a: Any, alpha: float) -> Any:
     return np.add(y, relu(a), out=y)
 
 
-def sign(a: Any) -> Any:
+def sign(a: Array) -> Array:
     """-1, 0 or 1, and 0 of NaN."""
     above = np.greater(a, 0, out=np.empty(a.shape, bool)).view(np.int8)
     below = np.less(a, 0, out=np.empty(a.shape, bool)).view(np.int8)
@@ -113,27 +126,27 @@ def sign(a: Any) -> Any:
 # ---- slopes, times the gradient g ----------------------------------------------------------------------
 
 
-def tanh_slope(g: Any, y: Any) -> Any:
+def tanh_slope(g: Array, y: Array) -> Array:
     """g - g y**2."""
     d = np.multiply(y, y, out=np.empty_like(y))
     np.multiply(d, g, out=d)
     return np.subtract(g, d, out=d)
 
 
-def sigmoid_slope(g: Any, y: Any) -> Any:
+def sigmoid_slope(g: Array, y: Array) -> Array:
     """g (y - y**2)."""
     d = np.multiply(y, y, out=np.empty_like(y))
     np.subtract(y, d, out=d)
     return np.multiply(d, g, out=d)
 
 
-def softplus_slope(g: Any, a: Any) -> Any:
+def softplus_slope(g: Array, a: Array) -> Array:
     """g sigmoid(a)."""
     d = sigmoid(a)
     return np.multiply(d, g, out=d)
 
 
-def gate(y: Any, a: Any) -> Any:
+def gate(y: Array, a: Array) -> Array:
     """s of ``y = a s(a)``, where s(0) is 1/2: y / a, without computing s again."""
     near = np.less(np.abs(a), _TINY, out=np.empty(a.shape, bool))
     if not near.any():
@@ -144,7 +157,7 @@ def gate(y: Any, a: Any) -> Any:
     return s
 
 
-def silu_slope(g: Any, y: Any, a: Any) -> Any:
+def silu_slope(g: Array, y: Array, a: Array) -> Array:
     """g (s + y (1 - s)) where y = a s."""
     s = gate(y, a)
     d = np.subtract(ONES[a.dtype.char], s, out=np.empty_like(a))
@@ -153,7 +166,7 @@ def silu_slope(g: Any, y: Any, a: Any) -> Any:
     return np.multiply(d, g, out=d)
 
 
-def gelu_slope(g: Any, y: Any, a: Any) -> Any:
+def gelu_slope(g: Array, y: Array, a: Array) -> Array:
     """g (s + a exp(-a**2 / 2) / sqrt(2 pi)) where y = a s."""
     s = gate(y, a)
     d = np.multiply(a, a, out=np.empty(a.shape, np.float64), dtype=np.float64)
@@ -166,14 +179,14 @@ def gelu_slope(g: Any, y: Any, a: Any) -> Any:
     return np.multiply(d, g, out=d)
 
 
-def leaky_relu_slope(g: Any, a: Any, slope: float) -> Any:
+def leaky_relu_slope(g: Array, a: Array, slope: float) -> Array:
     """g where a > 0, else g times a slope above 0 and at most 1."""
     d = np.greater(a, 0, out=np.empty(a.shape, bool)).astype(a.dtype)
     d.clip(slope, 1, out=d)
     return np.multiply(d, g, out=d)
 
 
-def elu_slope(g: Any, a: Any) -> Any:
+def elu_slope(g: Array, a: Array) -> Array:
     """g exp(min(a, 0)), of an ``elu`` whose alpha is 1; g beside a NaN."""
     d = np.fmin(a, _ZEROS[a.dtype.char], out=np.empty_like(a))
     np.exp(d, out=d)

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.values import At, Value
+from ..engine.scatter import At
+from ..engine.values import Value
 from .elementwise import where
 from .row import Row, row
 

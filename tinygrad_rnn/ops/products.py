@@ -6,11 +6,14 @@ length 1 stretches, as in broadcasting.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .row import Row, row
+
+if TYPE_CHECKING:
+    from ..tensors import Tensor
 
 Term = tuple[int, ...]
 
@@ -60,7 +63,7 @@ matmul = row(
     lambda g, _y, a, b: _by_right(g, a, b),
     promote=0,
 )
-linear = row(
+linear_with_bias = row(
     "linear",
     _linear,
     lambda g, _y, _x, w, _b: _product(g, w),
@@ -76,6 +79,15 @@ linear_without_bias = row(
     promote=0,
     shown="linear",
 )
+
+
+def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
+    """``x W^T + b``, or ``x W^T``."""
+    if bias is None:
+        return linear_without_bias(x, weight)
+    return linear_with_bias(x, weight, bias)
+
+
 dot = row(
     "dot",
     lambda a, b: a.dot(b),

@@ -6,17 +6,16 @@ one operand, for two and for views, since an op must cost little over the numpy 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
 
 from ..engine.places import Place, state
-from ..engine.values import Constant, Handle, Literal, Node, as_array
+from ..engine.values import Array, Constant, Handle, Literal, Node, as_array
 from . import dtypes
 from .dtypes import NUMBERS, PLAIN
-from .sharing import all_joined, joined, thin_out
 from .watching import watcher, watching, written_down
 
 if TYPE_CHECKING:
@@ -215,7 +214,7 @@ def _binary(op: Op) -> Callable[..., Any]:
             out = z if keep_out else None
             parents = (parent, Literal(b))
             node = Node(op, parents, out, saved, z.shape, z.dtype, state.place)
-        t = Handle.kind._wrap(z, node)
+        t = handle(z, node)
         if watching:
             watcher(op, t, (a, b))
         return t
@@ -271,7 +270,7 @@ def _general(op: Op) -> Callable[..., Any]:
             out = y if keep_out else None
             kept = (*saved, *constants)
             node = Node(op, tuple(parents), out, kept, y.shape, y.dtype, state.place)
-        t = Handle.kind._wrap(y, node)
+        t = handle(y, node)
         if watching:
             watcher(op, t, tensors, constants)
         return t
@@ -305,7 +304,7 @@ def _variadic(op: Op) -> Callable[..., Any]:
             out = y if op.keep_out else None
             parents = tuple(map(parent_of, tensors))
             node = Node(op, parents, out, (saved, *constants), y.shape, y.dtype, state.place)
-        t = Handle.kind._wrap(y, node)
+        t = handle(y, node)
         if watching:
             watcher(op, t, tensors, constants)
         return t
@@ -323,9 +322,8 @@ def _several(op: Op, rows: dict[str, Op]) -> Callable[..., Any]:
         except AttributeError:
             return forward(a, *constants)
         parts = forward(x, *constants)
-        wrap = Handle.kind._wrap
         if parent is None or not (parent.needs and state.recording):
-            several = tuple([wrap(part, None) for part in parts])
+            several = tuple([handle(part, None) for part in parts])
             if op.view:
                 all_joined(a, several, parent is None or not parent.needs)
             if state.tracer is not None and state.tracer.parts is not None:
@@ -342,7 +340,7 @@ def _several(op: Op, rows: dict[str, Op]) -> Callable[..., Any]:
             if shape != part.shape:
                 shape = part.shape
             saved = _ITEM_SAVED[k] if k < len(_ITEM_SAVED) else (None, k)
-            parts[k] = wrap(part, Node(item, parents, None, saved, shape, dtype, place))
+            parts[k] = handle(part, Node(item, parents, None, saved, shape, dtype, place))
         if op.view:
             all_joined(a, parts, True)
         return tuple(parts)
@@ -351,6 +349,14 @@ def _several(op: Op, rows: dict[str, Op]) -> Callable[..., Any]:
 
 
 # ---- what the recorders share -------------------------------------------------------------------
+
+
+def handle(data: Array, node: Node | None) -> Any:
+    """A tensor on an array that nobody else writes (``Tensor._wrap``, for what is an array for sure)."""
+    t = _new(Handle.kind)
+    t._data, t._node = data, node
+    t._tag = t._alias = None
+    return t
 
 
 def _kept(value: Any, what: str) -> Any:
@@ -437,3 +443,53 @@ def shape_error(op: Op, arrays: Any, error: Exception) -> ValueError:
         )
     shapes = " and ".join(str(np.shape(a)) for a in arrays)
     return ValueError(f"{state.place}{op.name} cannot take shapes {shapes}: {error}")
+
+
+# ---- who shares one memory, for writes in place ------------------------------------------------------
+
+
+def joined(a: Any, t: Any, view: bool) -> None:
+    """Note that ``t`` shares the memory of ``a``: as a view, whose gradient goes there, or without one.
+
+    A tensor's ``_alias`` is None (it shares with nobody), the list of weak references to all that share
+    or a token that has it (it stands for itself), or (that, what it is a view of); see ``writing``.
+    """
+    held = a._alias
+    if held is None:
+        held = a._alias = [ref(a)]
+    if held.__class__ is tuple:
+        token = held[0]
+        t._alias = held if view else token
+    else:
+        token = held
+        t._alias = (held, a) if view else held
+    members = token if token.__class__ is list else token.of
+    if members is None:
+        return
+    members.append(ref(t))
+    if len(members) > 63:
+        thin_out(members)
+
+
+def thin_out(members: list[Any], added: int = 1) -> None:
+    """Leave out the tensors that are gone, whenever a power of two has been passed."""
+    n = len(members)
+    if n.bit_length() != (n - added).bit_length():
+        members[:] = [r for r in members if r() is not None]
+
+
+def all_joined(a: Any, parts: Sequence[Any], view: bool) -> None:
+    """``joined`` of every part: all of them have the same ``_alias``."""
+    if not parts:
+        return
+    joined(a, parts[0], view)
+    alias = parts[0]._alias
+    members = alias[0] if view else alias
+    if members.__class__ is not list:
+        members = members.of
+    for t in parts[1:]:
+        t._alias = alias
+    if members is not None:
+        members += map(ref, parts[1:])
+        if len(members) > 63:
+            thin_out(members, len(parts) - 1)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.autograd import spread
 from ..engine.places import state
 from . import along_rows as along
 from .elementwise import abs, exp, log, sign, sqrt, square, where
@@ -35,7 +36,8 @@ def _count(shape: tuple[int, ...], axes: Axes) -> int:
 def _spread(g: Any, shape: tuple[int, ...], axes: Axes) -> Any:
     """The gradient of a sum: the same value for every element that went in."""
     if len(axes) == len(shape):
-        return broadcast(g, shape)
+        plain = g.__class__ is np.ndarray and g.size == 1 and g.ndim <= len(shape)
+        return spread(g, shape) if plain else broadcast(g, shape)
     return broadcast(_open(g, shape, axes), shape)
 
 

@@ -24,7 +24,8 @@ import numpy as np
 
 from ..engine.autograd import sum_to
 from ..engine.places import state
-from ..engine.values import At, AtOutput, Node, as_array
+from ..engine.scatter import At, AtOutput
+from ..engine.values import Node, as_array
 from .recording import arguments, recorder
 
 if TYPE_CHECKING:

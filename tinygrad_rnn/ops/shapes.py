@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.values import AtOutput
+from ..engine.autograd import spread
+from ..engine.scatter import AtOutput
 from .row import Row, row
 
 Shape = tuple[int, ...]
@@ -69,13 +70,6 @@ def _pad(a: Any, widths: tuple[tuple[int, int], ...], value: float) -> Any:
     return out
 
 
-def _everywhere(a: Any, to: Shape) -> Any:
-    """One number as an array of a shape, without its memory: what ``np.broadcast_to`` gives, sooner."""
-    view: Any = np.ndarray(to, a.dtype, a, 0, (0,) * len(to))
-    view.flags.writeable = False
-    return view
-
-
 def stretched(a: Any) -> bool:
     """Whether some elements of an array lie in one place, as expanding leaves them."""
     if 0 not in a.strides or not a.size:  # an empty array has strides of 0, and no elements
@@ -86,6 +80,15 @@ def stretched(a: Any) -> bool:
 def solid(a: Any) -> Any:
     """An array each of whose elements has its own place: what is no view may be written."""
     return a.copy() if stretched(a) else a
+
+
+def _stacked(arrays: Any, axis: int) -> Any:
+    return np.stack(arrays, axis) if len(arrays) > 1 else _opened(solid(arrays[0]), axis)
+
+
+def _plain(parts: Any) -> bool:
+    """Whether gradients are arrays, none of which is to be recorded."""
+    return all(part.__class__ is np.ndarray for part in parts)
 
 
 def _untiled(g: Any, shape: Shape, times: Shape) -> Any:
@@ -109,9 +112,7 @@ permute: Row = row(
 )
 broadcast = row(
     "broadcast",
-    lambda a, to: (
-        _everywhere(a, to) if a.size == 1 and a.ndim <= len(to) else np.broadcast_to(a, to)
-    ),
+    lambda a, to: spread(a, to) if a.size == 1 and a.ndim <= len(to) else np.broadcast_to(a, to),
     lambda g, _y, _a, to: g,  # the engine sums it back to the operand's shape
     view=True,
 )
@@ -150,9 +151,7 @@ cat = row(
 )
 stack = row(
     "stack",
-    lambda arrays, axis: (
-        np.stack(arrays, axis) if len(arrays) > 1 else _opened(solid(arrays[0]), axis)
-    ),
+    _stacked,
     lambda i, g, _y, _a, axis: g[_along(axis, i)],
     variadic=True,
     promote=0,
@@ -161,14 +160,16 @@ stack = row(
 split = row(
     "split",
     _split,
-    lambda g, _y, _a, sizes, axis: cat(*g, axis, _offsets(sizes)),
+    lambda g, _y, _a, sizes, axis: (
+        np.concatenate(g, axis) if _plain(g) else cat(*g, axis, _offsets(sizes))
+    ),
     several=True,
     view=True,
 )
 unbind = row(
     "unbind",
     lambda a, axis: _unbound(a if axis == 0 else np.moveaxis(a, axis, 0)),
-    lambda g, _y, _a, axis: stack(*g, axis),
+    lambda g, _y, _a, axis: _stacked(g, axis) if _plain(g) else stack(*g, axis),
     several=True,
     view=True,
 )

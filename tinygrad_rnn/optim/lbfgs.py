@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.autograd import enable_grad
+from ..engine.switches import enable_grad
 from ..engine.values import Array
 from ..tensors import Tensor
 from ..tensors.value import all_or_none

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..engine.autograd import enable_grad
 from ..engine.keywords import check_keywords
+from ..engine.switches import enable_grad
 from ..engine.values import Array
 from ..tensors import Tensor
 from ..tensors.value import all_or_none

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..drawing.scene import style
-from ..engine.autograd import no_grad
+from ..engine.switches import no_grad
 from .look import LOOKS, house_style, matplotlib_or_error, new_figure
 
 if TYPE_CHECKING:

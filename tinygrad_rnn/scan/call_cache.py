@@ -16,7 +16,6 @@ import numpy as np
 from ..engine.inside import Inside
 from ..engine.places import state as now
 from ..engine.values import Array, DType, Grad
-from ..nn import naming
 from ..nn.cells import Cell
 from ..nn.compiling import LayerCall, State
 from ..nn.module import Module
@@ -27,7 +26,7 @@ from ..ops import dtypes
 from ..tensors import Tensor
 from .backends import CALLS
 from .cells import BUILT_IN, nesting, variant_of
-from .folding import CallAsNode
+from .folding import CallAsNode, only
 from .probing import probe_of, tells
 from .running import BEGIN
 from .tracing import Untraceable
@@ -142,7 +141,7 @@ class Run(CallAsNode):
         probe = probe_of(self.variant.found)
         flow, inside = probe.backward(self.loops.name, x, self.first, weights, leaves, dy, last)
         came = (dy is not None, *[d is not None for d in last])
-        flow = self.reach.only(came, len(self.steps), *flow)
+        flow = only(self.reach.reached(came, len(self.steps)), flow)
         inside.steps, inside.x_node = self.steps, self.taken()[id(self.x)][1]
         if not self.asking[0]:
             inside.x = None
@@ -164,7 +163,7 @@ class Run(CallAsNode):
             dy = np.zeros((steps, *self.y.shape[1:]), self.dtype)
         first = True in self.asking[1 : 1 + len(last)]
         found = self.loops.backward(self.kept, steps, np.ascontiguousarray(dy), last, first)
-        return self._asked(*self.reach.only(came, steps, *found))
+        return self._asked(*only(self.reach.reached(came, steps), found))
 
     def _asked(self, dx: Grad, dstates: list[Grad], dweights: list[Grad]) -> list[Grad]:
         """The gradients of the parents, in their shapes."""
@@ -413,7 +412,7 @@ def step_again(
     """
     if not cell.compiled or now.tracer is not None or now.watch is not None:
         return None
-    if naming._now.records or naming._now.listeners or x._data.ndim != 2:
+    if now.records or now.listeners or x._data.ndim != 2:
         return None
     data, prepared = x._data, _prepared.get(cell)
     if prepared is None or not prepared.fits(data.shape, data.dtype):

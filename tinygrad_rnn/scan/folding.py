@@ -14,19 +14,19 @@ from weakref import ref
 
 import numpy as np
 
-from ..engine.autograd import enable_grad
 from ..engine.gradients import grad
 from ..engine.inside import Inside
 from ..engine.lazy_output import LazyOutput, slot_writes
-from ..engine.places import Call
+from ..engine.places import Call, unobserved
 from ..engine.places import state as now
+from ..engine.switches import enable_grad
 from ..engine.values import STRIDE, Array, Constant, Grad, Leaf, Node, Value, next_number
-from ..nn import naming
 from ..nn.recurrent import SomeSteps
 from ..ops.row import Op
 from ..ops.shapes import reshape
 from ..tensors import Tensor
 from .purity import as_before
+from .runtime import Flow
 
 if TYPE_CHECKING:
     from .variants import Variant
@@ -234,13 +234,10 @@ class CallAsNode:
         values = self.values if values is None else values
         changed = [(t, t._data, t._node) for t, data, _ in values if t._data is not data]
         nodes = [(t, t._node) for t, _, node in values if t._node is not node]
-        before = now.place, now.watch, now.tracer, naming._now.records, naming._now.listeners
-        now.place, now.watch, now.tracer = self.place, None, None
-        naming._now.records, naming._now.listeners = [], []
         try:
             for t, data, node in values:
                 t._data, t._node = data, node
-            with ExitStack() as stack, enable_grad():
+            with ExitStack() as stack, unobserved(self.place), enable_grad():
                 for variant in self.variants():
                     stack.enter_context(as_before(variant.guards))
                 mark = next_number()
@@ -256,8 +253,6 @@ class CallAsNode:
                 t._data, t._node = data, node
             for t, node in nodes:
                 t._node = node
-            now.place, now.watch, now.tracer = before[:3]
-            naming._now.records, naming._now.listeners = before[3:]
 
     def _compare(self, output: Tensor) -> None:
         """Raise where the recorded loop gives other values than the call gave."""
@@ -310,6 +305,16 @@ def reachable_since(outputs: Sequence[Tensor], mark: int) -> list[Any]:
                 seen.add(id(p))
                 stack.append(p)
     return found
+
+
+def only(flags: tuple[bool, ...], flow: Flow) -> Flow:
+    """Gradients of input, states and weights, with None for what no gradient reaches."""
+    if all(flags):
+        return flow
+    dx, dstates, dweights = flow
+    every = zip((dx, *dstates, *dweights), flags, strict=True)
+    dx, *rest = [d if reached else None for d, reached in every]
+    return dx, rest[: len(dstates)], rest[len(dstates) :]
 
 
 class _Scan(Op):

@@ -55,6 +55,7 @@ def versions() -> str:
         for name in (
             "vector_math.py",
             "products.py",
+            "../ops/curves.py",
             "../ops/elementwise.py",
             "../optim/updates.py",
         )

@@ -20,6 +20,7 @@ from ..ops.row import texts_of
 from .machine_code import function
 from .numba_plan import APART, LOGIC, ROUNDED_BY_CODE, Plan
 from .numpy_loops import Unsupported
+from .runtime import laid_out
 
 FLAGS = '{"contract", "nsz"}'
 CHECK = "TINYGRAD_RNN_BOUNDSCHECK"
@@ -190,8 +191,6 @@ class NumbaText(Plan):
 
     def lay_out(self, name: str, weight: int, transposed: bool) -> None:
         """Have a weight laid out for products before the loop, or by what is done once for many loops."""
-        from .laid_out import laid_out
-
         lines = self.around if self.around.first is None else self.around.first
         lines.constant("laid_out", laid_out)
         of = lines.contiguous(weight) if lines is self.around else lines.names[weight]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..engine.inside import Inside, UseOverTime
-from ..engine.values import Literal
+from ..engine.values import Array, Grad, Literal
 from ..tensors import Tensor
 from ..tensors.several import cat
 from . import verified
@@ -97,7 +97,7 @@ class _Columns:
         row = value.reshape(-1)
         return row if self.rank == 1 else row.reshape(1, -1).expand(*self.batch, row.shape[0])
 
-    def over_time(self, wide: Any, node: Any) -> Any:
+    def over_time(self, wide: Array, node: Any) -> Array:
         """A value at every step: an array of its own."""
         low, high, shape = self.places[id(node)]
         if self._beside(shape):
@@ -236,13 +236,13 @@ class Probe:
 
     # ---- running it
 
-    def entered(self, name: str, x: Any, states: list[Any], weights: list[Any]) -> list[Any]:
+    def entered(self, name: str, x: Array, states: list[Array], weights: list[Array]) -> list[Any]:
         """The value of each part of the state that each step starts from, in the order of running."""
         # as ``backward`` begins: without what that keeps it would be another function to compile
         y, _, _ = self.loops(name).forward([self._padded(x), *states, *weights], len(x), True)
         return [self.told.over_time(y, node) for node in self.states]
 
-    def _padded(self, x: Any) -> Any:
+    def _padded(self, x: Array) -> Any:
         wide = np.zeros((*x.shape[:-1], self.zeros.width), x.dtype)
         wide[..., : x.shape[-1]] = x
         return wide
@@ -250,12 +250,12 @@ class Probe:
     def backward(
         self,
         name: str,
-        x: Any,
-        states: list[Any],
-        weights: list[Any],
+        x: Array,
+        states: list[Array],
+        weights: list[Array],
         leaves: list[Any],
-        dy: Any,
-        last: list[Any],
+        dy: Grad,
+        last: list[Grad],
     ) -> tuple[Flow, Inside]:
         """The gradients of a run, and what flowed inside of it, in the order of running.
 
@@ -383,7 +383,7 @@ class _Reach:
                         stack.append(parent)
             self.behind.append((found, states))
 
-    def over_time(self, came: bool, last: list[Any], steps: int) -> tuple[list[Any], list[Any]]:
+    def over_time(self, came: bool, last: list[Grad], steps: int) -> tuple[list[Any], list[Any]]:
         """By node, and by part of the state that enters: at which steps, in the order of running."""
         uses, entered = np.zeros((self.count, steps), bool), np.zeros((self.states, steps), bool)
         now = frozenset(k for k, d in enumerate(last) if d is not None)

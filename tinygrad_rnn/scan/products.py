@@ -8,13 +8,21 @@ the product by its symbol: ``machine_code.kernels`` puts it there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from llvmlite import binding, ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+if TYPE_CHECKING:
+    from numba.core.typing import Signature
+    from numba.core.typing.context import BaseContext as Context
+
+    from ..engine.values import Array
+
+    Code = Callable[[Context, ir.IRBuilder, Signature, list[ir.Value]], ir.Value]
 
 
 def _sizes() -> tuple[int, int]:
@@ -54,17 +62,19 @@ def symbol(name: str, bits: int) -> str:
 def _writer(bits: int) -> Any:
     @intrinsic
     def tiles(
-        _context: Any,
-        a: Any,
-        w: Any,
-        out: Any,
-        rows: Any,
-        inner: Any,
-        width: Any,
-        onto: Any,
-        alike: Any,
-    ) -> Any:
-        def code(_c: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        _context: Context,
+        a: types.Type,
+        w: types.Type,
+        out: types.Type,
+        rows: types.Type,
+        inner: types.Type,
+        width: types.Type,
+        onto: types.Type,
+        alike: types.Type,
+    ) -> tuple[Signature, Code]:
+        def code(
+            _c: Context, builder: ir.IRBuilder, _s: Signature, args: list[ir.Value]
+        ) -> ir.Value:
             _Tiles(builder, bits, args).write()
             return ir.Constant(ir.IntType(8).as_pointer(), None)
 
@@ -76,12 +86,14 @@ def _writer(bits: int) -> Any:
 tiles32, tiles64 = _writer(32), _writer(64)
 
 
-def whole(n: int) -> Any:
+def whole(n: int) -> ir.Value:
     """A whole number."""
     return ir.Constant(ir.IntType(64), n)
 
 
-def panels(b: Any, width: Any, lanes: int) -> Iterator[tuple[int, Any, Any]]:
+def panels(
+    b: ir.IRBuilder, width: ir.Value, lanes: int
+) -> Iterator[tuple[int, ir.Value, ir.Value]]:
     """How columns are cut into panels: (vectors of a panel, its first column, how many of them)."""
     done = whole(0)
     for vectors in WIDTHS:
@@ -98,7 +110,7 @@ class _Tiles:
     chain, so that its numbers do not depend on how many rows there are.
     """
 
-    def __init__(self, builder: Any, bits: int, arguments: Any) -> None:
+    def __init__(self, builder: ir.IRBuilder, bits: int, arguments: list[ir.Value]) -> None:
         b = self.builder = builder
         self.number = ir.FloatType() if bits == 32 else ir.DoubleType()
         self.bits, self.lanes = bits, LANES[bits]
@@ -113,13 +125,13 @@ class _Tiles:
         self.pairs, self.rest = b.select(apart, half, whole(0)), b.select(apart, odd, self.inner)
         self.some, self.spill = self.few(), cgutils.alloca_once(b, self.vector)
 
-    def read(self, place: Any) -> Any:
+    def read(self, place: ir.Value) -> ir.Value:
         """A vector from memory."""
         return self.builder.load(
             self.builder.bitcast(place, self.vector.as_pointer()), align=self.bits // 8
         )
 
-    def put(self, value: Any, place: Any) -> None:
+    def put(self, value: ir.Value, place: ir.Value) -> None:
         """A vector to memory."""
         pointer = self.builder.bitcast(place, self.vector.as_pointer())
         self.builder.store(value, pointer, align=self.bits // 8)
@@ -131,7 +143,7 @@ class _Tiles:
                 columns = whole(vectors * self.lanes)
                 self.panel(self.builder.add(low, self.builder.mul(loop.index, columns)), vectors)
 
-    def panel(self, low: Any, vectors: int) -> None:
+    def panel(self, low: ir.Value, vectors: int) -> None:
         """One panel's columns, from ``low``, for all rows: tiles of many, then of those that are left."""
         b, done = self.builder, whole(0)
         w = b.gep(self.w, [b.mul(low, self.inner)])
@@ -141,7 +153,7 @@ class _Tiles:
                 self.tile(w, b.add(done, b.mul(loop.index, whole(rows))), low, rows, vectors)
             done = b.add(done, b.mul(tiles, whole(rows)))
 
-    def tile(self, w: Any, row: Any, low: Any, rows: int, vectors: int) -> None:
+    def tile(self, w: ir.Value, row: ir.Value, low: ir.Value, rows: int, vectors: int) -> None:
         """Some rows by a panel: sums in registers, along the panel, in as many chains as hide latency."""
         b = self.builder
         chains = 2 if rows * vectors <= 4 else 1
@@ -185,14 +197,16 @@ class _Tiles:
                 for value, place in lasts:
                     self.store_some(value, place, left)
 
-    def total(self, parts: Any) -> Any:
+    def total(self, parts: ir.Value) -> ir.Value:
         """A sum of vectors."""
         first, *rest = parts
         for part in rest:
             first = self.builder.fadd(first, part)
         return first
 
-    def add(self, w: Any, starts: list[Any], k: Any, sums: list[list[Any]]) -> None:
+    def add(
+        self, w: ir.Value, starts: list[ir.Value], k: ir.Value, sums: list[list[ir.Value]]
+    ) -> None:
         """One row of the panel, times one number of each row of the tile."""
         b, vectors = self.builder, len(sums[0])
         kind = ir.FunctionType(self.vector, [self.vector] * 3)
@@ -209,18 +223,18 @@ class _Tiles:
             for column, each in zip(columns, line, strict=True):
                 b.store(b.call(fma, [spread, column, b.load(each)]), each)
 
-    def store(self, value: Any, place: Any) -> None:
+    def store(self, value: ir.Value, place: ir.Value) -> None:
         """A whole vector of the result to its place."""
         b, nothing = self.builder, ir.Constant(self.vector, None)
         self.put(b.fadd(value, b.select(self.onto, self.read(place), nothing)), place)
 
-    def store_some(self, value: Any, place: Any, left: Any) -> None:
+    def store_some(self, value: ir.Value, place: ir.Value, left: ir.Value) -> None:
         """Of a vector as many numbers as there are columns left."""
         b = self.builder
         b.store(value, self.spill)
         b.call(self.some, [b.bitcast(self.spill, place.type), place, left, self.onto])
 
-    def few(self) -> Any:
+    def few(self) -> ir.Value:
         """A function that writes the first numbers of a vector: one for all tiles, it keeps code small."""
         number = self.number.as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [number, number, ir.IntType(64), ir.IntType(1)])
@@ -242,7 +256,7 @@ class _Panels:
     The element (k, j) of the matrix lies at ``k * row + j * column``; ``out`` is read by ``_Tiles``.
     """
 
-    def __init__(self, builder: Any, bits: int, arguments: Any) -> None:
+    def __init__(self, builder: ir.IRBuilder, bits: int, arguments: list[ir.Value]) -> None:
         self.builder, self.lanes = builder, LANES[bits]
         self.number = ir.FloatType() if bits == 32 else ir.DoubleType()
         self.w, self.out = (
@@ -268,7 +282,7 @@ class _Panels:
             )
             self.vector(b.mul(loop.index, lanes), b.gep(self.out, [to]), b.mul(vectors, lanes))
 
-    def vector(self, low: Any, to: Any, stride: Any) -> None:
+    def vector(self, low: ir.Value, to: ir.Value, stride: ir.Value) -> None:
         """A vector of columns, from ``low``: row by row to ``to``, rows being ``stride`` apart."""
         b = self.builder
         left = b.sub(self.width, low)
@@ -287,7 +301,9 @@ class _Panels:
                     number = b.load(b.gep(line, [b.mul(columns.index, self.column)]))
                     b.store(number, b.gep(place, [columns.index]))
 
-    def places(self, source: Any, to: Any, k: Any, stride: Any) -> tuple[Any, Any]:
+    def places(
+        self, source: ir.Value, to: ir.Value, k: ir.Value, stride: ir.Value
+    ) -> tuple[ir.Value, ir.Value]:
         """Where a row of the matrix begins, and its row in the panel."""
         b = self.builder
         return b.gep(source, [b.mul(k, self.row)]), b.gep(to, [b.mul(k, stride)])
@@ -296,9 +312,17 @@ class _Panels:
 def _packer(bits: int) -> Any:
     @intrinsic
     def panels_of(
-        _context: Any, w: Any, out: Any, inner: Any, width: Any, row: Any, column: Any
-    ) -> Any:
-        def code(_c: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        _context: Context,
+        w: types.Type,
+        out: types.Type,
+        inner: types.Type,
+        width: types.Type,
+        row: types.Type,
+        column: types.Type,
+    ) -> tuple[Signature, Code]:
+        def code(
+            _c: Context, builder: ir.IRBuilder, _s: Signature, args: list[ir.Value]
+        ) -> ir.Value:
             _Panels(builder, bits, args).write()
             return ir.Constant(ir.IntType(8).as_pointer(), None)
 
@@ -332,7 +356,7 @@ def _callers(bits: int) -> tuple[Any, Any]:
 
     @_named(f"product{bits}")
     def product(
-        a: Any, w: Any, out: Any, rows: int, inner: int, width: int, onto: int, alike: int = 0
+        a: Array, w: Array, out: Array, rows: int, inner: int, width: int, onto: int, alike: int = 0
     ) -> None:
         """out = a w, or with ``onto`` out += a w: a (rows, inner), out (rows, width) flat, w packed.
 
@@ -342,7 +366,7 @@ def _callers(bits: int) -> tuple[Any, Any]:
 
     @_named(f"checked{bits}")
     def checked(
-        a: Any, w: Any, out: Any, rows: int, inner: int, width: int, onto: int, alike: int = 0
+        a: Array, w: Array, out: Array, rows: int, inner: int, width: int, onto: int, alike: int = 0
     ) -> None:
         """As ``product``, which reads and writes by address; raises IndexError where one is outside."""
         whole = inner * ((width + lanes - 1) // lanes * lanes)

@@ -26,9 +26,10 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import autograd
+from ..engine import switches
 from ..nn import cells as known_cells
 from ..nn import module as modules
+from ..nn.stepping import name_all
 from ..tensors import Tensor
 
 MISSING: Any = object()
@@ -288,8 +289,8 @@ _NUMPY = frozenset(
     )
     if hasattr(np, name)
 )
-_FUNCTIONS = _MATH | _OPERATORS | _BUILTINS | _NUMPY | {functools.reduce, np.linalg.norm}
-_CONTEXTS = (autograd.no_grad, autograd.enable_grad, contextlib.nullcontext)
+_FUNCTIONS = _MATH | _OPERATORS | _BUILTINS | _NUMPY | {functools.reduce, np.linalg.norm, name_all}
+_CONTEXTS = (switches.no_grad, switches.enable_grad, contextlib.nullcontext)
 
 
 def trusted(value: Any) -> bool:

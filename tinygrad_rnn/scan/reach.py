@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 from ..engine.values import Value as Recorded
 from .tracing import Trace
@@ -54,17 +53,6 @@ class Reach:
         pairs = zip(came, self.after(steps), strict=True)
         roles: Roles = frozenset().union(*[role for on, role in pairs if on])
         return tuple([role in roles for role in self.inputs])
-
-    def only(
-        self, came: tuple[bool, ...], steps: int, dx: Any, dstates: list[Any], dweights: list[Any]
-    ) -> tuple[Any, list[Any], list[Any]]:
-        """Gradients of input, states and weights, with None for what no gradient reaches."""
-        flags = self.reached(came, steps)
-        if not all(flags):
-            every = zip((dx, *dstates, *dweights), flags, strict=True)
-            dx, *rest = [d if reached else None for d, reached in every]
-            dstates, dweights = rest[: len(dstates)], rest[len(dstates) :]
-        return dx, dstates, dweights
 
     def _needing(self, asking: tuple[bool, ...], x: bool, steps: int) -> tuple[bool, ...]:
         """Which of output and last states depend on an input that asks for a gradient.

@@ -16,7 +16,7 @@ from ..nn.recurrent import SomeSteps
 from ..nn.stepping import mapped, parts
 from ..tensors import Tensor
 from .cells import BUILT_IN, variant_of
-from .folding import CallAsNode
+from .folding import CallAsNode, only
 from .probing import probe_of, tells
 from .runtime import Flow
 from .tracing import Untraceable
@@ -140,16 +140,16 @@ class Pass:
         came = (dy is not None, *[d is not None for d in dfinals])
         if dy is None:
             dy = np.zeros(self.y.shape, self.y.dtype)
-        only, back = self.variant.found.reach.only, self.direction.backwards
+        flags = self.variant.found.reach.reached(came, self.steps)
+        back = self.direction.backwards
         if self.rows is not None:
             dy = self.rows.packed(np.ascontiguousarray(dy), back)
             dx, *others = self.loops.gradients(self.rows, self.kept, dy, dfinals, self.of_states)
             dx = None if dx is None else self.rows.padded(dx, back)
-            dx, dstates, dweights = only(came, self.steps, dx, *others)
-            return dx, dstates, dweights
+            return only(flags, (dx, *others))
         dy = np.ascontiguousarray(dy[::-1] if back else dy)
         found = self.loops.backward(self.kept, self.steps, dy, dfinals, self.of_states)
-        return self._in_time(*only(came, self.steps, *found))
+        return self._in_time(*only(flags, found))
 
     def _in_time(self, dx: Grad, dstates: list[Grad], dweights: list[Grad]) -> Flow:
         back = self.direction.backwards
@@ -175,7 +175,7 @@ class Pass:
             x, dy = x[::-1], None if dy is None else dy[::-1]
         probe, name = probe_of(found), self.loops.name
         flow, inside = probe.backward(name, x, states, weights, leaves, dy, dfinals)
-        flow = self._in_time(*found.reach.only(came, self.steps, *flow))
+        flow = self._in_time(*only(found.reach.reached(came, self.steps), flow))
         inside.x = flow[0] if self.of_x else None
         return flow, inside.in_time() if back else inside
 

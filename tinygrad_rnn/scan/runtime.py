@@ -1,4 +1,4 @@
-"""What do loops, and the lines around them, call while they run? Memory, copies, views, ops by their forward.
+"""What do loops, and the lines around them, call while they run? Memory, views, ops, weights laid out.
 
 Large arrays are used again: fresh memory costs a page fault every 4 kB, more than the work done on it.
 """
@@ -8,14 +8,16 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Literal
+from weakref import ref
 
 import numpy as np
 
 from ..engine.values import Array, DType, Grad
-from ..ops.elementwise import _sigmoid
+from ..ops import few_passes
 from ..ops.row import ROWS, numpys
+from .machine_code import kernels
 from .program import Value
 from .tracing import bare_constant
 
@@ -108,6 +110,49 @@ def window(low: int, high: int) -> Callable[[Array], Array]:
     return lambda a: a[..., low:high]
 
 
+# ---- weights laid out for products ----------------------------------------------------------------
+
+# A weight's array is never written while anything refers to it: a write, an optimizer's step, a loaded
+# state dict, ``p.data = x`` install another one (``tensors.writing``). So what was made of an array stays
+# right until the array goes, and goes with it: nothing has to be told that a weight has changed. The
+# reference held here is a weak one, which counts where a write asks who else can see its memory.
+_ready: dict[tuple[int, bool], tuple[Any, Array]] = {}  # what refers to the array, and its panels
+
+
+def laid_out(w: Array, transposed: bool) -> Array:
+    """A matrix (inner, width), or its transpose, in panels of columns as ``products`` reads them."""
+    key = (id(w), transposed)
+    found = _ready.get(key)
+    if found is not None and found[0]() is w:
+        return found[1]
+    panels = _packed(w, transposed)
+
+    def gone(gone: Any) -> None:
+        if _ready.get(key, (None,))[0] is gone:
+            del _ready[key]
+
+    _ready[key] = ref(w, gone), panels
+    return panels
+
+
+def _packed(w: Array, transposed: bool) -> Array:
+    inner, width = w.shape[:: -1 if transposed else 1]
+    pack, lanes = _packer(w.itemsize * 8)
+    size = inner * (-(-width // lanes) * lanes)
+    panels = empty((size,), w.dtype, size * w.itemsize)
+    row, column = (1, inner) if transposed else (width, 1)
+    pack(w, panels, inner, width, row, column)
+    return panels
+
+
+@cache
+def _packer(bits: int) -> tuple[Any, int]:
+    """What packs, and how many numbers a vector has."""
+    from .products import LANES
+
+    return kernels(bits).pack, LANES[bits]
+
+
 # ---- ops -----------------------------------------------------------------------------------------
 
 
@@ -146,7 +191,7 @@ def _forward(value: Value) -> Callable[..., Any]:
     if op == "outer":
         return lambda g, x: np.atleast_2d(g).T.dot(np.atleast_2d(x))
     if op == "sigmoid":
-        return _sigmoid
+        return few_passes.sigmoid
     if op not in ROWS:
         plain: Callable[..., Any] = numpys(op)
         return plain

@@ -15,12 +15,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..engine.autograd import enable_grad
 from ..engine.listening import Listener
-from ..engine.places import NOWHERE, state
+from ..engine.places import NOWHERE, state, unobserved
+from ..engine.switches import enable_grad
 from ..engine.values import Constant, Leaf, Literal, Node, reachable
 from ..engine.values import Value as Recorded
-from ..nn import naming
 from ..nn.module import Module, Parameter
 from ..ops import watching
 from ..ops.row import FUNCTIONS, ROWS, Op
@@ -174,15 +173,13 @@ T = TypeVar("T", bound=Tracer)
 @contextmanager
 def tracing(tracer: T) -> Iterator[T]:
     """Inside, values are recorded for a trace: nobody listens, and nothing is drawn."""
-    before = state.place, state.tracer, state.watch, naming._now.records, naming._now.listeners
-    state.place, state.tracer, state.watch = NOWHERE, tracer, tracer  # it looks at every op
-    naming._now.records, naming._now.listeners = [], []
-    try:
-        with watching.looking(), enable_grad(), np.errstate(all="ignore"):
-            yield tracer
-    finally:
-        state.place, state.tracer, state.watch = before[:3]
-        naming._now.records, naming._now.listeners = before[3:]
+    with (
+        unobserved(tracer=tracer, watch=tracer),  # it looks at every op
+        watching.looking(),
+        enable_grad(),
+        np.errstate(all="ignore"),
+    ):
+        yield tracer
 
 
 # ---- shadows ------------------------------------------------------------------------------------

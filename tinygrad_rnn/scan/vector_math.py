@@ -10,23 +10,32 @@ undo the reduction. In float64 they are the C library's.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from ..ops.elementwise import _GONE
+from ..ops.curves import _GONE
+
+if TYPE_CHECKING:
+    from numba.core.typing import Signature
+    from numba.core.typing.context import BaseContext as Context
+
+    from ..engine.values import Array
+
+    Code = Callable[[Context, ir.IRBuilder, Signature, list[ir.Value]], ir.Value]
 
 f32 = np.float32
 
 
 @intrinsic
-def _fma(_context: Any, a: Any, b: Any, c: Any) -> Any:
+def _fma(_context: Context, a: types.Type, b: types.Type, c: types.Type) -> tuple[Signature, Code]:
     """a * b + c, rounded once."""
 
-    def code(_c: Any, builder: Any, _s: Any, args: Any) -> Any:
+    def code(_c: Context, builder: ir.IRBuilder, _s: Signature, args: list[ir.Value]) -> ir.Value:
         kind = ir.FloatType()
         one = ir.FunctionType(kind, [kind] * 3)
         return builder.call(builder.module.declare_intrinsic("llvm.fma", [kind], one), args)
@@ -35,30 +44,30 @@ def _fma(_context: Any, a: Any, b: Any, c: Any) -> Any:
 
 
 @intrinsic
-def _round(_context: Any, a: Any) -> Any:
+def _round(_context: Context, a: types.Type) -> tuple[Signature, Code]:
     """The nearest whole number."""
 
-    def code(_c: Any, builder: Any, _s: Any, args: Any) -> Any:
+    def code(_c: Context, builder: ir.IRBuilder, _s: Signature, args: list[ir.Value]) -> ir.Value:
         return builder.call(builder.module.declare_intrinsic("llvm.rint", [ir.FloatType()]), args)
 
     return types.float32(types.float32), code
 
 
 @intrinsic
-def _whole(_context: Any, a: Any) -> Any:
+def _whole(_context: Context, a: types.Type) -> tuple[Signature, Code]:
     """A whole number as an integer."""
 
-    def code(_c: Any, builder: Any, _s: Any, args: Any) -> Any:
+    def code(_c: Context, builder: ir.IRBuilder, _s: Signature, args: list[ir.Value]) -> ir.Value:
         return builder.fptosi(args[0], ir.IntType(32))
 
     return types.int32(types.float32), code
 
 
 @intrinsic
-def _power_of_two(_context: Any, a: Any) -> Any:
+def _power_of_two(_context: Context, a: types.Type) -> tuple[Signature, Code]:
     """2**n for -126 <= n <= 127, by its exponent's bits."""
 
-    def code(_c: Any, builder: Any, _s: Any, args: Any) -> Any:
+    def code(_c: Context, builder: ir.IRBuilder, _s: Signature, args: list[ir.Value]) -> ir.Value:
         whole = ir.IntType(32)
         bits = builder.shl(builder.add(args[0], whole(127)), whole(23))
         return builder.bitcast(bits, ir.FloatType())
@@ -66,7 +75,7 @@ def _power_of_two(_context: Any, a: Any) -> Any:
     return types.float32(types.int32), code
 
 
-def _scale(builder: Any, x: Any) -> tuple[Any, Any]:
+def _scale(builder: ir.IRBuilder, x: ir.Value) -> tuple[ir.Value, ir.Value]:
     """(x's bits, k shifted to an exponent's place) with x = m 2**k and m from sqrt(1/2) to sqrt(2)."""
     whole = ir.IntType(32)
     bits = builder.bitcast(x, whole)
@@ -75,10 +84,10 @@ def _scale(builder: Any, x: Any) -> tuple[Any, Any]:
 
 
 @intrinsic
-def _exponent(_context: Any, a: Any) -> Any:
+def _exponent(_context: Context, a: types.Type) -> tuple[Signature, Code]:
     """k of a = m 2**k with m from sqrt(1/2) to sqrt(2), of a normal a > 0."""
 
-    def code(_c: Any, builder: Any, _s: Any, args: Any) -> Any:
+    def code(_c: Context, builder: ir.IRBuilder, _s: Signature, args: list[ir.Value]) -> ir.Value:
         _, shifted = _scale(builder, args[0])
         return builder.sitofp(builder.ashr(shifted, ir.IntType(32)(23)), ir.FloatType())
 
@@ -86,10 +95,10 @@ def _exponent(_context: Any, a: Any) -> Any:
 
 
 @intrinsic
-def _mantissa(_context: Any, a: Any) -> Any:
+def _mantissa(_context: Context, a: types.Type) -> tuple[Signature, Code]:
     """m of the same."""
 
-    def code(_c: Any, builder: Any, _s: Any, args: Any) -> Any:
+    def code(_c: Context, builder: ir.IRBuilder, _s: Signature, args: list[ir.Value]) -> ir.Value:
         bits, shifted = _scale(builder, args[0])
         return builder.bitcast(builder.sub(bits, shifted), ir.FloatType())
 
@@ -97,10 +106,10 @@ def _mantissa(_context: Any, a: Any) -> Any:
 
 
 @intrinsic
-def _signed(_context: Any, a: Any, b: Any) -> Any:
+def _signed(_context: Context, a: types.Type, b: types.Type) -> tuple[Signature, Code]:
     """The size of a with the sign of b."""
 
-    def code(_c: Any, builder: Any, _s: Any, args: Any) -> Any:
+    def code(_c: Context, builder: ir.IRBuilder, _s: Signature, args: list[ir.Value]) -> ir.Value:
         kind = ir.FloatType()
         two = ir.FunctionType(kind, [kind] * 2)
         return builder.call(builder.module.declare_intrinsic("llvm.copysign", [kind], two), args)
@@ -122,7 +131,7 @@ NOTHING32, NOTHING64 = f32(_GONE), float(_GONE)  # where silu's factor is 0
 
 
 @njit(error_model="numpy", forceinline=True)
-def _reduced(x: Any) -> Any:
+def _reduced(x: float) -> float:
     """(n, exp(r) - 1) with x = n log(2) + r and |r| <= log(2) / 2."""
     n = _round(x * LOG2E)
     r = _fma(n, LOW, _fma(n, HIGH, x))
@@ -131,7 +140,7 @@ def _reduced(x: Any) -> Any:
 
 
 @njit(error_model="numpy", forceinline=True)
-def tanh32(x: Any) -> Any:
+def tanh32(x: float) -> float:
     """The hyperbolic tangent."""
     y = MINUS_TWO * abs(x)
     n, p = _reduced(NO_MORE if y < NO_MORE else y)
@@ -141,7 +150,7 @@ def tanh32(x: Any) -> Any:
 
 
 @njit(error_model="numpy", forceinline=True)
-def _exp(y: Any) -> Any:
+def _exp(y: float) -> float:
     """exp(y) for y <= TOO_MUCH, through the denormal numbers to 0."""
     n, p = _reduced(GONE if y < GONE else y)
     k = _whole(n)
@@ -150,7 +159,7 @@ def _exp(y: Any) -> Any:
 
 
 @njit(error_model="numpy", forceinline=True)
-def sigmoid32(x: Any) -> Any:
+def sigmoid32(x: float) -> float:
     """1 / (1 + exp(-x))."""
     e = _exp(-abs(x))
     y = (e if x < ZERO else ONE) / (ONE + e)
@@ -158,13 +167,13 @@ def sigmoid32(x: Any) -> Any:
 
 
 @njit(error_model="numpy", forceinline=True)
-def exp32(x: Any) -> Any:
+def exp32(x: float) -> float:
     """The exponential function."""
     return _exp(TOO_MUCH if x > TOO_MUCH else x)
 
 
 @njit(error_model="numpy", forceinline=True)
-def expm132(x: Any) -> Any:
+def expm132(x: float) -> float:
     """exp(x) - 1."""
     y = TOO_MUCH if x > TOO_MUCH else x
     n, p = _reduced(NO_MORE if y < NO_MORE else y)
@@ -173,7 +182,7 @@ def expm132(x: Any) -> Any:
 
 
 @njit(error_model="numpy", forceinline=True)
-def softplus32(x: Any) -> Any:
+def softplus32(x: float) -> float:
     """log(1 + exp(x)): the larger of x and 0, and log(1 + e) = 2 artanh(e / (2 + e)) of e = exp(-|x|)."""
     e = _exp(-abs(x))
     s = e / (TWO + e)
@@ -183,7 +192,7 @@ def softplus32(x: Any) -> Any:
 
 
 @njit(error_model="numpy", forceinline=True)
-def log32(x: Any) -> Any:
+def log32(x: float) -> float:
     """The natural logarithm: k log(2) + 2 artanh((m - 1) / (m + 1)) of x = m 2**k."""
     small = x < NORMAL
     y = x * UP if small else x
@@ -198,25 +207,25 @@ def log32(x: Any) -> Any:
 
 
 @njit(error_model="numpy", forceinline=True)
-def log64(x: Any) -> Any:
+def log64(x: float) -> float:
     """The C library's."""
     return math.log(x)
 
 
 @njit(error_model="numpy", forceinline=True)
-def expm164(x: Any) -> Any:
+def expm164(x: float) -> float:
     """The C library's."""
     return math.expm1(x)
 
 
 @njit(error_model="numpy", forceinline=True)
-def softplus64(x: Any) -> Any:
+def softplus64(x: float) -> float:
     """log(1 + exp(x)), by the C library's functions."""
     return (x if x > 0.0 else 0.0) + math.log1p(math.exp(-abs(x)))
 
 
 @njit(error_model="numpy", forceinline=True)
-def sigmoid64(x: Any) -> Any:
+def sigmoid64(x: float) -> float:
     """1 / (1 + exp(-x)), by the C library's exp."""
     e = math.exp(-abs(x))
     y = (e if x < 0.0 else 1.0) / (1.0 + e)
@@ -224,31 +233,31 @@ def sigmoid64(x: Any) -> Any:
 
 
 @njit(error_model="numpy", forceinline=True)
-def silu32(x: Any) -> Any:
+def silu32(x: float) -> float:
     """x sigmoid(x)."""
     return x * (sigmoid32(x) if x > NOTHING32 else ZERO)
 
 
 @njit(error_model="numpy", forceinline=True)
-def silu64(x: Any) -> Any:
+def silu64(x: float) -> float:
     """x sigmoid(x)."""
     return x * (sigmoid64(x) if x > NOTHING64 else 0.0)
 
 
 @njit(error_model="numpy", forceinline=True)
-def tanh64(x: Any) -> Any:
+def tanh64(x: float) -> float:
     """The C library's."""
     return math.tanh(x)
 
 
 @njit(error_model="numpy", forceinline=True)
-def exp64(x: Any) -> Any:
+def exp64(x: float) -> float:
     """The C library's."""
     return math.exp(x)
 
 
 @njit(error_model="numpy", forceinline=True)
-def floor_quotient64(a: Any, b: Any) -> Any:
+def floor_quotient64(a: float, b: float) -> float:
     """numpy's ``floor_divide``: 0.5 // 0.1 is 4, since 0.1 is a little more, though 0.5 / 0.1 rounds to 5."""
     if b == 0:
         return a / b
@@ -261,7 +270,7 @@ def floor_quotient64(a: Any, b: Any) -> Any:
 
 
 @njit(error_model="numpy", forceinline=True)
-def floor_quotient32(a: Any, b: Any) -> Any:
+def floor_quotient32(a: float, b: float) -> float:
     """The same, whose remainder is exact in float64 too."""
     return f32(floor_quotient64(float(a), float(b)))
 
@@ -288,7 +297,7 @@ THREE, FAR = f32(3), f32(15)
 
 
 @njit(error_model="numpy", forceinline=True)
-def normal_cdf32(x: Any) -> Any:
+def normal_cdf32(x: float) -> float:
     """The share of N(0, 1) below x: a tail is exp(-x**2 / 2) times what bends little."""
     z = abs(x)
     z = FAR if z > FAR else z
@@ -314,38 +323,38 @@ def normal_cdf32(x: Any) -> Any:
 
 
 @njit(error_model="numpy", forceinline=True)
-def normal_cdf64(x: Any) -> Any:
+def normal_cdf64(x: float) -> float:
     """The share of N(0, 1) below x, by the C library's erfc."""
     return 0.5 * math.erfc(-x * 0.7071067811865476)
 
 
 @njit(error_model="numpy", forceinline=True)
-def gelu_by_tanh32(x: Any) -> Any:
+def gelu_by_tanh32(x: float) -> float:
     """x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x**3))) / 2."""
     return HALF32 * x * (ONE + tanh32((x + x * x * x * BEND32) * SLOPE32))
 
 
 @njit(error_model="numpy", forceinline=True)
-def gelu_by_tanh64(x: Any) -> Any:
+def gelu_by_tanh64(x: float) -> float:
     """x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x**3))) / 2."""
     return 0.5 * x * (1.0 + math.tanh((x + x * x * x * 0.044715) * 0.7978845608028654))
 
 
 @njit(error_model="numpy", forceinline=True)
-def copy(to: Any, source: Any, count: int) -> None:
+def copy(to: Array, source: Array, count: int) -> None:
     """The first ``count`` numbers of an array into another."""
     for j in range(count):
         to[j] = source[j]
 
 
 @njit(error_model="numpy", boundscheck=True)
-def checked_copy(to: Any, source: Any, count: int) -> None:
+def checked_copy(to: Array, source: Array, count: int) -> None:
     """As ``copy``, every index tested."""
     for j in range(count):
         to[j] = source[j]
 
 
 @njit(error_model="numpy", fastmath={"reassoc", "nsz", "contract"}, forceinline=True)
-def plus(a: Any, b: Any) -> Any:
+def plus(a: float, b: float) -> float:
     """One more summand of a sum whose order is free: so it adds up whole vectors."""
     return a + b

@@ -13,12 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import enable_grad
 from ..engine.gradients import grad
-from ..engine.places import NOWHERE
-from ..engine.places import state as now
+from ..engine.places import unobserved
+from ..engine.switches import enable_grad
 from ..engine.values import Literal
-from ..nn import naming
 from ..ops.row import ROWS, numpys
 from ..tensors import Tensor
 from . import backends
@@ -174,15 +172,8 @@ class _Example:
 
     def recorded(self, wanted: Sequence[str]) -> dict[str, Any]:
         """By the engine, op by op."""
-        before = now.place, now.tracer, now.watch, naming._now.records, naming._now.listeners
-        now.place, now.tracer, now.watch = NOWHERE, None, None
-        naming._now.records, naming._now.listeners = [], []
-        try:
-            with enable_grad():
-                return self._recorded(wanted)
-        finally:
-            now.place, now.tracer, now.watch = before[:3]
-            naming._now.records, naming._now.listeners = before[3:]
+        with unobserved(), enable_grad():
+            return self._recorded(wanted)
 
     def _recorded(self, wanted: Sequence[str]) -> dict[str, Any]:
         leaves = {}

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engine.places import state
-from ..ops import dtypes
+from ..ops import curves, dtypes
 from ..ops import elementwise as e
 from .arrays import as_tensor, is_tensor, wrapped
 from .untracked import compared, floor_quotient, truth, unrecorded, whole
 
 if TYPE_CHECKING:
+    from ..ops.row import Row
     from .value import Tensor
 
 
@@ -25,46 +26,33 @@ class Pointwise:
 
     __slots__ = ()
 
-    # ---- operators
+    # ---- operators: the rows themselves where the tensor comes first
 
-    def __add__(self: Tensor, other: Any) -> Tensor:
-        return e.add(self, other)
+    __add__: Row = e.add
+    __sub__: Row = e.sub
+    __mul__: Row = e.mul
+    __truediv__: Row = e.div
+    __pow__: Row = e.pow
+    __neg__: Row = e.neg
+    __abs__: Row = e.abs
 
     def __radd__(self: Tensor, other: Any) -> Tensor:
         return e.add(other, self)
 
-    def __sub__(self: Tensor, other: Any) -> Tensor:
-        return e.sub(self, other)
-
     def __rsub__(self: Tensor, other: Any) -> Tensor:
         return e.sub(other, self)
-
-    def __mul__(self: Tensor, other: Any) -> Tensor:
-        return e.mul(self, other)
 
     def __rmul__(self: Tensor, other: Any) -> Tensor:
         return e.mul(other, self)
 
-    def __truediv__(self: Tensor, other: Any) -> Tensor:
-        return e.div(self, other)
-
     def __rtruediv__(self: Tensor, other: Any) -> Tensor:
         return e.div(other, self)
-
-    def __pow__(self: Tensor, other: Any) -> Tensor:
-        return e.pow(self, other)
 
     def __rpow__(self: Tensor, other: Any) -> Tensor:
         return e.pow(other, self)
 
-    def __neg__(self: Tensor) -> Tensor:
-        return e.neg(self)
-
     def __pos__(self: Tensor) -> Tensor:
         return self
-
-    def __abs__(self: Tensor) -> Tensor:
-        return e.abs(self)
 
     def __mod__(self: Tensor, other: Any) -> Tensor:
         """a - b floor(a / b): the sign is the divisor's."""
@@ -339,7 +327,7 @@ class Pointwise:
         >>> tg.erf(tg.tensor([0.5, 0.0]))
         tensor([0.5205, 0.    ])
         """
-        return e.erf(self)
+        return curves.erf(self)
 
     def atan2(self: Tensor, other: Any) -> Tensor:
         """The angle of the point (other, this), from -pi to pi; at the origin its slopes are taken as 0."""

@@ -249,7 +249,7 @@ class Shaping:
         """
         if chunks < 1:
             raise ValueError(f"chunk: {chunks} parts")
-        axis = axis_of(self, dim)
+        axis = self._data.ndim - 1 if dim == -1 else axis_of(self, dim)
         n = self._data.shape[axis]
         if n % chunks:
             return self.split(-(-n // chunks), axis)

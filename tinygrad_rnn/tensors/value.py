@@ -5,14 +5,13 @@ given, an array that it hands out is a locked view, and a write in place (``writ
 another. Methods mean what they mean in PyTorch; ``dim`` / ``axis`` and ``keepdim`` / ``keepdims`` are both
 accepted. Where a method stands: in ``pointwise`` if it works on each element by itself, in ``reducing`` if
 along axes, in ``shaping`` if it moves, picks or puts elements, in ``in_place`` if it writes, in
-``torch_names`` if only PyTorch has a word for it, and here if it says what the tensor is.
+``leaving`` if it takes the values out, in ``torch_names`` if only PyTorch has a word for it, and here if
+it says what the tensor is.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
-from opcode import opmap
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -23,14 +22,14 @@ from ..engine.lazy_output import materialize
 from ..engine.places import state
 from ..engine.values import Array, Handle, Leaf, Node, as_array
 from ..ops import dtypes
-from .arrays import as_tensor, new_array, plain, sizes_or_data
+from .arrays import as_tensor, new_array, sizes_or_data
 from .axes import Size
 from .in_place import InPlace
+from .leaving import Leaving
 from .pointwise import Pointwise
 from .reducing import Reducing
 from .shaping import Shaping
 from .torch_names import TorchNames
-from .untracked import would_be_lost
 from .writing import leave, share
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from ..graphs.replay import BackwardStep
 
 
-class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
+class Tensor(Pointwise, Reducing, Shaping, InPlace, Leaving, TorchNames, Handle):
     """An n-dimensional array that remembers how it was computed; ``()`` is a scalar.
 
     Called, it is PyTorch's constructor: ``Tensor(data)`` holds a copy of the data in the default float
@@ -81,7 +80,8 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
     def _wrap(data: Array, node: Any, tag: int | None = None) -> Tensor:
         """A handle on an array that nobody else will write; what numpy made a scalar of is one again."""
         t = object.__new__(Tensor)
-        t._data, t._node, t._tag, t._alias = as_array(data), node, tag, None
+        t._data = data if data.__class__ is np.ndarray else as_array(data)
+        t._node, t._tag, t._alias = node, tag, None
         return t
 
     @property
@@ -290,82 +290,9 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
             self._node = None
         return self
 
-    # ---- out of the tensor
-
-    def numpy(self) -> Array:
-        """The values as a read-only view."""
-        if state.tracer is not None:
-            state.tracer.looks("numpy()")
-        self._data.flags.writeable = False
-        return self._data.view()
-
-    def item(self) -> Any:
-        """The value of a tensor of one element, as a Python number."""
-        if state.tracer is not None:
-            state.tracer.looks("item()")
-        if self._data.size != 1:
-            raise ValueError(f"item() needs one element, and this has shape {self.shape}")
-        return self._data.item()
-
-    def tolist(self) -> Any:
-        """The values as nested lists of Python numbers."""
-        if state.tracer is not None:
-            state.tracer.looks("tolist()")
-        return self._data.tolist()
-
-    def __float__(self) -> float:
-        if state.recording and self.requires_grad and _is_stored():
-            raise TypeError(would_be_lost("an array"))
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __index__(self) -> int:
-        if state.tracer is not None:
-            state.tracer.looks("int()")
-        return int(self._data.__index__())
-
-    def __bool__(self) -> bool:
-        if state.tracer is not None:
-            state.tracer.looks("its truth")
-        if self._data.size != 1:
-            raise ValueError(
-                f"the truth of a tensor of shape {self.shape} is ambiguous: use .any() or .all()"
-            )
-        return bool(self._data)
-
-    def __len__(self) -> int:
-        if not self.ndim:
-            raise TypeError("a 0-d tensor has no len()")
-        return self.shape[0]
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if not self.ndim:
-            raise TypeError("a 0-d tensor cannot be iterated over")
-        return iter(self.unbind(0))
-
-    def __contains__(self, value: Any) -> bool:
-        if state.tracer is not None:
-            state.tracer.looks("in")
-        return bool((self._data == plain(value)).any())
+    # ---- copies
 
     __hash__ = object.__hash__
-
-    def __repr__(self) -> str:
-        if state.tracer is not None:
-            state.tracer.looks("repr")
-        body = np.array2string(self._data, precision=4, separator=", ", prefix="tensor(")
-        if self.dtype not in (dtypes.default_dtype, np.dtype(np.int64), np.dtype(bool)):
-            body += f", dtype={self.dtype}"
-        if isinstance(self._node, Node):
-            body += f", grad_fn=<{self._node.op.name}>"
-        elif self.requires_grad:
-            body += ", requires_grad=True"
-        return f"tensor({body})"
-
-    def __format__(self, spec: str) -> str:
-        return object.__format__(self, spec) if self.ndim else format(self.item(), spec)
 
     def __copy__(self) -> Tensor:
         return self.clone()
@@ -393,44 +320,8 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, TorchNames, Handle):
         leaf = (node.needs, node.name) if isinstance(node, Leaf) else (False, None)
         return _rebuilt, (type(self), np.array(self._data), *leaf, isinstance(node, Leaf))
 
-    # ---- numpy's protocols
-
-    __array_priority__ = 1000
-
-    __pandas_priority__ = (
-        5000  # above Series and DataFrame: series * tensor is ours, with its gradient
-    )
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
-        """The values for numpy and whoever asks it, where no gradient is lost by that; else TypeError.
-
-        ``np.asarray(t)``, ``rows[i] = t``, ``np.mean([t, t])``, ``frame @ t`` and plots all end here and
-        look alike, so that a tensor that requires a gradient says what to write instead.
-        """
-        if state.tracer is not None:
-            state.tracer.looks("numpy()")
-        if state.recording and self.requires_grad:
-            raise TypeError(would_be_lost("an array"))
-        if dtype is not None and np.dtype(dtype) != self.dtype:
-            if copy is False:
-                raise ValueError(f"a view cannot change dtype from {self.dtype} to {dtype}")
-            return self._data.astype(dtype)
-        return np.array(self._data) if copy else self.numpy()
-
 
 Handle.kind = Tensor
-
-
-_STORE = opmap["STORE_SUBSCR"]
-
-
-def _is_stored() -> bool:
-    """Whether a number is asked for by ``array[i] = t``, which numpy takes for ``float(t)``.
-
-    The instruction that runs in the code that called ``__float__`` tells the two apart.
-    """
-    frame = sys._getframe(2)
-    return frame.f_code.co_code[frame.f_lasti] == _STORE
 
 
 def _rebuilt(

@@ -19,13 +19,13 @@ from weakref import getweakrefcount
 
 import numpy as np
 
-from ..engine.autograd import enable_grad
 from ..engine.places import NOWHERE, state
-from ..engine.values import Array, Constant, Handle, Leaf, Literal, Node, is_basic
+from ..engine.scatter import is_basic
+from ..engine.switches import enable_grad
+from ..engine.values import Array, Constant, Handle, Leaf, Literal, Node
 from ..ops import indexing, shapes, watching
 from ..ops.dtypes import NUMBERS
-from ..ops.recording import constant, parent_of
-from ..ops.sharing import joined
+from ..ops.recording import constant, joined, parent_of
 
 if TYPE_CHECKING:
     from .value import Tensor

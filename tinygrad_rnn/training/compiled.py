@@ -18,7 +18,6 @@ from ..engine import gradients
 from ..engine.autograd import flow
 from ..engine.hooks import Hook
 from ..engine.places import state
-from ..nn import naming
 from ..nn.module import Module
 from ..nn.utils import clip_grad_norm_
 from ..ops import dtypes
@@ -306,7 +305,7 @@ def _refusal(inputs: Sequence[Tensor], options: dict[str, Any]) -> str | None:
         return f"the model gets keyword arguments ({', '.join(options)})"
     if not state.recording or state.tracer is not None:
         return "gradients are switched off, or a trace is going on"
-    if state.watch is not None or naming._now.records or naming._now.listeners:
+    if state.watch is not None or state.records or state.listeners:
         return "somebody looks at every op (detect_anomaly, record_gates)"
     if Hook.alive:
         return "a tensor has a hook for its gradient"

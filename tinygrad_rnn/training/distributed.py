@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import no_grad
 from ..engine.signatures import readable
+from ..engine.switches import no_grad
 from ..nn.module import Module
 from ..tensors import Tensor
 from .batches import DataLoader

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import no_grad
 from ..engine.keywords import clear_keywords
 from ..engine.random import generator_or_default
+from ..engine.switches import no_grad
 from ..files import STATES, check_name
 from ..nn.module import Module
 from ..nn.utils import clip_grad_norm_

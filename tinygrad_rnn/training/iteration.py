@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import enable_grad, flow
+from ..engine.autograd import flow
 from ..engine.listening import unheard
 from ..engine.places import NOWHERE
 from ..engine.random import generator_or_default
-from ..engine.values import Constant, Leaf, next_number
+from ..engine.switches import enable_grad
+from ..engine.values import Array, Constant, Grad, Leaf, next_number
 from ..nn.compiling import LayerCall
 from ..nn.module import Module
 from ..nn.recurrent import Recurrent
@@ -130,7 +131,7 @@ class OpaqueCall:
         self.taken = list(taken)
         self.results: list[Tensor] = []
 
-    def gives(self, arrays: Sequence[Any], needs: Sequence[bool]) -> list[Tensor]:
+    def gives(self, arrays: Sequence[Array], needs: Sequence[bool]) -> list[Tensor]:
         """The results, as leaves or constants."""
         for array, needed in zip(arrays, needs, strict=True):
             t = Tensor._wrap(array, None)
@@ -139,11 +140,11 @@ class OpaqueCall:
             self.results.append(t)
         return self.results
 
-    def forward(self, arrays: Sequence[Any]) -> tuple[list[Any], Any]:
+    def forward(self, arrays: Sequence[Array]) -> tuple[list[Array], Any]:
         """The results of arrays, and what ``backward`` takes."""
         raise NotImplementedError
 
-    def backward(self, kept: Any, g: list[Any]) -> list[Any]:
+    def backward(self, kept: Any, g: list[Grad]) -> list[Grad]:
         """The gradients of all ``parents``, None where there is none."""
         raise NotImplementedError
 
@@ -175,7 +176,7 @@ class OpaqueLayer(OpaqueCall):
         """What its cells read."""
         return self.made.variants()
 
-    def forward(self, arrays: Sequence[Any]) -> tuple[list[Any], Any]:
+    def forward(self, arrays: Sequence[Array]) -> tuple[list[Array], Any]:
         """As ``CompiledCall.forward``, of variants that are known; loops are those whose turn it is."""
         if self.alone is not None:
             return self._one(self.alone, arrays)
@@ -184,7 +185,7 @@ class OpaqueLayer(OpaqueCall):
         self.made.layer.__dict__["_ran"] = ran[0] if len(ran) == 1 else frozenset().union(*ran)
         return again.flat, again
 
-    def _one(self, one: running.Pass, arrays: Sequence[Any]) -> tuple[list[Any], Any]:
+    def _one(self, one: running.Pass, arrays: Sequence[Array]) -> tuple[list[Array], Any]:
         """The forward of one cell, without questions that many would ask."""
         x, axis = arrays[0], self.made.call.time_axis
         again = one.again(np.moveaxis(x, axis, 0) if axis else x, arrays[1:])
@@ -192,7 +193,7 @@ class OpaqueLayer(OpaqueCall):
         finals = [a[None] for a in again.finals] if self.made.call.joined else again.finals
         return [np.moveaxis(again.y, 0, axis) if axis else again.y, *finals], again
 
-    def backward(self, kept: Any, g: list[Any]) -> list[Any]:
+    def backward(self, kept: Any, g: list[Grad]) -> list[Grad]:
         """In the order of ``parents``."""
         if self.alone is not None:
             axis, (dy, *last) = self.made.call.time_axis, g
@@ -225,7 +226,7 @@ class OpaqueFunction(OpaqueCall):
         """None: it has no cells."""
         return []
 
-    def forward(self, arrays: Sequence[Any]) -> tuple[list[Any], Any]:
+    def forward(self, arrays: Sequence[Array]) -> tuple[list[Array], Any]:
         """The function's result on leaves of its own."""
         leaves = [Tensor._wrap(a, None) for a in arrays]
         for leaf, t in zip(leaves, self.taken, strict=True):
@@ -238,7 +239,7 @@ class OpaqueFunction(OpaqueCall):
             result = self.function(*args, **options)
         return [result._data], (result, leaves)
 
-    def backward(self, kept: Any, g: list[Any]) -> list[Any]:
+    def backward(self, kept: Any, g: list[Grad]) -> list[Grad]:
         """By the engine."""
         result, leaves = kept
         reached = flow([(result._node, g[0])])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tinygrad_rnn.doors import for_scripts
-from tinygrad_rnn.engine.autograd import enable_grad, is_grad_enabled, no_grad
 from tinygrad_rnn.engine.gradients import grad
 from tinygrad_rnn.engine.signatures import readable
+from tinygrad_rnn.engine.switches import enable_grad, is_grad_enabled, no_grad
 
 __all__ = ["enable_grad", "grad", "is_grad_enabled", "no_grad"]
 

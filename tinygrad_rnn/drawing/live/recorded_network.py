@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.autograd import no_grad
 from ...engine.lazy_output import LazyOutput
+from ...engine.switches import no_grad
 from ...engine.values import Leaf, Literal
 from ...nn.compiling import Direction, LayerCall, Stage
 from ...nn.recurrent import initial_state

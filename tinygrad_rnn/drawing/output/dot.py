@@ -21,7 +21,6 @@ from ...graphs.meaning import (
 )
 from ..scene import style
 from ..scene.scene import Box, Frame, Key, Point, Scene, Wire
-from ..scene.style import Look
 
 Part = Frame | Box | Wire
 
@@ -85,79 +84,6 @@ def head(title: str, graph: Mapping[str, object]) -> list[str]:
         f"  node [{attributes(style.NODE_DEFAULTS)}]",
         f"  edge [{attributes(style.EDGE_DEFAULTS)}]",
     ]
-
-
-class Sketch:
-    """A picture that Graphviz lays out itself, statement by statement, with what each box and edge means.
-
-    ``numbered`` as for :func:`write`; ``parts`` are then what has these ids.
-    """
-
-    def __init__(self, title: str, ground: Mapping[str, object], numbered: bool = False) -> None:
-        self.title, self.numbered = title, numbered
-        self.lines = head(title, ground)
-        self.parts: list[Part] = []
-
-    def box(
-        self,
-        key: Key,
-        words: str,
-        look: Look,
-        kind: str,
-        *,
-        square: bool = False,
-        dashed: bool = False,
-        tooltip: str = "",
-        inside: bool = False,
-    ) -> None:
-        """A box with its words; ``inside`` a frame."""
-        attrs: dict[str, object] = {
-            "label": Label(words),
-            "style": ("filled" if square else "rounded,filled") + ",dashed" * dashed,
-            "color": look.stroke,
-            "fillcolor": look.fill,
-            "fontcolor": look.text,
-            "penwidth": look.pen,
-            "height": 0.33,
-            "width": 0.36,
-            "margin": "0.09,0.04",
-        }
-        if tooltip:
-            attrs["tooltip"] = tooltip
-        box = Box(*key, kind, words, 0, 0, 0, 0, attrs)
-        self._write(
-            "  " * inside + quote(identify(key)), box, " ".join([kind, *_of_box(box)]), attrs
-        )
-
-    def joint(self, key: Key) -> None:
-        """A dot where edges connect."""
-        attrs = {"fillcolor": style.ORANGE, "shape": "point", "width": 0.09}
-        attrs |= {"color": style.ORANGE, "penwidth": style.BUS_PEN}
-        self._write(quote(identify(key)), Box(*key, "dot", "", 0, 0, 0, 0, attrs), "dot", attrs)
-
-    def edge(
-        self,
-        tail: Key,
-        head: Key,
-        attrs: dict[str, object],
-        kind: str = "",
-        of: Meaning | None = None,
-    ) -> None:
-        """An edge with its attributes."""
-        wire = Wire(of, kind, tail, head, (), None, attrs)
-        cls = " ".join(filter(None, [kind, *_of_wire(kind, of)]))
-        self._write(f"{quote(identify(tail))} -> {quote(identify(head))}", wire, cls, attrs)
-
-    def _write(self, name: str, part: Part, cls: str, attrs: dict[str, object]) -> None:
-        told = {**attrs, **({"class": cls} if cls else {})}
-        if self.numbered:
-            told["id"] = f"p{len(self.parts)}"
-            self.parts.append(part)
-        self.lines.append(f"  {name} [{attributes(dict(sorted(told.items())))}]")
-
-    def dot(self) -> str:
-        """The whole text."""
-        return "\n".join([*self.lines, "}", ""])
 
 
 # ---- ids and classes, from what things mean --------------------------------------------------------

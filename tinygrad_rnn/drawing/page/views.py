@@ -13,11 +13,11 @@ from ...graphs.meaning import CellAt, Input, LayerBox, Out, ParameterBox, State,
 from ...graphs.recorded import RecordedGraph
 from ...graphs.tables import pack
 from ...graphs.unrolled import UnrolledGraph
-from ..output.dot import Part, Sketch, write
+from ..output.dot import Part, write
 from ..output.graphviz import svg_of
 from ..pictures.blocks import draw_blocks
 from ..pictures.cells import draw_cells
-from ..pictures.general import draw_general
+from ..pictures.each_op import draw_each_op
 from ..pictures.layers import draw_layers, layer_name
 from ..pictures.ops import draw_ops
 from ..scene import style
@@ -58,10 +58,6 @@ def views_of(graph: RecordedGraph, engine: str | None = None) -> list[PageView]:
     """Every level that the graph has: its layers and cells (where any ran) and its ops."""
     known = {node.id: k for k, node in enumerate(graph.parameters.values())}
 
-    def sketched(level: str, sketch: Sketch) -> PageView:
-        svg = clean(svg_of(sketch.dot(), engine), level)
-        return PageView(level, sketch.title, svg, parts_of(sketch.parts, known))
-
     def laid(level: str, scene: Scene) -> PageView:
         svg = clean(svg_of(write(scene, numbered=True), engine), level)
         return PageView(level, scene.title, svg, parts_of(_all(scene), known))
@@ -75,7 +71,7 @@ def views_of(graph: RecordedGraph, engine: str | None = None) -> list[PageView]:
     try:
         unrolled = UnrolledGraph.read(graph, ALL)
     except NotUnrollableError:
-        return [*views, *between(), sketched("op", draw_general(graph, numbered=True))]
+        return [*views, *between(), laid("op", draw_each_op(graph))]
     times = _times(unrolled)
     window = _window(unrolled, times)
     if window is not None:
@@ -103,7 +99,7 @@ def views_of(graph: RecordedGraph, engine: str | None = None) -> list[PageView]:
     try:
         views.append(drawn("op", draw_ops(unrolled).scene))
     except NotUnrollableError:
-        views.append(sketched("op", draw_general(graph, numbered=True)))
+        views.append(laid("op", draw_each_op(graph)))
     return views
 
 

@@ -40,7 +40,7 @@ class _Gradients(BlocksPicture):
     def words(self, block: Block) -> list[str]:
         """What a box says, and how large the gradient is that comes to it."""
         size = self.gradients.at(block)
-        if block.kind == "loss" and size is None:
+        if block.kind == "many" or (block.kind == "loss" and size is None):
             return super().words(block)
         return [*super().words(block), "no gradient" if size is None else f"grad {number(size)}"]
 

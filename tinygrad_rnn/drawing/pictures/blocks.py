@@ -32,13 +32,14 @@ from ..scene.text import (
 
 PILL, PILL_HEIGHT, STATE_PITCH = 30.0, 22.0, 30.0
 CHIP, CHIP_GAP, HEAD, FOOT, PANEL = 17.0, 3.0, 18.0, 15.0, 150.0
+BARE = 6.0  # instead of the head, where a slab has no name
 
 
 class BlocksPicture:
     """The boxes of a graph, where they stand, and the scene that they are drawn in."""
 
     def __init__(self, graph: RecordedGraph, steps: Sequence[int] | None) -> None:
-        self._begin(Blocks(graph, steps))
+        self._begin(self._read(graph, steps))
         kinds = list(dict.fromkeys(b.title for b in self.blocks.blocks if b.kind == "cell"))
         self.scene = Scene(", ".join([*kinds, "one set of weights"]))
         self._choose_sides()
@@ -55,6 +56,9 @@ class BlocksPicture:
             [*self.spots.values(), *self.panel_spots], self.nets, pills, margin
         )
         self.pills = pills
+
+    def _read(self, graph: RecordedGraph, steps: Sequence[int] | None) -> Blocks:
+        return Blocks(graph, steps)
 
     def _begin(self, blocks: Blocks) -> None:
         """What of a reading of a graph every picture of its blocks needs."""
@@ -83,6 +87,10 @@ class BlocksPicture:
     def chip_note(self, parameter: int) -> str:
         """What stands beside the shape of a Parameter."""
         return ""
+
+    def look_of(self, source: Block, said: str) -> Look | None:
+        """How a value is drawn that is a state."""
+        return self.looks.get(said) if source.kind == "cell" else None
 
     def _states(self, block: Block) -> list[str]:
         return [] if block.call is None else list(block.call.outputs)
@@ -258,12 +266,26 @@ class BlocksPicture:
             if not blocks:
                 continue
             level = min(b.level for b in blocks)
-            height = HEAD + FOOT + len(mine) * (CHIP + CHIP_GAP)
+            height = slab_height(self, mine, blocks)
             spot = Standing([LEFT], level, PANEL, height)
             net = Net(spot, [self.spots[b] for b in blocks], True, mine)
             self.panel_spots.append(spot)
             self.panels.append((mine, blocks, net))
             self.nets.append(net)
+
+    def draw_times(self) -> None:
+        """Which steps the columns are, where the boxes do not say it."""
+
+    def samples(self) -> Iterator[Sample]:
+        """What lines, dots and dashes mean here."""
+        if self.panels:
+            yield Sample("a dot connects: the same weights", "bus")
+            yield Sample("a crossing without one does not", "cross")
+        for state, look in self.looks.items():
+            yield Sample(state, "line", look.stroke)
+        yield Sample("other values", "thin")
+        if any(block.column is not None and block.column.folded for block in self.shown):
+            yield Sample("dashed: steps not drawn one by one", "dashed")
 
     def use_of(self, mine: Sequence[int], block: Block, step: int, folded: bool) -> Uses:
         """The use of some Parameters in a block."""
@@ -290,7 +312,8 @@ def lay_blocks(picture: BlocksPicture) -> Scene:
     draw_values(picture, keys, style.INPUT_PEN)
     for k, (mine, blocks, net) in enumerate(picture.panels):
         _draw_panel(picture, k, mine, blocks, net, keys)
-    draw_legend(scene, list(_samples(picture)), channels.left if picture.looks else 0.0)
+    picture.draw_times()
+    draw_legend(scene, list(picture.samples()), channels.left if picture.looks else 0.0)
     return scene
 
 
@@ -303,9 +326,10 @@ def draw_values(picture: BlocksPicture, keys: dict[Block, Key], unnamed: float) 
             continue
         source, said, _ = net.of
         color, pen = style.PLAIN, style.PLAIN_PEN
-        if source.kind == "cell":
-            look = picture.looks.get(said)
-            color, pen = (color, unnamed) if look is None else (look.stroke, style.INPUT_PEN)
+        if (look := picture.look_of(source, said)) is not None:
+            color, pen = look.stroke, style.INPUT_PEN
+        elif source.kind == "cell":
+            pen = unnamed
         for target in net.targets:
             picture.carries(owners[target], picture.carried(net, target))
             scene.wire(
@@ -318,18 +342,6 @@ def draw_values(picture: BlocksPicture, keys: dict[Block, Key], unnamed: float) 
                 radius=style.TURN,
             )
         draw_dots(scene, channels, net, color, 4.5, ValueBox(source.node, f"net{k}"))
-
-
-def _samples(picture: BlocksPicture) -> Iterator[Sample]:
-    """What lines, dots and dashes mean here."""
-    if picture.panels:
-        yield Sample("a dot connects: the same weights", "bus")
-        yield Sample("a crossing without one does not", "cross")
-    for state, look in picture.looks.items():
-        yield Sample(state, "line", look.stroke)
-    yield Sample("other values", "thin")
-    if any(block.column is not None and block.column.folded for block in picture.shown):
-        yield Sample("dashed: steps not drawn one by one", "dashed")
 
 
 def draw_dots(
@@ -369,8 +381,8 @@ def draw_block(picture: BlocksPicture, block: Block) -> Key:
     """A block's box with its words."""
     spot, lines = picture.spots[block], picture.words(block)
     of = ValueBox(block.node, f"b{picture.blocks.blocks.index(block)}")
-    folded = block.column is not None and block.column.folded
-    look, kind, square = style.OP, block.kind, False
+    folded = block.kind == "many" or (block.column is not None and block.column.folded)
+    look, kind, square = style.OP, "op" if block.kind == "many" else block.kind, False
     if block.kind == "input":
         look, kind = style.INPUT, "io"
     elif block.kind == "loss":
@@ -534,8 +546,8 @@ def _said_of(
         inner = dotted.rpartition(".")[0].removeprefix(name).lstrip(".")
         short = f"{inner}.{short_name(dotted)}" if inner else short_name(dotted)
         shown = short.removesuffix("_reverse") if "reverse" in words else short
-        shape = shape_text(picture.nodes[parameter].shape)
-        said = f"{shown}  {shape}{picture.chip_note(parameter)}"
+        shape = picture.nodes[parameter].shape
+        said = f"{shown}{'  ' + shape_text(shape) if shape else ''}{picture.chip_note(parameter)}"
         found.append((ParameterBox(parameter, dotted, short), said))
     return " ".join(words).strip(), found
 
@@ -547,6 +559,14 @@ def slab_width(
     title, chips = _said_of(picture, mine, blocks)
     chip = max(text_width(words, style.NOTE) for _, words in chips) + 10
     return max(text_width(title, style.OP_SIZE, True), across * (chip + CHIP_GAP)) + 14
+
+
+def slab_height(
+    picture: BlocksPicture, mine: Sequence[int], blocks: Sequence[Block], across: int = 1
+) -> float:
+    """How tall a slab is, with so many Parameters side by side."""
+    title, _ = _said_of(picture, mine, blocks)
+    return (HEAD if title else BARE) + FOOT + -(-len(mine) // across) * (CHIP + CHIP_GAP)
 
 
 def draw_slab(
@@ -563,16 +583,16 @@ def draw_slab(
     look = Look(style.ORANGE, style.PARAM.fill, style.PARAM.text, 2.0)
     of = ValueBox(mine[0], f"panel{k}")
     scene.frame(of, frame, look)
-    top, width = frame[3], spot.right - spot.left
+    width = spot.right - spot.left
     uses = picture.graph.use_count(picture.names[mine[0]])
     title, chips = _said_of(picture, mine, blocks)
     if title:
         words = shorten(title, style.OP_SIZE, width - 12, True)
-        at = (spot.x, top - 10, style.OP_SIZE, look.text)
+        at = (spot.x, frame[3] - 10, style.OP_SIZE, look.text)
         scene.text(of, "title", words, *at, bold=True)
     chip = (width - 12 - CHIP_GAP * (across - 1)) / across
     for n, (meaning, words) in enumerate(chips):
-        y = top - HEAD - (CHIP + CHIP_GAP) * (n // across) - CHIP / 2
+        y = frame[3] - (HEAD if title else BARE) - (CHIP + CHIP_GAP) * (n // across) - CHIP / 2
         scene.box(
             meaning,
             shorten(words, style.NOTE, chip - 8),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ...graphs.blocks import Block
+from ...graphs.blocks import Block, Blocks
 from ...graphs.layered import LayerBlocks
 from ...graphs.meaning import LayerBox, Uses, ValueBox
 from ...graphs.numbers import name_of
@@ -19,10 +19,6 @@ from ..scene.scene import Key, Point, Scene
 from ..scene.style import Look
 from ..scene.text import plural, shape_text, span, state_name, sub, text_width
 from .blocks import (
-    CHIP,
-    CHIP_GAP,
-    FOOT,
-    HEAD,
     PILL,
     PILL_HEIGHT,
     BlocksPicture,
@@ -30,6 +26,7 @@ from .blocks import (
     draw_dots,
     draw_slab,
     draw_values,
+    slab_height,
     slab_width,
 )
 
@@ -40,7 +37,7 @@ START, TAP_ROOM, TAP_WORDS = (
     12.0,
 )  # room for an arrow, and for a tap that says how often
 MIN_SLAB, MAX_SLAB, LINE = 86.0, 280.0, 13.0
-SCREEN, LANES, FEWER = 1440.0, 5, 3  # what is wider than a screen has fewer lanes
+SCREEN, LANES = 1440.0, (5, 3, 2, 1)  # what is wider than a screen has fewer lanes
 
 
 def layer_name(path: str, title: str, label: str) -> str:
@@ -65,9 +62,9 @@ class LayersPicture(BlocksPicture):
 
     blocks: LayerBlocks
 
-    def __init__(self, graph: RecordedGraph, lanes: int = LANES) -> None:
+    def __init__(self, graph: RecordedGraph, lanes: int = LANES[0]) -> None:
         self.lanes = lanes
-        self._begin(LayerBlocks(graph))
+        self._begin(self._read(graph, None))
         layers = self.blocks.calls_of
         steps = max((self.blocks.steps_of(block).stop for block in layers), default=0)
         words = f"{plural(len(layers), 'layer')}, {plural(steps, 'step')}"
@@ -90,6 +87,9 @@ class LayersPicture(BlocksPicture):
         said = {s: n for slab in self.slabs for s, n in zip(slab.users, slab.counts, strict=True)}
         under = {block.level: TAP_WORDS for block, count in said.items() if count > 1}
         self.channels = Channels(spots, nets, self._pills(), 0.0, lanes=True, under=under)
+
+    def _read(self, graph: RecordedGraph, steps: Sequence[int] | None) -> Blocks:
+        return LayerBlocks(graph, steps)
 
     def _states(self, block: Block) -> list[str]:
         return self.blocks.states_of(block)
@@ -136,8 +136,7 @@ class LayersPicture(BlocksPicture):
             if not under:
                 beside.add(blocks[0])
             across = 2 if under and len(mine) > 1 else 1
-            rows = -(-len(mine) // across)
-            height = HEAD + FOOT + rows * (CHIP + CHIP_GAP)
+            height = slab_height(self, mine, blocks, across)
             width = min(max(slab_width(self, mine, blocks, across), MIN_SLAB), MAX_SLAB)
             spot = Standing([], 0, width, height)
             counts = [block.uses[mine[0]] for block in blocks]
@@ -228,6 +227,8 @@ class LayersPicture(BlocksPicture):
         if calls is None:
             if block.kind == "input":
                 return self._input_lines(block)
+            if block.kind == "many":
+                return [f"x {block.count:,} {block.title}"]
             more = [f"x {block.times}"] if block.times > 1 else []
             return [*super().words(block), *more]
         first = calls[0]
@@ -281,6 +282,16 @@ class LayersPicture(BlocksPicture):
             slab.net.targets = [self.spots[block] for block in far]
         self.nets = [*nets.values(), *(slab.net for slab in self.slabs)]
 
+    def samples(self) -> Iterator[Sample]:
+        """What lines mean here."""
+        if self.slabs:
+            yield Sample("one set of weights, for every step" if self.loops else "weights", "line")
+        for state, look in self.looks.items():
+            yield Sample(state, "line", look.stroke)
+        if self.loops:
+            yield Sample("a loop: what each step hands to the next", "text")
+        yield Sample("other values", "thin")
+
     def line_of(self, block: Block, state: str) -> float:
         """The height of a state at the side of a layer."""
         names = self.states[block]
@@ -298,9 +309,10 @@ def draw_layers(graph: RecordedGraph) -> Scene:
 
 def lay_layers(make: Callable[[int], P]) -> tuple[Scene, P]:
     """The scene of a picture, with all its lanes or, where that is wider than a screen, with fewer."""
-    picture = make(LANES)
-    if picture.channels.right > SCREEN:
-        picture = make(FEWER)
+    for lanes in LANES:
+        picture = make(lanes)
+        if picture.channels.right <= SCREEN:
+            break
     scene = picture.scene
     keys = {block: _draw_box(picture, block) for block in picture.shown}
     pills = _draw_loops(picture, keys)
@@ -310,18 +322,8 @@ def lay_layers(make: Callable[[int], P]) -> tuple[Scene, P]:
     for k, slab in enumerate(picture.slabs):
         _draw_slab(picture, k, slab, keys, words)
     _draw_counts(picture, words)
-    draw_legend(scene, list(_samples(picture)), scene.bounds()[0])
+    draw_legend(scene, list(picture.samples()), scene.bounds()[0])
     return scene, picture
-
-
-def _samples(picture: LayersPicture) -> Iterator[Sample]:
-    if picture.slabs:
-        yield Sample("one set of weights, for every step" if picture.loops else "weights", "line")
-    for state, look in picture.looks.items():
-        yield Sample(state, "line", look.stroke)
-    if picture.loops:
-        yield Sample("a loop: what each step hands to the next", "text")
-    yield Sample("other values", "thin")
 
 
 def _draw_box(picture: LayersPicture, block: Block) -> Key:

@@ -44,6 +44,8 @@ from ..scene.text import (
     words_of_op,
 )
 
+TITLE_ROOM = 18.0  # of a folded frame's heading, and of what stands over its taps
+TWO_LINES = 36.0
 BUS_PITCH, FOLD_TAP, FEED, JOINED = 48.0, 16.0, 18.0, 46.0
 ROW_GAP, CHANNEL, RISE = 34.0, 14.0, 16.0
 WIDEST = 1310.0  # on a page of 1,400 pixels the smallest type, 8.5 points, is then 9 pixels tall
@@ -156,7 +158,8 @@ class OpBox(StepBox):
     def inputs(self, grid: AnyGrid, column: Column) -> Iterator[tuple[str, Point]]:
         """x and what else comes in, left of the step or below it."""
         template, (left, right) = self.template, grid.edges(self.chain, column)
-        for role in ("x", *template.inputs):
+        here = self.chain.calls[self.chain.here(column)[0]].inputs
+        for role in ("x", *template.inputs) if "x" in here else template.inputs:
             y = template.inputs.get(role, template.input[1])
             x, y = self.at(grid, column, (template.input[0], y))
             if not left < x < right:
@@ -545,12 +548,14 @@ def _draw_fold(grid: OpGrid, chain: Chain, column: Column) -> None:
     """Several steps as one dashed frame, with a dashed tap from every bus."""
     scene, cell, unrolled = grid.scene, CellAt(chain, column), grid.unrolled
     (left, right), (bottom, top) = grid.edges(chain, column), grid.frame(chain)
-    middle, y = (left + right) / 2, _quiet_height(grid, chain)
+    middle, (room, y) = (left + right) / 2, _quiet_height(grid, chain)
     heading, count = fold_heading(column), fold_count(column)
     scene.frame(cell, (left, bottom, right, top), style.OP, filled=False, dashed=True)
     scene.text(cell, "heading", heading, middle, top - 12, style.TITLE, style.PLAIN)
-    scene.text(cell, "count", count, middle, y + 8, style.NAME, style.PLAIN, bold=True)
-    scene.text(cell, "same", "same weights", middle, y - 8, style.NOTE, style.PLAIN)
+    two = room > TWO_LINES
+    scene.text(cell, "count", count, middle, y + 8 * two, style.NAME, style.PLAIN, bold=True)
+    if two:
+        scene.text(cell, "same", "same weights", middle, y - 8, style.NOTE, style.PLAIN)
     for state in chain.states:
         _draw_state_through(grid, chain, column, state)
     counts = {bus: chain.count(bus.parameter, column) for bus in grid.buses[chain.row]}
@@ -587,10 +592,13 @@ def _draw_state_through(grid: OpGrid, chain: Chain, column: Column, state: str) 
     )
 
 
-def _quiet_height(grid: OpGrid, chain: Chain) -> float:
-    """The middle of the widest gap between a folded frame's edges and the states that cross it."""
-    ys = sorted([*grid.frame(chain), *(grid.entry(chain, s) for s in chain.states)])
-    return max((b - a, (a + b) / 2) for a, b in pairwise(ys))[1]
+def _quiet_height(grid: OpGrid, chain: Chain) -> tuple[float, float]:
+    """The widest gap between what is in a folded frame and the states that cross it, and its middle."""
+    bottom, top = grid.frame(chain)
+    if any(bus.side == "below" for bus in grid.buses[chain.row]):
+        bottom += TITLE_ROOM
+    ys = sorted([bottom, top - TITLE_ROOM, *(grid.entry(chain, s) for s in chain.states)])
+    return max((b - a, (a + b) / 2) for a, b in pairwise(ys))
 
 
 def _draw_buses(grid: OpGrid) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ...graphs.recorded import RecordedGraph
 
 LINE = 13.0  # how much taller a box is for its second line
+AT_DOTS = "; at a dot: what this use adds"
 SHORT = {"float64": "f64", "float32": "f32", "float16": "f16"}
 
 
@@ -33,6 +34,11 @@ class Notes:
     def width(self) -> float:
         """The room that the widest second line needs."""
         return max((_width(parts) for parts in self.nodes.values()), default=0.0)
+
+    @property
+    def legend_of_boxes(self) -> tuple[str, ...]:
+        """The legend of a picture that says nothing at its dots."""
+        return tuple(words.removesuffix(AT_DOTS) for words in self.legend)
 
     def draw(
         self, scene: Scene, of: Meaning, prefix: str, node: int | None, x: float, y: float
@@ -108,7 +114,7 @@ def _legend(
         if len(parts) <= 4 and len(graph.parameters) <= 4 and np.isfinite(sum(parts)):
             terms = " ".join(f"{'−' if v < 0 else '+'} {abs(v):.3f}" for v in parts)
             sums.append(f"{name}: {terms.removeprefix('+ ')} = {number(sum(parts))}")
-    return (f"in each box: data | grad (of {end} by it); at a dot: what this use adds", *sums)
+    return (f"in each box: data | grad (of {end} by it){AT_DOTS}", *sums)
 
 
 def _is_one(shape: tuple[Any, ...]) -> bool:

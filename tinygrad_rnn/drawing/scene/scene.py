@@ -235,6 +235,12 @@ class Scene:
         points, tip = drawn_line(route, arrow, wire.attrs["penwidth"], radius, "")
         self.wires[k] = replace(wire, points=points, tip=tip, route=tuple(route), bend=(radius, ""))
 
+    @property
+    def width(self) -> float:
+        """How wide all of it is."""
+        left, _, right, _ = self.bounds()
+        return right - left
+
     def bounds(self) -> Rectangle:
         """Left, bottom, right, top of everything drawn."""
         sides = [box.sides for box in self.boxes.values()] + [frame.box for frame in self.frames]

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import nn, optim
-from ...engine.autograd import no_grad
 from ...engine.random import manual_seed
+from ...engine.switches import no_grad
 from ...tensors import Tensor, tensor
 
 HIDDEN, STEPS, RATE = 8, 300, 0.03
