@@ -17,9 +17,9 @@ from ..data import Scaler, Table, windows
 from ..data.calendars import calendar, check_features, day_name
 from ..data.cutting import check_count
 from ..data.tables import check_missing, is_many, tables
-from ..engine.autograd import no_grad
 from ..engine.keywords import clear_keywords
 from ..engine.random import seeded
+from ..engine.switches import no_grad
 from ..tensors import Tensor, as_tensor, get_default_dtype
 from ..training import DataLoader, History, fit
 from . import closed_loop, files
