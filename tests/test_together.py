@@ -253,3 +253,31 @@ def test_a_step_like_the_last_one_makes_older_graphs_stale():
         with pytest.raises(RuntimeError, match=r"Adam.step\(\)"):
             loss.backward()
     assert before is not None
+
+
+def test_a_leaf_goes_on_where_no_graph_refers_to_it_and_else_becomes_stale():
+    params = [nn.Parameter([1.0, 2.0]), nn.Parameter([3.0]), nn.Parameter([[4.0]])]
+    optimizer = optim.Adam(params, lr=0.1)
+    for k in range(3):  # from the third step on by whole rows
+        give_gradients(params, k)
+        optimizer.step()
+    known, shared = [p._node for p in params], params[2].detach()
+    numbers = [leaf.number for leaf in known]
+    held = shared.numpy().copy()
+    give_gradients(params, 3)
+    optimizer.step()  # the list ``known`` refers to all of them
+    assert all(p._node is not leaf and leaf.stale for p, leaf in zip(params, known, strict=True))
+    ids = [id(p._node) for p in params]
+    del known
+    graph = params[0].square()
+    give_gradients(params, 4)
+    optimizer.step()
+    assert [id(p._node) == n for p, n in zip(params, ids, strict=True)] == [False, True, True]
+    assert [p._node.number > n for p, n in zip(params, numbers, strict=True)] == [True] * 3
+    assert params[0]._node.held() is params[0]._data
+    assert params[1]._node.held == params[1].item()
+    with pytest.raises(RuntimeError, match="as it was before"):
+        graph.sum().backward()
+    (params[1] * 2).sum().backward()
+    assert params[1].grad.shape == (1,)
+    np.testing.assert_array_equal(shared.numpy(), held)

@@ -50,7 +50,8 @@ def root_and_seed(
 
 def commit(reached: Collection[Reached], root: Value | None, create_graph: bool = False) -> None:
     """Add what a backward pass from ``root`` brought to each target's ``grad``, all or (if stale) nothing."""
-    wrap = Handle.kind._wrap
+    kind, ndarray = Handle.kind, np.ndarray
+    wrap, new = kind._wrap, object.__new__
     updates: list[tuple[Any, Tensor]] = []
     for (target, g, is_owned), references in zip(reached, _references(reached), strict=True):
         if target.op is None:
@@ -64,9 +65,11 @@ def commit(reached: Collection[Reached], root: Value | None, create_graph: bool 
         elif before is not None:
             total = wrap(np.add(before._data, g, dtype=target.dtype), None)
         else:
-            plain = g.__class__ is np.ndarray and g.dtype is target.dtype
+            plain = g.__class__ is ndarray and g.dtype is target.dtype
             ours = plain and (is_owned or (references == _ONE and g.base is None))
-            total = wrap(g if ours else np.array(g, target.dtype), None)
+            total = new(kind)  # as ``_wrap`` does, of an array for sure
+            total._data = g if ours else np.array(g, target.dtype)
+            total._node = total._tag = total._alias = None
         updates.append((target, total))
     for target, total in updates:
         if target.op is None:

@@ -167,6 +167,11 @@ class Leaf(_Source):
         self.made = users_calls()
         return self
 
+    def renew(self, data: Array) -> None:
+        """Be the leaf of the tensor's new value, of its shape and dtype: only the tensor refers to it."""
+        self.number = next_number()
+        self.held = ref(data) if data.size != 1 else data.item()
+
     def replaced(self, shape: tuple[int, ...], dtype: Any, by: str) -> Leaf:
         """The leaf of the tensor's new value; this one becomes stale."""
         fresh: Leaf = object.__new__(Leaf)  # as the constructor does, without its calls

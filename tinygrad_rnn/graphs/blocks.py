@@ -7,6 +7,7 @@ said, a layer that is applied twice are boxes like others, each in a row (what i
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
@@ -175,7 +176,7 @@ class Blocks:
                 block = joined
             else:
                 numbers = tuple(self.nodes[k].op == "literal" for k in node.inputs)
-                row = ("op", node.path, node.op, numbers)
+                row = ("op", node.path, node.op, re.sub(r"\d+", "0", node.detail), numbers)
                 block = self._add(Block("op", [], row, node.step))
                 if call is not None:
                     block.row, block.step = (*row, call.label, call.run), call.step
@@ -357,8 +358,7 @@ class Blocks:
         for block in self.blocks:
             if block.chain is not None and block.step is not None:
                 fixed[block] = {(segments[block.chain], block.step)}
-        came = self._gathered(_in_order(self.blocks), fixed, lambda b: [s for s, _, _ in b.feeds])
-        goes = self._gathered(_in_order(self.blocks)[::-1], fixed, lambda b: users.get(b, []))
+        came, goes = self._near(fixed, users)
         for block in self.blocks:
             if block.step is not None and block not in fixed:
                 near = [k for k, step in {*came[block], *goes[block]} if step == block.step]
@@ -368,19 +368,28 @@ class Blocks:
         for block in self.blocks:
             if block not in fixed and block.kind != "input":
                 rows.setdefault(block.row, []).append(block)
+        settled = -1
+        while len(found) > settled:  # what has found its place tells others theirs
+            settled = len(found)
+            came, goes = self._near(found, users)
+            for row, mine in list(rows.items()):
+                if (chosen := _one_each(mine, came, goes)) is not None:
+                    found |= chosen
+                    del rows[row]
         for mine in rows.values():
-            for choice in (goes, came, {b: _latest(came[b]) for b in mine}):
-                spots = [tuple(choice[block]) for block in mine]
-                alike = len(set(Counter(spots).values())) == 1  # as many at every place
-                if all(len(spot) == 1 for spot in spots) and alike:
-                    found.update({block: set(choice[block]) for block in mine})
-                    break
-            else:
-                found.update({b: came[b] | goes[b] if came[b] else goes[b] for b in mine})
+            found |= {b: came[b] | goes[b] if came[b] else goes[b] for b in mine}
         for block in self.blocks:
             if block not in found:  # an input: where it is used
                 found[block] = set().union(*(found[user] for user in users.get(block, ())))
         return {block: sorted(spots) for block, spots in found.items()}
+
+    def _near(
+        self, fixed: dict[Block, set[Place]], users: dict[Block, list[Block]]
+    ) -> tuple[dict[Block, set[Place]], dict[Block, set[Place]]]:
+        """The nearest places in time before and after each block."""
+        order = _in_order(self.blocks)
+        came = self._gathered(order, fixed, lambda block: [s for s, _, _ in block.feeds])
+        return came, self._gathered(order[::-1], fixed, lambda block: users.get(block, []))
 
     @staticmethod
     def _gathered(
@@ -516,6 +525,17 @@ def _latest(places: set[Place]) -> set[Place]:
     """Those of the last run among places in time."""
     last = max((run for run, _ in places), default=0)
     return {place for place in places if place[0] == last}
+
+
+def _one_each(
+    mine: Sequence[Block], came: dict[Block, set[Place]], goes: dict[Block, set[Place]]
+) -> dict[Block, set[Place]] | None:
+    """The places of blocks of one kind where each has a single one, and every place as many; else None."""
+    for choice in (goes, came, {block: _latest(came[block]) for block in mine}):
+        spots = [tuple(choice[block]) for block in mine]
+        if all(len(spot) == 1 for spot in spots) and len(set(Counter(spots).values())) == 1:
+            return {block: set(choice[block]) for block in mine}
+    return None
 
 
 def _counted(calls: Sequence[CellCall]) -> list[CellCall]:

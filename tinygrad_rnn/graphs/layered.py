@@ -47,7 +47,7 @@ class LayerBlocks(Blocks):
 
     def _merge(self) -> None:
         """All steps of a layer as one block, and likewise what is done at each of several steps."""
-        spots = self._spots(dict.fromkeys({c.chain for c in self.calls}, 0))
+        spots = self._spots(self._segments())
         runs = self._runs()
         several: dict[Hashable, set[ChainKey]] = {}
         for chain in runs.values():

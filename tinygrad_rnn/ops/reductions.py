@@ -12,6 +12,7 @@ import numpy as np
 
 from ..engine.autograd import spread
 from ..engine.places import state
+from ..engine.values import as_array
 from . import along_rows as along
 from .elementwise import abs, exp, log, sign, sqrt, square, where
 from .indexing import beside, getitem, put
@@ -218,7 +219,7 @@ sum = row(
 mean = row(
     "mean",
     lambda a, axes, keepdims: _open(_mean(a, axes), a.shape, axes) if keepdims else _mean(a, axes),
-    lambda g, _y, shape, axes, keepdims: _spread(g / _count(shape, axes), shape, axes),
+    lambda g, _y, shape, axes, keepdims: _spread(as_array(g / _count(shape, axes)), shape, axes),
     floating=True,
     made_of=lambda a, axes, keepdims: sum(a, axes, keepdims) / _count(a.shape, axes),
 )

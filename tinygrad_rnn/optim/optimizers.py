@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from ..engine.keywords import check_keywords
 from ..engine.switches import enable_grad
-from ..engine.values import Array
+from ..engine.values import Array, Leaf
 from ..tensors import Tensor
 from ..tensors.value import all_or_none
 from .together import Rows, elementwise
@@ -116,7 +117,10 @@ class Optimizer:
         """Forget the gradients of every Parameter (or set them to zeros)."""
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is not None:
+                node = p._node
+                if set_to_none and node.__class__ is Leaf:
+                    node.grad = None
+                elif p.grad is not None:
                     p.grad = None if set_to_none else Tensor._made(np.zeros_like(p._data))
 
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
@@ -128,12 +132,9 @@ class Optimizer:
         by = f"{type(self).__name__}.step()"
         done = self._rows.again(self)
         if done is not None:
-            pairs = [
-                (p, a) for row, _, parts, _ in done for p, a in zip(row.params, parts, strict=True)
-            ]
-            with all_or_none([p for p, _ in pairs]):
-                for p, part in pairs:
-                    p._install(part, by)
+            params = [p for row, *_ in done for p in row.params]
+            with all_or_none(params) as written:
+                written.install([a for _, _, parts, _ in done for a in parts], by)
                 for row, value, parts, memory in done:  # no call, nothing that could fail
                     row.flat, row.parts, row.memory = value, parts, memory
                 self._state = None  # it is in the rows
@@ -394,7 +395,7 @@ class Adam(Optimizer):
         top = memory.get(names[-1], -np.inf) if amsgrad else v
         keep, decay = (1 - lr * decay if decay else 1, 0) if self.decoupled else (1, decay)
         t = memory["step"] = memory.get("step", 0) + 1
-        root, rate = float(np.sqrt(1 - b2**t)), lr / (1 - b1**t)
+        root, rate = math.sqrt(1 - b2**t), lr / (1 - b1**t)
         numbers = (keep, decay, b1, 1 - b1, b2, 1 - b2, root, group["eps"], rate, amsgrad)
         result: Array
         result, *kept = applied(adam, (p, g, m, v, top), numbers, 1 + len(names))

@@ -32,18 +32,20 @@ def applied(
 ) -> Any:
     """As ``optim.updates.applied``; None where not all are arrays of one kind, and Python's numbers."""
     first = arrays[0]
-    shape, kind = first.shape, first.dtype
+    shape, kind, strides = first.shape, first.dtype, first.strides
     if kind.char not in "fd" or not first.size or not PLAIN.issuperset(map(type, numbers)):
         return None
     for a in arrays:
         if a.__class__ is not np.ndarray or a.dtype is not kind or a.shape != shape:
             return None
+        if a.strides != strides:
+            strides = ()
     loop = _loop(update.__name__, len(arrays), len(numbers), wanted, kind.itemsize * 8)
     if loop is None:
         return None
     results = [np.empty(shape, kind) for _ in range(wanted)]
     every = [*arrays, *results]
-    if len(shape) != 1 or not all(a.flags.c_contiguous for a in arrays):
+    if strides != (kind.itemsize,):  # not all are rows
         every = [a.ravel() for a in every]
     loop(*every, *map(float, numbers))
     return results

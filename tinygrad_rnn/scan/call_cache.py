@@ -29,6 +29,7 @@ from .cells import BUILT_IN, nesting, variant_of
 from .folding import CallAsNode, only
 from .probing import probe_of, tells
 from .running import BEGIN
+from .runtime import of_shape
 from .tracing import Untraceable
 from .variants import STEPS, Variant
 
@@ -172,7 +173,7 @@ class Run(CallAsNode):
         every = (dx, *dstates, *dweights)
         asked = [d for d, asks in zip(every, self.asking, strict=True) if asks]
         return [
-            d if d is None else d.reshape(p._data.shape)
+            d if d is None else of_shape(d, p._data.shape)
             for d, p in zip(asked, self.parents, strict=True)
         ]
 

@@ -18,7 +18,7 @@ from ..tensors import Tensor
 from .cells import BUILT_IN, variant_of
 from .folding import CallAsNode, only
 from .probing import probe_of, tells
-from .runtime import Flow
+from .runtime import Flow, of_shape
 from .tracing import Untraceable
 from .variants import Variant
 
@@ -403,7 +403,9 @@ class CompiledCall(CallAsNode):
                 self.call.x,
                 np.moveaxis(dy, 0, self.call.time_axis) if self.call.time_axis else dy,
             )
-        return [sums[id(t)].reshape(t.shape) if id(t) in sums else None for t in self.parents]
+        return [
+            of_shape(sums[id(t)], t._data.shape) if id(t) in sums else None for t in self.parents
+        ]
 
 
 def _beside(passes: list[Pass]) -> Array:

@@ -91,6 +91,11 @@ def full(a: Array, shape: tuple[int, ...], order: Literal["C", "F"]) -> Array:
     return np.array(np.broadcast_to(a, shape), order=order)
 
 
+def of_shape(a: Array, shape: tuple[int, ...]) -> Array:
+    """An array of a shape: as it is where it has it. What is a view must be copied to become a gradient."""
+    return a if a.shape == shape else a.reshape(shape)
+
+
 def whole(a: Array) -> Array:
     """An array in one piece, in the order of its axes."""
     if a.flags.c_contiguous:

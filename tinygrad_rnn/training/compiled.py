@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import is_
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -143,7 +144,7 @@ class Iterations:
         if value is None:
             value = self._forward(inputs, options)[0]
             value.backward()
-        return value.detach()
+        return value if value._node is None else value.detach()
 
     def attempt(
         self, inputs: Sequence[Tensor], options: dict[str, Any], check: Check | None = None
@@ -351,7 +352,12 @@ def _question(guards: list[Guard], tensors: list[Tensor]) -> Callable[[], bool]:
     simple, checks = [], []
     for k, (get, key, value) in enumerate(guards):
         space[f"get{k}"], space[f"key{k}"], space[f"value{k}"] = get, key, value
-        if value.__class__ is tuple:
+        held_in = getattr(get, "__self__", None)
+        if held_in.__class__ in (dict, MappingProxyType) and get == held_in.get:  # sooner asked so
+            space[f"in{k}"] = held_in
+            missing = value is MISSING
+            simple.append(f"key{k} not in in{k}" if missing else f"in{k}[key{k}] is value{k}")
+        elif value.__class__ is tuple:
             simple.append(f"alike(get{k}(key{k}, M), value{k})")
         else:
             simple.append(f"get{k}(key{k}, M) is value{k}")
@@ -361,8 +367,13 @@ def _question(guards: list[Guard], tensors: list[Tensor]) -> Callable[[], bool]:
         asked = f"(n := t{k}._node) is not None and n.needs"
         checks.append(asked if needs else f"not ({asked})")
         checks.append(f"(a := t{k}._data).shape == shape{k} and a.dtype is dtype{k}")
-    held = " and ".join(["True", *simple])
-    text = f"def holds():\n    return {' and '.join(['True', *checks])} and (({held}) or hold(guards))\n"
+    text = (
+        f"def same():\n    return {' and '.join(['True', *simple])}\n"
+        f"def holds():\n    if not ({' and '.join(['True', *checks])}): return False\n"
+        "    try:\n        if same(): return True\n"
+        "    except KeyError: pass  # something is no more\n"
+        "    return hold(guards)\n"
+    )
     exec(compile(text, "<what a program depends on>", "exec"), space)
     holds: Callable[[], bool] = space["holds"]
     return holds

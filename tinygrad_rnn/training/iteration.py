@@ -29,6 +29,7 @@ from ..scan import bytecode, purity, running
 from ..scan.bytecode import GIVEN, Known, Value, single
 from ..scan.opcodes import follow
 from ..scan.purity import Guard, Guards, Impure
+from ..scan.runtime import of_shape
 from ..scan.tracing import Tracer, Unrecorded, Untraceable, tracing
 from ..tensors import Tensor
 from ..tensors.state_dicts import CALLED
@@ -204,7 +205,7 @@ class OpaqueLayer(OpaqueCall):
             dx, states, weights = kept.backward(dy, last)
             every = [dx if dx is None or not axis else np.moveaxis(dx, 0, axis), *states, *weights]
             return [
-                d.reshape(t._data.shape) if asked and d is not None else None
+                of_shape(d, t._data.shape) if asked and d is not None else None
                 for d, t, asked in zip(every, self.parents, self.asked, strict=True)
             ]
         found = iter(kept.gradients(g))

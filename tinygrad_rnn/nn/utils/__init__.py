@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.signatures import readable
-from ...engine.values import Array
+from ...engine.values import Array, Leaf
 from ...tensors import Tensor
 from .rnn import (
     PackedSequence,
@@ -67,7 +67,7 @@ def clip_grad_norm_(
     grads = [p.grad._data for p in owners if p.grad is not None]
     norms = [_norm(g.astype(np.float64).ravel(), norm_type) for g in grads]
     norm = _norm(np.array(norms), norm_type)
-    if error_if_nonfinite and not np.isfinite(norm):
+    if error_if_nonfinite and not math.isfinite(norm):
         bad = [
             (p._node and p._node.name) or str(p.shape)
             for p, n in zip(owners, norms, strict=True)
@@ -110,6 +110,8 @@ def _bound(who: str, name: str, given: Any) -> float:
 
 
 def _norm(values: Array, kind: float) -> float:
+    if kind == 2:  # what numpy does, without its questions
+        return math.sqrt(values.dot(values))
     return float(np.linalg.norm(values, kind)) if values.size else 0.0
 
 
@@ -118,7 +120,11 @@ def _give(owners: list[Tensor], arrays: list[Array]) -> None:
     before = [owner.grad for owner in owners]
     try:
         for owner, array in zip(owners, arrays, strict=True):
-            owner.grad = Tensor._wrap(array, None)
+            node, given = owner._node, Tensor._wrap(array, None)
+            if node.__class__ is Leaf:  # as setting ``grad`` does, of what has shape and dtype
+                node.grad = given
+            else:
+                owner.grad = given
     except BaseException:
         for owner, old in zip(owners, before, strict=True):
             owner.grad = old
