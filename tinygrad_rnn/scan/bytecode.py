@@ -292,7 +292,7 @@ class Walk:
         guards = self.guards
         if isinstance(thing, types.ModuleType):
             if thing.__name__.startswith((purity.PACKAGE, "numpy")):
-                getattr(thing, name, None)  # what is imported when first asked for is there from now on
+                getattr(thing, name, None)  # imported when first asked for, there from now on
             value = guards.item(vars(thing), name)
             if value is MISSING:
                 if not thing.__name__.startswith((purity.PACKAGE, "numpy")):
