@@ -37,7 +37,7 @@ class Handle:
     _data: Array
     _node: Value | None
     _tag: int | None
-    kind: ClassVar[Any]
+    kind: ClassVar[type[Tensor]]
 
 
 # ---- nodes ----------------------------------------------------------------------------------
@@ -76,7 +76,7 @@ class Node:
         out: Any,
         saved: tuple[Any, ...],
         shape: tuple[Any, ...],
-        dtype: np.dtype[Any],
+        dtype: DType,
         place: Place,
     ) -> None:
         self.op = op
@@ -117,10 +117,17 @@ class _Source:
 
 
 class Constant(_Source):
-    """A value that takes no gradient. It keeps no array alive: only what a picture says of it."""
+    """A value that takes no gradient. It keeps no array alive: only what a picture says of it.
 
-    __slots__ = ()
+    ``since`` is the time step that made it, where it is a state that was cut off from what made it.
+    """
+
+    __slots__ = ("since",)
     needs: ClassVar[bool] = False
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any, name: str | None = None) -> None:
+        super().__init__(shape, dtype, name)
+        self.since: int | None = None
 
 
 class Literal(_Source):
@@ -149,7 +156,7 @@ class Leaf(_Source):
     def __init__(
         self,
         shape: tuple[int, ...],
-        dtype: np.dtype[Any],
+        dtype: DType,
         needs: bool = True,
         name: str | None = None,
         key: int | None = None,

@@ -254,15 +254,16 @@ class Blocks:
     def _link(self) -> None:
         for block in list(self.blocks):
             mine = set(block.nodes)
-            roles: dict[int, str] = {}
             call = self._call_of(block)
-            if call is not None:
-                roles = {i: role for role, i in call.inputs.items() if role in call.outputs}
+            given = {} if call is None else {i: role for role, i in call.inputs.items()}
+            roles = {i: role for i, role in given.items() if call and role in call.outputs}
+            entered: set[int] = set()  # once into a cell, however many of its ops take it
             seen: set[tuple[int, str]] = set()
             for i in block.nodes:
                 for k in self.nodes[i].inputs:
-                    if k in mine:
+                    if k in mine or k in entered:
                         continue
+                    entered |= {k} & given.keys()
                     for source, value in self._resolve(k):
                         role = roles.get(k, "")
                         if source is None:

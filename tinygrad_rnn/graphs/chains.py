@@ -145,6 +145,7 @@ class Chain:
     collected: bool = False
     layer: int | None = None  # its number, where several layers or runs have states of one name
     y_role: str = ""  # which state goes on as y, where that is another than usual
+    since: int | None = None  # the step of the state that it starts from, cut off from what made it
 
     @property
     def steps(self) -> list[int]:
@@ -168,9 +169,11 @@ class Chain:
         return self.calls[self.runs[0]]
 
     def before(self, step: int) -> int:
-        """The step whose state a step goes on from; the first one's lies as far back as the second one's."""
+        """The step whose state a step goes on from; a given first state lies as far back as the second."""
         runs = self.runs
         k = runs.index(step)
+        if not k and self.since is not None:
+            return self.since
         if k:
             times = 1 if self.backwards else self.calls[runs[k - 1]].times
             return runs[k - 1] + times - 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from .between import Between
@@ -43,16 +43,23 @@ class OuterBox:
 class OuterBoxes:
     """The boxes of some nodes outside the cells, in the order of their making.
 
-    ``collapse`` makes a module one box.
+    ``collapse`` makes a module one box. ``shown`` are nodes that have a box even where they only hand on
+    what others made.
     """
 
     def __init__(
-        self, unrolled: UnrolledGraph, nodes: Sequence[int], collapse: bool, key: str = "out"
+        self,
+        unrolled: UnrolledGraph,
+        nodes: Sequence[int],
+        collapse: bool,
+        key: str = "out",
+        shown: Collection[int] = (),
     ) -> None:
         self.unrolled, self.key = unrolled, key
         self.all: list[OuterBox] = []
         self._extra: dict[int, OuterBox] = {}
-        working = [i for i in nodes if unrolled.nodes[i].op not in PASS_THROUGH]
+        working = [i for i in nodes if unrolled.nodes[i].op not in PASS_THROUGH or i in shown]
+        self._elsewhere = unrolled.front.difference(nodes)
         first = _groups(unrolled, working, collapse)
         members: dict[int, list[int]] = {}
         for i in working:
@@ -118,7 +125,8 @@ class OuterBoxes:
                 return node
             if node in self._box_of:
                 return self._box_of[node]
-            if here.op in ("input", "literal"):
+            whole = node in self._elsewhere and here.op not in PASS_THROUGH
+            if whole or here.op in ("input", "literal"):
                 if node not in self._extra:
                     self._extra[node] = self._add("input", [node])
                 return self._extra[node]

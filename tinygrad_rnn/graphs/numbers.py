@@ -16,12 +16,16 @@ class LayerName(NamedTuple):
 
 
 class StateRun(NamedTuple):
-    """Some calls of a cell one after another: of which layer, at which steps, with which states."""
+    """Some calls of a cell one after another: of which layer, at which steps, with which states.
+
+    ``begins`` is the step before the first, where the state that it starts from is no other run's.
+    """
 
     layer: LayerName
     way: str  # what tells it from the other direction of the layer
     steps: Collection[int]
     states: Sequence[str]
+    begins: int | None = None
 
 
 def name_of(path: str, label: str) -> LayerName:
@@ -62,6 +66,9 @@ def numbers_of_runs(runs: Sequence[StateRun]) -> list[int | None]:
     [1, 2]
     >>> numbers_of_runs([StateRun(one, "", range(4), "hc"), StateRun(one, "", range(4, 8), "hc")])
     [None, None]
+    >>> runs = StateRun(one, "", range(4), "hc"), StateRun(one, "", range(4, 8), "hc", 3)
+    >>> numbers_of_runs(runs)
+    [1, 2]
     """
     turns: dict[
         tuple[LayerName, str], list[set[int]]
@@ -69,15 +76,19 @@ def numbers_of_runs(runs: Sequence[StateRun]) -> list[int | None]:
     owners: list[tuple[LayerName, int]] = []
     for run in runs:
         known = turns.setdefault((run.layer, run.way), [])
-        turn = next((k for k, steps in enumerate(known) if steps.isdisjoint(run.steps)), len(known))
+        mine = {*run.steps} if run.begins is None else {*run.steps, run.begins}
+        turn = next((k for k, steps in enumerate(known) if steps.isdisjoint(mine)), len(known))
         known += [set()] * (turn == len(known))
-        known[turn] = known[turn] | set(run.steps)
+        known[turn] = known[turn] | mine
         owners.append((run.layer, turn))
     named: dict[tuple[str, int], tuple[LayerName, int]] = {}
     clear = True
     for run, owner in zip(runs, owners, strict=True):
         for place in ((state, step) for state in run.states for step in run.steps):
             clear &= named.setdefault(place, owner) == owner
+    for run, owner in zip(runs, owners, strict=True):
+        begins = [] if run.begins is None else [(state, run.begins) for state in run.states]
+        clear &= all(named.get(place, owner) == owner for place in begins)
     if clear:
         return [None] * len(runs)
     with_states = [owner for run, owner in zip(runs, owners, strict=True) if run.states]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+from ..engine.values import Constant
 from .between import Between, Betweens, MovedElements
 from .chains import (
     Chain,
@@ -31,7 +32,7 @@ from .chains import (
 from .loops import LoopCell
 from .meaning import ParameterBox, State, Uses, ValueBox
 from .numbers import StateRun, name_of, numbers_of_runs
-from .passthrough import PASS_THROUGH, SOURCES
+from .passthrough import HANDS_ON, PASS_THROUGH, SOURCES
 from .recorded import GraphNode, RecordedGraph, consumers_of, short_name, title_of
 
 MOST_SEGMENTS = 6
@@ -86,9 +87,6 @@ class UnrolledGraph:
         chains.sort(key=lambda chain: chain.calls[chain.steps[0]].nodes[0])
         for i, chain in enumerate(chains):
             chain.key = f"l{i}"
-        if len(chains) > 1:
-            for chain, number in zip(chains, numbers_of_runs([*map(_run_of, chains)]), strict=True):
-                chain.layer = number
         made = outputs_of(chains, nodes)
         before, between, after = _outside(nodes)
         consumers = consumers_of(nodes)
@@ -96,6 +94,11 @@ class UnrolledGraph:
         for chain in chains:
             check_chain(chain, moves.output)
             check_inputs(chain, nodes)
+            chain.since = _since(graph, chain)
+        if len(chains) > 1:
+            runs = [_run_of(chain, nodes) for chain in chains]
+            for chain, number in zip(chains, numbers_of_runs(runs), strict=True):
+                chain.layer = number
         join_directions(nodes, made)
         _count_uses(graph, nodes, chains)
         for node in nodes:
@@ -206,13 +209,13 @@ class UnrolledGraph:
     def cut_of(self, chain: Chain, state: str) -> Output | None:
         """The last state of the chain that ran the steps before, where this one starts from a constant."""
         start = chain.start.inputs.get(state)
-        if start is None or self.nodes[start].op != "input" or chain.backwards:
+        if start is None or chain.since is None or chain.backwards:
             return None
         for other in self.chains:
             alike = (other.path, other.label, other.row) == (chain.path, chain.label, chain.row)
             if alike and other.segment == chain.segment - 1 and state in other.states:
                 last = self.columns(other)[-1]
-                if last.last == chain.steps[0] and not other.backwards:
+                if last.last == chain.since + 1 and not other.backwards:
                     return Output(other, other.steps[-1], state)
         return None
 
@@ -248,7 +251,8 @@ class UnrolledGraph:
             if not inner and not working and len(here.inputs) == 1:  # slices of what is given
                 node = here.inputs[0]
                 continue
-            if here.op in SOURCES or not inner or (node in self._front and (working or inner[1:])):
+            drawn = working or inner[1:] or self._reordered(node)
+            if here.op in SOURCES or not inner or (node in self.front and drawn):
                 return Origin(None, node)
             if len(inner) != 1:
                 raise NotUnrollableError
@@ -285,8 +289,23 @@ class UnrolledGraph:
             for origin in origins
         )
 
+    def _reordered(self, node: int) -> bool:
+        """Whether a value that several cells take steps of has other steps than what it was made of."""
+        here = self.nodes[node]
+        if here.op not in ("flip", "getitem") or node not in self.front:
+            return False
+        calls: set[int] = set()
+        stack = [node]
+        while stack and len(calls) < 2:
+            for user in self.consumers.get(stack.pop(), ()):
+                call = self.nodes[user].call
+                calls |= set() if call is None else {call}
+                stack += [user] if call is None and self.nodes[user].op in HANDS_ON else []
+        return len(calls) > 1
+
     @cached_property
-    def _front(self) -> frozenset[int]:
+    def front(self) -> frozenset[int]:
+        """The nodes that what comes into cells is computed from."""
         return frozenset(self.before)
 
     @cached_property
@@ -301,10 +320,22 @@ class UnrolledGraph:
         return frozenset(found)
 
 
-def _run_of(chain: Chain) -> StateRun:
+def _since(graph: RecordedGraph, chain: Chain) -> int | None:
+    """The step of the state that a chain starts from, where that was cut off from what made it."""
+    first = chain.runs[0]
+    starts = (graph._raw[chain.start.inputs[s]] for s in chain.states if s in chain.start.inputs)
+    steps = [n.since for n in starts if isinstance(n, Constant) and n.since is not None]
+    known = [step for step in steps if step < first and not chain.backwards]
+    return max(known, default=None)
+
+
+def _run_of(chain: Chain, nodes: Sequence[GraphNode]) -> StateRun:
     steps = {s + k for s, call in chain.calls.items() for k in range(call.times)}
     name = name_of(chain.path or chain.title, chain.label)
-    return StateRun(name, "reverse" * ("reverse" in chain.label), steps, chain.states)
+    starts = [nodes[i] for s, i in chain.start.inputs.items() if s in chain.states]
+    given = chain.since is None and all(node.op in SOURCES for node in starts) and chain.states
+    begins = chain.before(chain.runs[0]) if given else None
+    return StateRun(name, "reverse" * ("reverse" in chain.label), steps, chain.states, begins)
 
 
 def _columns(

@@ -380,6 +380,7 @@ def constant(tensor: Any, name: str | None = None, step: int | None = None) -> C
     """The node of a tensor that takes no gradient, made when an op first records it."""
     data = tensor._data
     node: Constant = Constant(data.shape, data.dtype, name).hold(data)
+    node.since = tensor._tag
     if step is not None:
         node.place = Place(None, step, None)
     tensor._node = node

@@ -126,7 +126,7 @@ class Run(CallAsNode):
         """Whether the cell's step can be looked into."""
         if self.nested or self.starts_from_leaves():
             return False
-        return tells(self.variant.found, self.loops.name)
+        return tells(self.variant.found, self.loops.name, len(self.steps))
 
     def _given(self) -> tuple[Array, list[Array], list[Any]]:
         """Input (time, batch, features) and weights as they were, and the weights' nodes."""

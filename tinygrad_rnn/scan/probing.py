@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from .variants import Compiled
 
 
+MACHINE = 30_000  # steps from which on machine code for what is looked at is worth its making
+
+
 def probe_of(found: Compiled) -> Probe:
     """How a cell's step is looked into. Raises Untraceable where it cannot be."""
     if found.probe is None:
@@ -41,10 +44,10 @@ def probe_of(found: Compiled) -> Probe:
     return made
 
 
-def tells(found: Compiled, name: str) -> bool:
+def tells(found: Compiled, name: str, steps: int) -> bool:
     """Whether loops of a back end can say what flows inside of them."""
     try:
-        probe_of(found).loops(name)
+        probe_of(found).loops(name, steps)
     except Untraceable:
         return False
     return True
@@ -227,8 +230,13 @@ class Probe:
             inputs |= {role: t._node for role, t in given.items()}
             return Trace(inputs, [t._node for t in outputs])
 
-    def loops(self, name: str) -> Any:
-        """The loops of a back end. Raises Untraceable."""
+    def loops(self, name: str, steps: int) -> Any:
+        """The loops of a back end, or of numpy for so few steps that it is done before machine code is made.
+
+        Raises Untraceable.
+        """
+        if name not in self._loops and steps < MACHINE:
+            name = "numpy"
         if name not in self._loops:
             wanted = [role for role in self._wide.inputs if role != "live"]
             self._loops[name] = verified.loops(self._wide, wanted, self.trusted, name)
@@ -239,7 +247,8 @@ class Probe:
     def entered(self, name: str, x: Array, states: list[Array], weights: list[Array]) -> list[Any]:
         """The value of each part of the state that each step starts from, in the order of running."""
         # as ``backward`` begins: without what that keeps it would be another function to compile
-        y, _, _ = self.loops(name).forward([self._padded(x), *states, *weights], len(x), True)
+        loops = self.loops(name, len(x))
+        y, _, _ = loops.forward([self._padded(x), *states, *weights], len(x), True)
         return [self.told.over_time(y, node) for node in self.states]
 
     def _padded(self, x: Array) -> Any:
@@ -263,7 +272,7 @@ class Probe:
         did; ``leaves`` are the nodes of the weights.
         """
         steps, last = len(x), [*last]
-        loops = self.loops(name)
+        loops = self.loops(name, steps)
         y, _, kept = loops.forward([self._padded(x), *states, *weights], steps, True)
         wide = np.zeros(y.shape, y.dtype)
         if dy is not None:

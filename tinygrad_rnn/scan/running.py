@@ -309,7 +309,8 @@ class CompiledCall(CallAsNode):
         """Whether every cell's step can be looked into."""
         if self.lengths is not None or self.starts_from_leaves():
             return False
-        return all(tells(p.variant.found, p.loops.name) for p in self.each() if p.keep)
+        kept = [p for p in self.each() if p.keep]
+        return all(tells(p.variant.found, p.loops.name, p.steps) for p in kept)
 
     def told(self, g: list[Grad]) -> tuple[list[Grad], list[Inside | None]]:
         """As ``gradients``, and what flowed inside, cell by cell."""

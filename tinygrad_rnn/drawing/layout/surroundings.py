@@ -56,7 +56,8 @@ def _lines(unrolled: UnrolledGraph, box: OuterBox) -> tuple[str, ...]:
     """What a box says: its name, else its op's symbol; an input and y also their shapes."""
     node = unrolled.nodes[box.node]
     if box.kind in ("input", "y"):
-        return ("y" if box.kind == "y" else node.name or "input"), shape_text(node.shape)
+        made = "input" if node.op in ("input", "literal") else SYMBOLS.get(node.op, node.op)
+        return ("y" if box.kind == "y" else node.name or made), shape_text(node.shape)
     if box.kind == "module":
         return (node.path.rpartition(".")[2],)
     if node.op in PASS_THROUGH:
@@ -91,7 +92,8 @@ def draw_before(
     the ends of the Parameters that the cells use too.
     """
     unrolled = grid.unrolled
-    boxes = OuterBoxes(unrolled, unrolled.before, collapse=True, key="in")
+    shown = {anchor.node for anchor in (*fed, *states)}
+    boxes = OuterBoxes(unrolled, unrolled.before, collapse=True, key="in", shown=shown)
     placed, right = _placed(unrolled, boxes), grid.scene.bounds()[0] - BESIDE
     if placed:
         _place(placed, 0.0, {})
@@ -340,7 +342,9 @@ def _source_end(
     if grid.unrolled.nodes[node].op == "parameter":
         key = (grid.unrolled.parameter(node), "")
         if key not in grid.scene.boxes:
-            draw_param(grid, node, right - param_width(grid, node) / 2, y)
+            width = param_width(grid, node)
+            y = _free(grid, right - width, right, y)
+            draw_param(grid, node, right - width / 2, y)
             return Anchor(key, right, y, node)
         drawn = grid.scene.boxes[key]
         return Anchor(key, drawn.sides[2], drawn.y, node)
@@ -349,6 +353,16 @@ def _source_end(
         return Anchor((None, ""), right, y, node)
     spot = placed[box]
     return Anchor(spot.key, spot.right, spot.y, node)
+
+
+def _free(grid: AnyGrid, left: float, right: float, y: float) -> float:
+    """The height nearest to a wished one at which no box is in the way of a Parameter's."""
+    half = PARAM_HEIGHT / 2 + 4
+    sides = [box.sides for box in grid.scene.boxes.values() if box.kind != "dot"]
+    taken = [(low - half, high + half) for a, low, b, high in sides if a < right and b > left]
+    wished = [y, *(end for span in taken for end in span)]
+    free = [at for at in wished if not any(low < at < high for low, high in taken)]
+    return min(free, key=lambda at: abs(at - y))
 
 
 def _feed_inputs(grid: AnyGrid, source: Anchor, group: Sequence[Anchor], y: float) -> None:
