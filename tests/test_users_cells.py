@@ -10,7 +10,8 @@ from users_cells import TABLE, read, users_cell
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.scan import backends
+from tinygrad_rnn.scan import backends, cells
+from tinygrad_rnn.scan.schedule import Schedule
 
 INSTALLED = backends.choice()[0] == "numba"
 needs_numba = pytest.mark.skipif(not INSTALLED, reason="numba is not installed (extra fast)")
@@ -95,6 +96,26 @@ def test_every_one_in_machine_code(equations, dtype, monkeypatch):
     for sizes in SIZES:
         words = agree(equations, sizes, "numba", dtype, 1e-9 if dtype == np.float64 else 3e-4)
         assert "run by numba" in words, words
+
+
+@pytest.mark.parametrize("name", ["lstm_weight_norm", "antisymmetric", "lipschitz"])
+def test_gradients_of_weights_that_are_made_of_others_are_products(name, monkeypatch):
+    """Over all steps at once: no step has a product of its own for them."""
+    monkeypatch.setattr(cells, "_loops", {})  # no program has been made yet
+    planned, plan = [], Schedule._plan_backward
+
+    def noted(self, everything):
+        planned.append(self)
+        plan(self, everything)
+
+    monkeypatch.setattr(Schedule, "_plan_backward", noted)
+    (equations,) = (e for e in FIELD if e.name == name)
+    assert "run by numpy" in agree(equations, (3, 5, 8), "numpy")
+    values = [
+        (s.program.values[v], v in s.back) for s in planned for v in range(len(s.program.values))
+    ]
+    assert any(value.op == "outer" for value, _ in values)
+    assert not any(value.op == "outer" and inside for value, inside in values)
 
 
 # ---- arrays in a step ------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ _FEW = 8192  # numbers up to which one by one is quickest
 _FULL = slice(None)
 
 
-def add_at(buffer: Any, index: Any, value: Any) -> None:
+def add_at(buffer: Array, index: Any, value: Array) -> None:
     """``np.add.at(buffer, index, value)``: an index that occurs twice adds twice."""
     parts = index if index.__class__ is tuple else (index,)
     parts = tuple(np.asarray(p) if p.__class__ is list else p for p in parts)
@@ -36,7 +36,7 @@ def add_at(buffer: Any, index: Any, value: Any) -> None:
         _add_rows(buffer.reshape(-1, width), places[0], value.reshape(-1, width))
 
 
-def _places(buffer: Any, parts: tuple[Any, ...]) -> tuple[Any, tuple[int, ...]] | None:
+def _places(buffer: Array, parts: tuple[Any, ...]) -> tuple[Any, tuple[int, ...]] | None:
     """The rows of a buffer that an index names, and the shape of what it takes from there.
 
     Of indices like ``i``, ``(i, j)`` and ``(:, :, i, j)``, where i and j are integers; else None.
@@ -63,7 +63,7 @@ def _places(buffer: Any, parts: tuple[Any, ...]) -> tuple[Any, tuple[int, ...]] 
     return at, shape
 
 
-def _add_rows(buffer: Any, at: Any, rows: Any) -> None:
+def _add_rows(buffer: Array, at: Array, rows: Array) -> None:
     """``buffer[at[k]] += rows[k]`` for all k, in a fixed order."""
     n, width = rows.shape
     if width == 1 or rows.size <= _FEW:

@@ -37,7 +37,7 @@ class Handle:
     _data: Array
     _node: Value | None
     _tag: int | None
-    kind: ClassVar[Any]
+    kind: ClassVar[type[Tensor]]
 
 
 # ---- nodes ----------------------------------------------------------------------------------
@@ -76,7 +76,7 @@ class Node:
         out: Any,
         saved: tuple[Any, ...],
         shape: tuple[Any, ...],
-        dtype: np.dtype[Any],
+        dtype: DType,
         place: Place,
     ) -> None:
         self.op = op
@@ -156,7 +156,7 @@ class Leaf(_Source):
     def __init__(
         self,
         shape: tuple[int, ...],
-        dtype: np.dtype[Any],
+        dtype: DType,
         needs: bool = True,
         name: str | None = None,
         key: int | None = None,

@@ -289,7 +289,8 @@ class Lines:
             if value.op == "zeros":
                 return f"zeros({value.shape}, {self.kind(value.dtype)})"
             if parts:
-                return self.plainly(v, [self.total(a) for a in parts], total=True)
+                args = [self.total(a) if a in parts else self[a] for a in value.args]
+                return self.plainly(v, args, total=True)
             if value.op == "outer":
                 g, x = (
                     f"{self.contiguous(a)}.reshape(-1, {p.values[a].shape[-1]})" for a in value.args

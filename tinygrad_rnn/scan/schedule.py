@@ -296,6 +296,20 @@ class Schedule:
             p.depends[a] and p.values[a].shape == value.shape for a in value.args
         ):
             return value.args
+        if value.op in (
+            "mul",
+            "div",
+        ):  # by what is the same at every step, as weights made of others are
+            a, b = value.args
+            if p.depends[b] and value.op == "mul":
+                a, b = b, a
+            alike = p.values[a].dtype == value.dtype
+            return (a,) if p.depends[a] and not p.depends[b] and alike else ()
+        if value.op == "where" and not p.depends[value.args[0]]:  # a value, or 0, by the same rule
+            live = [a for a in value.args[1:] if p.literal(a) != 0]
+            return (live[0],) if len(live) == 1 and p.depends[live[0]] else ()
+        if value.op == "sum" and self._quick_total(value.args[0]):
+            return value.args
         if value.op in ("neg", "concat", "cat", "slice", "reshape", "permute"):
             return (
                 value.args
@@ -303,6 +317,11 @@ class Schedule:
                 else ()
             )
         return ()
+
+    def _quick_total(self, v: int) -> bool:
+        """Whether a value's total is a product, or made of such ones."""
+        of = self.summands(v)
+        return all(map(self._quick_total, of)) if of else self.program.values[v].op == "outer"
 
 
 def _roles(p: Program, letter: str) -> list[str]:
