@@ -109,7 +109,7 @@ class SummedDirections(nn.Module):
 
 
 class Seq2Seq(nn.Module):
-    """An encoder, and a decoder that goes on from its last state, fed with what it said."""
+    """An encoder, and a decoder that goes on from its last state, fed with its own output."""
 
     def __init__(self, steps: int = 4) -> None:
         super().__init__()
@@ -443,11 +443,11 @@ def page(figures: dict[str, dict[str, Any]], versions: dict[str, str]) -> str:
         "# Twenty architectures, drawn",
         "",
         "Each is a `torch.nn.Module` with a forward of its own, drawn by `tg.draw(model, x)`: every set of",
-        "weights stands once, and a line leads from it to each use. Under each picture stand its figures:",
+        "weights is drawn once, with a line to each use. The figures of each picture are below it:",
         "how many nodes, width x height in points, and seconds from the model to the SVG, beside those of",
         f"other tools on the same model and input ({said}).",
         "",
-        "Nodes say what is drawn, not how well: torchview and TorchLens show `nn.LSTM` and `nn.GRU` as one",
+        "Nodes are no measure of quality: torchview and TorchLens show `nn.LSTM` and `nn.GRU` as one",
         "box, torchviz what autograd keeps of them; here every step is drawn, of long runs only both ends.",
         "",
         "The models, and the script that wrote this page: `benchmarks/architectures.py`. A model of one's",
@@ -457,7 +457,7 @@ def page(figures: dict[str, dict[str, Any]], versions: dict[str, str]) -> str:
         "import tinygrad_rnn as tg",
         "",
         "model = tg.nn.Sequential(tg.nn.Linear(4, 8), tg.nn.Tanh(), tg.nn.Linear(8, 1))",
-        "print(tg.draw(model, 'mlp.svg', inputs=tg.randn(3, 4)))",
+        'print(tg.draw(model, "mlp.svg", inputs=tg.randn(3, 4)))',
         "```",
         "",
         "```text",

@@ -512,7 +512,7 @@ class Text(Own):
 @pytest.mark.parametrize(
     ("model", "kind", "words"),
     [
-        (Ahead, ValueError, "Ahead: what it says of a step depends on later steps"),
+        (Ahead, ValueError, "Ahead: its output at a step depends on later steps"),
         (Forgets, ValueError, "does not go on where the state was left"),
         (Text, TypeError, "Text returned a str"),
         (
@@ -736,6 +736,24 @@ def test_a_forecast_becomes_a_frame():
         (errors.target == "warm") & (errors.forecast == "persistence") & (errors.step == 2)
     ]
     np.testing.assert_allclose(chosen.rmse, test.rmse("persistence")[1, 1])
+
+
+@pytest.mark.parametrize("quantiles", [False, (0.1, 0.5, 0.9)])
+@pytest.mark.parametrize("validation", [0.0, 0.25])
+def test_the_baseline_of_the_history_is_the_best_constant(quantiles, validation):
+    values = np.sin(np.arange(120.0)) + np.arange(120.0) / 50
+    made = tg.Forecaster("gru", window=10, hidden=2, quantiles=quantiles)
+    made.fit(values, epochs=1, validation=validation, progress=False)
+    trained = 120 - round(120 * validation)
+    scaled = (values - values[:trained].mean()) / values[:trained].std()
+    fitted = np.concatenate([scaled[k + 1 : k + 11] for k in range(trained - 10)])
+    judged = scaled[trained:] if validation else fitted
+    if quantiles:
+        errors = [(judged - np.quantile(fitted, q), q) for q in quantiles]
+        right = np.mean([np.maximum(e * q, e * (q - 1)).mean() for e, q in errors])
+    else:
+        right = ((judged - fitted.mean()) ** 2).mean()
+    assert made.history.baseline == pytest.approx(right, rel=1e-5)
 
 
 def test_plots_show_what_they_are_given():

@@ -224,6 +224,42 @@ def of_a_module_of_ones_own() -> tg.Tensor:
     return h.sum()
 
 
+@loop("h")
+def without_a_first_state() -> tg.Tensor:
+    U, W, h = p(3, 4), p(4, 4), None
+    for x in BATCHES:
+        z = x @ U
+        if h is not None:
+            z = z + h @ W
+        h = tg.tanh(z)
+    return h.sum()
+
+
+@loop("h")
+def without_a_first_state_and_as_wide_as_x() -> tg.Tensor:
+    U, W, b, h = p(3, 3), p(3, 3), p(3), None
+    for x in BATCHES:
+        h = tg.tanh(x @ U.T + b if h is None else x @ U.T + b + h @ W.T)
+    return h.sum()
+
+
+@loop("h")
+def with_0_for_a_first_state() -> tg.Tensor:
+    U, W, h = p(3, 4), p(4, 4), 0
+    for x in BATCHES:
+        h = tg.tanh(x @ U + (h @ W if isinstance(h, tg.Tensor) else 0.0))
+    return h.sum()
+
+
+@loop("h", "sum")
+def without_a_first_state_and_with_losses() -> tg.Tensor:
+    U, W, h, total = p(3, 2), p(2, 2), None, 0.0
+    for x, y in zip(BATCHES, TARGETS, strict=True):
+        h = tg.tanh(x @ U if h is None else x @ U + h @ W)
+        total = total + F.mse_loss(h[0], y)
+    return total
+
+
 def turns_of(total: tg.Tensor) -> Any:
     graph = tg.graph(total)
     found = loop_calls(in_turns(list(graph)))

@@ -580,3 +580,26 @@ def test_results_outlive_later_calls(backend):
     layer(2 * x)[0].sum().backward()
     layer(3 * x)
     np.testing.assert_array_equal(y.numpy(), before)
+
+
+@pytest.mark.parametrize("name", ["name", "steps", "checkpoint"])
+def test_a_name_that_is_imported_when_first_asked_for_is_no_change(monkeypatch, name):
+    """As in a new process: the cell's first call is the first to read it."""
+
+    class Cell(nn.Module):
+        def initial_state(self, batch):
+            return tg.zeros(batch, 2)
+
+        def forward(self, x, h):
+            h = tg.tanh(x + h)
+            if name == "name":
+                h = tg.name(h, "h")
+            if name == "steps" and tg.steps is None:
+                h = h + 1
+            if name == "checkpoint" and tg.checkpoint is None:
+                h = h + 1
+            return h, h
+
+    monkeypatch.delitem(vars(tg), name, raising=False)
+    y, _ = nn.Recurrent(Cell())(tg.randn(3, 1, 2, requires_grad=True))
+    assert "t = 3" in tg.graph(y).to_dot()

@@ -340,12 +340,12 @@ def test_frames_that_hold_several_series_or_dates_in_parts():
     for names in (list("aaaabbbb"), pd.Categorical(list("aaaabbbb"))):
         frame = pd.DataFrame({"id": names, "day": days * 2, "x": range(8)})
         with pytest.raises(
-            ValueError, match="column 'id' tells 2 series apart: give a list of them"
+            ValueError, match="column 'id' identifies 2 series: give a list of them"
         ):
             table(frame)
         parts = [part.drop(columns="id") for _, part in frame.groupby("id", observed=True)]
         assert [len(table(part)) for part in parts] == [4, 4]
-    with pytest.raises(ValueError, match="'id' tells 2 series apart: give them as a list of 2"):
+    with pytest.raises(ValueError, match="'id' identifies 2 series: give them as a list of 2"):
         table(pd.DataFrame({"id": [1] * 4 + [2] * 4, "day": days * 2, "x": range(8)}))
     twice = pd.date_range("2024-10-26", periods=40, freq="h", tz="Europe/Berlin").tz_localize(None)
     with pytest.raises(ValueError, match="Where clocks went back an hour"):
@@ -394,8 +394,8 @@ def test_none_is_a_missing_value():
             r"load.csv: .* 2024-01-02 \(line 4\) comes twice",
         ),
         ("date,load\n2024-01-01,5\n2024-01-02,inf\n", "load.csv: column 'load' is infinite at"),
-        ("date,load,id\n" + PANEL, "column 'id' tells 2 series apart: write a file for each"),
-        ("date,load,id\n" + PANEL.replace("a", "1").replace("b", "2"), "'id' tells 2 series apart"),
+        ("date,load,id\n" + PANEL, "column 'id' identifies 2 series: write a file for each"),
+        ("date,load,id\n" + PANEL.replace("a", "1").replace("b", "2"), "'id' identifies 2 series"),
         (
             "date,time,load\n2024-01-01,00:30,5\n2024-01-01,01:30,5\n",
             "it is a time of day: join it",

@@ -15,7 +15,7 @@ LIBRARIES = ("numpy", "graphviz", "graphviz-pure", "tqdm", "matplotlib", "numba"
 def info() -> dict[str, str | None]:
     """Versions of what is installed, which back end draws, which runs compiled layers, and why.
 
-    None stands for what is missing; ``tinygrad-rnn info`` prints it.
+    None is what is missing; ``tinygrad-rnn info`` prints it.
 
     >>> import tinygrad_rnn as tg
     >>> sorted(tg.info())[:2]

@@ -126,7 +126,7 @@ CYCLES: dict[str, Any] = {
 
 
 def calendar(dates: Any, features: Iterable[str] = ("dayofweek", "month")) -> Numbers:
-    """What the calendar says of dates, as columns: sine and cosine of each feature's cycle.
+    """Features of dates, as columns: sine and cosine of each feature's cycle.
 
     ``dates`` are those of a series (see ``tg.data.table``): days with a zone as they are, hours in UTC.
     ``features`` are of "hour", "dayofweek" (Monday is 0), "dayofmonth", "month", "dayofyear"; n dates

@@ -48,14 +48,14 @@ def of_frame(given: Any, dates: Any) -> tuple[Values, tuple[str, ...], Dates | N
 
 
 def _one_series(frame: Any, columns: list[Any], when: Dates | None) -> None:
-    """Raise ValueError where a column that is no numbers tells several series apart."""
+    """Raise ValueError where a column that is no numbers identifies several series."""
     for name in columns if when is not None else ():
         column = _column(frame, name)
         plain = getattr(column.dtype, "kind", "O") in "fiub"
         many = 0 if plain else groups(list(column), when)
         if many:
             raise ValueError(
-                f"column {name!r} tells {many} series apart: give a list of them, "
+                f"column {name!r} identifies {many} series: give a list of them, "
                 f"[part.drop(columns={name!r}) for _, part in frame.groupby({name!r})]"
             )
 

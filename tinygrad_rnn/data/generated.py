@@ -88,7 +88,7 @@ def temporal_order(
 ) -> Batch:
     """The temporal order problem (Hochreiter & Schmidhuber 1997, experiments 6a and 6b), at a fixed length.
 
-    One-hot symbols in the order EBabcdXY: a sequence begins with E and ends with B; in between stand
+    One-hot symbols in the order EBabcdXY: a sequence begins with E and ends with B; between them are
     distractors from abcd but for ``bits`` places, each X or Y. The class is their order read as a binary
     number, the first place the highest bit, X 0 and Y 1: 8 classes for 3 bits, 4 for 2. The places are
     uniform in windows at 10% to 20%, 33% to 43% and 66% to 76% of the length; for 2 bits 10% to 20% and

@@ -90,7 +90,7 @@ def read_csv(
             many = groups(cells[name], when)
             if many:
                 raise ValueError(
-                    f"{path}: column {name!r} tells {many} series apart: write a file for each, or in Python "
+                    f"{path}: column {name!r} identifies {many} series: write a file for each, or in Python "
                     "give tg.Forecaster a list of them"
                 )
         read.append(_numbers(path, found, name, cells[name], decimal, place))

@@ -239,7 +239,7 @@ def on_grid(values: Values, names: tuple[str, ...], dates: Any) -> Table:
             )
         for name, column in zip(names, values.T, strict=True):
             if many := groups(column.tolist(), when):
-                cure = f"column {name!r} tells {many} series apart: give them as a list of {many}"
+                cure = f"column {name!r} identifies {many} series: give them as a list of {many}"
         raise ValueError(
             f"the dates must rise: {day_name(when[i + 1])} (row {i + 1}) comes {what}; {cure}"
         )

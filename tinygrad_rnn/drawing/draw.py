@@ -103,8 +103,8 @@ def draw(
     :meth:`tinygrad_rnn.Graph.to_html`; a layer then runs on normal numbers of a fixed seed, and the loss is
     the sum of squares of its last output); without it an SVG goes to a new temporary folder.
     ``level`` is ``"layer"``, ``"cell"``, ``"op"``, ``"scalar"`` or ``"auto"`` (see ``to_dot``). For a graph,
-    ``steps`` lists the steps (from 0) to draw one by one. ``shapes`` and ``values`` say at the level of ops
-    what stands in each box: shape and dtype; the value of a number and its gradient, of an array its mean
+    ``steps`` lists the steps (from 0) to draw one by one. ``shapes`` and ``values`` choose at the level of
+    ops what each box contains: shape and dtype; the value of a number and its gradient, of an array its mean
     and standard deviation. ``engine`` is ``"system"`` or ``"pure"``, where one of the two back ends is
     wanted; ``show`` opens the file.
 

@@ -22,7 +22,7 @@ def closed_loop(
     """``values`` (time, batch, columns) are read, then ``steps`` rows are forecast: (steps, batch, columns).
 
     The input of a step is its row and what is known of the next: ``beside`` (time + steps, batch, k).
-    ``choose`` makes one row (batch, columns) of what the model says of it, and is given its number. A
+    ``choose`` makes one row (batch, columns) of the model's output, and is given its number. A
     model without a state reads the whole sequence again at every step.
     """
     read = len(values)

@@ -19,6 +19,7 @@ from ..data.cutting import check_count
 from ..data.tables import check_missing, is_many, tables
 from ..engine.keywords import clear_keywords
 from ..engine.random import seeded
+from ..engine.switches import no_grad
 from ..tensors import Tensor, as_tensor, get_default_dtype
 from ..training import DataLoader, History, fit
 from . import closed_loop, files
@@ -34,8 +35,9 @@ KEPT = 1000  # residuals
 class Forecaster:
     """Forecasts a series: fitted one step ahead on windows, forecast in a closed loop with the state.
 
-    With ``s`` the scaled rows and ``k`` what is known beforehand, the model says ``s_{t+1}`` of ``(s_t,
-    k_{t+1})`` and its state; ``forecast(n)`` reads the last ``window`` rows and feeds each forecast back.
+    With ``s`` the scaled rows and ``k`` what is known beforehand, the model predicts ``s_{t+1}`` from
+    ``(s_t, k_{t+1})`` and its state; ``forecast(n)`` reads the last ``window`` rows and feeds each forecast
+    back.
 
     - ``model``: "lstm", "gru" or "rnn" with ``hidden`` units, ``layers`` and ``dropout``; a recurrent layer,
       which gets a linear head; a Module of your own, or a function or class that makes one of ``(inputs,
@@ -46,8 +48,8 @@ class Forecaster:
     - ``calendar``: features of the date, such as ("dayofweek", "month"); see ``tg.data.calendar``.
     - ``missing``: "error", "interpolate" or "forward"; each history is filled from itself alone.
     - ``scaler``: "standard", "minmax" or "none", fitted on the training rows alone.
-    - ``quantiles``: True, or a rising sequence with 0.5 in it: the model then says these quantiles by the
-      pinball loss, and intervals are drawn from them.
+    - ``quantiles``: True, or a rising sequence with 0.5 in it: the model then predicts these quantiles,
+      trained by the pinball loss, and intervals are drawn from them.
     - ``seed``: where weights, batches and draws start, None for one that is drawn; the library's generator
       is left alone.
 
@@ -149,6 +151,8 @@ class Forecaster:
                 patience=patience if judged is not None else None,
                 progress=progress,
             )
+        if self.quantiles:  # of this loss the best constants are known
+            self.history.baseline = self._constant_loss(batches[1], (judged or batches)[1])
         self.network.eval()
         self.residuals = self._errors(judged if judged is not None else batches)
         self.trained_rows = len(found[0])
@@ -240,8 +244,15 @@ class Forecaster:
         loss: Tensor = total / len(self.quantiles)
         return loss
 
+    def _constant_loss(self, fitted: Values, judged: Values) -> float:
+        """The loss on ``judged`` of the quantiles of the rows in ``fitted``, whatever came before."""
+        best = np.quantile(fitted.reshape(-1, fitted.shape[-1]), self.quantiles, 0).ravel()
+        said = np.broadcast_to(best, (*judged.shape[:2], best.size))
+        with no_grad():
+            return float(self._loss(as_tensor(said.astype(judged.dtype)), as_tensor(judged)))
+
     def _errors(self, examples: tuple[Values, Values]) -> Values:
-        """What came minus what was said, of the last step of each window: (n, columns), scaled."""
+        """Actual minus predicted value of the last step of each window: (n, columns), scaled."""
         x, y = examples
         said = called(self.network, x.swapaxes(0, 1))[0].numpy()[-1]
         choose = closed_loop.middle(self.quantiles, len(self.columns))
@@ -358,7 +369,7 @@ class Forecaster:
 
     @contextlib.contextmanager
     def _dropping(self) -> Iterator[None]:
-        """Dropout on, unless quantiles say the spread."""
+        """Dropout on, unless quantiles give the spread."""
         if self.quantiles:
             yield
             return
@@ -394,7 +405,7 @@ class Forecaster:
         return rows if several else rows[0]
 
     def recorded(self, series: Any = None) -> Tensor:
-        """What the network says after each of the last ``window`` rows, (window, 1, outputs), recorded.
+        """The network's outputs after each of the last ``window`` rows, (window, 1, outputs), recorded.
 
         For pictures and ledgers: ``tg.draw(forecaster.recorded(), "network.svg")`` draws the unrolled graph,
         and a loss of it gives ``loss.backward(ledger=True)``. Values are scaled.

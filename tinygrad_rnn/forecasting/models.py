@@ -1,4 +1,4 @@
-"""Which network says the next row? One by its name, or one of the user's own, behind one door."""
+"""Which network predicts the next row? One by its name, or one of the user's own, behind one door."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Factory = Callable[[int, int], nn.Module]
 
 
 class NextRow(nn.Module):
-    """A recurrent layer and a linear head that says by how much the next row differs from this one.
+    """A recurrent layer and a linear head that predicts by how much the next row differs from this one.
 
     ``m_t = (v_1 + ... + v_t) / t``; ``y_t, s_t = rnn((v_t - m_t, k_t), s_{t-1})``;
     ``next_t = v_t + head(dropout(y_t))``
@@ -115,7 +115,7 @@ def checked(model: nn.Module, inputs: int, outputs: int, steps: int) -> bool:
         later = x.copy()
         later[-1] += 1.0
         if not _close(called(model, later)[0][:-1], whole[:-1]):
-            raise ValueError(f"{name}: what it says of a step depends on later steps")
+            raise ValueError(f"{name}: its output at a step depends on later steps")
         if last is None:
             return False
         first, carried = called(model, x[:1])

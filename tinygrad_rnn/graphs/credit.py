@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def credit(losses: Sequence[Tensor], parameter: Tensor) -> Array:
-    """What each loss says about each step's use of a Parameter: (losses, T), norms in float64.
+    """Norms of the gradient that each loss sends to each step's use of a Parameter, (losses, T), float64.
 
     Entry (k, t) is |dL_k / dW_t|, the Euclidean norm of what the use of W at step t adds to the gradient
     of loss k (of all uses at that step, if there are several); 0 where loss k cannot have been
@@ -52,7 +52,7 @@ def credit(losses: Sequence[Tensor], parameter: Tensor) -> Array:
 
 
 def _by_step(loss: Tensor, parameter: Tensor) -> dict[int, float]:
-    """The norm of what one loss says of each step's uses."""
+    """The norm of the gradient that one loss sends to each step's uses."""
     book = Ledger()
     flow([root_and_seed(loss)], observer=book.note, hearing=book)
     if parameter not in book:

@@ -27,7 +27,7 @@ class Ledger:
     sums over axis 0 to what the pass added to ``p.grad``. ``ledger.steps(p)`` labels the rows (None
     for a use outside time), ``ledger.norms(p)`` are the rows' Euclidean norms. StepRows are made when
     asked for. Memory (``nbytes``): for each use the gradient of its op's output or the contribution,
-    whichever is smaller; the ledger keeps the graph that it speaks of alive.
+    whichever is smaller; the ledger keeps the graph that it belongs to alive.
 
     >>> import tinygrad_rnn as tg
     >>> rnn = tg.nn.RNN(2, 3)
@@ -57,7 +57,7 @@ class Ledger:
         self._entries.setdefault(parent.key, []).append(Entry(node, operand, gradient, delta))
 
     def takes(self, fold: Any) -> bool:
-        """Whether a compiled call is heard as a whole: if it is long, and can tell what flowed inside."""
+        """Whether a compiled call is taken as a whole: if it is long, and knows what flowed inside."""
         return len(fold.steps) >= LONG and bool(fold.tells())
 
     def heard(self, node: Any, insides: list[Inside | None], gradients: list[Any]) -> None:

@@ -132,8 +132,49 @@ def _first_turn(nodes: Sequence[GraphNode], ops: Ops, at: int, length: int) -> i
         if left and _fits(nodes, ops[left - 1], node):
             left, count = left - 1, count + 1
         elif not _given(nodes, node, turn):
-            return 0
+            return len(_stateless_turn(nodes, ops[:at], turn))
     return count
+
+
+def _stateless_turn(nodes: Sequence[GraphNode], before: Ops, turn: Ops) -> dict[int, int]:
+    """The last ops before a turn as one without a state (``h = None``), by their places in a whole turn.
+
+    Empty where they are none. A sum of what the state gives and more is then its other term, or begins from
+    a number.
+    """
+    gone, sums = _without_state(nodes, turn)
+    found: dict[int, int] = {}
+    left = len(before)
+    for k, node in reversed(list(enumerate(turn))):
+        if node.id in gone:
+            continue
+        if left and _fits(nodes, before[left - 1], node):
+            left -= 1
+            found[k] = before[left].id
+        elif node.id not in sums:
+            return {}
+    taken = (nodes[i] for i in found.values())
+    return dict(sorted(found.items())) if gone and any(_weighs(nodes, n) for n in taken) else {}
+
+
+def _without_state(nodes: Sequence[GraphNode], turn: Ops) -> tuple[set[int], set[int]]:
+    """Of a turn's ops those that compute with a state alone or for it alone, and the sums that pass on."""
+    inside = {node.id for node in turn}
+    gone: set[int] = set()
+    sums: set[int] = set()
+    for node in turn:
+        lost = [i in gone if i in inside else nodes[i].op not in SOURCES for i in node.inputs]
+        if any(lost):
+            (sums if node.op in SUMS and not all(lost) else gone).add(node.id)
+    for node in reversed(turn):  # what only they needed
+        users = {other.id for other in turn if node.id in other.inputs}
+        if users and gone.issuperset(users):
+            gone.add(node.id)
+    return gone, sums
+
+
+def _weighs(nodes: Sequence[GraphNode], node: GraphNode) -> bool:
+    return any(nodes[i].op == "parameter" for i in node.inputs)
 
 
 def _given(nodes: Sequence[GraphNode], node: GraphNode, turn: Ops) -> bool:
@@ -246,9 +287,12 @@ def _placed(
                 left -= 1
                 found[k] = mine[left]
             elif not _given(nodes, node, whole):
-                return None
+                left = -1
+                break
         if left:
-            return None
+            found = _stateless_turn(nodes, [nodes[i] for i in mine], whole)
+            if len(found) < len(mine):
+                return None
         placed[s] = dict(sorted(found.items()))
     return placed
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .chains import NotUnrollableError, StepCall
+from .loops import SUMS
 from .recorded import GraphNode
 
 
@@ -94,7 +95,40 @@ def first_step(nodes: Sequence[GraphNode], call: StepCall, later: Step) -> dict[
     )
     written = {state: roles.get(role) for state, role in later.states}
     whole = len(wanted) == len(groups) < len(later.ops) and written == call.outputs
-    return roles if whole and alike else None
+    return roles if whole and alike else _without_state(nodes, call, later, groups)
+
+
+def _without_state(
+    nodes: Sequence[GraphNode], call: StepCall, later: Step, groups: Sequence[Sequence[int]]
+) -> dict[str, int] | None:
+    """The roles of a first step in which there is no state yet (``h = None``): sums are their other term."""
+    gone: set[str] = set()
+    sums: set[str] = set()
+    for op in later.ops:
+        lost = [role in gone or role.endswith("'") for role in op.takes]
+        if any(lost):
+            (sums if op.op in SUMS and not all(lost) else gone).add(op.role)
+    for op in reversed(later.ops):
+        users = {other.role for other in later.ops if op.role in other.takes}
+        if users and gone.issuperset(users):
+            gone.add(op.role)
+    roles: dict[str, int] = {}
+    left = len(groups)
+    for op in reversed(later.ops):
+        if op.role not in gone and left and _does(nodes, groups[left - 1], op):
+            left -= 1
+            roles[op.role] = groups[left][-1]
+        elif op.role not in gone and op.role not in sums:
+            return None
+    written = {state: roles.get(role) for state, role in later.states}
+    return roles if gone and not left and written == call.outputs else None
+
+
+def _does(nodes: Sequence[GraphNode], group: Sequence[int], op: StepOp) -> bool:
+    """Whether recorded nodes are an op of a step, with the same Parameters."""
+    last = nodes[group[-1]]
+    params = tuple(k for i in group for k in nodes[i].inputs if nodes[k].op == "parameter")
+    return params == op.params and (len(group) > 1 or (last.op, last.name) == (op.op, op.name))
 
 
 def _groups(nodes: Sequence[GraphNode], call: StepCall) -> list[list[int]]:

@@ -221,7 +221,7 @@ class LayerNorm(TensorModule):
 
 
 class Identity(TensorModule):
-    """``x``: what stands where a layer is left out.
+    """``x`` itself: in place of a layer that is left out.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.Identity()(tg.ones(2))

@@ -277,7 +277,7 @@ class Module:
         return known
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
-        """Own a Parameter under a name; None stands for one that is left out (``bias=False``)."""
+        """Own a Parameter under a name; None for one that is left out (``bias=False``)."""
         if parameter is not None and not isinstance(parameter, Parameter):
             raise TypeError(
                 f"register_parameter: {name!r} must be a Parameter, not a {type(parameter).__name__}"

@@ -83,9 +83,9 @@ def plot_history(
 ) -> Figure:
     """Losses by training step, on a logarithmic axis unless ``log=False``: one series, or several by name.
 
-    ``marks`` are levels to hold them against, such as a baseline, by name; ``every`` says how many steps
-    lie between two values, ``at`` where else they stand.
-    Returns a matplotlib Figure. Raises ImportError where matplotlib is missing.
+    ``marks`` are levels to compare them with, such as a baseline, by name; ``every`` is the number of steps
+    between two values, ``at`` their places where they are others. Returns a matplotlib Figure. Raises
+    ImportError where matplotlib is missing.
 
     >>> from tinygrad_rnn.plots import plot_history
     >>> len(plot_history([1.0, 0.5, 0.25]).axes)

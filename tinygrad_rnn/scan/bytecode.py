@@ -291,6 +291,8 @@ class Walk:
         kind = type(thing)
         guards = self.guards
         if isinstance(thing, types.ModuleType):
+            if thing.__name__.startswith((purity.PACKAGE, "numpy")):
+                getattr(thing, name, None)  # imported when first asked for, there from now on
             value = guards.item(vars(thing), name)
             if value is MISSING:
                 if not thing.__name__.startswith((purity.PACKAGE, "numpy")):

@@ -86,7 +86,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
 def einsum(equation: str, *operands: Any) -> Tensor:
     """Products of elements, summed over the axes whose letters the output does not have.
 
-    ``"ij,jk->ik"`` is the matrix product; ``...`` stands for axes that broadcast; a letter twice in one
+    ``"ij,jk->ik"`` is the matrix product; ``...`` means axes that broadcast; a letter twice in one
     term takes the diagonal; without ``->`` the output has the letters that occur once, in order.
     Operands may come as one list. Raises ValueError where equation and shapes do not fit.
 

@@ -51,9 +51,17 @@ def constant_loss(loss: Callable[[Any, Any], Tensor], fitted: Seen, judged: Seen
 
 
 def _kind(shape: tuple[int, ...], y: Tensor) -> tuple[str, int] | None:
-    """What a target is to a prediction: ("values", features), ("classes", how many), or None."""
+    """What a target is to a prediction: ("values", features), ("classes", how many), or None.
+
+    Of values, targets may have fewer steps than the prediction, of which a loss takes the last, and each
+    feature several predictions, as quantiles are.
+    """
     if shape and shape == y.shape:
         return "values", shape[-1] if len(shape) > 1 else 1
+    if len(shape) == y.ndim > 1 and y.dtype.kind == "f" and shape[0] == y.shape[0]:
+        fewer = all(n >= m for n, m in zip(shape, y.shape, strict=True))
+        if fewer and y.shape[-1] and shape[-1] % y.shape[-1] == 0:
+            return "values", shape[-1]
     if len(shape) > 1 and shape[:1] + shape[2:] == y.shape and y.dtype.kind in "iu":
         return "classes", shape[1]
     return None
@@ -62,7 +70,9 @@ def _kind(shape: tuple[int, ...], y: Tensor) -> tuple[str, int] | None:
 def _start(what: str, count: int, seen: Seen) -> Any:
     """The means of the features, or the logarithms of the classes' shares."""
     if what == "values":
-        return np.concatenate([y._data.reshape(-1, count) for _, y in seen]).mean(0, np.float64)
+        features = seen[0][1].shape[-1] if seen[0][1].ndim > 1 else 1
+        means = np.concatenate([y._data.reshape(-1, features) for _, y in seen]).mean(0, np.float64)
+        return np.tile(means, count // features)
     classes = np.concatenate([y._data.ravel() for _, y in seen])
     shares = np.bincount(classes[(classes >= 0) & (classes < count)], minlength=count)
     return np.log(np.maximum(shares / max(shares.sum(), 1), 1e-9))
@@ -70,6 +80,6 @@ def _start(what: str, count: int, seen: Seen) -> Any:
 
 def _spread(constant: Tensor, shape: tuple[int, ...], y: Tensor) -> Tensor:
     """The constant as a prediction of a shape."""
-    if shape == y.shape:
+    if len(shape) == y.ndim:
         return constant.expand(shape)
     return constant.reshape((-1,) + (1,) * (len(shape) - 2)).expand(shape)

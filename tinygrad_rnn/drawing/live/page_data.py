@@ -41,7 +41,7 @@ class Live:
     ``data`` is (x, y), whole, as ``tg.fit`` takes it: ``loss(model(x), y)`` is one number. The reader changes
     inputs and weights, holds gates, cuts the gradient, and trains; ``tasks`` are further data to train on,
     generated in the page: ("adding" | "echo" | "sine", steps, batch), as far as the model's features fit.
-    ``film`` (a ``tg.Film``) gives a slider over the epochs. ``title`` and ``words`` stand above it.
+    ``film`` (a ``tg.Film``) gives a slider over the epochs. ``title`` and ``words`` are put above it.
     Integers in x choose rows of an embedding, integers in y are classes, as ``cross_entropy`` takes them;
     ``symbols`` are the names of x's integers (a string, or a list), and of the classes where there are as
     many: the page then shows the gates over the text itself.
@@ -152,7 +152,7 @@ class Live:
     ) -> str:
         """Write one offline page in which the model runs, and return its path.
 
-        ``others`` stand beside it, and their films run together. Raises ValueError where the path does
+        ``others`` are shown beside it, and their films run together. Raises ValueError where the path does
         not end in .html, FileNotFoundError for a folder that is not there.
         """
         written: str = door("live_html")(path, [self, *others], title=title, words=words)

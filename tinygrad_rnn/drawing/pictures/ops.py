@@ -406,7 +406,7 @@ def _draw_op(grid: OpGrid, chain: Chain, column: Column, spot: Spot, node: int) 
     x, y = grid.boxes[chain].at(grid, column, (spot.x, spot.y))
     of, part, look = CellAt(chain, column, node), spot.role, spot.look
     if node < 0:
-        note = "constant in this step: nothing was recorded"
+        note = "constant or not run in this step: nothing was recorded"
         box = (of, spot.label, x, y, *size, look, "op")
         scene.box(*box, part=part, dashed=True, tooltip=note)
         return

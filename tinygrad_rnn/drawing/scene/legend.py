@@ -45,7 +45,7 @@ def samples_of(
     if of_ops:
         ops = (box.of for box in scene.boxes.values() if box.kind == "op")
         if any(isinstance(of, CellAt) and of.node < 0 for of in ops):
-            yield Sample("dashed op: constant in this step, not recorded", "dashed")
+            yield Sample("dashed op: constant or not run in this step, not recorded", "dashed")
         yield Sample("other values" + ";  * elementwise" * elementwise, "thin")
         return
     if any(cell.chain.ended for cell in cells):
