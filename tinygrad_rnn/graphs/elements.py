@@ -43,6 +43,7 @@ class Elements(RecordedGraph):
         self.numbers: dict[int, Any] = {}
         self.gradients: dict[int, float] = {}
         self.crossing: dict[tuple[int, int], float] = {}  # where an element has one use in an op
+        self._cut_since: dict[int, int | None] = {}
         places: dict[int, Any] = {}
         dotted = {node.id: name for name, node in graph.parameters.items()}
         for i, node in enumerate(graph._raw):
@@ -59,6 +60,7 @@ class Elements(RecordedGraph):
                 below = _depends(
                     node, [known.get(k) for k in parents], [places[k] for k in parents]
                 )
+            self._cut_since |= dict.fromkeys(ids.tolist(), graph.cut_since(i))
             names = _names(dotted.get(i, shown.name), shown.shape)
             for k, (at, name) in enumerate(zip(ids.tolist(), names, strict=True)):
                 self._all.append(
@@ -102,6 +104,10 @@ class Elements(RecordedGraph):
     def nodes(self) -> Sequence[GraphNode]:
         """Every number."""
         return self._all
+
+    def cut_since(self, i: int) -> int | None:
+        """As of the node that the number is of."""
+        return self._cut_since[i]
 
     @property
     def calls(self) -> list[CellCall]:

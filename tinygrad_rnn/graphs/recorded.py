@@ -145,6 +145,11 @@ class RecordedGraph:
         """What a node was computed from."""
         return cast(Sequence[Any], node.parents)
 
+    def cut_since(self, i: int) -> int | None:
+        """The time step of the state that a node without a gradient was cut off from, if it was."""
+        node = self._raw[i]
+        return node.since if isinstance(node, Constant) else None
+
     def _entered(self, call: Call) -> Sequence[tuple[str, Any]]:
         """What came into a cell's call, by role."""
         return call.inputs
