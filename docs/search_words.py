@@ -160,10 +160,10 @@ WORDS: dict[str, tuple[str, ...]] = {
         "weight initialization",
         "number of layers",
         "LSTM vs GRU",
-        "peephole connection",
+        "peephole LSTM",
         "stacked LSTM",
         "number of parameters",
-        "how many parameters",
+        "how many parameters LSTM",
         "difference between RNN and LSTM",
     ),
     "teaching": (
