@@ -1,11 +1,13 @@
 """A series of one's own as people keep it: dates in every way they write them, files of other programs."""
 
 import datetime
+import re
 import zoneinfo
 
 import numpy as np
 import pytest
 
+import tinygrad_rnn as tg
 from tinygrad_rnn.commands import cli
 from tinygrad_rnn.commands import command as shared
 from tinygrad_rnn.data import Frequency, Scaler, calendar, read_csv, seasonal_naive, table
@@ -211,6 +213,17 @@ def test_a_column_of_text_has_a_cure(pandas, cells, words):
         frame = pandas.DataFrame({"x": [1.0, 2.0], "b": pandas.Series(cells, dtype=kind)})
         with pytest.raises(TypeError, match=rf"column 'b' has dtype {frame['b'].dtype}.*{words}"):
             table(frame)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_no_tensor_is_made_of_a_column_of_dates(pandas, alone):
+    """A frame of dates alone is an array of dates; with numbers beside, one of objects."""
+    frame = pandas.DataFrame({"d": pandas.DatetimeIndex(DAYS[:2]), "x": [1.0, 2.0]})
+    given = frame[["d"]] if alone else frame
+    with pytest.raises(TypeError, match=rf"column 'd' is {re.escape(str(frame['d'].dtype))}$"):
+        tg.tensor(given)
+    with pytest.raises(TypeError, match=rf"of Series: {re.escape(str(frame['d'].dtype))}$"):
+        tg.tensor(frame["d"])
 
 
 def test_columns_that_are_no_numbers(pandas):

@@ -51,7 +51,7 @@ def test_no_annotation_stands_in_quotes(name):
             continue
         seen += 1
         parts = [p.annotation for p in signature.parameters.values()]
-        if any(type(a) is str for a in (*parts, signature.return_annotation)):
+        if any(type(a) in (str, typing.ForwardRef) for a in (*parts, signature.return_annotation)):
             quoted.append(f"{what}{signature}")
     assert not quoted
     assert seen

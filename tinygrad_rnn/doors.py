@@ -137,7 +137,7 @@ FOR_SCRIPTS = {
         ),
         "convolutions": (
             "AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d AvgPool1d "
-            "AvgPool2d Conv1d Conv2d ConvTranspose1d ConvTranspose2d MaxPool1d MaxPool2d Sides"
+            "AvgPool2d Conv1d Conv2d ConvTranspose1d ConvTranspose2d MaxPool1d MaxPool2d"
         ),
         "attention": (
             "MultiheadAttention Transformer TransformerDecoder TransformerDecoderLayer "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from types import FunctionType
-from typing import Any
+from typing import Any, ForwardRef
 
 
 class Written(str):
@@ -62,5 +62,7 @@ def _function(function: Any) -> None:
     if isinstance(function, FunctionType):
         found = function.__annotations__
         for name, text in found.items():
+            if text.__class__ is ForwardRef:  # as a NamedTuple keeps its fields
+                text = text.__forward_arg__
             if text.__class__ is str:
                 found[name] = _KNOWN.get(text) or _KNOWN.setdefault(text, Written(text))

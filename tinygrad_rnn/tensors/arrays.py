@@ -108,6 +108,8 @@ def new_array(data: Any, dtype: Any) -> Array:
     if not isinstance(given, np.ndarray) and hasattr(given, "__array__"):
         given = np.asarray(given)  # not all of those take copy=
     array = np.array(given)  # a copy; what follows copies only to convert
+    if array.dtype.kind in "mM" and hasattr(data, "dtypes"):
+        raise TypeError(f"cannot make a tensor of {type(data).__name__}{_foreign_columns(data)}")
     if array.dtype.kind == "O":
         raise TypeError(
             f"cannot make a tensor of {type(data).__name__} with ragged or foreign items"
