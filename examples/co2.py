@@ -1,12 +1,12 @@
 """When must the state be reset, and when be carried on?
 
-A state stands for what came before, so it is carried on while a sequence goes on, and starts anew where the
+A state sums up what came before, so it is carried on while a sequence goes on, and starts anew where the
 next value is not the next. The weekly CO2 of Mauna Loa has 59 weeks without a value, which cut it into 23
 stretches: each is a sequence that starts from a state of zeros, and all are one ragged batch (lengths=).
 The last stretch goes through the end of training into the 260 weeks that are forecast, one week ahead, and
 so does its state; the table shows what it costs to reset it there every 13 weeks, where nothing ended.
 
-The network reads last week's change and the time of the year, and says the next change: 0 would be
+The network reads last week's change and the time of the year, and predicts the next change: 0 would be
 persistence, "as last week". To beat is a linear autoregression on 60 weeks (with straight lines through its
 gaps); beside it is one on 10 weeks whose input, like the network's, has the time of the year.
 Settings were chosen on weeks before the 260 (benchmarks/choices.py), which took no part.

@@ -7,7 +7,7 @@ more. The same weights apply at every step, so a longer string is no other netwo
 or squashes, does not.
 
 Strings of ten lengths make one batch: short ones are padded at the end, and the loss leaves the padded steps
-out (their class is -100, which cross entropy ignores). What stands there cannot matter: states go forward in
+out (their class is -100, which cross entropy ignores). What is there cannot matter: states go forward in
 time only, and no loss looks at it.
 
 Measured: the largest n up to which every string is right, that is: no symbol but a or b is preferred while a

@@ -1,8 +1,8 @@
 """What are output and h_n, where are the last states of two directions, and are hidden units time steps?
 
-An image of 8 x 8 pixels is read one pixel at a time, 64 steps, and at the end the network says which digit
-it was. Here 64 hidden units read 64 steps, by coincidence: units are how wide the state is, steps are how
-often the same weights are applied to it, and neither knows of the other.
+An image of 8 x 8 pixels is read one pixel at a time, 64 steps, and at the end the network names the digit
+that it was. Here 64 hidden units read 64 steps, by coincidence: units are how wide the state is, steps are
+how often the same weights are applied to it, and neither knows of the other.
 
 output is h at every step, (64, batch, H); h_n is h at the last one, (1, batch, H): output[-1] is h_n[0],
 and an answer about the whole sequence needs no more. In two directions output is 2 H wide, and the last

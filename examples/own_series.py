@@ -4,9 +4,10 @@
     python own_series.py load.csv load 7             your file, the column to forecast, how many rows ahead
 
 The last fifth of the rows is kept out of training. From one week after another in it the next rows are
-forecast from what came before alone, and the errors stand beside those of forecasts that need no training:
-the last value again (persistence), and the value a season ago. Only where the network is better by more
-than chance would be is it worth its trouble. Copy this file: it uses public names of `tinygrad_rnn` alone.
+forecast from what came before alone, and the errors are shown beside those of forecasts that need no
+training: the last value again (persistence), and the value a season ago. Only where the network is better
+by more than chance would be is it worth its trouble. Copy this file: it uses public names of `tinygrad_rnn`
+alone.
 """
 
 import sys

@@ -1,8 +1,8 @@
 """What are output and h_n, and which of them does a prediction at every step need?
 
-A string of the embedded Reber grammar is read symbol by symbol, and after each symbol the network says what
-may come next. Mostly two symbols may; and the last but one repeats the second, an outer T or P, however long
-the string between (Hochreiter & Schmidhuber 1997, experiment 1).
+A string of the embedded Reber grammar is read symbol by symbol, and after each symbol the network predicts
+what may come next. Mostly two symbols may; and the last but one repeats the second, an outer T or P, however
+long the string between (Hochreiter & Schmidhuber 1997, experiment 1).
 
 A layer returns two things. `output` (time, batch, hidden) has h of every step: here each step is judged, and
 the head reads all of it. `h_n` is the h of the last step alone, the same numbers as output[-1] of a layer

@@ -1,7 +1,7 @@
 """Weights are shared, so why does the early gradient vanish?
 
-Fifty symbols, among them three that count, each an X or a Y; at the end the network says which of the eight
-orders it saw (Hochreiter & Schmidhuber 1997, experiment 6b, at a fixed length). The first stands 40 steps
+Fifty symbols, among them three that count, each an X or a Y; at the end the network names which of the
+eight orders it saw (Hochreiter & Schmidhuber 1997, experiment 6b, at a fixed length). The first is 40 steps
 before the answer.
 
 That the weights are shared does not help: step 5's part of W's gradient has to come back through 45

@@ -1,6 +1,7 @@
 """Plain words: values, weights and networks do not stand, say, tell, hear or err, wherever users read."""
 
 import argparse
+import ast
 import importlib
 import inspect
 import json
@@ -83,6 +84,12 @@ def documented():
 @pytest.mark.parametrize("path", PAGES, ids=lambda p: p.name)
 def test_a_page_is_plain(path):
     assert not words(read(path))
+
+
+@pytest.mark.parametrize("path", sorted((HOME / "examples").glob("*.py")), ids=lambda p: p.name)
+def test_an_example_is_plain(path):
+    """Its docstring is a page of the site, in a checkout without the built pages too."""
+    assert not words(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "")
 
 
 def test_docstrings_of_public_names_are_plain():
