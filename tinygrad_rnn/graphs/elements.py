@@ -42,6 +42,7 @@ class Elements(RecordedGraph):
         grads, edges = flows_of(graph)
         self.numbers: dict[int, Any] = {}
         self.gradients: dict[int, float] = {}
+        self._cut: dict[int, int | None] = {}
         self.crossing: dict[tuple[int, int], float] = {}  # where an element has one use in an op
         places: dict[int, Any] = {}
         dotted = {node.id: name for name, node in graph.parameters.items()}
@@ -66,6 +67,7 @@ class Elements(RecordedGraph):
                         at, shown.op, name, (), shown.dtype, shown.path, shown.step, below[k], None
                     )
                 )
+                self._cut[at] = graph.cut_from(i)
                 self.numbers[at] = None if value is None else np.asarray(value).reshape(-1)[k]
                 if i in grads:
                     self.gradients[at] = float(grads[i].reshape(-1)[k])
@@ -121,6 +123,10 @@ class Elements(RecordedGraph):
     def use_count(self, parameter: Any) -> int:
         """How often one number of a Parameter is used."""
         return len(self.uses(parameter))
+
+    def cut_from(self, i: int) -> int | None:
+        """The step of the state that an element was one of, and was detached from."""
+        return self._cut[i]
 
     def picked(self, i: int) -> int | None:
         """Indexing is no node here."""

@@ -162,6 +162,11 @@ class RecordedGraph:
         count = len(self._parents(stack))
         return k % count if -count <= k < count else None
 
+    def cut_from(self, i: int) -> int | None:
+        """The step of the state that a detached value was; None for any other value."""
+        node = self._raw[i]
+        return node.since if isinstance(node, Constant) else None
+
     def picked(self, i: int) -> int | None:
         """The one operand of a stack that an indexing node takes whole; None where it takes another thing.
 

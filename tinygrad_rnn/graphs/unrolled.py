@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from ..engine.values import Constant
 from .between import Between, Betweens, MovedElements
 from .chains import (
     Chain,
@@ -323,8 +322,8 @@ class UnrolledGraph:
 def _since(graph: RecordedGraph, chain: Chain) -> int | None:
     """The step of the state that a chain starts from, where that was cut off from what made it."""
     first = chain.runs[0]
-    starts = (graph._raw[chain.start.inputs[s]] for s in chain.states if s in chain.start.inputs)
-    steps = [n.since for n in starts if isinstance(n, Constant) and n.since is not None]
+    starts = [chain.start.inputs[s] for s in chain.states if s in chain.start.inputs]
+    steps = [step for i in starts if (step := graph.cut_from(i)) is not None]
     known = [step for step in steps if step < first and not chain.backwards]
     return max(known, default=None)
 
