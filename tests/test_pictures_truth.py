@@ -22,8 +22,9 @@ from tinygrad_rnn.graphs.unrolled import UnrolledGraph
 from tinygrad_rnn.scan import backends
 
 FEW, MANY = range(0, 200, 20), range(1, 200, 2)
-# Programs whose wires ran through boxes or along each other once, and a box that stood on another.
-CROWDED = (40, 87, 104, 105, 123, 131, 163, 185, 198, 228)
+# Programs whose wires ran through boxes or along each other once, boxes that stood on another, and one
+# (289) in which only the first input of a decoder comes from cells.
+CROWDED = (40, 87, 104, 105, 123, 131, 163, 198, 228, 289)
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +95,8 @@ def check_pictures(seed):
     if not loss.requires_grad:
         return Counter()
     ledger, graph, drawn = loss.backward(ledger=True), tg.graph(loss), Counter()
+    if not graph.calls:  # all cells are cut off
+        return drawn
     for level in ("cell", "layer"):
         for backward in (None, ledger):
             text, what = to_dot(graph, level, backward=backward), (seed, level, program.said)
