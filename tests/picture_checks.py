@@ -74,12 +74,16 @@ def values_on(read):
     return [find(tail) for tail, _, _ in read.edges]
 
 
+def is_reversed(attrs):
+    """Whether an arrow points to where its value comes from, as in a backward picture."""
+    return "grad" in attrs.get("class", "").split()
+
+
 def check_wires(text, what):
     """No two values on one wire, no wire through a box, a pill or a cell that is not its own."""
     read = Read(text)
-    read.edges = [  # in a backward picture arrows point to where values come from
-        (b, a, attrs) if "grad" in attrs.get("class", "").split() else (a, b, attrs)
-        for a, b, attrs in read.edges
+    read.edges = [
+        (b, a, attrs) if is_reversed(attrs) else (a, b, attrs) for a, b, attrs in read.edges
     ]
     for tail, head, _ in read.edges:
         assert {tail, head} <= read.nodes.keys(), (tail, head, "has no place", what)
@@ -134,8 +138,10 @@ def check_taps(graph, text, what):
     for tail, head, attrs in read.edges:
         if attrs.get("class", "").split()[:1] != ["use"]:
             continue
-        assert tail in read.nodes, (tail, what)
         tip = path(attrs)[-1]
+        if is_reversed(attrs):
+            tail, head, tip = head, tail, path(attrs)[0]
+        assert tail in read.nodes, (tail, what)
         ends = [box(read.nodes[head])] if head in read.nodes else []
         ends += [sides for id, sides in frames.items() if head == id or head.startswith(f"{id}.")]
         near = [

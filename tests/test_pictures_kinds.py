@@ -69,6 +69,25 @@ def test_a_residual_has_its_skip_and_a_linear_its_parameters():
     assert read.taps()["linear.weight"] == read.taps()["linear.bias"] == 1
 
 
+@pytest.mark.parametrize("steps", [2, 3])
+@pytest.mark.parametrize("rest", ["table", "given"])
+@pytest.mark.parametrize("first", ["h", "f(h)", "f(h, h)"])
+def test_only_the_first_input_of_a_decoder_comes_from_cells(first, rest, steps):
+    encoder, table, decoder = nn.RNN(3, 3), nn.Embedding(5, 3), nn.RNNCell(3, 3)
+    y, _ = encoder(x(3))
+    into = {"h": y[-1], "f(h)": y[-1] * 2, "f(h, h)": y.mean(0)}[first]
+    h, states = None, []
+    for t in tg.steps(range(steps)):
+        h = decoder(into, h)
+        states.append(h)
+        # a choice, by which no gradient comes
+        into = table(tg.tensor([t])) if rest == "table" else tg.ones(1, 3)
+    read = drawn(tg.stack(states).square().sum())
+    assert read.taps()["rnncell.weight_hh"] == steps
+    if rest == "table":
+        assert read.taps()["embedding.weight"] == steps - 1
+
+
 def test_what_feeds_a_band_may_come_from_another_band_and_go_on():
     layers = [nn.GRU(3, 3) for _ in range(3)]
     value = nn.Embedding(5, 3)(tg.tensor([[1], [2], [3], [4]]))

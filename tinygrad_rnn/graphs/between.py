@@ -201,7 +201,10 @@ class Betweens:
     def _join(self, chain: Chain, role: str) -> None:
         """A box for the inputs of a chain, where they are not the outputs of the steps below them."""
         inputs = {s: call.inputs[role] for s, call in chain.calls.items() if role in call.inputs}
-        if not any(i in self._down or i in self.moves.made for i in inputs.values()):
+        given = {
+            s: i for s, i in inputs.items() if i not in self._down and i not in self.moves.made
+        }
+        if len(given) == len(inputs):
             return
         outs = {step: self.moves.output(node) for step, node in inputs.items()}
         sources = {None if o is None else (o.chain, o.role) for o in outs.values()}
@@ -211,9 +214,10 @@ class Betweens:
         )
         if not chain.states or (len(sources) == 1 and level):
             return
-        values = tuple(dict.fromkeys(map(self._made_by, inputs.values())))
+        made = {step: node for step, node in inputs.items() if step not in given}
+        values = tuple(dict.fromkeys(map(self._made_by, made.values())))
         known = next((box for box in self.all if box.values == values), None) or self._box(values)
-        takers = {(chain, step, role): node for step, node in inputs.items()}
+        takers = {(chain, step, role): node for step, node in made.items()}
         known.takers.update(takers)
         self.taken.update(dict.fromkeys(takers, known))
 

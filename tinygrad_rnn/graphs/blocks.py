@@ -492,7 +492,7 @@ class Blocks:
                 )
         for block in self.blocks:
             k = 0
-            while any(set(b.columns) & set(block.columns) for b in rows.get((block.row, k), ())):
+            while any(_meet(b.columns, block.columns) for b in rows.get((block.row, k), ())):
                 k += 1
             rows.setdefault((block.row, k), []).append(block)
         number = {b: key for key, mine in rows.items() for b in mine}
@@ -520,6 +520,11 @@ class Blocks:
             level += 1
             del waiting[key]
         self.height = level
+
+
+def _meet(a: Sequence[int], b: Sequence[int]) -> bool:
+    """Whether boxes over some columns, and over all between these, would stand on each other."""
+    return min(a) <= max(b) and min(b) <= max(a)
 
 
 def _latest(places: set[Place]) -> set[Place]:

@@ -42,8 +42,8 @@ class Elements(RecordedGraph):
         grads, edges = flows_of(graph)
         self.numbers: dict[int, Any] = {}
         self.gradients: dict[int, float] = {}
+        self._cut: dict[int, int | None] = {}
         self.crossing: dict[tuple[int, int], float] = {}  # where an element has one use in an op
-        self._cut_since: dict[int, int | None] = {}
         places: dict[int, Any] = {}
         dotted = {node.id: name for name, node in graph.parameters.items()}
         for i, node in enumerate(graph._raw):
@@ -60,7 +60,6 @@ class Elements(RecordedGraph):
                 below = _depends(
                     node, [known.get(k) for k in parents], [places[k] for k in parents]
                 )
-            self._cut_since |= dict.fromkeys(ids.tolist(), graph.cut_since(i))
             names = _names(dotted.get(i, shown.name), shown.shape)
             for k, (at, name) in enumerate(zip(ids.tolist(), names, strict=True)):
                 self._all.append(
@@ -68,6 +67,7 @@ class Elements(RecordedGraph):
                         at, shown.op, name, (), shown.dtype, shown.path, shown.step, below[k], None
                     )
                 )
+                self._cut[at] = graph.cut_from(i)
                 self.numbers[at] = None if value is None else np.asarray(value).reshape(-1)[k]
                 if i in grads:
                     self.gradients[at] = float(grads[i].reshape(-1)[k])
@@ -105,10 +105,6 @@ class Elements(RecordedGraph):
         """Every number."""
         return self._all
 
-    def cut_since(self, i: int) -> int | None:
-        """As of the node that the number is of."""
-        return self._cut_since[i]
-
     @property
     def calls(self) -> list[CellCall]:
         """None: a cell is made of arrays."""
@@ -127,6 +123,10 @@ class Elements(RecordedGraph):
     def use_count(self, parameter: Any) -> int:
         """How often one number of a Parameter is used."""
         return len(self.uses(parameter))
+
+    def cut_from(self, i: int) -> int | None:
+        """The step of the state that an element was one of, and was detached from."""
+        return self._cut[i]
 
     def picked(self, i: int) -> int | None:
         """Indexing is no node here."""

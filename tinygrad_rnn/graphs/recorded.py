@@ -145,11 +145,6 @@ class RecordedGraph:
         """What a node was computed from."""
         return cast(Sequence[Any], node.parents)
 
-    def cut_since(self, i: int) -> int | None:
-        """The time step of the state that a node without a gradient was cut off from, if it was."""
-        node = self._raw[i]
-        return node.since if isinstance(node, Constant) else None
-
     def _entered(self, call: Call) -> Sequence[tuple[str, Any]]:
         """What came into a cell's call, by role."""
         return call.inputs
@@ -166,6 +161,11 @@ class RecordedGraph:
         """Where the k-th of what was stacked stands among the operands."""
         count = len(self._parents(stack))
         return k % count if -count <= k < count else None
+
+    def cut_from(self, i: int) -> int | None:
+        """The step of the state that a detached value was; None for any other value."""
+        node = self._raw[i]
+        return node.since if isinstance(node, Constant) else None
 
     def picked(self, i: int) -> int | None:
         """The one operand of a stack that an indexing node takes whole; None where it takes another thing.

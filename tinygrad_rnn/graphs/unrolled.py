@@ -322,9 +322,9 @@ class UnrolledGraph:
 def _since(graph: RecordedGraph, chain: Chain) -> int | None:
     """The step of the state that a chain starts from, where that was cut off from what made it."""
     first = chain.runs[0]
-    inputs = chain.start.inputs
-    steps = (graph.cut_since(inputs[s]) for s in chain.states if s in inputs)
-    known = [s for s in steps if s is not None and s < first and not chain.backwards]
+    starts = [chain.start.inputs[s] for s in chain.states if s in chain.start.inputs]
+    steps = [step for i in starts if (step := graph.cut_from(i)) is not None]
+    known = [step for step in steps if step < first and not chain.backwards]
     return max(known, default=None)
 
 

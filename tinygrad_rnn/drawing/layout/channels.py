@@ -38,6 +38,11 @@ class Standing:
     y: float = 0.0
 
     @property
+    def span(self) -> range:
+        """Every column that it covers: those between its own too."""
+        return range(min(self.columns), max(self.columns) + 1)
+
+    @property
     def x(self) -> float:
         """Its middle."""
         return (self.left + self.right) / 2
@@ -84,13 +89,9 @@ class Channels:
         self.count = len(pills) - 1
         self.levels = max(spot.level for spot in spots) + 1
         self._taken: dict[tuple[int, int], Standing] = {
-            (c, spot.level): spot for spot in spots for c in spot.columns
+            (c, spot.level): spot for spot in spots for c in spot.span
         }
-        self._wide = {
-            (g, spot.level)
-            for spot in spots
-            for g in range(min(spot.columns) + 1, max(spot.columns) + 1)
-        }
+        self._wide = {(g, spot.level) for spot in spots for g in spot.span[1:]}
         self._ways = {(net, t): self._way(net, t) for net in nets for t in net.targets}
         self._slot = self._slots()
         self._gap_track, gap_count = self._gap_tracks()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from ...graphs.chains import NotUnrollableError
 from ...graphs.meaning import CellAt, Input, Out, ParameterBox, State, Uses, Weights
-from ..scene.scene import Box, Key, Point, Rectangle, Scene, Wire
+from ..scene.scene import Box, Key, Point, Rectangle, Scene, Wire, drawn_line
 
 AIR, LANE = 5.0, 5.0  # between a wire and a box, and between two wires
 STUB, HEAD = 6.0, 9.0  # how far a wire leaves and enters a box straight
@@ -25,10 +25,11 @@ OPEN = ("port", "dot", "text", "legend", "bar")  # kinds of boxes that are no ob
 Segment = tuple[Point, Point]
 
 
-def settle(scene: Scene) -> None:
+def settle(scene: Scene, head: tuple[float, float] | None = None) -> None:
     """Lead every wire that runs through a foreign box, or along a wire of another value, another way.
 
-    Raises NotUnrollableError where there is none.
+    ``head`` is the size of the arrow and the pen with which each wire may be drawn the other way round
+    later on: curves then bend elsewhere. Raises NotUnrollableError where there is no way.
     """
     nets = nets_of(scene)
     order = [k for k, wire in enumerate(scene.wires) if wire.tail[0] or wire.head[0]]  # no marks
@@ -38,6 +39,8 @@ def settle(scene: Scene) -> None:
     for k in order:
         wire = scene.wires[k]
         lines = segments_of(wire)
+        if head is not None and wire.bend[1]:
+            lines += segments_of(_turned(wire, *head))
         if runs_through_any(lines, walls, wire) or laid.meets(lines, nets[k]):
             late.append(k)
         else:
@@ -133,6 +136,12 @@ def segments_of(wire: Wire) -> list[Segment]:
         four = wire.points[i : i + 4]
         points += [_on_curve(four, k / 8) for k in range(1, 9)]
     return list(pairwise(points))
+
+
+def _turned(wire: Wire, arrow: float, pen: float) -> Wire:
+    """A wire from its end to its beginning."""
+    points, tip = drawn_line(wire.route[::-1], arrow, pen, *wire.bend)
+    return replace(wire, points=points, tip=tip, route=wire.route[::-1])
 
 
 def _on_curve(four: Sequence[Point], t: float) -> Point:

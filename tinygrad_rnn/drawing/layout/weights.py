@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -111,8 +112,9 @@ def stack_panels(
         return
     scene, right = grid.scene, grid.right
     width = max(right, *(panel.least for panel in panels.values()))
-    left = (right - width) / 2
-    outer, top = min(scene.bounds()[0], left), bars[0] + BAR_DROP
+    top = bars[0] + BAR_DROP
+    left = max((right - width) / 2, _free_from(scene, grid.left, top))
+    outer = min(scene.bounds()[0], left)
     for i, panel in panels.items():
         weights, bar, height = Weights(i), top - BAR_DROP, panel.height(width)
         scene.frame(weights, (left, top - height, left + width, top), PANEL, part="slab")
@@ -135,6 +137,12 @@ def stack_panels(
         for tap in taps[i]:
             scene.dot((tap.use, ""), tap.x, bars[i], style.ORANGE, style.TAP_DOT)
         top -= height + PANEL_GAP
+
+
+def _free_from(scene: Scene, begin: float, top: float) -> float:
+    """Where a wide panel may begin: right of what stands left of the cells and reaches below a height."""
+    sides = (box.sides for box in scene.boxes.values() if box.kind not in ("port", "dot"))
+    return max((s[2] + PANEL_GAP for s in sides if s[2] < begin and s[1] < top), default=-math.inf)
 
 
 def _draw_bar(scene: Scene, key: Key, left: float, right: float, y: float) -> None:

@@ -14,6 +14,7 @@ from ...graphs.ledger import Ledger
 from ...graphs.meaning import CellAt, Input, State, Uses
 from ...graphs.unrolled import UnrolledGraph
 from ..layout.grid import PILL_HEIGHT, AnyGrid
+from ..layout.router import settle
 from ..layout.weight_gradients import draw_gradient_panels
 from ..layout.weights import Tap
 from ..layout.wires import row_key
@@ -22,7 +23,8 @@ from ..scene.scene import Box, Key, Point, Scene, Wire
 from ..scene.text import number, plural, state_at, text_width
 from .cells import CellGrid, cell_grid, lay_cells
 
-TALL, STATE_ROOM, ARROW = 28.0, 48.0, 0.5  # a pill of two lines; between states; arrow heads
+TALL, STATE_ROOM = 28.0, 48.0  # a pill of two lines; between states
+ARROW, STATE_PEN = 0.5, 6.0  # arrow heads; how much wider than others the widest wire of a value is
 NAME_RISE, NUMBER_DROP, BESIDE_PILL = 5.5, 7.5, 8.5
 CAPTION, CAPTION_LINE = 9.5, 14.0
 ANOTHER_GRAPH = (
@@ -55,10 +57,12 @@ def draw_backward(unrolled: UnrolledGraph, ledger: Ledger, measure: str = "proje
     titles = ", ".join(dict.fromkeys(chain.title for chain in unrolled.chains if chain.states))
     steps = sum(column.count for segment in unrolled.segments for column in segment)
     grid.scene.title = f"Backward through {plural(steps, f'{titles} step')}"
+    _write_loss(grid.scene, unrolled, ledger, gradients)
+    settle(grid.scene, (ARROW, STATE_PEN))
     _reverse(grid.scene, gradients)
     _write_pills(grid, gradients)
     _write_inputs(grid.scene, gradients)
-    _write_outside(grid, parts, ledger, gradients)
+    _write_outside(grid, parts)
     _write_captions(grid, gradients)
     return grid
 
@@ -107,7 +111,7 @@ def _reverse(scene: Scene, gradients: EdgeGradients) -> None:
             of=wire.of,
             kind=wire.kind,
             color=style.RAMP[min(int(share * 5), 4)] if crossing else style.QUIET,
-            pen=(1 + 8 * share if use else 0.8 + 6 * share) if crossing else 1.0,
+            pen=(1 + 8 * share if use else 0.8 + STATE_PEN * share) if crossing else 1.0,
             arrow=ARROW if crossing and not (joint and not use) else 0.0,
             radius=radius,
             swing=swing,
@@ -204,10 +208,8 @@ def _write_inputs(scene: Scene, gradients: EdgeGradients) -> None:
             scene.text(box.of, "came", number(size), *at, style.SMALL, look, bold=True, left=True)
 
 
-def _write_outside(
-    grid: CellGrid, parts: Contributions, ledger: Ledger, gradients: EdgeGradients
-) -> None:
-    """The loss says its value; a Parameter outside the cells the norm of its gradient."""
+def _write_outside(grid: CellGrid, parts: Contributions) -> None:
+    """A Parameter outside the cells says the norm of its gradient."""
     scene, unrolled = grid.scene, grid.unrolled
     cells = {p.id for row in unrolled.rows for p in row.params}
     for parameter in unrolled.names:
@@ -217,6 +219,12 @@ def _write_outside(
             continue
         words, y = f"|G| = {number(parts.whole(parameter))}", box.sides[1] - 7
         scene.text(of, "whole", words, box.x, y, style.NOTE, style.GRADIENT.text, bold=True)
+
+
+def _write_loss(
+    scene: Scene, unrolled: UnrolledGraph, ledger: Ledger, gradients: EdgeGradients
+) -> None:
+    """The loss says its value."""
     nodes = enumerate(unrolled.graph._raw)
     root = next((i for i, n in nodes if n is (ledger.root or (None,))[0]), -1)
     value = gradients.values.get(root)

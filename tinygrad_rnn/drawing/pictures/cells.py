@@ -173,6 +173,7 @@ CellGrid = Grid[CellBox]
 def draw_cells(unrolled: UnrolledGraph) -> CellGrid:
     """Lay out the unrolled cells, the weights below them and what comes before and after."""
     grid = lay_cells(cell_grid(unrolled), draw_panels)
+    settle(grid.scene)
     formulas = [
         f for box in grid.boxes.values() for f in (*box.layout.formulas.values(), box.layout.z)
     ]
@@ -242,7 +243,10 @@ def bar(grid: CellGrid, row: int) -> float:
 
 
 def lay_cells(grid: CellGrid, panels: Foundation) -> CellGrid:
-    """Draw everything but the legend; ``panels`` draws the weights, given taps and bars."""
+    """Draw everything but the legend; ``panels`` draws the weights, given taps and bars.
+
+    Wires may still run through boxes: what is made larger must be so before they are settled.
+    """
     unrolled = grid.unrolled
     taps: list[list[Tap]] = [[] for _ in unrolled.rows]
     for chain in unrolled.chains:
@@ -266,7 +270,6 @@ def lay_cells(grid: CellGrid, panels: Foundation) -> CellGrid:
     panels(grid, taps, bars)
     if grid.unrolled.goes_on:
         draw_after(grid, _output_anchors(grid), _bar_ends(grid), collapse=True)
-    settle(grid.scene)
     return grid
 
 

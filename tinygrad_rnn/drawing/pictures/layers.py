@@ -157,12 +157,14 @@ class LayersPicture(BlocksPicture):
 
     def _choose_handed(self) -> None:
         """States that go from one layer straight to the one beside it, which starts from them."""
+        started = {(block, role) for _, block, role in self.initial}  # their line is taken
         for block in self.shown:
             kept = []
             for source, value, role in block.feeds:
                 beside = source.level == block.level and source.columns[-1] + 1 == block.columns[0]
                 same = self.states[source] == self.states[block]
-                if role and beside and same and self.blocks.said(source, value) == role:
+                free = role and (block, role) not in started
+                if free and beside and same and self.blocks.said(source, value) == role:
                     self.beside.append((source, block, role, value))
                 else:
                     kept.append((source, value, role))
