@@ -12,6 +12,7 @@ from reading import Read, box
 
 from tinygrad_rnn.drawing.output.dot import write
 from tinygrad_rnn.drawing.pictures import ops
+from tinygrad_rnn.drawing.scene import style
 from tinygrad_rnn.graphs.chains import CELLS, OP_STEPS
 from tinygrad_rnn.graphs.meaning import CellAt, Input, Out, State
 from tinygrad_rnn.graphs.readback import apply, raw_values
@@ -344,10 +345,10 @@ def check_folded(graph, what):
     def seen(limit):
         unrolled = UnrolledGraph.read(graph, OP_STEPS)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(ops, "WIDEST", limit)
+            patch.setattr(style, "WIDEST", limit)
             return Read(write(ops.draw_ops(unrolled).scene))
 
-    long, folded = seen(1e9), seen(ops.WIDEST)
+    long, folded = seen(1e9), seen(style.WIDEST)
     words = [
         Counter(a["label"] for a in read.nodes.values() if "continued" not in a.get("label", ""))
         for read in (long, folded)

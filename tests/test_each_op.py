@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -249,3 +253,28 @@ def test_steps_that_were_asked_for_are_drawn():
     assert isinstance(picture.blocks, EachOp)
     with pytest.raises(ValueError, match="no step 99"):
         draw_each_op(graph, [99])
+
+
+@pytest.mark.slow
+def test_pictures_do_not_depend_on_hashes():
+    """The same bytes from processes whose sets are in another order, of any model and of cells of users."""
+    program = (
+        "import hashlib, sys; sys.path.insert(0, sys.argv[1]); import tinygrad_rnn as tg\n"
+        "from test_blocks import DRAWN, MODELS, graph_of; from test_op_pictures import USERS\n"
+        "from tinygrad_rnn.drawing.draw import to_dot\n"
+        "def show(graph, *what):\n"
+        "    text = to_dot(graph, what[-1])\n"
+        "    print(*what, hashlib.sha256(text.encode()).hexdigest())\n"
+        "for name, level in [*DRAWN[::3], *((name, 'op') for name in [*MODELS][::4])]:\n"
+        "    show(graph_of(name), name, level)\n"
+        "for name in [*sorted(USERS)[::4], 'Signs']:\n"
+        "    show(tg.graph(USERS[name]()), name, 'op')"
+    )
+    said = []
+    for seed in "12":
+        env = {**os.environ, "PYTHONHASHSEED": seed}
+        command = [sys.executable, "-W", "ignore", "-c", program, str(Path(__file__).parent)]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+        said.append(done.stdout.splitlines())
+    assert len(said[0]) > 60
+    assert said[0] == said[1]

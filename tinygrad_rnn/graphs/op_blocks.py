@@ -103,17 +103,17 @@ class OpColumns(EachOp):
         """Each as low as what it takes lets it stand, in a lane near that; inputs right under their users."""
         rows = self._keyed()
         number = {block: key for key, mine in rows.items() for block in mine}
-        below: dict[Hashable, set[Hashable]] = {key: set() for key in rows}
+        below: dict[Hashable, dict[Hashable, None]] = {key: {} for key in rows}
         for block in self.blocks:
             for source, _, _ in block.feeds:
                 a, b = number[source], number[block]
                 if a != b and {*source.columns} & {*block.columns}:
-                    below[b].add(a)
-        inputs = {key for key, mine in rows.items() if mine[0].kind == "input"}
+                    below[b][a] = None
+        inputs = [key for key, mine in rows.items() if mine[0].kind == "input"]
         levels: dict[Hashable, int] = {}
         lanes: dict[Hashable, int] = {}
         self._taken: set[tuple[int, int, int]] = set()
-        for key in _in_turn({k: b - inputs for k, b in below.items() if k not in inputs}):
+        for key in _in_turn({k: b.keys() - inputs for k, b in below.items() if k not in inputs}):
             under = [k for k in below[key] if k in levels]
             levels[key] = max((levels[k] + 1 for k in under), default=0)
             self._stand(rows[key], key, levels, lanes, [lanes[k] for k in under], 1)

@@ -15,7 +15,7 @@ from ..scene.scene import Scene
 from ..scene.style import Look
 from ..scene.text import fold_count, fold_heading, op_words, plural, short_literal, sub
 from .blocks import BlocksPicture, lay_blocks
-from .layers import SCREEN, LayersPicture, lay_layers
+from .layers import LayersPicture, lay_layers
 
 SHORT = 12  # a longer name is not repeated in an op
 # Lanes a step, and steps drawn one by one: the first of these that is no wider than a screen.
@@ -140,6 +140,6 @@ def draw_each_op(
     scenes: list[Scene] = []
     for lanes, most in SHAPES:
         scenes.append(lay_blocks(StepsPicture(graph, steps, notes, lanes, most)))
-        if scenes[-1].width <= SCREEN:
+        if scenes[-1].width <= style.WIDEST:
             break
     return min(scenes, key=lambda scene: scene.width)

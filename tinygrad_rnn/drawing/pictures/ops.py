@@ -48,7 +48,6 @@ TITLE_ROOM = 18.0  # of a folded frame's heading, and of what stands over its ta
 TWO_LINES = 36.0
 BUS_PITCH, FOLD_TAP, FEED, JOINED = 48.0, 16.0, 18.0, 46.0
 ROW_GAP, CHANNEL, RISE = 34.0, 14.0, 16.0
-WIDEST = 1310.0  # on a page of 1,400 pixels the smallest type, 8.5 points, is then 9 pixels tall
 Roles = dict[tuple[Chain, Column], dict[str, int]]
 
 
@@ -224,7 +223,7 @@ def draw_ops(unrolled: UnrolledGraph, notes: Notes | None = None) -> OpGrid:
     if grid.unrolled.goes_on:
         draw_after(grid, _output_anchors(grid), _bus_ends(grid), collapse=False)
     settle(grid.scene)
-    fold(grid.scene, WIDEST)
+    fold(grid.scene, style.WIDEST)
     star = any(spot.ops == "mul" for t in templates.values() for spot in t.spots)
     samples = [*samples_of(grid.scene, grid.looks, of_ops=True, elementwise=star)]
     samples += [

@@ -56,6 +56,7 @@ TURN = 6.0  # the radius of a wire's corner outside the steps
 
 # Type sizes.
 TITLE, STATE, NAME, OP_SIZE, NOTE, SMALL = 10.5, 11.0, 12.0, 10.0, 9.0, 8.5
+WIDEST = 1310.0  # points: on a page of 1,400 pixels the smallest type is then 9 pixels tall
 
 NODE_DEFAULTS: dict[str, object] = {
     "shape": "box",
