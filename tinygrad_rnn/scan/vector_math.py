@@ -18,8 +18,6 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from ..ops.curves import _GONE
-
 if TYPE_CHECKING:
     from numba.core.typing import Signature
     from numba.core.typing.context import BaseContext as Context
@@ -127,7 +125,6 @@ INFINITY, NAN = f32(np.inf), f32(np.nan)
 NO_MORE, GONE, TOO_MUCH = f32(-40), f32(-104), f32(89)
 # below it a sigmoid is 0: exp of minus it is beyond the largest number
 LEAST32, LEAST64 = (-np.log(np.finfo(kind).max) for kind in (f32, float))
-NOTHING32, NOTHING64 = f32(_GONE), float(_GONE)  # where silu's factor is 0
 
 
 @njit(error_model="numpy", forceinline=True)
@@ -235,13 +232,13 @@ def sigmoid64(x: float) -> float:
 @njit(error_model="numpy", forceinline=True)
 def silu32(x: float) -> float:
     """x sigmoid(x)."""
-    return x * (sigmoid32(x) if x > NOTHING32 else ZERO)
+    return x * sigmoid32(x)
 
 
 @njit(error_model="numpy", forceinline=True)
 def silu64(x: float) -> float:
     """x sigmoid(x)."""
-    return x * (sigmoid64(x) if x > NOTHING64 else 0.0)
+    return x * sigmoid64(x)
 
 
 @njit(error_model="numpy", forceinline=True)
