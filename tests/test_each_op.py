@@ -278,3 +278,20 @@ def test_pictures_do_not_depend_on_hashes():
         said.append(done.stdout.splitlines())
     assert len(said[0]) > 60
     assert said[0] == said[1]
+
+
+def test_states_of_two_runs_bear_their_numbers():
+    """As at the level of cells: the encoder's h of a step is not the decoder's."""
+    tg.manual_seed(0)
+    encoder, cell, out = nn.GRU(4, 6), nn.GRUCell(4, 6), nn.Linear(12, 4)
+    y, h = encoder(tg.randn(3, 1, 4))
+    h, x = h[0], tg.zeros(1, 4)
+    for _ in tg.steps(2):
+        h = cell(x, h)
+        seen = (y * (y * h).sum(-1).softmax(0).unsqueeze(-1)).sum(0)
+        x = out(tg.cat([h, seen], -1))
+    labels = [a.get("label", "") for a in Read(to_dot(tg.graph(x.sum()), "op")).nodes.values()]
+    states = sorted(label.partition("\\n")[0] for label in labels if label.startswith("h"))
+    assert [s for s in states if s[-1] in "₁₂₃"] == sorted(
+        [f"h⁽¹⁾{t}" for t in "₁₂₃"] + [f"h⁽²⁾{t}" for t in "₁₂"]
+    )

@@ -13,7 +13,15 @@ from ..scene.legend import Sample
 from ..scene.notes import Notes
 from ..scene.scene import Scene
 from ..scene.style import Look
-from ..scene.text import fold_count, fold_heading, op_words, plural, short_literal, sub
+from ..scene.text import (
+    fold_count,
+    fold_heading,
+    op_words,
+    plural,
+    short_literal,
+    state_name,
+    sub,
+)
 from .blocks import BlocksPicture, lay_blocks
 from .layers import LayersPicture, lay_layers
 
@@ -46,11 +54,18 @@ class _Words(BlocksPicture):
         words = [self._op_words(block.node) or node.op]
         if node.name:
             folded = block.column is not None and block.column.folded
-            timed = block.step is not None and not folded
-            words.insert(0, sub(node.name, (block.step or 0) + 1) if timed else node.name)
+            timed, name = block.step is not None and not folded, self._numbered(block, node.name)
+            words.insert(0, sub(name, (block.step or 0) + 1) if timed else name)
         if block.kind == "loss" and "loss" not in words:
             words.insert(0, "loss")
         return [*words, *note]
+
+    def _numbered(self, block: Block, name: str) -> str:
+        """The name of a value, with its run's number where it is a state and there are several."""
+        call = self.blocks._call_of(block)
+        if call is None or call.outputs.get(name) != block.node:
+            return name
+        return state_name(name, self.blocks.layers.get(call.chain))
 
     def _op_words(self, i: int) -> str:
         """An op with what it takes, where that is a Parameter, has a name, or is one value twice."""
