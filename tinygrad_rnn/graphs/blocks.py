@@ -15,7 +15,7 @@ from functools import cached_property
 from heapq import heappop, heappush
 from typing import Any
 
-from .chains import CELLS, Column, fold, mark_held
+from .chains import CELLS, Column, fold, mark_held, no_step
 from .numbers import StateRun, name_of, numbers_of_runs
 from .passthrough import HANDS_ON, PASS_THROUGH, SOURCES
 from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph, consumers_of, title_of
@@ -314,10 +314,7 @@ class Blocks:
         known = {step for steps in times.values() for step in steps}
         end = max((step + steps[step] for steps in times.values() for step in steps), default=0)
         if missing := [s for s in shown or () if (s if s >= 0 else end + s) not in known]:
-            raise ValueError(
-                f"steps={list(shown or ())}: the graph has no step {missing[0]}; "
-                f"its steps are {min(known, default=0)} to {end - 1}"
-            )
+            raise no_step(shown or (), missing[0], min(known, default=0), end - 1)
         several = sum(min(len(steps), self.most) for steps in times.values()) > WIDEST
         several |= self.most < CELLS
         for k, steps in sorted(times.items()):
@@ -480,23 +477,30 @@ class Blocks:
             ranks[key] = run + (sum(shares) / len(shares) if shares else 0.5)
         return ranks
 
-    def _rows(self) -> None:
-        """Rows from below: what is of one kind at all steps side by side, after what gives to it."""
+    def _keyed(self) -> dict[Hashable, list[Block]]:
+        """What is of one kind at all steps, inputs by who takes them; of those that meet, each apart."""
         users = self.users()
-        rows: dict[Hashable, list[Block]] = {}
         for block in self.blocks:
             if block.kind == "input":
-                block.row = (
-                    "input",
-                    min((u.row for u in users.get(block, ())), key=str, default=""),
-                )
+                takers = (user.row for user in users.get(block, ()))
+                block.row = ("input", min(takers, key=str, default=""))
+        rows: dict[Hashable, list[Block]] = {}
         for block in self.blocks:
             k = 0
-            while any(_meet(b.columns, block.columns) for b in rows.get((block.row, k), ())):
+            while any(self._meet(b, block) for b in rows.get((block.row, k), ())):
                 k += 1
             rows.setdefault((block.row, k), []).append(block)
+        return rows
+
+    def _meet(self, a: Block, b: Block) -> bool:
+        """Whether boxes over some columns, and over all between these, would stand on each other."""
+        return min(a.columns) <= max(b.columns) and min(b.columns) <= max(a.columns)
+
+    def _rows(self) -> None:
+        """Rows from below: what is of one kind at all steps side by side, after what gives to it."""
+        rows = self._keyed()
         number = {b: key for key, mine in rows.items() for b in mine}
-        rank = self._ranks(rows, users)
+        rank = self._ranks(rows, self.users())
         below: dict[Hashable, set[Hashable]] = {key: set() for key in rows}
         for block in self.blocks:
             for source, _, _ in block.feeds:
@@ -520,11 +524,6 @@ class Blocks:
             level += 1
             del waiting[key]
         self.height = level
-
-
-def _meet(a: Sequence[int], b: Sequence[int]) -> bool:
-    """Whether boxes over some columns, and over all between these, would stand on each other."""
-    return min(a) <= max(b) and min(b) <= max(a)
 
 
 def _latest(places: set[Place]) -> set[Place]:

@@ -34,6 +34,13 @@ class Column:
         return self.steps[0] + 1
 
 
+def no_step(shown: Sequence[int], step: int, first: int, last: int) -> ValueError:
+    """The error for a step that was asked for and that the graph does not have."""
+    return ValueError(
+        f"steps={list(shown)}: the graph has no step {step}; its steps are {first} to {last}"
+    )
+
+
 def fold(
     steps: Sequence[int],
     limit: int,
@@ -67,10 +74,7 @@ def fold(
         end = steps[-1] + times.get(steps[-1], 1)
         keep = {s if s >= 0 else end + s for s in shown}
         if missing := sorted(keep.difference(steps)):
-            raise ValueError(
-                f"steps={list(shown)}: the graph has no step {missing[0]}; "
-                f"its steps are {steps[0]} to {end - 1}"
-            )
+            raise no_step(shown, missing[0], steps[0], end - 1)
     columns: list[Column] = []
     hidden: list[int] = []
     begins = {first for first, _ in runs} | {last + 1 for _, last in runs}

@@ -159,11 +159,15 @@ class LayerBlocks(Blocks):
             feeds = taken if block is made else block.feeds
             moved = ((made if s in gone else s, value, role) for s, value, role in feeds)
             block.feeds = list(dict.fromkeys(feed for feed in moved if feed[0] is not block))
-            self._taken[block] = [(source, value) for source, value, _ in block.feeds]
-            for source, value, role in block.feeds:
-                self._values.setdefault((block, source, value, role), (value,))
+            self._take_as_they_are(block)
         used = {source for block in self.blocks for source, _, _ in block.feeds}
         self.blocks = [b for b in self.blocks if b.kind != "input" or b in used]
+
+    def _take_as_they_are(self, block: Block) -> None:
+        """Each feed of a block stands for one value, where it is not known to stand for more."""
+        self._taken[block] = [(source, value) for source, value, _ in block.feeds]
+        for source, value, role in block.feeds:
+            self._values.setdefault((block, source, value, role), (value,))
 
     def taken_by(self, block: Block) -> list[tuple[Block, int]]:
         """All that comes into a block, its own states too."""

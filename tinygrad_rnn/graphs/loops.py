@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from .passthrough import PASS_THROUGH, SOURCES
 
 if TYPE_CHECKING:
     from .recorded import GraphNode
+
+K = TypeVar("K", bound=Hashable)
 
 LONGEST = 200  # ops: longer turns are not looked for
 SUMS = ("add", "sub")  # may begin from a number
@@ -142,7 +144,11 @@ def _stateless_turn(nodes: Sequence[GraphNode], before: Ops, turn: Ops) -> dict[
     Empty where they are none. A sum of what the state gives and more is then its other term, or begins from
     a number.
     """
-    gone, sums = _without_state(nodes, turn)
+    inside = {node.id for node in turn}
+    gone, sums = without_state(
+        [(node.id, node.op, node.inputs) for node in turn],
+        lambda i: i not in inside and nodes[i].op not in SOURCES,
+    )
     found: dict[int, int] = {}
     left = len(before)
     for k, node in reversed(list(enumerate(turn))):
@@ -157,19 +163,23 @@ def _stateless_turn(nodes: Sequence[GraphNode], before: Ops, turn: Ops) -> dict[
     return dict(sorted(found.items())) if gone and any(_weighs(nodes, n) for n in taken) else {}
 
 
-def _without_state(nodes: Sequence[GraphNode], turn: Ops) -> tuple[set[int], set[int]]:
-    """Of a turn's ops those that compute with a state alone or for it alone, and the sums that pass on."""
-    inside = {node.id for node in turn}
-    gone: set[int] = set()
-    sums: set[int] = set()
-    for node in turn:
-        lost = [i in gone if i in inside else nodes[i].op not in SOURCES for i in node.inputs]
+def without_state(
+    ops: Sequence[tuple[K, str, Sequence[K]]], is_state: Callable[[K], bool]
+) -> tuple[set[K], set[K]]:
+    """Of a step's ops those that compute with a state alone or for it alone, and the sums that pass on.
+
+    ``ops`` are (what an op is known by, its name, what it takes), in their order.
+    """
+    gone: set[K] = set()
+    sums: set[K] = set()
+    for key, op, takes in ops:
+        lost = [k in gone or is_state(k) for k in takes]
         if any(lost):
-            (sums if node.op in SUMS and not all(lost) else gone).add(node.id)
-    for node in reversed(turn):  # what only they needed
-        users = {other.id for other in turn if node.id in other.inputs}
+            (sums if op in SUMS and not all(lost) else gone).add(key)
+    for key, _, _ in reversed(ops):  # what only they needed
+        users = {other for other, _, takes in ops if key in takes}
         if users and gone.issuperset(users):
-            gone.add(node.id)
+            gone.add(key)
     return gone, sums
 
 

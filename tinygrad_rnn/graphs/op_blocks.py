@@ -26,14 +26,8 @@ class EachOp(Blocks):
         self._needed = _needed(list(graph))
         super().__init__(graph, steps)
 
-    def _open(self) -> set[Any]:
-        return set()
-
     def _module(self, i: int) -> Any:
         return None
-
-    def _scopes(self) -> list[Any]:
-        return []
 
     def _is_transparent(self, node: GraphNode) -> bool:
         """Plumbing at the end, what is one of several that were stacked, and stacks only taken apart."""
@@ -131,19 +125,9 @@ class OpColumns(EachOp):
         self.columns = [column for column in self.times for _ in range(self.lanes)]
         self.segment = [k for k in self.segment for _ in range(self.lanes)]
 
-    def _keyed(self) -> dict[Hashable, list[Block]]:
-        """What is of one kind at all steps; of several in one column, each apart."""
-        users = self.users()
-        rows: dict[Hashable, list[Block]] = {}
-        for block in self.blocks:
-            row = block.row
-            if block.kind == "input":
-                row = ("input", min((str(u.row) for u in users.get(block, ())), default=""))
-            k = 0
-            while any(not set(b.columns).isdisjoint(block.columns) for b in rows.get((row, k), ())):
-                k += 1
-            rows.setdefault((row, k), []).append(block)
-        return rows
+    def _meet(self, a: Block, b: Block) -> bool:
+        """Whether boxes are in one step: in what lies between its steps a box over several leaves room."""
+        return not set(a.columns).isdisjoint(b.columns)
 
     def _columns_of(self, block: Block, lane: int) -> list[int]:
         if len(block.columns) == 1:
@@ -195,6 +179,4 @@ class OpLanes(EachOp, LayerBlocks):
         self._taken: dict[Block, list[tuple[Block, int]]] = {}
         self._values: dict[tuple[Block, Block, int, str], tuple[int, ...]] = {}
         for block in self.blocks:
-            self._taken[block] = [(source, value) for source, value, _ in block.feeds]
-            for source, value, role in block.feeds:
-                self._values[block, source, value, role] = (value,)
+            self._take_as_they_are(block)

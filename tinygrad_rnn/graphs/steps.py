@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .chains import NotUnrollableError, StepCall
-from .loops import SUMS
+from .loops import without_state
 from .recorded import GraphNode
 
 
@@ -95,23 +95,16 @@ def first_step(nodes: Sequence[GraphNode], call: StepCall, later: Step) -> dict[
     )
     written = {state: roles.get(role) for state, role in later.states}
     whole = len(wanted) == len(groups) < len(later.ops) and written == call.outputs
-    return roles if whole and alike else _without_state(nodes, call, later, groups)
+    return roles if whole and alike else _stateless_step(nodes, call, later, groups)
 
 
-def _without_state(
+def _stateless_step(
     nodes: Sequence[GraphNode], call: StepCall, later: Step, groups: Sequence[Sequence[int]]
 ) -> dict[str, int] | None:
     """The roles of a first step in which there is no state yet (``h = None``): sums are their other term."""
-    gone: set[str] = set()
-    sums: set[str] = set()
-    for op in later.ops:
-        lost = [role in gone or role.endswith("'") for role in op.takes]
-        if any(lost):
-            (sums if op.op in SUMS and not all(lost) else gone).add(op.role)
-    for op in reversed(later.ops):
-        users = {other.role for other in later.ops if op.role in other.takes}
-        if users and gone.issuperset(users):
-            gone.add(op.role)
+    gone, sums = without_state(
+        [(op.role, op.op, op.takes) for op in later.ops], lambda role: role.endswith("'")
+    )
     roles: dict[str, int] = {}
     left = len(groups)
     for op in reversed(later.ops):
