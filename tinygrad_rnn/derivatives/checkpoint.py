@@ -10,7 +10,7 @@ import numpy as np
 
 from ..engine.autograd import flow
 from ..engine.lazy_output import grad_parents, is_shortcut
-from ..engine.places import at_place, state, unheard
+from ..engine.places import at_place, state, without_records
 from ..engine.random import generator_or_default
 from ..engine.stale import StaleGraphError, leaf_label
 from ..engine.switches import enable_grad
@@ -164,7 +164,7 @@ class _Segment:
         try:
             if self.random is not None:
                 generator.state = self.random
-            with enable_grad(), unheard():  # gates were heard the first time
+            with enable_grad(), without_records():  # gates were heard the first time
                 result = function(*args, **kwargs)
         finally:
             generator.state = before

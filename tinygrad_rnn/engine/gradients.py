@@ -13,7 +13,7 @@ from .lazy_output import materialize
 from .places import state
 from .stale import refuse_stale
 from .switches import no_grad
-from .values import Array, Handle, Leaf, Node, Value
+from .values import Array, Handle, Leaf, Node, Value, handle
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
@@ -50,8 +50,7 @@ def root_and_seed(
 
 def commit(reached: Collection[Reached], root: Value | None, create_graph: bool = False) -> None:
     """Add what a backward pass from ``root`` brought to each target's ``grad``, all or (if stale) nothing."""
-    kind, ndarray = Handle.kind, np.ndarray
-    wrap, new = kind._wrap, object.__new__
+    wrap, ndarray = Handle.kind._wrap, np.ndarray
     updates: list[tuple[Any, Tensor]] = []
     for (target, g, is_owned), references in zip(reached, _references(reached), strict=True):
         if target.op is None:
@@ -67,9 +66,7 @@ def commit(reached: Collection[Reached], root: Value | None, create_graph: bool 
         else:
             plain = g.__class__ is ndarray and g.dtype is target.dtype
             ours = plain and (is_owned or (references == _ONE and g.base is None))
-            total = new(kind)  # as ``_wrap`` does, of an array for sure
-            total._data = g if ours else np.array(g, target.dtype)
-            total._node = total._tag = total._alias = None
+            total = handle(g if ours else np.array(g, target.dtype), None)
         updates.append((target, total))
     for target, total in updates:
         if target.op is None:

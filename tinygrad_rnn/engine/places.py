@@ -128,14 +128,14 @@ def unobserved(
     before = state.place, state.tracer, state.watch
     state.place, state.tracer, state.watch = place, tracer, watch
     try:
-        with unheard():
+        with without_records():
             yield
     finally:
         state.place, state.tracer, state.watch = before
 
 
 @contextmanager
-def unheard() -> Iterator[None]:
+def without_records() -> Iterator[None]:
     """No gate record hears of what is computed inside."""
     before = state.records, state.listeners
     state.records, state.listeners = [], []

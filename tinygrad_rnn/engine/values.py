@@ -40,6 +40,14 @@ class Handle:
     kind: ClassVar[type[Tensor]]
 
 
+def handle(data: Array, node: Value | None) -> Any:
+    """A tensor on an array that nobody else writes (``Tensor._wrap``, for what is an array for sure)."""
+    t = object.__new__(Handle.kind)
+    t._data, t._node = data, node
+    t._tag = t._alias = None
+    return t
+
+
 # ---- nodes ----------------------------------------------------------------------------------
 
 STRIDE = 1 << 32  # room between two numbers for the nodes that one folded node stands for

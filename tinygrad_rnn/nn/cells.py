@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ..engine.values import handle
 from ..ops.elementwise import relu, sigmoid, tanh
 from ..ops.products import linear
-from ..ops.recording import handle
 from ..tensors import Tensor, get_default_dtype
 from . import init
 from .layers import LayerNorm

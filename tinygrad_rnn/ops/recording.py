@@ -13,7 +13,7 @@ from weakref import ref
 import numpy as np
 
 from ..engine.places import Place, state
-from ..engine.values import Array, Constant, Handle, Literal, Node, as_array
+from ..engine.values import Constant, Handle, Literal, Node, as_array, handle
 from . import dtypes
 from .dtypes import NUMBERS, PLAIN
 from .watching import watcher, watching, written_down
@@ -349,14 +349,6 @@ def _several(op: Op, rows: dict[str, Op]) -> Callable[..., Any]:
 
 
 # ---- what the recorders share -------------------------------------------------------------------
-
-
-def handle(data: Array, node: Node | None) -> Any:
-    """A tensor on an array that nobody else writes (``Tensor._wrap``, for what is an array for sure)."""
-    t = _new(Handle.kind)
-    t._data, t._node = data, node
-    t._tag = t._alias = None
-    return t
 
 
 def _kept(value: Any, what: str) -> Any:

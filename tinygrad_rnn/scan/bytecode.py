@@ -291,11 +291,12 @@ class Walk:
         kind = type(thing)
         guards = self.guards
         if isinstance(thing, types.ModuleType):
-            if thing.__name__.startswith((purity.PACKAGE, "numpy")):
+            ours = thing.__name__.startswith((purity.PACKAGE, "numpy"))
+            if ours:
                 getattr(thing, name, None)  # imported when first asked for, there from now on
             value = guards.item(vars(thing), name)
             if value is MISSING:
-                if not thing.__name__.startswith((purity.PACKAGE, "numpy")):
+                if not ours:
                     raise Impure(f"it reads {thing.__name__}.{name}, which is not there")
                 value = guards.attribute(thing, name)
             return NOTHING if value is MISSING else self.outside(value)

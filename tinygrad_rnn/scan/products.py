@@ -8,7 +8,7 @@ the product by its symbol: ``machine_code.kernels`` puts it there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from llvmlite import binding, ir
@@ -17,12 +17,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 if TYPE_CHECKING:
-    from numba.core.typing import Signature
-    from numba.core.typing.context import BaseContext as Context
-
     from ..engine.values import Array
-
-    Code = Callable[[Context, ir.IRBuilder, Signature, list[ir.Value]], ir.Value]
+    from .vector_math import Code, Context, Signature
 
 
 def _sizes() -> tuple[int, int]:

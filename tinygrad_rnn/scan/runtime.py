@@ -15,7 +15,6 @@ from weakref import ref
 import numpy as np
 
 from ..engine.values import Array, DType, Grad
-from ..ops import few_passes
 from ..ops.row import ROWS, numpys
 from .machine_code import kernels
 from .program import Value
@@ -195,8 +194,6 @@ def _forward(value: Value) -> Callable[..., Any]:
         return lambda *arrays: np.concatenate(arrays, -1)
     if op == "outer":
         return lambda g, x: np.atleast_2d(g).T.dot(np.atleast_2d(x))
-    if op == "sigmoid":
-        return few_passes.sigmoid
     if op not in ROWS:
         plain: Callable[..., Any] = numpys(op)
         return plain
