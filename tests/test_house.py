@@ -81,7 +81,7 @@ def test_a_line_that_no_test_reaches_says_why():
 
 # ---- the rooms of the pictures ----------------------------------------------------------------------
 
-PICTURES = ("drawing", "graphs", "plots")
+PICTURES = ("drawing", "graphs", "page", "plots")
 
 
 def sources():
@@ -108,7 +108,7 @@ def test_nobody_takes_an_id_or_a_class_apart():
         if not path.as_posix().endswith(made):
             assert 'attrs.get("class"' not in text, path
             assert "data-id" not in text or path.name == "views.py", path
-    viewer = ROOT / "tinygrad_rnn" / "drawing" / "page" / "viewer"
+    viewer = ROOT / "tinygrad_rnn" / "page" / "viewer"
     for path in viewer.glob("*.js"):
         text = path.read_text(encoding="utf-8")
         for taken in (

@@ -41,7 +41,7 @@ class Texts(NamedTuple):
     compiles it, of the operands ``{0}``, ``{1}`` and then the constants; ``zero``, ``one`` and the curves of
     ``scan/vector_math`` are at hand, and a comparison gives a truth value. ``onnx``: the node's name.
     ``js``: one number of the result in JavaScript, of the operands (a constant is one of them); the curves of
-    ``drawing/live/runtime.js`` are at hand, truth values are numbers in memory.
+    ``page/live/runtime.js`` are at hand, truth values are numbers in memory.
     ``text`` stands for ``machine`` and ``js`` where both say the same, ``math`` being JavaScript's ``Math``.
     An op with a text for one number is elementwise: its result has the shape that its operands broadcast to.
     """

@@ -20,8 +20,6 @@ class Copying:
 
     __slots__ = ()
 
-    __hash__ = object.__hash__
-
     def __copy__(self: Tensor) -> Tensor:
         return self.clone()
 

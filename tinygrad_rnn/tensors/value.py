@@ -57,6 +57,7 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, Leaving, Copying, TorchNames
     """
 
     __slots__ = ("__weakref__",)
+    __hash__ = object.__hash__
 
     def __init__(self, *data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
         self._begin(sizes_or_data(data), dtypes.default_dtype if dtype is None else dtype)
