@@ -103,7 +103,11 @@ class At:
     def add_to(self, buffer: Array) -> None:
         """Add into a dense buffer; an index that occurs twice adds twice."""
         if is_basic(self.index):
-            buffer[self.index] += self.value
+            part = buffer[self.index]
+            if part.__class__ is np.ndarray:  # a view
+                np.add(part, self.value, part)
+            else:
+                buffer[self.index] = part + self.value
         else:
             add_at(buffer, self.index, self.value)
 
@@ -126,8 +130,9 @@ class AtOutput:
 
 def is_basic(index: Any) -> bool:
     """Whether an index takes a view: integers, slices, ``None`` and ``...``."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(
-        p is None or p is Ellipsis or (isinstance(p, (int, slice)) and not isinstance(p, bool))
-        for p in parts
-    )
+    for p in index if isinstance(index, tuple) else (index,):
+        if p.__class__ is int or p.__class__ is slice or p is None or p is Ellipsis:
+            continue
+        if not isinstance(p, int) or isinstance(p, bool):
+            return False
+    return True
