@@ -167,20 +167,19 @@ if TYPE_CHECKING:
         optim,
         plots,
         training,
-        utils,
     )
     from .commands.informing import info
-    from .compat.paths import linalg
+    from .compat.paths import linalg, utils
     from .derivatives import transforms as func
     from .derivatives.anomaly import AnomalyError, detect_anomaly
     from .derivatives.checking import GradcheckError, gradcheck
     from .derivatives.checkpoint import checkpoint
     from .drawing.draw import draw
-    from .drawing.live.page_data import Live
     from .files import FileFormatError, load, read_metadata, save
     from .forecasting import Forecaster
     from .graphs import Graph, Ledger
     from .nn.naming import name, steps
+    from .page.live.page_data import Live
     from .training import CompiledStep, DataLoader, Film, compile_step, fit
 
 __path__.append(
@@ -238,7 +237,7 @@ _LATER = {
     "compile_step": "training",
     "CompiledStep": "training",
     "Film": "training",
-    "Live": "drawing.live.page_data",
+    "Live": "page.live.page_data",
     "Forecaster": "forecasting",
     "FileFormatError": "files",
     "load": "files",

@@ -12,7 +12,7 @@ import numpy as np
 from ..engine.switches import enable_grad
 from ..engine.values import Array
 from ..tensors import Tensor
-from ..tensors.value import all_or_none
+from ..tensors.all_or_none import all_or_none
 from .optimizers import Optimizer
 
 Closure = Callable[[], Tensor]

@@ -12,7 +12,7 @@ from ..engine.keywords import check_keywords
 from ..engine.switches import enable_grad
 from ..engine.values import Array, Leaf
 from ..tensors import Tensor
-from ..tensors.value import all_or_none
+from ..tensors.all_or_none import all_or_none
 from .together import Rows, elementwise
 from .updates import adam, applied, sgd
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..ops import curves, products, shapes
 from ..ops import elementwise as e
-from ..ops import products, shapes
 from .arrays import as_tensor, is_tensor
 from .axes import axis_of
 
@@ -252,7 +252,7 @@ def atan2(input: Any, other: Any) -> Tensor:
     >>> tg.atan2(tg.tensor([1.0, 0.0]), tg.tensor([1.0, -1.0]))
     tensor([0.7854, 3.1416])
     """
-    return paired(e.atan2, input, other)
+    return paired(curves.atan2, input, other)
 
 
 arctan2 = atan2
