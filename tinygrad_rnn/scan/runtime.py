@@ -121,10 +121,10 @@ def window(low: int, high: int) -> Callable[[Array], Array]:
 # state dict, ``p.data = x`` install another one (``tensors.writing``). So what was made of an array stays
 # right until the array goes, and goes with it: nothing has to be told that a weight has changed. The
 # reference held here is a weak one, which counts where a write asks who else can see its memory.
-_ready: dict[tuple[int, bool], _Panels] = {}
+_ready: dict[tuple[int, bool], _Ready] = {}
 
 
-class _Panels(ref):  # type: ignore[type-arg]
+class _Ready(ref):  # type: ignore[type-arg]
     """What refers to an array, with its panels."""
 
     __slots__ = ("key", "panels")
@@ -132,7 +132,7 @@ class _Panels(ref):  # type: ignore[type-arg]
     panels: Array
 
 
-def _gone(gone: _Panels) -> None:
+def _gone(gone: _Ready) -> None:
     """An array is no more."""
     if _ready.get(gone.key) is gone:
         del _ready[gone.key]
@@ -146,7 +146,7 @@ def laid_out(w: Array, transposed: bool) -> Array:
     found = _ready.get(key)
     if found is not None and found() is w:
         return found.panels
-    made = _ready[key] = _Panels(w, _gone)
+    made = _ready[key] = _Ready(w, _gone)
     made.key, made.panels = key, _packed(w, transposed)
     return made.panels
 
