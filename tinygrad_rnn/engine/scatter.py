@@ -103,11 +103,7 @@ class At:
     def add_to(self, buffer: Array) -> None:
         """Add into a dense buffer; an index that occurs twice adds twice."""
         if is_basic(self.index):
-            part = buffer[self.index]
-            if part.__class__ is np.ndarray:  # a view
-                np.add(part, self.value, part)
-            else:
-                buffer[self.index] = part + self.value
+            buffer[self.index] += self.value
         else:
             add_at(buffer, self.index, self.value)
 
