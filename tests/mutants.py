@@ -94,7 +94,7 @@ MUTANTS = [
     Mutant("At overwrites", "engine/scatter.py", "buffer[self.index] += self.value", "buffer[self.index] = self.value", "autograd properties"),
     Mutant("At: twice named counts once", "engine/scatter.py", "np.add.at(buffer.reshape(-1), one_by_one, rows.ravel())", "buffer.reshape(-1)[one_by_one] += rows.ravel()", "autograd ops properties"),
     Mutant("At: rows twice named count once", "engine/scatter.py", "if most == 1:", "if True:", "few_passes"),
-    Mutant("At: later rows of a place left out", "engine/scatter.py", "for k in range(most):", "for k in range(most - 1):", "few_passes"),
+    Mutant("At: later rows of a place left out", "engine/scatter.py", "for m in more:", "for m in more[:-1]:", "few_passes"),
     Mutant("At: from the end", "engine/scatter.py", "np.where(i < 0, i + side, i)", "i", "few_passes"),
     Mutant("arrays: sigmoid's slope", "ops/few_passes.py", "np.subtract(y, d, out=d)\n    return", "np.add(y, d, out=d)\n    return", "few_passes ops"),
     Mutant("arrays: a gate at 0", "ops/few_passes.py", "s[near] = 0.5", "s[near] = 0.0", "few_passes"),
