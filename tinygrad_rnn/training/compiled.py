@@ -165,11 +165,7 @@ class Iterations:
                 self._kinds[kind] = []
                 why = "inputs of their shapes came for the first time"
             else:
-                for program in known:
-                    if program.holds():
-                        break
-                else:
-                    program = None
+                program = next((p for p in known if p.holds()), None)
                 if program is None:
                     program, value = self._traced(inputs, known, check)
                 elif not program.why:
