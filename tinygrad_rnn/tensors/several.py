@@ -15,6 +15,32 @@ from .axes import axis_of
 if TYPE_CHECKING:
     from .value import Tensor
 
+__all__ = [
+    "add",
+    "arctan2",
+    "atan2",
+    "bmm",
+    "cat",
+    "concat",
+    "div",
+    "divide",
+    "einsum",
+    "lerp",
+    "matmul",
+    "maximum",
+    "meshgrid",
+    "minimum",
+    "mm",
+    "mul",
+    "multiply",
+    "pow",
+    "stack",
+    "sub",
+    "subtract",
+    "true_divide",
+    "where",
+]
+
 
 def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
     """Tensors of one shape joined along a new axis.
