@@ -56,9 +56,10 @@ def compile_step(
     of an ``nn.Embedding`` are computed once a row, not once a step. (An iteration that may be such is traced
     at once, so that a run that is resumed comes to the same bits.) What the Python reads (attributes,
     globals, training mode, ``requires_grad``, the Parameters themselves) is watched: where something
-    differs, the iteration is traced anew; where it cannot be known (random draws, ``.item()``, hooks, attributes that are
-    set, ragged batches) it runs as Python, and ``step.explain()`` says why. ``step.accumulate(*inputs,
-    target)`` leaves out the update, so that gradients of several batches are added up.
+    differs, the iteration is traced anew; where it cannot be known (random draws, ``.item()``, hooks,
+    attributes that are set, ragged batches) it runs as Python, and ``step.explain()`` says why.
+    ``step.accumulate(*inputs, target)`` leaves out the update, so that gradients of several batches are
+    added up.
 
     Raises TypeError for what is no model, loss or optimizer, and for LBFGS, which asks for a loss more
     than once.
@@ -303,7 +304,7 @@ class _Program:
                 self.why = "its program gives other values than the plain iteration"
         self.moves.back(after)
         if not self.why and self.replay.iteration.tracer.finite:  # its sums are in another order
-            return Tensor._wrap(losses[0], None), found
+            return Tensor._wrap(loss, None), found
         return value, reached.values()
 
 
