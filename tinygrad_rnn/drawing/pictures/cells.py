@@ -21,7 +21,18 @@ from ..layout.cell_layout import (
     CellLayout,
     cell_layout,
 )
-from ..layout.grid import BESIDE, PILL, PILL_HEIGHT, Anchor, AnyGrid, Grid, StepBox, Ways, make_grid
+from ..layout.grid import (
+    BESIDE,
+    PILL,
+    PILL_HEIGHT,
+    Anchor,
+    AnyGrid,
+    Grid,
+    StepBox,
+    Ways,
+    make_grid,
+    samples_of,
+)
 from ..layout.router import settle
 from ..layout.surroundings import draw_after, draw_before
 from ..layout.weights import Tap, draw_panels
@@ -35,7 +46,6 @@ from ..layout.wires import (
     state_anchors,
 )
 from ..scene import style
-from ..scene.legend import draw_legend, samples_of
 from ..scene.scene import Box, Key, Point
 from ..scene.style import Look
 from ..scene.text import (
@@ -62,7 +72,7 @@ class CellBox(StepBox):
     """A cell as a box: states come in at their bands, x and the weights at the bottom."""
 
     least = 58.0
-    input_height, input_pen, has_bands, joined_look = 20.0, style.INPUT_PEN, True, False
+    input_height, input_line, has_bands, joined_look = 20.0, style.VALUE, True, False
 
     def __init__(self, chain: Chain, layout: CellLayout) -> None:
         self.chain, self.layout = chain, layout
@@ -180,7 +190,7 @@ def draw_cells(unrolled: UnrolledGraph) -> CellGrid:
     left = min([0.0, *(frame.box[0] for frame in grid.scene.frames)])
     star = any("*" in formula for formula in formulas)
     samples = samples_of(grid.scene, grid.looks, of_ops=False, elementwise=star)
-    draw_legend(grid.scene, list(samples), left + 16)
+    grid.scene.legend([*samples], left + 16)
     return grid
 
 
@@ -323,20 +333,13 @@ def _draw_cell(grid: CellGrid, chain: Chain, column: Column) -> None:
             if ended
             else layout.band_text(state, column.first)
         )
-        scene.box(
-            CellAt(chain, column, -1 if column.folded else outputs.get(state, -1)),
-            "·  ·  ·" if column.folded else text,
-            middle,
-            bottom + y,
-            (right - left) - 1,
-            BAND,
-            Look(look.stroke, look.fill, look.text, 0),
-            "band",
-            part=state,
-            size=style.NAME if column.folded else style.NOTE,
-            bold=column.folded,
-            square=True,
-        )
+        of, place = CellAt(chain, column, outputs.get(state, -1)), (middle, bottom + y)
+        if column.folded:
+            of, text = cell, "·  ·  ·"
+        size = style.NAME if column.folded else style.NOTE
+        look = replace(look, pen=0)
+        box = (of, text, *place, (right - left) - 1, BAND, look, "band")
+        scene.box(*box, part=state, size=size, bold=column.folded, square=True)
     if column.folded:
         _draw_folded_middle(grid, chain, column)
     else:
@@ -364,36 +367,21 @@ def _draw_chips(grid: CellGrid, chain: Chain, column: Column) -> None:
     for i, (name, words) in enumerate(layout.chips.items()):
         alone = i % 2 == 0 and i == len(layout.chips) - 1
         offset = 0.0 if alone else (width + CHIP_GAP) / 2 * (1 if i % 2 else -1)
-        grid.scene.box(
-            CellAt(chain, column, _named(grid, chain, column, name)),
-            words,
-            (left + right) / 2 + offset,
-            grid.y(chain, layout.chip_row(i // 2)),
-            width,
-            CHIP_HEIGHT,
-            style.FAINT if is_ended(chain, column) else style.GATE_CHIP,
-            "gate",
-            part=f"gate{i}",
-            size=style.NOTE,
-        )
+        of = CellAt(chain, column, _named(grid, chain, column, name))
+        place = ((left + right) / 2 + offset, grid.y(chain, layout.chip_row(i // 2)))
+        look = style.FAINT if is_ended(chain, column) else style.GATE_CHIP
+        box = (of, words, *place, width, CHIP_HEIGHT, look, "gate")
+        grid.scene.box(*box, part=f"gate{i}", size=style.NOTE)
 
 
 def _draw_z(grid: CellGrid, chain: Chain, column: Column, text: str, size: float) -> None:
     left, right = grid.edges(chain, column)
     alone = not column.folded and "z" not in chain.gates and "z" not in chain.states
-    grid.scene.box(
-        CellAt(chain, column, _named(grid, chain, column, "z") if alone else -1),
-        text,
-        (left + right) / 2,
-        grid.y(chain, grid.boxes[chain].layout.z_middle),
-        (right - left) - 10,
-        Z_HEIGHT,
-        style.FAINT if is_ended(chain, column) else style.OP,
-        "z",
-        part="z",
-        size=size,
-        dashed=column.folded,
-    )
+    of = CellAt(chain, column, _named(grid, chain, column, "z") if alone else -1)
+    place = ((left + right) / 2, grid.y(chain, grid.boxes[chain].layout.z_middle))
+    look = style.FAINT if is_ended(chain, column) else style.OP
+    box = (of, text, *place, (right - left) - 10, Z_HEIGHT, look, "z")
+    grid.scene.box(*box, part="z", size=size, dashed=column.folded)
 
 
 def _draw_folded_middle(grid: CellGrid, chain: Chain, column: Column) -> None:
@@ -422,17 +410,11 @@ def _draw_tap(grid: CellGrid, chain: Chain, column: Column) -> Tap | None:
         return None
     use = grid.unrolled.use(chain, column, counts)
     box, x, y = grid.boxes[chain], grid.boxes[chain].at(grid, column, TAP_AT), bar(grid, chain.row)
-    grid.scene.wire(
-        (use, ""),
-        (CellAt(chain, column), box.part("")),
+    route, head = (
         [(x, y), (x, grid.y(chain, box.layout.floor))],
-        of=use,
-        kind="use",
-        color=style.ORANGE,
-        pen=style.TAP_PEN,
-        arrow=style.TAP_ARROW,
-        dashed=column.folded,
+        (CellAt(chain, column), box.part("")),
     )
+    grid.scene.wire((use, ""), head, route, style.TAP, of=use, dashed=column.folded)
     if column.folded:
         words, at = plural(max(counts.values()), "use"), (x + 7, grid.y(chain, -38))
         grid.scene.text(use, "uses", words, *at, 9.5, style.ORANGE, bold=True, left=True)
