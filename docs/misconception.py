@@ -6,7 +6,7 @@ any length is counted, not claimed.
 
 from __future__ import annotations
 
-from tinygrad_rnn.drawing.output.dot import write
+from tinygrad_rnn.drawing.output import write
 from tinygrad_rnn.drawing.scene import style
 from tinygrad_rnn.drawing.scene.scene import Scene
 from tinygrad_rnn.drawing.scene.style import Line, Look

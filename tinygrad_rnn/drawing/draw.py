@@ -23,8 +23,7 @@ from ..graphs.layered import has_modules
 from ..graphs.ledger import Ledger
 from ..graphs.recorded import RecordedGraph, uncollected
 from ..graphs.unrolled import UnrolledGraph
-from .output.dot import write
-from .output.graphviz import run, svg_of
+from .output import run, svg_of, write
 from .pictures.backward import draw_backward, draw_backward_layers, draw_backward_rows
 from .pictures.blocks import draw_blocks
 from .pictures.cells import draw_cells
