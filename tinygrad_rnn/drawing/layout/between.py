@@ -8,8 +8,7 @@ from dataclasses import replace
 from ...graphs.between import Between
 from ...graphs.chains import Chain, Column, Output
 from ...graphs.meaning import Input, Out, State
-from ...graphs.passthrough import HANDS_ON
-from ...graphs.recorded import GraphNode
+from ...graphs.recorded import HANDS_ON, GraphNode
 from ..scene import style
 from ..scene.scene import Key
 from ..scene.text import (

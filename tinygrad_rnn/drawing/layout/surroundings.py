@@ -8,7 +8,7 @@ from dataclasses import replace
 from ...graphs.chains import NotUnrollableError
 from ...graphs.collapse import OuterBox, OuterBoxes, depths
 from ...graphs.meaning import Feed, ParameterBox, ValueBox
-from ...graphs.passthrough import PASS_THROUGH
+from ...graphs.recorded import PASS_THROUGH
 from ...graphs.unrolled import UnrolledGraph
 from ..scene import style
 from ..scene.scene import Key, Point

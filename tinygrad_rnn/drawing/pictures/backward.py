@@ -202,7 +202,7 @@ def _write_pills(grid: CellGrid, gradients: EdgeGradients) -> None:
         came = gradients.arriving.get(state)
         if came is None:
             continue
-        below = state.name == grid.boxes[state.chain].layout.entering
+        below = state.name == grid.boxes[state.chain].entering
         y = box.y + (-1 if below else 1) * (TALL / 2 + BESIDE_PILL)
         told = number(came) if came or not last else "none"
         scene.text(state, "came", told, box.x, y, style.NOTE, bold, bold=bool(came))

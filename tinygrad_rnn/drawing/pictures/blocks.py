@@ -10,8 +10,7 @@ from itertools import pairwise, takewhile
 from ...graphs.block_gradients import Crossing
 from ...graphs.blocks import Block, Blocks
 from ...graphs.meaning import ParameterBox, Uses, ValueBox
-from ...graphs.passthrough import PASS_THROUGH
-from ...graphs.recorded import RecordedGraph, short_name
+from ...graphs.recorded import PASS_THROUGH, RecordedGraph, short_name
 from ..layout.channels import AIR, LEFT, Channels, Net, Standing
 from ..layout.grid import state_looks
 from ..scene import style
