@@ -40,8 +40,8 @@ class CellBox(StepBox):
 
     ``entering`` is the state that joins x in the row z and loops back to it; the others run straight
     through their bands. A cell without ``equations["z"]`` has no such row: all its states run straight.
-    ``formulas`` are those of the states, ``chips`` what is said by name, ``masked`` the states that enter times a
-    mask; ``state_pitch`` is how far apart two states are that run straight.
+    ``formulas`` are those of the states, ``chips`` what is said by name, ``masked`` the states that enter
+    times a mask; ``state_pitch`` is how far apart two states are that run straight.
     """
 
     least = 58.0
