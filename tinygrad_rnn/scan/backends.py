@@ -86,7 +86,7 @@ def loops(program: Program, name: str, why: str = "") -> NumpyLoops:
     try:
         return NumbaLoops(Schedule(program, hoist=False), why)
     except Unsupported:  # no rows of columns
-        return NumbaLoops(Schedule(program, hoist=False, inside=True), why)
+        return NumbaLoops(Schedule(program, hoist=False, fused=True), why)
 
 
 def words() -> str:

@@ -4,7 +4,7 @@
   on no state for all steps at once (``hoisted``); without ``hoist`` its products stay in the loop.
 - In the backward loop stays only what the state's gradient needs (``back``); weight gradients and
   the input's gradient are computed after it for all steps at once (``after``), from what the loop left.
-  With ``inside`` only products are: machine code does the rest in the loop, where nothing large is stored.
+  With ``fused`` only products are: machine code does the rest in the loop, where nothing large is stored.
 - What backward needs of forward's values alone can be made for many steps at once (``by_piece``).
 - Forward keeps the states and those values that backward reads and cannot make again cheaply from them
   (``residuals``); an elementwise function of what is there anyway is made again (``again``).
@@ -24,9 +24,9 @@ VIEWS = frozenset(("slice", "reshape", "permute", "broadcast"))
 class Schedule:
     """The order of a program's values; every list is in the order of computation."""
 
-    def __init__(self, program: Program, hoist: bool = True, inside: bool = False) -> None:
+    def __init__(self, program: Program, hoist: bool = True, fused: bool = False) -> None:
         self.program = p = program
-        self.inside = inside
+        self.fused = fused
         values, depends = p.values, p.depends
         self.state_in = {p.inputs[r]: k for k, r in enumerate(_roles(p, "s"))}
         self.state_out = {v: k for k, v in reversed(list(enumerate(p.states)))}
@@ -255,7 +255,7 @@ class Schedule:
             self._wants(v)
         elif v in self._back:
             self.stored.add(v)
-        elif self.batchable(v) and not (self.inside and p.values[v].op not in (*VIEWS, "dot")):
+        elif self.batchable(v) and not (self.fused and p.values[v].op not in (*VIEWS, "dot")):
             for a in p.values[v].args:
                 self._after(a)
         else:
@@ -288,7 +288,7 @@ class Schedule:
             self._total(a)
         if self.summands(v):
             return
-        if self.inside and value.op == "sum":
+        if self.fused and value.op == "sum":
             self._sums.append(v)
             return
         for a in value.args if self.multiplied(v) else (v,):
