@@ -378,8 +378,8 @@ class Adam(Optimizer):
         (b1, b2), lr, decay = group["betas"], group["lr"], group["weight_decay"]
         amsgrad = bool(group.get("amsgrad"))
         names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 2 + amsgrad]
-        m, v = (memory.get(name, 0.0) for name in names[:2])
-        top = memory.get(names[-1], -np.inf) if amsgrad else v
+        m, v = memory.get("exp_avg", 0.0), memory.get("exp_avg_sq", 0.0)
+        top = memory.get("max_exp_avg_sq", -np.inf) if amsgrad else v
         keep, decay = (1 - lr * decay if decay else 1, 0) if self.decoupled else (1, decay)
         t = memory["step"] = memory.get("step", 0) + 1
         root, rate = math.sqrt(1 - b2**t), lr / (1 - b1**t)
