@@ -123,28 +123,39 @@ def window(low: int, high: int) -> Callable[[Array], Array]:
 # state dict, ``p.data = x`` install another one (``tensors.writing``). So what was made of an array stays
 # right until the array goes, and goes with it: nothing has to be told that a weight has changed. The
 # reference held here is a weak one, which counts where a write asks who else can see its memory.
-_ready: dict[tuple[int, bool], tuple[Any, Array]] = {}  # what refers to the array, and its panels
+_ready: dict[tuple[int, bool], _Ready] = {}
+
+
+class _Ready(ref):  # type: ignore[type-arg]
+    """What refers to an array, with its panels."""
+
+    __slots__ = ("key", "panels")
+    key: tuple[int, bool]
+    panels: Array
+
+
+def _gone(gone: _Ready) -> None:
+    """An array is no more."""
+    if _ready.get(gone.key) is gone:
+        del _ready[gone.key]
 
 
 def laid_out(w: Array, transposed: bool) -> Array:
     """A matrix (inner, width), or its transpose, in panels of columns as ``products`` reads them."""
+    if not transposed and w.shape[1] in _packer(w.itemsize * 8)[2] and w.flags.writeable:
+        return w.reshape(-1)  # one panel: it lies so
     key = (id(w), transposed)
     found = _ready.get(key)
-    if found is not None and found[0]() is w:
-        return found[1]
-    panels = _packed(w, transposed)
-
-    def gone(gone: Any) -> None:
-        if _ready.get(key, (None,))[0] is gone:
-            del _ready[key]
-
-    _ready[key] = ref(w, gone), panels
-    return panels
+    if found is not None and found() is w:
+        return found.panels
+    made = _ready[key] = _Ready(w, _gone)
+    made.key, made.panels = key, _packed(w, transposed)
+    return made.panels
 
 
 def _packed(w: Array, transposed: bool) -> Array:
     inner, width = w.shape[:: -1 if transposed else 1]
-    pack, lanes = _packer(w.itemsize * 8)
+    pack, lanes, _ = _packer(w.itemsize * 8)
     size = inner * (-(-width // lanes) * lanes)
     panels = empty((size,), w.dtype, size * w.itemsize)
     row, column = (1, inner) if transposed else (width, 1)
@@ -153,11 +164,11 @@ def _packed(w: Array, transposed: bool) -> Array:
 
 
 @cache
-def _packer(bits: int) -> tuple[Any, int]:
-    """What packs, and how many numbers a vector has."""
-    from .products import LANES
+def _packer(bits: int) -> tuple[Any, int, frozenset[int]]:
+    """What packs, how many numbers a vector has, and how many columns a panel may have."""
+    from .products import LANES, WIDTHS
 
-    return kernels(bits).pack, LANES[bits]
+    return kernels(bits).pack, LANES[bits], frozenset(n * LANES[bits] for n in WIDTHS)
 
 
 # ---- ops -----------------------------------------------------------------------------------------

@@ -26,9 +26,9 @@ class Differs(Exception):  # noqa: N818 (an answer, not a mistake)
 
 
 class Replay:
-    """The program of an iteration: ``run(*arrays, loss_is)`` gives the leaves' gradients, as ``flow`` does.
+    """The program of an iteration: ``run(*arrays, told)`` gives the loss and the leaves' gradients.
 
-    ``loss_is`` is told the loss between forward and backward.
+    The latter are as ``flow`` gives them; ``told``, if there is one, is told the loss before backward.
     """
 
     def __init__(self, iteration: Iteration, tensors: Iterable[Tensor]) -> None:
@@ -57,7 +57,7 @@ class Replay:
         self._forward()
         self._backward()
         arguments = ", ".join(f"x{k}" for k in range(len(iteration.inputs)))
-        text = f"def run({arguments}, loss_is):\n" + "".join(f"    {line}\n" for line in self.lines)
+        text = f"def run({arguments}, told):\n" + "".join(f"    {line}\n" for line in self.lines)
         exec(compile(text, "<an iteration of training>", "exec"), self._space)
         self.text, self.run = text, self._space["run"]
 
@@ -111,7 +111,7 @@ class Replay:
                 self.lines.append(f"{name} = {forward}({', '.join([*arrays, *constants])})")
             else:
                 self._op(node)
-        self.lines.append(f"loss_is({self._name(self.iteration.total._node)})")
+        self.lines.append(f"if told is not None: told({self._name(self.iteration.total._node)})")
 
     def _source(self, node: Any) -> None:
         """A value that no op made: a number, or a tensor from outside."""
@@ -268,7 +268,7 @@ class Replay:
                 continue
             tensor = self._known(self._outside[id(node)], "w")
             back.append(f"({tensor}._node, {self._grads[id(node)]}, {id(node) in self._owned})")
-        self.lines.append(f"return [{', '.join(back)}]")
+        self.lines.append(f"return {self._name(total._node)}, [{', '.join(back)}]")
 
     def _block_back(self, block: Any) -> None:
         parts = self._parts.get(id(block))
