@@ -52,7 +52,9 @@ def compile_step(
 
     Keyword arguments go to the model; what is no tensor is made one. The iteration is traced when
     inputs of their shapes and dtypes come for the second time, and replayed from then on without the
-    model's Python, with the same values to the last bit. What the Python reads (attributes, globals,
+    model's Python, with the same values to the last bit. (Where small arrays go through one recurrent layer
+    to the loss, all of it becomes machine code after a fixed number of iterations, with the same values but
+    for rounding.) What the Python reads (attributes, globals,
     training mode, ``requires_grad``, the Parameters themselves) is watched: where something differs, the
     iteration is traced anew; where it cannot be known (random draws, ``.item()``, hooks, attributes that are
     set, ragged batches) it runs as Python, and ``step.explain()`` says why. ``step.accumulate(*inputs,
@@ -100,7 +102,7 @@ class CompiledStep:
     ) -> None:
         self.model, self.loss, self.optimizer, self.clip = model, loss, optimizer, clip
         self._begun = False  # whether gradients have been accumulated for the next update
-        self._iterations = Iterations(model, loss)
+        self._iterations = Iterations(model, loss, True)
 
     def __call__(self, *inputs: Any, **options: Any) -> Tensor:
         """One iteration; returns the loss before the update."""
@@ -133,8 +135,8 @@ class CompiledStep:
 class Iterations:
     """The iterations of a model and a loss up to their gradients, by programs where there are some."""
 
-    def __init__(self, model: Module, loss: Callable[..., Any]) -> None:
-        self.model, self.loss = model, loss
+    def __init__(self, model: Module, loss: Callable[..., Any], fuses: bool = False) -> None:
+        self.model, self.loss, self.fuses = model, loss, fuses
         self.how = "not run yet"
         self._kinds: dict[Any, list[_Program]] = {}
 
@@ -211,7 +213,10 @@ class Iterations:
                 program.why = f"its program raised {type(error).__name__}: {error}"
             return None
         gradients.commit(reached, None)
-        self.how = "replayed as one program"
+        program.ran += 1
+        if self.fuses and program.ran == program.patience:
+            program.quicken(arrays)
+        self.how = program.how
         return Tensor._wrap(value, None)
 
     def _traced(
@@ -243,6 +248,7 @@ class _Program:
     def __init__(self, model: Module, loss: Any, inputs: Sequence[Tensor]) -> None:
         guards, why = inspected(model, loss, len(inputs))
         self.why = why or ""
+        self.ran, self.patience, self.how = 0, _patience(), "replayed as one program"
         self.moves = Moves([], [])
         tensors: list[Tensor] = []
         if not why:
@@ -298,6 +304,26 @@ class _Program:
         self.moves.back(after)
         return value, reached.values()
 
+    def quicken(self, arrays: Sequence[Any]) -> None:
+        """Have machine code run all of it from now on, where it is small and comes to the same values."""
+        lines = self.replay.run
+        try:
+            from .fused import fused  # needs numba
+
+            run = fused(self.replay)
+            with self.moves.undone():
+                (loss, plain), (value, found) = lines(*arrays, None), run(*arrays, None)
+        except MemoryError:
+            raise
+        except Exception:  # a layer, an op, a type that it cannot take
+            return
+        mine = {id(node): g for node, g, _ in found}
+        theirs = {id(node): g for node, g, _ in plain}
+        same = mine.keys() == theirs.keys() and _close(value, loss)
+        if same and all(_close(mine[key], g) for key, g in theirs.items()):
+            self.replay.run = run
+            self.how += ", all of it machine code"
+
 
 def _refusal(inputs: Sequence[Tensor], options: dict[str, Any]) -> str | None:
     """Why an iteration is run as Python, whatever its code is."""
@@ -321,6 +347,12 @@ def _kind(inputs: Sequence[Tensor]) -> Any:
     same = len({id(a) for a in arrays})
     kinds = [(a.shape, a.dtype) for a in arrays]
     return (*kinds, same, backends.chosen(), dtypes.default_dtype)
+
+
+def _patience() -> int:
+    """After how many runs machine code of all of a program is worth the seconds that it is compiled for."""
+    name, _, waits = backends.chosen()
+    return 0 if name != "numba" else 1 << 15 if waits else 256
 
 
 def _other(t: Tensor, k: int) -> Tensor:
