@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.values import Array, Literal
+from ..scan.calling import versions_of
 from ..scan.machine_code import Kept, function, kernels
 from ..scan.tracing import Trace, Untraceable
 from ..scan.variants import work
@@ -306,7 +307,8 @@ class _ForNumba(ast.NodeTransformer):
 
 def _import(loop: Kept) -> str:
     """A loop that is compiled already."""
-    return f"import {loop.function.__module__} as module; loop = called(module.loop)"
+    versions = versions_of(loop.function)
+    return f'import {loop.function.__module__} as module; loop = called(module.loop, "{versions}")'
 
 
 def _constant(name: str, thing: Any) -> str:
