@@ -30,7 +30,7 @@ from ..scan.purity import MISSING, Contents, Guard
 from ..scan.tracing import Untraceable
 from ..scan.variants import hold
 from ..tensors import Tensor, as_tensor
-from .iteration import Iteration, Moves, inspected
+from .iteration import Iteration, Moves, inspected, tables
 from .replay import Differs, Replay
 
 Check = Callable[[Any, tuple[int, ...]], None]
@@ -52,13 +52,15 @@ def compile_step(
 
     Keyword arguments go to the model; what is no tensor is made one. The iteration is traced when
     inputs of their shapes and dtypes come for the second time, and replayed from then on without the
-    model's Python, with the same values to the last bit. (Where small arrays go through one recurrent layer
-    to the loss, all of it becomes machine code after a fixed number of iterations, with the same values but
-    for rounding.) What the Python reads (attributes, globals,
-    training mode, ``requires_grad``, the Parameters themselves) is watched: where something differs, the
-    iteration is traced anew; where it cannot be known (random draws, ``.item()``, hooks, attributes that are
-    set, ragged batches) it runs as Python, and ``step.explain()`` says why. ``step.accumulate(*inputs,
-    target)`` leaves out the update, so that gradients of several batches are added up.
+    model's Python, with the same values to the last bit; to rounding where a layer's products with the rows
+    of an ``nn.Embedding`` are computed once a row, not once a step, and where an iteration of small arrays,
+    through one recurrent layer to the loss, becomes machine code as a whole: after a fixed number of
+    iterations. (One over an embedding is traced at once, so that a run that is resumed comes to the same
+    bits.) What the Python reads (attributes, globals, training mode, ``requires_grad``, the Parameters
+    themselves) is watched: where something differs, the iteration is traced anew; where it cannot be known
+    (random draws, ``.item()``, hooks, attributes that are set, ragged batches) it runs as Python, and
+    ``step.explain()`` says why. ``step.accumulate(*inputs, target)`` leaves out the update, so that
+    gradients of several batches are added up.
 
     Raises TypeError for what is no model, loss or optimizer, and for LBFGS, which asks for a loss more
     than once.
@@ -164,9 +166,10 @@ class Iterations:
             if known is None:
                 while len(self._kinds) >= MOST_KINDS:
                     del self._kinds[next(iter(self._kinds))]
-                self._kinds[kind] = []
-                why = "inputs of their shapes came for the first time"
-            else:
+                known = self._kinds[kind] = []
+                if not tables(self.model):  # else even the first comes to the program's bits
+                    why = "inputs of their shapes came for the first time"
+            if why is None:
                 program = next((p for p in known if p.holds()), None)
                 if program is None:
                     program, value = self._traced(inputs, known, check)
@@ -215,7 +218,7 @@ class Iterations:
         gradients.commit(reached, None)
         program.ran += 1
         if self.fuses and program.ran == program.patience:
-            program.quicken(arrays)
+            program.quicken(inputs)
         self.how = program.how
         return Tensor._wrap(value, None)
 
@@ -278,7 +281,10 @@ class _Program:
     def compare(
         self, iterations: Iterations, inputs: Sequence[Tensor], check: Check | None = None
     ) -> Any:
-        """The plain iteration's loss and gradients, nothing committed; ``why`` where the program's differ."""
+        """The plain iteration's loss and gradients, nothing committed; ``why`` where the program's differ.
+
+        Of a program that computes products by table, its own: a run that is resumed comes to their bits.
+        """
         before = self.moves.now()
         try:
             value, shape = iterations._forward(inputs, {})
@@ -302,11 +308,16 @@ class _Program:
             if not same or not all(_close(mine[key], g) for key, g in plain.items()):
                 self.why = "its program gives other values than the plain iteration"
         self.moves.back(after)
+        if not self.why and self.replay.iteration.tracer.finite:  # its sums are in another order
+            return Tensor._wrap(loss, None), found
         return value, reached.values()
 
-    def quicken(self, arrays: Sequence[Any]) -> None:
-        """Have machine code run all of it from now on, where it is small and comes to the same values."""
-        lines = self.replay.run
+    def quicken(self, inputs: Sequence[Tensor]) -> None:
+        """Have machine code run all of it from now on, where it is small and comes to the same values.
+
+        They are compared on other inputs: on those that have been learned, errors are but rounding.
+        """
+        lines, arrays = self.replay.run, [_other(t, k)._data for k, t in enumerate(inputs)]
         try:
             from .fused import fused  # needs numba
 

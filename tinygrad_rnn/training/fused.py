@@ -82,7 +82,8 @@ class _Fused:
         self.replay, self.iteration = replay, replay.iteration
         blocks = self.iteration.blocks
         self.alone: Any = getattr(blocks[0], "alone", None) if len(blocks) == 1 else None
-        if self.alone is None or self.alone.axis or self.alone.backwards:
+        looked = self.iteration.tracer.finite  # values that the lines look at
+        if looked or self.alone is None or self.alone.axis or self.alone.backwards:
             raise Untraceable("it is not one layer of one cell over time, and what comes after")
         (self.block,) = blocks
         self.inputs = {id(t._node): f"x{k}" for k, t in enumerate(self.iteration.inputs)}
