@@ -60,8 +60,7 @@ class LayerNormLSTMCell(LSTMCell):
     (7, 5, 3)
     """
 
-    equations = {
-        **LSTMCell.equations,
+    equations = LSTMCell.equations | {
         "z": "LN(W_ih x) + LN(W_hh h') + b_ih",
         "h": "o * tanh(LN(c))",
     }
@@ -103,7 +102,7 @@ class CoupledLSTMCell(LSTMCell):
 
     gates: ClassVar[dict[str, str]] = {"f": "forget", "g": "cell", "o": "output"}
     squashed: ClassVar[tuple[str, ...]] = ("f", "o")
-    equations = {**LSTMCell.equations, "c": "f * c' + (1 - f) * g"}
+    equations = LSTMCell.equations | {"c": "f * c' + (1 - f) * g"}
 
     def step(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Any]:
         """The equations: (h, (h, c))."""
