@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import numpy as np
 
 from ..engine.places import state
-from ..engine.values import Array, Handle
+from ..engine.values import Array, DType, Handle
 from ..ops import dtypes, watching
 from .axes import Size
 
@@ -73,12 +73,12 @@ def cast_like(value: Any, tensor: Tensor) -> Tensor:
     return as_tensor(value).to(tensor.dtype)
 
 
-def dtype_of(dtype: Any) -> np.dtype[Any]:
+def dtype_of(dtype: Any) -> DType:
     """A dtype that tensors have. Raises TypeError for any other."""
     found = np.dtype(dtype)
     if found.kind not in "fiub" or found.char == "g":
         raise TypeError(f"tensors hold float16/32/64, integers and bool, not {found}")
-    one: np.dtype[Any] = np.dtype(found.type)  # numpy's one object for it, compared by identity
+    one: DType = np.dtype(found.type)  # numpy's one object for it, compared by identity
     return one
 
 
