@@ -123,10 +123,8 @@ def _power(n: OnnxNode, a: Tensor, b: Tensor) -> Tensor:
         return whole(np.power(array(a), array(b)), array(a).dtype)
     if b._node is None and array(b).size == 1:
         exponent = array(b).item()
-        number: Tensor = a ** (int(exponent) if exponent == int(exponent) else exponent)
-        return number
-    result: Tensor = a ** b.to(a.dtype)
-    return result
+        return a ** (int(exponent) if exponent == int(exponent) else exponent)
+    return a ** b.to(a.dtype)
 
 
 def _mod(n: OnnxNode, a: Tensor, b: Tensor) -> Tensor:
@@ -149,8 +147,7 @@ def _variadic(on_floats: Callable[[Any, Any], Any], on_ints: Callable[[Any, Any]
 
 def _average(n: OnnxNode, *given: Tensor) -> Tensor:
     total: Tensor = _variadic(lambda a, b: a + b, np.add)(n, *given)
-    mean: Tensor = total / len(given)
-    return mean
+    return total / len(given)
 
 
 def _clip(n: OnnxNode, x: Tensor, low: Tensor | None = None, high: Tensor | None = None) -> Tensor:
@@ -164,8 +161,7 @@ def _clip(n: OnnxNode, x: Tensor, low: Tensor | None = None, high: Tensor | None
         return whole(np.clip(array(x), *bounds), array(x).dtype)
     if None not in bounds and bounds[0] > bounds[1]:  # then the upper bound wins
         return functions.clip(functions.clip(x, bounds[0], None), None, bounds[1])
-    result: Tensor = functions.clip(x, *bounds)
-    return result
+    return functions.clip(x, *bounds)
 
 
 def _prelu(n: OnnxNode, x: Tensor, slope: Tensor) -> Tensor:
@@ -188,8 +184,7 @@ def _gelu(n: OnnxNode, x: Tensor) -> Tensor:
 
 
 def _erf(n: OnnxNode, x: Tensor) -> Tensor:
-    result: Tensor = erf(x)
-    return result
+    return erf(x)
 
 
 def _hard_sigmoid(n: OnnxNode, x: Tensor) -> Tensor:
@@ -250,20 +245,17 @@ def _gemm(n: OnnxNode, a: Tensor, b: Tensor, c: Tensor | None = None) -> Tensor:
     product = product if alpha == 1.0 else product * alpha
     if c is None:
         return product
-    total: Tensor = product + (c if beta == 1.0 else c * beta)
-    return total
+    return product + (c if beta == 1.0 else c * beta)
 
 
 def _matmul(n: OnnxNode, a: Tensor, b: Tensor) -> Tensor:
     if not floating(a, b):
         return whole(np.matmul(array(a), array(b)), array(a).dtype)
-    product: Tensor = a @ b
-    return product
+    return a @ b
 
 
 def _einsum(n: OnnxNode, *given: Tensor) -> Tensor:
-    result: Tensor = several.einsum(n.attributes["equation"].replace(" ", ""), *given)
-    return result
+    return several.einsum(n.attributes["equation"].replace(" ", ""), *given)
 
 
 # ---- shapes ----------------------------------------------------------------------------------------------

@@ -27,14 +27,12 @@ def is_tensor(value: Any) -> TypeGuard[Tensor]:
 
 def made(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor with a copy of the data in its own dtype, or in the one that is given."""
-    tensor: Tensor = Handle.kind._made(data, dtype, requires_grad)
-    return tensor
+    return Handle.kind._made(data, dtype, requires_grad)
 
 
 def wrapped(data: Any) -> Tensor:
     """A constant on an array that nobody else will write."""
-    tensor: Tensor = Handle.kind._wrap(data, None)
-    return tensor
+    return Handle.kind._wrap(data, None)
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
