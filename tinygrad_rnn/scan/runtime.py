@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import cache, lru_cache
+from math import prod
 from typing import Any, Literal
 from weakref import ref
 
@@ -18,10 +19,11 @@ from ..engine.values import Array, DType, Grad
 from ..ops.row import ROWS
 from ..ops.without_gradient import numpys
 from .machine_code import kernels
-from .program import Value
+from .program import Labels, Value
 from .tracing import bare_constant
 
 Flow = tuple[Grad, list[Grad], list[Grad]]  # gradients of x, of the states, of the weights
+TIME = -1  # the label of time in an einsum
 LEAST = 1 << 16  # bytes from which reuse pays
 MOST = 1 << 28  # bytes that are held for reuse at most
 _lock = threading.Lock()
@@ -190,6 +192,35 @@ def forward_of(value: Value) -> Callable[..., Array]:
         return made if made.dtype == dtype else made.astype(dtype)
 
     return call
+
+
+def product_over_time(terms: tuple[Labels, Labels], to: Labels) -> Callable[[Array, Array], Array]:
+    """An einsum of two values summed over all steps: a product of matrices, or one for each shared label.
+
+    Its rows are what the first alone has, its columns what the second alone has; time is summed like the
+    labels that the result has not.
+    """
+    a, b = terms
+    every = [n for n in a if n in b and n in to]
+    summed = [n for n in a if n not in to]
+    rows, columns = ([n for n in to if n not in other] for other in (b, a))
+    axes = [[*every, TIME, *summed, *own] for own in (rows, columns)]
+    orders = [
+        [(TIME, *term).index(n) for n in labels] for term, labels in zip(terms, axes, strict=True)
+    ]
+    back = [[*every, *rows, *columns].index(n) for n in to]
+    low, high = len(every), len(every) + 1 + len(summed)
+
+    def product(a: Array, b: Array) -> Array:
+        first, second = a.transpose(orders[0]), b.transpose(orders[1])
+        lead, here, there = first.shape[:low], first.shape[high:], second.shape[high:]
+        left, right = (
+            one.reshape(*lead, prod(first.shape[low:high]), prod(own))
+            for one, own in ((first, here), (second, there))
+        )
+        return (left.swapaxes(-1, -2) @ right).reshape(*lead, *here, *there).transpose(back)
+
+    return product
 
 
 def _forward(value: Value) -> Callable[..., Any]:
