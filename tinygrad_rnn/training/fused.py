@@ -221,9 +221,15 @@ class _Fused:
 
     def written(self) -> Callable[..., Any]:
         """As ``Replay.run``; the gradients are arrays of their own."""
+        kept = function(self._text(), self.dtype.itemsize * 8)
+
+        def first(*arguments: Any) -> None:
+            kept(*arguments)
+            space["loop"] = kept.function  # from now on without a detour
+
         space: dict[str, Any] = {
             **self.replay.space,
-            "loop": function(self._text(), self.dtype.itemsize * 8),
+            "loop": first,
             "lines": self.replay.run,  # what is not laid out as it was, they take
             "layer": self.alone.layer,
             "ran": self.loops[0].ran,
