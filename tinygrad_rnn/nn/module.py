@@ -359,8 +359,8 @@ class Module:
             module = stack.pop()
             if id(module) not in found:
                 found[id(module)] = module
-                if module.__dict__["_modules"]:
-                    stack.extend(reversed([*module.children()]))
+                below = module.__dict__["_modules"].values()
+                stack += [child for child in reversed(below) if child is not None]
         return iter(found.values())
 
     def _named(self, table: str) -> Iterator[tuple[str, Any]]:
