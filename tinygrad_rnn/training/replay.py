@@ -1,7 +1,7 @@
 """How is a traced iteration run again? As lines of Python on arrays: forward, then every rule in its turn.
 
 The lines do what the engine does (``engine.autograd.flow``), in its order and with its roundings, so that
-loss and gradients are the plain iteration's to the last bit; what is gone are the questions: which node is
+loss and gradients are the traced iteration's to the last bit; what is gone are the questions: which node is
 next, whether a gradient has come already, what a rule is given.
 """
 
@@ -44,6 +44,7 @@ class Replay:
             "zeros": np.zeros,
             "array": np.array,
             "rows_in": _rows_in,
+            "finite": _finite,
             "Differs": Differs,
         }
         self._called: dict[int, str] = {}  # the names in it, by object
@@ -127,6 +128,8 @@ class Replay:
         name = self._names[id(node)] = f"v{len(self._names)}"
         self.tensors.append(tensor)
         self.lines.append(f"{name} = {self._known(tensor, 'w')}._data")
+        if any(node is leaf for leaf in self.iteration.tracer.finite):
+            self.lines.append(f"finite({name})")
 
     def _block(self, block: Any) -> None:
         """What runs as a whole."""
@@ -378,6 +381,12 @@ def _rows_in(index: Any, count: int) -> None:
     """Raise where an index names no row of a table."""
     if index.size and not (index.min() >= 0 and index.max() < count):
         raise Differs("an index out of range")
+
+
+def _finite(a: Any) -> None:
+    """Raise where a product would spread what is not finite to rows that have no part in it."""
+    if not np.isfinite(a).all():
+        raise Differs("a weight that is not finite")
 
 
 __all__ = ["Differs", "Replay"]
