@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, overload
 
 import numpy as np
@@ -196,6 +197,13 @@ class RecurrentLayer(Module):
                         below = part.__dict__[table].items()
                         shown.update({f"{path}.{name}{end}": value for name, value in below})
         return {**shown, **self.__dict__[table]}
+
+    def _owned(self, table: str) -> Iterable[Any]:
+        """The values of ``_table``, without their names."""
+        cells = [layer.cell for layer in self.__dict__.get("_stack", ())]
+        if any(cell.__dict__["_modules"] for cell in cells):
+            return self._table(table).values()
+        return chain(*[cell.__dict__[table].values() for cell in cells], super()._owned(table))
 
     def _assign(self, name: str, value: Any, known_as: tuple[str, str] | None = None) -> None:
         """Set an attribute; a cell's weight is set in the cell."""
@@ -533,18 +541,9 @@ class RNN(RecurrentLayer):
         learned_state: bool = False,
         generator: np.random.Generator | None = None,
     ) -> None:
-        super().__init__(
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            batch_first,
-            dropout,
-            bidirectional,
-            learned_state=learned_state,
-            generator=generator,
-            nonlinearity=nonlinearity,
-        )
+        usual = (input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional)
+        more: dict[str, Any] = {"learned_state": learned_state, "generator": generator}
+        super().__init__(*usual, **more, nonlinearity=nonlinearity)
         self.nonlinearity = nonlinearity
 
 
@@ -596,19 +595,9 @@ class LSTM(RecurrentLayer):
     ) -> None:
         if peephole:
             self.__dict__["cell_class"] = PeepholeLSTMCell
-        super().__init__(
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            batch_first,
-            dropout,
-            bidirectional,
-            learned_state=learned_state,
-            generator=generator,
-            proj_size=proj_size,
-            forget_bias=forget_bias,
-        )
+        usual = (input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional)
+        more: dict[str, Any] = {"learned_state": learned_state, "generator": generator}
+        super().__init__(*usual, **more, proj_size=proj_size, forget_bias=forget_bias)
         self.proj_size, self.peephole, self.forget_bias = proj_size, peephole, forget_bias
 
 
@@ -653,16 +642,7 @@ class GRU(RecurrentLayer):
         learned_state: bool = False,
         generator: np.random.Generator | None = None,
     ) -> None:
-        super().__init__(
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            batch_first,
-            dropout,
-            bidirectional,
-            learned_state=learned_state,
-            generator=generator,
-            reset_after=reset_after,
-        )
+        usual = (input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional)
+        more: dict[str, Any] = {"learned_state": learned_state, "generator": generator}
+        super().__init__(*usual, **more, reset_after=reset_after)
         self.reset_after = reset_after
