@@ -167,7 +167,7 @@ class NumbaText(Plan):
         sizes, onto = f"{self.size(inner)}, {self.size(width)}", str(int(v in self.absorbed))
         a, to = self.memory(source), self.memory(v)
         if not self.spans(v):
-            line = f"product({a}, {name}, {to}, B, {sizes}, {onto})"
+            line = f"product({a}, {name}, {to}, B, {sizes}, {onto}, 0, step & 1)"
             return [line] if v in self.left else ["if t != skip:", f"    {line}"]
         onto = f"{onto}, alike"
         to = self.spanned[to] if to in self.spanned else self.part(v, "many")
