@@ -92,19 +92,19 @@ def tan(input: Any) -> Tensor:
 def asin(input: Any) -> Tensor:
     """The angle from -pi/2 to pi/2 whose sine is x."""
     x = _floating(input)
-    return e.atan2(x, (1 - x).sqrt() * (1 + x).sqrt())
+    return curves.atan2(x, (1 - x).sqrt() * (1 + x).sqrt())
 
 
 def acos(input: Any) -> Tensor:
     """The angle from 0 to pi whose cosine is x."""
     x = _floating(input)
-    return e.atan2((1 - x).sqrt() * (1 + x).sqrt(), x)
+    return curves.atan2((1 - x).sqrt() * (1 + x).sqrt(), x)
 
 
 def atan(input: Any) -> Tensor:
     """The angle from -pi/2 to pi/2 whose tangent is x."""
     x = _floating(input)
-    return e.atan2(x, as_tensor(1.0).to(x.dtype))
+    return curves.atan2(x, as_tensor(1.0).to(x.dtype))
 
 
 def sinh(input: Any) -> Tensor:

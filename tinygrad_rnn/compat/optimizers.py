@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.values import Array
-from ..optim.optimizers import Adam, Optimizer, decayed
+from ..optim.optimizers import Adam, Optimizer, decayed, options
 from ..optim.together import elementwise
 
 
@@ -35,16 +35,7 @@ class Adagrad(Optimizer):
         initial_accumulator_value: float = 0.0,
         eps: float = 1e-10,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "lr_decay": lr_decay,
-                "weight_decay": weight_decay,
-                "initial_accumulator_value": initial_accumulator_value,
-                "eps": eps,
-            },
-        )
+        super().__init__(params, options(locals()))
 
     @elementwise
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
@@ -79,7 +70,7 @@ class Adadelta(Optimizer):
         eps: float = 1e-6,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(params, {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay})
+        super().__init__(params, options(locals()))
 
     def _check(self, group: dict[str, Any]) -> None:
         super()._check(group)
@@ -157,8 +148,7 @@ class NAdam(Adam):
         weight_decay: float = 0.0,
         momentum_decay: float = 4e-3,
     ) -> None:
-        defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        Optimizer.__init__(self, params, {**defaults, "momentum_decay": momentum_decay})
+        Optimizer.__init__(self, params, options(locals()))
 
     @elementwise
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from .values import Node, Value, next_number
+from .values import Leaf, Node, Value, next_number
+
+if TYPE_CHECKING:
+    from .inside import Hearing
 
 N = TypeVar("N", bound=Value)
 Write = tuple[Callable[[Any, Any], None], Any, Any]
@@ -83,3 +86,16 @@ def _unfolding(slot: str) -> property:
 
 for _slot in ("op", "parents", "saved", "out"):
     setattr(LazyOutput, _slot, _unfolding(_slot))
+
+
+def unfold_others(roots: Sequence[tuple[Node | Leaf, Any]], hearing: Hearing) -> None:
+    """Record op by op the compiled calls behind the roots that a hearing does not take."""
+    stack: list[Any] = [node for node, _ in roots]
+    seen = set(map(id, stack))
+    while stack:
+        node = stack.pop()
+        folded = node.__class__ is LazyOutput and node.fold is not None and hearing.takes(node.fold)
+        for below in (node.whole,) if folded else node.parents:
+            if id(below) not in seen:
+                seen.add(id(below))
+                stack.append(below)

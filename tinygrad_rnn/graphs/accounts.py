@@ -20,7 +20,7 @@ from ..engine.inside import UseOverTime
 from ..engine.places import Place
 from ..engine.scatter import At
 from ..engine.values import Array
-from ..ops.row import texts_of
+from ..ops.without_gradient import texts_of
 
 BLOCK = 1 << 22  # numbers that are made at once
 

@@ -14,9 +14,9 @@ from ..engine.keywords import check_keywords
 from ..engine.places import Place, Scope, state
 from ..engine.values import Leaf
 from ..tensors import Tensor, as_tensor
+from ..tensors.all_or_none import all_or_none
 from ..tensors.arrays import LAYER_RESULT
 from ..tensors.state_dicts import StateDict, counts, take_counts
-from ..tensors.value import all_or_none
 from ..tensors.writing import snapshot
 
 M = TypeVar("M", bound="Module")

@@ -12,8 +12,8 @@ import numpy as np
 from ..engine.switches import enable_grad
 from ..engine.values import Array
 from ..tensors import Tensor
-from ..tensors.value import all_or_none
-from .optimizers import Optimizer
+from ..tensors.all_or_none import all_or_none
+from .optimizers import Optimizer, options
 
 Closure = Callable[[], Tensor]
 
@@ -64,18 +64,8 @@ class LBFGS(Optimizer):
         history_size: int = 100,
         line_search_fn: str | None = None,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "max_iter": max_iter,
-                "max_eval": max_iter * 5 // 4 if max_eval is None else max_eval,
-                "tolerance_grad": tolerance_grad,
-                "tolerance_change": tolerance_change,
-                "history_size": history_size,
-                "line_search_fn": line_search_fn,
-            },
-        )
+        max_eval = max_iter * 5 // 4 if max_eval is None else max_eval
+        super().__init__(params, options(locals()))
 
     def _check(self, group: dict[str, Any]) -> None:
         super()._check(group)

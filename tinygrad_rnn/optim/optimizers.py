@@ -12,7 +12,7 @@ from ..engine.keywords import check_keywords
 from ..engine.switches import enable_grad
 from ..engine.values import Array, Leaf
 from ..tensors import Tensor
-from ..tensors.value import all_or_none
+from ..tensors.all_or_none import all_or_none
 from .together import Rows, elementwise
 from .updates import adam, applied, sgd
 
@@ -248,6 +248,11 @@ def _loaded(value: Any) -> Any:
     return np.asarray(value) if isinstance(value, (Tensor, np.ndarray, np.generic)) else value
 
 
+def options(given: dict[str, Any], *without: str) -> dict[str, Any]:
+    """The options among a constructor's ``locals()``: all that it is given but the Parameters."""
+    return {k: v for k, v in given.items() if k not in ("self", "params", "__class__", *without)}
+
+
 def decayed(p: Array, g: Array, group: dict[str, Any]) -> Array:
     """The gradient of the loss and of ``weight_decay / 2`` times the squares of a Parameter."""
     return g + group["weight_decay"] * p if group["weight_decay"] else g
@@ -276,16 +281,7 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "momentum": momentum,
-                "dampening": dampening,
-                "weight_decay": weight_decay,
-                "nesterov": nesterov,
-            },
-        )
+        super().__init__(params, options(locals()))
 
     def _check(self, group: dict[str, Any]) -> None:
         super()._check(group)
@@ -331,17 +327,7 @@ class RMSprop(Optimizer):
         momentum: float = 0.0,
         centered: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "alpha": alpha,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "momentum": momentum,
-                "centered": centered,
-            },
-        )
+        super().__init__(params, options(locals()))
 
     @elementwise
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
@@ -383,8 +369,7 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
         amsgrad: bool = False,
     ) -> None:
-        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, {**options, "amsgrad": True} if amsgrad else options)
+        super().__init__(params, options(locals(), *(() if amsgrad else ("amsgrad",))))
 
     @elementwise
     def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:

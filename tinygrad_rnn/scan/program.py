@@ -19,7 +19,8 @@ from ..engine.autograd import flow
 from ..engine.places import state as now
 from ..engine.values import Leaf, Literal, Node
 from ..engine.values import Value as Recorded
-from ..ops.row import FUNCTIONS, ROWS, texts_of
+from ..ops.row import ROWS
+from ..ops.without_gradient import FUNCTIONS, texts_of
 from ..tensors import Tensor
 from .tracing import Comparison, Trace, Tracer, constants, in_order, leaf, row_name, unhashed
 

@@ -15,7 +15,8 @@ from weakref import ref
 import numpy as np
 
 from ..engine.values import Array, DType, Grad
-from ..ops.row import ROWS, numpys
+from ..ops.row import ROWS
+from ..ops.without_gradient import numpys
 from .machine_code import kernels
 from .program import Value
 from .tracing import bare_constant

@@ -22,7 +22,8 @@ from ..engine.values import Constant, Leaf, Literal, Node, reachable
 from ..engine.values import Value as Recorded
 from ..nn.module import Module, Parameter
 from ..ops import watching
-from ..ops.row import FUNCTIONS, ROWS, Op
+from ..ops.row import ROWS, Op
+from ..ops.without_gradient import FUNCTIONS
 from ..tensors import Tensor
 
 Signature = tuple[Any, ...]
