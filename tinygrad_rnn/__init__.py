@@ -78,56 +78,29 @@ def graph(*outputs: Tensor) -> Graph:
     return Graph(*outputs)
 
 
-_LATER = {
-    "info": "commands.informing",
-    "AnomalyError": "derivatives.anomaly",
-    "detect_anomaly": "derivatives.anomaly",
-    "Graph": "graphs",
-    "GraphNode": "graphs",
-    "CellCall": "graphs",
-    "Use": "graphs",
-    "Ledger": "graphs",
-    "BackwardStep": "graphs",
-    "credit": "graphs",
-    "memory_curve": "graphs",
-    "spectral_radius": "graphs",
-    "draw": "drawing.draw",
-    "GradcheckError": "derivatives.checking",
-    "gradcheck": "derivatives.checking",
-    "checkpoint": "derivatives.checkpoint",
-    "name": "nn.naming",
-    "steps": "nn.naming",
-    "DataLoader": "training",
-    "fit": "training",
-    "compile_step": "training",
-    "CompiledStep": "training",
-    "Film": "training",
-    "Live": "page.live.page_data",
-    "Forecaster": "forecasting",
-    "FileFormatError": "files",
-    "load": "files",
-    "read_metadata": "files",
-    "save": "files",
+_LATER = {  # names by the module that is imported when one is first used
+    "commands.informing": "info",
+    "derivatives.anomaly": "AnomalyError detect_anomaly",
+    "graphs": "Graph GraphNode CellCall Use Ledger BackwardStep credit memory_curve spectral_radius",
+    "drawing.draw": "draw",
+    "derivatives.checking": "GradcheckError gradcheck",
+    "derivatives.checkpoint": "checkpoint",
+    "nn.naming": "name steps",
+    "training": "DataLoader fit compile_step CompiledStep Film",
+    "page.live.page_data": "Live",
+    "forecasting": "Forecaster",
+    "files": "FileFormatError load read_metadata save",
 }
 _MODULES = {
-    "autograd": "autograd",
-    "backends": "backends",
-    "data": "data",
-    "distributions": "distributions",
     "distributed": "training.distributed",
-    "estimators": "estimators",
-    "forecasting": "forecasting",
     "func": "derivatives.transforms",
-    "interop": "interop",
-    "linalg": "linalg",
-    "nn": "nn",
-    "onnx": "onnx",
-    "optim": "optim",
-    "plots": "plots",
     "random": "engine.random",
-    "training": "training",
-    "utils": "utils",
 }
+_OWN_PATHS = (
+    "autograd backends data distributions estimators forecasting interop linalg nn onnx optim plots "
+    "training utils"
+)
+_MODULES.update((name, name) for name in _OWN_PATHS.split())
 
 
 def __getattr__(name: str) -> Any:
@@ -136,12 +109,13 @@ def __getattr__(name: str) -> Any:
 
     if name in _MODULES:
         return import_module(f".{_MODULES[name]}", __name__)
-    if name in _LATER:
-        from .engine.signatures import written
+    for module, names in _LATER.items():
+        if name in names.split():
+            from .engine.signatures import written
 
-        found = written(getattr(import_module(f".{_LATER[name]}", __name__), name))
-        globals()[name] = found  # asked for once
-        return found
+            found = written(getattr(import_module(f".{module}", __name__), name))
+            globals()[name] = found  # asked for once
+            return found
     from .doors import for_scripts
 
     return for_scripts(__name__, name)

@@ -193,6 +193,8 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     if lead < 0:  # written into fewer axes: all the others have length 1
         return g.reshape(shape)
     if lead == 1 and g.shape[1:] == shape:
+        if g.shape[0] == 1:
+            return g.reshape(shape)
         return np.add.reduce(g, 0) if g.__class__ is np.ndarray else g.sum(0)
     stretched = tuple(range(lead)) + tuple(
         lead + i for i, side in enumerate(shape) if side == 1 and g.shape[lead + i] != 1

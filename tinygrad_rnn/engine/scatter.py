@@ -139,8 +139,9 @@ class AtOutput:
 
 def is_basic(index: Any) -> bool:
     """Whether an index takes a view: integers, slices, ``None`` and ``...``."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(
-        p is None or p is Ellipsis or (isinstance(p, (int, slice)) and not isinstance(p, bool))
-        for p in parts
-    )
+    for p in index if isinstance(index, tuple) else (index,):
+        if p.__class__ is int or p.__class__ is slice or p is None or p is Ellipsis:
+            continue
+        if not isinstance(p, int) or isinstance(p, bool):
+            return False
+    return True

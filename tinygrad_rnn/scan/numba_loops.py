@@ -80,7 +80,7 @@ class NumbaLoops(NumpyLoops):
         try:
             kept = loop.compiled()
         except Unsupported:  # no rows of columns
-            if self.ragged:
+            if not self.schedule.fused:
                 raise
             lines.reset(before)
             loop = Nests(self.schedule, backward, stored, lines)

@@ -79,7 +79,7 @@ class Fixed:
         return f"<array {hashlib.sha256(repr(self.key).encode()).hexdigest()[:24]}>"
 
 
-def _is(node: Any, name: str) -> bool:
+def _is(node: Recorded | None, name: str) -> bool:
     """Whether a node is an unrecorded one of a name."""
     return isinstance(node, Unrecorded) and bool(node.op.name == name)
 
@@ -155,7 +155,7 @@ class Tracer(Listener):
         if name in FUNCTIONS or name in ROWS:
             self.compared(name, result, operands, constants)
 
-    def look(self, op: Any, result: Tensor, operands: tuple[Any, ...], constants: Any = ()) -> None:
+    def look(self, op: Op, result: Tensor, operands: tuple[Any, ...], constants: Any = ()) -> None:
         """An op was applied: where it was not recorded, it is here (the weights that ``maximum`` shares
         its gradient by are made of comparisons)."""
         if result._node is None and not op.several and not op.item:
