@@ -13,8 +13,8 @@ from support import numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.live.steps import step_of
 from tinygrad_rnn.nn.stepping import mapped, parts
+from tinygrad_rnn.page.live.steps import step_of
 
 RUN = """
 function run(step, given, T) {
@@ -35,7 +35,7 @@ function run(step, given, T) {
 
 def runtime():
     """The functions that programs call."""
-    return (resources.files("tinygrad_rnn.drawing.live") / "runtime.js").read_text(encoding="utf-8")
+    return (resources.files("tinygrad_rnn.page.live") / "runtime.js").read_text(encoding="utf-8")
 
 
 def case(cell, x, state, live=None, constants=None):

@@ -11,9 +11,9 @@ from network_programs import STEP, Plan
 from picture_checks import layer_of, parted
 from test_page import data_of
 
-from tinygrad_rnn.drawing.page.html import page_of
 from tinygrad_rnn.graphs.meaning import Input, State
 from tinygrad_rnn.graphs.readback import raw_values
+from tinygrad_rnn.page.html import page_of
 
 
 class Truth:

@@ -13,10 +13,10 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.page.views import ALL
 from tinygrad_rnn.drawing.pictures.cells import draw_cells
 from tinygrad_rnn.drawing.pictures.ops import draw_ops
 from tinygrad_rnn.graphs.unrolled import UnrolledGraph
+from tinygrad_rnn.page.views import ALL
 
 pytestmark = pytest.mark.browser
 

@@ -10,10 +10,10 @@ from test_live_network import same as equal
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
-from tinygrad_rnn.drawing.live.lowering import NoText
-from tinygrad_rnn.drawing.live.network import Network
-from tinygrad_rnn.drawing.live.recorded_network import RecordedNetwork
 from tinygrad_rnn.nn import functional as F
+from tinygrad_rnn.page.live.lowering import NoText
+from tinygrad_rnn.page.live.network import Network
+from tinygrad_rnn.page.live.recorded_network import RecordedNetwork
 
 T, B, V, H = 6, 3, 7, 4
 DRAW = np.random.default_rng(0)

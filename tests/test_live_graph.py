@@ -10,10 +10,10 @@ from test_live_network import LOOK, B, H, I, Model, T, Two, node_of
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.live.lowering import NoText
-from tinygrad_rnn.drawing.live.page_data import found_in
-from tinygrad_rnn.drawing.live.recorded_network import RecordedNetwork
 from tinygrad_rnn.nn import functional as F
+from tinygrad_rnn.page.live.lowering import NoText
+from tinygrad_rnn.page.live.page_data import found_in
+from tinygrad_rnn.page.live.recorded_network import RecordedNetwork
 
 
 @pytest.fixture(autouse=True)

@@ -13,9 +13,9 @@ from support import numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
-from tinygrad_rnn.drawing.live.lowering import NoText
-from tinygrad_rnn.drawing.live.network import Network
 from tinygrad_rnn.nn import functional as F
+from tinygrad_rnn.page.live.lowering import NoText
+from tinygrad_rnn.page.live.network import Network
 
 T, B, I, H = 6, 3, 3, 4  # noqa: E741 (the docs' names)
 
@@ -44,7 +44,7 @@ class Model(nn.Module):
 
 def node_of(network, x, y, lines, folder):
     """What some lines see of a network, in node."""
-    js = (resources.files("tinygrad_rnn.drawing.live") / "network.js").read_text(encoding="utf-8")
+    js = (resources.files("tinygrad_rnn.page.live") / "network.js").read_text(encoding="utf-8")
     values = [np.asarray(v, "d").ravel().tolist() for v in network.values]
     path = folder / "network.js"
     path.write_text(

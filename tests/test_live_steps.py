@@ -11,8 +11,8 @@ from support import numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.live.steps import NoText, step_of
 from tinygrad_rnn.nn.stepping import mapped
+from tinygrad_rnn.page.live.steps import NoText, step_of
 
 STEPS, BATCH = 5, 3
 BUILT_IN = {

@@ -9,10 +9,10 @@ from test_page import data_of
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.page import reading
-from tinygrad_rnn.drawing.page.html import page_of
 from tinygrad_rnn.graphs import ledger as ledgers
 from tinygrad_rnn.graphs.excerpt import Excerpt
+from tinygrad_rnn.page import reading
+from tinygrad_rnn.page.html import page_of
 
 __all__ = ["numpy_loops"]  # the fixture
 

@@ -11,10 +11,10 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.page.html import page_of, script_of
-from tinygrad_rnn.drawing.page.shell import asset, lean
-from tinygrad_rnn.drawing.page.views import views_of
 from tinygrad_rnn.graphs.readback import gradients_of, values_of
+from tinygrad_rnn.page.html import page_of, script_of
+from tinygrad_rnn.page.shell import asset, lean
+from tinygrad_rnn.page.views import views_of
 
 EVIL = "</script><script>alert(1)</script>"
 KINDS = {"f4": "<f4", "f8": "<f8", "i4": "<i4", "u2": "<u2", "u1": "u1"}

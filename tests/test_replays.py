@@ -8,7 +8,7 @@ from support import assert_close, numbers
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.engine.values import reachable
-from tinygrad_rnn.nn.recurrent import SomeSteps
+from tinygrad_rnn.nn.some_steps import SomeSteps
 from tinygrad_rnn.nn.stepping import parts
 
 RATE = 0.5

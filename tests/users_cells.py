@@ -1,4 +1,4 @@
-"""Sixty cells as users write them, a table: the equations of a step, its Parameters and its states.
+"""Cells as users write them, a table: the equations of a step, its Parameters and its states.
 
 Papers' cells and home-made ones: heads, slots, fast weights, delta rules, normalisations, hard gates, clocks.
 ``python tests/users_cells.py 32,16,64`` says by which back end each of them runs at sizes B, I, H.
@@ -311,6 +311,37 @@ complex_pair [B,H; B,H] a: H; c: H; U: I,H; V: I,H
     g = F.relu(r - 0.1) / r
     n0, n1 = re * g, im * g
     y = tg.cat([n0, n1], -1)
+rotations [B,H//2,2] nu: H//2; th: H//2; U: I,H; C: H,H
+    r = (-self.nu.exp()).exp()
+    c, s = r * self.th.cos(), r * self.th.sin()
+    R = tg.stack([tg.stack([c, -s], -1), tg.stack([s, c], -1)], -2)
+    n0 = tg.einsum('bhj,hij->bhi', s0, R) + (x @ self.U).reshape(B, H // 2, 2)
+    y = n0.reshape(B, H) @ self.C
+tensor_train [B,H] A: H//2,2,H//2,2; U: I,H; b: H
+    h = tg.einsum('bij,ijkl->blk', s0.reshape(B, H // 2, 2), self.A).reshape(B, H)
+    n0 = (h + x @ self.U + self.b).tanh()
+    y = n0
+kronecker [B,H] A: H//2,H//2; C: 2,2; U: I,H
+    h = tg.einsum('bij,ik,jl->bkl', s0.reshape(B, H // 2, 2), self.A, self.C).reshape(B, H)
+    n0 = (h + x @ self.U).tanh()
+    y = n0
+quadratic_forms [B,H] W: 4,H,H; U: I,H
+    w = tg.einsum('bi,kij,bj->bk', s0, self.W, s0)
+    n0 = (x @ self.U + w.tanh().mean(-1, keepdim=True) * s0).tanh()
+    y = n0
+commutator [B,H] W: H,H; V: H,H; U: I,H
+    n0 = (x @ self.U + s0 @ (self.W @ self.V - self.V @ self.W)).tanh()
+    y = n0
+block_attention [B,2,H//2] K: 2,H//2,H//2; V: H//2,H//2; U: I,H
+    k, v = tg.einsum('bnd,nde->bne', s0, self.K), s0 @ self.V
+    a = tg.softmax(tg.einsum('bnd,bmd->bnm', k, s0), -1)
+    n0 = ((x @ self.U).reshape(B, 2, H // 2) + a @ v).tanh()
+    y = n0.reshape(B, H)
+hebbian [B,H; B,H,H] W: H,H; U: I,H; A: H,H; eta: 1
+    n0 = (x @ self.U + (s0.unsqueeze(1) @ (self.W + self.A * s1)).squeeze(1)).tanh()
+    e = self.eta.sigmoid()
+    n1 = (1 - e) * s1 + e * s0.unsqueeze(2) * n0.unsqueeze(1)
+    y = n0
 """
 
 

@@ -13,8 +13,8 @@ DOORS = {
     "to_dot": "drawing.draw",
     "render": "drawing.draw",
     "to_svg": "drawing.draw",
-    "to_html": "drawing.page.html",
-    "live_html": "drawing.page.live_html",
+    "to_html": "page.html",
+    "live_html": "page.live_html",
     "compiler": "scan.compiler",
     "run_foreign": "interop.twins",
     "to_onnx": "interop",
@@ -44,77 +44,70 @@ def typed(name: str) -> Callable[..., Any]:
 
 
 # PyTorch's names that only its scripts ask for, by the module that has them, and the rooms where they are.
+# First those that are functions and methods of a tensor, then those that stand in nn.functional too.
+_ELEMENTWISE = (
+    "absolute acos acosh addcdiv addcmul arccos arccosh arcsin arcsinh arctan arctanh asin asinh "
+    "atan atanh bitwise_and bitwise_not bitwise_or bitwise_xor clamp_max clamp_min copysign cosh "
+    "deg2rad dist erfc exp2 fix float_power floor_divide fmax fmin fmod frac greater greater_equal "
+    "heaviside hypot isclose isneginf isposinf isreal less less_equal log10 log2 logaddexp logit "
+    "negative not_equal positive rad2deg reciprocal remainder rsqrt sgn signbit sinc sinh tan trunc "
+    "xlogy"
+)
+_SHAPING = (
+    "argwhere diag diag_embed diagonal fliplr flipud hsplit index_add index_copy index_fill "
+    "index_put masked_scatter moveaxis movedim put repeat_interleave rot90 select sum_to_size take "
+    "tensor_split unflatten vsplit"
+)
+_REDUCING = (
+    "aminmax corrcoef count_nonzero cov histc kthvalue logcumsumexp mode msort nanmean nanmedian "
+    "nanquantile nansum quantile std_mean trace unique_consecutive var_mean"
+)
+_PRODUCTS = "addbmm addmv addr baddbmm cross det ger inner inverse kron logdet matrix_power slogdet"
+_ACTIVATIONS = "alpha_dropout celu prelu rrelu selu threshold"
+_CONVOLUTIONS = (
+    "adaptive_avg_pool1d avg_pool1d conv1d conv2d conv_transpose1d conv_transpose2d max_pool1d "
+    "max_pool2d"
+)
+_NORMS = "group_norm instance_norm rms_norm"
 FOR_SCRIPTS = {
     "": {
-        "typed": "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor "
-        "ShortTensor",
-        "choosing": "asarray bernoulli cosine_similarity logspace masked_select narrow nonzero "
-        "randint_like range typename",
+        "typed": (
+            "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor "
+            "LongTensor ShortTensor"
+        ),
+        "choosing": (
+            "asarray bernoulli cosine_similarity logspace masked_select narrow nonzero randint_like "
+            "range typename"
+        ),
         "settings": (
             "Generator accelerator compile e finfo get_num_threads iinfo initial_seed jit newaxis "
-            "onnx promote_types result_type serialization seed set_default_tensor_type set_num_threads "
-            "set_printoptions use_deterministic_algorithms"
+            "onnx promote_types result_type serialization seed set_default_tensor_type "
+            "set_num_threads set_printoptions use_deterministic_algorithms"
         ),
-        "elementwise": (
-            "absolute acos acosh addcdiv addcmul arccos arccosh arcsin arcsinh arctan arctanh "
-            "asin asinh atan atanh bitwise_and bitwise_not bitwise_or bitwise_xor clamp_max "
-            "clamp_min copysign cosh deg2rad dist eq erfc exp2 fix float_power floor_divide fmax "
-            "fmin fmod frac ge greater greater_equal gt heaviside hypot is_complex "
-            "is_floating_point is_nonzero isclose isin isneginf isposinf isreal le less "
-            "less_equal log10 log2 logaddexp logit lt ne negative not_equal positive rad2deg "
-            "reciprocal remainder rsqrt rsub sgn signbit sinc sinh tan trunc xlogy"
-        ),
-        "shaping": (
-            "argwhere atleast_1d atleast_2d atleast_3d block_diag broadcast_shapes "
-            "broadcast_tensors cartesian_prod column_stack combinations concatenate diag "
-            "diag_embed diagonal dstack fliplr flipud hsplit hstack index_add index_copy "
-            "index_fill index_put masked_scatter moveaxis movedim put repeat_interleave rot90 "
-            "row_stack select sum_to_size take tensor_split tril_indices triu_indices unflatten "
-            "vsplit vstack"
-        ),
-        "reducing": (
-            "aminmax bucketize corrcoef count_nonzero cov cumulative_trapezoid histc kthvalue "
-            "logcumsumexp mode msort nanmean nanmedian nanquantile nansum quantile searchsorted "
-            "std_mean trace trapezoid trapz unique_consecutive var_mean"
-        ),
-        "products": (
-            "addbmm addmv addr baddbmm cdist chain_matmul cross det ger inner inverse kron logdet "
-            "matrix_power pairwise_distance slogdet tensordot"
-        ),
-        "activations": "alpha_dropout celu prelu rrelu selu threshold",
-        "convolutions": (
-            "adaptive_avg_pool1d avg_pool1d conv1d conv2d conv_transpose1d conv_transpose2d "
-            "max_pool1d max_pool2d"
-        ),
-        "norms": "group_norm instance_norm rms_norm",
+        "elementwise": _ELEMENTWISE
+        + " eq ge gt is_complex is_floating_point is_nonzero isin le lt ne rsub",
+        "shaping": _SHAPING
+        + " atleast_1d atleast_2d atleast_3d block_diag broadcast_shapes broadcast_tensors "
+        "cartesian_prod column_stack combinations concatenate dstack hstack row_stack "
+        "tril_indices triu_indices vstack",
+        "reducing": _REDUCING + " bucketize cumulative_trapezoid searchsorted trapezoid trapz",
+        "products": _PRODUCTS + " cdist chain_matmul pairwise_distance tensordot",
+        "activations": _ACTIVATIONS,
+        "convolutions": _CONVOLUTIONS,
+        "norms": _NORMS,
     },
     "tensors.Tensor": {
-        "elementwise": (
-            "absolute acos acosh addcdiv addcmul arccos arccosh arcsin arcsinh arctan arctanh "
-            "asin asinh atan atanh bitwise_and bitwise_not bitwise_or bitwise_xor clamp_max "
-            "clamp_min copysign cosh deg2rad dist divide erfc exp2 fix float_power floor_divide "
-            "fmax fmin fmod frac greater greater_equal heaviside hypot isclose isneginf isposinf "
-            "isreal less less_equal log10 log2 logaddexp logit multiply negative not_equal "
-            "positive rad2deg reciprocal remainder rsqrt sgn signbit sinc sinh subtract tan "
-            "true_divide trunc xlogy"
-        ),
-        "shaping": (
-            "apply_ argwhere char diag diag_embed diagonal element_size fliplr flipud get_device "
-            "hsplit index_add index_copy index_fill index_put is_contiguous map_ masked_scatter "
-            "moveaxis movedim ndimension pin_memory put repeat_interleave rot90 select "
-            "share_memory_ short storage_offset stride sum_to_size swapdims take tensor_split unflatten "
-            "unfold vsplit"
-        ),
-        "reducing": (
-            "aminmax corrcoef count_nonzero cov histc kthvalue logcumsumexp mode msort nanmean "
-            "nanmedian nanquantile nansum quantile std_mean trace unique_consecutive var_mean"
-        ),
-        "products": (
-            "addbmm addmv addr baddbmm cross det ger inner inverse kron logdet matrix_power slogdet"
-        ),
+        "elementwise": _ELEMENTWISE + " divide multiply subtract true_divide",
+        "shaping": _SHAPING
+        + " apply_ char element_size get_device is_contiguous map_ ndimension pin_memory "
+        "share_memory_ short storage_offset stride swapdims unfold",
+        "reducing": _REDUCING,
+        "products": _PRODUCTS,
         "activations": "hardshrink prelu",
     },
-    "linalg": {"products": "cross det inv matrix_power multi_dot slogdet solve"},
+    "linalg": {
+        "products": "cross det inv matrix_power multi_dot slogdet solve",
+    },
     "autograd": {
         "variable": "Variable",
         "custom": "Function",
@@ -122,13 +115,17 @@ FOR_SCRIPTS = {
         "derivatives": "backward functional gradcheck",
     },
     "nn": {
-        "surroundings": "Bilinear ConstantPad1d ConstantPad2d EmbeddingBag ReflectionPad1d ReplicationPad1d "
-        "Unflatten Upsample ZeroPad1d ZeroPad2d",
+        "surroundings": (
+            "Bilinear ConstantPad1d ConstantPad2d EmbeddingBag ReflectionPad1d ReplicationPad1d "
+            "Unflatten Upsample ZeroPad1d ZeroPad2d"
+        ),
         "containers": "DataParallel ModuleDict ParameterDict ParameterList",
-        "layers": "BatchNorm1d CosineSimilarity Dropout1d Dropout2d NonDynamicallyQuantizableLinear",
+        "layers": (
+            "BatchNorm1d CosineSimilarity Dropout1d Dropout2d NonDynamicallyQuantizableLinear"
+        ),
         "activations": (
-            "AlphaDropout CELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh LogSigmoid Mish "
-            "PReLU ReLU6 SELU Softmax2d Softmin Softshrink Softsign Tanhshrink Threshold"
+            "AlphaDropout CELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh LogSigmoid Mish PReLU "
+            "ReLU6 SELU Softmax2d Softmin Softshrink Softsign Tanhshrink Threshold"
         ),
         "losses": (
             "CTCLoss CosineEmbeddingLoss GaussianNLLLoss HingeEmbeddingLoss KLDivLoss "
@@ -149,35 +146,39 @@ FOR_SCRIPTS = {
         "surroundings": "bilinear gumbel_softmax interpolate upsample",
         "layers": "batch_norm cosine_similarity dropout1d dropout2d",
         "products": "normalize pairwise_distance",
-        "activations": (
-            "alpha_dropout celu glu hardshrink hardsigmoid hardswish hardtanh logsigmoid mish "
-            "prelu relu6 rrelu selu softmin softshrink softsign tanhshrink threshold"
-        ),
+        "activations": _ACTIVATIONS
+        + " glu hardshrink hardsigmoid hardswish hardtanh logsigmoid mish relu6 softmin "
+        "softshrink softsign tanhshrink",
         "losses": (
             "cosine_embedding_loss ctc_loss gaussian_nll_loss hinge_embedding_loss kl_div "
             "margin_ranking_loss multi_margin_loss multilabel_soft_margin_loss poisson_nll_loss "
             "soft_margin_loss triplet_margin_loss"
         ),
-        "convolutions": (
-            "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d "
-            "avg_pool1d avg_pool2d conv1d conv2d conv_transpose1d conv_transpose2d max_pool1d "
-            "max_pool2d"
-        ),
+        "convolutions": _CONVOLUTIONS
+        + " adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d avg_pool2d",
         "attention": "scaled_dot_product_attention",
-        "norms": "group_norm instance_norm rms_norm",
+        "norms": _NORMS,
     },
-    "nn.init": {"starting": "dirac_ sparse_ trunc_normal_"},
+    "nn.init": {
+        "starting": "dirac_ sparse_ trunc_normal_",
+    },
     "nn.utils": {
-        "vectors": "clip_grad_norm get_total_norm parameters_to_vector vector_to_parameters weight_norm"
+        "vectors": (
+            "clip_grad_norm get_total_norm parameters_to_vector vector_to_parameters weight_norm"
+        ),
     },
-    "optim": {"optimizers": "Adadelta Adagrad Adamax NAdam"},
+    "optim": {
+        "optimizers": "Adadelta Adagrad Adamax NAdam",
+    },
     "optim.lr_scheduler": {
         "schedules": (
-            "ConstantLR CosineAnnealingWarmRestarts CyclicLR LinearLR MultiplicativeLR "
-            "PolynomialLR SequentialLR"
+            "ConstantLR CosineAnnealingWarmRestarts CyclicLR LinearLR MultiplicativeLR PolynomialLR "
+            "SequentialLR"
         ),
     },
-    "utils.data": {"datasets": "ConcatDataset default_collate get_worker_info"},
+    "utils.data": {
+        "datasets": "ConcatDataset default_collate get_worker_info",
+    },
 }
 
 # Modules that scripts name by their path without importing them.

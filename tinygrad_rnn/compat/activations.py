@@ -168,6 +168,13 @@ class _Activation(Module):
         return ", ".join(f"{k}={getattr(self, k)}" for k in self._arguments)
 
 
+class _InPlace(_Activation):
+    """One that may write its input and has no other argument."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        self._holding(inplace=inplace)
+
+
 class Hardtanh(_Activation):
     """x clipped to ``min_val`` ... ``max_val``; see ``nn.functional.hardtanh``."""
 
@@ -177,22 +184,16 @@ class Hardtanh(_Activation):
         self._holding(min_val=min_val, max_val=max_val, inplace=inplace)
 
 
-class ReLU6(_Activation):
+class ReLU6(_InPlace):
     """x clipped to 0 ... 6."""
 
     _function = staticmethod(relu6)
 
-    def __init__(self, inplace: bool = False) -> None:
-        self._holding(inplace=inplace)
 
-
-class SELU(_Activation):
+class SELU(_InPlace):
     """See ``nn.functional.selu``."""
 
     _function = staticmethod(selu)
-
-    def __init__(self, inplace: bool = False) -> None:
-        self._holding(inplace=inplace)
 
 
 class CELU(_Activation):
@@ -204,13 +205,10 @@ class CELU(_Activation):
         self._holding(alpha=alpha, inplace=inplace)
 
 
-class Mish(_Activation):
+class Mish(_InPlace):
     """See ``nn.functional.mish``."""
 
     _function = staticmethod(mish)
-
-    def __init__(self, inplace: bool = False) -> None:
-        self._holding(inplace=inplace)
 
 
 class Softsign(_Activation):
@@ -225,22 +223,16 @@ class Tanhshrink(_Activation):
     _function = staticmethod(tanhshrink)
 
 
-class Hardsigmoid(_Activation):
+class Hardsigmoid(_InPlace):
     """See ``nn.functional.hardsigmoid``."""
 
     _function = staticmethod(hardsigmoid)
 
-    def __init__(self, inplace: bool = False) -> None:
-        self._holding(inplace=inplace)
 
-
-class Hardswish(_Activation):
+class Hardswish(_InPlace):
     """See ``nn.functional.hardswish``."""
 
     _function = staticmethod(hardswish)
-
-    def __init__(self, inplace: bool = False) -> None:
-        self._holding(inplace=inplace)
 
 
 class Softshrink(_Activation):
@@ -252,13 +244,10 @@ class Softshrink(_Activation):
         self._holding(lambd=lambd)
 
 
-class Hardshrink(_Activation):
+class Hardshrink(Softshrink):
     """See ``nn.functional.hardshrink``."""
 
     _function = staticmethod(hardshrink)
-
-    def __init__(self, lambd: float = 0.5) -> None:
-        self._holding(lambd=lambd)
 
 
 class Threshold(_Activation):

@@ -188,29 +188,29 @@ def _activation(given: Any) -> Callable[[Any], Tensor]:
 class _Block(Module):
     """What encoder and decoder layers share: attention and a small network, each added to its input."""
 
-    norm_first: bool
+    _attentions: tuple[str, ...]
 
-    def _begin(
+    def __init__(
         self,
-        sizes: tuple[int, int, int],
-        dropout: float,
-        activation: Any,
-        eps: float,
-        batch_first: bool,
-        norm_first: bool,
-        bias: bool,
-        attentions: tuple[str, ...],
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: Any = "relu",
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
     ) -> None:
         super().__init__()
-        width, heads, inner = sizes
-        for name in attentions:
-            attention = MultiheadAttention(width, heads, dropout, bias, batch_first=batch_first)
+        for name in self._attentions:
+            attention = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first)
             setattr(self, name, attention)
-        self.linear1, self.dropout = Linear(width, inner, bias), Dropout(dropout)
-        self.linear2 = Linear(inner, width, bias)
-        for k in range(1, len(attentions) + 2):
-            setattr(self, f"norm{k}", LayerNorm(width, eps, bias=bias))
-        for k in range(1, len(attentions) + 2):
+        self.linear1, self.dropout = Linear(d_model, dim_feedforward, bias), Dropout(dropout)
+        self.linear2 = Linear(dim_feedforward, d_model, bias)
+        for k in range(1, len(self._attentions) + 2):
+            setattr(self, f"norm{k}", LayerNorm(d_model, layer_norm_eps, bias=bias))
+        for k in range(1, len(self._attentions) + 2):
             setattr(self, f"dropout{k}", Dropout(dropout))
         self.norm_first, self.activation = norm_first, _activation(activation)
 
@@ -237,22 +237,7 @@ class TransformerEncoderLayer(_Block):
     (5, 1, 4)
     """
 
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: Any = "relu",
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-    ) -> None:
-        sizes, names = (d_model, nhead, dim_feedforward), ("self_attn",)
-        self._begin(
-            sizes, dropout, activation, layer_norm_eps, batch_first, norm_first, bias, names
-        )
+    _attentions = ("self_attn",)
 
     def forward(
         self,
@@ -281,22 +266,7 @@ class TransformerDecoderLayer(_Block):
     (5, 1, 4)
     """
 
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: Any = "relu",
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-    ) -> None:
-        sizes, names = (d_model, nhead, dim_feedforward), ("self_attn", "multihead_attn")
-        self._begin(
-            sizes, dropout, activation, layer_norm_eps, batch_first, norm_first, bias, names
-        )
+    _attentions = ("self_attn", "multihead_attn")
 
     def forward(
         self,

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
+from collections.abc import Callable
+from inspect import signature
+from typing import Any, Concatenate, ParamSpec
 
 import numpy as np
 
 from ..engine.places import state
+from ..engine.signatures import written
 from ..nn import init
 from ..nn.functional import pad
 from ..nn.module import Module, Parameter
@@ -22,6 +25,23 @@ from ..tensors.several import cat, stack
 from .shaping import movedim
 
 Sides = tuple[int, ...]
+P = ParamSpec("P")
+
+
+def _over(
+    n: int, function: Callable[Concatenate[int, P], Tensor], doc: str | None = None
+) -> Callable[P, Tensor]:
+    """A function over n axes: ``conv1d`` of ``conv``, with its arguments."""
+
+    def over_axes(*args: P.args, **kwargs: P.kwargs) -> Tensor:
+        return function(n, *args, **kwargs)
+
+    made: Any = over_axes
+    made.__name__ = made.__qualname__ = f"{function.__name__}{n}d"
+    made.__doc__ = doc or function.__doc__
+    own = signature(written(function))
+    made.__signature__ = own.replace(parameters=list(own.parameters.values())[1:])
+    return over_axes
 
 
 def _each(who: str, name: str, value: Any, n: int, least: int = 1) -> Sides:
@@ -79,19 +99,29 @@ def _windows(
     return stack(taps, 2), tuple(steps)
 
 
-def _convolved(
+def conv(
     n: int,
     input: Any,
     weight: Tensor,
-    bias: Tensor | None,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    groups: int,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
 ) -> Tensor:
+    """``y[n, o, t] = b[o] + sum_ck w[o, c, k] x[n, c, stride t + dilation k]``, a convolution over time.
+
+    x (batch, channels, time), or without a batch, w (out, channels / groups, kernel) and b (out,) give
+    (batch, out, steps). ``padding`` puts so many zeros at both ends; "same" keeps the length (of stride
+    1), "valid" puts none. Raises ValueError where shapes do not fit.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.conv1d(tg.ones(1, 2, 5), tg.ones(3, 2, 2)).shape
+    (1, 3, 4)
+    """
     who, x = f"conv{n}d", as_tensor(input)
     if x.ndim == n + 1:
-        alone = _convolved(n, x.unsqueeze(0), weight, bias, stride, padding, dilation, groups)
+        alone = conv(n, x.unsqueeze(0), weight, bias, stride, padding, dilation, groups)
         return alone.squeeze(0)
     hop, apart = _each(who, "stride", stride, n), _each(who, "dilation", dilation, n)
     out, inner, *kernel = weight.shape
@@ -111,44 +141,17 @@ def _convolved(
     return y if bias is None else y + bias.reshape(-1, *(1,) * n)
 
 
-def conv1d(
-    input: Any,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> Tensor:
-    """``y[n, o, t] = b[o] + sum_ck w[o, c, k] x[n, c, stride t + dilation k]``, a convolution over time.
-
-    x (batch, channels, time), or without a batch, w (out, channels / groups, kernel) and b (out,) give
-    (batch, out, steps). ``padding`` puts so many zeros at both ends; "same" keeps the length (of stride
-    1), "valid" puts none. Raises ValueError where shapes do not fit.
-
-    >>> import tinygrad_rnn as tg
-    >>> tg.nn.functional.conv1d(tg.ones(1, 2, 5), tg.ones(3, 2, 2)).shape
-    (1, 3, 4)
-    """
-    return _convolved(1, input, weight, bias, stride, padding, dilation, groups)
-
-
-def conv2d(
-    input: Any,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> Tensor:
+conv1d = _over(1, conv)
+conv2d = _over(
+    2,
+    conv,
     """``conv1d`` over two axes: x (batch, channels, height, width), w (out, channels / groups, kh, kw).
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.functional.conv2d(tg.ones(1, 2, 5, 4), tg.ones(3, 2, 2, 2)).shape
     (1, 3, 4, 3)
-    """
-    return _convolved(2, input, weight, bias, stride, padding, dilation, groups)
+    """,
+)
 
 
 def _spread(x: Tensor, stride: Sides) -> Tensor:
@@ -163,21 +166,28 @@ def _spread(x: Tensor, stride: Sides) -> Tensor:
     return x
 
 
-def _transposed(
+def conv_transpose(
     n: int,
     input: Any,
     weight: Tensor,
-    bias: Tensor | None,
-    stride: Any,
-    padding: Any,
-    output_padding: Any,
-    groups: int,
-    dilation: Any,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
 ) -> Tensor:
-    """What a convolution's gradient does: the spread input, convolved with the kernel turned round."""
+    """The map whose matrix is ``conv1d``'s transposed: w (in, out / groups, kernel).
+
+    What a convolution's gradient does: the spread input, convolved with the kernel turned round.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.conv_transpose1d(tg.ones(1, 2, 4), tg.ones(2, 3, 2), stride=2).shape
+    (1, 3, 8)
+    """
     who, x = f"conv_transpose{n}d", as_tensor(input)
     if x.ndim == n + 1:
-        alone = _transposed(
+        alone = conv_transpose(
             n, x.unsqueeze(0), weight, bias, stride, padding, output_padding, groups, dilation
         )
         return alone.squeeze(0)
@@ -194,43 +204,14 @@ def _transposed(
     turned = weight.flip(tuple(range(2, n + 2)))
     turned = turned.reshape(groups, inner // groups, out, *kernel).transpose(1, 2)
     turned = turned.reshape(groups * out, inner // groups, *kernel)
-    y = _convolved(n, wide, turned, bias, 1, 0, apart, groups)
+    y = conv(n, wide, turned, bias, 1, 0, apart, groups)
     for axis, cut in enumerate(less, 2):
         y = y.narrow(axis, cut, y.shape[axis] - 2 * cut)
     return y
 
 
-def conv_transpose1d(
-    input: Any,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
-    dilation: Any = 1,
-) -> Tensor:
-    """The map whose matrix is ``conv1d``'s transposed: w (in, out / groups, kernel).
-
-    >>> import tinygrad_rnn as tg
-    >>> tg.nn.functional.conv_transpose1d(tg.ones(1, 2, 4), tg.ones(2, 3, 2), stride=2).shape
-    (1, 3, 8)
-    """
-    return _transposed(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
-
-
-def conv_transpose2d(
-    input: Any,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
-    dilation: Any = 1,
-) -> Tensor:
-    """``conv_transpose1d`` over two axes."""
-    return _transposed(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
+conv_transpose1d = _over(1, conv_transpose)
+conv_transpose2d = _over(2, conv_transpose, "``conv_transpose1d`` over two axes.")
 
 
 class _Conv(Module):
@@ -287,7 +268,7 @@ class _Conv(Module):
             reach = tuple(d * (k - 1) for d, k in pairs)
             x = _padded(x, _ends("Conv", padding, reach, self.stride), mode=self.padding_mode)
             padding = 0
-        return _convolved(
+        return conv(
             self._n, x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
         )
 
@@ -359,7 +340,7 @@ class _ConvTranspose(_Conv):
 
     def forward(self, input: Any) -> Tensor:
         """(batch, in_channels, ...) in, (batch, out_channels, ...) out."""
-        return _transposed(
+        return conv_transpose(
             self._n,
             self._cast(input, self.weight),
             self.weight,
@@ -423,28 +404,8 @@ def _unbatched(n: int, input: Any, made: Tensor) -> Tensor:
     return made.squeeze(0) if as_tensor(input).ndim == n + 1 else made
 
 
-def _max_pool(n: int, input: Any, *options: Any, return_indices: bool = False) -> Tensor:
-    if return_indices:
-        raise ValueError(f"max_pool{n}d: return_indices=True is not there")
-    kernel, stride, padding, dilation, ceil = options
-    who, low = f"max_pool{n}d", -math.inf
-    windows, steps = _pooled(who, n, input, kernel, stride, padding, dilation, ceil, low)
-    best = windows.max(2).values
-    return _unbatched(n, input, best.reshape(*best.shape[:2], *steps))
-
-
-def _avg_pool(
-    n: int, input: Any, kernel: Any, stride: Any, padding: Any, ceil: bool, counted: bool
-) -> Tensor:
-    windows, steps = _pooled(f"avg_pool{n}d", n, input, kernel, stride, padding, 1, ceil)
-    made = windows.mean(2)
-    if not counted:
-        ones = as_tensor(input).detach() * 0 + 1
-        made = made / _pooled(f"avg_pool{n}d", n, ones, kernel, stride, padding)[0].mean(2)
-    return _unbatched(n, input, made.reshape(*made.shape[:2], *steps))
-
-
-def max_pool1d(
+def max_pool(
+    n: int,
     input: Any,
     kernel_size: Any,
     stride: Any = None,
@@ -459,25 +420,16 @@ def max_pool1d(
     >>> tg.nn.functional.max_pool1d(tg.tensor([[[1.0, 3.0, 2.0, 0.0]]]), 2).tolist()
     [[[3.0, 2.0]]]
     """
-    options = (kernel_size, stride, padding, dilation, ceil_mode)
-    return _max_pool(1, input, *options, return_indices=return_indices)
+    if return_indices:
+        raise ValueError(f"max_pool{n}d: return_indices=True is not there")
+    who, how = f"max_pool{n}d", (kernel_size, stride, padding, dilation, ceil_mode)
+    windows, steps = _pooled(who, n, input, *how, -math.inf)
+    best = windows.max(2).values
+    return _unbatched(n, input, best.reshape(*best.shape[:2], *steps))
 
 
-def max_pool2d(
-    input: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Tensor:
-    """``max_pool1d`` over two axes."""
-    options = (kernel_size, stride, padding, dilation, ceil_mode)
-    return _max_pool(2, input, *options, return_indices=return_indices)
-
-
-def avg_pool1d(
+def avg_pool(
+    n: int,
     input: Any,
     kernel_size: Any,
     stride: Any = None,
@@ -486,19 +438,18 @@ def avg_pool1d(
     count_include_pad: bool = True,
 ) -> Tensor:
     """The mean of each window; padding counts as zeros unless ``count_include_pad=False``."""
-    return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
+    windows, steps = _pooled(f"avg_pool{n}d", n, input, kernel_size, stride, padding, 1, ceil_mode)
+    made = windows.mean(2)
+    if not count_include_pad:
+        ones = as_tensor(input).detach() * 0 + 1
+        made = made / _pooled(f"avg_pool{n}d", n, ones, kernel_size, stride, padding)[0].mean(2)
+    return _unbatched(n, input, made.reshape(*made.shape[:2], *steps))
 
 
-def avg_pool2d(
-    input: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-) -> Tensor:
-    """``avg_pool1d`` over two axes."""
-    return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
+max_pool1d = _over(1, max_pool)
+max_pool2d = _over(2, max_pool, "``max_pool1d`` over two axes.")
+avg_pool1d = _over(1, avg_pool)
+avg_pool2d = _over(2, avg_pool, "``avg_pool1d`` over two axes.")
 
 
 def _adaptive(n: int, input: Any, output_size: Any, best: bool) -> Tensor:
@@ -517,24 +468,21 @@ def _adaptive(n: int, input: Any, output_size: Any, best: bool) -> Tensor:
     return x
 
 
-def adaptive_avg_pool1d(input: Any, output_size: Any) -> Tensor:
+def adaptive_avg_pool(n: int, input: Any, output_size: Any) -> Tensor:
     """The means of so many windows of about equal size along the last axis."""
-    return _adaptive(1, input, output_size, best=False)
+    return _adaptive(n, input, output_size, best=False)
 
 
-def adaptive_avg_pool2d(input: Any, output_size: Any) -> Tensor:
-    """``adaptive_avg_pool1d`` over the last two axes."""
-    return _adaptive(2, input, output_size, best=False)
-
-
-def adaptive_max_pool1d(input: Any, output_size: Any) -> Tensor:
+def adaptive_max_pool(n: int, input: Any, output_size: Any) -> Tensor:
     """The largest values of so many windows of about equal size along the last axis."""
-    return _adaptive(1, input, output_size, best=True)
+    return _adaptive(n, input, output_size, best=True)
 
 
-def adaptive_max_pool2d(input: Any, output_size: Any) -> Tensor:
-    """``adaptive_max_pool1d`` over the last two axes."""
-    return _adaptive(2, input, output_size, best=True)
+_TWO = "``adaptive_{}_pool1d`` over the last two axes."
+adaptive_avg_pool1d = _over(1, adaptive_avg_pool)
+adaptive_avg_pool2d = _over(2, adaptive_avg_pool, _TWO.format("avg"))
+adaptive_max_pool1d = _over(1, adaptive_max_pool)
+adaptive_max_pool2d = _over(2, adaptive_max_pool, _TWO.format("max"))
 
 
 class _Pool(Module):

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..engine.places import state
 from ..engine.switches import no_grad
-from ..engine.values import Node
+from ..engine.values import Node, Value
 from ..ops.row import ROWS, Op
 from ..tensors import Tensor, as_tensor
 
@@ -173,7 +173,7 @@ class _FunctionCall:
             )
         return [self._fitted(k, sent[k], p) for k, p in zip(self.places, self.parents, strict=True)]
 
-    def _fitted(self, k: int, sent: Any, parent: Any) -> Any:
+    def _fitted(self, k: int, sent: Any, parent: Value) -> Any:
         """One gradient as an array of the argument's dtype, in a shape that sums to the argument's."""
         if sent is None:
             return np.zeros(parent.shape, parent.dtype)

@@ -14,6 +14,7 @@ from ..ops import curves
 from ..ops import elementwise as e
 from ..ops.dtypes import EPS, common_dtype
 from ..tensors import Tensor, as_tensor
+from ..tensors.functions import function_of
 from ..tensors.several import div, mul, sub
 from ..tensors.untracked import no_gradient, truth, whole
 
@@ -92,19 +93,19 @@ def tan(input: Any) -> Tensor:
 def asin(input: Any) -> Tensor:
     """The angle from -pi/2 to pi/2 whose sine is x."""
     x = _floating(input)
-    return e.atan2(x, (1 - x).sqrt() * (1 + x).sqrt())
+    return curves.atan2(x, (1 - x).sqrt() * (1 + x).sqrt())
 
 
 def acos(input: Any) -> Tensor:
     """The angle from 0 to pi whose cosine is x."""
     x = _floating(input)
-    return e.atan2((1 - x).sqrt() * (1 + x).sqrt(), x)
+    return curves.atan2((1 - x).sqrt() * (1 + x).sqrt(), x)
 
 
 def atan(input: Any) -> Tensor:
     """The angle from -pi/2 to pi/2 whose tangent is x."""
     x = _floating(input)
-    return e.atan2(x, as_tensor(1.0).to(x.dtype))
+    return curves.atan2(x, as_tensor(1.0).to(x.dtype))
 
 
 def sinh(input: Any) -> Tensor:
@@ -310,38 +311,8 @@ def dist(input: Any, other: Any, p: float = 2) -> Tensor:
 # ---- comparisons
 
 
-def eq(input: Any, other: Any) -> Tensor:
-    """Where a == b."""
-    result: Any = as_tensor(input) == other
-    return as_tensor(result)
-
-
-def ne(input: Any, other: Any) -> Tensor:
-    """Where a != b."""
-    result: Any = as_tensor(input) != other
-    return as_tensor(result)
-
-
-def gt(input: Any, other: Any) -> Tensor:
-    """Where a > b."""
-    return _tensor(as_tensor(input) > other)
-
-
-def ge(input: Any, other: Any) -> Tensor:
-    """Where a >= b."""
-    return _tensor(as_tensor(input) >= other)
-
-
-def lt(input: Any, other: Any) -> Tensor:
-    """Where a < b."""
-    return _tensor(as_tensor(input) < other)
-
-
-def le(input: Any, other: Any) -> Tensor:
-    """Where a <= b."""
-    return _tensor(as_tensor(input) <= other)
-
-
+eq, ne, gt = (function_of(method) for method in (Tensor.eq, Tensor.ne, Tensor.gt))
+ge, lt, le = (function_of(method) for method in (Tensor.ge, Tensor.lt, Tensor.le))
 greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
 subtract, multiply, divide, true_divide = sub, mul, div, div
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.values import Array
-from ..optim.optimizers import Adam, Optimizer, decayed
+from ..optim.optimizers import Adam, Group, Memory, Optimizer, decayed, options
 from ..optim.together import elementwise
 
 
@@ -35,19 +35,10 @@ class Adagrad(Optimizer):
         initial_accumulator_value: float = 0.0,
         eps: float = 1e-10,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "lr_decay": lr_decay,
-                "weight_decay": weight_decay,
-                "initial_accumulator_value": initial_accumulator_value,
-                "eps": eps,
-            },
-        )
+        super().__init__(params, options(locals()))
 
     @elementwise
-    def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
+    def _updated(self, p: Array, g: Array, memory: Memory, group: Group) -> Array:
         g = decayed(p, g, group)
         t = memory["step"] = memory.get("step", 0) + 1
         start = np.full_like(p, group["initial_accumulator_value"])
@@ -79,15 +70,15 @@ class Adadelta(Optimizer):
         eps: float = 1e-6,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(params, {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay})
+        super().__init__(params, options(locals()))
 
-    def _check(self, group: dict[str, Any]) -> None:
+    def _check(self, group: Group) -> None:
         super()._check(group)
         if not 0 <= group["rho"] <= 1:
             raise ValueError(f"Adadelta: rho must be in 0 ... 1: {group['rho']}")
 
     @elementwise
-    def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
+    def _updated(self, p: Array, g: Array, memory: Memory, group: Group) -> Array:
         g, rho, eps = decayed(p, g, group), group["rho"], group["eps"]
         zeros = np.zeros_like(p)
         memory["step"] = memory.get("step", 0) + 1
@@ -123,7 +114,7 @@ class Adamax(Adam):
         super().__init__(params, lr, betas, eps, weight_decay)
 
     @elementwise
-    def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
+    def _updated(self, p: Array, g: Array, memory: Memory, group: Group) -> Array:
         b1, b2 = group["betas"]
         g, zeros = decayed(p, g, group), np.zeros_like(p)
         t = memory["step"] = memory.get("step", 0) + 1
@@ -157,11 +148,10 @@ class NAdam(Adam):
         weight_decay: float = 0.0,
         momentum_decay: float = 4e-3,
     ) -> None:
-        defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        Optimizer.__init__(self, params, {**defaults, "momentum_decay": momentum_decay})
+        Optimizer.__init__(self, params, options(locals()))
 
     @elementwise
-    def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
+    def _updated(self, p: Array, g: Array, memory: Memory, group: Group) -> Array:
         (b1, b2), lr, psi = group["betas"], group["lr"], group["momentum_decay"]
         g, zeros = decayed(p, g, group), np.zeros_like(p)
         t = memory["step"] = memory.get("step", 0) + 1

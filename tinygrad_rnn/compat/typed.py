@@ -72,18 +72,6 @@ class FloatTensor(metaclass=_OfOneDtype):
     dtype = np.dtype(np.float32)
 
 
-class DoubleTensor(metaclass=_OfOneDtype):
-    """Tensors of float64; see ``FloatTensor``."""
-
-    dtype = np.dtype(np.float64)
-
-
-class HalfTensor(metaclass=_OfOneDtype):
-    """Tensors of float16; see ``FloatTensor``."""
-
-    dtype = np.dtype(np.float16)
-
-
 class LongTensor(metaclass=_OfOneDtype):
     """Tensors of int64; fractions are cut off; see ``FloatTensor``.
 
@@ -95,36 +83,21 @@ class LongTensor(metaclass=_OfOneDtype):
     dtype = np.dtype(np.int64)
 
 
-class IntTensor(metaclass=_OfOneDtype):
-    """Tensors of int32; see ``FloatTensor``."""
-
-    dtype = np.dtype(np.int32)
-
-
-class ShortTensor(metaclass=_OfOneDtype):
-    """Tensors of int16; see ``FloatTensor``."""
-
-    dtype = np.dtype(np.int16)
+def _of(name: str, dtype: Any) -> _OfOneDtype:
+    """The class of another dtype."""
+    kept = {"dtype": np.dtype(dtype), "__module__": __name__}
+    return _OfOneDtype(
+        name, (), {**kept, "__doc__": f"Tensors of {kept['dtype']}; see ``FloatTensor``."}
+    )
 
 
-class CharTensor(metaclass=_OfOneDtype):
-    """Tensors of int8; see ``FloatTensor``."""
-
-    dtype = np.dtype(np.int8)
-
-
-class ByteTensor(metaclass=_OfOneDtype):
-    """Tensors of uint8; see ``FloatTensor``."""
-
-    dtype = np.dtype(np.uint8)
-
-
-class BoolTensor(metaclass=_OfOneDtype):
-    """Tensors of bool; see ``FloatTensor``."""
-
-    dtype = np.dtype(np.bool_)
-
-
+DoubleTensor = _of("DoubleTensor", np.float64)
+HalfTensor = _of("HalfTensor", np.float16)
+IntTensor = _of("IntTensor", np.int32)
+ShortTensor = _of("ShortTensor", np.int16)
+CharTensor = _of("CharTensor", np.int8)
+ByteTensor = _of("ByteTensor", np.uint8)
+BoolTensor = _of("BoolTensor", np.bool_)
 ALL = (FloatTensor, DoubleTensor, HalfTensor, LongTensor, IntTensor, ShortTensor, CharTensor)
 BY_NAME: dict[str, Any] = {kind.__name__: kind for kind in (*ALL, ByteTensor, BoolTensor)}
 

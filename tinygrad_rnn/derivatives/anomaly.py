@@ -11,8 +11,9 @@ import numpy as np
 from ..engine.autograd import Observer
 from ..engine.listening import Watch
 from ..engine.places import state
-from ..engine.values import Node
+from ..engine.values import Node, Value
 from ..ops import watching
+from ..ops.row import Op
 from ..tensors import Tensor
 
 PACKAGE = str(Path(__file__).parent.parent)
@@ -63,9 +64,7 @@ class detect_anomaly(Watch):  # noqa: N801 (PyTorch's name)
 
     # ---- forward
 
-    def look(
-        self, op: Any, result: Tensor, operands: tuple[Any, ...], _constants: Any = ()
-    ) -> None:
+    def look(self, op: Op, result: Tensor, operands: tuple[Any, ...], _constants: Any = ()) -> None:
         """Look at one op's result."""
         node = result._node
         if node is not None:
@@ -87,11 +86,11 @@ class detect_anomaly(Watch):  # noqa: N801 (PyTorch's name)
             f"{self._trail(node)}"
         )
 
-    def _trail(self, node: Any) -> str:
+    def _trail(self, node: Value | None) -> str:
         """The magnitudes on the way to a node: each time the operand with the largest."""
         words: list[str] = []
         while isinstance(node, Node) and len(words) < TRAIL:
-            known = [p for p in node.parents if p.number in self._size]
+            known = [p for p in node.parents if isinstance(p, Node) and p.number in self._size]
             if not known:
                 break
             node = max(known, key=lambda p: self._size[p.number])
@@ -145,7 +144,7 @@ def _kind(values: Any) -> str:
     return name if size == 1 else f"{name} in {count:,} of {size:,} values"
 
 
-def _gate(node: Any) -> str:
+def _gate(node: Value | None) -> str:
     """The gate that a node computes, in the cell's words, where it is one: ``forget gate f: ``."""
     call = getattr(getattr(node, "place", None), "call", None)
     gates: dict[str, str] = getattr(getattr(call, "cell", None), "gates", {})

@@ -14,7 +14,7 @@ from ..engine.places import at_place, state, without_records
 from ..engine.random import generator_or_default
 from ..engine.stale import StaleGraphError, leaf_label
 from ..engine.switches import enable_grad
-from ..engine.values import Node, next_number
+from ..engine.values import Node, Value, next_number
 from ..ops.row import ROWS, Op
 from ..ops.shapes import reshape
 from ..tensors import Tensor
@@ -208,7 +208,7 @@ def _entrances(outputs: list[Tensor], start: int) -> list[Any]:
     return sorted(found.values(), key=lambda p: p.number)
 
 
-def _door(parent: Any) -> Node:
+def _door(parent: Value) -> Node:
     """What stands for a parent while gradients flow inside: an end, older than the segment."""
     saved = (parent.shape, parent.shape)
     op: Any = None  # gradients end here

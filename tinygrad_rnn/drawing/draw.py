@@ -23,11 +23,8 @@ from ..graphs.layered import has_modules
 from ..graphs.ledger import Ledger
 from ..graphs.recorded import RecordedGraph, uncollected
 from ..graphs.unrolled import UnrolledGraph
-from .output.dot import write
-from .output.graphviz import run, svg_of
-from .page.html import to_html
-from .pictures.backward import draw_backward
-from .pictures.backward_rows import draw_backward_layers, draw_backward_rows
+from .output import run, svg_of, write
+from .pictures.backward import draw_backward, draw_backward_layers, draw_backward_rows
 from .pictures.blocks import draw_blocks
 from .pictures.cells import draw_cells
 from .pictures.each_op import draw_each_op
@@ -198,7 +195,9 @@ def _write(graph: Graph, target: Path, options: Options, engine: str | None) -> 
             raise ValueError(
                 "steps= is for pictures; in a page every step can be brought into view"
             )
-        return to_html(graph, target, level=options.level, ledger=options.backward, engine=engine)
+        write_page = door("to_html")
+        how = {"level": options.level, "ledger": options.backward, "engine": engine}
+        return str(write_page(graph, target, **how))
     text = dot_of(graph, options)
     if kind == ".dot":
         content = text.encode()

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .hooks import Hook, hooked
-from .lazy_output import LazyOutput
+from .lazy_output import LazyOutput, unfold_others
+from .recorded import as_tensors, gathered
 from .scatter import At, AtOutput
-from .values import Array, Handle, Leaf, Node, Value, as_array, reachable
+from .values import Array, Leaf, Node, Value, as_array, reachable
 
 if TYPE_CHECKING:
     from .inside import Hearing
@@ -101,7 +102,7 @@ def flow(
 
     unfolded = recorded or observer is not None or hearing is not None
     if hearing is not None:
-        _unfold_others(roots, hearing)
+        unfold_others(roots, hearing)
     elif unfolded:
         reachable([node for node, _ in roots])  # looks at every node: none is folded from here on
     for root, g in roots:
@@ -117,7 +118,7 @@ def flow(
             if g.__class__ is not list:
                 g = as_array(g)
             elif node.op is None or not node.op.several:
-                g = _gathered(g, node)
+                g = gathered(g, node)
         if Hook.registered and hasattr(node, "hooks"):
             g = hooked(node, g)
         if node.__class__ is LazyOutput and node.whole is not None and (node.fold or not unfolded):
@@ -149,7 +150,7 @@ def flow(
         elif op.item and observer is None:  # straight into its place among the parts
             arrive_in(node.parents[0], node.saved[1], g)
             continue
-        out, saved = _as_tensors(node) if recorded else (node.out, node.saved)
+        out, saved = as_tensors(node) if recorded else (node.out, node.saved)
         rules, variadic, sparse = op.rules, op.variadic, op.sparse
         for i, parent in enumerate(node.parents):
             if not parent.needs:
@@ -179,24 +180,11 @@ def flow(
         if leaf.__class__ is Leaf:
             g = grads[k]
             if g.__class__ is not ndarray:
-                g = _gathered(g, leaf) if g.__class__ is list else as_array(g)
+                g = gathered(g, leaf) if g.__class__ is list else as_array(g)
             if Hook.registered and hasattr(leaf, "hooks"):
                 g = hooked(leaf, g)
             reached[-k] = (leaf, g, k in owned)
     return reached
-
-
-def _unfold_others(roots: Sequence[tuple[Node | Leaf, Any]], hearing: Hearing) -> None:
-    """Record op by op the compiled calls behind the roots that a hearing does not take."""
-    stack: list[Any] = [node for node, _ in roots]
-    seen = set(map(id, stack))
-    while stack:
-        node = stack.pop()
-        folded = node.__class__ is LazyOutput and node.fold is not None and hearing.takes(node.fold)
-        for below in (node.whole,) if folded else node.parents:
-            if id(below) not in seen:
-                seen.add(id(below))
-                stack.append(below)
 
 
 def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
@@ -205,6 +193,8 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     if lead < 0:  # written into fewer axes: all the others have length 1
         return g.reshape(shape)
     if lead == 1 and g.shape[1:] == shape:
+        if g.shape[0] == 1:
+            return g.reshape(shape)
         return np.add.reduce(g, 0) if g.__class__ is np.ndarray else g.sum(0)
     stretched = tuple(range(lead)) + tuple(
         lead + i for i, side in enumerate(shape) if side == 1 and g.shape[lead + i] != 1
@@ -219,31 +209,3 @@ def spread(g: Array, shape: tuple[int, ...]) -> Array:
     view: Array = np.ndarray(shape, g.dtype, g, 0, (0,) * len(shape))
     view.flags.writeable = False
     return view
-
-
-def _as_tensors(node: Node) -> tuple[Any, tuple[Any, ...]]:
-    """A node's output and operands as Tensors again, for rules that are to be recorded."""
-    wrap = Handle.kind._wrap
-
-    def lift(value: Any, parent: Value) -> Any:
-        if value.__class__ is not np.ndarray:
-            return value
-        return wrap(value, parent)
-
-    out = None if node.out is None else wrap(node.out, node)
-    if node.op.variadic and node.saved and node.saved[0].__class__ is tuple:
-        operands = tuple(lift(v, p) for v, p in zip(node.saved[0], node.parents, strict=True))
-        return out, (operands, *node.saved[1:])
-    n = len(node.parents)
-    lifted = tuple(lift(v, p) for v, p in zip(node.saved[:n], node.parents, strict=False))
-    return out, (*lifted, *node.saved[n:])
-
-
-def _gathered(parts: list[Any], node: Value) -> Any:
-    """The recorded sum of dense and sparse gradients of one node."""
-    sparse = [p for p in parts if p.__class__ is At]
-    total = At.recorded_sum(sparse, node) if sparse else None
-    for part in parts:
-        if part.__class__ is not At:
-            total = part if total is None else total + part
-    return total

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from .values import Array
+from .values import Array, Leaf, Node, Value
+
+if TYPE_CHECKING:
+    from ..ops.row import Op
+    from .lazy_output import Fold
 
 
 @dataclass(slots=True)
@@ -18,10 +22,10 @@ class UseOverTime:
     ``reached`` says at which steps a gradient came at all. ``leaf`` is the Parameter's own node.
     """
 
-    op: Any
+    op: Op
     operand: int
-    leaf: Any
-    parents: tuple[Any, ...]
+    leaf: Leaf
+    parents: tuple[Value, ...]
     gradient: Any
     out: Any
     saved: tuple[Any, ...]
@@ -48,7 +52,7 @@ class Inside:
     entered: list[Array]
     totals: list[Array | None]
     x: Array | None = None
-    x_node: Any = None
+    x_node: Value | None = None
 
     def in_time(self) -> Inside:
         """The same of a run that began at the last step: its arrays turned round, into the order of time."""
@@ -77,8 +81,8 @@ class Inside:
 class Hearing(Protocol):
     """Who hears of compiled calls as wholes, and of what flowed inside, where they can tell it."""
 
-    def takes(self, fold: Any) -> bool:
+    def takes(self, fold: Fold) -> bool:
         """Whether a call need not be recorded op by op for the hearing's sake."""
 
-    def heard(self, node: Any, insides: list[Inside | None], gradients: list[Any]) -> None:
+    def heard(self, node: Node, insides: list[Inside | None], gradients: list[Any]) -> None:
         """The one node of a call has had its turn: what flowed inside, cell by cell, and to its parents."""

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from .values import Node, Value, next_number
+from .values import Leaf, Node, Value, next_number
+
+if TYPE_CHECKING:
+    from .inside import Hearing
 
 N = TypeVar("N", bound=Value)
 Write = tuple[Callable[[Any, Any], None], Any, Any]
+
+
+class Fold(Protocol):
+    """Who ran the steps: it can say which they were, and record them when somebody looks.
+
+    ``nested``: whether one of its outputs is made of another.
+    """
+
+    nested: bool
+    steps: range
+
+    def unfold(self) -> None:
+        """Record every step, and let the outputs be the nodes that were recorded."""
 
 
 class LazyOutput(Node):
@@ -23,10 +39,10 @@ class LazyOutput(Node):
 
     __slots__ = ("__weakref__", "fold", "position", "whole")
 
-    def __init__(self, whole: Node, position: int, fold: Any) -> None:
+    def __init__(self, whole: Node, position: int, fold: Fold) -> None:
         self.whole: Node | None = whole
         self.position = position
-        self.fold: Any = fold
+        self.fold: Fold | None = fold
         self.shape, self.dtype = whole.shape[position], whole.dtype
         self.number, self.place = next_number(), whole.place
         self.name, self.retained = None, None
@@ -35,7 +51,7 @@ class LazyOutput(Node):
         """What to write for this to be a node that was recorded."""
         values = {slot: getattr(node, slot) for slot in ("op", "parents", "saved", "out", "place")}
         values |= {"number": node.number, "name": self.name or node.name}
-        if self.fold.nested:
+        if self.fold is not None and self.fold.nested:
             values["whole"] = None
         return slot_writes(self, **values, fold=None)
 
@@ -83,3 +99,16 @@ def _unfolding(slot: str) -> property:
 
 for _slot in ("op", "parents", "saved", "out"):
     setattr(LazyOutput, _slot, _unfolding(_slot))
+
+
+def unfold_others(roots: Sequence[tuple[Node | Leaf, Any]], hearing: Hearing) -> None:
+    """Record op by op the compiled calls behind the roots that a hearing does not take."""
+    stack: list[Any] = [node for node, _ in roots]
+    seen = set(map(id, stack))
+    while stack:
+        node = stack.pop()
+        folded = node.__class__ is LazyOutput and node.fold is not None and hearing.takes(node.fold)
+        for below in (node.whole,) if folded else node.parents:
+            if id(below) not in seen:
+                seen.add(id(below))
+                stack.append(below)

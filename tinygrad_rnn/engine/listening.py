@@ -15,6 +15,7 @@ import numpy as np
 from .places import state
 
 if TYPE_CHECKING:
+    from ..ops.row import Op
     from ..tensors import Tensor
     from .autograd import Observer
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class Watch:
     """Who looks at the result of every op of a thread (``ops.watching``): ``state.watch``."""
 
-    def look(self, op: Any, result: Tensor, operands: tuple[Any, ...], constants: Any = ()) -> None:
+    def look(self, op: Op, result: Tensor, operands: tuple[Any, ...], constants: Any = ()) -> None:
         """An op was applied."""
 
     def observing(self, other: Observer | None) -> Observer | None:

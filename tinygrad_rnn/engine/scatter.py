@@ -16,8 +16,9 @@ import numpy as np
 if TYPE_CHECKING:
     from .values import Array, Value
 
-_FEW = 8192  # numbers up to which one by one is quickest
+_FEW = 16384  # numbers up to which one by one is quickest
 _FULL = slice(None)
+_TRUE = np.ones(1, bool)
 
 
 def add_at(buffer: Array, index: Any, value: Array) -> None:
@@ -70,21 +71,33 @@ def _add_rows(buffer: Array, at: Array, rows: Array) -> None:
         one_by_one = at if width == 1 else (at[:, None] * width + np.arange(width)).ravel()
         np.add.at(buffer.reshape(-1), one_by_one, rows.ravel())
         return
-    short = at.astype(np.uint16) if len(buffer) <= 1 << 16 else at  # sorted by its digits
-    order = np.argsort(short, kind="stable")
+    order = _sorted(at, len(buffer))
     there = at[order]
-    starts = np.flatnonzero(np.concatenate(([True], there[1:] != there[:-1])))
-    counts = np.diff(starts, append=n)
+    starts = np.flatnonzero(np.concatenate((_TRUE, there[1:] != there[:-1])))
+    counts = np.concatenate((starts[1:], [n])) - starts
     most = int(counts.max())
-    there = there[starts]
     if most == 1:
         buffer[at] += rows
-    elif most * 8 > len(starts):
-        buffer[there] += np.add.reduceat(rows[order], starts, axis=0)
-    else:  # the first row of each place, then the second of each that has one, ...
-        for k in range(most):
-            more = counts > k
-            buffer[there[more]] += rows[order[starts[more] + k]]
+    elif most * 1000 > rows.size:
+        buffer[there[starts]] += np.add.reduceat(rows[order], starts, axis=0)
+    else:  # the first row of each place, then the second of each that has one, ...: places with most first
+        by_count = np.argsort(-counts, kind="stable")
+        again = np.arange(n) - np.repeat(starts, counts)  # how often its place came before
+        rank = np.empty_like(starts)
+        rank[by_count] = np.arange(len(starts))
+        in_turns = _sorted(again * len(starts) + np.repeat(rank, counts), most * len(starts))
+        rows = rows.take(order[in_turns], 0)
+        first, *more = np.bincount(again).tolist()
+        total, k = rows[:first], first
+        for m in more:
+            total[:m] += rows[k : k + m]
+            k += m
+        buffer[there[starts[by_count]]] += total
+
+
+def _sorted(keys: Array, count: int) -> Array:
+    """The stable order of keys below ``count``; few different ones are sorted by their digits."""
+    return np.argsort(keys.astype(np.uint16) if count <= 1 << 16 else keys, kind="stable")
 
 
 # ---- gradients that touch a part only ---------------------------------------------------------
@@ -126,8 +139,9 @@ class AtOutput:
 
 def is_basic(index: Any) -> bool:
     """Whether an index takes a view: integers, slices, ``None`` and ``...``."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(
-        p is None or p is Ellipsis or (isinstance(p, (int, slice)) and not isinstance(p, bool))
-        for p in parts
-    )
+    for p in index if isinstance(index, tuple) else (index,):
+        if p.__class__ is int or p.__class__ is slice or p is None or p is Ellipsis:
+            continue
+        if not isinstance(p, int) or isinstance(p, bool):
+            return False
+    return True

@@ -20,7 +20,7 @@ from ..engine.inside import UseOverTime
 from ..engine.places import Place
 from ..engine.scatter import At
 from ..engine.values import Array
-from ..ops.row import texts_of
+from ..ops.without_gradient import texts_of
 
 BLOCK = 1 << 22  # numbers that are made at once
 
@@ -259,7 +259,9 @@ class StepRows:
             return a.reshape(len(at), *(1,) * (rank + 1 - a.ndim), *a.shape[1:])
 
         saved = [given(j, a) for j, a in enumerate(use.saved)]
-        d = use.op.rules[use.operand](g, given(-1, use.out), *saved)
+        rule = use.op.rules[use.operand]
+        assert rule is not None
+        d = rule(g, given(-1, use.out), *saved)
         d = np.broadcast_to(d, g.shape)
         lead = rank - len(self.parent.shape)
         made: Array = sum_to(d, (len(at), *(1,) * lead, *self.parent.shape))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..nn import Module
-from ..nn.cells import check_sizes
+from ..nn.checks import check_sizes
 from ..nn.stacks import RecurrentLayer
 from ..nn.utils.rnn import PackedSequence
 from ..tensors import Tensor, as_tensor, functions, several

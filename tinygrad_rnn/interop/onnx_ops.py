@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.row import FUNCTIONS, ROWS
+from ..ops.row import ROWS
+from ..ops.without_gradient import FUNCTIONS
 from . import onnx_shapes as shapes
 from .onnx_graph import Applied, GraphBuilder
 

@@ -18,6 +18,7 @@ from ..nn.recurrent import Recurrent
 from ..nn.stacks import RecurrentLayer
 from ..nn.utils.rnn import PackedSequence
 from ..ops import dtypes, watching
+from ..ops.row import Op
 from ..tensors import Tensor, as_tensor
 from . import onnx_layers
 from .onnx_graph import ExportError
@@ -305,7 +306,7 @@ class OnnxTrace(Listener):
         """Whether a tensor is the same in every run: a graph's constants are."""
         return True
 
-    def look(self, op: Any, result: Tensor, operands: Any, _constants: Any = ()) -> None:
+    def look(self, op: Op, result: Tensor, operands: Any, _constants: Any = ()) -> None:
         """An op was applied."""
         if result.__class__ is Tensor:
             self.events.append(Event("op", op, [result], operands, str(state.place)))

@@ -9,7 +9,8 @@ import numpy as np
 
 from .. import nn
 from ..engine.values import Array
-from ..nn.cells import Cell, GRUCell, LSTMCell, PeepholeLSTMCell, RNNCell
+from ..nn.cells import Cell, GRUCell, LSTMCell, RNNCell
+from ..nn.more_cells import PeepholeLSTMCell
 from ..nn.stacks import RecurrentLayer
 from .activations import FUNCTIONS, RELU, TANH, in_words
 from .cells import CfCCell, Rule

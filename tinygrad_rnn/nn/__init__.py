@@ -17,14 +17,7 @@ from .activations import (
     Softplus,
     Tanh,
 )
-from .cells import (
-    CoupledLSTMCell,
-    GRUCell,
-    LayerNormLSTMCell,
-    LSTMCell,
-    PeepholeLSTMCell,
-    RNNCell,
-)
+from .cells import GRUCell, LSTMCell, RNNCell
 from .gates import GateRecord, record_gates
 from .layers import Dropout, Embedding, Flatten, Identity, LayerNorm, Linear
 from .losses import (
@@ -38,6 +31,7 @@ from .losses import (
     SmoothL1Loss,
 )
 from .module import Module, ModuleList, Parameter, Sequential
+from .more_cells import CoupledLSTMCell, LayerNormLSTMCell, PeepholeLSTMCell
 from .recurrent import Recurrent
 from .stacks import GRU, LSTM, RNN
 from .truncated import Chunk, tbptt

@@ -328,10 +328,13 @@ def _class_loss(
     if state.tracer is not None and state.tracer.takes(y, y._data):  # others when the trace runs
         logs = log_softmax(logs, axis) if of_logits else logs
         return _class_loss_of_any(who, logs, y, weight, ignore_index, reduction, smoothing, axis)
-    at = Tensor._made(y._data if kept is None else np.where(kept, y._data, 0))
+    classes = y._data if kept is None else np.where(kept, y._data, 0)
     if of_logits:
-        loss = reductions.cross_entropy(logs, axis, index_known(y, at._data))
-    else:
+        loss = reductions.cross_entropy(logs, axis, index_known(y, classes))
+        if kept is None:
+            return _reduced(loss, reduction)
+    at = Tensor._made(classes)
+    if not of_logits:
         loss = -logs.gather(axis, at.unsqueeze(axis)).squeeze(axis)
     if kept is None:
         if weight is None and not smoothing:

@@ -14,9 +14,9 @@ from ..engine.keywords import check_keywords
 from ..engine.places import Place, Scope, state
 from ..engine.values import Leaf
 from ..tensors import Tensor, as_tensor
+from ..tensors.all_or_none import all_or_none
 from ..tensors.arrays import LAYER_RESULT
 from ..tensors.state_dicts import StateDict, counts, take_counts
-from ..tensors.value import all_or_none
 from ..tensors.writing import snapshot
 
 M = TypeVar("M", bound="Module")
@@ -349,7 +349,15 @@ class Module:
 
     def modules(self) -> Iterator[Module]:
         """This module and every one below it, each once."""
-        return (module for _, module in self.named_modules())
+        found: dict[int, Module] = {}
+        stack: list[Module] = [self]
+        while stack:
+            module = stack.pop()
+            if id(module) not in found:
+                found[id(module)] = module
+                if module.__dict__["_modules"]:
+                    stack.extend(reversed([*module.children()]))
+        return iter(found.values())
 
     def _named(self, table: str) -> Iterator[tuple[str, Any]]:
         """Every value once, by the first of its names."""
@@ -366,7 +374,8 @@ class Module:
 
     def parameters(self) -> Iterator[Parameter]:
         """Every Parameter, each once."""
-        return (parameter for _, parameter in self.named_parameters())
+        tables = [module._table("_parameters").values() for module in self.modules()]
+        return iter({id(p): p for table in tables for p in table if p is not None}.values())
 
     def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
         """Every buffer with its dotted name."""

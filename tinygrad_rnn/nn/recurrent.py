@@ -5,66 +5,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..engine.places import state
-from ..engine.random import generator_or_default
 from ..engine.values import Array
 from ..ops import shapes
-from ..ops.elementwise import where
 from ..tensors import Tensor, as_tensor
 from ..tensors.several import cat
 from .cells import Cell
 from .compiling import Direction, LayerCall, Stage, State, compiler
+from .lengths import checked_lengths, kept, live_only, running
 from .module import Module
+from .some_steps import SomeSteps
 from .stepping import (
     apply_step,
     as_input,
     check_features,
     checked_state,
     first_of,
-    mapped,
     mark_last,
     refusal,
 )
-
-Change = Callable[[Any], Any]  # what dropout does to an input or a state
+from .variational import masks
 
 # ---- the loop -----------------------------------------------------------------------------------
-
-
-class SomeSteps(tuple[int, ...]):
-    """The steps of a call that are to be recorded where not all are (for a picture of a long graph).
-
-    Each goes on from the one before among them; ``entered[cell][step]`` are the values that the state of a
-    cell then has, where those of all steps are known: a list of arrays, for steps after a gap.
-    """
-
-    entered: Sequence[Mapping[int, Sequence[Array]]] = ()
-
-    def of(self, cell: int) -> SomeSteps:
-        """The same for one cell of the call."""
-        made = SomeSteps(self)
-        made.entered = self.entered[cell : cell + 1]
-        return made
-
-    def state(self, step: int, state: Any) -> Any:
-        """The state that a step starts from, with its own values."""
-        known = self.entered[0].get(step) if self.entered else None
-        if known is None:
-            return state
-        values = iter(known)
-        return mapped(lambda t: _valued(t, next(values)), state)
-
-
-def _valued(t: Tensor, data: Array) -> Tensor:
-    made = Tensor._wrap(data, t._node)
-    made._tag = t._tag
-    return made
 
 
 @dataclass(slots=True)
@@ -214,7 +182,7 @@ class Recurrent(Module):
             first_step = 0 if self.reverse is not None else first_of(self, state, count)
         loop = Loop(
             first_step=first_step,
-            lengths=checked_lengths(lengths, batch, x.shape[time_axis]),
+            lengths=None if lengths is None else checked_lengths(lengths, batch, count),
             variational=self.variational if self.training else 0.0,
             generator=self.generator,
         )
@@ -297,7 +265,7 @@ class Recurrent(Module):
         steps = len(xs)
         if not steps:
             raise ValueError(f"{_place()}the sequence has no time steps")
-        drop_x, drop_h = _masks(loop, xs[0], state)
+        drop = masks(loop.variational, loop.generator, xs[0], state) if loop.variational else None
         _begins(cell, loop, steps)
         outputs: list[Any] = [None] * steps
         times = range(steps) if loop.only is None else loop.only
@@ -305,13 +273,13 @@ class Recurrent(Module):
             t = times[k]
             if loop.only is not None:
                 state = loop.only.state(t, state)
-            live = None if loop.lengths is None else loop.lengths > t
-            x = drop_x(_only(live, xs[k]))
-            entered = drop_h(state)
+            live = None if loop.lengths is None else running(loop.lengths, t)
+            x, entered = xs[k] if live is None else live_only(live, xs[k]), state
+            if drop is not None:
+                x, entered = drop[0](x), drop[1](state)
             output, new = apply_step(cell, x, entered, loop.first_step + t, loop.label, constants)
-            if live is not None and not live.all():
-                output = _only(live, output)
-                new = _kept(live, new, state)
+            if live is not None:
+                output, new = live_only(live, output), kept(live, new, state)
             outputs[k], state = output, new
         return outputs, state
 
@@ -343,78 +311,6 @@ def initial_state(cell: Any, batch: int | None) -> Any:
             f"{type(cell).__name__} has no initial_state(batch): write it, or pass a state"
         )
     return make(batch)
-
-
-def _column(live: Array, like: Tensor) -> Tensor:
-    """Which sequences are alive, as a condition that broadcasts over a tensor's other axes."""
-    return Tensor._wrap(live.reshape((-1,) + (1,) * (like.ndim - 1)), None)
-
-
-def _kept(live: Array, new: State, old: State) -> Any:
-    """The new state, but the old one for the sequences that have ended."""
-    return mapped(lambda a, b: where(_column(live, a), a, b), new, old)
-
-
-def _only(live: Array | None, value: State) -> Any:
-    """A value with 0 for the sequences that have ended."""
-    if live is None or live.all():
-        return value
-
-    def masked(t: Tensor) -> Tensor:
-        zero = 0.0 if t.is_floating_point() else False  # False leaves integers what they are
-        return where(_column(live, t), t, zero)
-
-    return mapped(masked, value)
-
-
-def _masks(loop: Loop, x: Tensor, state: State) -> tuple[Change, Change]:
-    """What variational dropout does to inputs and states: one mask each, for all steps."""
-    if not loop.variational:
-        return (lambda value: value), (lambda value: value)
-    keep, draw = 1 - loop.variational, generator_or_default(loop.generator)
-
-    def mask(t: Tensor) -> Tensor:
-        if not t.is_floating_point():  # an index has no features to drop
-            return Tensor._made(1, t.dtype)
-        return Tensor._made((draw.random(t.shape) < keep) / keep, t.dtype)
-
-    def first(value: Any) -> Any:
-        return value if isinstance(value, Tensor) else first(next(iter(_children(value))))
-
-    mask_x = mapped(mask, x)
-    mask_h = mask(first(state))
-
-    def drop_state(value: Any) -> Any:
-        head = first(value)
-        return mapped(lambda t: t * mask_h if t is head else t, value)
-
-    return (lambda value: mapped(lambda t, m: t * m, value, mask_x)), drop_state
-
-
-def _children(value: Any) -> Iterable[Any]:
-    return value.values() if isinstance(value, dict) else value
-
-
-def checked_lengths(lengths: Any, batch: int | None, steps: int) -> Array | None:
-    """The lengths as an integer array, or None; zero is allowed."""
-    if lengths is None:
-        return None
-    if batch is None:
-        raise ValueError(f"{_place()}lengths need a batch, and x is one sequence without it")
-    if isinstance(lengths, Tensor) and not (state.tracer is None or state.tracer.is_made(lengths)):
-        state.tracer.looks("lengths")
-    given = np.array(lengths._data if isinstance(lengths, Tensor) else lengths)
-    if given.dtype.kind not in "iu" or given.shape != (batch,):
-        raise ValueError(
-            f"{_place()}lengths must be {batch} integers, one a sequence of the batch; "
-            f"got shape {given.shape} of {given.dtype}"
-        )
-    if given.size and (given.min() < 0 or given.max() > steps):
-        raise ValueError(
-            f"{_place()}lengths must be 0 to {steps} (the input's time steps); "
-            f"got {given.min()} to {given.max()}"
-        )
-    return given
 
 
 def sequence(x: Tensor, time_axis: int = 0, only: Sequence[int] | None = None) -> Sequence[Tensor]:

@@ -16,30 +16,24 @@ from ..tensors import Tensor
 from ..tensors.several import cat
 from . import functional as f
 from . import init
-from .cells import (
-    Cell,
-    GRUCell,
-    LSTMCell,
-    PeepholeLSTMCell,
-    RNNCell,
-    check_flags,
-    check_rate,
-    check_sizes,
-)
+from .bare import step_after
+from .cells import Cell, GRUCell, LSTMCell, RNNCell
+from .checks import check_flags, check_rate, check_sizes
 from .compiling import Direction, LayerCall, Stage, State, compiler
+from .lengths import checked_lengths
 from .module import Module, Parameter, holds_tensors
+from .more_cells import PeepholeLSTMCell
 from .placing import placed
 from .recurrent import (
     Loop,
     Recurrent,
-    SomeSteps,
-    checked_lengths,
     explained,
     initial_state,
     run_compiled,
     sequence,
     stacked,
 )
+from .some_steps import SomeSteps
 from .stepping import (
     apply_step,
     as_input,
@@ -49,7 +43,6 @@ from .stepping import (
     mark_last,
     name_all,
     refusal,
-    step_after,
 )
 from .utils.rnn import PackedSequence
 
@@ -268,7 +261,8 @@ class RecurrentLayer(Module):
         steps = x._data.shape[time_axis]
         if first_step is None:
             first_step = self._first_step(hx, steps)
-        lengths = checked_lengths(lengths, batch, steps)
+        if lengths is not None:
+            lengths = checked_lengths(lengths, batch, steps)
         starts = self._states(hx, batch, steps)
         as_input(x)
         ways = 2 if self.bidirectional else 1

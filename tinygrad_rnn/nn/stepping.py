@@ -1,15 +1,11 @@
 """One step of a cell: which places does its state have, what is recorded of it, who may run it?
 
-The loop over time is in ``recurrent.py``; cells that are called bare take their step here, too.
+The loop over time is in ``recurrent.py``; what a cell does that is called by itself, in ``bare.py``.
 """
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
-from collections.abc import Callable, Iterable
-from functools import cache
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -17,8 +13,9 @@ from ..engine.places import Call, Place, state
 from ..engine.values import Constant, Leaf, Node, Value
 from ..ops.recording import constant
 from ..tensors import Tensor
-from .compiling import State, compiler
+from .compiling import State
 from .module import Module, Parameter, holds_tensors
+from .state_names import state_names
 
 if TYPE_CHECKING:
     from .cells import Cell
@@ -123,40 +120,6 @@ def named_input(tensor: Tensor, label: str, step: int | None) -> Value:
     return node
 
 
-@cache
-def state_names(kind: Any, given: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """What the parts of a cell's state are called: ``states``, else as its step returns them.
-
-    That is for a cell that writes down its equations: there the names are those of the equations.
-    """
-    equations = getattr(kind, "equations", {})
-    if given or not isinstance(equations, dict) or not equations:
-        return given
-    step = getattr(kind, "step", None) or kind.forward
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(step)))
-    except (OSError, TypeError, SyntaxError, IndentationError):
-        return given
-    for node in ast.walk(tree):
-        pair = node.value if isinstance(node, ast.Return) else None
-        state = pair.elts[1] if isinstance(pair, ast.Tuple) and len(pair.elts) == 2 else None
-        if isinstance(state, ast.Tuple):
-            names = tuple(part.id for part in state.elts if isinstance(part, ast.Name))
-            if len(names) == len(state.elts) and {*equations}.issuperset(names):
-                return names
-    return given
-
-
-def step_after(state: Iterable[Tensor]) -> int:
-    """The time step after the latest that the parts of a state know of; 0 where none does."""
-    latest = -1
-    for part in state:
-        step = part._tag if part._tag is not None else part._step
-        if step is not None and step > latest:
-            latest = step
-    return latest + 1
-
-
 class LastStep(int):
     """The time step of a layer's last state, which knows whose it is: that layer goes on from there."""
 
@@ -185,28 +148,6 @@ def mark_last(layer: Module, carried: State, step: int) -> None:
     tag.layer = ref(layer)
     for _, part in parts(carried):
         part._tag = tag
-
-
-def bare_step(cell: Cell, input: Any, carried: State) -> Any:
-    """A built-in cell called by itself: check, find the time step on the state, apply, return the state."""
-    x = cell._cast(input, cell.weight_ih)
-    who = f"{state.place}" or f"{type(cell).__name__.lower()}: "
-    if x.ndim not in (1, 2):
-        raise ValueError(
-            f"{who}x has shape {x.shape}, expected (batch, {cell.input_size}) or ({cell.input_size},)"
-        )
-    check_features(who, x, cell.input_size, "(batch, features)" if x.ndim == 2 else "(features,)")
-    batch = x.shape[0] if x.ndim == 2 else None
-    checked = checked_state(cell, carried, batch, who)
-    step = state.place.step
-    if step is None:
-        step = step_after(checked)
-    parts_now = tuple(checked)
-    found = compiler().step_again(cell, x, parts_now, step)
-    if found is None:
-        entered = parts_now if len(parts_now) > 1 else parts_now[0]
-        found = apply_step(cell, x, entered, step, "", {})[1]
-    return found
 
 
 def checked_state(cell: Cell, carried: State, batch: int | None, who: str) -> list[Tensor]:

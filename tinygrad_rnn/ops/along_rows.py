@@ -13,9 +13,10 @@ through the formulas in the rows of the table.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import lru_cache, wraps
 from math import prod
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from ..engine.values import Array
 from .few_passes import both_quick, quick
 
 _AT_ONCE = 1 << 16  # elements
+_MILD = 32.0  # quotients of exp of two such numbers, and their sums, are still finite in float32
 
 Axes = tuple[int, ...]
 
@@ -34,6 +36,8 @@ def rows(a: Any, axes: Axes) -> Array | None:
     first = a.ndim - len(axes)
     if axes[0] != first or axes[-1] != a.ndim - 1:
         return None
+    if first == 1 and a.ndim == 2:
+        return a
     return a.reshape(-1, prod(a.shape[first:]))
 
 
@@ -69,23 +73,42 @@ def _some_at_once(formula: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def _sums(a: Array) -> Array:
+    """The sum of each row. (``add.reduce`` along rows this short takes twice the time.)"""
+    return np.vecdot(a, _ones(a.shape[1], a.dtype.char))
+
+
+@lru_cache(maxsize=64)
+def _ones(n: int, code: str) -> Array:
+    return np.ones(n, code)
+
+
+def _mild(a: Array) -> bool:
+    """Whether exp(a) is far from both ends of the dtype, so that nothing need be taken off before."""
+    return bool(a.item(a.argmax()) < _MILD and a.item(a.argmin()) > -_MILD)  # of NaN neither
+
+
 def _tops(a: Array) -> Array:
-    """The largest element of each row, as a column; 0 where that is not finite."""
-    top = _tops_as_they_are(a)
+    """The largest element of each row, as a column."""
+    return a[np.arange(len(a)), a.argmax(1)][:, None]
+
+
+def _finite_tops(a: Array) -> Array:
+    """The same, and 0 where that is not finite."""
+    top = _tops(a)
     finite = np.isfinite(top)
     return top if finite.all() else np.where(finite, top, top.dtype.type(0))
 
 
-def _tops_as_they_are(a: Array) -> Array:
-    return a[np.arange(len(a)), a.argmax(1)][:, None]
+def _exp(a: Array, out: Array) -> Array:
+    """exp(a) times a number a row, which is 1 where that is safe; its sum is neither 0 nor infinite."""
+    return np.exp(a if _mild(a) else np.subtract(a, _tops(a), out=out), out=out)
 
 
 @_some_at_once
 def softmax(out: Array, a: Array) -> None:
     """exp(a) / sum(exp(a)) of each row."""
-    np.subtract(a, _tops_as_they_are(a), out=out)
-    np.exp(out, out=out)
-    np.divide(out, np.add.reduce(out, 1, keepdims=True), out=out)
+    np.divide(_exp(a, out), _sums(out)[:, None], out=out)
 
 
 @_some_at_once
@@ -98,75 +121,115 @@ def softmax_slope(out: Array, y: Array, g: Array) -> None:
 @_some_at_once
 def logsumexp(out: Array, a: Array) -> None:
     """log(sum(exp(a))), a number a row."""
-    top = _tops(a)
+    if _mild(a):
+        np.log(_sums(np.exp(a)), out=out[:, 0])
+        return
+    top = _finite_tops(a)
     e = np.subtract(a, top)
-    np.exp(e, out=e)
-    np.add(np.log(np.add.reduce(e, 1, keepdims=True)), top, out=out)
+    np.add(np.log(_sums(np.exp(e, out=e)))[:, None], top, out=out)
 
 
 @_some_at_once
 def log_softmax(out: Array, a: Array) -> None:
-    """a - log(sum(exp(a))) of each row."""
-    top = _tops(a)
-    np.subtract(a, top, out=out)
-    np.exp(out, out=out)
-    total = np.log(np.add.reduce(out, 1, keepdims=True))
-    np.subtract(a, np.add(total, top, out=total), out=out)
+    """a - log(sum(exp(a))) of each row: below its top, so that a row of one number is 0."""
+    np.subtract(a, _finite_tops(a), out=out)
+    total = _sums(np.exp(out))
+    np.subtract(out, np.log(total, out=total)[:, None], out=out)
 
 
 @_some_at_once
 def log_softmax_slope(out: Array, y: Array, g: Array) -> None:
     """g - exp(y) sum(g)."""
-    np.exp(y, out=out)
-    np.multiply(out, np.add.reduce(g, 1, keepdims=True), out=out)
+    np.multiply(np.exp(y, out=out), _sums(g)[:, None], out=out)
     np.subtract(g, out, out=out)
 
 
 @_some_at_once
 def cross_entropy(out: Array, a: Array, classes: Array) -> None:
-    """log(sum(exp(a - top))) - (a[class] - top), a number a row, whose digits large logits do not cost."""
-    e = np.subtract(a, _tops(a))
-    own = e[np.arange(len(e)), classes]
-    np.exp(e, out=e)
-    total = np.add.reduce(e, 1)
-    np.subtract(np.log(total, out=total), own, out=out[:, 0])
+    """log(sum(exp(a)) / exp(a[class])), a number a row, whose digits large logits do not cost."""
+    if _mild(a):
+        _log_share(out[:, 0], np.exp(a), classes)
+        return
+    e = np.subtract(a, _finite_tops(a))
+    below = e[np.arange(len(a)), classes]
+    total = _sums(np.exp(e, out=e))
+    np.subtract(np.log(total, out=total), below, out=out[:, 0])
+
+
+def cross_entropy_at_once(a: Array, classes: Array) -> Array | None:
+    """The same of a matrix of few mild rows, whose exponentials are left for the slope; else None."""
+    if a.ndim != 2 or a.size > _AT_ONCE or not _mild(a):
+        return None
+    e = np.exp(a)
+    leave(a, "exp", e)
+    return _log_share(np.empty(len(e), e.dtype), e, classes)
+
+
+def _log_share(out: Array, e: Array, classes: Array) -> Array:
+    """log(sum(e) / e[class]) of each row."""
+    np.divide(_sums(e), e[np.arange(len(e)), classes], out=out)
+    return np.log(out, out=out)
 
 
 @_some_at_once
 def cross_entropy_slope(out: Array, a: Array, g: Array, classes: Array) -> None:
     """g (softmax(a) - 1 at the class); g has a number a row."""
-    np.subtract(a, _tops_as_they_are(a), out=out)
-    np.exp(out, out=out)
-    total = np.add.reduce(out, 1)
-    np.multiply(out, (g / total)[:, None], out=out)
-    out[np.arange(len(a)), classes] -= g
+    cross_entropy_slope_of(_exp(a, out), g, classes)
+
+
+def cross_entropy_slope_of(e: Array, g: Array, classes: Array) -> Array:
+    """The same of exponentials, in their memory."""
+    np.multiply(e, (g / _sums(e))[:, None], out=e)
+    e[np.arange(len(e)), classes] -= g
+    return e
 
 
 @_some_at_once
-def layer_norm(out: Array, a: Array, *, eps: float) -> None:
-    """(a - mean) / sqrt(var + eps) of each row."""
-    np.multiply(_centred(a, out), _scale(out, eps), out=out)
+def layer_norm(out: Array, a: Array, scale: Array, *, eps: float) -> None:
+    """(a - mean) / sqrt(var + eps) of each row; ``scale`` becomes 1 / sqrt(var + eps)."""
+    np.multiply(_centred(a, out), _scale(out, eps, scale), out=out)
 
 
 @_some_at_once
-def layer_norm_slope(out: Array, a: Array, g: Array, y: Array, *, eps: float) -> None:
+def layer_norm_slope(
+    out: Array, a: Array, g: Array, y: Array, scale: Array | None = None, *, eps: float
+) -> None:
     """(g - mean(g) - y mean(g y)) / sqrt(var(a) + eps)."""
     n = a.dtype.type(a.shape[1])
-    scale = _scale(_centred(a, out), eps)
+    column = scale[:, None] if scale is not None else _scale(_centred(a, out), eps)
     np.multiply(y, (np.vecdot(g, y) / n)[:, None], out=out)
     np.subtract(g, out, out=out)
-    np.subtract(out, (np.add.reduce(g, 1) / n)[:, None], out=out)
-    np.multiply(out, scale, out=out)
+    np.subtract(out, (_sums(g) / n)[:, None], out=out)
+    np.multiply(out, column, out=out)
 
 
 def _centred(x: Array, out: Array) -> Array:
-    mean = np.add.reduce(x, 1, keepdims=True)
-    return np.subtract(x, np.divide(mean, x.dtype.type(x.shape[1]), out=mean), out=out)
+    mean = _sums(x)
+    return np.subtract(x, np.divide(mean, x.dtype.type(x.shape[1]), out=mean)[:, None], out=out)
 
 
-def _scale(centred: Array, eps: float) -> Array:
-    """1 / sqrt(var + eps) as a column."""
-    v = np.vecdot(centred, centred)
+def _scale(centred: Array, eps: float, scale: Array | None = None) -> Array:
+    """1 / sqrt(var + eps) as a column, in the memory that is given."""
+    v = np.vecdot(centred, centred, out=scale)
     np.divide(v, v.dtype.type(centred.shape[1]), out=v)
     np.add(v, v.dtype.type(eps), out=v)
     return np.reciprocal(np.sqrt(v, out=v), out=v)[:, None]
+
+
+# ---- what a forward computes on its way to what its slope needs ----------------------------------------
+# It is left beside the operand, for as long as that lives or until the slope takes it. Arrays never change,
+# so that who finds nothing computes the same again, to the last bit.
+
+_left: dict[tuple[int, str], tuple[ref[Array], Array]] = {}
+
+
+def leave(a: Array, what: str, found: Array) -> None:
+    """Leave ``found`` beside the array."""
+    key = id(a), what
+    _left[key] = ref(a, lambda _: _left.pop(key, None)), found
+
+
+def take(a: Array, what: str) -> Array | None:
+    """Take what was left there, if anything was."""
+    of, found = _left.pop((id(a), what), (None, None))
+    return found if of is not None and of() is a else None

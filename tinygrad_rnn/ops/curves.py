@@ -1,4 +1,4 @@
-"""Which curves do activations need beside tanh, sigmoid and relu? Rows as in ``elementwise``.
+"""Which curves are there beside tanh, sigmoid and relu? Those of activations, and an angle; rows as ever.
 
 ``leaky_relu`` and ``elu`` take the left derivative at 0.
 """
@@ -69,13 +69,27 @@ def _gelu_by_tanh_rule(g: Any, a: Any, t: Any) -> Any:
     return g * (0.5 * (1 + t) + 0.5 * a * (1 - t * t) * slope)
 
 
+def _square_sum(a: Any, b: Any) -> Any:
+    """a**2 + b**2, and 1 at the origin, where the angle has no slope and 0 is taken."""
+    size = a * a + b * b
+    return where(size == 0, 1.0, size)
+
+
+atan2 = row(
+    "atan2",
+    np.arctan2,
+    lambda g, _y, a, b: g * (b / _square_sum(a, b)),
+    lambda g, _y, a, b: g * (-a / _square_sum(a, b)),
+    promote=0,
+    floating=True,
+    text="math.atan2({0}, {1})",
+)
 softplus = row(
     "softplus",
     _softplus,
     lambda g, _y, a: few.softplus_slope(g, a) if both_quick(g, a) else g * sigmoid(a),
     floating=True,
-    machine="softplus({0})",
-    js="softplus({0})",
+    text="softplus({0})",
     onnx="Softplus",
 )
 silu = row(
@@ -83,8 +97,7 @@ silu = row(
     _silu,
     lambda g, y, a: few.silu_slope(g, y, a) if both_quick(g, a) else _silu_rule(g, a),
     floating=True,
-    machine="silu({0})",
-    js="silu({0})",
+    text="silu({0})",
 )
 leaky_relu = row(
     "leaky_relu",

@@ -327,6 +327,8 @@ layer_norm = row(
 def _cross_entropy(a: Any, axis: int, classes: Any) -> Any:
     """``logsumexp(a) - a[class]`` along an axis, for integers that are within it."""
     if (rows := along.rows(a, (axis,))) is not None:
+        if (y := along.cross_entropy_at_once(a, classes)) is not None:
+            return y
         return along.cross_entropy(classes.shape, rows, classes.reshape(-1))
     return _logsumexp(a, (axis,), False) - a[beside(axis, classes)]
 
@@ -334,6 +336,8 @@ def _cross_entropy(a: Any, axis: int, classes: Any) -> Any:
 def _cross_entropy_rule(g: Any, a: Any, axis: int, classes: Any) -> Any:
     """The softmax less 1 at the class."""
     if g.__class__ is np.ndarray and (rows := along.rows(a, (axis,))) is not None:
+        if (e := along.take(a, "exp")) is not None:
+            return along.cross_entropy_slope_of(e, g, classes)
         return along.cross_entropy_slope(a.shape, rows, g.reshape(-1), classes.reshape(-1))
     share, at = softmax(a, (axis,)), beside(axis, classes)
     return _open(g, a.shape, (axis,)) * put(share, share[at] - 1, at)
@@ -341,7 +345,9 @@ def _cross_entropy_rule(g: Any, a: Any, axis: int, classes: Any) -> Any:
 
 def _layer_norm(a: Any, axes: Axes, eps: float) -> Any:
     if (rows := along.rows(a, axes)) is not None:
-        return along.layer_norm(a.shape, rows, eps=eps)
+        scale = np.empty(len(rows), a.dtype)
+        along.leave(a, f"scale {eps}", scale)
+        return along.layer_norm(a.shape, rows, scale, eps=eps)
     centred = a - a.mean(axis=axes, keepdims=True)
     return centred / np.sqrt((centred * centred).mean(axis=axes, keepdims=True) + eps)
 
@@ -349,7 +355,10 @@ def _layer_norm(a: Any, axes: Axes, eps: float) -> Any:
 def _layer_norm_rule(g: Any, y: Any, a: Any, axes: Axes, eps: float) -> Any:
     """(g - mean(g) - y mean(g y)) / sqrt(var + eps)."""
     if (both := along.both_rows(a, g, axes)) is not None:
-        return along.layer_norm_slope(a.shape, *both, y.reshape(both[0].shape), eps=eps)
+        beside = [y.reshape(both[0].shape)]
+        if (scale := along.take(a, f"scale {eps}")) is not None:
+            beside.append(scale)
+        return along.layer_norm_slope(a.shape, *both, *beside, eps=eps)
     centred = a - a.mean(axis=axes, keepdims=True)
     spread = ((centred * centred).mean(axis=axes, keepdims=True) + eps) ** 0.5
     g = g - g.mean(axis=axes, keepdims=True) - y * (g * y).mean(axis=axes, keepdims=True)

@@ -41,7 +41,8 @@ class Texts(NamedTuple):
     compiles it, of the operands ``{0}``, ``{1}`` and then the constants; ``zero``, ``one`` and the curves of
     ``scan/vector_math`` are at hand, and a comparison gives a truth value. ``onnx``: the node's name.
     ``js``: one number of the result in JavaScript, of the operands (a constant is one of them); the curves of
-    ``drawing/live/runtime.js`` are at hand, truth values are numbers in memory.
+    ``page/live/runtime.js`` are at hand, truth values are numbers in memory.
+    ``text`` stands for ``machine`` and ``js`` where both say the same, ``math`` being JavaScript's ``Math``.
     An op with a text for one number is elementwise: its result has the shape that its operands broadcast to.
     """
 
@@ -50,10 +51,14 @@ class Texts(NamedTuple):
     onnx: str = ""
     js: str = ""
 
+    @classmethod
+    def of(cls, text: str = "", **texts: str) -> Texts:
+        """Those that a row gives."""
+        return cls(**{"machine": text, "js": text.replace("math.", "Math."), **texts})
+
 
 ROWS: dict[str, Op] = {}
 _NO_TEXTS = Texts()
-FUNCTIONS: dict[str, Texts] = {}  # what takes no gradient, and is no row: comparisons, floor
 
 
 class Op:
@@ -89,11 +94,11 @@ class Op:
         forward: Callable[..., Any],
         rules: tuple[Callable[..., Any] | None, ...],
         *,
-        variadic: bool,
-        several: bool,
-        sparse: bool,
-        promote: int | None,
-        floating: bool,
+        variadic: bool = False,
+        several: bool = False,
+        sparse: bool = False,
+        promote: int | None = None,
+        floating: bool = False,
         view: bool = False,
         texts: Texts | None = None,
         made_of: Callable[..., Any] | None = None,
@@ -118,16 +123,7 @@ class Op:
 
         ``rule(i, g, y, call)`` gives the gradient of the i-th, of a node that saved its call.
         """
-        return cls(
-            name,
-            call,
-            (rule,),
-            variadic=True,
-            several=True,
-            sparse=False,
-            promote=None,
-            floating=False,
-        )
+        return cls(name, call, (rule,), variadic=True, several=True)
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -199,6 +195,8 @@ def row(
     """
     if name in ROWS:
         raise ValueError(f"the table has a row {name!r} already")
+    if isinstance(forward, np.ufunc):
+        texts.setdefault("numpy", forward.__name__)
     op = Op(
         shown or name,
         forward,
@@ -209,7 +207,7 @@ def row(
         promote=promote,
         floating=floating,
         view=view,
-        texts=Texts(**texts),
+        texts=Texts.of(**texts),
         made_of=made_of,
     )
     ROWS[name] = op
@@ -217,19 +215,3 @@ def row(
     call.op, op.call = op, call  # type: ignore[attr-defined]
     call.__name__ = call.__qualname__ = name
     return call
-
-
-def function(name: str, **texts: str) -> None:
-    """Say what back ends call a function that takes no gradient, by numpy's name for it."""
-    FUNCTIONS[name] = Texts(**texts)
-
-
-def numpys(name: str) -> Any:
-    """numpy's function for one that takes no gradient: by what back ends call it, or by its own name."""
-    return getattr(np, texts_of(name).numpy or name)
-
-
-def texts_of(name: str) -> Texts:
-    """What back ends call an op: a row, or a function without a gradient."""
-    op = ROWS.get(name)
-    return FUNCTIONS.get(name, _NO_TEXTS) if op is None else op.texts

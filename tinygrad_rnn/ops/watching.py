@@ -14,6 +14,7 @@ from .dtypes import NUMBERS
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
+    from .row import Op
 
 watching: list[object] = []  # an entry for each who looks at ops, in any thread
 _lock = threading.Lock()
@@ -31,7 +32,7 @@ def looking() -> Iterator[None]:
             watching.pop()
 
 
-def watcher(op: Any, result: Any, operands: tuple[Any, ...], constants: Any = ()) -> None:
+def watcher(op: Op, result: Any, operands: tuple[Any, ...], constants: Any = ()) -> None:
     """What ops call with their result while any thread looks: the watch of this thread looks."""
     if state.watch is not None:
         state.watch.look(op, result, operands, constants)

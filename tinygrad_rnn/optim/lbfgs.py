@@ -12,8 +12,8 @@ import numpy as np
 from ..engine.switches import enable_grad
 from ..engine.values import Array
 from ..tensors import Tensor
-from ..tensors.value import all_or_none
-from .optimizers import Optimizer
+from ..tensors.all_or_none import all_or_none
+from .optimizers import Group, Memory, Optimizer, options
 
 Closure = Callable[[], Tensor]
 
@@ -64,20 +64,10 @@ class LBFGS(Optimizer):
         history_size: int = 100,
         line_search_fn: str | None = None,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "max_iter": max_iter,
-                "max_eval": max_iter * 5 // 4 if max_eval is None else max_eval,
-                "tolerance_grad": tolerance_grad,
-                "tolerance_change": tolerance_change,
-                "history_size": history_size,
-                "line_search_fn": line_search_fn,
-            },
-        )
+        max_eval = max_iter * 5 // 4 if max_eval is None else max_eval
+        super().__init__(params, options(locals()))
 
-    def _check(self, group: dict[str, Any]) -> None:
+    def _check(self, group: Group) -> None:
         super()._check(group)
         if self.param_groups:
             raise ValueError("LBFGS takes one group of Parameters")
@@ -105,7 +95,7 @@ class LBFGS(Optimizer):
             self.state = {**self.state, params[0]: memory}  # the last thing that may fail
         return loss
 
-    def _iterate(self, closure: Closure, memory: dict[str, Any]) -> Tensor:
+    def _iterate(self, closure: Closure, memory: Memory) -> Tensor:
         """The moves of one ``step``; what the next one needs goes into ``memory``."""
         group = self.param_groups[0]
         small, max_eval = group["tolerance_change"], group["max_eval"]

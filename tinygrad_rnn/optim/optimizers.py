@@ -12,10 +12,12 @@ from ..engine.keywords import check_keywords
 from ..engine.switches import enable_grad
 from ..engine.values import Array, Leaf
 from ..tensors import Tensor
-from ..tensors.value import all_or_none
+from ..tensors.all_or_none import all_or_none
 from .together import Rows, elementwise
 from .updates import adam, applied, sgd
 
+Group = dict[str, Any]  # Parameters and their options: lr and so on
+Memory = dict[str, Any]  # what is remembered of one Parameter: arrays of its shape, and numbers
 _NOT_NEGATIVE = (
     "lr", "weight_decay", "eps", "momentum", "alpha",
     "lr_decay", "initial_accumulator_value", "momentum_decay",
@@ -36,7 +38,7 @@ class Optimizer:
             check_keywords(cls, kwargs)
         return super().__new__(cls)
 
-    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+    def __init__(self, params: Iterable[Any], defaults: Group) -> None:
         who = type(self).__name__
         if isinstance(params, Tensor):
             raise TypeError("params must be a list of Parameters: wrap the one in [ ]")
@@ -50,14 +52,14 @@ class Optimizer:
             raise ValueError(f"{who} got no parameters")
         groups = listed if isinstance(listed[0], dict) else [{"params": listed}]
         self.defaults = defaults
-        self.param_groups: list[dict[str, Any]] = []
+        self.param_groups: list[Group] = []
         self._rows = Rows()
-        self._state: dict[Tensor, dict[str, Any]] | None = {}
+        self._state: dict[Tensor, Memory] | None = {}
         for group in groups:
             self.add_param_group(group)
 
     @property
-    def state(self) -> dict[Tensor, dict[str, Any]]:
+    def state(self) -> dict[Tensor, Memory]:
         """What is remembered of each Parameter, by the Parameter: arrays of its shape, and numbers."""
         state = self._state
         if state is None:
@@ -68,14 +70,14 @@ class Optimizer:
         return state
 
     @state.setter
-    def state(self, state: dict[Tensor, dict[str, Any]]) -> None:
+    def state(self, state: dict[Tensor, Memory]) -> None:
         self._state, self._rows.whole = state, None
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled and copied: the state as it is told, and no rows."""
         return {**self.__dict__, "_state": self.state, "_rows": Rows()}
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
+    def add_param_group(self, param_group: Group) -> None:
         """Train more Parameters, with options of their own where the dict names them."""
         given = param_group["params"]
         group = {**self.defaults, **param_group}
@@ -98,7 +100,7 @@ class Optimizer:
             known.add(id(p))
         self.param_groups.append(group)
 
-    def _check(self, group: dict[str, Any]) -> None:
+    def _check(self, group: Group) -> None:
         for name in _NOT_NEGATIVE:
             if not _number(self, name, group.get(name, 0)) >= 0:
                 raise ValueError(
@@ -159,7 +161,7 @@ class Optimizer:
         self._rows.are_whole(self.param_groups, state)
         return loss
 
-    def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
+    def _updated(self, p: Array, g: Array, memory: Memory, group: Group) -> Array:
         """The new value of one Parameter; each optimizer writes its own."""
         raise NotImplementedError  # the base class has no update of its own
 
@@ -248,7 +250,12 @@ def _loaded(value: Any) -> Any:
     return np.asarray(value) if isinstance(value, (Tensor, np.ndarray, np.generic)) else value
 
 
-def decayed(p: Array, g: Array, group: dict[str, Any]) -> Array:
+def options(given: Group, *without: str) -> Group:
+    """The options among a constructor's ``locals()``: all that it is given but the Parameters."""
+    return {k: v for k, v in given.items() if k not in ("self", "params", "__class__", *without)}
+
+
+def decayed(p: Array, g: Array, group: Group) -> Array:
     """The gradient of the loss and of ``weight_decay / 2`` times the squares of a Parameter."""
     return g + group["weight_decay"] * p if group["weight_decay"] else g
 
@@ -276,24 +283,15 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "momentum": momentum,
-                "dampening": dampening,
-                "weight_decay": weight_decay,
-                "nesterov": nesterov,
-            },
-        )
+        super().__init__(params, options(locals()))
 
-    def _check(self, group: dict[str, Any]) -> None:
+    def _check(self, group: Group) -> None:
         super()._check(group)
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
             raise ValueError("SGD: nesterov needs a momentum and no dampening")
 
     @elementwise
-    def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
+    def _updated(self, p: Array, g: Array, memory: Memory, group: Group) -> Array:
         momentum, share = group["momentum"], 1 - group["dampening"]
         v: Any = memory.get("momentum_buffer") if momentum else g
         if v is None:  # it starts as the first g
@@ -331,20 +329,10 @@ class RMSprop(Optimizer):
         momentum: float = 0.0,
         centered: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "alpha": alpha,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "momentum": momentum,
-                "centered": centered,
-            },
-        )
+        super().__init__(params, options(locals()))
 
     @elementwise
-    def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
+    def _updated(self, p: Array, g: Array, memory: Memory, group: Group) -> Array:
         g, alpha, momentum = decayed(p, g, group), group["alpha"], group["momentum"]
         v = memory["square_avg"] = alpha * memory.get("square_avg", 0.0) + (1 - alpha) * (g * g)
         if group["centered"]:
@@ -383,16 +371,15 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
         amsgrad: bool = False,
     ) -> None:
-        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, {**options, "amsgrad": True} if amsgrad else options)
+        super().__init__(params, options(locals(), *(() if amsgrad else ("amsgrad",))))
 
     @elementwise
-    def _updated(self, p: Array, g: Array, memory: dict[str, Any], group: dict[str, Any]) -> Array:
+    def _updated(self, p: Array, g: Array, memory: Memory, group: Group) -> Array:
         (b1, b2), lr, decay = group["betas"], group["lr"], group["weight_decay"]
         amsgrad = bool(group.get("amsgrad"))
         names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 2 + amsgrad]
-        m, v = (memory.get(name, 0.0) for name in names[:2])
-        top = memory.get(names[-1], -np.inf) if amsgrad else v
+        m, v = memory.get("exp_avg", 0.0), memory.get("exp_avg_sq", 0.0)
+        top = memory.get("max_exp_avg_sq", -np.inf) if amsgrad else v
         keep, decay = (1 - lr * decay if decay else 1, 0) if self.decoupled else (1, decay)
         t = memory["step"] = memory.get("step", 0) + 1
         root, rate = math.sqrt(1 - b2**t), lr / (1 - b1**t)

@@ -60,8 +60,7 @@ class FlatParameters:
         flat = self.flat if laid else np.concatenate(held, None)
         value = update(flat, np.concatenate(grads, None), memory, group)
         value, parts = self._parts(value)
-        rows = {k: self._row(v) if _is_array(v) else v for k, v in memory.items()}
-        self.flat, self.parts, self.memory = value, parts, rows
+        self.flat, self.parts, self.memory = value, parts, self._as_rows(memory)
         return parts, self.told()
 
     def again(
@@ -79,10 +78,9 @@ class FlatParameters:
             if g is None or g._data.dtype is not self.dtype:
                 return None
             grads.append(g._data)
-        memory = dict(self.memory)
+        memory = self.memory.copy()
         value = optimizer._updated(self.flat, np.concatenate(grads, None), memory, group)
-        rows = {k: self._row(v) if _is_array(v) else v for k, v in memory.items()}
-        return (*self._parts(value), rows)
+        return (*self._parts(value), self._as_rows(memory))
 
     def told(self) -> list[dict[str, Any]]:
         """The memories of single Parameters, views of the rows; they are known again by the next step."""
@@ -96,8 +94,13 @@ class FlatParameters:
 
     def _row(self, flat: Any) -> Array:
         """A row in the Parameters' dtype, which its parts are to have for their base."""
-        row = np.asarray(flat, self.dtype)
+        row = flat if flat.__class__ is np.ndarray else np.asarray(flat)
+        row = row if row.dtype is self.dtype else row.astype(self.dtype)
         return row if row.base is None else row.copy()
+
+    def _as_rows(self, memory: dict[str, Any]) -> dict[str, Any]:
+        """What an update has left to remember, its arrays as rows."""
+        return {k: self._row(v) if v.__class__ is np.ndarray else v for k, v in memory.items()}
 
     def _parts(self, flat: Any) -> tuple[Array, list[Array]]:
         """A row, and its parts in their Parameters' shapes."""

@@ -83,7 +83,10 @@ def loops(program: Program, name: str, why: str = "") -> NumpyLoops:
         return kind(Schedule(program), why)
     from .numba_loops import NumbaLoops
 
-    return NumbaLoops(Schedule(program, hoist=False), why)
+    try:
+        return NumbaLoops(Schedule(program, hoist=False), why)
+    except Unsupported:  # no rows of columns
+        return NumbaLoops(Schedule(program, hoist=False, fused=True), why)
 
 
 def words() -> str:

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.row import FUNCTIONS, ROWS, texts_of
+from ..ops.row import ROWS
+from ..ops.without_gradient import FUNCTIONS, texts_of
 from . import runtime
 from .program import ELEMENTWISE, Value
-from .runtime import LEAST, forward_of
+from .runtime import LEAST, forward_of, product_over_time
 from .schedule import Schedule
 from .tracing import bare_constant
 
@@ -296,6 +297,9 @@ class Lines:
                     f"{self.contiguous(a)}.reshape(-1, {p.values[a].shape[-1]})" for a in value.args
                 )
                 return f"{g}.T.dot({x})"
+            if self.schedule.multiplied(v):
+                a, b = (self[a] for a in value.args)
+                return f"{self.constant(f'p{v}', product_over_time(*value.consts))}({a}, {b})"
             if value.op == "sum" and len(value.args) == 1:
                 axes, keep = value.consts
                 if axes == tuple(range(len(axes))) and not keep:

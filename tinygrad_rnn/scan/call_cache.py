@@ -19,7 +19,8 @@ from ..engine.values import Array, DType, Grad
 from ..nn.cells import Cell
 from ..nn.compiling import LayerCall, State
 from ..nn.module import Module
-from ..nn.recurrent import Loop, Recurrent, SomeSteps, initial_state
+from ..nn.recurrent import Loop, Recurrent, initial_state
+from ..nn.some_steps import SomeSteps
 from ..nn.stacks import Recorded, RecurrentLayer
 from ..nn.stepping import apply_step, as_input, first_of, mapped, mark_last, parts
 from ..ops import dtypes

@@ -21,7 +21,7 @@ from ..engine.places import Call, unobserved
 from ..engine.places import state as now
 from ..engine.switches import enable_grad
 from ..engine.values import STRIDE, Array, Constant, Grad, Leaf, Node, Value, next_number
-from ..nn.recurrent import SomeSteps
+from ..nn.some_steps import SomeSteps
 from ..ops.row import Op
 from ..ops.shapes import reshape
 from ..tensors import Tensor

@@ -17,7 +17,7 @@ import numpy as np
 from .batched import REDUCTIONS, carry
 from .numba_text import NumbaText, unsigned
 from .numpy_loops import Unsupported
-from .program import ELEMENTWISE
+from .program import ELEMENTWISE, product_labels
 from .schedule import VIEWS
 from .tracing import bare_constant
 
@@ -603,7 +603,7 @@ class Nests(NumbaText):
         source = self.in_rows(v)
         if source is not None:
             return self.by_kernel(v, self.in_one_piece(source))
-        terms, to = self.labels(v)
+        terms, to = product_labels(value, [self.p.values[a].shape for a in value.args])
         sides: dict[int, int] = {}
         for a, term in zip(value.args, terms, strict=True):
             for label, side in zip(term, self.p.values[a].shape, strict=True):
@@ -641,31 +641,6 @@ class Nests(NumbaText):
         inner.sort(key=lambda n: sum(s[n] == 1 for s in along))
         lines = ["x = zero", *over(inner, [f"x = plus(x, {product})"]), f"{target} = x"]
         return over(to, lines)
-
-    def labels(self, v: int) -> tuple[list[tuple[int, ...]], tuple[int, ...]]:
-        """A product as an einsum: the labels of the operands' axes, and the result's."""
-        value = self.p.values[v]
-        shapes = [self.p.values[a].shape for a in value.args]
-        if value.op == "einsum":
-            return list(value.consts[0]), value.consts[1]
-        if value.op == "outer":
-            if {len(s) for s in shapes} == {1}:
-                return [(0,), (1,)], (0, 1)
-            if {len(s) for s in shapes} == {2}:
-                return [(2, 0), (2, 1)], (0, 1)
-            raise Unsupported("outer of shapes {}, {}".format(*shapes))
-        a, b = (len(s) for s in shapes)
-        left, right = tuple(range(10, 10 + max(a - 2, 0))), tuple(range(10, 10 + max(b - 2, 0)))
-        if value.op == "dot":
-            lead = tuple(range(10, 10 + a - 1))
-            return [(*lead, 2), (1, 2) if value.consts[0] else (2, 1)], (*lead, 1)
-        most = tuple(range(10, 10 + max(a - 2, b - 2, 0)))
-        left = most[len(most) - max(a - 2, 0) :] if a > 2 else ()
-        right = most[len(most) - max(b - 2, 0) :] if b > 2 else ()
-        rows, columns = ((0,) if a > 1 else ()), ((1,) if b > 1 else ())
-        first = (*left, *rows, 2)
-        second = (*right, 2, *columns)
-        return [first, second], (*most, *rows, *columns)
 
     def by_kernel(self, v: int, source: int) -> list[str]:
         """A product with packed weights."""

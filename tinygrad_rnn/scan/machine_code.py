@@ -18,6 +18,8 @@ import numpy as np
 
 _lock = threading.RLock()
 _functions: dict[str, Kept] = {}
+WIDE = "-vectorize-memory-check-threshold=4096"  # LLVM asks at most 128 times whether two arrays overlap,
+# and leaves a loop over more arrays (a large cell's) number by number; versions that lack it ignore it
 MOST = 256  # functions that are remembered; the oldest go, and stay as long as loops call them
 
 
@@ -60,7 +62,7 @@ def versions() -> str:
             "../optim/updates.py",
         )
     )
-    return f"{numba.__version__} {sys.version} {hashlib.sha256(library).hexdigest()}"
+    return f"{numba.__version__} {sys.version} {WIDE} {hashlib.sha256(library).hexdigest()}"
 
 
 class Kept:
@@ -102,6 +104,7 @@ def kernels(bits: int) -> Any:
 
     from .products import KERNELS, symbol
 
+    binding.set_option("", WIDE)
     text = KERNELS.format(bits=bits)
     name = _named(text)
     for trust in (True, False):

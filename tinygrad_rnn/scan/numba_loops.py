@@ -82,7 +82,7 @@ class NumbaLoops(NumpyLoops):
             kept = loop.compiled()
             divides = loop.divides()
         except Unsupported:  # no rows of columns
-            if self.ragged:
+            if not self.schedule.fused:
                 raise
             lines.reset(before)
             loop = Nests(self.schedule, backward, stored, lines)

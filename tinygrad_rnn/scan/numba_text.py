@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.row import texts_of
+from ..ops.without_gradient import texts_of
 from .machine_code import function
 from .numba_plan import APART, LOGIC, ROUNDED_BY_CODE, Plan
 from .numpy_loops import Unsupported

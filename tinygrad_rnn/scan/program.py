@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ from ..engine.autograd import flow
 from ..engine.places import state as now
 from ..engine.values import Leaf, Literal, Node
 from ..engine.values import Value as Recorded
-from ..ops.row import FUNCTIONS, ROWS, texts_of
+from ..ops.row import ROWS
+from ..ops.without_gradient import FUNCTIONS, texts_of
 from ..tensors import Tensor
 from .tracing import Comparison, Trace, Tracer, constants, in_order, leaf, row_name, unhashed
 
@@ -235,7 +237,7 @@ class Program:
     def _make_matmul(self, args: Args, _consts: Consts, shape: Shape, dtype: str) -> int | None:
         a, b = args
         va, vb = self.values[a], self.values[b]
-        if not self.depends[b] and len(vb.shape) == 2 and len(va.shape) <= 2:
+        if not self.depends[b] and len(vb.shape) == 2:
             return self.make("dot", (a, b), (False,), shape, dtype)
         if not self.depends[a] and len(va.shape) == 2 and len(vb.shape) == 1:
             return self.make("dot", (b, a), (True,), shape, dtype)
@@ -253,28 +255,46 @@ class Program:
         return self.make("permute", (v,), ((1, 0),), value.shape[::-1], value.dtype)
 
     def _make_einsum(self, args: Args, consts: Consts, shape: Shape, dtype: str) -> int | None:
-        """Of several operands two at a time; with a matrix of weights, where it is one, a ``dot``."""
+        """Of several operands two at a time; with weights, where their labels allow it, a ``dot``."""
         terms, to = consts
         if len(args) > 2:
             return self._pairwise(args, terms, to, shape, dtype)
         for k in (0, 1) if len(args) == 2 else ():
-            (a, of_a), (w, of_w) = [(args[i], terms[i]) for i in (k, 1 - k)]
-            if (
-                self.depends[w]
-                or not self.depends[a]
-                or len(of_w) != 2
-                or len(set(of_a)) < len(of_a)
-            ):
-                continue
-            inner = of_a[-1] if of_a else None
-            if inner not in of_w or inner in to or len(set(of_w)) < 2:
-                continue
-            at = of_w.index(inner)
-            outer = of_w[1 - at]
-            sides = self.values[a].shape[-1], self.values[w].shape[at]
-            if to == (*of_a[:-1], outer) and outer not in of_a and sides[0] == sides[1]:
-                return self.make("dot", (a, w), (at == 1,), shape, dtype)
+            a, w = args[k], args[1 - k]
+            if self.depends[a] and not self.depends[w]:
+                return self._by_weights(a, terms[k], w, terms[1 - k], to, dtype)
         return None
+
+    def _by_weights(
+        self, a: int, of_a: Labels, w: int, of_w: Labels, to: Labels, dtype: str
+    ) -> int | None:
+        """An einsum of a value and weights as rows by a matrix, None where a label stays of both."""
+        sides = dict(
+            zip((*of_w, *of_a), (*self.values[w].shape, *self.values[a].shape), strict=True)
+        )
+        rows, inner, columns = (
+            [n for n in of_a if n not in of_w],
+            [n for n in of_a if n in of_w],
+            [n for n in of_w if n not in of_a],
+        )
+        twice = len({*rows, *inner}) < len(of_a) or len({*inner, *columns}) < len(of_w)
+        alike = all(sides[n] == side for n, side in zip(of_w, self.values[w].shape, strict=True))
+        if twice or not (alike and inner and columns) or {*rows, *columns} != set(to):
+            return None
+
+        def within(v: int, labels: Labels, order: Sequence[int], shape: Shape) -> int:
+            """A value with its axes in another order, then of another shape."""
+            axes, kind = tuple(map(labels.index, order)), self.values[v].dtype
+            v = self.make("permute", (v,), (axes,), tuple([sides[n] for n in order]), kind)
+            return self.make("reshape", (v,), (shape,), shape, kind)
+
+        lead, wide = tuple([sides[n] for n in rows]), tuple([sides[n] for n in columns])
+        deep = prod(sides[n] for n in inner)
+        left = within(a, of_a, (*rows, *inner), (*lead, deep))
+        right = within(w, of_w, (*inner, *columns), (deep, prod(wide)))
+        product = self.make("dot", (left, right), (False,), (*lead, prod(wide)), dtype)
+        product = self.make("reshape", (product,), ((*lead, *wide),), (*lead, *wide), dtype)
+        return within(product, (*rows, *columns), to, tuple([sides[n] for n in to]))
 
     def _pairwise(
         self, args: Args, terms: Sequence[Labels], to: Labels, shape: Shape, dtype: str
@@ -369,8 +389,16 @@ class Program:
     def _make_square(self, args: Args, _consts: Consts, shape: Shape, dtype: str) -> int:
         return self.make("mul", (args[0], args[0]), (), shape, dtype)
 
-    def _make_sum(self, args: Args, consts: Consts, shape: Shape, _dtype: str) -> int | None:
-        return None if consts[0] else args[0]
+    def _make_sum(self, args: Args, consts: Consts, shape: Shape, dtype: str) -> int | None:
+        axes, keep = consts
+        if not axes:
+            return args[0]
+        value = self.values[args[0]]
+        if not self._of_loss or value.op not in ("matmul", "einsum") or keep:
+            return None
+        terms, to = product_labels(value, [self.values[a].shape for a in value.args])
+        to = tuple(n for k, n in enumerate(to) if k not in axes)  # a product that is only summed
+        return self.make("einsum", value.args, (terms, to), shape, dtype)
 
     def _make_mul(self, args: Args, _consts: Consts, shape: Shape, dtype: str) -> int | None:
         column, other = (self.values[a] for a in args)
@@ -527,6 +555,22 @@ class Program:
             words = ", ".join([*(f"v{a}" for a in value.args), *map(str, value.consts)])
             lines.append(f"v{v} = {value.op}({words})  {value.shape}")
         return "\n".join(lines)
+
+
+def product_labels(value: Value, shapes: Sequence[Shape]) -> tuple[tuple[Labels, ...], Labels]:
+    """A product as an einsum: the labels of the operands' axes, and the result's."""
+    if value.op == "einsum":
+        terms, to = value.consts
+        return tuple(terms), to
+    if value.op == "outer":
+        return ((0,), (1,)) if len(shapes[0]) == 1 else ((2, 0), (2, 1)), (0, 1)
+    a, b = map(len, shapes)
+    lead = tuple(range(10, 10 + max(a, b, 2) - 2))
+    if value.op == "dot":
+        return ((*lead, 0, 2)[-a:], (1, 2) if value.consts[0] else (2, 1)), (*lead, 0, 1)[-a:]
+    rows, columns = (0,) * (a > 1), (1,) * (b > 1)
+    terms = (*lead, 0, 2)[-a:] if a > 1 else (2,), (*lead, 2, 1)[-b:] if b > 1 else (2,)
+    return terms, (*lead, *rows, *columns)
 
 
 def last_axis_slice(index: Any, shape: Shape) -> tuple[int, int] | None:

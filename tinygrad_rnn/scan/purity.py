@@ -81,7 +81,7 @@ class Guards:
 
     def contents(self, container: Any) -> None:
         """The entries of a list, dict or set, noted."""
-        get = _Contents(container)
+        get = Contents(container)
         self.note(container, get, _ENTRIES, get(_ENTRIES, None))
 
     def finished(self) -> list[Guard]:
@@ -93,13 +93,14 @@ _HEAP_TYPE = 1 << 9
 _ENTRIES = "its entries"
 
 
-class _Contents:
+class Contents:
     """Reads and writes all entries of a list, dict or set."""
 
     def __init__(self, container: Any) -> None:
         self.container = container
 
     def __call__(self, _key: Any, _none: Any) -> tuple[Any, ...]:
+        """What it holds now; of a dict, its keys and then its values."""
         if isinstance(self.container, dict):
             return (*self.container, *self.container.values())
         return tuple(self.container)
@@ -147,7 +148,7 @@ def as_before(guards: Iterable[Guard]) -> Iterator[None]:
 
 def _writer(get: Callable[..., Any]) -> Callable[..., None] | None:
     """What writes where a guard reads, if that is a module's own attribute or a container."""
-    if isinstance(get, _Contents):
+    if isinstance(get, Contents):
         return get.put
     table = getattr(get, "__self__", None)
     if type(table) is not dict or "_parameters" not in table:

@@ -12,7 +12,7 @@ from ..engine.places import state as now
 from ..engine.random import generator_or_default
 from ..engine.values import Array, DType, Grad
 from ..nn.compiling import Direction, LayerCall, Stage, State
-from ..nn.recurrent import SomeSteps
+from ..nn.some_steps import SomeSteps
 from ..nn.stepping import mapped, parts
 from ..tensors import Tensor
 from .cells import BUILT_IN, variant_of

@@ -9,18 +9,21 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import cache, lru_cache
+from math import prod
 from typing import Any, Literal
 from weakref import ref
 
 import numpy as np
 
 from ..engine.values import Array, DType, Grad
-from ..ops.row import ROWS, numpys
+from ..ops.row import ROWS
+from ..ops.without_gradient import numpys
 from .machine_code import kernels
-from .program import Value
+from .program import Labels, Value
 from .tracing import bare_constant
 
 Flow = tuple[Grad, list[Grad], list[Grad]]  # gradients of x, of the states, of the weights
+TIME = -1  # the label of time in an einsum
 LEAST = 1 << 16  # bytes from which reuse pays
 MOST = 1 << 28  # bytes that are held for reuse at most
 _lock = threading.Lock()
@@ -120,28 +123,39 @@ def window(low: int, high: int) -> Callable[[Array], Array]:
 # state dict, ``p.data = x`` install another one (``tensors.writing``). So what was made of an array stays
 # right until the array goes, and goes with it: nothing has to be told that a weight has changed. The
 # reference held here is a weak one, which counts where a write asks who else can see its memory.
-_ready: dict[tuple[int, bool], tuple[Any, Array]] = {}  # what refers to the array, and its panels
+_ready: dict[tuple[int, bool], _Ready] = {}
+
+
+class _Ready(ref):  # type: ignore[type-arg]
+    """What refers to an array, with its panels."""
+
+    __slots__ = ("key", "panels")
+    key: tuple[int, bool]
+    panels: Array
+
+
+def _gone(gone: _Ready) -> None:
+    """An array is no more."""
+    if _ready.get(gone.key) is gone:
+        del _ready[gone.key]
 
 
 def laid_out(w: Array, transposed: bool) -> Array:
     """A matrix (inner, width), or its transpose, in panels of columns as ``products`` reads them."""
+    if not transposed and w.shape[1] in _packer(w.itemsize * 8)[2] and w.flags.writeable:
+        return w.reshape(-1)  # one panel: it lies so
     key = (id(w), transposed)
     found = _ready.get(key)
-    if found is not None and found[0]() is w:
-        return found[1]
-    panels = _packed(w, transposed)
-
-    def gone(gone: Any) -> None:
-        if _ready.get(key, (None,))[0] is gone:
-            del _ready[key]
-
-    _ready[key] = ref(w, gone), panels
-    return panels
+    if found is not None and found() is w:
+        return found.panels
+    made = _ready[key] = _Ready(w, _gone)
+    made.key, made.panels = key, _packed(w, transposed)
+    return made.panels
 
 
 def _packed(w: Array, transposed: bool) -> Array:
     inner, width = w.shape[:: -1 if transposed else 1]
-    pack, lanes = _packer(w.itemsize * 8)
+    pack, lanes, _ = _packer(w.itemsize * 8)
     size = inner * (-(-width // lanes) * lanes)
     room = empty((size + lanes,), w.dtype, (size + lanes) * w.itemsize)
     begin = (
@@ -154,11 +168,11 @@ def _packed(w: Array, transposed: bool) -> Array:
 
 
 @cache
-def _packer(bits: int) -> tuple[Any, int]:
-    """What packs, and how many numbers a vector has."""
-    from .products import LANES
+def _packer(bits: int) -> tuple[Any, int, frozenset[int]]:
+    """What packs, how many numbers a vector has, and how many columns a panel may have."""
+    from .products import LANES, WIDTHS
 
-    return kernels(bits).pack, LANES[bits]
+    return kernels(bits).pack, LANES[bits], frozenset(n * LANES[bits] for n in WIDTHS)
 
 
 # ---- ops -----------------------------------------------------------------------------------------
@@ -182,6 +196,35 @@ def forward_of(value: Value) -> Callable[..., Array]:
         return made if made.dtype == dtype else made.astype(dtype)
 
     return call
+
+
+def product_over_time(terms: tuple[Labels, Labels], to: Labels) -> Callable[[Array, Array], Array]:
+    """An einsum of two values summed over all steps: a product of matrices, or one for each shared label.
+
+    Its rows are what the first alone has, its columns what the second alone has; time is summed like the
+    labels that the result has not.
+    """
+    a, b = terms
+    every = [n for n in a if n in b and n in to]
+    summed = [n for n in a if n not in to]
+    rows, columns = ([n for n in to if n not in other] for other in (b, a))
+    axes = [[*every, TIME, *summed, *own] for own in (rows, columns)]
+    orders = [
+        [(TIME, *term).index(n) for n in labels] for term, labels in zip(terms, axes, strict=True)
+    ]
+    back = [[*every, *rows, *columns].index(n) for n in to]
+    low, high = len(every), len(every) + 1 + len(summed)
+
+    def product(a: Array, b: Array) -> Array:
+        first, second = a.transpose(orders[0]), b.transpose(orders[1])
+        lead, here, there = first.shape[:low], first.shape[high:], second.shape[high:]
+        left, right = (
+            one.reshape(*lead, prod(first.shape[low:high]), prod(own))
+            for one, own in ((first, here), (second, there))
+        )
+        return (left.swapaxes(-1, -2) @ right).reshape(*lead, *here, *there).transpose(back)
+
+    return product
 
 
 def _forward(value: Value) -> Callable[..., Any]:

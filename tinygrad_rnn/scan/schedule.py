@@ -4,6 +4,7 @@
   on no state for all steps at once (``hoisted``); without ``hoist`` its products stay in the loop.
 - In the backward loop stays only what the state's gradient needs (``back``); weight gradients and
   the input's gradient are computed after it for all steps at once (``after``), from what the loop left.
+  With ``fused`` only products are: machine code does the rest in the loop, where nothing large is stored.
 - What backward needs of forward's values alone can be made for many steps at once (``by_piece``).
 - Forward keeps the states and those values that backward reads and cannot make again cheaply from them
   (``residuals``); an elementwise function of what is there anyway is made again (``again``).
@@ -12,9 +13,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
-from .program import ELEMENTWISE, SEED, STATE, Program, Value
+from .program import ELEMENTWISE, SEED, STATE, Program, Shape, Value
 from .rewrites import small
 
 VIEWS = frozenset(("slice", "reshape", "permute", "broadcast"))
@@ -23,8 +24,9 @@ VIEWS = frozenset(("slice", "reshape", "permute", "broadcast"))
 class Schedule:
     """The order of a program's values; every list is in the order of computation."""
 
-    def __init__(self, program: Program, hoist: bool = True) -> None:
+    def __init__(self, program: Program, hoist: bool = True, fused: bool = False) -> None:
         self.program = p = program
+        self.fused = fused
         values, depends = p.values, p.depends
         self.state_in = {p.inputs[r]: k for k, r in enumerate(_roles(p, "s"))}
         self.state_out = {v: k for k, v in reversed(list(enumerate(p.states)))}
@@ -146,11 +148,15 @@ class Schedule:
         self._back = back
         self._seeds = {p.inputs[r] for r in _roles(p, "d") if r != "dy"}
         self.copies: dict[int, int] = {}  # of those that are read after the loop
+        self._sums: list[int] = []  # totals of sums: of what is stored anyway, or made in the loop
         for role, v in p.gradients.items():
             if role[0] == "x":
                 self._after(v)
             elif role[0] == "w":
                 self._total(v)
+        for v in self._sums:
+            if not all(a in self.stored or self._at_hand_after(a) for a in p.values[v].args):
+                self._into_loop(v)
         self.back = sorted(back)
         for v in self.back:
             for a in values[v].args:
@@ -249,7 +255,7 @@ class Schedule:
             self._wants(v)
         elif v in self._back:
             self.stored.add(v)
-        elif self.batchable(v):
+        elif self.batchable(v) and not (self.fused and p.values[v].op not in (*VIEWS, "dot")):
             for a in p.values[v].args:
                 self._after(a)
         else:
@@ -280,12 +286,20 @@ class Schedule:
             return
         for a in self.summands(v):
             self._total(a)
-        if not self.summands(v):
-            if value.op == "outer":
-                for a in value.args:
-                    self._after(a)
-            else:
-                self._after(v)
+        if self.summands(v):
+            return
+        if self.fused and value.op == "sum":
+            self._sums.append(v)
+            return
+        for a in value.args if self.multiplied(v) else (v,):
+            self._after(a)
+
+    def multiplied(self, v: int) -> bool:
+        """Whether a value's total is one product of matrices, of what its operands are at all steps."""
+        value, p = self.program.values[v], self.program
+        if v in self._back or value.op not in ("outer", "einsum"):
+            return False
+        return value.op == "outer" or _is_product(value, [p.values[a].shape for a in value.args])
 
     def summands(self, v: int) -> tuple[int, ...]:
         """The values whose totals give a value's total, where its op is linear; () where it is not."""
@@ -308,9 +322,13 @@ class Schedule:
         if value.op == "where" and not p.depends[value.args[0]]:  # a value, or 0, by the same rule
             live = [a for a in value.args[1:] if p.literal(a) != 0]
             return (live[0],) if len(live) == 1 and p.depends[live[0]] else ()
+        if value.op in ("dot", "matmul", "einsum") and len(value.args) == 2:
+            once = [a for a in value.args if p.depends[a]]
+            alike = all(p.values[a].dtype == value.dtype for a in value.args)
+            return (once[0],) if len(once) == 1 and alike else ()
         if value.op == "sum" and self._quick_total(value.args[0]):
             return value.args
-        if value.op in ("neg", "concat", "cat", "slice", "reshape", "permute"):
+        if value.op in ("neg", "concat", "cat", "slice", "reshape", "permute", "place"):
             return (
                 value.args
                 if all(p.depends[a] or p.values[a].op == "zeros" for a in value.args)
@@ -321,7 +339,22 @@ class Schedule:
     def _quick_total(self, v: int) -> bool:
         """Whether a value's total is a product, or made of such ones."""
         of = self.summands(v)
-        return all(map(self._quick_total, of)) if of else self.program.values[v].op == "outer"
+        return all(map(self._quick_total, of)) if of else self.multiplied(v)
+
+
+def _is_product(value: Value, shapes: Sequence[Shape]) -> bool:
+    """Whether an einsum is one of matrices: each label in two of three places, with rows and columns."""
+    terms, to = value.consts
+    if len(terms) != 2 or any(len(set(term)) < len(term) for term in (*terms, to)):
+        return False
+    sides = [dict(zip(term, shape, strict=True)) for term, shape in zip(terms, shapes, strict=True)]
+    (first, second), both = sides, {**sides[1], **sides[0]}
+    alone = [
+        [n for n in one if n not in other] for one, other in ((first, second), (second, first))
+    ]
+    return all(
+        set(labels) <= set(to) and any(both[n] > 1 for n in labels) for labels in alone
+    ) and all(first[n] == second[n] for n in first if n in second)
 
 
 def _roles(p: Program, letter: str) -> list[str]:

@@ -13,9 +13,9 @@ import numpy as np
 
 from ..engine.places import state as now
 from ..engine.values import Array
+from ..nn.bare import step_after
 from ..nn.compiling import State
 from ..nn.module import Module
-from ..nn.stepping import step_after
 from ..tensors import Tensor
 from . import variants
 from .backends import FIRST

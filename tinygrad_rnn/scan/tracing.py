@@ -22,7 +22,8 @@ from ..engine.values import Constant, Leaf, Literal, Node, reachable
 from ..engine.values import Value as Recorded
 from ..nn.module import Module, Parameter
 from ..ops import watching
-from ..ops.row import FUNCTIONS, ROWS, Op
+from ..ops.row import ROWS, Op
+from ..ops.without_gradient import FUNCTIONS
 from ..tensors import Tensor
 
 Signature = tuple[Any, ...]
@@ -78,7 +79,7 @@ class Fixed:
         return f"<array {hashlib.sha256(repr(self.key).encode()).hexdigest()[:24]}>"
 
 
-def _is(node: Any, name: str) -> bool:
+def _is(node: Recorded | None, name: str) -> bool:
     """Whether a node is an unrecorded one of a name."""
     return isinstance(node, Unrecorded) and bool(node.op.name == name)
 
@@ -154,7 +155,7 @@ class Tracer(Listener):
         if name in FUNCTIONS or name in ROWS:
             self.compared(name, result, operands, constants)
 
-    def look(self, op: Any, result: Tensor, operands: tuple[Any, ...], constants: Any = ()) -> None:
+    def look(self, op: Op, result: Tensor, operands: tuple[Any, ...], constants: Any = ()) -> None:
         """An op was applied: where it was not recorded, it is here (the weights that ``maximum`` shares
         its gradient by are made of comparisons)."""
         if result._node is None and not op.several and not op.item:

@@ -89,12 +89,15 @@ class Compiled:
         self.work = work(first)
         self._loops: dict[Any, Any] = {}
         self.probe: Any = None  # how its step is looked into, or why not: see ``probing``
+        self.of_product: Any = None  # its step without the input's product: see ``by_table``
 
     def turn(
         self, cell: Module, derive: bool, x: bool, steps: int, most: int = CALLS
     ) -> NumpyLoops:
         """The loops for the next call of a cell, over so many steps; see ``back_end``."""
-        return self.taking_turns(derive, x, self.whose(cell, derive, steps, most))
+        name = back_end(cell, derive, steps * self.work, most)
+        found = self._loops.get((name, derive, x))
+        return found if isinstance(found, NumpyLoops) else self.taking_turns(derive, x, name)
 
     def whose(self, cell: Module, derive: bool, steps: int, most: int = CALLS) -> str:
         """Whose turn it is: the back end of a cell's next call, which is counted."""

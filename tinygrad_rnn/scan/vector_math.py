@@ -256,20 +256,30 @@ def exp64(x: float) -> float:
 @njit(error_model="numpy", forceinline=True)
 def floor_quotient64(a: float, b: float) -> float:
     """numpy's ``floor_divide``: 0.5 // 0.1 is 4, since 0.1 is a little more, though 0.5 / 0.1 rounds to 5."""
-    if b == 0:
-        return a / b
-    rest = np.fmod(a, b)
-    q = (a - rest) / b
-    if rest != 0 and (b < 0) != (rest < 0):
-        q -= 1
-    low = np.floor(q)
-    return low + 1 if q - low > 0.5 else low
+    return _floor_quotient(a, b, np.fmod(a, b))
 
 
 @njit(error_model="numpy", forceinline=True)
 def floor_quotient32(a: float, b: float) -> float:
-    """The same, whose remainder is exact in float64 too."""
-    return f32(floor_quotient64(float(a), float(b)))
+    """The same; below 2**29 the quotient's whole part is right in float64, and so is what remains.
+
+    The C library's remainder would keep a loop from being vectorised.
+    """
+    x, y = np.float64(a), np.float64(b)
+    whole = np.trunc(x / y)
+    return _floor_quotient(a, b, f32(x if whole == 0 else x - whole * y))
+
+
+@njit(error_model="numpy", forceinline=True)
+def _floor_quotient(a: float, b: float, rest: float) -> float:
+    """By the remainder of a through b, which has a's sign."""
+    q = (a - rest) / b
+    if rest != 0 and (b < 0) != (rest < 0):
+        q -= 1
+    low = np.floor(q)
+    if q - low > 0.5:
+        low += 1
+    return a / b if b == 0 else low
 
 
 BEND32, SLOPE32 = f32(0.044715), f32(0.7978845608028654)

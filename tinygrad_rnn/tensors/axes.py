@@ -91,6 +91,8 @@ def axes_and_keep(
     tensor: Tensor, dim: Axis, keepdim: bool, names: NumpyNames
 ) -> tuple[tuple[int, ...], bool]:
     """The axes of a reduction and whether they stay, by PyTorch's names or numpy's."""
+    if not names:
+        return axes_of(tensor, dim), bool(keepdim)
     axis = names.get("axis")
     if unknown := names.keys() - {"axis", "keepdims"}:
         raise TypeError(

@@ -14,11 +14,103 @@ from ..engine.signatures import written
 from .arrays import as_tensor, is_tensor
 from .value import Tensor
 
+__all__ = [
+    "abs",
+    "addmm",
+    "all",
+    "allclose",
+    "amax",
+    "amin",
+    "any",
+    "argmax",
+    "argmin",
+    "argsort",
+    "bincount",
+    "broadcast_to",
+    "ceil",
+    "chunk",
+    "clamp",
+    "clip",
+    "cos",
+    "cummax",
+    "cummin",
+    "cumprod",
+    "cumsum",
+    "detach",
+    "diff",
+    "dot",
+    "equal",
+    "erf",
+    "exp",
+    "expm1",
+    "flatten",
+    "flip",
+    "floor",
+    "gather",
+    "index_select",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "log",
+    "log1p",
+    "log_softmax",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "logsumexp",
+    "masked_fill",
+    "max",
+    "mean",
+    "median",
+    "min",
+    "multinomial",
+    "mv",
+    "nan_to_num",
+    "neg",
+    "norm",
+    "numel",
+    "outer",
+    "permute",
+    "prod",
+    "ravel",
+    "relu",
+    "reshape",
+    "roll",
+    "round",
+    "scatter",
+    "scatter_add",
+    "sigmoid",
+    "sign",
+    "sin",
+    "softmax",
+    "sort",
+    "split",
+    "sqrt",
+    "square",
+    "squeeze",
+    "std",
+    "sum",
+    "swapaxes",
+    "swapdims",
+    "take_along_dim",
+    "tanh",
+    "tile",
+    "topk",
+    "transpose",
+    "tril",
+    "triu",
+    "unbind",
+    "unique",
+    "unsqueeze",
+    "var",
+]
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def _function(method: Callable[Concatenate[Tensor, P], R]) -> Callable[Concatenate[Any, P], R]:
+def function_of(method: Callable[Concatenate[Tensor, P], R]) -> Callable[Concatenate[Any, P], R]:
     """The function of a method, with its name, its docstring and its arguments after ``input``."""
 
     own, plain = signature(written(method)), cast("Callable[[Tensor], R]", method)
@@ -37,79 +129,79 @@ def _function(method: Callable[Concatenate[Tensor, P], R]) -> Callable[Concatena
     return cast("Callable[Concatenate[Any, P], R]", made)
 
 
-abs = _function(Tensor.abs)
-sqrt = _function(Tensor.sqrt)
-exp = _function(Tensor.exp)
-log = _function(Tensor.log)
-log1p = _function(Tensor.log1p)
-expm1 = _function(Tensor.expm1)
-sin = _function(Tensor.sin)
-cos = _function(Tensor.cos)
-square = _function(Tensor.square)
-sign = _function(Tensor.sign)
-tanh = _function(Tensor.tanh)
-sigmoid = _function(Tensor.sigmoid)
-erf = _function(Tensor.erf)
-neg = _function(Tensor.neg)
-clip = _function(Tensor.clip)
-floor = _function(Tensor.floor)
-ceil = _function(Tensor.ceil)
-round = _function(Tensor.round)
-nan_to_num = _function(Tensor.nan_to_num)
-isnan = _function(Tensor.isnan)
-isinf = _function(Tensor.isinf)
-isfinite = _function(Tensor.isfinite)
-logical_and = _function(Tensor.logical_and)
-logical_or = _function(Tensor.logical_or)
-logical_xor = _function(Tensor.logical_xor)
-logical_not = _function(Tensor.logical_not)
-allclose = _function(Tensor.allclose)
-equal = _function(Tensor.equal)
+abs = function_of(Tensor.abs)
+sqrt = function_of(Tensor.sqrt)
+exp = function_of(Tensor.exp)
+log = function_of(Tensor.log)
+log1p = function_of(Tensor.log1p)
+expm1 = function_of(Tensor.expm1)
+sin = function_of(Tensor.sin)
+cos = function_of(Tensor.cos)
+square = function_of(Tensor.square)
+sign = function_of(Tensor.sign)
+tanh = function_of(Tensor.tanh)
+sigmoid = function_of(Tensor.sigmoid)
+erf = function_of(Tensor.erf)
+neg = function_of(Tensor.neg)
+clip = function_of(Tensor.clip)
+floor = function_of(Tensor.floor)
+ceil = function_of(Tensor.ceil)
+round = function_of(Tensor.round)
+nan_to_num = function_of(Tensor.nan_to_num)
+isnan = function_of(Tensor.isnan)
+isinf = function_of(Tensor.isinf)
+isfinite = function_of(Tensor.isfinite)
+logical_and = function_of(Tensor.logical_and)
+logical_or = function_of(Tensor.logical_or)
+logical_xor = function_of(Tensor.logical_xor)
+logical_not = function_of(Tensor.logical_not)
+allclose = function_of(Tensor.allclose)
+equal = function_of(Tensor.equal)
 
-var = _function(Tensor.var)
-std = _function(Tensor.std)
-norm = _function(Tensor.norm)
-amax = _function(Tensor.amax)
-amin = _function(Tensor.amin)
-max = _function(Tensor.max)
-min = _function(Tensor.min)
-argmax = _function(Tensor.argmax)
-argmin = _function(Tensor.argmin)
-all = _function(Tensor.all)
-any = _function(Tensor.any)
-logsumexp = _function(Tensor.logsumexp)
-cummax = _function(Tensor.cummax)
-cummin = _function(Tensor.cummin)
-median = _function(Tensor.median)
-sort = _function(Tensor.sort)
-argsort = _function(Tensor.argsort)
-topk = _function(Tensor.topk)
-unique = _function(Tensor.unique)
-bincount = _function(Tensor.bincount)
-multinomial = _function(Tensor.multinomial)
-dot = _function(Tensor.dot)
-mv = _function(Tensor.mv)
-addmm = _function(Tensor.addmm)
+var = function_of(Tensor.var)
+std = function_of(Tensor.std)
+norm = function_of(Tensor.norm)
+amax = function_of(Tensor.amax)
+amin = function_of(Tensor.amin)
+max = function_of(Tensor.max)
+min = function_of(Tensor.min)
+argmax = function_of(Tensor.argmax)
+argmin = function_of(Tensor.argmin)
+all = function_of(Tensor.all)
+any = function_of(Tensor.any)
+logsumexp = function_of(Tensor.logsumexp)
+cummax = function_of(Tensor.cummax)
+cummin = function_of(Tensor.cummin)
+median = function_of(Tensor.median)
+sort = function_of(Tensor.sort)
+argsort = function_of(Tensor.argsort)
+topk = function_of(Tensor.topk)
+unique = function_of(Tensor.unique)
+bincount = function_of(Tensor.bincount)
+multinomial = function_of(Tensor.multinomial)
+dot = function_of(Tensor.dot)
+mv = function_of(Tensor.mv)
+addmm = function_of(Tensor.addmm)
 
-flatten = _function(Tensor.flatten)
-ravel = _function(Tensor.ravel)
-transpose = _function(Tensor.transpose)
-squeeze = _function(Tensor.squeeze)
-unsqueeze = _function(Tensor.unsqueeze)
-broadcast_to = _function(Tensor.broadcast_to)
-roll = _function(Tensor.roll)
-chunk = _function(Tensor.chunk)
-unbind = _function(Tensor.unbind)
-gather = _function(Tensor.gather)
-take_along_dim = _function(Tensor.take_along_dim)
-index_select = _function(Tensor.index_select)
-masked_fill = _function(Tensor.masked_fill)
-scatter = _function(Tensor.scatter)  # type: ignore[arg-type]  # its options have any name
-scatter_add = _function(Tensor.scatter_add)
-diff = _function(Tensor.diff)
-tril = _function(Tensor.tril)
-triu = _function(Tensor.triu)
-numel = _function(Tensor.numel)
+flatten = function_of(Tensor.flatten)
+ravel = function_of(Tensor.ravel)
+transpose = function_of(Tensor.transpose)
+squeeze = function_of(Tensor.squeeze)
+unsqueeze = function_of(Tensor.unsqueeze)
+broadcast_to = function_of(Tensor.broadcast_to)
+roll = function_of(Tensor.roll)
+chunk = function_of(Tensor.chunk)
+unbind = function_of(Tensor.unbind)
+gather = function_of(Tensor.gather)
+take_along_dim = function_of(Tensor.take_along_dim)
+index_select = function_of(Tensor.index_select)
+masked_fill = function_of(Tensor.masked_fill)
+scatter = function_of(Tensor.scatter)  # type: ignore[arg-type]  # its options have any name
+scatter_add = function_of(Tensor.scatter_add)
+diff = function_of(Tensor.diff)
+tril = function_of(Tensor.tril)
+triu = function_of(Tensor.triu)
+numel = function_of(Tensor.numel)
 
 clamp = clip
 swapaxes = swapdims = transpose

@@ -331,7 +331,7 @@ class Pointwise:
 
     def atan2(self: Tensor, other: Any) -> Tensor:
         """The angle of the point (other, this), from -pi to pi; at the origin its slopes are taken as 0."""
-        return e.atan2(self, other)
+        return curves.atan2(self, other)
 
     arctan2 = atan2
 

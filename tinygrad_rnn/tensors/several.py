@@ -7,13 +7,39 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..ops import curves, products, shapes
 from ..ops import elementwise as e
-from ..ops import products, shapes
 from .arrays import as_tensor, is_tensor
 from .axes import axis_of
 
 if TYPE_CHECKING:
     from .value import Tensor
+
+__all__ = [
+    "add",
+    "arctan2",
+    "atan2",
+    "bmm",
+    "cat",
+    "concat",
+    "div",
+    "divide",
+    "einsum",
+    "lerp",
+    "matmul",
+    "maximum",
+    "meshgrid",
+    "minimum",
+    "mm",
+    "mul",
+    "multiply",
+    "pow",
+    "stack",
+    "sub",
+    "subtract",
+    "true_divide",
+    "where",
+]
 
 
 def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
@@ -252,7 +278,7 @@ def atan2(input: Any, other: Any) -> Tensor:
     >>> tg.atan2(tg.tensor([1.0, 0.0]), tg.tensor([1.0, -1.0]))
     tensor([0.7854, 3.1416])
     """
-    return paired(e.atan2, input, other)
+    return paired(curves.atan2, input, other)
 
 
 arctan2 = atan2

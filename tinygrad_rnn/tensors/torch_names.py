@@ -73,6 +73,24 @@ class TorchNames:
             raise ValueError(f"data has shape {new.shape}, expected {self.shape}")
         adopt(self, new, "data =")
 
+    # ---- what is in it
+
+    def size(self: Tensor, dim: int | None = None) -> Any:
+        """The shape, or the length of one axis (PyTorch's ``size``; numpy's is ``numel()``)."""
+        return self.shape if dim is None else self._data.shape[dim]
+
+    def dim(self: Tensor) -> int:
+        """How many axes it has."""
+        return self._data.ndim
+
+    def nelement(self: Tensor) -> int:
+        """How many numbers it holds."""
+        return self._data.size
+
+    def is_floating_point(self: Tensor) -> bool:
+        """Whether its values are floats (only those can require a gradient)."""
+        return self._data.dtype.kind in "fc"  # complex only inside gradcheck
+
     # ---- dtypes
 
     def to(self: Tensor, dtype: Any = None, *more: Any, **keywords: Any) -> Tensor:

@@ -5,15 +5,14 @@ given, an array that it hands out is a locked view, and a write in place (``writ
 another. Methods mean what they mean in PyTorch; ``dim`` / ``axis`` and ``keepdim`` / ``keepdims`` are both
 accepted. Where a method stands: in ``pointwise`` if it works on each element by itself, in ``reducing`` if
 along axes, in ``shaping`` if it moves, picks or puts elements, in ``in_place`` if it writes, in
-``leaving`` if it takes the values out, in ``torch_names`` if only PyTorch has a word for it, and here if
-it says what the tensor is.
+``leaving`` if it takes the values out, in ``copying`` if it copies or pickles it, in ``torch_names`` if only
+PyTorch has a word for it, and here if it says what the tensor is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from sys import getrefcount
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from ..engine.values import Array, Handle, Leaf, Node, as_array
 from ..ops import dtypes
 from .arrays import as_tensor, new_array, sizes_or_data
 from .axes import Size
+from .copying import Copying
 from .in_place import InPlace
 from .leaving import Leaving
 from .pointwise import Pointwise
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ..graphs.replay import BackwardStep
 
 
-class Tensor(Pointwise, Reducing, Shaping, InPlace, Leaving, TorchNames, Handle):
+class Tensor(Pointwise, Reducing, Shaping, InPlace, Leaving, Copying, TorchNames, Handle):
     """An n-dimensional array that remembers how it was computed; ``()`` is a scalar.
 
     Called, it is PyTorch's constructor: ``Tensor(data)`` holds a copy of the data in the default float
@@ -57,6 +57,7 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, Leaving, TorchNames, Handle)
     """
 
     __slots__ = ("__weakref__",)
+    __hash__ = object.__hash__
 
     def __init__(self, *data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
         self._begin(sizes_or_data(data), dtypes.default_dtype if dtype is None else dtype)
@@ -101,14 +102,6 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, Leaving, TorchNames, Handle)
         found = self._data.dtype
         return np.dtype(np.float64) if found.kind == "c" else found  # complex only inside gradcheck
 
-    def size(self, dim: int | None = None) -> Any:
-        """The shape, or the length of one axis (PyTorch's ``size``; numpy's is ``numel()``)."""
-        return self.shape if dim is None else self._data.shape[dim]
-
-    def dim(self) -> int:
-        """How many axes it has."""
-        return self._data.ndim
-
     def numel(self) -> int:
         """How many numbers it holds.
 
@@ -117,14 +110,6 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, Leaving, TorchNames, Handle)
         6
         """
         return self._data.size
-
-    def nelement(self) -> int:
-        """How many numbers it holds."""
-        return self._data.size
-
-    def is_floating_point(self) -> bool:
-        """Whether its values are floats (only those can require a gradient)."""
-        return self._data.dtype.kind in "fc"  # complex only inside gradcheck
 
     # ---- gradients
 
@@ -291,89 +276,5 @@ class Tensor(Pointwise, Reducing, Shaping, InPlace, Leaving, TorchNames, Handle)
             self._node = None
         return self
 
-    # ---- copies
-
-    __hash__ = object.__hash__
-
-    def __copy__(self) -> Tensor:
-        return self.clone()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        """A leaf of its own with the same values; a computed tensor cannot be copied with its past."""
-        if isinstance(self._node, Node):
-            raise RuntimeError(
-                "only leaves can be deep-copied, and this tensor was computed: detach() it first"
-            )
-        t = object.__new__(type(self))
-        t._data, t._node, t._tag, t._alias = np.array(self._data), None, self._tag, None
-        memo[id(self)] = t
-        if isinstance(self._node, Leaf):
-            t._node = Leaf(self.shape, self.dtype, self._node.needs, self._node.name)
-            t._node.hold(t._data)
-            grad = self._node.grad
-            t._node.grad = None if grad is None else Tensor._wrap(np.array(grad._data), None)
-        return t
-
-    def __reduce__(self) -> Any:
-        if isinstance(self._node, Node):
-            raise RuntimeError("a computed tensor cannot be pickled with its past: detach() it")
-        node = self._node
-        leaf = (node.needs, node.name) if isinstance(node, Leaf) else (False, None)
-        return _rebuilt, (type(self), np.array(self._data), *leaf, isinstance(node, Leaf))
-
 
 Handle.kind = Tensor
-
-
-def _rebuilt(
-    kind: Any, data: Array, requires_grad: bool, name: str | None = None, is_leaf: bool = False
-) -> Tensor:
-    """Unpickle a leaf (a frozen Parameter is one too) or a constant."""
-    t: Tensor = object.__new__(kind)
-    t._data, t._tag, t._node, t._alias = data, None, None, None
-    if requires_grad or is_leaf:
-        t._node = Leaf(t.shape, t.dtype, requires_grad, name).hold(data)
-    return t
-
-
-class all_or_none:  # noqa: N801 (said after ``with``)
-    """Inside, leaves are written one after the other: an error gives all of them their old values back."""
-
-    def __init__(self, tensors: Iterable[Tensor]) -> None:
-        self.before = [(t, t._data, t._node) for t in tensors]
-
-    def __enter__(self) -> Self:
-        """Nothing has been written yet."""
-        return self
-
-    def install(self, arrays: Sequence[Array], by: str) -> None:
-        """Give each a new array of its shape and dtype, that nobody else holds.
-
-        A leaf that no graph refers to need not become stale: it goes on as the leaf of the new value.
-        """
-        for (t, _, node), data in zip(self.before, arrays, strict=True):
-            if getrefcount(node) == _ALONE and t._alias is None and node.__class__ is Leaf:
-                t._data = data
-                node.renew(data)
-            else:
-                t._install(data, by)
-
-    def __exit__(self, kind: Any, *_: object) -> None:
-        if kind is not None:
-            for t, data, node in self.before:
-                t._data, t._node = data, node
-                if isinstance(node, Leaf):
-                    node.hold(data).stale, node.stale_at = None, 0
-
-
-def _references(those: all_or_none) -> int:
-    """How many references ``install`` counts to a node that no graph refers to."""
-    counts = [
-        getrefcount(node)
-        for (t, _, node), _ in zip(those.before, those.before, strict=True)
-        if t._alias is None
-    ]
-    return counts[0]
-
-
-_ALONE = _references(all_or_none([Tensor._wrap(np.zeros(1), Leaf((1,), np.dtype(float)))]))

@@ -9,6 +9,7 @@ runs as Python, and ``explain()`` says why.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from operator import is_
 from types import MappingProxyType
 from typing import Any
@@ -25,11 +26,11 @@ from ..ops import dtypes
 from ..optim.lbfgs import LBFGS
 from ..optim.optimizers import Optimizer
 from ..scan import backends
-from ..scan.purity import MISSING, Guard
+from ..scan.purity import MISSING, Contents, Guard
 from ..scan.tracing import Untraceable
 from ..scan.variants import hold
 from ..tensors import Tensor, as_tensor
-from .iteration import Iteration, Moves, inspected
+from .iteration import Iteration, Moves, inspected, tables
 from .replay import Differs, Replay
 
 Check = Callable[[Any, tuple[int, ...]], None]
@@ -51,11 +52,14 @@ def compile_step(
 
     Keyword arguments go to the model; what is no tensor is made one. The iteration is traced when
     inputs of their shapes and dtypes come for the second time, and replayed from then on without the
-    model's Python, with the same values to the last bit. What the Python reads (attributes, globals,
-    training mode, ``requires_grad``, the Parameters themselves) is watched: where something differs, the
-    iteration is traced anew; where it cannot be known (random draws, ``.item()``, hooks, attributes that are
-    set, ragged batches) it runs as Python, and ``step.explain()`` says why. ``step.accumulate(*inputs,
-    target)`` leaves out the update, so that gradients of several batches are added up.
+    model's Python, with the same values to the last bit; to rounding where a layer's products with the rows
+    of an ``nn.Embedding`` are computed once a row, not once a step. (An iteration that may be such is traced
+    at once, so that a run that is resumed comes to the same bits.) What the Python reads (attributes,
+    globals, training mode, ``requires_grad``, the Parameters themselves) is watched: where something
+    differs, the iteration is traced anew; where it cannot be known (random draws, ``.item()``, hooks,
+    attributes that are set, ragged batches) it runs as Python, and ``step.explain()`` says why.
+    ``step.accumulate(*inputs, target)`` leaves out the update, so that gradients of several batches are
+    added up.
 
     Raises TypeError for what is no model, loss or optimizer, and for LBFGS, which asks for a loss more
     than once.
@@ -161,9 +165,10 @@ class Iterations:
             if known is None:
                 while len(self._kinds) >= MOST_KINDS:
                     del self._kinds[next(iter(self._kinds))]
-                self._kinds[kind] = []
-                why = "inputs of their shapes came for the first time"
-            else:
+                known = self._kinds[kind] = []
+                if not tables(self.model):  # else even the first comes to the program's bits
+                    why = "inputs of their shapes came for the first time"
+            if why is None:
                 program = next((p for p in known if p.holds()), None)
                 if program is None:
                     program, value = self._traced(inputs, known, check)
@@ -185,22 +190,21 @@ class Iterations:
         self, program: _Program, inputs: Sequence[Tensor], check: Check | None
     ) -> Tensor | None:
         """The loss, by the program; None where it cannot be run after all."""
-        value: Any = None
         stopped: BaseException | None = None
 
-        def loss_is(found: Any) -> None:
-            nonlocal value, stopped
-            value = found
-            if check is not None:
-                try:
+        def told(found: Any) -> None:
+            nonlocal stopped
+            try:
+                if check is not None:
                     check(found, program.shape)
-                except BaseException as error:
-                    stopped = error
-                    raise
+            except BaseException as error:
+                stopped = error
+                raise
 
         before = program.moves.now()
         try:
-            reached = program.replay.run(*[t._data for t in inputs], loss_is)
+            arrays = [t._data for t in inputs]
+            value, reached = program.replay.run(*arrays, None if check is None else told)
         except MemoryError:
             raise
         except Exception as error:
@@ -272,7 +276,10 @@ class _Program:
     def compare(
         self, iterations: Iterations, inputs: Sequence[Tensor], check: Check | None = None
     ) -> Any:
-        """The plain iteration's loss and gradients, nothing committed; ``why`` where the program's differ."""
+        """The plain iteration's loss and gradients, nothing committed; ``why`` where the program's differ.
+
+        Of a program that computes products by table, its own: a run that is resumed comes to their bits.
+        """
         before = self.moves.now()
         try:
             value, shape = iterations._forward(inputs, {})
@@ -284,19 +291,20 @@ class _Program:
         reached = flow([gradients.root_and_seed(value)])
         after = self.moves.now()
         self.moves.back(before)
-        losses: list[Any] = []
         try:
             with np.errstate(all="ignore"):
-                found = self.replay.run(*[t._data for t in inputs], losses.append)
+                loss, found = self.replay.run(*[t._data for t in inputs], None)
         except Exception as error:
             self.why = f"its program raised {type(error).__name__}: {error}"
         else:
             mine = {id(node): g for node, g, _ in found}
             plain = {id(node): g for node, g, _ in reached.values()}
-            same = mine.keys() == plain.keys() and _close(losses[0], value._data)
+            same = mine.keys() == plain.keys() and _close(loss, value._data)
             if not same or not all(_close(mine[key], g) for key, g in plain.items()):
                 self.why = "its program gives other values than the plain iteration"
         self.moves.back(after)
+        if not self.why and self.replay.iteration.tracer.finite:  # its sums are in another order
+            return Tensor._wrap(loss, None), found
         return value, reached.values()
 
 
@@ -348,19 +356,11 @@ def _question(guards: list[Guard], tensors: list[Tensor]) -> Callable[[], bool]:
 
     One expression: most of what is asked is whether one object is another.
     """
-    space: dict[str, Any] = {"M": MISSING, "guards": guards, "hold": hold, "alike": _alike}
+    space: dict[str, Any] = {"M": MISSING, "guards": guards, "hold": hold, "is_": is_}
     simple, checks = [], []
     for k, (get, key, value) in enumerate(guards):
         space[f"get{k}"], space[f"key{k}"], space[f"value{k}"] = get, key, value
-        held_in = getattr(get, "__self__", None)
-        if held_in.__class__ in (dict, MappingProxyType) and get == held_in.get:  # sooner asked so
-            space[f"in{k}"] = held_in
-            missing = value is MISSING
-            simple.append(f"key{k} not in in{k}" if missing else f"in{k}[key{k}] is value{k}")
-        elif value.__class__ is tuple:
-            simple.append(f"alike(get{k}(key{k}, M), value{k})")
-        else:
-            simple.append(f"get{k}(key{k}, M) is value{k}")
+        simple.append(_asked(k, get, key, value, space))
     for k, t in enumerate(tensors):
         space[f"t{k}"], space[f"shape{k}"], space[f"dtype{k}"] = t, t._data.shape, t._data.dtype
         needs = t._node is not None and t._node.needs
@@ -371,7 +371,7 @@ def _question(guards: list[Guard], tensors: list[Tensor]) -> Callable[[], bool]:
         f"def same():\n    return {' and '.join(['True', *simple])}\n"
         f"def holds():\n    if not ({' and '.join(['True', *checks])}): return False\n"
         "    try:\n        if same(): return True\n"
-        "    except KeyError: pass  # something is no more\n"
+        "    except (AttributeError, KeyError): pass  # something is no more\n"
         "    return hold(guards)\n"
     )
     exec(compile(text, "<what a program depends on>", "exec"), space)
@@ -379,9 +379,25 @@ def _question(guards: list[Guard], tensors: list[Tensor]) -> Callable[[], bool]:
     return holds
 
 
-def _alike(a: Any, b: tuple[Any, ...]) -> bool:
-    """Whether two tuples hold the same objects."""
-    return a.__class__ is tuple and len(a) == len(b) and all(map(is_, a, b))
+def _asked(k: int, get: Any, key: Any, value: Any, space: dict[str, Any]) -> str:
+    """Whether a guard holds, as text; sooner than by a call where what it reads is known."""
+    held_in = getattr(get, "__self__", None)
+    missing = value is MISSING
+    if held_in.__class__ in (dict, MappingProxyType) and get == held_in.get:
+        space[f"in{k}"] = held_in
+        return f"key{k} not in in{k}" if missing else f"in{k}[key{k}] is value{k}"
+    if isinstance(get, Contents):
+        held_in = space[f"in{k}"] = get.container
+        if not value:
+            return f"not in{k}"
+        table = isinstance(held_in, dict)
+        entries = f"(*in{k}, *in{k}.values())" if table else f"in{k}"
+        count = len(value) // (1 + table)
+        return f"len(in{k}) == {count} and all(map(is_, {entries}, value{k}))"
+    if isinstance(get, partial) and get.func is getattr and not missing:
+        space[f"in{k}"] = get.args[0]
+        return f"in{k}.{key} is value{k}"
+    return f"get{k}(key{k}, M) is value{k}"
 
 
 __all__ = ["CompiledStep", "Iterations", "compile_step"]

@@ -21,11 +21,13 @@ from ..engine.random import generator_or_default
 from ..engine.switches import enable_grad
 from ..engine.values import Array, Constant, Grad, Leaf, next_number
 from ..nn.compiling import LayerCall
+from ..nn.layers import Embedding
 from ..nn.module import Module
 from ..nn.recurrent import Recurrent
 from ..nn.stacks import GRU, LSTM, RNN
 from ..nn.stepping import refusal
 from ..scan import bytecode, purity, running
+from ..scan.by_table import FEATURES, by_table
 from ..scan.bytecode import GIVEN, Known, Value, single
 from ..scan.opcodes import follow
 from ..scan.purity import Guard, Guards, Impure
@@ -171,7 +173,8 @@ class OpaqueLayer(OpaqueCall):
         self.asked = [any(t is p for p in made.parents) for t in self.parents]
         each_once = len(done) == 1 and len(self.parents) == len(self.taken) + len(self.weights)
         plain = each_once and not made.call.stages[0].dropout
-        self.alone = done[0] if plain and len(self.weights) == len(done[0].weights) else None
+        alone = plain and len(self.weights) == len(done[0].weights)
+        self.alone = _Alone(made, self.parents, self.asked) if alone else None
 
     def variants(self) -> list[Any]:
         """What its cells read."""
@@ -180,36 +183,70 @@ class OpaqueLayer(OpaqueCall):
     def forward(self, arrays: Sequence[Array]) -> tuple[list[Array], Any]:
         """As ``CompiledCall.forward``, of variants that are known; loops are those whose turn it is."""
         if self.alone is not None:
-            return self._one(self.alone, arrays)
+            return self.alone.forward(arrays)
         again = self.made.again(arrays[0], iter(arrays[1:]))
         ran = [p.loops.ran for p in again.each()]
         self.made.layer.__dict__["_ran"] = ran[0] if len(ran) == 1 else frozenset().union(*ran)
         return again.flat, again
 
-    def _one(self, one: running.Pass, arrays: Sequence[Array]) -> tuple[list[Array], Any]:
-        """The forward of one cell, without questions that many would ask."""
-        x, axis = arrays[0], self.made.call.time_axis
-        again = one.again(np.moveaxis(x, axis, 0) if axis else x, arrays[1:])
-        self.made.layer.__dict__["_ran"] = again.loops.ran
-        finals = [a[None] for a in again.finals] if self.made.call.joined else again.finals
-        return [np.moveaxis(again.y, 0, axis) if axis else again.y, *finals], again
-
     def backward(self, kept: Any, g: list[Grad]) -> list[Grad]:
         """In the order of ``parents``."""
         if self.alone is not None:
-            axis, (dy, *last) = self.made.call.time_axis, g
-            if self.made.call.joined:
-                last = [None if d is None else d[0] for d in last]
-            if axis and dy is not None:
-                dy = np.moveaxis(dy, axis, 0)
-            dx, states, weights = kept.backward(dy, last)
-            every = [dx if dx is None or not axis else np.moveaxis(dx, 0, axis), *states, *weights]
-            return [
-                of_shape(d, t._data.shape) if asked and d is not None else None
-                for d, t, asked in zip(every, self.parents, self.asked, strict=True)
-            ]
+            return self.alone.backward(kept, g)
         found = iter(kept.gradients(g))
         return [next(found) if asked else None for asked in self.asked]
+
+
+class _Alone:
+    """A layer of one cell whose tensors are all different, without the questions that many would ask."""
+
+    def __init__(
+        self, made: running.CompiledCall, parents: list[Tensor], asked: list[bool]
+    ) -> None:
+        one = made.passes[0][0]
+        self.cell, self.found, self.weights = one.direction.cell, one.variant.found, one.weights
+        self.steps, self.keep, self.of_x, self.of_states = (
+            one.steps,
+            one.keep,
+            one.of_x,
+            one.of_states,
+        )
+        self.backwards, self.axis = one.direction.backwards, made.call.time_axis
+        self.joined, self.layer = bool(made.call.joined), made.layer.__dict__
+        self.asked = [(asked, t._data.shape) for t, asked in zip(parents, asked, strict=True)]
+
+    def in_time(self, a: Any) -> Any:
+        """From the caller's axes to those of the loops, whose first is time, or from these to those."""
+        if self.axis:
+            a = a.swapaxes(0, self.axis)
+        return a[::-1] if self.backwards else a
+
+    def forward(self, arrays: Sequence[Array]) -> tuple[list[Array], Any]:
+        """Output and last states, and what ``backward`` takes."""
+        loops = self.found.turn(self.cell, self.keep, self.of_x, self.steps)
+        x, *states = arrays
+        given = [np.ascontiguousarray(self.in_time(x)), *states, *[w._data for w in self.weights]]
+        y, finals, kept = loops.tried(given, self.steps, self.keep)
+        self.layer["_ran"] = loops.ran
+        if self.joined:
+            finals = [a[None] for a in finals]
+        return [self.in_time(y), *finals], (loops, kept, y)
+
+    def backward(self, kept: Any, g: list[Grad]) -> list[Grad]:
+        """The gradients of all parents: None where there is none."""
+        loops, kept, y = kept
+        dy, *last = g
+        came = (dy is not None, *[d is not None for d in last])
+        dy = np.zeros_like(y) if dy is None else np.ascontiguousarray(self.in_time(dy))
+        if self.joined:
+            last = [None if d is None else d[0] for d in last]
+        dx, states, weights = loops.backward(kept, self.steps, dy, last, self.of_states)
+        every = [None if dx is None else self.in_time(dx), *states, *weights]
+        flags = self.found.reach.reached(came, self.steps)
+        return [
+            of_shape(d, shape) if asked and flag and d is not None else None
+            for d, flag, (asked, shape) in zip(every, flags, self.asked, strict=True)
+        ]
 
 
 class OpaqueFunction(OpaqueCall):
@@ -257,12 +294,20 @@ class PartOf:
         self.name, self.op, self.constants, self.place = f"part of {op.name}", op, constants, place
 
 
+def tables(model: Module) -> list[Leaf]:
+    """The rows from which a layer's products may be computed: those of the model's embeddings."""
+    found = [m.weight._node for m in model.modules() if type(m) is Embedding]
+    return [node for node in found if type(node) is Leaf and node.shape[1] >= FEATURES]
+
+
 class BlockTracer(Tracer):
     """A tracer to which layers, and functions that look at values, are wholes."""
 
-    def __init__(self) -> None:
+    def __init__(self, tables: list[Leaf]) -> None:
         super().__init__()
+        self.tables = tables
         self.blocks: list[Any] = []
+        self.finite: list[Any] = []  # nodes whose values must be finite
 
     def looks(self, how: str) -> None:
         """An index may be an input as it is: whether it is, is asked when the program is written."""
@@ -293,6 +338,7 @@ class BlockTracer(Tracer):
             moves = Moves(drawn, [cell for stage in stages for cell in stage.cells()])
             with moves.undone():
                 flat = made.forward()
+        self.finite += by_table(made, self.tables)
         block = OpaqueLayer(made, moves)
         results = block.gives(flat, made.needs())
         self.blocks.append(block)
@@ -316,7 +362,7 @@ class Iteration:
         for t in self.inputs:
             t._node = Constant(t._data.shape, t._data.dtype)
         try:
-            with tracing(BlockTracer()) as tracer:
+            with tracing(BlockTracer(tables(model))) as tracer:
                 prediction = model(*self.inputs[:-1])
                 if not isinstance(prediction, Tensor):
                     raise Untraceable(f"the model returns a {type(prediction).__name__}")
@@ -335,4 +381,4 @@ class Iteration:
         self.shape = prediction._data.shape
 
 
-__all__ = ["Iteration", "Moves", "PartOf", "inspected"]
+__all__ = ["Iteration", "Moves", "PartOf", "inspected", "tables"]

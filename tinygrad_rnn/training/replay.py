@@ -1,7 +1,7 @@
 """How is a traced iteration run again? As lines of Python on arrays: forward, then every rule in its turn.
 
 The lines do what the engine does (``engine.autograd.flow``), in its order and with its roundings, so that
-loss and gradients are the plain iteration's to the last bit; what is gone are the questions: which node is
+loss and gradients are the traced iteration's to the last bit; what is gone are the questions: which node is
 next, whether a gradient has come already, what a rule is given.
 """
 
@@ -26,9 +26,9 @@ class Differs(Exception):  # noqa: N818 (an answer, not a mistake)
 
 
 class Replay:
-    """The program of an iteration: ``run(*arrays, loss_is)`` gives the leaves' gradients, as ``flow`` does.
+    """The program of an iteration: ``run(*arrays, told)`` gives the loss and the leaves' gradients.
 
-    ``loss_is`` is told the loss between forward and backward.
+    The latter are as ``flow`` gives them; ``told``, if there is one, is told the loss before backward.
     """
 
     def __init__(self, iteration: Iteration, tensors: Iterable[Tensor]) -> None:
@@ -44,6 +44,7 @@ class Replay:
             "zeros": np.zeros,
             "array": np.array,
             "rows_in": _rows_in,
+            "finite": _finite,
             "Differs": Differs,
         }
         self._called: dict[int, str] = {}  # the names in it, by object
@@ -57,7 +58,7 @@ class Replay:
         self._forward()
         self._backward()
         arguments = ", ".join(f"x{k}" for k in range(len(iteration.inputs)))
-        text = f"def run({arguments}, loss_is):\n" + "".join(f"    {line}\n" for line in self.lines)
+        text = f"def run({arguments}, told):\n" + "".join(f"    {line}\n" for line in self.lines)
         exec(compile(text, "<an iteration of training>", "exec"), self._space)
         self.text, self.run = text, self._space["run"]
 
@@ -111,7 +112,7 @@ class Replay:
                 self.lines.append(f"{name} = {forward}({', '.join([*arrays, *constants])})")
             else:
                 self._op(node)
-        self.lines.append(f"loss_is({self._name(self.iteration.total._node)})")
+        self.lines.append(f"if told is not None: told({self._name(self.iteration.total._node)})")
 
     def _source(self, node: Any) -> None:
         """A value that no op made: a number, or a tensor from outside."""
@@ -127,6 +128,8 @@ class Replay:
         name = self._names[id(node)] = f"v{len(self._names)}"
         self.tensors.append(tensor)
         self.lines.append(f"{name} = {self._known(tensor, 'w')}._data")
+        if any(node is leaf for leaf in self.iteration.tracer.finite):
+            self.lines.append(f"finite({name})")
 
     def _block(self, block: Any) -> None:
         """What runs as a whole."""
@@ -268,7 +271,7 @@ class Replay:
                 continue
             tensor = self._known(self._outside[id(node)], "w")
             back.append(f"({tensor}._node, {self._grads[id(node)]}, {id(node) in self._owned})")
-        self.lines.append(f"return [{', '.join(back)}]")
+        self.lines.append(f"return {self._name(total._node)}, [{', '.join(back)}]")
 
     def _block_back(self, block: Any) -> None:
         parts = self._parts.get(id(block))
@@ -378,6 +381,12 @@ def _rows_in(index: Any, count: int) -> None:
     """Raise where an index names no row of a table."""
     if index.size and not (index.min() >= 0 and index.max() < count):
         raise Differs("an index out of range")
+
+
+def _finite(a: Any) -> None:
+    """Raise where a product would spread what is not finite to rows that have no part in it."""
+    if not np.isfinite(a).all():
+        raise Differs("a weight that is not finite")
 
 
 __all__ = ["Differs", "Replay"]

@@ -8,9 +8,9 @@ import numpy as np
 
 from ... import nn, plots
 from ...data import sunspots
-from ...drawing.live.page_data import Live
-from ...drawing.output.graphviz import DrawingError
+from ...drawing.output import DrawingError
 from ...graphs import Graph, Ledger
+from ...page.live.page_data import Live
 from ...tensors import Tensor
 from ..report import Reporter, sparkline
 from .forecaster import FIRST, LAST_TESTED, LAST_TRAINED, Trained

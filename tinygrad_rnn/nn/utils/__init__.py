@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ...engine.signatures import readable
 from ...engine.values import Array, Leaf
+from ...ops import dtypes
+from ...optim.together import LARGEST
 from ...tensors import Tensor
 from .rnn import (
     PackedSequence,
@@ -36,9 +38,11 @@ __all__ = [
 ]
 
 
-def _with_grad(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+def _with_grad(parameters: Tensor | Iterable[Tensor]) -> tuple[list[Tensor], list[Array]]:
+    """The Parameters that have a gradient, and the gradients."""
     listed = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-    return [p for p in listed if p.grad is not None]
+    found = [(p, g._data) for p in listed if (g := p.grad) is not None]
+    return [p for p, _ in found], [g for _, g in found]
 
 
 def clip_grad_norm_(
@@ -63,15 +67,13 @@ def clip_grad_norm_(
     max_norm, norm_type = _bound("clip_grad_norm_", "max_norm", max_norm), float(norm_type)
     if math.isnan(norm_type):
         raise ValueError("clip_grad_norm_: norm_type must be a number, got nan")
-    owners = _with_grad(parameters)
-    grads = [p.grad._data for p in owners if p.grad is not None]
-    norms = [_norm(g.astype(np.float64).ravel(), norm_type) for g in grads]
-    norm = _norm(np.array(norms), norm_type)
+    owners, grads = _with_grad(parameters)
+    norm = _norm(np.array([_norm(row, norm_type) for row in _rows(grads, norm_type)]), norm_type)
     if error_if_nonfinite and not math.isfinite(norm):
         bad = [
             (p._node and p._node.name) or str(p.shape)
-            for p, n in zip(owners, norms, strict=True)
-            if not np.isfinite(n)
+            for p, g in zip(owners, grads, strict=True)
+            if not math.isfinite(_norm(g.astype(np.float64).ravel(), norm_type))
         ]
         raise RuntimeError(
             f"clip_grad_norm_: the norm is {norm}; not finite in {', '.join(bad)}: lower the learning "
@@ -81,8 +83,7 @@ def clip_grad_norm_(
         scale = max_norm / (norm + 1e-6)
         with np.errstate(invalid="ignore"):
             _give(owners, [g * g.dtype.type(scale) for g in grads])
-    dtype = grads[0].dtype if grads else None
-    return Tensor._made(norm, dtype)
+    return Tensor._wrap(np.array(norm, grads[0].dtype if grads else dtypes.default_dtype), None)
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
@@ -98,8 +99,8 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     tensor([ 1., -1.])
     """
     bound = _bound("clip_grad_value_", "clip_value", clip_value)
-    owners = _with_grad(parameters)
-    _give(owners, [p.grad._data.clip(-bound, bound) for p in owners if p.grad is not None])
+    owners, grads = _with_grad(parameters)
+    _give(owners, [g.clip(-bound, bound) for g in grads])
 
 
 def _bound(who: str, name: str, given: Any) -> float:
@@ -107,6 +108,16 @@ def _bound(who: str, name: str, given: Any) -> float:
     if not bound >= 0:
         raise ValueError(f"{who}: {name} must be a number of at least 0, got {bound}")
     return bound
+
+
+def _rows(grads: list[Array], kind: float) -> Iterator[Array]:
+    """The gradients as rows of float64: small ones together, where it does not show in the norm."""
+    small = [g for g in grads if g.size <= LARGEST] if kind == 2 else []
+    if small:
+        yield np.concatenate(small, None, dtype=np.float64)
+    for g in grads:
+        if g.size > LARGEST or kind != 2:
+            yield g.astype(np.float64).ravel()
 
 
 def _norm(values: Array, kind: float) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ops.row import texts_of
+from ...ops.without_gradient import texts_of
 from ...scan.program import Value
 from .indices import walk
 from .lowering import Lowered, NoText

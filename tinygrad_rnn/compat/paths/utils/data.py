@@ -3,10 +3,16 @@
 import sys
 from typing import Any
 
-from ..engine.signatures import readable
-from ..training.batches import DataLoader
-from ..training.datasets import Dataset, IterableDataset, Subset, TensorDataset, random_split
-from ..training.samplers import (
+from tinygrad_rnn.engine.signatures import readable
+from tinygrad_rnn.training.batches import DataLoader
+from tinygrad_rnn.training.datasets import (
+    Dataset,
+    IterableDataset,
+    Subset,
+    TensorDataset,
+    random_split,
+)
+from tinygrad_rnn.training.samplers import (
     BatchSampler,
     RandomSampler,
     Sampler,
@@ -37,7 +43,7 @@ for _file in ("dataloader", "dataset", "sampler"):
 
 def __getattr__(name: str) -> Any:
     """What PyTorch's scripts alone ask for, imported when they do."""
-    from ..doors import for_scripts
+    from tinygrad_rnn.doors import for_scripts
 
     return for_scripts(__name__, name)
 

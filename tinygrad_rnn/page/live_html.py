@@ -9,8 +9,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ...files.atomic import write
-from ..live import page_data as running
+from ..files.atomic import write
+from .live import page_data as running
 from .shell import asset, lean, sealed, target_of
 
 

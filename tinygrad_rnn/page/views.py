@@ -7,21 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ...graphs.chains import ENDS, Chain, NotUnrollableError, fold
-from ...graphs.layered import has_modules
-from ...graphs.meaning import CellAt, Input, LayerBox, Out, ParameterBox, State, Uses, Weights
-from ...graphs.recorded import RecordedGraph
-from ...graphs.tables import pack
-from ...graphs.unrolled import UnrolledGraph
-from ..output.dot import Part, write
-from ..output.graphviz import svg_of
-from ..pictures.blocks import draw_blocks
-from ..pictures.cells import draw_cells
-from ..pictures.each_op import draw_each_op
-from ..pictures.layers import draw_layers, layer_name
-from ..pictures.ops import draw_ops
-from ..scene import style
-from ..scene.scene import Box, Frame, Scene, Wire
+from ..drawing.output import Part, svg_of, write
+from ..drawing.pictures.blocks import draw_blocks
+from ..drawing.pictures.cells import draw_cells
+from ..drawing.pictures.each_op import draw_each_op
+from ..drawing.pictures.layers import draw_layers, layer_name
+from ..drawing.pictures.ops import draw_ops
+from ..drawing.scene import style
+from ..drawing.scene.scene import Box, Frame, Scene, Wire
+from ..graphs.chains import ENDS, Chain, NotUnrollableError, fold
+from ..graphs.layered import has_modules
+from ..graphs.meaning import CellAt, Input, LayerBox, Out, ParameterBox, State, Uses, Weights
+from ..graphs.recorded import RecordedGraph
+from ..graphs.tables import pack
+from ..graphs.unrolled import UnrolledGraph
 
 ALL = 9  # so many steps are drawn one by one; of more, the first, a window, and the last
 FOLDS = 2  # steps that each fold stands for, at least, when it is drawn

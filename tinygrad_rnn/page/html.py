@@ -8,22 +8,22 @@ import re
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from ...files.atomic import write
-from ...graphs.ledger import Ledger
-from ...graphs.readback import values_of
-from ...graphs.recorded import uncollected
-from ...graphs.tables import node_table, parameter_table
-from ...graphs.timeline import Timeline
-from ..live import page_data
-from ..scene.text import plural
+from ..drawing.scene.text import plural
+from ..files.atomic import write
+from ..graphs.ledger import Ledger
+from ..graphs.readback import values_of
+from ..graphs.recorded import uncollected
+from ..graphs.tables import node_table, parameter_table
+from ..graphs.timeline import Timeline
+from .live import page_data
 from .live_html import numbers, program, section
 from .reading import Reading, reading_of
 from .shell import asset, lean, sealed, target_of
 from .views import PageView, views_of
 
 if TYPE_CHECKING:
-    from ...graphs.graph import Graph
-    from ...graphs.recorded import RecordedGraph
+    from ..graphs.graph import Graph
+    from ..graphs.recorded import RecordedGraph
 
 MOST_NODES = (
     20_000  # of a larger graph, only the values of the nodes that are drawn are in the page

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...engine.autograd import flow
-from ...engine.values import Array
-from ...graphs.columns import Unlike
-from ...graphs.excerpt import Excerpt, excerpt
-from ...graphs.ledger import LONG, Ledger
-from ...graphs.readback import gradients_of, norm, root_of
-from ...graphs.sweep import Sweep
+from ..engine.autograd import flow
+from ..engine.values import Array
+from ..graphs.columns import Unlike
+from ..graphs.excerpt import Excerpt, excerpt
+from ..graphs.ledger import LONG, Ledger
+from ..graphs.readback import gradients_of, norm, root_of
+from ..graphs.sweep import Sweep
 from .views import shown_of
 
 if TYPE_CHECKING:
-    from ...graphs.graph import Graph
-    from ...graphs.recorded import RecordedGraph
+    from ..graphs.graph import Graph
+    from ..graphs.recorded import RecordedGraph
 
 
 @dataclass

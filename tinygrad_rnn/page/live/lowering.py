@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ops.row import texts_of
+from ...ops.without_gradient import texts_of
 from ...scan.program import Program, Value
 from ...scan.tracing import bare_constant
 
