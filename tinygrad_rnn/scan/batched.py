@@ -319,7 +319,7 @@ class Lines:
                 return self.plainly(v, args, total=True)
             if value.op == "outer":
                 g, x = map(self.rows, value.args)
-                return _joined([_joined([f"{a}.T.dot({b})" for b in x], 1) for a in g], 0)
+                return _joined([_joined([_times(f"{a}.T", b) for b in x], 1) for a in g], 0)
             if self.schedule.multiplied(v):
                 a, b = (self[a] for a in value.args)
                 return f"{self.constant(f'p{v}', product_over_time(*value.consts))}({a}, {b})"
@@ -330,12 +330,17 @@ class Lines:
                         per_step = int(np.prod(p.values[value.args[0]].shape, dtype=int))
                         count = f"{TIME} * {per_step // max(value.shape[0], 1)}"
                         ones = f"ones({count}, {self.kind(value.dtype)})"
-                        return _joined([f"{ones}.dot({a})" for a in self.rows(value.args[0])], 0)
+                        return _joined([_times(ones, a) for a in self.rows(value.args[0])], 0)
                     rows = f"reshape({', '.join(map(str, (-1, *value.shape)))})"
                     return f"add.reduce({self.contiguous(value.args[0])}.{rows}, 0)"
         if not p.depends[v]:
             return f"{self[v]} * {TIME}"
         return f"{self[v]}.sum(0)"
+
+
+def _times(a: str, b: str) -> str:
+    """A product of matrices: ``dot`` is called sooner, but copies columns of a wider array."""
+    return f"{a} @ {b}" if "[...," in a + b else f"{a}.dot({b})"
 
 
 def _joined(texts: list[str], axis: int) -> str:
