@@ -335,7 +335,12 @@ class Lines:
                     return f"add.reduce({self.contiguous(value.args[0])}.{rows}, 0)"
         if not p.depends[v]:
             return f"{self[v]} * {TIME}"
-        return f"{self[v]}.sum(0)"
+        if value.dtype not in "fd":
+            return f"{self[v]}.sum(0)"
+        ones = f"ones({TIME}, {self.kind(value.dtype)})"
+        name = f"{self[v]}[...,]" if v in self.placed else self[v]
+        each = f"{name}.reshape({TIME}, {int(np.prod(value.shape, dtype=int))})"
+        return f"({_times(ones, each)}).reshape({value.shape})"
 
 
 def _times(a: str, b: str) -> str:
