@@ -14,7 +14,7 @@ from misconception import misconception
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.output.graphviz import svg_of
+from tinygrad_rnn.drawing.output import svg_of
 
 Draw = Callable[[], tg.Tensor | list[tg.Tensor]]
 State = tuple[tg.Tensor, tg.Tensor]

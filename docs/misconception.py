@@ -6,10 +6,10 @@ any length is counted, not claimed.
 
 from __future__ import annotations
 
-from tinygrad_rnn.drawing.output.dot import write
+from tinygrad_rnn.drawing.output import write
 from tinygrad_rnn.drawing.scene import style
 from tinygrad_rnn.drawing.scene.scene import Scene
-from tinygrad_rnn.drawing.scene.style import Look
+from tinygrad_rnn.drawing.scene.style import Line, Look
 from tinygrad_rnn.drawing.scene.text import sub
 from tinygrad_rnn.graphs import CellCall, Graph
 from tinygrad_rnn.graphs.recorded import count_numbers, title_of
@@ -52,7 +52,7 @@ def misconception(separate: Graph, shared: Graph) -> str:
     scene.text(None, "m.count", lost, 110.5, -94, 11, WRONG, bold=True)
     for k, (a, b) in enumerate((((-44, 74), (265, -74)), ((-44, -74), (265, 74)))):
         ends = [scene.port((None, f"m.cross{k}.{end}"), *at) for end, at in (("a", a), ("b", b))]
-        scene.wire(ends[0], ends[1], [a, b], color=CROSS, pen=5, kind="wrong")
+        scene.wire(*ends, [a, b], Line("wrong", CROSS, 5))
     rule = Look("#C9CFD6", "#C9CFD6", style.PLAIN, 0)
     scene.box(None, "", 280, 22, 1, 240, rule, "rule", part="divider", square=True)
     said = "one weight, used again at every step; only c and h move on"
@@ -107,9 +107,7 @@ def _cell(scene: Scene, key: str, x: float, step: int, title: str) -> None:
         size=style.STATE,
         bold=True,
     )
-    scene.wire(
-        (None, pill), (None, cell), [(x - 13, X_AT + 12), (x - 13, 18)], arrow=style.SMALL_ARROW
-    )
+    scene.wire((None, pill), (None, cell), [(x - 13, X_AT + 12), (x - 13, 18)], style.OTHER)
     left = x - CELL[0] / 2
     start = left - (PITCH - CELL[0]) if step > 1 else left - 19
     for state, y, look in (("c", C_AT, style.C), ("h", H_AT, style.H)):
@@ -117,10 +115,7 @@ def _cell(scene: Scene, key: str, x: float, step: int, title: str) -> None:
             (None, before if step > 1 else f"{key}.{state}0"),
             (None, cell),
             [(start, y), (left, y)],
-            color=look.stroke,
-            pen=style.STATE_PEN,
-            arrow=style.ARROW,
-            kind=f"rail {state}",
+            Line(f"rail {state}", look.stroke, style.STATE_PEN, style.ARROW),
         )
 
 
@@ -150,9 +145,7 @@ def _own_weight(scene: Scene, x: float, step: int, look: Look, name: str) -> Non
         (None, id),
         (None, f"m.t{step}"),
         [(x + 14, WEIGHT_AT + 15), (x + 14, 18)],
-        color=look.stroke,
-        pen=3 if none else style.TAP_PEN,
-        arrow=style.ARROW,
+        Line("", look.stroke, 3 if none else style.TAP_PEN, style.ARROW),
         dashed=none,
     )
 
@@ -172,8 +165,5 @@ def _slab(scene: Scene, steps: int) -> None:
             (None, f"r.tap{k + 1}"),
             (None, f"r.t{k + 1}"),
             [(x, BAR_AT), (x, 18)],
-            color=style.ORANGE,
-            pen=style.TAP_PEN,
-            arrow=style.ARROW,
-            kind=f"use W t{k + 1}",
+            Line(f"use W t{k + 1}", style.ORANGE, style.TAP_PEN, style.ARROW),
         )

@@ -7,7 +7,7 @@ python shared_vs_separate.py. It leaves separate.svg and shared.svg in the curre
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.output.graphviz import DrawingError
+from tinygrad_rnn.drawing.output import DrawingError
 
 FEATURES, HIDDEN = 4, 3
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from reading import Read, box
 
-from tinygrad_rnn.drawing.output.dot import write
+from tinygrad_rnn.drawing.output import write
 from tinygrad_rnn.drawing.pictures import ops
 from tinygrad_rnn.drawing.scene import style
 from tinygrad_rnn.graphs.chains import CELLS, OP_STEPS

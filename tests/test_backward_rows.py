@@ -10,7 +10,7 @@ from test_blocks import MODELS, TIMELESS
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.pictures.backward_rows import BackwardLayers, BackwardRows
+from tinygrad_rnn.drawing.pictures.backward import BackwardLayers, BackwardRows
 from tinygrad_rnn.drawing.scene.text import number
 from tinygrad_rnn.graphs.block_gradients import Crossing
 

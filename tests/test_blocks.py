@@ -16,8 +16,7 @@ from tinygrad_rnn.drawing.pictures.blocks import BlocksPicture, draw_blocks
 from tinygrad_rnn.drawing.pictures.layers import LayersPicture, draw_layers
 from tinygrad_rnn.drawing.scene.scene import Scene
 from tinygrad_rnn.graphs.excerpt import excerpt
-from tinygrad_rnn.graphs.passthrough import HANDS_ON, SOURCES
-from tinygrad_rnn.graphs.recorded import GraphNode
+from tinygrad_rnn.graphs.recorded import HANDS_ON, SOURCES, GraphNode
 
 SCREEN = 1440.0  # points
 

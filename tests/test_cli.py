@@ -11,7 +11,7 @@ import pytest
 import tinygrad_rnn as tg
 from tinygrad_rnn.commands import benching, cli
 from tinygrad_rnn.commands import command as shared
-from tinygrad_rnn.drawing.output import graphviz as render
+from tinygrad_rnn.drawing import output as render
 
 SCRIPT = """
 import tinygrad_rnn as tg

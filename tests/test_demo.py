@@ -11,7 +11,7 @@ import pytest
 import tinygrad_rnn as tg
 from tinygrad_rnn import plots
 from tinygrad_rnn.commands import cli
-from tinygrad_rnn.drawing.output import graphviz as render
+from tinygrad_rnn.drawing import output as render
 from tinygrad_rnn.experiments.demo import contributions, prediction, question, run_demo
 from tinygrad_rnn.experiments.demo.forecaster import SunspotForecaster, Trained, train
 from tinygrad_rnn.experiments.page import Page, inline

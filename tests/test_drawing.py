@@ -16,9 +16,9 @@ from reading import Read, box, check_nothing_overlaps
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
+from tinygrad_rnn.drawing import output as rendering
 from tinygrad_rnn.drawing.draw import draw, render, to_dot, to_svg
-from tinygrad_rnn.drawing.output import graphviz as rendering
-from tinygrad_rnn.drawing.output.graphviz import DrawingError, backend
+from tinygrad_rnn.drawing.output import DrawingError, backend
 from tinygrad_rnn.drawing.scene.text import text_width
 from tinygrad_rnn.graphs.chains import fold
 from tinygrad_rnn.graphs.recorded import short_name

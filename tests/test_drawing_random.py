@@ -145,7 +145,7 @@ SCRIPT = "</script><script>alert(1)</script>"
 @pytest.mark.parametrize("engine", ["system", "pure"])
 def test_a_script_in_a_name_is_text(engine, level):
     from tinygrad_rnn.drawing.draw import to_svg
-    from tinygrad_rnn.drawing.output.graphviz import DrawingError, backend
+    from tinygrad_rnn.drawing.output import DrawingError, backend
 
     try:
         backend(engine)

@@ -21,7 +21,7 @@ from tinygrad_rnn import nn
 from tinygrad_rnn.drawing.draw import to_dot
 from tinygrad_rnn.drawing.pictures.each_op import LoosePicture, StepsPicture, draw_each_op
 from tinygrad_rnn.graphs.op_blocks import HIDDEN, EachOp
-from tinygrad_rnn.graphs.passthrough import PASS_THROUGH, SOURCES
+from tinygrad_rnn.graphs.recorded import PASS_THROUGH, SOURCES
 
 SCREEN = 1440.0  # points
 UNARY = ("tanh", "sigmoid", "relu", "exp", "square", "neg")

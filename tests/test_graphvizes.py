@@ -13,7 +13,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.drawing.output.graphviz import DrawingError, backend, svg_of
+from tinygrad_rnn.drawing.output import DrawingError, backend, svg_of
 
 WASM = "@viz-js/viz is not installed (npm install @viz-js/viz, NODE_PATH its node_modules)"
 SCRIPT = """

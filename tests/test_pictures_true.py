@@ -12,7 +12,7 @@ from reading import Read, check_nothing_overlaps
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.drawing.draw import to_dot
-from tinygrad_rnn.drawing.output.dot import write
+from tinygrad_rnn.drawing.output import write
 from tinygrad_rnn.drawing.pictures.cells import draw_cells
 from tinygrad_rnn.drawing.pictures.ops import draw_ops
 from tinygrad_rnn.graphs.chains import CELLS, OP_STEPS, NotUnrollableError

@@ -13,7 +13,7 @@ from reading import Read, check_nothing_overlaps
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.drawing.draw import to_dot
-from tinygrad_rnn.drawing.output.dot import write
+from tinygrad_rnn.drawing.output import write
 from tinygrad_rnn.drawing.pictures.backward import draw_backward
 from tinygrad_rnn.drawing.pictures.cells import draw_cells
 from tinygrad_rnn.graphs.chains import CELLS, NotUnrollableError

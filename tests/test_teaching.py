@@ -97,9 +97,9 @@ def test_at_least_25_queries_are_asked():
 def test_the_kit_is_made_with_pip_alone(tmp_path, monkeypatch):
     """Without a system Graphviz: a one-page PDF, slides with their pictures, frames, a GIF, a poster."""
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
-    from tinygrad_rnn.drawing.output import graphviz
+    from tinygrad_rnn.drawing import output
 
-    monkeypatch.setattr(graphviz.shutil, "which", lambda name: None)
+    monkeypatch.setattr(output.shutil, "which", lambda name: None)
     kit = script("make_kit")
     kit.HERE = tmp_path
     kit.main()

@@ -60,7 +60,7 @@ def _arguments(p: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     from ..drawing.draw import draw
-    from ..drawing.output.graphviz import DrawingError
+    from ..drawing.output import DrawingError
     from ..graphs.graph import as_graph
 
     steps = options.steps

@@ -22,7 +22,7 @@ def info() -> dict[str, str | None]:
     ['compiled layers', 'draws with']
     """
     from .._version import __version__
-    from ..drawing.output.graphviz import DrawingError, backend
+    from ..drawing.output import DrawingError, backend
     from ..scan.backends import words
     from ..scan.machine_code import folder
 

@@ -23,10 +23,8 @@ from ..graphs.layered import has_modules
 from ..graphs.ledger import Ledger
 from ..graphs.recorded import RecordedGraph, uncollected
 from ..graphs.unrolled import UnrolledGraph
-from .output.dot import write
-from .output.graphviz import run, svg_of
-from .pictures.backward import draw_backward
-from .pictures.backward_rows import draw_backward_layers, draw_backward_rows
+from .output import run, svg_of, write
+from .pictures.backward import draw_backward, draw_backward_layers, draw_backward_rows
 from .pictures.blocks import draw_blocks
 from .pictures.cells import draw_cells
 from .pictures.each_op import draw_each_op

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from .. import plots
 from ..drawing.draw import to_svg
-from ..drawing.output.graphviz import DrawingError
+from ..drawing.output import DrawingError
 from ..nn.module import Module
 from ..tensors import Tensor
 from .report import WIDTH, Reporter, sparkline

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .chains import Chain, NotUnrollableError, Output, operand_of
 from .meaning import ValueBox
-from .passthrough import HANDS_ON, PASS_THROUGH
 from .readback import apply
-
-if TYPE_CHECKING:
-    from .recorded import GraphNode, RecordedGraph
+from .recorded import HANDS_ON, PASS_THROUGH, GraphNode, RecordedGraph
 
 MOST = 10_000_000  # elements: larger arrays of labels are not made
 

@@ -12,8 +12,7 @@ from .accounts import Account
 from .blocks import Block, Blocks
 from .flows import Flows
 from .ledger import Ledger
-from .passthrough import PASS_THROUGH
-from .ways import Ways
+from .recorded import PASS_THROUGH
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,6 @@ class BlockGradients:
         self._accounts: dict[int, Account] = {}
         self.known = id((ledger.root or (None,))[0]) in index
         boxes = {call.id: box.get(call.nodes[0]) for call in graph.calls}
-        ways = Ways(graph)
         for parameter in graph.parameters.values():
             account = ledger.account_of(graph._raw[parameter.id].key)
             self._accounts[parameter.id] = account
@@ -52,7 +50,7 @@ class BlockGradients:
                 self.known |= node >= 0
                 self._rows.setdefault((parameter.id, box.get(node)), []).append(at)
             for places, rows in account.rows_at():
-                steps = ways.steps_of(*rows.way)
+                steps = graph.steps_of(*rows.way)
                 self.known |= bool(steps)
                 users = [boxes[id_] for _, id_ in sorted(steps.items())]
                 nth = np.searchsorted(sorted(steps), rows.steps, "right") - 1

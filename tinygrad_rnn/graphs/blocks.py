@@ -17,8 +17,17 @@ from typing import Any
 
 from .chains import CELLS, Column, fold, mark_held, no_step
 from .numbers import StateRun, name_of, numbers_of_runs
-from .passthrough import HANDS_ON, PASS_THROUGH, SOURCES
-from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph, consumers_of, title_of
+from .recorded import (
+    HANDS_ON,
+    PASS_THROUGH,
+    SOURCES,
+    CellCall,
+    ChainKey,
+    GraphNode,
+    RecordedGraph,
+    consumers_of,
+    title_of,
+)
 
 FEW, MANY = 6, 40  # a picture of fewer boxes opens a module, unless there would be more than MANY
 UNARY_WORDS = 3  # as many ops in a chain are one box

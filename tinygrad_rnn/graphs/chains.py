@@ -8,8 +8,17 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from .loops import LoopCell, in_turns, loop_calls
-from .passthrough import HANDS_ON, PASS_THROUGH, SAME, SOURCES
-from .recorded import CellCall, ChainKey, GraphNode, RecordedGraph, title_of
+from .recorded import (
+    HANDS_ON,
+    PASS_THROUGH,
+    SAME,
+    SOURCES,
+    CellCall,
+    ChainKey,
+    GraphNode,
+    RecordedGraph,
+    title_of,
+)
 
 # How many cells, or op-level steps, are drawn one by one before the middle is folded to so many at both ends.
 CELLS, OP_STEPS, ENDS = 6, 4, 2

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from .between import Between
 from .chains import Output
 from .meaning import ValueBox
-from .passthrough import HANDS_ON, PASS_THROUGH
-from .recorded import GraphNode
+from .recorded import HANDS_ON, PASS_THROUGH, GraphNode
 from .unrolled import UnrolledGraph
 
 

@@ -14,7 +14,6 @@ from .chains import Chain, Column
 from .ledger import Ledger
 from .meaning import State
 from .unrolled import LayerRow, UnrolledGraph
-from .ways import Ways
 
 MEASURES = ("projection", "norm")
 Place = tuple[Chain, Column]
@@ -53,7 +52,6 @@ class Contributions:
             for column in columns
             for step in chain.here(column)
         }
-        self._ways = Ways(graph)
         self._uses: dict[int, Account] = {}
         self._along: dict[int, tuple[Array, float]] = {}
         self._rows: dict[int, dict[Place | None, Array]] = {}
@@ -81,7 +79,7 @@ class Contributions:
             alone.setdefault(None if call is None else self._place[call], []).append(at)
         yield from ((place, np.array(here)) for place, here in alone.items())
         for places, rows in uses.rows_at():
-            call = self._ways.call_of(rows)
+            call = next(iter(self.unrolled.graph.steps_of(*rows.way).values()), None)
             self.known |= call is not None
             if call is None:
                 yield None, places

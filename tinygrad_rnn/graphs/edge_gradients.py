@@ -14,7 +14,7 @@ from .contributions import Contributions
 from .flows import Flows
 from .ledger import Ledger
 from .meaning import CellAt, Feed, Input, Meaning, Out, State, ValueBox, Weights
-from .passthrough import PASS_THROUGH
+from .recorded import PASS_THROUGH
 from .unrolled import UnrolledGraph
 
 After = tuple[Chain, int, str]  # a state after a step: chain, step, name

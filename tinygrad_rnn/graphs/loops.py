@@ -6,14 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from .passthrough import PASS_THROUGH, SOURCES
-
-if TYPE_CHECKING:
-    from .recorded import GraphNode
+from .recorded import PASS_THROUGH, SOURCES, GraphNode
 
 K = TypeVar("K", bound=Hashable)
 

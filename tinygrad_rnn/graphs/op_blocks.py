@@ -9,8 +9,7 @@ from .blocks import Block, Blocks
 from .chains import Column
 from .elements import Elements
 from .layered import LayerBlocks
-from .passthrough import PASS_THROUGH
-from .recorded import GraphNode, RecordedGraph
+from .recorded import PASS_THROUGH, GraphNode, RecordedGraph
 
 HIDDEN = frozenset(
     {"held", "item", "unbind"}

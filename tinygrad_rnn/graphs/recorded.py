@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import gc
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
+from inspect import CO_OPTIMIZED
 from operator import attrgetter
-from types import MappingProxyType
+from pathlib import Path
+from types import FrameType, MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from ..engine.lazy_output import LazyOutput
 from ..engine.places import Call, Scope
-from ..engine.values import Constant, Leaf, Literal
-from .variables import variables
+from ..engine.values import Constant, Handle, Leaf, Literal
 from .written import written_name
 
 if TYPE_CHECKING:
@@ -23,6 +25,23 @@ if TYPE_CHECKING:
 
 
 ChainKey = tuple[type, str, str, int]
+# ``op`` of what no op made, and of ops that only hand values on: pictures follow them and omit them.
+SOURCES = ("input", "parameter", "literal")
+# Those that hand on one value whole, only in another shape or dtype, or take one of several apart.
+SHAPES = {
+    "transpose",
+    "permute",
+    "reshape",
+    "flatten",
+    "squeeze",
+    "unsqueeze",
+    "expand",
+    "broadcast",
+}
+# Of these, those whose result has the same elements in the same order.
+SAME = frozenset({"reshape", "flatten", "squeeze", "unsqueeze", "cast", "held"})
+HANDS_ON = frozenset(SHAPES | {"cast", "item", "unbind", "held"})
+PASS_THROUGH = HANDS_ON | {"stack", "cat", "chunk", "split", "getitem", "flip"}
 
 
 @contextmanager
@@ -95,6 +114,8 @@ class CellCall:
         return self.cell, self.path, self.label, self.run
 
 
+HERE = str(Path(__file__).parent.parent)
+FRAMES, MOST = 3, 64  # functions of the user's that are looked into; parts of a container
 NEAR = 100  # ops between two steps' states that are looked through
 
 
@@ -465,6 +486,19 @@ class RecordedGraph:
             )
         return calls
 
+    @cached_property
+    def _by_way(self) -> dict[Any, dict[int, int]]:
+        """The ids of calls by step, for each cell, module's call around it, and its label there."""
+        found: dict[Any, dict[int, int]] = {}
+        for call, id in self._call_ids.items():
+            found.setdefault((call.cell, call.scope, call.label), {})[call.step] = id
+        return found
+
+    def steps_of(self, node: Any, cell: int) -> dict[int, int]:
+        """The ids of the calls of one cell of a compiled call, by step."""
+        ways = node.saved[0].ways
+        return self._by_way.get(ways[cell], {}) if cell < len(ways) else {}
+
     def _derived(
         self, call: Call, states: Sequence[int], last: dict[int, tuple[type, str, int, int]]
     ) -> list[int]:
@@ -593,6 +627,66 @@ def _node_of(tensor: Tensor) -> Any:
             "computed outside tg.no_grad()"
         )
     return node
+
+
+# ---- what the user calls a tensor -------------------------------------------------------------------
+
+
+def variables() -> dict[int, str]:
+    """The names of the tensors that are in variables of the code that called this package, by their keys.
+
+    The nearest function comes first, variables before parts of lists and attributes of objects.
+    """
+    found: dict[int, str] = {}
+    frames = list(_frames())
+    for place in (*map(_locals_of, frames), *[f.f_globals for f in frames[:1]]):
+        named = {name: value for name, value in place.items() if not name.startswith("_")}
+        for name, value in named.items():
+            _enter(found, name, value)
+        for name, value in named.items():
+            for part, inner in _parts(value):
+                _enter(found, part if name == "self" and part[0] == "." else name + part, inner)
+    return {key: name.lstrip(".") for key, name in found.items()}
+
+
+def _frames() -> Iterator[FrameType]:
+    """The nearest frames outside this package."""
+    frame: FrameType | None = sys._getframe(1)
+    count = 0
+    while frame is not None and count < FRAMES:
+        if not frame.f_code.co_filename.startswith(HERE):
+            count += 1
+            yield frame
+        frame = frame.f_back
+
+
+def _locals_of(frame: FrameType) -> dict[str, Any]:
+    """What a frame's variables hold; before Python 3.13 the frame would keep a copy alive: it is emptied."""
+    seen = frame.f_locals
+    found = dict(seen)
+    if sys.version_info < (3, 13) and frame.f_code.co_flags & CO_OPTIMIZED:
+        seen.clear()
+    return found
+
+
+def _enter(found: dict[int, str], name: str, value: Any) -> None:
+    leaf = value._node if isinstance(value, Handle) else None
+    if isinstance(leaf, Leaf) and leaf.role == "parameter":
+        found.setdefault(leaf.key, name)
+
+
+def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+    """The parts of a small container, or the attributes of an object, with how they are written."""
+    if isinstance(value, (list, tuple)) and len(value) <= MOST:
+        yield from ((f"[{k}]", part) for k, part in enumerate(value))
+    elif type(value) is dict and len(value) <= MOST:
+        yield from ((f".{key}", part) for key, part in value.items() if isinstance(key, str))
+    elif not isinstance(value, (type, Mapping)) and not type(value).__module__.startswith(
+        "tinygrad"
+    ):
+        own = getattr(value, "__dict__", None)
+        if isinstance(own, dict) and len(own) <= MOST:
+            yield from ((f".{name}", part) for name, part in own.items())
 
 
 # ---- names ------------------------------------------------------------------------------------------

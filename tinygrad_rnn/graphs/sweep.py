@@ -18,7 +18,6 @@ from ..engine.values import as_array
 from .columns import Unlike
 from .excerpt import Excerpt
 from .recorded import CellCall
-from .ways import Ways
 
 
 class Hearer(Protocol):
@@ -89,9 +88,8 @@ class Sweep:
         graph = self.graph
         heard = _Heard(graph.folds())
         flow([(root, seed)], hearing=heard)
-        ways = Ways(graph)
         told = [
-            (ways.steps_of(node, cell), inside, node.saved[0])
+            (graph.steps_of(node, cell), inside, node.saved[0])
             for node, insides in heard.told
             for cell, inside in enumerate(insides)
             if inside is not None

@@ -31,8 +31,16 @@ from .chains import (
 from .loops import LoopCell
 from .meaning import ParameterBox, State, Uses, ValueBox
 from .numbers import StateRun, name_of, numbers_of_runs
-from .passthrough import HANDS_ON, PASS_THROUGH, SOURCES
-from .recorded import GraphNode, RecordedGraph, consumers_of, short_name, title_of
+from .recorded import (
+    HANDS_ON,
+    PASS_THROUGH,
+    SOURCES,
+    GraphNode,
+    RecordedGraph,
+    consumers_of,
+    short_name,
+    title_of,
+)
 
 MOST_SEGMENTS = 6
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..drawing.output.dot import Part, write
-from ..drawing.output.graphviz import svg_of
+from ..drawing.output import Part, svg_of, write
 from ..drawing.pictures.blocks import draw_blocks
 from ..drawing.pictures.cells import draw_cells
 from ..drawing.pictures.each_op import draw_each_op

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ...graphs.between import Between
 from ...graphs.chains import Chain, Column, Output
 from ...graphs.meaning import Input, Out, State
-from ...graphs.passthrough import HANDS_ON
-from ...graphs.recorded import GraphNode
+from ...graphs.recorded import HANDS_ON, GraphNode
 from ..scene import style
 from ..scene.scene import Key
 from ..scene.text import (
@@ -20,8 +20,7 @@ from ..scene.text import (
     text_width,
     words_of_op,
 )
-from .grid import Anchor, AnyGrid, jog
-from .weights import draw_param, param_width, use_of
+from .grid import Anchor, AnyGrid, draw_param, jog, param_width, use_of
 
 HEIGHT, ROOM, DROP = (
     22.0,
@@ -67,9 +66,7 @@ def draw_bands(grid: AnyGrid, bars: Sequence[float], ends: dict[int, Anchor]) ->
             below = grid.scene.boxes[key_of(feed)]
             x = max(right, below.sides[2]) + 10 + 5 * k
             route = [(below.sides[2], below.y), (x, below.y), (x, y), (right, y)]
-            grid.scene.wire(
-                below.key, key, route, of=feed.meaning, pen=style.INPUT_PEN, arrow=style.SMALL_ARROW
-            )
+            grid.scene.wire(below.key, key, route, style.VALUE, of=feed.meaning)
     return fed
 
 
@@ -90,16 +87,12 @@ def _draw_in(grid: AnyGrid, box: Between, output: Output, y: float, aside: float
     else:
         tail, start, _ = grid.boxes[chain].up_to(grid, column, 0.0)
     look = grid.looks.get(output.role, style.OP)
-    grid.scene.wire(
-        tail,
-        key_of(box),
+    route, of = (
         jog(start, (start[0] + aside, y), start[1] + 6),
-        of=State(chain, column.last, output.role),
-        kind="up",
-        color=look.stroke,
-        pen=style.INPUT_PEN,
-        arrow=style.SMALL_ARROW,
+        State(chain, column.last, output.role),
     )
+    line = replace(style.UP, radius=style.STROKE.radius)
+    grid.scene.wire(tail, key_of(box), route, line, of=of, color=look.stroke)
 
 
 def _draw_operands(grid: AnyGrid, box: Between, fed: list[Anchor], left: float, y: float) -> None:
@@ -113,14 +106,8 @@ def _draw_operands(grid: AnyGrid, box: Between, fed: list[Anchor], left: float, 
         x = left - ASIDE - width / 2 - k * (width + 8)
         value = grid.unrolled.value(i)
         key = grid.scene.box(value, words, x, y, width, 30, style.INPUT, "io")
-        grid.scene.wire(
-            key,
-            key_of(box),
-            [(x + width / 2, y), (left, y)],
-            of=value,
-            pen=style.INPUT_PEN,
-            arrow=style.SMALL_ARROW,
-        )
+        route = [(x + width / 2, y), (left, y)]
+        grid.scene.wire(key, key_of(box), route, style.VALUE, of=value)
 
 
 def _given(grid: AnyGrid, node: int) -> bool:
@@ -153,17 +140,7 @@ def _draw_params(
                 route = [(middle, y + 21), (middle, bow), (right + 8, bow), (right + 8, lane)]
                 route.append((right, lane))
             x += width + 12
-        grid.scene.wire(
-            start,
-            key_of(box),
-            route,
-            of=use_of(grid, p, "between"),
-            kind="use",
-            color=style.ORANGE,
-            pen=style.BUS_PEN,
-            arrow=style.ARROW,
-            radius=style.TURN,
-        )
+        grid.scene.wire(start, key_of(box), route, style.USE, of=use_of(grid, p, "between"))
 
 
 def words_of(nodes: Sequence[GraphNode], box: Between) -> list[str]:
@@ -209,12 +186,4 @@ def said_of(grid: AnyGrid, chain: Chain, column: Column, role: str) -> str:
 def draw_up(grid: AnyGrid, box: Between, to: Input, end: tuple[float, float]) -> None:
     """The wire from a band up to an input."""
     band = grid.scene.boxes[key_of(box)]
-    grid.scene.wire(
-        band.key,
-        (to, ""),
-        [(end[0], band.sides[3]), end],
-        of=to,
-        kind="up",
-        pen=style.INPUT_PEN,
-        arrow=style.SMALL_ARROW,
-    )
+    grid.scene.wire(band.key, (to, ""), [(end[0], band.sides[3]), end], style.UP, of=to)

@@ -9,13 +9,13 @@ from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from ...graphs.between import Between
 from ...graphs.chains import Chain, Column, Output
-from ...graphs.meaning import CellAt, Input, Out, State
+from ...graphs.meaning import CellAt, Input, Out, State, Uses
 from ...graphs.unrolled import UnrolledGraph
 from ..scene import style
 from ..scene.notes import LINE, Notes
-from ..scene.scene import Box, Key, Point, Scene
-from ..scene.style import Look
-from ..scene.text import state_at, sub, text_width
+from ..scene.scene import Box, Key, Point, Sample, Scene
+from ..scene.style import Line, Look
+from ..scene.text import plural, shape_text, shorten, state_at, sub, text_width
 
 PILL, PILL_HEIGHT = 28.0, 24.0
 BESIDE, ASIDE = 16.0, 5.0  # joined outputs: more room in a gap; how far from a pill a line goes up
@@ -49,7 +49,7 @@ class StepBox(ABC):
 
     least: ClassVar[float]  # how wide a y is at least
     input_height: ClassVar[float]
-    input_pen: ClassVar[float]
+    input_line: ClassVar[Line]
     # Whether what stands between two rows is drawn at all.
     has_bands: ClassVar[bool]
     # Whether an input that joins two directions has the colour of their y.
@@ -287,3 +287,90 @@ def jog(start: Point, end: Point, level: float) -> list[Point]:
     if start[0] == end[0]:
         return [start, end]
     return [start, (start[0], level), (end[0], level), end]
+
+
+# ---- a Parameter as a box of its own ----------------------------------------------------------------
+
+PARAM_HEIGHT, MIN_WIDTH, MAX_WIDTH = 42.0, 102.0, 150.0
+
+
+def param_width(grid: AnyGrid, parameter: int) -> float:
+    """How wide the box of a Parameter is."""
+    name, size = _name_and_size(grid.unrolled, parameter)
+    widest = max(text_width(name, style.SMALL), text_width(size, style.SMALL))
+    if grid.notes is not None:
+        widest = max(grid.notes.width, text_width(_heading(grid, parameter), style.OP_SIZE, True))
+    return min(max(MIN_WIDTH, widest + 10), MAX_WIDTH)
+
+
+def draw_param(grid: AnyGrid, parameter: int, x: float, y: float) -> Key:
+    """Draw a Parameter's box around (x, y): bold name over dotted name, shape and use count."""
+    width, look, of = param_width(grid, parameter), style.PARAM, grid.unrolled.parameter(parameter)
+    name, size = _name_and_size(grid.unrolled, parameter)
+    tip = f"{name} {size}"
+    key = grid.scene.box(of, "", x, y, width, PARAM_HEIGHT, look, "param", square=True, tooltip=tip)
+    lines = [("name", of.short, 10.0, style.NAME, True), ("path", name, -2.5, style.SMALL, False)]
+    if name == of.short:
+        lines = [("name", of.short, 6.0, style.NAME, True)]
+    lines.append(("size", size, -13.5 if len(lines) > 1 else -9.0, style.SMALL, False))
+    if grid.notes is not None and parameter in grid.notes.nodes:
+        # its values stand where the rest of its name was
+        lines = [("name", _heading(grid, parameter), 8.0, style.OP_SIZE, True)]
+        grid.notes.draw(grid.scene, of, "", parameter, x, y - 9)
+    for part, text, rise, type_size, bold in lines:
+        words = shorten(text, type_size, width - 6, bold)
+        grid.scene.text(of, part, words, x, y + rise, type_size, look.text, bold=bold)
+    return key
+
+
+def _name_and_size(unrolled: UnrolledGraph, parameter: int) -> tuple[str, str]:
+    name = unrolled.names[parameter]
+    uses = plural(unrolled.graph.use_count(name), "use")
+    shape = unrolled.nodes[parameter].shape
+    return name, f"{shape_text(shape)} · {uses}" if shape else uses
+
+
+def _heading(grid: AnyGrid, parameter: int) -> str:
+    unrolled = grid.unrolled
+    uses = plural(unrolled.graph.use_count(unrolled.names[parameter]), "use")
+    return f"{unrolled.short(parameter)} · {uses}"
+
+
+def use_of(grid: AnyGrid, parameter: int, when: str) -> Uses:
+    """A use of one Parameter outside the steps: before the cells, or after them."""
+    return Uses((grid.unrolled.parameter(parameter),), when=when)
+
+
+# ---- what a picture of steps has to explain --------------------------------------------------------
+
+
+def samples_of(
+    scene: Scene, looks: Mapping[str, Look], *, of_ops: bool, elementwise: bool
+) -> Iterator[Sample]:
+    """What a picture of cells or of ops has to explain: what is there, and nothing else."""
+    cells = [frame.of for frame in scene.frames if isinstance(frame.of, CellAt)]
+    uses = any(isinstance(wire.of, Uses) and wire.of.column is not None for wire in scene.wires)
+    if uses and not of_ops:
+        yield Sample("a dot connects: every tap leaves the same bar", "bus")
+    elif uses:
+        yield Sample("a dot connects,", "bus")
+        yield Sample("a crossing without one does not", "cross")
+        yield Sample("the same Parameter", "line")
+    for state, look in looks.items():
+        yield Sample(state, "line", look.stroke)
+    if not of_ops:
+        yield Sample("input", "thin")
+    if any(cell.column.folded for cell in cells):
+        yield Sample("dashed: steps not drawn one by one", "dashed")
+    if any(wire.kind == "cut" for wire in scene.wires):
+        yield Sample("// cut: the state goes on, no gradient comes back", "text")
+    if of_ops:
+        ops = (box.of for box in scene.boxes.values() if box.kind == "op")
+        if any(isinstance(of, CellAt) and of.node < 0 for of in ops):
+            yield Sample("dashed op: constant or not run in this step, not recorded", "dashed")
+        yield Sample("other values" + ";  * elementwise" * elementwise, "thin")
+        return
+    if any(cell.chain.ended for cell in cells):
+        yield Sample("grey: beyond the length of every sequence, states hold still", "text")
+    if elementwise:
+        yield Sample("* elementwise", "text")

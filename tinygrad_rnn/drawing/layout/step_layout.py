@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 from math import dist
@@ -15,12 +15,37 @@ from ..scene.scene import Point
 from ..scene.style import Look
 from ..scene.text import SYMBOLS, op_words, short_literal, text_width
 from .grid import state_looks
-from .step_ranks import Ranks, in_ranks, tracks_of
 from .templates import Spot, Template, tap_offsets
 
 HEIGHT, TWO_LINES, AIR, LINE_AIR, GAP, HEADING, MARGIN = 24.0, 32.0, 15.0, 9.0, 20.0, 30.0, 12.0
 PORT, SUB_GAP, SWEEPS = 7.0, 8.0, 4
 HEADING_AT, HEADING_ROOM = 13.0, 44.0
+
+
+@dataclass
+class Ranks:
+    """The step in columns: the rank of each role, and links between neighbouring columns only.
+
+    What spans several columns runs through places ``(role, rank)`` in between, shared by all that take
+    it; a state that leaves ends at ``>h``.
+    """
+
+    step: Step
+    rank: dict[str, int] = field(default_factory=dict)
+    after: dict[str, list[str]] = field(default_factory=dict)
+    before: dict[str, list[str]] = field(default_factory=dict)
+    way: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+    @property
+    def last(self) -> int:
+        """The rank of the states that leave."""
+        return max(self.rank.values())
+
+    def link(self, a: str, b: str) -> None:
+        """Join two places of neighbouring columns."""
+        if b not in self.after.setdefault(a, []):
+            self.after[a].append(b)
+            self.before.setdefault(b, []).append(a)
 
 
 @dataclass
@@ -46,8 +71,8 @@ def lay_out(
     line that every box has room for beside its words.
     """
     words = dict(gates)
-    columns = in_ranks(step)
-    tracks = _ordered(columns, tracks_of(columns))
+    columns = _in_ranks(step)
+    tracks = _ordered(columns, _tracks_of(columns))
     ops = {op.role: op for op in step.ops}
     row = _rows(columns, tracks)
     more = LINE if note else 0.0
@@ -95,6 +120,76 @@ def _heading(spots: Sequence[Spot]) -> float:
             break
         start = tap + 8
     return start
+
+
+# ---- which column, and which track -------------------------------------------------------------
+
+
+def _in_ranks(step: Step) -> Ranks:
+    """Every op as far left as what it takes allows; what takes Parameters alone, as far right."""
+    columns = Ranks(step)
+    rank = columns.rank
+    for source in step.sources:
+        rank[source] = 0
+    for op in step.ops:
+        rank[op.role] = 1 + max((rank[t] for t in op.takes), default=0)
+    for op in reversed(step.ops):
+        users = [rank[other.role] for other in step.ops if op.role in other.takes]
+        if not op.takes and users:
+            rank[op.role] = max(1, min(users) - 1)
+    last = max(rank.values()) + 1
+    for state in step.order:
+        rank[f">{state}"] = last
+    edges = [(tail, op.role) for op in step.ops for tail in dict.fromkeys(op.takes)]
+    edges += [(role, f">{state}") for state, role in step.states]
+    if step.output:
+        rank[">y"] = last
+        edges.append((step.output, ">y"))
+    for tail, head in edges:
+        way = [tail, *(f"{tail}|{k}" for k in range(rank[tail] + 1, rank[head])), head]
+        for k, place in enumerate(way[1:-1], rank[tail] + 1):
+            rank[place] = k
+        for a, b in pairwise(way):
+            columns.link(a, b)
+        columns.way[tail, head] = way
+    return columns
+
+
+def _tracks_of(columns: Ranks) -> list[list[str]]:
+    """The places as tracks that run straight, one place a column: first the states' own ways."""
+    taken: set[str] = set()
+    tracks: list[list[str]] = []
+    for state in columns.step.order:
+        track = _spine(columns, state, taken)
+        taken.update(track)
+        tracks.append(track)
+    for source in [*columns.step.inputs, *(s for s in columns.rank if s not in taken)]:
+        track = []
+        place: str | None = source
+        while place is not None and place not in taken:
+            taken.add(place)
+            track.append(place)
+            place = next((n for n in columns.after.get(place, ()) if n not in taken), None)
+        if track:
+            tracks.append(track)
+    return tracks
+
+
+def _spine(columns: Ranks, state: str, taken: set[str]) -> list[str]:
+    """From where a state comes in to where it leaves, through as few ops as may be."""
+    start, end = f"{state}'", f">{state}"
+    best: dict[str, tuple[int, list[str]]] = {start: (0, [start])}
+    for place in sorted(columns.rank, key=lambda place: columns.rank[place]):
+        if place not in best:
+            continue
+        cost, way = best[place]
+        for following in columns.after.get(place, ()):
+            if following in taken:
+                continue
+            new = cost + ("|" not in following)
+            if following not in best or new < best[following][0]:
+                best[following] = (new, [*way, following])
+    return best[end][1] if end in best else [start]
 
 
 # ---- rows -------------------------------------------------------------------------------------

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from ...graphs.chains import NotUnrollableError
 from ...graphs.collapse import OuterBox, OuterBoxes, depths
 from ...graphs.meaning import Feed, ParameterBox, ValueBox
-from ...graphs.passthrough import PASS_THROUGH
+from ...graphs.recorded import PASS_THROUGH
 from ...graphs.unrolled import UnrolledGraph
 from ..scene import style
 from ..scene.scene import Key, Point
 from ..scene.style import Look
 from ..scene.text import SYMBOLS, shape_text, text_width, words_of_op
 from .between import key_of
-from .grid import Anchor, Anchors, AnyGrid, route_from
-from .weights import HEIGHT as PARAM_HEIGHT
-from .weights import draw_param, param_width, use_of
+from .grid import (
+    PARAM_HEIGHT,
+    Anchor,
+    Anchors,
+    AnyGrid,
+    draw_param,
+    param_width,
+    route_from,
+    use_of,
+)
 
 COLUMN_GAP, PITCH, BESIDE, SPREAD, PARAM_GAP = 30.0, 46.0, 34.0, 14.0, 10.0
 BUS_DROP, BUS_PITCH, DETOUR = 22.0, 9.0, 23.0
@@ -192,16 +200,9 @@ def _draw_feeds(
             route = [route[0], (end.x + 7, end.y), (end.x + 7, end.y + DETOUR)]
             route += [(spot.left - 8, end.y + DETOUR), (spot.left - 8, at[1]), at]
         straight = end.rise is not None or end.y == at[1] or len(route) > 2
-        grid.scene.wire(
-            end.key,
-            spot.key,
-            route,
-            color=style.H.stroke if blue else style.PLAIN,
-            pen=style.INPUT_PEN if blue else style.PLAIN_PEN,
-            arrow=style.SMALL_ARROW,
-            swing="" if straight else "h",
-            radius=style.TURN,
-        )
+        line, color = (style.OUTSIDE_STATE, style.H.stroke) if blue else (style.OUTSIDE, "")
+        swing = "" if straight else "h"
+        grid.scene.wire(end.key, spot.key, route, line, color=color, swing=swing)
 
 
 def _in_the_way(placed: Iterable[Placed], end: Anchor, spot: Placed) -> bool:
@@ -228,21 +229,17 @@ def _draw_collection(grid: AnyGrid, spot: Placed, anchors: Anchors) -> None:
     """A wire over all the y boxes into the one that stands for them together."""
     starts, tail = _starts(spot.box, anchors), None
     color = style.H.stroke if spot.box.outputs[0].role == "h" else style.PLAIN
-    before = (0.0, 0.0)
-
-    def wire(a: Key, b: Key, route: list[Point], arrow: float = 0.0) -> None:
-        pen = style.INPUT_PEN
-        grid.scene.wire(a, b, route, kind="collect", color=color, pen=pen, arrow=arrow)
-
+    line, before = replace(style.COLLECT, color=color), (0.0, 0.0)
     for k, anchor in enumerate(starts):
         here = (anchor.x, spot.y)
         dot = grid.scene.dot((spot.box.meaning, f"dot{k}"), *here, color, 5)
-        wire(anchor.key, dot, [(anchor.x, anchor.y), here])
+        grid.scene.wire(anchor.key, dot, [(anchor.x, anchor.y), here], line)
         if tail is not None:
-            wire(tail, dot, [before, here])
+            grid.scene.wire(tail, dot, [before, here], line)
         tail, before = dot, here
     if tail is not None:
-        wire(tail, spot.key, [before, (spot.left, spot.y)], style.SMALL_ARROW)
+        line = replace(line, arrow=style.SMALL_ARROW)
+        grid.scene.wire(tail, spot.key, [before, (spot.left, spot.y)], line)
 
 
 # ---- Parameters outside the cells -------------------------------------------------------------------
@@ -310,17 +307,7 @@ def _draw_taps(
         route = [origin, (start.x, y), (x, y), (x, end)]
         if start.x == x or start.y == y:
             route = [origin, (x, end)] if start.x == x else [origin, (x, y), (x, end)]
-        grid.scene.wire(
-            start.key,
-            user,
-            route,
-            of=use_of(grid, parameter, when),
-            kind="use",
-            color=style.ORANGE,
-            pen=style.BUS_PEN,
-            arrow=style.ARROW,
-            radius=style.TURN,
-        )
+        grid.scene.wire(start.key, user, route, style.USE, of=use_of(grid, parameter, when))
         if len(users) > 1 and k == 0:
             of, part = start.key
             dot = f"{part}.dot" if part else "dot"
@@ -375,47 +362,26 @@ def _feed_inputs(grid: AnyGrid, source: Anchor, group: Sequence[Anchor], y: floa
         here = (anchor.x, y)
         dot = grid.scene.dot((feed, str(k)), *here, style.PLAIN, 5)
         route = [before, here] if before[1] == y else [before, (before[0] + 12, y), here]
-        first = orange and k == 0
-        grid.scene.wire(
-            tail,
-            dot,
-            route,
-            of=use_of(grid, source.node, "before") if first else None,
-            kind="use" if first else "feed",
-            color=style.ORANGE if first else style.PLAIN,
-            pen=style.BUS_PEN if first else style.INPUT_PEN,
-        )
-        grid.scene.wire(
-            dot,
-            anchor.key,
-            [here, (anchor.x, anchor.y)],
-            kind="feed",
-            pen=style.INPUT_PEN,
-            arrow=style.SMALL_ARROW,
-        )
+        use, line = None, style.FEED
+        if orange and k == 0:
+            use, line = use_of(grid, source.node, "before"), replace(style.BUS, kind="use")
+        grid.scene.wire(tail, dot, route, line, of=use)
+        grid.scene.wire(dot, anchor.key, [here, (anchor.x, anchor.y)], style.FED)
         tail, before = dot, here
 
 
 def _feed_state(grid: AnyGrid, source: Anchor, anchor: Anchor, first: bool, out: float) -> None:
     """The wire into an initial state; of several from one Parameter only the first is its use."""
-    of = source.key[0]
-    orange = isinstance(of, ParameterBox)
-    start, end = (source.x, source.y), (anchor.x, anchor.y)
+    of, start, end = source.key[0], (source.x, source.y), (anchor.x, anchor.y)
     bend = source.x + out
     route = [start, end] if start[1] == end[1] else [start, (bend, start[1]), (bend, end[1]), end]
     if anchor.rise is not None:  # a state that comes in from the right
         far = anchor.x + out + 4
         turn = [(bend, start[1]), (bend, anchor.rise), (far, anchor.rise), (far, end[1])]
         route = [start, *turn, end]
-    use = use_of(grid, anchor.node, "before") if orange and first else of if orange else None
-    grid.scene.wire(
-        source.key,
-        anchor.key,
-        route,
-        of=use,
-        kind="feed" if not orange else "use" if first else "bus",
-        color=style.ORANGE if orange else style.PLAIN,
-        pen=style.BUS_PEN if orange else style.INPUT_PEN,
-        arrow=style.SMALL_ARROW,
-        radius=style.TURN,
-    )
+    use, line = None, style.FED
+    if isinstance(of, ParameterBox):
+        use = use_of(grid, anchor.node, "before") if first else of
+        kind, pen = "use" if first else "bus", style.BUS_PEN
+        line = replace(style.FED, kind=kind, color=style.ORANGE, pen=pen)
+    grid.scene.wire(source.key, anchor.key, route, line, of=use)

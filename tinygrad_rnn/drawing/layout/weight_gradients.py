@@ -12,6 +12,7 @@ from ...graphs.meaning import Contribution, ParameterBox, Weights
 from ...graphs.unrolled import LayerRow, UnrolledGraph
 from ..scene import style
 from ..scene.scene import Scene
+from ..scene.style import Line
 from ..scene.text import (
     number,
     plural,
@@ -280,11 +281,8 @@ def _draw_bar(scene: Scene, bar: Bar, begin: float, end: float, y: float) -> Non
         )
     name, color = f"part.{bar.parameter.name}", style.GRADIENT.text
     if against:
-        ends = [(zero, y + BAR_HEIGHT / 2 + 3), (zero, y - BAR_HEIGHT / 2 - 3)]
-        a, b = (
-            scene.port((None, f"{name}.zero.{n}"), *at) for n, at in zip("ab", ends, strict=True)
-        )
-        scene.wire(a, b, ends, kind="zero", color=color, pen=1.2)
+        top, bottom = (zero, y + BAR_HEIGHT / 2 + 3), (zero, y - BAR_HEIGHT / 2 - 3)
+        scene.stroke(None, f"{name}.zero", top, bottom, Line("zero", color, 1.2))
     listed = bar.beside(end - begin)
     for k, words in enumerate(listed):
         height = y + LINE * ((len(listed) - 1) / 2 - k)
@@ -324,7 +322,5 @@ def _draw_moments(scene: Scene, bar: Bar, begin: float, end: float, top: float) 
             square=True,
             tooltip=f"{when}: {moment.value:.6g}",
         )
-    ends = [(begin, zero), (end, zero)]
-    name = f"thin.{bar.parameter.name}"
-    a, b = (scene.port((None, f"{name}.{n}"), *at) for n, at in zip("ab", ends, strict=True))
-    scene.wire(a, b, ends, kind="zero", color=style.PART.fill, pen=0.8)
+    line = Line("zero", style.PART.fill, 0.8)
+    scene.stroke(None, f"thin.{bar.parameter.name}", (begin, zero), (end, zero), line)

@@ -16,58 +16,6 @@ from ..scene.style import Look
 from ..scene.text import plural, shape_text, shorten, text_width
 from .grid import AnyGrid
 
-# ---- a Parameter as a box of its own ----------------------------------------------------------------
-
-HEIGHT, MIN_WIDTH, MAX_WIDTH = 42.0, 102.0, 150.0
-
-
-def param_width(grid: AnyGrid, parameter: int) -> float:
-    """How wide the box of a Parameter is."""
-    name, size = _name_and_size(grid.unrolled, parameter)
-    widest = max(text_width(name, style.SMALL), text_width(size, style.SMALL))
-    if grid.notes is not None:
-        widest = max(grid.notes.width, text_width(_heading(grid, parameter), style.OP_SIZE, True))
-    return min(max(MIN_WIDTH, widest + 10), MAX_WIDTH)
-
-
-def draw_param(grid: AnyGrid, parameter: int, x: float, y: float) -> Key:
-    """Draw a Parameter's box around (x, y): bold name over dotted name, shape and use count."""
-    width, look, of = param_width(grid, parameter), style.PARAM, grid.unrolled.parameter(parameter)
-    name, size = _name_and_size(grid.unrolled, parameter)
-    tip = f"{name} {size}"
-    key = grid.scene.box(of, "", x, y, width, HEIGHT, look, "param", square=True, tooltip=tip)
-    lines = [("name", of.short, 10.0, style.NAME, True), ("path", name, -2.5, style.SMALL, False)]
-    if name == of.short:
-        lines = [("name", of.short, 6.0, style.NAME, True)]
-    lines.append(("size", size, -13.5 if len(lines) > 1 else -9.0, style.SMALL, False))
-    if grid.notes is not None and parameter in grid.notes.nodes:
-        # its values stand where the rest of its name was
-        lines = [("name", _heading(grid, parameter), 8.0, style.OP_SIZE, True)]
-        grid.notes.draw(grid.scene, of, "", parameter, x, y - 9)
-    for part, text, rise, type_size, bold in lines:
-        words = shorten(text, type_size, width - 6, bold)
-        grid.scene.text(of, part, words, x, y + rise, type_size, look.text, bold=bold)
-    return key
-
-
-def _name_and_size(unrolled: UnrolledGraph, parameter: int) -> tuple[str, str]:
-    name = unrolled.names[parameter]
-    uses = plural(unrolled.graph.use_count(name), "use")
-    shape = unrolled.nodes[parameter].shape
-    return name, f"{shape_text(shape)} · {uses}" if shape else uses
-
-
-def _heading(grid: AnyGrid, parameter: int) -> str:
-    unrolled = grid.unrolled
-    uses = plural(unrolled.graph.use_count(unrolled.names[parameter]), "use")
-    return f"{unrolled.short(parameter)} · {uses}"
-
-
-def use_of(grid: AnyGrid, parameter: int, when: str) -> Uses:
-    """A use of one Parameter outside the steps: before the cells, or after them."""
-    return Uses((grid.unrolled.parameter(parameter),), when=when)
-
-
 # ---- panels under the cells -------------------------------------------------------------------------
 
 BAR = 6.0
@@ -125,15 +73,7 @@ def stack_panels(
             _draw_bar(scene, (weights, "bar"), begin, grid.end_of(i), bars[i])
             x = outer - FEEDER * i
             route = [(left + INSET, bar), (x, bar), (x, bars[i]), (begin + INSET, bars[i])]
-            scene.wire(
-                (weights, "slabbar"),
-                (weights, "bar"),
-                route,
-                of=weights,
-                kind="riser feeder",
-                color=style.ORANGE,
-                pen=style.FEEDER_PEN,
-            )
+            scene.wire((weights, "slabbar"), (weights, "bar"), route, style.FEEDER, of=weights)
         for tap in taps[i]:
             scene.dot((tap.use, ""), tap.x, bars[i], style.ORANGE, style.TAP_DOT)
         top -= height + PANEL_GAP
@@ -185,10 +125,7 @@ def _panel(grid: AnyGrid, row: LayerRow, i: int, taps: Sequence[Tap]) -> Panel:
         box = (begin, ceiling - tall, end, ceiling)
         scene.frame(weights, box, frame, part="chips", filled=False)
         x = _between([] if i else [tap.x for tap in taps], begin + 12, end - 12)
-        ends = [(x, ceiling), (x, top - BAR_DROP)]
-        a, b = (scene.port((weights, f"riser.{n}"), *at) for n, at in zip("ab", ends, strict=True))
-        pen = style.RISER_PEN
-        scene.wire(a, b, ends, of=weights, kind="riser", color=style.ORANGE, pen=pen)
+        scene.stroke(weights, "riser", (x, ceiling), (x, top - BAR_DROP), style.RISER)
         for k, parameter in enumerate(row.params):
             x = begin + FRAME_PAD + 1 + chip / 2 + (k % columns) * (chip + COLUMN_GAP)
             y = ceiling - FRAME_PAD - CHIP_HEIGHT / 2 - (k // columns) * (CHIP_HEIGHT + CHIP_GAP)

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ...graphs.chains import Chain, Column, NotUnrollableError, Output
 from ...graphs.meaning import Input, Out, State
 from ...graphs.unrolled import UnrolledGraph
 from ..scene import style
 from ..scene.scene import Key, Point, Scene
-from ..scene.style import Look
 from ..scene.text import span, state_at, state_name, text_width
 from .between import draw_up, said_of
-from .grid import CARRY_GAP, PILL_HEIGHT, Anchor, AnyGrid, jog
+from .grid import CARRY_GAP, PILL_HEIGHT, Anchor, AnyGrid, StepBox, jog
 
 CUT = 5.0
-Y_HEIGHT, Y_RISE = (
-    20.0,
-    28.0,
-)  # of a y above a row: how tall, and how far its middle is from the top
+Y_HEIGHT, Y_RISE = 20.0, 28.0  # of a y: how tall, how far its middle is above the row's top
 CHANNEL = 10.0  # from the top of a row to the wire that joins its output with another's
 CONSTANT = ("input", "literal")
 MASK = "m"  # what dropout between two layers multiplies by
@@ -40,16 +37,13 @@ def draw_states(grid: AnyGrid, chain: Chain) -> None:
             pill = unrolled.state_after(chain, column, name)
             _draw_pill(grid, pill, (x, y), None if column.folded else pill.node)
             tail, route = box.leaves(grid, column, name, (x, y))
-            grid.scene.wire(
-                tail,
-                (pill, ""),
-                route,
-                of=pill,
-                kind="rail",
-                color=grid.looks[name].stroke,
-                pen=style.STATE_PEN,
-                swing="h" if box.curved and not column.folded else "",
-            )
+            swing, color = _swing(box, column), grid.looks[name].stroke
+            grid.scene.wire(tail, (pill, ""), route, style.RAIL, of=pill, color=color, swing=swing)
+
+
+def _swing(box: StepBox, column: Column) -> str:
+    """How lines go between a step that is drawn alone and what stands beside it."""
+    return "h" if box.curved and not column.folded else ""
 
 
 def _draw_pill(grid: AnyGrid, state: State, at: Point, node: int | None) -> None:
@@ -65,18 +59,10 @@ def _draw_state_in(grid: AnyGrid, column: Column, state: State, start: Point) ->
     box = grid.boxes[state.chain]
     ways = box.ways_in(grid, column, f"{state.name}'", start)
     for head, route in ways:
-        straight = len(ways) == 1 or all(y == start[1] for _, y in route)
-        grid.scene.wire(
-            (state, ""),
-            head,
-            route,
-            of=state,
-            kind="rail",
-            color=grid.looks[state.name].stroke,
-            pen=style.STATE_PEN if straight else style.INPUT_PEN,
-            arrow=style.ARROW if straight else style.SMALL_ARROW,
-            swing="h" if box.curved else "",
-        )
+        line, color, swing = style.RAIL_IN, grid.looks[state.name].stroke, "h" if box.curved else ""
+        if len(ways) > 1 and any(y != start[1] for _, y in route):
+            line = replace(style.VALUE, kind="rail")
+        grid.scene.wire((state, ""), head, route, line, of=state, color=color, swing=swing)
 
 
 def fed_states(unrolled: UnrolledGraph, scene: Scene) -> list[Anchor]:
@@ -135,26 +121,18 @@ def _draw_carry(grid: AnyGrid, state: State, end: Point) -> None:
     rank = _rank(unrolled, state) if output and start[1] != end[1] else 0
     bend = start[0] + 8 + CARRY_GAP * rank
     route = [start, end] if y == end[1] else [start, (bend, y), (bend, end[1]), end]
-    grid.scene.wire(
+    line = replace(style.RAIL, radius=style.TURN) if output else style.CUT
+    tail, color = (
         (unrolled.last_state(source.chain, source.role), ""),
-        (state, ""),
-        route,
-        of=state,
-        kind="rail" if output else "cut",
-        color=grid.looks[state.name].stroke,
-        pen=style.STATE_PEN if output else style.INPUT_PEN,
-        radius=style.TURN,
-        dashed=not output,
+        grid.looks[state.name].stroke,
     )
+    grid.scene.wire(tail, (state, ""), route, line, of=state, color=color, dashed=not output)
     if output:
         return
     for k, dx in enumerate((-2.5, 2.5)):  # two strokes across the line
         x, part = (start[0] + end[0]) / 2 + dx, f"{chain.key}.cut.{state.name}{k}"
-        ends = [(x - 2, end[1] - CUT), (x + 2, end[1] + CUT)]
-        a, b = (
-            grid.scene.port((None, f"{part}.{n}"), *at) for n, at in zip("ab", ends, strict=True)
-        )
-        grid.scene.wire(a, b, ends, kind="cut", pen=style.INPUT_PEN)
+        low, high = (x - 2, end[1] - CUT), (x + 2, end[1] + CUT)
+        grid.scene.stroke(None, part, low, high, style.CUT)
 
 
 def _rank(unrolled: UnrolledGraph, state: State) -> int:
@@ -226,31 +204,14 @@ def _draw_inputs(grid: AnyGrid, chain: Chain, column: Column) -> Iterator[Anchor
             x, y = box.folded_at(grid, column, (x, y), width / 2 + aside)
             aside += width + 4
         middle = box.input_middle(grid, column, x, width)
-        thin = Look(look.stroke, look.fill, look.text)
+        thin = replace(look, pen=1.0)
         noted = None if column.folded or node < 0 else node
-        key = grid.noted(
-            of,
-            name,
-            noted,
-            (middle, y),
-            (width, tall),
-            thin,
-            "io x",
-            type_size=style.STATE,
-            bold=True,
-            dashed=column.folded,
-        )
+        place = (of, name, noted, (middle, y), (width, tall), thin, "io x")
+        key = grid.noted(*place, type_size=style.STATE, bold=True, dashed=column.folded)
         for head, route in box.ways_in(grid, column, role, (x, y)):
-            grid.scene.wire(
-                key,
-                head,
-                box.from_pill(route, x, y, width, tall),
-                of=of,
-                color=box.input_color(source, look),
-                pen=box.input_pen,
-                arrow=style.SMALL_ARROW,
-                swing="h" if box.curved and not column.folded else "",
-            )
+            route, color = box.from_pill(route, x, y, width, tall), box.input_color(source, look)
+            swing = _swing(box, column)
+            grid.scene.wire(key, head, route, box.input_line, of=of, color=color, swing=swing)
         if band is not None:
             draw_up(grid, band, of, (x, y - tall / 2))
         elif source is not None:
@@ -272,17 +233,8 @@ def _draw_from_below(grid: AnyGrid, to: Input, source: Output, end: Point) -> No
         raise NotUnrollableError
     tail, start, level = box.up_to(grid, at, end[0])
     role = source.role if box.has_bands else "h"
-    grid.scene.wire(
-        tail,
-        (to, ""),
-        jog(start, end, level),
-        of=State(to.chain, to.column.first, role),
-        kind="up",
-        color=grid.looks.get(role, style.OP).stroke,
-        pen=style.INPUT_PEN,
-        arrow=style.SMALL_ARROW,
-        radius=style.TURN,
-    )
+    of, color = State(to.chain, to.column.first, role), grid.looks.get(role, style.OP).stroke
+    grid.scene.wire(tail, (to, ""), jog(start, end, level), style.UP, of=of, color=color)
 
 
 def _draw_from_joined(grid: AnyGrid, to: Input, lower: Chain) -> None:
@@ -291,17 +243,8 @@ def _draw_from_joined(grid: AnyGrid, to: Input, lower: Chain) -> None:
     y, pill = grid.scene.boxes[Out(lower, column), ""], grid.scene.boxes[to, ""]
     next_row = chain.row == lower.row + 1
     route, color = grid.boxes[chain].from_joined(grid, column, y, pill, next_row)
-    grid.scene.wire(
-        y.key,
-        pill.key,
-        route,
-        of=State(chain, column.first, "y"),
-        kind="up",
-        color=color or style.PLAIN,
-        pen=style.INPUT_PEN,
-        arrow=style.SMALL_ARROW,
-        radius=style.TURN,
-    )
+    of = State(chain, column.first, "y")
+    grid.scene.wire(y.key, pill.key, route, style.UP, of=of, color=color)
 
 
 # ---- outputs --------------------------------------------------------------------------------------
@@ -327,31 +270,23 @@ def draw_outputs(grid: AnyGrid, chain: Chain, single: bool) -> None:
         if single and column.steps[0] in chain.ended and not column.folded and not own:
             same, look = " = 0", style.FAINT
         width = max(box.least, text_width(name + same, 9.5) + 12)
-        y = grid.scene.box(
-            Out(chain, column, _node_of(unrolled, chain, column)),
-            name + same,
-            x,
-            level,
-            width,
-            Y_HEIGHT,
-            Look(look.stroke, look.fill, look.text),
-            "io y",
-            size=9.5,
-            dashed=column.folded,
-        )
+        of_y, thin = Out(chain, column, _node_of(unrolled, chain, column)), replace(look, pen=1.0)
+        place = (of_y, name + same, x, level, width, Y_HEIGHT, thin, "io y")
+        y = grid.scene.box(*place, size=9.5, dashed=column.folded)
         tail, at = box.up(grid, column)
         near = x - width / 2 if at[0] < x else x + width / 2
         route = [at, (at[0], level), (near, level)]
         if at[0] == x:
             route = [at, (x, level - Y_HEIGHT / 2)]
-        _draw_up(grid, chain, column, tail, y, route, look, single)
+        of, line = State(chain, column.first, "h"), style.OUTSIDE_STATE if single else style.UP
+        grid.scene.wire(tail, y, route, line, of=of, color=look.stroke)
         if partner is not None:
             tail, at = grid.boxes[partner].up(grid, column)
             channel = grid.tops[partner.row] + CHANNEL
             beside = grid.beside(partner, column, 1)
             over = [(at[0], channel), (beside, channel), (beside, level), (x + width / 2, level)]
-            look = grid.looks[partner.out_role]
-            _draw_up(grid, partner, column, tail, y, [at, *over], look, False)
+            of, color = State(partner, column.first, "h"), grid.looks[partner.out_role].stroke
+            grid.scene.wire(tail, y, [at, *over], style.UP, of=of, color=color)
 
 
 def _node_of(unrolled: UnrolledGraph, chain: Chain, column: Column) -> int:
@@ -361,26 +296,3 @@ def _node_of(unrolled: UnrolledGraph, chain: Chain, column: Column) -> int:
     call = chain.calls[chain.here(column)[0]]
     own = [i for i in call.nodes if i in unrolled.made and unrolled.made[i].role == "y"]
     return own[0] if own else call.outputs.get(chain.out_role, -1)
-
-
-def _draw_up(
-    grid: AnyGrid,
-    chain: Chain,
-    column: Column,
-    tail: Key,
-    head: Key,
-    route: list[Point],
-    look: Look,
-    straight: bool,
-) -> None:
-    grid.scene.wire(
-        tail,
-        head,
-        route,
-        of=State(chain, column.first, "h"),
-        kind="" if straight else "up",
-        color=look.stroke,
-        pen=style.INPUT_PEN,
-        arrow=style.SMALL_ARROW,
-        radius=style.TURN,
-    )

@@ -1,17 +1,20 @@
-"""How is a backward pass drawn? The cells with every arrow reversed, as wide as what crosses it."""
+"""How is a backward pass drawn? Every arrow reversed, as wide as what crosses: cells, rows, layers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from ...graphs.block_gradients import BlockGradients
+from ...graphs.blocks import Block, Blocks
 from ...graphs.chains import Chain
 from ...graphs.collapse import OuterBoxes
 from ...graphs.contributions import MEASURES, Contributions
 from ...graphs.edge_gradients import EdgeGradients
 from ...graphs.ledger import Ledger
 from ...graphs.meaning import CellAt, Input, State, Uses
+from ...graphs.recorded import RecordedGraph
 from ...graphs.unrolled import UnrolledGraph
 from ..layout.grid import PILL_HEIGHT, AnyGrid
 from ..layout.router import settle
@@ -20,8 +23,11 @@ from ..layout.weights import Tap
 from ..layout.wires import row_key
 from ..scene import style
 from ..scene.scene import Box, Key, Point, Scene, Wire
+from ..scene.style import Line
 from ..scene.text import number, plural, state_at, text_width
+from .blocks import BlocksPicture, lay_blocks
 from .cells import CellGrid, cell_grid, lay_cells
+from .layers import LayersPicture, lay_layers
 
 TALL, STATE_ROOM = 28.0, 48.0  # a pill of two lines; between states
 ARROW, STATE_PEN = 0.5, 6.0  # arrow heads; how much wider than others the widest wire of a value is
@@ -40,8 +46,7 @@ def draw_backward(unrolled: UnrolledGraph, ledger: Ledger, measure: str = "proje
     ``measure`` is ``"projection"`` or ``"norm"``. Raises ValueError for another one, and for a ledger of
     another graph.
     """
-    if measure not in MEASURES:
-        raise ValueError(f"backward_measure={measure!r}: expected 'projection' or 'norm'")
+    _check(measure)
     parts = Contributions(unrolled, ledger)
     if not parts.known:
         raise ValueError(ANOTHER_GRAPH)
@@ -63,8 +68,13 @@ def draw_backward(unrolled: UnrolledGraph, ledger: Ledger, measure: str = "proje
     _write_pills(grid, gradients)
     _write_inputs(grid.scene, gradients)
     _write_outside(grid, parts)
-    _write_captions(grid, gradients)
+    _write_captions(grid.scene, [*_sentences(unrolled, gradients)])
     return grid
+
+
+def _check(measure: str) -> None:
+    if measure not in MEASURES:
+        raise ValueError(f"backward_measure={measure!r}: expected 'projection' or 'norm'")
 
 
 def _uncollect(unrolled: UnrolledGraph) -> None:
@@ -102,23 +112,38 @@ def _reverse(scene: Scene, gradients: EdgeGradients) -> None:
             use and joint and isinstance(wire.tail[0], Uses)
         ):  # the arrow ends on top of the bar's dot
             route[-1] = (route[-1][0], route[-1][1] + style.TAP_DOT / 2)
-        radius, swing = wire.bend
+        pen = 1 + 8 * share if use else 0.8 + STATE_PEN * share
         crossing = bool(amount) and math.isfinite(amount)
-        scene.wire(
-            wire.head,
-            wire.tail,
-            route,
-            of=wire.of,
-            kind=wire.kind,
-            color=style.RAMP[min(int(share * 5), 4)] if crossing else style.QUIET,
-            pen=(1 + 8 * share if use else 0.8 + STATE_PEN * share) if crossing else 1.0,
-            arrow=ARROW if crossing and not (joint and not use) else 0.0,
-            radius=radius,
-            swing=swing,
-            dashed=wire.attrs.get("style") == "dashed",
-            tooltip=f"{amount:.6g}" if crossing else "nothing crosses",
-            gradient=True,
-        )
+        head_size = 0.0 if joint and not use else ARROW
+        _turn(scene, wire, route, amount, share, pen if crossing else 0.0, head_size)
+
+
+def _turn(
+    scene: Scene,
+    wire: Wire,
+    route: Sequence[Point],
+    size: float,
+    share: float,
+    pen: float,
+    arrow: float,
+) -> None:
+    """Draw a wire from its end to its beginning; where nothing crosses it, the pen is 0."""
+    color, words = style.QUIET, "nothing crosses"
+    if pen:
+        color, words = style.RAMP[min(int(share * 5), 4)], f"{size:.6g}"
+    radius, swing = wire.bend
+    line = Line(wire.kind, color, pen or 1.0, arrow if pen else 0.0, radius)
+    scene.wire(
+        wire.head,
+        wire.tail,
+        route,
+        line,
+        of=wire.of,
+        dashed=wire.attrs.get("style") == "dashed",
+        swing=swing,
+        tooltip=words,
+        gradient=True,
+    )
 
 
 def _amounts(boxes: dict[Key, Box], wires: list[Wire], gradients: EdgeGradients) -> list[float]:
@@ -177,7 +202,7 @@ def _write_pills(grid: CellGrid, gradients: EdgeGradients) -> None:
         came = gradients.arriving.get(state)
         if came is None:
             continue
-        below = state.name == grid.boxes[state.chain].layout.entering
+        below = state.name == grid.boxes[state.chain].entering
         y = box.y + (-1 if below else 1) * (TALL / 2 + BESIDE_PILL)
         told = number(came) if came or not last else "none"
         scene.text(state, "came", told, box.x, y, style.NOTE, bold, bold=bool(came))
@@ -241,13 +266,13 @@ def _write_loss(
 # ---- words -------------------------------------------------------------------------------------
 
 
-def _write_captions(grid: CellGrid, gradients: EdgeGradients) -> None:
+def _write_captions(scene: Scene, sentences: Iterable[str]) -> None:
     """What the numbers mean, above the picture, in lines that fit its width."""
-    left, _, right, top = grid.scene.bounds()
-    lines = wrapped(list(_sentences(grid.unrolled, gradients)), max(right - left, 420.0))
+    left, _, right, top = scene.bounds()
+    lines = _wrapped(sentences, max(right - left, 420.0))
     for k, line in enumerate(lines):
         y = top + 12 + CAPTION_LINE * (len(lines) - 1 - k)
-        grid.scene.text(None, f"says{k}", line, (left + right) / 2, y, CAPTION, style.PLAIN)
+        scene.text(None, f"says{k}", line, (left + right) / 2, y, CAPTION, style.PLAIN)
 
 
 def _sentences(unrolled: UnrolledGraph, gradients: EdgeGradients) -> Iterator[str]:
@@ -298,7 +323,7 @@ def _about_ends(
         yield "None: nothing crosses there, and what a last c gets comes from h inside its cell."
 
 
-def wrapped(sentences: list[str], width: float) -> list[str]:
+def _wrapped(sentences: Iterable[str], width: float) -> list[str]:
     """Sentences as lines that are no wider than that."""
     lines: list[str] = []
     for sentence in sentences:
@@ -308,3 +333,94 @@ def wrapped(sentences: list[str], width: float) -> list[str]:
         else:
             lines.append(sentence)
     return lines
+
+
+# ---- where cells are no grid, or layers are asked for ----------------------------------------------
+
+SENTENCES = (
+    "Backward, against the direction in which values went.",
+    "In a box: norm of the gradient of what it gives.",
+    "In a panel: norm of each Parameter's whole gradient G.",
+    "Arrow width: norm of what crosses, of all steps together where one arrow stands for several.",
+)
+
+
+class _Gradients(BlocksPicture):
+    """What a picture of blocks says of a backward pass."""
+
+    ledger: Ledger
+
+    def _begin(self, blocks: Blocks) -> None:
+        super()._begin(blocks)
+        self.gradients = BlockGradients(blocks, self.ledger)
+        if not self.gradients.known:
+            raise ValueError(ANOTHER_GRAPH)
+
+    def words(self, block: Block) -> list[str]:
+        """What a box says, and how large the gradient is that comes to it."""
+        size = self.gradients.at(block)
+        if block.kind == "many" or (block.kind == "loss" and size is None):
+            return super().words(block)
+        return [*super().words(block), "no gradient" if size is None else f"grad {number(size)}"]
+
+    def chip_note(self, parameter: int) -> str:
+        """Beside a Parameter's shape: how large its gradient is."""
+        return f"  |G| = {number(self.gradients.whole(parameter))}"
+
+
+class BackwardRows(_Gradients):
+    """Cells and what stands between them, of a pass."""
+
+    def __init__(self, graph: RecordedGraph, ledger: Ledger, steps: Sequence[int] | None) -> None:
+        self.ledger = ledger
+        super().__init__(graph, steps)
+
+
+class BackwardLayers(_Gradients, LayersPicture):
+    """Layers and modules, of a pass."""
+
+    def __init__(self, graph: RecordedGraph, ledger: Ledger, lanes: int) -> None:
+        self.ledger = ledger
+        LayersPicture.__init__(self, graph, lanes)
+
+
+def draw_backward_rows(
+    graph: RecordedGraph, ledger: Ledger, measure: str, steps: Sequence[int] | None
+) -> Scene:
+    """A pass through cells that are no grid. Raises ValueError as :func:`draw_backward` does."""
+    _check(measure)
+    picture = BackwardRows(graph, ledger, steps)
+    return _reversed(picture, lay_blocks(picture))
+
+
+def draw_backward_layers(graph: RecordedGraph, ledger: Ledger, measure: str) -> Scene:
+    """A pass through layers, or through modules. Raises ValueError as :func:`draw_backward` does."""
+    _check(measure)
+    scene, picture = lay_layers(lambda lanes: BackwardLayers(graph, ledger, lanes))
+    return _reversed(picture, scene)
+
+
+def _reversed(picture: BlocksPicture, scene: Scene) -> Scene:
+    """The scene with every line the other way round, as wide and as dark as what crosses it."""
+    assert isinstance(picture, _Gradients)
+    sizes = {k: picture.gradients.crosses(what) for k, what in picture.crossings.items()}
+    most = {True: 0.0, False: 0.0}
+    for k, size in sizes.items():
+        tap = _is_use(scene.wires[k])
+        most[tap] = max(most[tap], size)
+    scene.title = f"Backward through {scene.title}"
+    wires, scene.wires = scene.wires, []
+    for k, wire in enumerate(wires):
+        if k not in sizes:
+            scene.wires.append(wire)
+            continue
+        size, whole = sizes[k], most[_is_use(wire)]
+        share = size / whole if whole and math.isfinite(size) else 0.0
+        end, before = wire.route[:2]
+        short = (
+            abs(end[0] - before[0]) + abs(end[1] - before[1]) < 10 * ARROW
+        )  # no room for its head
+        pen = 1 + 5 * share if size else 0.0
+        _turn(scene, wire, wire.route[::-1], size, share, pen, 0.0 if short else ARROW)
+    _write_captions(scene, SENTENCES)
+    return scene

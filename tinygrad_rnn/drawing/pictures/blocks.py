@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise, takewhile
 
 from ...graphs.block_gradients import Crossing
 from ...graphs.blocks import Block, Blocks
 from ...graphs.meaning import ParameterBox, Uses, ValueBox
-from ...graphs.passthrough import PASS_THROUGH
-from ...graphs.recorded import RecordedGraph, short_name
+from ...graphs.recorded import PASS_THROUGH, RecordedGraph, short_name
 from ..layout.channels import AIR, LEFT, Channels, Net, Standing
 from ..layout.grid import state_looks
 from ..scene import style
-from ..scene.legend import Sample, draw_legend
-from ..scene.scene import Key, Scene
-from ..scene.style import Look
+from ..scene.scene import Key, Sample, Scene
+from ..scene.style import Line, Look
 from ..scene.text import (
     SYMBOLS,
     fold_count,
@@ -309,39 +308,31 @@ def lay_blocks(picture: BlocksPicture) -> Scene:
     scene, channels = picture.scene, picture.channels
     keys = {block: draw_block(picture, block) for block in picture.shown}
     _draw_states(picture, keys)
-    draw_values(picture, keys, style.INPUT_PEN)
+    draw_values(picture, keys, style.OUTSIDE_STATE)
     for k, (mine, blocks, net) in enumerate(picture.panels):
         _draw_panel(picture, k, mine, blocks, net, keys)
     picture.draw_times()
-    draw_legend(scene, list(picture.samples()), channels.left if picture.looks else 0.0)
+    scene.legend(picture.samples(), channels.left if picture.looks else 0.0)
     return scene
 
 
-def draw_values(picture: BlocksPicture, keys: dict[Block, Key], unnamed: float) -> None:
-    """The lines of values, a cell's states in their colors; ``unnamed``: the pen of its other values."""
+def draw_values(picture: BlocksPicture, keys: dict[Block, Key], unnamed: Line) -> None:
+    """The lines of values, a cell's states in their colors; ``unnamed``: those of its other values."""
     scene, channels = picture.scene, picture.channels
     owners = {spot: block for block, spot in picture.spots.items()}
     for k, net in enumerate(picture.nets):
         if net.weights:
             continue
         source, said, _ = net.of
-        color, pen = style.PLAIN, style.PLAIN_PEN
+        line = style.OUTSIDE
         if (look := picture.look_of(source, said)) is not None:
-            color, pen = look.stroke, style.INPUT_PEN
+            line = replace(style.OUTSIDE_STATE, color=look.stroke)
         elif source.kind == "cell":
-            pen = unnamed
+            line = unnamed
         for target in net.targets:
             picture.carries(owners[target], picture.carried(net, target))
-            scene.wire(
-                keys[source],
-                keys[owners[target]],
-                channels.route(net, target),
-                color=color,
-                pen=pen,
-                arrow=style.SMALL_ARROW,
-                radius=style.TURN,
-            )
-        draw_dots(scene, channels, net, color, 4.5, ValueBox(source.node, f"net{k}"))
+            scene.wire(keys[source], keys[owners[target]], channels.route(net, target), line)
+        draw_dots(scene, channels, net, line.color, 4.5, ValueBox(source.node, f"net{k}"))
 
 
 def draw_dots(
@@ -422,40 +413,16 @@ def _draw_states(picture: BlocksPicture, keys: dict[Block, Key]) -> None:
         x = channels.pill_x(gap, width)
         column = source.column
         step = 0 if column is None else column.last if forward else column.first
-        pill = scene.box(
-            ValueBox(value, f"s{n}"),
-            sub(picture.named(source, state), step),
-            x,
-            y,
-            width,
-            PILL_HEIGHT,
-            look,
-            "state",
-            size=style.STATE,
-            bold=True,
-        )
+        words, of = sub(picture.named(source, state), step), ValueBox(value, f"s{n}")
+        pill = scene.pill(of, words, (x, y), (width, PILL_HEIGHT), look)
         ends = (a.right, x - width / 2, x + width / 2, b.left)
         if not forward:
             ends = (a.left, x + width / 2, x - width / 2, b.right)
+        color = look.stroke
         picture.carries(target, [value])
-        scene.wire(
-            keys[source],
-            pill,
-            [(ends[0], y), (ends[1], y)],
-            kind="rail",
-            color=look.stroke,
-            pen=style.STATE_PEN,
-        )
+        scene.wire(keys[source], pill, [(ends[0], y), (ends[1], y)], style.RAIL, color=color)
         picture.carries(target, [value])
-        scene.wire(
-            pill,
-            keys[target],
-            [(ends[2], y), (ends[3], y)],
-            kind="rail",
-            color=look.stroke,
-            pen=style.STATE_PEN,
-            arrow=style.ARROW,
-        )
+        scene.wire(pill, keys[target], [(ends[2], y), (ends[3], y)], style.RAIL_IN, color=color)
     for n, (source, target, state) in enumerate(picture.initial):
         gap, look = picture._gap_into(target), picture.looks[state]
         spot, y = picture.spots[target], height(target, state)
@@ -464,29 +431,11 @@ def _draw_states(picture: BlocksPicture, keys: dict[Block, Key]) -> None:
         step = 0 if target.column is None or gap == target.columns[0] else target.column.last + 1
         if target.column is not None and gap == target.columns[0]:
             step = target.column.first - 1
-        pill = scene.box(
-            ValueBox(source.node, f"i{n}"),
-            sub(picture.named(target, state), step),
-            x,
-            y,
-            width,
-            PILL_HEIGHT,
-            look,
-            "state",
-            size=style.STATE,
-            bold=True,
-        )
-        inward = (x + width / 2, spot.left) if x < spot.x else (x - width / 2, spot.right)
+        words, of = sub(picture.named(target, state), step), ValueBox(source.node, f"i{n}")
+        pill = scene.pill(of, words, (x, y), (width, PILL_HEIGHT), look)
+        out, into = (x + width / 2, spot.left) if x < spot.x else (x - width / 2, spot.right)
         picture.carries(target, [source.node])
-        scene.wire(
-            pill,
-            keys[target],
-            [(inward[0], y), (inward[1], y)],
-            kind="rail",
-            color=look.stroke,
-            pen=style.STATE_PEN,
-            arrow=style.ARROW,
-        )
+        scene.wire(pill, keys[target], [(out, y), (into, y)], style.RAIL_IN, color=look.stroke)
 
 
 def _common(paths: Sequence[str]) -> str:
@@ -518,18 +467,11 @@ def _draw_panel(
         folded = block.column is not None and block.column.folded
         step = 0 if block.column is None else block.column.first
         picture.carries(block, uses=mine)
-        scene.wire(
-            port,
-            keys[block],
+        use, route = (
+            picture.use_of(mine, block, step, folded),
             channels.route(net, picture.spots[block]),
-            of=picture.use_of(mine, block, step, folded),
-            kind="use",
-            color=style.ORANGE,
-            pen=style.BUS_PEN,
-            arrow=style.ARROW,
-            dashed=folded,
-            radius=style.TURN,
         )
+        scene.wire(port, keys[block], route, style.USE, of=use, dashed=folded)
     draw_dots(scene, channels, net, style.ORANGE, style.JUNCTION, of)
 
 

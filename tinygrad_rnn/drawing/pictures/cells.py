@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
-from ...graphs.chains import Chain, Column, Output
+from ...graphs.chains import Chain, Column
 from ...graphs.meaning import CellAt, Out, Weights
 from ...graphs.recorded import short_name
 from ...graphs.unrolled import UnrolledGraph
 from ..layout.between import draw_bands, room_under
-from ..layout.cell_layout import (
+from ..layout.cell_box import (
     BAND,
+    BESIDE_TAP,
     CHIP_GAP,
     CHIP_HEIGHT,
     INPUT_AT,
+    INPUT_DROP,
+    INPUT_PITCH,
     STATE_PITCH,
     TAP_AT,
     Z_HEIGHT,
-    CellLayout,
-    cell_layout,
+    CellBox,
 )
-from ..layout.grid import BESIDE, PILL, PILL_HEIGHT, Anchor, AnyGrid, Grid, StepBox, Ways, make_grid
+from ..layout.grid import (
+    BESIDE,
+    PILL,
+    Anchor,
+    AnyGrid,
+    Grid,
+    make_grid,
+    samples_of,
+)
 from ..layout.router import settle
 from ..layout.surroundings import draw_after, draw_before
 from ..layout.weights import Tap, draw_panels
@@ -35,136 +45,20 @@ from ..layout.wires import (
     state_anchors,
 )
 from ..scene import style
-from ..scene.legend import draw_legend, samples_of
-from ..scene.scene import Box, Key, Point
-from ..scene.style import Look
 from ..scene.text import (
     fold_count,
     fold_heading,
     plural,
     span,
-    state_at,
     state_name,
     sub,
     text_width,
 )
 
 Foundation = Callable[[AnyGrid, list[list[Tap]], list[float]], None]
-INPUT_PITCH = 46.0  # from one input to the next
-BESIDE_TAP = 9.0  # from an input's pill to the tap of the weights
-INPUT_DROP = 29.0  # below the cell's bottom: the middle of x
 BAR_DROP = 68.0  # below the cell's bottom: the bar of the lowest row
 UPPER_GAP, UPPER_BAR = 86.0, 24.0  # between two rows: in all, and from the lower one to the bar
 COLLECT_RISE, JOINED = 16.0, 40.0  # from a y to the wire that collects them; for joined outputs
-
-
-class CellBox(StepBox):
-    """A cell as a box: states come in at their bands, x and the weights at the bottom."""
-
-    least = 58.0
-    input_height, input_pen, has_bands, joined_look = 20.0, style.INPUT_PEN, True, False
-
-    def __init__(self, chain: Chain, layout: CellLayout) -> None:
-        self.chain, self.layout = chain, layout
-        self.bottom, self.top = 0.0, layout.height
-
-    def entry(self, state: str) -> float:
-        """At the row z, or at the state's own band."""
-        return self.layout.enters_at(state)
-
-    def part(self, state: str) -> str:
-        """Which part of the cell takes a state, an input or the weights."""
-        if state in self.layout.bands and state != self.layout.entering:
-            return state
-        return "z" if self.layout.z else "title"
-
-    def leaves(
-        self, grid: AnyGrid, column: Column, state: str, pill: Point
-    ) -> tuple[Key, list[Point]]:
-        """From the state's band; the state that enters z turns down to its pill."""
-        sign, band = grid.sign(self.chain), grid.y(self.chain, self.layout.bands[state])
-        start, (x, y) = (grid.leaves(self.chain, column) - sign * 0.5, band), pill
-        turn = [start, (x, band), (x, y + PILL_HEIGHT / 2)]
-        route = [start, (x - sign * grid.pill / 2, y)] if band == y else turn
-        return (CellAt(self.chain, column), state), route
-
-    def ways_in(self, grid: AnyGrid, column: Column, role: str, start: Point) -> Ways:
-        """A state at the side, x from below."""
-        state, cell = role.removesuffix("'"), CellAt(self.chain, column)
-        if state == role:
-            floor = grid.y(self.chain, self.layout.floor)
-            return [((cell, self.part(role)), [start, (start[0], floor)])]
-        inset = 5.0 if state == self.layout.entering else 0.5
-        x = grid.enters(self.chain, column) + grid.sign(self.chain) * inset
-        return [((cell, self.part(state)), [start, (x, start[1])])]
-
-    def up(self, grid: AnyGrid, column: Column) -> tuple[Key, Point]:
-        """The middle of the top."""
-        left, right = grid.edges(self.chain, column)
-        at = ((left + right) / 2, grid.y(self.chain, self.top))
-        return (CellAt(self.chain, column), "title"), at
-
-    def up_to(self, grid: AnyGrid, column: Column, _x: float) -> tuple[Key, Point, float]:
-        """Where the wire to a layer above begins, and the level at which it may turn."""
-        tail, (_, top) = self.up(grid, column)
-        return tail, (self.at(grid, column, INPUT_AT), top), top + 10
-
-    def at(self, grid: AnyGrid, column: Column, share: float) -> float:
-        """An x inside the cell."""
-        left, right = grid.edges(self.chain, column)
-        return left + share * (right - left)
-
-    def inputs(self, grid: AnyGrid, column: Column) -> Iterator[tuple[str, Point]]:
-        """x, and what else comes in beside the states, side by side below the cell."""
-        here = self.chain.calls[self.chain.here(column)[0]].inputs
-        for k, role in enumerate(self.chain.input_roles):
-            if role in here:
-                x = self.at(grid, column, INPUT_AT) + INPUT_PITCH * k
-                yield role, (x, grid.y(self.chain, -INPUT_DROP))
-
-    def input_middle(self, grid: AnyGrid, column: Column, x: float, width: float) -> float:
-        """Over the wire; of a long name further left, so that it ends before the tap of the weights."""
-        if column.folded or len(self.chain.input_roles) > 1:
-            return x
-        return min(x, self.at(grid, column, TAP_AT) - BESIDE_TAP - width / 2)
-
-    def folded_at(self, _grid: AnyGrid, _column: Column, at: Point, _aside: float) -> Point:
-        """As of a single step."""
-        return at
-
-    def input_name(
-        self, column: Column, role: str, source: Output | None, looks: Mapping[str, Look]
-    ) -> str:
-        """x, and which output of the layer below it is."""
-        name = span(role, column.first, column.last)
-        if source is None:
-            return name
-        shift = source.step - self.chain.here(column)[0]
-        if not self.chain.states:
-            given = state_name(source.role, source.chain.layer)
-            return span(given, column.first + shift, column.last + shift)
-        known = (source.role in looks or source.chain.partner) and not column.folded
-        said = state_at(source.chain, source.role, column.first + shift)
-        return f"{name} = {said}" if known else name
-
-    def input_color(self, _source: Output | None, look: Look) -> str:
-        """That of the state that it is."""
-        return style.PLAIN if look is style.INPUT else look.stroke
-
-    def from_pill(
-        self, route: list[Point], x: float, y: float, _width: float, tall: float
-    ) -> list[Point]:
-        """From the pill's top."""
-        return [(x, y + tall / 2), *route[1:]]
-
-    def from_joined(
-        self, grid: AnyGrid, column: Column, y: Box, pill: Box, next_row: bool
-    ) -> tuple[list[Point], str]:
-        """Straight up into the next row, else past it at the left."""
-        if next_row:
-            return [(pill.x, y.sides[3]), (pill.x, pill.sides[1])], ""
-        x = grid.beside(self.chain, column, -1)
-        return [(y.sides[0], y.y), (x, y.y), (x, pill.y), (pill.sides[0], pill.y)], ""
 
 
 CellGrid = Grid[CellBox]
@@ -174,13 +68,11 @@ def draw_cells(unrolled: UnrolledGraph) -> CellGrid:
     """Lay out the unrolled cells, the weights below them and what comes before and after."""
     grid = lay_cells(cell_grid(unrolled), draw_panels)
     settle(grid.scene)
-    formulas = [
-        f for box in grid.boxes.values() for f in (*box.layout.formulas.values(), box.layout.z)
-    ]
+    formulas = [f for box in grid.boxes.values() for f in (*box.formulas.values(), box.z)]
     left = min([0.0, *(frame.box[0] for frame in grid.scene.frames)])
     star = any("*" in formula for formula in formulas)
     samples = samples_of(grid.scene, grid.looks, of_ops=False, elementwise=star)
-    draw_legend(grid.scene, list(samples), left + 16)
+    grid.scene.legend([*samples], left + 16)
     return grid
 
 
@@ -192,12 +84,9 @@ def cell_grid(unrolled: UnrolledGraph, state_pitch: float = STATE_PITCH) -> Cell
     boxes: dict[Chain, CellBox] = {}
     for chain in unrolled.chains:
         weights = [short_name(unrolled.names[p]) for p in chain.uses]
-        layout = cell_layout(chain, unrolled.nodes, weights, folded)
         masked = frozenset(name for name in chain.states if _is_masked(unrolled, chain, name))
-        layout = replace(layout, state_pitch=state_pitch, masked=masked)
-        boxes[chain] = CellBox(chain, layout)
-    layouts = [box.layout for box in boxes.values()]
-    wide = max(layout.width(columns, roomy) for layout in layouts)
+        boxes[chain] = CellBox(chain, unrolled.nodes, weights, folded, masked, state_pitch)
+    wide = max(box.width(columns, roomy) for box in boxes.values())
     most = max(len(chain.input_roles) for chain in boxes)
     if most > 1:
         wide = max(wide, (INPUT_PITCH * (most - 1) + 34) / (TAP_AT - INPUT_AT))
@@ -214,11 +103,15 @@ def cell_grid(unrolled: UnrolledGraph, state_pitch: float = STATE_PITCH) -> Cell
         wide = max(wide, label + 2 * BESIDE_TAP - PILL - air)  # between two taps
 
     def width(_segment: int, column: Column) -> float:
-        folds = max(each.fold_width(column) for each in layouts) + 2 * BESIDE * unrolled.is_joined
+        folds = (
+            max(box.fold_width(column) for box in boxes.values()) + 2 * BESIDE * unrolled.is_joined
+        )
         return folds if column.folded else wide
 
     steps = plural(sum(column.count for column in columns), "step")
-    title = f"{', '.join(dict.fromkeys(f.title for f in layouts))}, {steps}, one set of weights"
+    title = (
+        f"{', '.join(dict.fromkeys(chain.title for chain in boxes))}, {steps}, one set of weights"
+    )
     grid = make_grid(unrolled, boxes, title, width, 0.0, air, None)
     base = -9.0
     for i, row in enumerate(unrolled.rows):
@@ -259,7 +152,7 @@ def lay_cells(grid: CellGrid, panels: Foundation) -> CellGrid:
         aside = 6 + (grid.gap - grid.pill) / 2 * unrolled.is_joined
         first = box.at(grid, unrolled.columns_run(chain)[0], INPUT_AT) - 8
         no_room = (first, grid.y(chain, box.top + 8))
-        name_row(grid, chain, box.layout.title_middle, aside, no_room, -1)
+        name_row(grid, chain, box.title_middle, aside, no_room, -1)
         draw_outputs(grid, chain, single=True)
     feed = grid.bases[0] - INPUT_DROP - CellBox.input_height / 2 - 9
     bars = [bar(grid, i) for i in range(len(unrolled.rows))]
@@ -306,44 +199,33 @@ def _bar_ends(grid: CellGrid, side: int = 1) -> dict[int, Anchor]:
 
 def _draw_cell(grid: CellGrid, chain: Chain, column: Column) -> None:
     """The box of one column: frame, title, bands, chips and the row z."""
-    scene, layout, (left, right) = grid.scene, grid.boxes[chain].layout, grid.edges(chain, column)
+    scene, box, (left, right) = grid.scene, grid.boxes[chain], grid.edges(chain, column)
     cell, middle = CellAt(chain, column), (left + right) / 2
     bottom, ended = grid.y(chain, 0), is_ended(chain, column)
-    look, outer = style.FAINT if ended else style.OP, (left, bottom, right, bottom + layout.height)
+    look, outer = style.FAINT if ended else style.OP, (left, bottom, right, bottom + box.top)
     scene.frame(cell, outer, look, dashed=column.folded, tooltip=chain.path)
-    heading = fold_heading(column) if column.folded else layout.heading(column.first)
+    heading = fold_heading(column) if column.folded else box.heading(column.first)
     color = style.SECOND if column.folded else style.FAINT.text if ended else style.INK
-    at, bold = (middle, bottom + layout.title_middle), not column.folded
+    at, bold = (middle, bottom + box.title_middle), not column.folded
     scene.text(cell, "title", heading, *at, style.TITLE, color, bold=bold)
     outputs = chain.calls[chain.here(column)[0]].outputs
-    for state, y in layout.bands.items():
+    for state, y in box.bands.items():
         look = style.FAINT if ended else grid.looks[state]
-        text = (
-            layout.held_text(state, column.first)
-            if ended
-            else layout.band_text(state, column.first)
-        )
-        scene.box(
-            CellAt(chain, column, -1 if column.folded else outputs.get(state, -1)),
-            "·  ·  ·" if column.folded else text,
-            middle,
-            bottom + y,
-            (right - left) - 1,
-            BAND,
-            Look(look.stroke, look.fill, look.text, 0),
-            "band",
-            part=state,
-            size=style.NAME if column.folded else style.NOTE,
-            bold=column.folded,
-            square=True,
-        )
+        text = box.held_text(state, column.first) if ended else box.band_text(state, column.first)
+        of, place = CellAt(chain, column, outputs.get(state, -1)), (middle, bottom + y)
+        if column.folded:
+            of, text = cell, "·  ·  ·"
+        size = style.NAME if column.folded else style.NOTE
+        look = replace(look, pen=0)
+        band = (of, text, *place, (right - left) - 1, BAND, look, "band")
+        scene.box(*band, part=state, size=size, bold=column.folded, square=True)
     if column.folded:
         _draw_folded_middle(grid, chain, column)
     else:
         _draw_chips(grid, chain, column)
-        if layout.z:
-            size = layout.z_size(right - left)
-            text = layout.z_text(column.first, size, (right - left) - 14)
+        if box.z:
+            size = box.z_size(right - left)
+            text = box.z_text(column.first, size, (right - left) - 14)
             _draw_z(grid, chain, column, text, size)
 
 
@@ -359,58 +241,43 @@ def _named(grid: CellGrid, chain: Chain, column: Column, name: str) -> int:
 
 
 def _draw_chips(grid: CellGrid, chain: Chain, column: Column) -> None:
-    layout, (left, right) = grid.boxes[chain].layout, grid.edges(chain, column)
+    box, (left, right) = grid.boxes[chain], grid.edges(chain, column)
     width = ((right - left) - 2 * 5 - CHIP_GAP) / 2
-    for i, (name, words) in enumerate(layout.chips.items()):
-        alone = i % 2 == 0 and i == len(layout.chips) - 1
+    for i, (name, words) in enumerate(box.chips.items()):
+        alone = i % 2 == 0 and i == len(box.chips) - 1
         offset = 0.0 if alone else (width + CHIP_GAP) / 2 * (1 if i % 2 else -1)
-        grid.scene.box(
-            CellAt(chain, column, _named(grid, chain, column, name)),
-            words,
-            (left + right) / 2 + offset,
-            grid.y(chain, layout.chip_row(i // 2)),
-            width,
-            CHIP_HEIGHT,
-            style.FAINT if is_ended(chain, column) else style.GATE_CHIP,
-            "gate",
-            part=f"gate{i}",
-            size=style.NOTE,
-        )
+        of = CellAt(chain, column, _named(grid, chain, column, name))
+        place = ((left + right) / 2 + offset, grid.y(chain, box.chip_row(i // 2)))
+        look = style.FAINT if is_ended(chain, column) else style.GATE_CHIP
+        chip = (of, words, *place, width, CHIP_HEIGHT, look, "gate")
+        grid.scene.box(*chip, part=f"gate{i}", size=style.NOTE)
 
 
 def _draw_z(grid: CellGrid, chain: Chain, column: Column, text: str, size: float) -> None:
     left, right = grid.edges(chain, column)
     alone = not column.folded and "z" not in chain.gates and "z" not in chain.states
-    grid.scene.box(
-        CellAt(chain, column, _named(grid, chain, column, "z") if alone else -1),
-        text,
-        (left + right) / 2,
-        grid.y(chain, grid.boxes[chain].layout.z_middle),
-        (right - left) - 10,
-        Z_HEIGHT,
-        style.FAINT if is_ended(chain, column) else style.OP,
-        "z",
-        part="z",
-        size=size,
-        dashed=column.folded,
-    )
+    of = CellAt(chain, column, _named(grid, chain, column, "z") if alone else -1)
+    place = ((left + right) / 2, grid.y(chain, grid.boxes[chain].z_middle))
+    look = style.FAINT if is_ended(chain, column) else style.OP
+    box = (of, text, *place, (right - left) - 10, Z_HEIGHT, look, "z")
+    grid.scene.box(*box, part="z", size=size, dashed=column.folded)
 
 
 def _draw_folded_middle(grid: CellGrid, chain: Chain, column: Column) -> None:
     """What a dashed cell says of the steps inside: how many, and that their weights are the same."""
-    layout, (left, right), cell = (
-        grid.boxes[chain].layout,
+    box, (left, right), cell = (
+        grid.boxes[chain],
         grid.edges(chain, column),
         CellAt(chain, column),
     )
     words, count = "same weights" if chain.uses else "same ops", fold_count(column)
-    if layout.z and not layout.chips:
+    if box.z and not box.chips:
         _draw_z(grid, chain, column, f"{count}\n{words}", style.NOTE)
         return
-    middle, top = (left + right) / 2, grid.y(chain, layout.chip_row(0))
+    middle, top = (left + right) / 2, grid.y(chain, box.chip_row(0))
     grid.scene.text(cell, "count", count, middle, top - 3, style.NAME, style.INK, bold=True)
     grid.scene.text(cell, "same", words, middle, top - 18, style.NOTE, style.SECOND)
-    if layout.z:
+    if box.z:
         _draw_z(grid, chain, column, "z", style.NOTE)
 
 
@@ -422,17 +289,11 @@ def _draw_tap(grid: CellGrid, chain: Chain, column: Column) -> Tap | None:
         return None
     use = grid.unrolled.use(chain, column, counts)
     box, x, y = grid.boxes[chain], grid.boxes[chain].at(grid, column, TAP_AT), bar(grid, chain.row)
-    grid.scene.wire(
-        (use, ""),
+    route, head = (
+        [(x, y), (x, grid.y(chain, box.floor))],
         (CellAt(chain, column), box.part("")),
-        [(x, y), (x, grid.y(chain, box.layout.floor))],
-        of=use,
-        kind="use",
-        color=style.ORANGE,
-        pen=style.TAP_PEN,
-        arrow=style.TAP_ARROW,
-        dashed=column.folded,
     )
+    grid.scene.wire((use, ""), head, route, style.TAP, of=use, dashed=column.folded)
     if column.folded:
         words, at = plural(max(counts.values()), "use"), (x + 7, grid.y(chain, -38))
         grid.scene.text(use, "uses", words, *at, 9.5, style.ORANGE, bold=True, left=True)

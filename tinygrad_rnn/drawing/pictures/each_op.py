@@ -9,9 +9,8 @@ from ...graphs.chains import CELLS
 from ...graphs.op_blocks import OpColumns, OpLanes
 from ...graphs.recorded import RecordedGraph, short_name
 from ..scene import style
-from ..scene.legend import Sample
 from ..scene.notes import Notes
-from ..scene.scene import Scene
+from ..scene.scene import Sample, Scene
 from ..scene.style import Look
 from ..scene.text import (
     fold_count,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ...graphs.blocks import Block, Blocks
@@ -14,9 +14,7 @@ from ...graphs.recorded import RecordedGraph, title_of
 from ..layout.channels import AIR, Channels, Net, Standing
 from ..layout.lanes import Lanes
 from ..scene import style
-from ..scene.legend import Sample, draw_legend
-from ..scene.scene import Key, Point, Scene
-from ..scene.style import Look
+from ..scene.scene import Key, Sample, Scene
 from ..scene.text import plural, shape_text, span, state_name, sub, text_width
 from .blocks import (
     PILL,
@@ -36,6 +34,7 @@ START, TAP_ROOM, TAP_WORDS = (
     34.0,
     12.0,
 )  # room for an arrow, and for a tap that says how often
+LEAVES, ENTERS = replace(style.RAIL, radius=5.0), replace(style.RAIL_IN, radius=5.0)  # loops
 MIN_SLAB, MAX_SLAB, LINE = 86.0, 280.0, 13.0
 SCREEN, LANES = 1440.0, (5, 3, 2, 1)  # what is wider than a screen has fewer lanes
 
@@ -319,12 +318,12 @@ def lay_layers(make: Callable[[int], P]) -> tuple[Scene, P]:
     keys = {block: _draw_box(picture, block) for block in picture.shown}
     pills = _draw_loops(picture, keys)
     _draw_starts(picture, keys, pills)
-    draw_values(picture, keys, style.PLAIN_PEN)
+    draw_values(picture, keys, style.OUTSIDE)
     words: dict[Block, list[tuple[Uses, float, int]]] = {}
     for k, slab in enumerate(picture.slabs):
         _draw_slab(picture, k, slab, keys, words)
     _draw_counts(picture, words)
-    draw_legend(scene, list(picture.samples()), scene.bounds()[0])
+    scene.legend(picture.samples(), scene.bounds()[0])
     return scene, picture
 
 
@@ -360,32 +359,19 @@ def _draw_loops(
         last = picture.blocks.calls_of[block][-1].outputs.get(state, block.node)
         of = ValueBox(last, f"loop{n}")
         words = picture.named(block, state)
-        box = (x, y, width, PILL_HEIGHT, look, "state")
-        pill = scene.box(of, words, *box, size=style.STATE, bold=True)
+        pill = scene.pill(of, words, (x, y), (width, PILL_HEIGHT), look)
         found[block, state] = pill, x + width / 2
         if len(picture.blocks.steps_of(block)) > 1:
             out = [(spot.right, y + RISE), (x, y + RISE), (x, y + PILL_HEIGHT / 2)]
             picture.carries(block, picture.own_values(block, state))
-            _rail(scene, keys[block], pill, out, look)
+            scene.wire(keys[block], pill, out, LEAVES, color=look.stroke)
             back = [(x, y - PILL_HEIGHT / 2), (x, y - RISE), (spot.right, y - RISE)]
             picture.carries(block, picture.own_values(block, state))
-            _rail(scene, pill, keys[block], back, look, style.ARROW)
+            scene.wire(pill, keys[block], back, ENTERS, color=look.stroke)
         else:
-            _rail(scene, keys[block], pill, [(spot.right, y), (x - width / 2, y)], look)
+            route = [(spot.right, y), (x - width / 2, y)]
+            scene.wire(keys[block], pill, route, LEAVES, color=look.stroke)
     return found
-
-
-def _rail(
-    scene: Scene, a: Key, b: Key, route: Sequence[Point], look: Look, arrow: float = 0.0
-) -> None:
-    pen = style.STATE_PEN
-    scene.wire(a, b, route, kind="rail", color=look.stroke, pen=pen, arrow=arrow, radius=5.0)
-
-
-def _tap(scene: Scene, a: Key, b: Key, route: Sequence[Point], use: Uses) -> None:
-    look, pen = style.ORANGE, style.BUS_PEN
-    arrow, turn = style.ARROW, style.TURN
-    scene.wire(a, b, route, of=use, kind="use", color=look, pen=pen, arrow=arrow, radius=turn)
 
 
 def _draw_starts(
@@ -400,17 +386,17 @@ def _draw_starts(
         width = picture._initial_width(block, state)
         x = picture.channels.pill_x(block.columns[0], width) - START + AIR
         words = sub(picture.named(block, state), picture.blocks.steps_of(block).start)
-        box = (x, y, width, PILL_HEIGHT, look, "state")
-        pill = scene.box(ValueBox(source.node, f"i{n}"), words, *box, size=style.STATE, bold=True)
+        of = ValueBox(source.node, f"i{n}")
+        pill = scene.pill(of, words, (x, y), (width, PILL_HEIGHT), look)
         line = [(x + width / 2, y), (picture.spots[block].left, y)]
         picture.carries(block, [source.node])
-        _rail(scene, pill, keys[block], line, look, style.ARROW)
+        scene.wire(pill, keys[block], line, ENTERS, color=look.stroke)
     for source, block, state, value in picture.beside:
         look, y = picture.looks[state], picture.line_of(block, state)
         pill, right = pills[source, state]
         line = [(right, y), (picture.spots[block].left, y)]
         picture.carries(block, picture.values_of(block, source, value, state))
-        _rail(scene, pill, keys[block], line, look, style.ARROW)
+        scene.wire(pill, keys[block], line, ENTERS, color=look.stroke)
 
 
 def _draw_slab(
@@ -432,13 +418,13 @@ def _draw_slab(
         if n or slab.under:
             route = picture.channels.route(slab.net, target)
             picture.carries(block, uses=slab.params)
-            _tap(scene, out, keys[block], route, use)
+            scene.wire(out, keys[block], route, style.USE, of=use)
             words.setdefault(block, []).append((use, route[-1][0], count))
             continue
         scene.port(side, spot.left, spot.y)
         route = [(spot.left, spot.y), (target.right, spot.y)]
         picture.carries(block, uses=slab.params)
-        _tap(scene, side, keys[block], route, use)
+        scene.wire(side, keys[block], route, style.USE, of=use)
         if count > 1:
             at = ((spot.left + target.right) / 2 + 3, spot.y + 9, 9.5, style.ORANGE)
             scene.text(use, f"uses{k}", f"x {count}", *at, bold=True)

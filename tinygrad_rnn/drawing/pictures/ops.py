@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from ...graphs.chains import Chain, Column, NotUnrollableError, Output
@@ -11,13 +11,23 @@ from ...graphs.meaning import CellAt, Out, State, Uses
 from ...graphs.steps import Step, first_step, read_step
 from ...graphs.unrolled import UnrolledGraph
 from ..layout.folding import fold
-from ..layout.grid import ASIDE, Anchor, AnyGrid, Grid, StepBox, Ways, make_grid
+from ..layout.grid import (
+    ASIDE,
+    PARAM_HEIGHT,
+    Anchor,
+    AnyGrid,
+    Grid,
+    StepBox,
+    Ways,
+    draw_param,
+    make_grid,
+    param_width,
+    samples_of,
+)
 from ..layout.router import settle
 from ..layout.step_layout import lay_out
 from ..layout.surroundings import draw_after, draw_before
 from ..layout.templates import Spot, Template, match, mirrored, tap_offsets
-from ..layout.weights import HEIGHT as PARAM_HEIGHT
-from ..layout.weights import draw_param, param_width
 from ..layout.wires import (
     draw_inputs,
     draw_outputs,
@@ -27,10 +37,9 @@ from ..layout.wires import (
     state_anchors,
 )
 from ..scene import style
-from ..scene.legend import Sample, draw_legend, samples_of
 from ..scene.notes import Notes
-from ..scene.scene import Box, Key, Point
-from ..scene.style import Look
+from ..scene.scene import Box, Key, Point, Sample
+from ..scene.style import Line, Look
 from ..scene.text import (
     OPERATORS,
     SYMBOLS,
@@ -72,7 +81,7 @@ class OpBox(StepBox):
     """A step as its template: its ops, and the routes between them and the frame's sides."""
 
     least = 0.0
-    input_height, input_pen, has_bands, joined_look = 24.0, style.PLAIN_PEN, False, True
+    input_height, input_line, has_bands, joined_look = 24.0, style.OTHER, False, True
 
     def __init__(self, chain: Chain, template: Template) -> None:
         self.chain, self.template, self.curved = chain, template, template.curved
@@ -229,7 +238,7 @@ def draw_ops(unrolled: UnrolledGraph, notes: Notes | None = None) -> OpGrid:
     samples += [
         Sample(words, "text", style.GRADIENT.stroke) for words in (notes.legend if notes else ())
     ]
-    draw_legend(grid.scene, samples, grid.left + 7)
+    grid.scene.legend(samples, grid.left + 7)
     return grid
 
 
@@ -460,17 +469,13 @@ def _draw_edge(grid: OpGrid, chain: Chain, column: Column, tail: str, head: str)
         route = template.routes.get((tail, head)) or _straight(a, b)
     through = a.look.pen > 1 and b.look.pen > 1 and a.y == b.y  # a state on its way
     inner = tail in template.states.values() and not through
-    grid.scene.wire(
-        (cell, tail),
-        (cell, head),
-        [box.at(grid, column, point) for point in route],
-        of=cell,
-        color=a.look.stroke if through or inner else style.PLAIN,
-        pen=style.STATE_PEN if through else style.INPUT_PEN if inner else style.PLAIN_PEN,
-        arrow=style.ARROW if through else style.SMALL_ARROW,
-        swing="v" if swing is not None else "h" if template.curved else "",
-        radius=14,
-    )
+    line = replace(style.VALUE if inner else style.OTHER, radius=14)
+    if through:
+        line = replace(style.RAIL_IN, kind="", radius=14)
+    color = a.look.stroke if through or inner else ""
+    how = "v" if swing is not None else "h" if template.curved else ""
+    points = [box.at(grid, column, point) for point in route]
+    grid.scene.wire((cell, tail), (cell, head), points, line, of=cell, color=color, swing=how)
 
 
 def _role_color(grid: OpGrid, template: Template, role: str) -> str:
@@ -495,7 +500,7 @@ def _draw_own_output(grid: OpGrid, chain: Chain, column: Column) -> None:
     if role:
         route = [box.at(grid, column, point) for point in box.template.routes[role, ">y"]]
         end = grid.scene.port((cell, "y"), *route[-1])
-        grid.scene.wire((cell, role), end, route, of=cell, kind="out", swing="h")
+        grid.scene.wire((cell, role), end, route, Line("out"), of=cell, swing="h")
 
 
 # ---- uses -------------------------------------------------------------------------------------------
@@ -530,17 +535,8 @@ def _draw_tap(grid: OpGrid, bus: Bus, dot: Key, head: Key, end: Point, use: Uses
     assert use.column is not None
     grid.scene.dot(dot, end[0], bus.y, style.ORANGE)
     grid.taps.setdefault((use.chain.row, bus.parameter), []).append(end[0])
-    grid.scene.wire(
-        dot,
-        head,
-        [(end[0], bus.y), end],
-        of=use,
-        kind="use",
-        color=style.ORANGE,
-        pen=style.BUS_PEN,
-        arrow=style.ARROW,
-        dashed=use.column.folded,
-    )
+    route, folded = [(end[0], bus.y), end], use.column.folded
+    grid.scene.wire(dot, head, route, style.USE, of=use, dashed=folded)
 
 
 def _draw_fold(grid: OpGrid, chain: Chain, column: Column) -> None:
@@ -579,16 +575,10 @@ def _draw_state_through(grid: OpGrid, chain: Chain, column: Column, state: str) 
     """A state on its way through folded steps."""
     y, cell = grid.entry(chain, state), CellAt(chain, column)
     a, b = grid.enters(chain, column), grid.leaves(chain, column)
-    grid.scene.wire(
-        grid.scene.port((cell, f"in.{state}"), a, y),
-        grid.scene.port((cell, f"out.{state}"), b, y),
-        [(a, y), (b, y)],
-        of=State(chain, column.first, state),
-        kind="rail fold",
-        color=grid.looks[state].stroke,
-        pen=style.STATE_PEN,
-        dashed=True,
-    )
+    tail, head = (grid.scene.port((cell, f"{n}.{state}"), x, y) for n, x in (("in", a), ("out", b)))
+    of, line = State(chain, column.first, state), replace(style.RAIL, kind="rail fold")
+    color = grid.looks[state].stroke
+    grid.scene.wire(tail, head, [(a, y), (b, y)], line, of=of, color=color, dashed=True)
 
 
 def _quiet_height(grid: OpGrid, chain: Chain) -> tuple[float, float]:
@@ -610,8 +600,8 @@ def _draw_buses(grid: OpGrid) -> None:
             key = draw_param(grid, bus.parameter, x, bus.y)
             if taps:
                 end = grid.scene.port((of, "end"), max(taps), bus.y)
-                route, pen = [(right, bus.y), (max(taps), bus.y)], style.BUS_PEN
-                grid.scene.wire(key, end, route, of=of, kind="bus", color=style.ORANGE, pen=pen)
+                route = [(right, bus.y), (max(taps), bus.y)]
+                grid.scene.wire(key, end, route, style.BUS, of=of)
 
 
 def _params_end(grid: OpGrid) -> float:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...graphs.meaning import Meaning
 from . import style
-from .style import Look
+from .style import Line, Look
 from .text import text_width
 
 Point = tuple[float, float]
 Key = tuple[Meaning | None, str]  # what a thing belongs to, and which part of that it is
 Rectangle = tuple[float, float, float, float]  # left, bottom, right, top
+DROP, LINE_HEIGHT, LENGTH, SPACE, GAP = 16.0, 15.0, 20.0, 6.0, 13.0  # of the legend
 _KAPPA = 0.45  # how far a rounded corner's handles stay from the corner, as a part of its radius
 
 
@@ -70,6 +71,14 @@ class Frame:
     part: str
     box: Rectangle
     attrs: dict[str, object]
+
+
+class Sample(NamedTuple):
+    """One sample of the legend and its words; ``kind`` is bus, cross, line, thin, dashed or text."""
+
+    words: str
+    kind: str
+    color: str = style.ORANGE
 
 
 @dataclass
@@ -152,6 +161,10 @@ class Scene:
             attrs["tooltip"] = tooltip
         return self._add((of, part), kind, label, (x, y, width, height), attrs)
 
+    def pill(self, of: Meaning, label: str, at: Point, size: Point, look: Look) -> Key:
+        """A state between two steps: its name in bold."""
+        return self.box(of, label, *at, *size, look, "state", size=style.STATE, bold=True)
+
     def text(
         self,
         of: Meaning | None,
@@ -200,13 +213,10 @@ class Scene:
         tail: Key,
         head: Key,
         route: Sequence[Point],
+        line: Line = style.STROKE,
         *,
         of: Meaning | None = None,
-        kind: str = "",
-        color: str = style.PLAIN,
-        pen: float = style.PLAIN_PEN,
-        arrow: float = 0.0,
-        radius: float = 10.0,
+        color: str = "",
         dashed: bool = False,
         swing: str = "",
         tooltip: str = "",
@@ -214,19 +224,26 @@ class Scene:
     ) -> None:
         """A line along straight stretches with rounded corners, or in S-curves (``swing`` v or h).
 
-        ``arrow`` is the size of the head; its tip is pulled back by 0.45 of the pen, since old
-        Graphviz draws it over the target by that much.
+        ``color`` is that of this wire, where it is another than the line's. The tip of an arrow is pulled
+        back by 0.45 of the pen, since old Graphviz draws it over the target by that much.
         """
         attrs: dict[str, object] = {
-            "arrowhead": "normal" if arrow else "none",
-            "arrowsize": arrow or style.SMALL_ARROW,
-            "penwidth": pen,
-            "color": color,
+            "arrowhead": "normal" if line.arrow else "none",
+            "arrowsize": line.arrow or style.SMALL_ARROW,
+            "penwidth": line.pen,
+            "color": color or line.color,
         }
         if dashed:
             attrs["style"] = "dashed"
-        line = (*drawn_line(route, arrow, pen, radius, swing), attrs, tuple(route), (radius, swing))
-        self.wires.append(Wire(of, kind, tail, head, *line, tooltip, gradient))
+        drawn = drawn_line(route, line.arrow, line.pen, line.radius, swing)
+        bend = (line.radius, swing)
+        wire = Wire(of, line.kind, tail, head, *drawn, attrs, tuple(route), bend, tooltip, gradient)
+        self.wires.append(wire)
+
+    def stroke(self, of: Meaning | None, part: str, a: Point, b: Point, line: Line) -> None:
+        """A straight line that joins nothing, from one point to another."""
+        tail, head = (self.port((of, f"{part}.{n}"), *at) for n, at in (("a", a), ("b", b)))
+        self.wire(tail, head, [a, b], line, of=of)
 
     def rewire(self, k: int, route: Sequence[Point]) -> None:
         """Draw a wire along another route."""
@@ -234,6 +251,43 @@ class Scene:
         arrow = wire.attrs["arrowsize"] if wire.tip else 0.0
         points, tip = drawn_line(route, arrow, wire.attrs["penwidth"], radius, "")
         self.wires[k] = replace(wire, points=points, tip=tip, route=tuple(route), bend=(radius, ""))
+
+    def legend(self, samples: Iterable[Sample], left: float) -> None:
+        """The small print that says what dots, colours and dashes mean, below everything that is drawn.
+
+        In as many lines as the width asks for.
+        """
+        _, bottom, right, _ = self.bounds()
+        right = max(right, left + 330)
+        x, y = left, bottom - DROP
+        for i, sample in enumerate(samples):
+            length = {"text": 0.0, "cross": 14.0}.get(sample.kind, LENGTH)
+            room = length + SPACE * bool(length)
+            width = room + text_width(sample.words, style.NOTE)
+            if x > left and x + width > right:
+                x, y = left, y - LINE_HEIGHT
+            self._sample(f"legend{i}", sample, x, y, length)
+            own = sample.kind == "text" and sample.color != style.ORANGE
+            color, part = sample.color if own else style.PLAIN, f"legend{i}.text"
+            self.text(None, part, sample.words, x + room, y, style.NOTE, color, left=True)
+            x += width + GAP
+
+    def _sample(self, part: str, sample: Sample, x: float, y: float, length: float) -> None:
+        kind, middle = sample.kind, x + length / 2
+        if kind == "text":
+            return
+        if kind == "dashed":
+            look = style.INPUT
+            self.box(None, "", middle, y, length, 12, look, "legend", part=part, dashed=True)
+            return
+        line = Line("legend", sample.color, style.STATE_PEN)
+        if kind == "thin":
+            line = Line("legend", style.PLAIN, 1.4)
+        self.stroke(None, part, (x, y), (x + length, y), line)
+        if kind == "bus":
+            self.dot((None, f"{part}.dot"), middle, y, sample.color)
+        if kind == "cross":
+            self.stroke(None, f"{part}v", (middle, y - 7), (middle, y + 7), line)
 
     @property
     def width(self) -> float:

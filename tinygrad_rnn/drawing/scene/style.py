@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 FONT = "Helvetica,Arial,sans-serif"
 BOLD = FONT + " bold"
@@ -41,18 +41,38 @@ PART_AGAINST = Look(GRADIENT.stroke, GRADIENT.stroke, "#FFFFFF", 0)
 QUIET = "#C9CFD6"  # lines that no gradient crosses
 
 # Wire widths and arrow sizes.
-PLAIN_PEN, INPUT_PEN, STATE_PEN, BUS_PEN, FEEDER_PEN, TAP_PEN, RISER_PEN = (
-    1.2,
-    1.6,
-    3.0,
-    3.0,
-    3.0,
-    4.0,
-    6.0,
-)
+PLAIN_PEN, INPUT_PEN, STATE_PEN = 1.2, 1.6, 3.0
+BUS_PEN, FEEDER_PEN, TAP_PEN, RISER_PEN = 3.0, 3.0, 4.0, 6.0
 SMALL_ARROW, ARROW, TAP_ARROW = 0.6, 0.7, 0.75
 JUNCTION, TAP_DOT = 7.0, 12.0
 TURN = 6.0  # the radius of a wire's corner outside the steps
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How wires of one kind are drawn: their class in DOT, colour, width, head, and how round corners are."""
+
+    kind: str = ""
+    color: str = PLAIN
+    pen: float = PLAIN_PEN
+    arrow: float = 0.0
+    radius: float = 10.0
+
+
+STROKE = Line()
+# Values: into a cell or a box, up to another row, and those outside the steps.
+OTHER, VALUE = Line(arrow=SMALL_ARROW), Line(pen=INPUT_PEN, arrow=SMALL_ARROW)
+FEED, FED = Line("feed", pen=INPUT_PEN), Line("feed", PLAIN, INPUT_PEN, SMALL_ARROW, TURN)
+UP = Line("up", PLAIN, INPUT_PEN, SMALL_ARROW, TURN)
+OUTSIDE, OUTSIDE_STATE = Line("", PLAIN, PLAIN_PEN, SMALL_ARROW, TURN), replace(UP, kind="")
+COLLECT = Line("collect", pen=INPUT_PEN)
+# States: what leaves a step, and what comes into one; a state that only follows on another.
+RAIL, RAIL_IN = Line("rail", pen=STATE_PEN), Line("rail", pen=STATE_PEN, arrow=ARROW)
+CUT = Line("cut", pen=INPUT_PEN, radius=TURN)
+# Parameters: their lines, the bars of panels, and what leaves both.
+BUS, USE = Line("bus", ORANGE, BUS_PEN), Line("use", ORANGE, BUS_PEN, ARROW, TURN)
+TAP = Line("use", ORANGE, TAP_PEN, TAP_ARROW)
+RISER, FEEDER = Line("riser", ORANGE, RISER_PEN), Line("riser feeder", ORANGE, FEEDER_PEN)
 
 # Type sizes.
 TITLE, STATE, NAME, OP_SIZE, NOTE, SMALL = 10.5, 11.0, 12.0, 10.0, 9.0, 8.5

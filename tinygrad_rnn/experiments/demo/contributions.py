@@ -8,7 +8,7 @@ import numpy as np
 
 from ... import nn, plots
 from ...data import sunspots
-from ...drawing.output.graphviz import DrawingError
+from ...drawing.output import DrawingError
 from ...graphs import Graph, Ledger
 from ...page.live.page_data import Live
 from ...tensors import Tensor

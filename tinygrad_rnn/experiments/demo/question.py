@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ... import nn
 from ...drawing.draw import to_svg
-from ...drawing.output.graphviz import DrawingError, backend
+from ...drawing.output import DrawingError, backend
 from ...graphs import Graph
 from ...tensors.making import zeros
 from ..report import Reporter
