@@ -328,7 +328,7 @@ class Nests(NumbaText):
             item.group = found[0] if found else len(kinds)
             if not found:
                 kinds.append(kind)
-        self.put_off()
+        self.put_items_off()
         nests = [[k for k, i in enumerate(self.items) if i.group == g] for g in range(len(kinds))]
         self.nests = [nest for nest in nests if nest]
         wanted = set()
@@ -347,7 +347,7 @@ class Nests(NumbaText):
         for v in sorted(self.wanted):
             self.memory_of(v)
 
-    def put_off(self) -> None:
+    def put_items_off(self) -> None:
         """Compute numbers that only later nests of the same shape read in the first of those."""
         where = {k: item.group for k, item in enumerate(self.items)}
         whole = {k for item in self.items for k in item.after}

@@ -6,7 +6,7 @@ kept over time lies in slabs, what other loops of the same step read in buffers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -497,7 +497,7 @@ class Plan:
             done |= set(group)
             waiting = [n for n in waiting if n not in done]
         where = {n: k for k, g in enumerate(self.groups) if isinstance(g, list) for n in g}
-        self.put_off(where)
+        self.put_cells_off(where)
         for k, group in enumerate(self.groups):
             for n in group if isinstance(group, list) else ():
                 for need in self.needs[n]:
@@ -508,7 +508,7 @@ class Plan:
                     self.spill(n)
         self.groups = [group for group in self.groups if group]
 
-    def put_off(self, where: dict[Any, int]) -> None:
+    def put_cells_off(self, where: dict[Any, int]) -> None:
         """Compute what other loops alone read in the first of those, where it is read from memory at all."""
         needs = {n: [c for c in self.needs[n] if c in where] for n in where}
 
@@ -547,7 +547,7 @@ class Plan:
 def put_off(
     made: Sequence[Any],
     where: dict[Any, int],
-    needs: dict[Any, Iterable[Any]],
+    needs: Mapping[Any, Iterable[Any]],
     may: Callable[[Any, int], bool],
 ) -> None:
     """Move what is made in a loop that does not read it to the first loop that does.
