@@ -12,8 +12,7 @@ import pytest
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.graphs.readback import gradients_of, values_of
-from tinygrad_rnn.page.html import page_of, script_of
-from tinygrad_rnn.page.shell import asset, lean
+from tinygrad_rnn.page.html import asset, lean, page_of, script_of
 from tinygrad_rnn.page.views import views_of
 
 EVIL = "</script><script>alert(1)</script>"

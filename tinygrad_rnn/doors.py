@@ -14,7 +14,7 @@ DOORS = {
     "render": "drawing.draw",
     "to_svg": "drawing.draw",
     "to_html": "page.html",
-    "live_html": "page.live_html",
+    "live_html": "page.html",
     "compiler": "scan.compiler",
     "run_foreign": "interop.twins",
     "to_onnx": "interop",

@@ -12,7 +12,7 @@ from ..engine.autograd import flow
 from ..engine.scatter import At, AtOutput
 from ..engine.values import Array, as_array
 from .excerpt import Excerpt
-from .sweep import Sweep
+from .sweep import Hearer, Sweep
 
 if TYPE_CHECKING:
     from .ledger import Ledger
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 OUTSIDE = "outside"  # who sends what comes from nodes that the graph does not have
 
 
-class Flows:
+class Flows(Hearer):
     """The gradients of one backward pass through a graph, by value and by sender.
 
     ``arrived[value][sender]`` is what the nodes of one box sent to a value together, ``total(value)`` all

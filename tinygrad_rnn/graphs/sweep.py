@@ -7,7 +7,7 @@ all other nodes it flows by the ops' own rules, on the values of the whole graph
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,16 +20,17 @@ from .excerpt import Excerpt
 from .recorded import CellCall
 
 
-class Hearer(Protocol):
-    """Who hears what is sent."""
+class Hearer:
+    """Who hears what is sent: here, nobody asks."""
 
     def sender(self, child: int) -> Hashable:
         """Who is named as the sender of what a node sends."""
+        return child
 
     def note(
         self, node: Any, i: int, g: Any, d: Any, sent: Callable[[Any], Any] | None = None
     ) -> None:
-        """A node sends ``d`` to its operand ``i``."""
+        """A node sends ``d`` to its operand ``i``; ``sent`` says what it sends of another gradient."""
 
     def leave(self, parent: Any, sender: Hashable, d: Any) -> None:
         """A gradient comes to a node."""
@@ -39,6 +40,7 @@ class Hearer(Protocol):
 
     def hands_on(self, node: int) -> bool:
         """Whether what a node sends is credited to those that sent it there."""
+        return False
 
 
 MOST = 1 << 26  # numbers of gradients that are kept apart by who sent them

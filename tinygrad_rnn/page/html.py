@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import re
+from collections.abc import Sequence
 from html import escape
+from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..drawing.scene.text import plural
@@ -13,12 +18,10 @@ from ..files.atomic import write
 from ..graphs.ledger import Ledger
 from ..graphs.readback import values_of
 from ..graphs.recorded import uncollected
-from ..graphs.tables import node_table, parameter_table
-from ..graphs.timeline import Timeline
 from .live import page_data
-from .live_html import numbers, program, section
 from .reading import Reading, reading_of
-from .shell import asset, lean, sealed, target_of
+from .tables import node_table, parameter_table
+from .timeline import Timeline
 from .views import PageView, views_of
 
 if TYPE_CHECKING:
@@ -156,3 +159,90 @@ def _subtitle(data: dict[str, Any]) -> str:
         return "no Parameters"
     words = f"{plural(count, 'Parameter')}, {numbers:,} numbers"
     return words + (", the same for any number of steps" if data["any"] else "")
+
+
+# ---- models that run in a page --------------------------------------------------------------------
+
+
+def live_html(
+    path: str | os.PathLike[str], lives: Sequence[Any], *, title: str = "", words: str = ""
+) -> str:
+    """Write the page of some models and return its path; see :meth:`tinygrad_rnn.Live.to_html`."""
+    target = target_of(path)
+    title = title or " and ".join(live.title for live in lives)
+    write(target, [live_page_of(lives, title, words).encode()])
+    return str(target)
+
+
+def live_page_of(lives: Sequence[Any], title: str, words: str) -> str:
+    """The page as text."""
+    script = program(lives)
+    css = lean(asset("viewer.css")) + lean(page_data.asset("live.css"))
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{sealed(script)}">\n'
+        f'<meta name="color-scheme" content="light dark">\n<title>{escape(title)}</title>\n'
+        f"<style>\n{css}\n</style>\n</head>\n<body>\n"
+        f'<header class="top"><div class="names"><h1>{escape(title)}</h1></div></header>\n'
+        f"<main>\n{words}\n"
+        f"{section(lives)}\n</main>\n{numbers(lives)}\n<script>{script}</script>\n</body>\n</html>\n"
+    )
+
+
+def program(lives: Sequence[Any]) -> str:
+    """The script that runs the models, in a scope of its own."""
+    return f'(() => {{\n"use strict";\n{page_data.safe(page_data.script(lives))}\n}})();'
+
+
+def section(lives: Sequence[Any]) -> str:
+    """The place of the panels; without JavaScript it says so."""
+    panels = "\n".join(
+        f'<section class="live-panel" id="live-panel-{k}" aria-label="{escape(live.title)}"></section>'
+        for k, live in enumerate(lives)
+    )
+    return (
+        '<section class="live" id="live" aria-label="Live"><noscript><p>Here the model itself would run: '
+        "that needs JavaScript.</p></noscript>\n"
+        f'<div class="live-panels">\n{panels}\n</div></section>'
+    )
+
+
+def numbers(lives: Sequence[Any]) -> str:
+    """The numbers of the panels."""
+    data = json.dumps([live.data() for live in lives], separators=(",", ":"), allow_nan=False)
+    text = data.replace("<", "\\u003c")
+    return f'<script type="application/json" id="live-data">{text}</script>'
+
+
+# ---- what all pages share -------------------------------------------------------------------------
+
+
+def target_of(path: str | os.PathLike[str]) -> Path:
+    """Where a page is written. Raises ValueError and FileNotFoundError."""
+    target = Path(path)
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"{target.name!r}: a page's name ends in .html")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"the folder {str(target.parent)!r} does not exist")
+    return target
+
+
+def sealed(script: str) -> str:
+    """A policy by which a page runs this script and no other, and asks no network for anything."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
+        "img-src data: blob:"
+    )
+
+
+def lean(text: str) -> str:
+    """Without comments of a line and without indentation: the viewer has no text of several lines."""
+    lines = (re.sub(r"(^|;|\{|,|\}) *// .*$", r"\1", line.strip()) for line in text.splitlines())
+    return "\n".join(line for line in lines if line)
+
+
+def asset(name: str) -> str:
+    """A file of the viewer, as text."""
+    return (resources.files(__package__) / "viewer" / name).read_text(encoding="utf-8")

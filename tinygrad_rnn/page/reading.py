@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from ..graphs.columns import Unlike
 from ..graphs.excerpt import Excerpt, excerpt
 from ..graphs.ledger import LONG, Ledger
 from ..graphs.readback import gradients_of, norm, root_of
-from ..graphs.sweep import Sweep
+from ..graphs.sweep import Hearer, Sweep
 from .views import shown_of
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def _told(graph: Excerpt) -> Reading:
     return Reading(graph, ledger, norms.found)
 
 
-class _Norms:
+class _Norms(Hearer):
     """The norm of all that comes to each node."""
 
     def __init__(self) -> None:
@@ -84,17 +83,3 @@ class _Norms:
             [part for part in g if part is not None] if isinstance(g, list) else [g]
         )
         self.found[value] = norm(*parts)
-
-    def sender(self, child: int) -> Hashable:
-        """Who sent what is not asked."""
-        return child
-
-    def hands_on(self, node: int) -> bool:
-        """Nor who sent it on."""
-        return False
-
-    def note(self, *_: Any) -> None:
-        """Nor what a node sends."""
-
-    def leave(self, *_: Any) -> None:
-        """Nor what comes to one from where."""

@@ -19,8 +19,8 @@ from ..graphs.chains import ENDS, Chain, NotUnrollableError, fold
 from ..graphs.layered import has_modules
 from ..graphs.meaning import CellAt, Input, LayerBox, Out, ParameterBox, State, Uses, Weights
 from ..graphs.recorded import RecordedGraph
-from ..graphs.tables import pack
 from ..graphs.unrolled import UnrolledGraph
+from .tables import pack
 
 ALL = 9  # so many steps are drawn one by one; of more, the first, a window, and the last
 FOLDS = 2  # steps that each fold stands for, at least, when it is drawn
@@ -57,9 +57,9 @@ def views_of(graph: RecordedGraph, engine: str | None = None) -> list[PageView]:
     """Every level that the graph has: its layers and cells (where any ran) and its ops."""
     known = {node.id: k for k, node in enumerate(graph.parameters.values())}
 
-    def laid(level: str, scene: Scene) -> PageView:
+    def laid(level: str, scene: Scene, **more: Any) -> PageView:
         svg = clean(svg_of(write(scene, numbered=True), engine), level)
-        return PageView(level, scene.title, svg, parts_of(_all(scene), known))
+        return PageView(level, scene.title, svg, parts_of(_all(scene), known), **more)
 
     def between() -> list[PageView]:
         """Cells with other boxes between them."""
@@ -78,25 +78,19 @@ def views_of(graph: RecordedGraph, engine: str | None = None) -> list[PageView]:
     alone = unrolled.segments[0] if len(unrolled.segments) == 1 else []
     columns = [(column.first, column.last, column.folded) for column in alone]
 
-    def drawn(level: str, scene: Scene) -> PageView:
-        return PageView(
-            level,
-            scene.title,
-            clean(svg_of(write(scene, numbered=True), engine), level),
-            parts_of(_all(scene), known),
-            columns,
-            None if window is None else (3, 4),
-            None if window is None else window.span,
-            {chain.key: _members(chain) for chain in unrolled.chains},
-        )
-
+    over_time = {
+        "columns": columns,
+        "window": None if window is None else (3, 4),
+        "span": None if window is None else window.span,
+        "chains": {chain.key: _members(chain) for chain in unrolled.chains},
+    }
     if graph.calls:
         try:
-            views.append(drawn("cell", draw_cells(unrolled).scene))
+            views.append(laid("cell", draw_cells(unrolled).scene, **over_time))
         except NotUnrollableError:
             views += between()
     try:
-        views.append(drawn("op", draw_ops(unrolled).scene))
+        views.append(laid("op", draw_ops(unrolled).scene, **over_time))
     except NotUnrollableError:
         views.append(laid("op", draw_each_op(graph)))
     return views

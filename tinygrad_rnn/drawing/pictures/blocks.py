@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise, takewhile
 
 from ...graphs.block_gradients import Crossing
@@ -14,7 +14,7 @@ from ...graphs.recorded import PASS_THROUGH, RecordedGraph, short_name
 from ..layout.channels import AIR, LEFT, Channels, Net, Standing
 from ..layout.grid import state_looks
 from ..scene import style
-from ..scene.scene import Key, Sample, Scene
+from ..scene.scene import Key, Point, Sample, Scene
 from ..scene.style import Line, Look
 from ..scene.text import (
     SYMBOLS,
@@ -34,8 +34,22 @@ CHIP, CHIP_GAP, HEAD, FOOT, PANEL = 17.0, 3.0, 18.0, 15.0, 150.0
 BARE = 6.0  # instead of the head, where a slab has no name
 
 
+@dataclass(eq=False)
+class Slab:
+    """Parameters that the same boxes use, how often each does, and where they stand."""
+
+    params: list[int]
+    users: list[Block]
+    net: Net
+    counts: list[int]
+    under: bool = False  # layers alone: under the first that uses them, else at its right side
+    across: int = 1  # how many side by side
+
+
 class BlocksPicture:
     """The boxes of a graph, where they stand, and the scene that they are drawn in."""
+
+    narrow_inputs = True  # as wide as their words, where their line goes up
 
     def __init__(self, graph: RecordedGraph, steps: Sequence[int] | None) -> None:
         self._begin(self._read(graph, steps))
@@ -46,15 +60,12 @@ class BlocksPicture:
         self._nets()
         pills = [0.0] * (len(self.blocks.columns) + 1)
         for _, target, state in self.initial:
-            pills[self._gap_into(target)] = self._pill_width(target, state) + AIR
+            pills[self._gap_into(target)] = self._width_of(target, state) + AIR
         for source, target, state, _ in self.beside:
             gap = self._gap_into(target)
-            pills[gap] = max(pills[gap], self._pill_width(source, state) + 14)
-        margin = PANEL + 2 if self.panels else 0.0
-        self.channels = Channels(
-            [*self.spots.values(), *self.panel_spots], self.nets, pills, margin
-        )
-        self.pills = pills
+            pills[gap] = max(pills[gap], self._width_of(source, state) + 14)
+        spots = [*self.spots.values(), *(slab.net.source for slab in self.slabs)]
+        self.channels = Channels(spots, self.nets, pills, PANEL + 2 if self.slabs else 0.0)
 
     def _read(self, graph: RecordedGraph, steps: Sequence[int] | None) -> Blocks:
         return Blocks(graph, steps)
@@ -72,12 +83,26 @@ class BlocksPicture:
         ] = []  # a state from one to the next, and its node
         self.initial: list[tuple[Block, Block, str]] = []
         self.crossings: dict[int, Crossing] = {}  # by the place of a wire in the scene
+        self.keys: dict[Block, Key] = {}  # of the boxes, once they are drawn
         self._carried: dict[tuple[Net, Standing], list[int]] = defaultdict(list)
 
-    def carries(self, block: Block, values: Iterable[int] = (), uses: Iterable[int] = ()) -> None:
-        """Note of the next wire what it carries into a block."""
-        what = Crossing(block, tuple(dict.fromkeys(values)), tuple(uses))
+    def wire(
+        self,
+        ends: tuple[Key, Key],
+        route: Sequence[Point],
+        line: Line,
+        into: Block,
+        values: Iterable[int] = (),
+        *,
+        use: Uses | None = None,
+        color: str = "",
+        dashed: bool = False,
+    ) -> None:
+        """A line of the scene, and note of what it carries into a block: values, or a use of Parameters."""
+        parameters = () if use is None else tuple(p.node for p in use.parameters)
+        what = Crossing(into, tuple(dict.fromkeys(values)), parameters)
         self.crossings[len(self.scene.wires)] = what
+        self.scene.wire(*ends, route, line, of=use, color=color, dashed=dashed)
 
     def carried(self, net: Net, target: Standing) -> list[int]:
         """The values that a net brings to a target."""
@@ -209,28 +234,28 @@ class BlocksPicture:
         layer = None if block.call is None else self.blocks.layers.get(block.call.chain)
         return state_name(state, layer)
 
-    def _pill_width(self, block: Block, state: str) -> float:
+    def _width_of(self, block: Block, state: str) -> float:
+        """How wide the pill of a state of a cell is."""
         last = 0 if block.column is None else block.column.last
-        words = sub(self.named(block, state), last)
-        return max(PILL, text_width(words, style.STATE, True) + 12)
+        return pill_width(sub(self.named(block, state), last))
+
+    def _size(self, block: Block, lines: Sequence[str]) -> tuple[float, float]:
+        """How large a box with some lines is."""
+        bold = block.kind == "cell"
+        wide, tall = width_of_lines(lines, bold), 12.0 * len(lines) + 12
+        if bold:
+            return max(wide, 84.0), max(tall, STATE_PITCH * len(self.states[block]), 44.0)
+        return wide, tall
 
     def _measure(self) -> None:
         self.spots: dict[Block, Standing] = {}
+        taken = {source for block in self.shown for source, _, _ in block.feeds}
         for block in self.shown:
-            lines, bold = self.words(block), block.kind == "cell"
-            width = max(text_width(w, style.OP_SIZE, bold) for w in lines) + 16
-            height = 12.0 * len(lines) + 12
-            if bold:
-                height = max(height, STATE_PITCH * len(self.states[block]), 44.0)
-                width = max(width, 84.0)
-            if block.kind == "loss" and not any(
-                s is block for b in self.shown for s, _, _ in b.feeds
-            ):
+            wide, tall = self._size(block, self.words(block))
+            if block.kind == "loss" and block not in taken:
                 block.columns = [max(block.columns)]
-            narrow = block.kind == "input" and len(block.columns) == 1
-            self.spots[block] = Standing(
-                block.columns, block.level, max(width, 30.0), height, narrow
-            )
+            narrow = self.narrow_inputs and block.kind == "input" and len(block.columns) == 1
+            self.spots[block] = Standing(block.columns, block.level, wide, tall, narrow)
 
     # ---- what goes where
 
@@ -251,33 +276,35 @@ class BlocksPicture:
                     net.targets.append(self.spots[block])
                 self._carried[net, self.spots[block]].append(value)
         self.nets = list(nets.values())
-        self.panels: list[tuple[list[int], list[Block], Net]] = []
+        self.slabs: list[Slab] = []
+        for mine, blocks in self._used_alike(self.shown, counted=False):
+            spot = Standing([LEFT], min(b.level for b in blocks), PANEL, 0.0)
+            net = Net(spot, [self.spots[b] for b in blocks], True, mine)
+            slab = Slab(mine, blocks, net, [b.uses[mine[0]] for b in blocks])
+            spot.height = slab_height(self, slab)
+            self.slabs.append(slab)
+            self.nets.append(net)
+
+    def _used_alike(
+        self, blocks: Iterable[Block], counted: bool
+    ) -> Iterator[tuple[list[int], list[Block]]]:
+        """Parameters that the same boxes use, where ``counted`` equally often; and these boxes."""
         users: dict[int, list[Block]] = defaultdict(list)
-        for block in self.shown:
+        for block in blocks:
             for parameter in block.uses:
                 users[parameter].append(block)
-        groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        groups: dict[tuple[tuple[int, int], ...], list[int]] = defaultdict(list)
         for parameter in self.names:
-            groups[tuple(id(b) for b in users[parameter])].append(parameter)
-        self.panel_spots: list[Standing] = []
-        for mine in groups.values():
-            blocks = users[mine[0]]
-            if not blocks:
-                continue
-            level = min(b.level for b in blocks)
-            height = slab_height(self, mine, blocks)
-            spot = Standing([LEFT], level, PANEL, height)
-            net = Net(spot, [self.spots[b] for b in blocks], True, mine)
-            self.panel_spots.append(spot)
-            self.panels.append((mine, blocks, net))
-            self.nets.append(net)
+            key = tuple((id(b), counted * b.uses[parameter]) for b in users[parameter])
+            groups[key].append(parameter)
+        yield from ((mine, users[mine[0]]) for mine in groups.values() if users[mine[0]])
 
     def draw_times(self) -> None:
         """Which steps the columns are, where the boxes do not say it."""
 
     def samples(self) -> Iterator[Sample]:
         """What lines, dots and dashes mean here."""
-        if self.panels:
+        if self.slabs:
             yield Sample("a dot connects: the same weights", "bus")
             yield Sample("a crossing without one does not", "cross")
         for state, look in self.looks.items():
@@ -306,17 +333,17 @@ def draw_blocks(graph: RecordedGraph, steps: Sequence[int] | None = None) -> Sce
 def lay_blocks(picture: BlocksPicture) -> Scene:
     """A picture's boxes and lines, in its scene."""
     scene, channels = picture.scene, picture.channels
-    keys = {block: draw_block(picture, block) for block in picture.shown}
-    _draw_states(picture, keys)
-    draw_values(picture, keys, style.OUTSIDE_STATE)
-    for k, (mine, blocks, net) in enumerate(picture.panels):
-        _draw_panel(picture, k, mine, blocks, net, keys)
+    picture.keys = {block: draw_block(picture, block) for block in picture.shown}
+    _draw_states(picture)
+    draw_values(picture, style.OUTSIDE_STATE)
+    for k, slab in enumerate(picture.slabs):
+        _draw_panel(picture, k, slab)
     picture.draw_times()
     scene.legend(picture.samples(), channels.left if picture.looks else 0.0)
     return scene
 
 
-def draw_values(picture: BlocksPicture, keys: dict[Block, Key], unnamed: Line) -> None:
+def draw_values(picture: BlocksPicture, unnamed: Line) -> None:
     """The lines of values, a cell's states in their colors; ``unnamed``: those of its other values."""
     scene, channels = picture.scene, picture.channels
     owners = {spot: block for block, spot in picture.spots.items()}
@@ -330,8 +357,9 @@ def draw_values(picture: BlocksPicture, keys: dict[Block, Key], unnamed: Line) -
         elif source.kind == "cell":
             line = unnamed
         for target in net.targets:
-            picture.carries(owners[target], picture.carried(net, target))
-            scene.wire(keys[source], keys[owners[target]], channels.route(net, target), line)
+            into, values = owners[target], picture.carried(net, target)
+            ends, route = (picture.keys[source], picture.keys[into]), channels.route(net, target)
+            picture.wire(ends, route, line, into, values)
         draw_dots(scene, channels, net, line.color, 4.5, ValueBox(source.node, f"net{k}"))
 
 
@@ -368,6 +396,16 @@ def _toward(a: tuple[float, float], b: tuple[float, float]) -> tuple[int, int]:
     return (b[0] > a[0]) - (b[0] < a[0]), (b[1] > a[1]) - (b[1] < a[1])
 
 
+def width_of_lines(lines: Iterable[str], bold: bool) -> float:
+    """How wide a box with some lines is."""
+    return max(30.0, max(text_width(w, style.OP_SIZE, bold) for w in lines) + 16)
+
+
+def pill_width(words: str) -> float:
+    """How wide a state's pill is that says these words."""
+    return max(PILL, text_width(words, style.STATE, True) + 12)
+
+
 def draw_block(picture: BlocksPicture, block: Block) -> Key:
     """A block's box with its words."""
     spot, lines = picture.spots[block], picture.words(block)
@@ -395,9 +433,9 @@ def draw_block(picture: BlocksPicture, block: Block) -> Key:
     return key
 
 
-def _draw_states(picture: BlocksPicture, keys: dict[Block, Key]) -> None:
+def _draw_states(picture: BlocksPicture) -> None:
     """States from cell to cell: straight through a pill, and the initial ones at the first cell's side."""
-    scene, channels = picture.scene, picture.channels
+    scene, channels, keys = picture.scene, picture.channels, picture.keys
 
     def height(block: Block, state: str) -> float:
         names = picture.states[block]
@@ -409,7 +447,7 @@ def _draw_states(picture: BlocksPicture, keys: dict[Block, Key]) -> None:
         gap, look = picture._gap_into(target), picture.looks[state]
         a, b, y = picture.spots[source], picture.spots[target], height(target, state)
         forward = a.right < b.left
-        width = picture._pill_width(source, state)
+        width = picture._width_of(source, state)
         x = channels.pill_x(gap, width)
         column = source.column
         step = 0 if column is None else column.last if forward else column.first
@@ -419,14 +457,13 @@ def _draw_states(picture: BlocksPicture, keys: dict[Block, Key]) -> None:
         if not forward:
             ends = (a.left, x + width / 2, x - width / 2, b.right)
         color = look.stroke
-        picture.carries(target, [value])
-        scene.wire(keys[source], pill, [(ends[0], y), (ends[1], y)], style.RAIL, color=color)
-        picture.carries(target, [value])
-        scene.wire(pill, keys[target], [(ends[2], y), (ends[3], y)], style.RAIL_IN, color=color)
+        away, back = ([(ends[k], y), (ends[k + 1], y)] for k in (0, 2))
+        picture.wire((keys[source], pill), away, style.RAIL, target, [value], color=color)
+        picture.wire((pill, keys[target]), back, style.RAIL_IN, target, [value], color=color)
     for n, (source, target, state) in enumerate(picture.initial):
         gap, look = picture._gap_into(target), picture.looks[state]
         spot, y = picture.spots[target], height(target, state)
-        width = picture._pill_width(target, state)
+        width = picture._width_of(target, state)
         x = channels.pill_x(gap, width)
         step = 0 if target.column is None or gap == target.columns[0] else target.column.last + 1
         if target.column is not None and gap == target.columns[0]:
@@ -434,8 +471,9 @@ def _draw_states(picture: BlocksPicture, keys: dict[Block, Key]) -> None:
         words, of = sub(picture.named(target, state), step), ValueBox(source.node, f"i{n}")
         pill = scene.pill(of, words, (x, y), (width, PILL_HEIGHT), look)
         out, into = (x + width / 2, spot.left) if x < spot.x else (x - width / 2, spot.right)
-        picture.carries(target, [source.node])
-        scene.wire(pill, keys[target], [(out, y), (into, y)], style.RAIL_IN, color=look.stroke)
+        route, values = [(out, y), (into, y)], [source.node]
+        color = look.stroke
+        picture.wire((pill, keys[target]), route, style.RAIL_IN, target, values, color=color)
 
 
 def _common(paths: Sequence[str]) -> str:
@@ -451,36 +489,27 @@ def _rank(names: Sequence[str], k: int) -> int:
     return order.index(k)
 
 
-def _draw_panel(
-    picture: BlocksPicture,
-    k: int,
-    mine: list[int],
-    blocks: list[Block],
-    net: Net,
-    keys: dict[Block, Key],
-) -> None:
+def _draw_panel(picture: BlocksPicture, k: int, slab: Slab) -> None:
     """Parameters that are used together: each once, in a frame that one line leaves."""
-    scene, channels, spot = picture.scene, picture.channels, net.source
-    of = draw_slab(picture, k, mine, blocks, spot)
+    scene, channels, spot = picture.scene, picture.channels, slab.net.source
+    of = draw_slab(picture, k, slab)
     port = scene.port((of, "out"), spot.right, spot.y)
-    for block in blocks:
+    for block in slab.users:
         folded = block.column is not None and block.column.folded
         step = 0 if block.column is None else block.column.first
-        picture.carries(block, uses=mine)
         use, route = (
-            picture.use_of(mine, block, step, folded),
-            channels.route(net, picture.spots[block]),
+            picture.use_of(slab.params, block, step, folded),
+            channels.route(slab.net, picture.spots[block]),
         )
-        scene.wire(port, keys[block], route, style.USE, of=use, dashed=folded)
-    draw_dots(scene, channels, net, style.ORANGE, style.JUNCTION, of)
+        picture.wire((port, picture.keys[block]), route, style.USE, block, use=use, dashed=folded)
+    draw_dots(scene, channels, slab.net, style.ORANGE, style.JUNCTION, of)
 
 
-def _said_of(
-    picture: BlocksPicture, mine: Sequence[int], blocks: Sequence[Block]
-) -> tuple[str, list[tuple[ParameterBox, str]]]:
+def _said_of(picture: BlocksPicture, slab: Slab) -> tuple[str, list[tuple[ParameterBox, str]]]:
     """What a slab is called, and of each Parameter its meaning and its words."""
+    mine = slab.params
     name = _common([picture.names[p].rpartition(".")[0] for p in mine])
-    label = next((b.call.label for b in blocks if b.call is not None), "")
+    label = next((b.call.label for b in slab.users if b.call is not None), "")
     words = [name, *(str(int(w) + 1) if w.isdigit() else w for w in label.split())]
     found = []
     for parameter in mine:
@@ -494,40 +523,30 @@ def _said_of(
     return " ".join(words).strip(), found
 
 
-def slab_width(
-    picture: BlocksPicture, mine: Sequence[int], blocks: Sequence[Block], across: int
-) -> float:
+def slab_width(picture: BlocksPicture, slab: Slab) -> float:
     """How wide a slab must be for its words."""
-    title, chips = _said_of(picture, mine, blocks)
+    title, chips = _said_of(picture, slab)
     chip = max(text_width(words, style.NOTE) for _, words in chips) + 10
-    return max(text_width(title, style.OP_SIZE, True), across * (chip + CHIP_GAP)) + 14
+    return max(text_width(title, style.OP_SIZE, True), slab.across * (chip + CHIP_GAP)) + 14
 
 
-def slab_height(
-    picture: BlocksPicture, mine: Sequence[int], blocks: Sequence[Block], across: int = 1
-) -> float:
-    """How tall a slab is, with so many Parameters side by side."""
-    title, _ = _said_of(picture, mine, blocks)
-    return (HEAD if title else BARE) + FOOT + -(-len(mine) // across) * (CHIP + CHIP_GAP)
+def slab_height(picture: BlocksPicture, slab: Slab) -> float:
+    """How tall a slab is."""
+    title, _ = _said_of(picture, slab)
+    rows = -(-len(slab.params) // slab.across)
+    return (HEAD if title else BARE) + FOOT + rows * (CHIP + CHIP_GAP)
 
 
-def draw_slab(
-    picture: BlocksPicture,
-    k: int,
-    mine: Sequence[int],
-    blocks: Sequence[Block],
-    spot: Standing,
-    across: int = 1,
-) -> ValueBox:
-    """The frame of some Parameters with their names and shapes, so many side by side; its meaning."""
-    scene = picture.scene
+def draw_slab(picture: BlocksPicture, k: int, slab: Slab) -> ValueBox:
+    """The frame of some Parameters with their names and shapes; its meaning."""
+    scene, mine, spot, across = picture.scene, slab.params, slab.net.source, slab.across
     frame = (spot.left, spot.y - spot.height / 2, spot.right, spot.y + spot.height / 2)
     look = Look(style.ORANGE, style.PARAM.fill, style.PARAM.text, 2.0)
     of = ValueBox(mine[0], f"panel{k}")
     scene.frame(of, frame, look)
     width = spot.right - spot.left
     uses = picture.graph.use_count(picture.names[mine[0]])
-    title, chips = _said_of(picture, mine, blocks)
+    title, chips = _said_of(picture, slab)
     if title:
         words = shorten(title, style.OP_SIZE, width - 12, True)
         at = (spot.x, frame[3] - 10, style.OP_SIZE, look.text)
@@ -535,19 +554,10 @@ def draw_slab(
     chip = (width - 12 - CHIP_GAP * (across - 1)) / across
     for n, (meaning, words) in enumerate(chips):
         y = frame[3] - (HEAD if title else BARE) - (CHIP + CHIP_GAP) * (n // across) - CHIP / 2
-        scene.box(
-            meaning,
-            shorten(words, style.NOTE, chip - 8),
-            frame[0] + 6 + chip / 2 + (chip + CHIP_GAP) * (n % across),
-            y,
-            chip,
-            CHIP,
-            Look(style.ORANGE, "#FFFFFF", style.PARAM.text, 1.2),
-            "param",
-            square=True,
-            size=style.NOTE,
-            tooltip=meaning.name,
-        )
+        x = frame[0] + 6 + chip / 2 + (chip + CHIP_GAP) * (n % across)
+        said, look_of_chip = shorten(words, style.NOTE, chip - 8), replace(style.CHIP, pen=1.2)
+        box = (meaning, said, x, y, chip, CHIP, look_of_chip, "param")
+        scene.box(*box, square=True, size=style.NOTE, tooltip=meaning.name)
     each = " each" if len(mine) > 1 else ""
     scene.text(of, "uses", plural(uses, "use") + each, spot.x, frame[1] + 8, style.SMALL, look.text)
     return of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from ...graphs.blocks import Block, Blocks
@@ -17,15 +17,17 @@ from ..scene import style
 from ..scene.scene import Key, Sample, Scene
 from ..scene.text import plural, shape_text, span, state_name, sub, text_width
 from .blocks import (
-    PILL,
     PILL_HEIGHT,
     BlocksPicture,
+    Slab,
     draw_block,
     draw_dots,
     draw_slab,
     draw_values,
+    pill_width,
     slab_height,
     slab_width,
+    width_of_lines,
 )
 
 LOOP, RISE, STUB = 44.0, 16.0, 26.0  # heights of a loop and of its turns; from a box to its pill
@@ -44,22 +46,11 @@ def layer_name(path: str, title: str, label: str) -> str:
     return " ".join(filter(None, [path or title, label]))
 
 
-@dataclass(eq=False)
-class Slab:
-    """Parameters that the same boxes use equally often, and where they stand."""
-
-    params: list[int]
-    users: list[Block]
-    counts: list[int]
-    under: bool  # else at the right side of the first that uses them
-    across: int
-    net: Net
-
-
 class LayersPicture(BlocksPicture):
     """The layers, modules and ops of a graph without time, and the scene that they are drawn in."""
 
     blocks: LayerBlocks
+    narrow_inputs = False
 
     def __init__(self, graph: RecordedGraph, lanes: int = LANES[0]) -> None:
         self.lanes = lanes
@@ -117,29 +108,18 @@ class LayersPicture(BlocksPicture):
 
     def _find_slabs(self) -> None:
         """Parameters that the same boxes use equally often, together; where the first of these stands."""
-        users: dict[int, list[Block]] = {}
-        for block in sorted(self.shown, key=lambda block: min(block.nodes)):
-            for parameter in block.uses:
-                users.setdefault(parameter, []).append(block)
-        groups: dict[tuple[tuple[int, int], ...], list[int]] = {}
-        for parameter in self.names:
-            key = tuple((id(b), b.uses[parameter]) for b in users.get(parameter, ()))
-            groups.setdefault(key, []).append(parameter)
-        self.slabs: list[Slab] = []
-        beside: set[Block] = set()
-        for mine in groups.values():
-            blocks = users.get(mine[0], [])
-            if not blocks:
-                continue
+        order = sorted(self.shown, key=lambda block: min(block.nodes))
+        self.slabs, beside = [], set[Block]()
+        for mine, blocks in self._used_alike(order, counted=True):
             under = blocks[0].kind == "cell" or blocks[0] in beside
             if not under:
                 beside.add(blocks[0])
-            across = 2 if under and len(mine) > 1 else 1
-            height = slab_height(self, mine, blocks, across)
-            width = min(max(slab_width(self, mine, blocks, across), MIN_SLAB), MAX_SLAB)
-            spot = Standing([], 0, width, height)
+            spot, across = Standing([], 0, 0.0, 0.0), 2 if under and len(mine) > 1 else 1
             counts = [block.uses[mine[0]] for block in blocks]
-            self.slabs.append(Slab(mine, blocks, counts, under, across, Net(spot, [], True, mine)))
+            slab = Slab(mine, blocks, Net(spot, [], True, mine), counts, under, across)
+            spot.height = slab_height(self, slab)
+            spot.width = min(max(slab_width(self, slab), MIN_SLAB), MAX_SLAB)
+            self.slabs.append(slab)
 
     def _place(self) -> None:
         under: dict[object, Block] = {s: s.users[0] for s in self.slabs if s.under}
@@ -176,10 +156,6 @@ class LayersPicture(BlocksPicture):
             if len(self.blocks.steps_of(block)) > 1 or (block, state) in handed
         ]
 
-    def values_of(self, block: Block, source: Block, value: int, role: str) -> tuple[int, ...]:
-        """The nodes of all values for which one feed of a block stands."""
-        return self.blocks.values_of(block, source, value, role)
-
     def own_values(self, block: Block, state: str) -> list[int]:
         """The nodes of a state that a layer hands from step to step: those that enter it again."""
         calls = self.blocks.calls_of[block]
@@ -193,10 +169,10 @@ class LayersPicture(BlocksPicture):
         return state_name(state, self.blocks.numbers.get(name))
 
     def _initial_width(self, block: Block, state: str) -> float:
-        return max(PILL, text_width(sub(self.named(block, state), 0), style.STATE, True) + 12)
+        return pill_width(sub(self.named(block, state), 0))
 
     def _loop_width(self, block: Block, state: str) -> float:
-        return max(PILL, text_width(self.named(block, state), style.STATE, True) + 12)
+        return pill_width(self.named(block, state))
 
     def _pills(self) -> list[float]:
         """The room for pills in each gap: that of loops, then that of initial states."""
@@ -252,20 +228,19 @@ class LayersPicture(BlocksPicture):
             return [span(name, steps.start + 1, steps.stop), f"{shape_text(node.shape)} each"]
         return [node.name or "input", shape_text(node.shape)]
 
+    def _size(self, block: Block, lines: Sequence[str]) -> tuple[float, float]:
+        """How large a box with some lines is."""
+        tall = 12.0 * len(lines) + 12
+        if block.kind == "cell":
+            tall = max(LINE * len(lines) + 14, LOOP * len(self.states[block]) + 6)
+        return width_of_lines(lines, block.kind in ("cell", "module")), tall
+
     def _measure(self) -> None:
         self.users: dict[Block, list[Block]] = {}
         for block in self.shown:
             for source, _, _ in block.feeds:
                 self.users.setdefault(source, []).append(block)
-        self.spots = {}
-        for block in self.shown:
-            lines, bold = self.words(block), block.kind in ("cell", "module")
-            width = max(text_width(w, style.OP_SIZE, bold) for w in lines) + 16
-            height = 12.0 * len(lines) + 12
-            if block.kind == "cell":
-                height = max(LINE * len(lines) + 14, LOOP * len(self.states[block]) + 6)
-            spot = Standing(block.columns, block.level, max(width, 30.0), height)
-            self.spots[block] = spot
+        super()._measure()
 
     def _nets(self) -> None:
         nets: dict[tuple[Block, str], Net] = {}
@@ -277,7 +252,9 @@ class LayersPicture(BlocksPicture):
                 )
                 if self.spots[block] not in net.targets:
                     net.targets.append(self.spots[block])
-                self._carried[net, self.spots[block]] += self.values_of(block, source, value, role)
+                self._carried[net, self.spots[block]] += self.blocks.values_of(
+                    block, source, value, role
+                )
         for slab in self.slabs:
             far = slab.users if slab.under else slab.users[1:]
             slab.net.targets = [self.spots[block] for block in far]
@@ -315,13 +292,12 @@ def lay_layers(make: Callable[[int], P]) -> tuple[Scene, P]:
         if picture.channels.right <= SCREEN:
             break
     scene = picture.scene
-    keys = {block: _draw_box(picture, block) for block in picture.shown}
-    pills = _draw_loops(picture, keys)
-    _draw_starts(picture, keys, pills)
-    draw_values(picture, keys, style.OUTSIDE)
+    picture.keys = {block: _draw_box(picture, block) for block in picture.shown}
+    _draw_starts(picture, _draw_loops(picture))
+    draw_values(picture, style.OUTSIDE)
     words: dict[Block, list[tuple[Uses, float, int]]] = {}
     for k, slab in enumerate(picture.slabs):
-        _draw_slab(picture, k, slab, keys, words)
+        _draw_slab(picture, k, slab, words)
     _draw_counts(picture, words)
     scene.legend(picture.samples(), scene.bounds()[0])
     return scene, picture
@@ -344,9 +320,7 @@ def _draw_box(picture: LayersPicture, block: Block) -> Key:
     return key
 
 
-def _draw_loops(
-    picture: LayersPicture, keys: dict[Block, Key]
-) -> dict[tuple[Block, str], tuple[Key, float]]:
+def _draw_loops(picture: LayersPicture) -> dict[tuple[Block, str], tuple[Key, float]]:
     """Each state of a layer as a loop through its pill; the pills, and where they end at the right."""
     scene = picture.scene
     found: dict[tuple[Block, str], tuple[Key, float]] = {}
@@ -363,22 +337,17 @@ def _draw_loops(
         found[block, state] = pill, x + width / 2
         if len(picture.blocks.steps_of(block)) > 1:
             out = [(spot.right, y + RISE), (x, y + RISE), (x, y + PILL_HEIGHT / 2)]
-            picture.carries(block, picture.own_values(block, state))
-            scene.wire(keys[block], pill, out, LEAVES, color=look.stroke)
+            mine, key = picture.own_values(block, state), picture.keys[block]
+            picture.wire((key, pill), out, LEAVES, block, mine, color=look.stroke)
             back = [(x, y - PILL_HEIGHT / 2), (x, y - RISE), (spot.right, y - RISE)]
-            picture.carries(block, picture.own_values(block, state))
-            scene.wire(pill, keys[block], back, ENTERS, color=look.stroke)
+            picture.wire((pill, key), back, ENTERS, block, mine, color=look.stroke)
         else:
             route = [(spot.right, y), (x - width / 2, y)]
-            scene.wire(keys[block], pill, route, LEAVES, color=look.stroke)
+            scene.wire(picture.keys[block], pill, route, LEAVES, color=look.stroke)
     return found
 
 
-def _draw_starts(
-    picture: LayersPicture,
-    keys: dict[Block, Key],
-    pills: dict[tuple[Block, str], tuple[Key, float]],
-) -> None:
+def _draw_starts(picture: LayersPicture, pills: dict[tuple[Block, str], tuple[Key, float]]) -> None:
     """Initial states at the left of their layers; those that another layer left go on from its pill."""
     scene = picture.scene
     for n, (source, block, state) in enumerate(picture.initial):
@@ -389,26 +358,28 @@ def _draw_starts(
         of = ValueBox(source.node, f"i{n}")
         pill = scene.pill(of, words, (x, y), (width, PILL_HEIGHT), look)
         line = [(x + width / 2, y), (picture.spots[block].left, y)]
-        picture.carries(block, [source.node])
-        scene.wire(pill, keys[block], line, ENTERS, color=look.stroke)
+        ends = (pill, picture.keys[block])
+        picture.wire(ends, line, ENTERS, block, [source.node], color=look.stroke)
     for source, block, state, value in picture.beside:
         look, y = picture.looks[state], picture.line_of(block, state)
         pill, right = pills[source, state]
         line = [(right, y), (picture.spots[block].left, y)]
-        picture.carries(block, picture.values_of(block, source, value, state))
-        scene.wire(pill, keys[block], line, ENTERS, color=look.stroke)
+        ends, values = (
+            (pill, picture.keys[block]),
+            picture.blocks.values_of(block, source, value, state),
+        )
+        picture.wire(ends, line, ENTERS, block, values, color=look.stroke)
 
 
 def _draw_slab(
     picture: LayersPicture,
     k: int,
     slab: Slab,
-    keys: dict[Block, Key],
     words: dict[Block, list[tuple[Uses, float, int]]],
 ) -> None:
     """The frame of some Parameters, and one tap to each box that uses them; ``words`` of those from below."""
     scene, spot = picture.scene, slab.net.source
-    of = draw_slab(picture, k, slab.params, slab.users, spot, slab.across)
+    of = draw_slab(picture, k, slab)
     out, side = (of, "out"), (of, "side")
     if slab.net.targets:
         scene.port(out, spot.x, spot.y + spot.height / 2)
@@ -417,14 +388,12 @@ def _draw_slab(
         target = picture.spots[block]
         if n or slab.under:
             route = picture.channels.route(slab.net, target)
-            picture.carries(block, uses=slab.params)
-            scene.wire(out, keys[block], route, style.USE, of=use)
+            picture.wire((out, picture.keys[block]), route, style.USE, block, use=use)
             words.setdefault(block, []).append((use, route[-1][0], count))
             continue
         scene.port(side, spot.left, spot.y)
         route = [(spot.left, spot.y), (target.right, spot.y)]
-        picture.carries(block, uses=slab.params)
-        scene.wire(side, keys[block], route, style.USE, of=use)
+        picture.wire((side, picture.keys[block]), route, style.USE, block, use=use)
         if count > 1:
             at = ((spot.left + target.right) / 2 + 3, spot.y + 9, 9.5, style.ORANGE)
             scene.text(use, f"uses{k}", f"x {count}", *at, bold=True)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .readback import norm
-from .recorded import count_numbers, short_name
+from ..graphs.readback import norm
+from ..graphs.recorded import count_numbers, short_name
 from .timeline import Added, Timeline
 
 if TYPE_CHECKING:
-    from .accounts import Account
-    from .ledger import Ledger
-    from .recorded import GraphNode, RecordedGraph
+    from ..graphs.accounts import Account
+    from ..graphs.ledger import Ledger
+    from ..graphs.recorded import GraphNode, RecordedGraph
 
 Packed = dict[str, str]
 VALUES, BINS = 64, 24  # so many values are listed; of more, a histogram

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ..engine.values import Array
-from .accounts import Account
-from .readback import norm
-from .recorded import RecordedGraph
+from ..graphs.accounts import Account
+from ..graphs.readback import norm
+from ..graphs.recorded import RecordedGraph
 
 MOST = 1 << 22  # numbers of contributions that are made at once
 
