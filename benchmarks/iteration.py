@@ -55,9 +55,9 @@ def ours(steps: int, batch: int, hidden: int) -> dict[str, Run]:
     for words, clip in (("compile_step", None), ("compile_step, clip", 1.0)):
         model = Net()
         step = tg.compile_step(model, loss, optim.Adam(model.parameters()), clip=clip)
-        for _ in range(3):
+        for _ in range(300):  # after 256 all of a small one is machine code
             step(x, y)
-        assert step.explain() == "replayed as one program", step.explain()
+        assert step.explain().startswith("replayed as one program"), step.explain()
         runs[words] = lambda step=step: step(x, y)
     return runs
 

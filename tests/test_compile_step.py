@@ -662,6 +662,141 @@ def test_a_program_that_is_wrong_is_not_used(monkeypatch):
     pair.go(4, expect="other values than the plain iteration")
 
 
+# ---- products by table ----------------------------------------------------------------------------
+
+WORDS, WIDE, LONG = 5, 48, 12  # 36 steps of 5 words
+
+
+class Looked(nn.Module):
+    """A layer over an embedding, a class for every step out."""
+
+    def __init__(self, layer, width=H, rows=WIDE, padding=None, tie=False):
+        super().__init__()
+        self.table = nn.Embedding(WORDS, rows, padding_idx=padding)
+        self.layer, self.head, self.tie = layer, nn.Linear(width, rows if tie else WORDS), tie
+
+    def forward(self, x):
+        y, _ = self.layer(self.table(x))
+        y = self.head(y)
+        return (y @ self.table.weight.T if self.tie else y).flatten(0, 1)
+
+
+def frozen(layer, name):
+    getattr(layer, name).requires_grad_(False)
+    return layer
+
+
+BY_TABLE = {
+    "LSTM": lambda: Looked(nn.LSTM(WIDE, H)),
+    "GRU": lambda: Looked(nn.GRU(WIDE, H)),
+    "RNN": lambda: Looked(nn.RNN(WIDE, H)),
+    "RNN relu": lambda: Looked(nn.RNN(WIDE, H, nonlinearity="relu")),
+    "no bias": lambda: Looked(nn.LSTM(WIDE, H, bias=False)),
+    "two layers": lambda: Looked(nn.LSTM(WIDE, H, 2)),
+    "batch first": lambda: Looked(nn.LSTM(WIDE, H, batch_first=True)),
+    "projected": lambda: Looked(nn.LSTM(WIDE, H, proj_size=2), 2),
+    "tied": lambda: Looked(nn.GRU(WIDE, H), tie=True),
+    "frozen W_ih": lambda: Looked(frozen(nn.LSTM(WIDE, H), "weight_ih_l0")),
+    "frozen W_hh": lambda: Looked(frozen(nn.LSTM(WIDE, H), "weight_hh_l0")),
+}
+AS_BEFORE = {
+    "narrow rows": lambda: Looked(nn.LSTM(8, H), rows=8),
+    "a padding row": lambda: Looked(nn.LSTM(WIDE, H), padding=0),
+    "both ways": lambda: Looked(nn.LSTM(WIDE, H, bidirectional=True), 2 * H),
+    "frozen rows": lambda: frozen_rows(Looked(nn.LSTM(WIDE, H))),
+}
+
+
+def frozen_rows(model):
+    model.table.weight.requires_grad_(False)
+    return model
+
+
+def text(k, most=WORDS, steps=LONG):
+    draw = np.random.default_rng(k)
+    x, y = draw.integers(0, most, (steps, 3)), draw.integers(0, WORDS, 3 * steps)
+    return tg.tensor(x), tg.tensor(y)
+
+
+def by_table(step):
+    (programs,) = step._iterations._kinds.values()
+    return [bool(p.replay.iteration.tracer.finite) for p in programs]
+
+
+def gradients_close(step, model, twin, given, dtype):
+    """One iteration's loss and gradients beside the plain ones of a twin with the same weights."""
+    twin.load_state_dict(model.state_dict())
+    twin.zero_grad()
+    known = f.cross_entropy(twin(given[0]), given[1])
+    known.backward()
+    value = step.accumulate(*given)
+    step._begun = False
+    tol = 1e-11 if dtype is tg.float64 else 3e-5
+    np.testing.assert_allclose(value, known.detach(), rtol=tol)
+    for (name, p), (_, q) in zip(model.named_parameters(), twin.named_parameters(), strict=True):
+        assert (p.grad is None) == (q.grad is None), name
+        if p.grad is not None:
+            a, b = p.grad.numpy(), q.grad.numpy()
+            size = np.abs(b).max(initial=0, where=np.isfinite(b))
+            np.testing.assert_allclose(a, b, rtol=tol, atol=tol * size, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "backend"),
+    [*[(n, "numpy") for n in (*BY_TABLE, *AS_BEFORE)], ("LSTM", "numba"), ("GRU", "numba")],
+)
+def test_products_by_table_are_the_plain_ones(name, backend):
+    if backend == "numba":
+        pytest.importorskip("numba", reason="numba is not installed (extra fast)")
+    maker = BY_TABLE.get(name) or AS_BEFORE[name]
+    dtype = tg.float64 if len(name) % 2 else tg.float32
+    with backends.using(backend):
+        model, twin = made(maker, dtype), made(maker, dtype)
+        adam = optim.Adam(model.parameters(), lr=0.05)
+        step = tg.compile_step(model, f.cross_entropy, adam)
+        for k in range(4):
+            gradients_close(step, model, twin, text(k), dtype)
+            adam.step()
+    assert step.explain() == "replayed as one program"
+    assert by_table(step) == [name in BY_TABLE]
+
+
+def test_a_run_that_goes_on_by_table_comes_to_the_same_bits():
+    """What is traced is the program's from its first iteration on."""
+    given = [text(k) for k in range(6)]
+
+    def run(model, optimizer, texts):
+        step = tg.compile_step(model, f.cross_entropy, optimizer)
+        for each in texts:
+            step(*each)
+        assert by_table(step) == [True]
+
+    whole, first, second = (made(BY_TABLE["GRU"]) for _ in range(3))
+    adams = [optim.Adam(m.parameters(), lr=0.05) for m in (whole, first, second)]
+    with backends.using("numpy"):
+        run(whole, adams[0], given)
+        run(first, adams[1], given[:3])
+        second.load_state_dict(first.state_dict())
+        adams[2].load_state_dict(adams[1].state_dict())
+        run(second, adams[2], given[3:])
+    same_bits(whole, second)
+
+
+@pytest.mark.parametrize("where", ["table.weight", "layer.weight_ih_l0"])
+def test_what_is_not_finite_stays_in_its_row_by_table(where):
+    """A row that is not looked up has no part in any gradient, whatever it holds."""
+    model, twin = made(BY_TABLE["LSTM"]), made(BY_TABLE["LSTM"])
+    step = tg.compile_step(model, f.cross_entropy, optim.SGD(model.parameters(), lr=0.1))
+    step(*text(0, WORDS - 1))
+    step(*text(1, WORDS - 1))
+    assert by_table(step) == [True]
+    with tg.no_grad():
+        dict(model.named_parameters())[where][-1] = float("inf")
+    gradients_close(step, model, twin, text(2, WORDS - 1), tg.float32)
+    assert "run as Python" in step.explain()
+    assert not model.table.weight.grad.numpy()[-1].any()
+
+
 # ---- which back end's turn it is -----------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.engine.scatter import add_at
 from tinygrad_rnn.engine.values import Leaf, reachable
-from tinygrad_rnn.ops import along_rows, curves, few_passes, indexing
+from tinygrad_rnn.ops import curves, few_passes, indexing
 from tinygrad_rnn.ops import elementwise as e
 
 F = nn.functional
@@ -263,25 +263,48 @@ def test_cross_entropy_by_class(side, middle, dtype):
     assert loss.dtype == d.dtype == dtype
 
 
-@pytest.mark.parametrize("name", ["cross_entropy", "layer_norm"])
+@pytest.mark.parametrize("name", ["cross_entropy", "layer_norm", "gelu"])
 def test_what_a_forward_leaves_for_its_slope_changes_no_bit(name):
     """The first pass back takes it, the next computes it again; with the operand it is gone."""
     x = tg.tensor(RNG.standard_normal((30, 50)).astype(np.float32), requires_grad=True)
-    before = len(along_rows._left)
-    if name == "layer_norm":
-        y = (F.layer_norm(x * 2, 50) * tg.tensor(RNG.standard_normal(50).astype(np.float32))).sum()
-    else:
-        y = F.cross_entropy(x * 2, tg.arange(30))
-    assert len(along_rows._left) == before + 1
+    g = tg.tensor(RNG.standard_normal((30, 50)).astype(np.float32))
+    call = {
+        "cross_entropy": lambda t: F.cross_entropy(t, tg.arange(30)),
+        "layer_norm": lambda t: (F.layer_norm(t, 50) * g).sum(),
+        "gelu": lambda t: (F.gelu(t) * g).sum(),
+    }[name]
+    before = len(few_passes._left)
+    y = call(x * 2)
+    assert len(few_passes._left) == before + 1
     first, again = (tg.grad(y, x)[0].numpy() for _ in range(2))
+    assert len(few_passes._left) == before
     assert first.any()
     assert first.tobytes() == again.tobytes()
-    held = (F.layer_norm if name == "layer_norm" else F.cross_entropy)(
-        x * 3, 50 if name == "layer_norm" else tg.arange(30)
-    )
-    assert len(along_rows._left) == before + 1
-    del held
-    assert len(along_rows._left) == before
+    y = call(x * 3)
+    assert len(few_passes._left) == before + 1
+    del y
+    assert len(few_passes._left) == before
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["32", "64"])
+@pytest.mark.parametrize("side", [(3, 10), (100, 64), (7, 1000), (40, 77), (3, 5, 200), (4000,)])
+def test_sums_up_to_each(side, dtype):
+    x, g = (RNG.standard_normal(side).astype(dtype) for _ in range(2))
+    t = tg.tensor(x, requires_grad=True)
+    y = t.cumsum(-1)
+    (d,) = tg.grad(y, t, tg.tensor(g))
+    (by_tensors,) = tg.grad(y, t, tg.tensor(g), create_graph=True)
+    tol = 2e-4 if dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(y.detach(), x.astype(float).cumsum(-1), rtol=tol, atol=tol)
+    wanted = g.astype(float)[..., ::-1].cumsum(-1)[..., ::-1]
+    for a in (d, by_tensors.detach()):
+        np.testing.assert_allclose(a, wanted, rtol=tol, atol=tol)
+    assert y.dtype == d.dtype == dtype
+    x[..., 6] = np.inf
+    before = np.broadcast_to(np.arange(side[-1]) < 6, side)
+    np.testing.assert_array_equal(np.isfinite(tg.tensor(x).cumsum(-1)), before)
+    whole = RNG.integers(-9, 9, side)  # exact, whatever the order
+    assert (tg.tensor(whole.astype(dtype)).cumsum(-1).numpy() == whole.cumsum(-1)).all()
 
 
 @pytest.mark.parametrize("middle", [0.0, 1000.0])

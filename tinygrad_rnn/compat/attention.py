@@ -49,8 +49,7 @@ def scaled_dot_product_attention(
         mask = as_tensor(attn_mask)
         scores = scores.masked_fill(~mask, -math.inf) if mask.dtype.kind == "b" else scores + mask
     weights = f.softmax(scores, -1)
-    made: Tensor = (f.dropout(weights, dropout_p) if dropout_p else weights) @ v
-    return made
+    return (f.dropout(weights, dropout_p) if dropout_p else weights) @ v
 
 
 def _added(mask: Any, like: Tensor) -> Tensor | None:

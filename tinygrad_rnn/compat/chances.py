@@ -161,8 +161,7 @@ class Bernoulli(_Distribution):
     def sample(self, sample_shape: Any = ()) -> Tensor:
         """Samples without a gradient."""
         p = self.probs.detach().expand(self._shape(sample_shape))
-        drawn: Tensor = (rand_like(p) < p).to(p.dtype)
-        return drawn
+        return (rand_like(p) < p).to(p.dtype)
 
     def log_prob(self, value: Any) -> Tensor:
         """``y log p + (1 - y) log(1 - p)``."""

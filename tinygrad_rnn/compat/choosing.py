@@ -91,8 +91,7 @@ def range(start: float, end: float | None = None, step: float = 1, **options: An
 
 def logspace(start: float, end: float, steps: int, base: float = 10.0, **options: Any) -> Tensor:
     """``base`` to the powers from ``start`` to ``end``."""
-    made: Tensor = base ** linspace(start, end, steps, **options)
-    return made
+    return base ** linspace(start, end, steps, **options)
 
 
 def randint_like(input: Any, *bounds: int, **options: Any) -> Tensor:

@@ -325,32 +325,14 @@ class _ConvTranspose(_Conv):
         *,
         generator: np.random.Generator | None = None,
     ) -> None:
-        super().__init__(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            dilation,
-            groups,
-            bias,
-            generator=generator,
-        )
+        sizes = (in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
+        super().__init__(*sizes, bias, generator=generator)
         self.output_padding = output_padding
 
     def forward(self, input: Any) -> Tensor:
         """(batch, in_channels, ...) in, (batch, out_channels, ...) out."""
-        return conv_transpose(
-            self._n,
-            self._cast(input, self.weight),
-            self.weight,
-            self.bias,
-            self.stride,
-            self.padding,
-            self.output_padding,
-            self.groups,
-            self.dilation,
-        )
+        x, how = self._cast(input, self.weight), (self.stride, self.padding, self.output_padding)
+        return conv_transpose(self._n, x, self.weight, self.bias, *how, self.groups, self.dilation)
 
 
 @placed

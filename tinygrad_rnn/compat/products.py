@@ -74,8 +74,7 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
     shape = [x.shape[d] for d in mine] + [y.shape[d] for d in theirs]
     many = int(np.prod([x.shape[d] for d in left], dtype=int))
     flat = x.permute(*mine, *left).reshape(-1, many) @ y.permute(*right, *theirs).reshape(many, -1)
-    made: Tensor = flat.reshape(shape)
-    return made
+    return flat.reshape(shape)
 
 
 def kron(input: Any, other: Any) -> Tensor:
@@ -138,8 +137,7 @@ def chain_matmul(*matrices: Any) -> Tensor:
 
 def multi_dot(tensors: Any) -> Tensor:
     """The product of several matrices (vectors at the ends)."""
-    made: Tensor = reduce(lambda a, b: a @ b, [as_tensor(t) for t in tensors])
-    return made
+    return reduce(lambda a, b: a @ b, [as_tensor(t) for t in tensors])
 
 
 def matrix_power(input: Any, n: int) -> Tensor:
@@ -216,8 +214,7 @@ def logdet(input: Any) -> Tensor:
 def solve(A: Any, B: Any) -> Tensor:  # noqa: N803 (PyTorch's names)
     """x of A x = b: matrices (..., n, n), and b (n,) or (..., n, k)."""
     a, b = _square("solve", A), as_tensor(B)
-    made: Tensor = inverse(a) @ b
-    return made
+    return inverse(a) @ b
 
 
 def _square(who: str, input: Any) -> Tensor:

@@ -245,8 +245,7 @@ def trace(input: Any) -> Tensor:
     if t.ndim != 2:
         raise ValueError(f"trace takes a matrix, not shape {t.shape}")
     along = np.arange(min(t.shape))
-    result: Tensor = t[along, along].sum()
-    return result
+    return t[along, along].sum()
 
 
 def cov(input: Any, *, correction: int = 1) -> Tensor:

@@ -223,8 +223,7 @@ def rot90(input: Any, k: int = 1, dims: Any = (0, 1)) -> Tensor:
 def select(input: Any, dim: int, index: int) -> Tensor:
     """The slice at a place along ``dim``, without that axis."""
     t = as_tensor(input)
-    result: Tensor = t[(*(slice(None),) * axis_of(t, dim), int(index))]
-    return result
+    return t[(*(slice(None),) * axis_of(t, dim), int(index))]
 
 
 def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
@@ -239,8 +238,7 @@ def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tenso
     rows, columns = t.shape[-2:]
     count = max(min(rows + min(offset, 0), columns - max(offset, 0)), 0)
     along = np.arange(count)
-    result: Tensor = t[..., along - min(offset, 0), along + max(offset, 0)]
-    return result
+    return t[..., along - min(offset, 0), along + max(offset, 0)]
 
 
 def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
@@ -299,8 +297,7 @@ def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Tens
     t = as_tensor(input)
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     places = np.array(list(choose(range(t.shape[0]), r)), np.int64).reshape(-1, r)
-    result: Tensor = t[places]
-    return result
+    return t[places]
 
 
 # ---- choosing and placing
@@ -311,8 +308,7 @@ def take(input: Any, index: Any) -> Tensor:
     t = as_tensor(input).reshape(-1)
     where = integers("take", index)
     check_within("take", where, -t.shape[0], t.shape[0])
-    result: Tensor = t[where]
-    return result
+    return t[where]
 
 
 def argwhere(input: Any) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.devices import check_device
-from ..engine.values import Array
+from ..engine.values import Array, DType
 from ..tensors import Tensor, as_tensor, get_default_dtype
 from ..tensors.axes import Size
 
@@ -15,7 +15,7 @@ from ..tensors.axes import Size
 class _OfOneDtype(type):
     """The class of ``LongTensor`` and its like: called, they make a Tensor; it is an instance of theirs."""
 
-    dtype: np.dtype[Any]
+    dtype: DType
 
     def __instancecheck__(cls, value: object) -> bool:
         return isinstance(value, Tensor) and value.dtype == cls.dtype
@@ -51,7 +51,7 @@ def made(who: str, dtype: Any, data: tuple[Any, ...]) -> Tensor:
     return Tensor._made(_whole(who, as_tensor(given).detach()._data, np.dtype(dtype)))
 
 
-def _whole(who: str, values: Array, dtype: np.dtype[Any]) -> Array:
+def _whole(who: str, values: Array, dtype: DType) -> Array:
     """Values cast as PyTorch casts them: fractions are cut off, and what does not fit is an error."""
     if dtype.kind in "iu" and values.size:
         ends = np.iinfo(dtype)

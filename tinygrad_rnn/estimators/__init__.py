@@ -52,8 +52,7 @@ class LastState(nn.Module):
         _, state = self.rnn(x, lengths=lengths)
         h = state[0] if isinstance(state, tuple) else state
         last = h[-self.ways :].transpose(0, 1).reshape(h.shape[1], -1)
-        said: Tensor = self.head(self.dropout(last))
-        return said
+        return self.head(self.dropout(last))
 
 
 class _Recurrent(BaseEstimator):  # type: ignore[misc]

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..engine.values import Array
 from .alternatives import WAYS
 from .slips import Slip, Solution
 from .tasks import GATE, Case, FunctionToWrite, Returned
@@ -430,7 +430,7 @@ class _Marking:
         return [f"{entry} is {a[at]:.8g}, expected {b[at]:.8g} ({case.sizes}{when})"]
 
 
-def _first_difference(piece: _Piece, a: NDArray[Any], b: NDArray[Any]) -> tuple[int, ...]:
+def _first_difference(piece: _Piece, a: Array, b: Array) -> tuple[int, ...]:
     differs = ~np.isclose(a, b, RELATIVE, ABSOLUTE, equal_nan=True)
     if piece.where and a.ndim:
         mask = np.zeros_like(differs)
@@ -472,7 +472,7 @@ def _other_length(name: str, got: Any, right: Any) -> tuple[str, str] | None:
     return None
 
 
-def _moved(right: NDArray[Any], output: Returned) -> Iterator[tuple[str, NDArray[Any]]]:
+def _moved(right: Array, output: Returned) -> Iterator[tuple[str, Array]]:
     """The right values in other places."""
     if "t" in output.axes and len(right) > 1:
         yield "has its steps in the reverse order", right[::-1]
@@ -498,7 +498,7 @@ def _moved(right: NDArray[Any], output: Returned) -> Iterator[tuple[str, NDArray
     yield "has the wrong sign", -right
 
 
-def _read_array(name: str, value: Any) -> NDArray[Any]:
+def _read_array(name: str, value: Any) -> Array:
     if hasattr(value, "numpy") and not isinstance(value, np.ndarray):
         value = value.detach().numpy() if hasattr(value, "detach") else value.numpy()
     if value is None:
@@ -521,7 +521,7 @@ def _read_array(name: str, value: Any) -> NDArray[Any]:
     return array
 
 
-def _read_list(name: str, value: Any, right: list[Any]) -> list[NDArray[Any]]:
+def _read_list(name: str, value: Any, right: list[Any]) -> list[Array]:
     if not isinstance(value, (list, tuple)):
         raise _SaidError(
             f"returned {type(value).__name__} for {name}; a list of {len(right)} arrays is expected"

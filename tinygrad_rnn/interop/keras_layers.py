@@ -23,6 +23,8 @@ from .weights import from_weights, to_weights
 RECURRENT = ("LSTM", "GRU", "SimpleRNN")
 CELLS = {"LSTMCell": "LSTM", "GRUCell": "GRU", "SimpleRNNCell": "SimpleRNN"}
 Weights = Sequence[Array]
+Mask = Array | None  # which steps count, (batch, time)
+Outputs = tuple[list[Any], Mask]  # of a layer, and the mask that goes on with the first
 _IGNORED = ("go_backwards", "backward_layer", "cell", "module", "registered_name", "build_config")
 
 
@@ -51,11 +53,11 @@ class KerasLayer(Module):
         super().__init__()
         self.title = name
 
-    def run(self, values: list[Any], masks: list[Any], state: list[Any]) -> tuple[list[Any], Any]:
+    def run(self, values: list[Tensor], masks: list[Mask], state: list[Tensor]) -> Outputs:
         """The outputs for the inputs, and the mask that goes on with the first."""
         return [self.call(*values)], next((m for m in masks if m is not None), None)
 
-    def call(self, *values: Any) -> Any:
+    def call(self, *values: Tensor) -> Any:
         """The output, for a layer that masks pass by."""
         raise NotImplementedError
 
@@ -90,7 +92,7 @@ class Recurring(KerasLayer):
         self.sequences, self.states, self.backwards = sequences, states, backwards
         self.zero, self.shown, self.both, self.merge = zero, shown, both, merge
 
-    def run(self, values: list[Any], masks: list[Any], state: list[Any]) -> tuple[list[Any], Any]:
+    def run(self, values: list[Tensor], masks: list[Mask], state: list[Tensor]) -> Outputs:
         """The outputs, states after them, and the mask where the sequence goes on."""
         x, state = values[0], [*values[1:], *state]
         if x.ndim != 3:
@@ -119,7 +121,7 @@ class Recurring(KerasLayer):
             outputs += self._in_order(last)
         return outputs, passed if self.sequences else None
 
-    def _stack(self, x: Any, lengths: Any, state: list[Any]) -> tuple[Any, list[Any]]:
+    def _stack(self, x: Tensor, lengths: Any, state: list[Tensor]) -> tuple[Tensor, list[Any]]:
         """The layers over a sequence: the last one's outputs, every layer's states (cells, batch, H)."""
         extra = {} if lengths is None else {"lengths": lengths}
         last = []
@@ -146,7 +148,7 @@ class Recurring(KerasLayer):
         """States as Keras gives them: layer by layer, direction by direction, h before c."""
         return [part[way] for parts in last for way in range(parts[0].shape[0]) for part in parts]
 
-    def _placed(self, y: Any, mask: Any) -> Any:
+    def _placed(self, y: Tensor, mask: Mask) -> Tensor:
         """The outputs at every step, put back to where the steps were."""
         if mask is None:
             return y
@@ -165,7 +167,7 @@ class Recurring(KerasLayer):
             found.append(several.where(Tensor._wrap(live[..., None], None), half[rows, at], 0.0))
         return found[0] if len(found) == 1 else several.cat(found, -1)
 
-    def _ends(self, last: list[Any], mask: Any) -> Any:
+    def _ends(self, last: list[Any], mask: Mask) -> Any:
         """The last output alone: both last states in a Bidirectional."""
         h = last[-1][0]
         if self.both:
@@ -192,14 +194,14 @@ class Plain(KerasLayer):
         self.kind, self.layer, self.act, self.mask_zero = kind, layer, act, False
         self.axis = -1
 
-    def run(self, values: list[Any], masks: list[Any], state: list[Any]) -> tuple[list[Any], Any]:
+    def run(self, values: list[Tensor], masks: list[Mask], state: list[Tensor]) -> Outputs:
         """An Embedding with ``mask_zero`` begins a mask: the steps whose index is not 0."""
         outputs, mask = super().run(values, masks, state)
         if self.mask_zero:
             mask = np.asarray(as_tensor(values[0]).numpy() != 0)
         return outputs, mask
 
-    def call(self, *values: Any) -> Any:
+    def call(self, *values: Tensor) -> Any:
         """The layer of ours, then the activation."""
         if self.axis not in (-1, values[0].ndim - 1):
             raise ValueError(
@@ -226,7 +228,7 @@ class Simple(KerasLayer):
         self.kind, self.options = kind, dict(config)
         self.act = _activation(layout, config.get("activation", "linear"))
 
-    def run(self, values: list[Any], masks: list[Any], state: list[Any]) -> tuple[list[Any], Any]:
+    def run(self, values: list[Tensor], masks: list[Mask], state: list[Tensor]) -> Outputs:
         """Masking begins a mask; a merge keeps a step that every input keeps; Flatten ends one."""
         outputs, mask = super().run(values, masks, state)
         if self.kind == "Masking":
@@ -235,11 +237,11 @@ class Simple(KerasLayer):
             mask = live
         elif self.kind in ("Flatten", "RepeatVector", "Reshape"):
             mask = None
-        elif len(values) > 1 and all(m is not None for m in masks):
-            mask = np.logical_and.reduce(masks)
+        elif len(values) > 1 and len(kept := [m for m in masks if m is not None]) == len(masks):
+            mask = np.logical_and.reduce(kept)
         return outputs, mask
 
-    def call(self, *values: Any) -> Any:
+    def call(self, *values: Tensor) -> Any:
         """The function."""
         kind, options, x = self.kind, self.options, values[0]
         if kind == "Activation":

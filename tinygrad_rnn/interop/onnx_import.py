@@ -355,7 +355,7 @@ class OnnxModel(Module):
     # ---- graphs inside nodes
 
     def _control(self, n: OnnxNode, values: Values) -> tuple[Any, ...]:
-        given = [ops.plain(values[name]) if name else None for name in n.inputs]
+        given: list[Any] = [ops.plain(values[name]) if name else None for name in n.inputs]
         if n.op == "If":
             branch = "then_branch" if ops.array(given[0]).any() else "else_branch"
             return self._body(n.attributes[branch], [], values)

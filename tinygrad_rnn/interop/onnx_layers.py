@@ -13,11 +13,13 @@ import numpy as np
 
 from .. import nn
 from ..engine.values import Array
+from ..nn.cells import Cell
 from ..nn.module import Module
 from ..nn.stacks import RecurrentLayer
 from .onnx_graph import ExportError, GraphBuilder
 
 Names = Any  # names of values, in the nesting of the layer's arguments or outputs
+Layer = RecurrentLayer | nn.Recurrent
 ORDER = {"RNN": (0,), "LSTM": (0, 3, 1, 2), "GRU": (1, 0, 2)}
 KINDS: dict[type, str] = {
     nn.RNNCell: "RNN",
@@ -73,7 +75,7 @@ def recurrent_node(
     return y, last
 
 
-def _arranged(kind: str, cell: Any) -> dict[str, Any]:
+def _arranged(kind: str, cell: Cell) -> dict[str, Any]:
     """A cell's weights and biases in ONNX's order."""
     found: dict[str, Any] = {}
     coupled = type(cell) is nn.CoupledLSTMCell
@@ -97,7 +99,7 @@ def _rows(array: Array, order: tuple[int, ...]) -> Array:
     return np.concatenate([blocks[k] for k in order])
 
 
-def refusal(layer: Any) -> str | None:
+def refusal(layer: Layer) -> str | None:
     """Why ONNX has no node for a recurrent layer, in words, or None."""
     cells = layer.cells()
     for cell in cells:
@@ -115,7 +117,9 @@ def refusal(layer: Any) -> str | None:
 # ---- layers ----------------------------------------------------------------------------------------
 
 
-def stack(b: GraphBuilder, layer: Any, args: Names, kwargs: dict[str, Names], ndim: int) -> Names:
+def stack(
+    b: GraphBuilder, layer: RecurrentLayer, args: Names, kwargs: dict[str, Names], ndim: int
+) -> Names:
     """RNN, LSTM, GRU: a node a layer, states cut out for it and put together after it."""
     x, hx = _arguments(layer, args, kwargs)
     ways, names = (2 if layer.bidirectional else 1), layer._first.states
@@ -144,7 +148,7 @@ def stack(b: GraphBuilder, layer: Any, args: Names, kwargs: dict[str, Names], nd
 
 
 def recurrent(
-    b: GraphBuilder, layer: Any, args: Names, kwargs: dict[str, Names], ndim: int
+    b: GraphBuilder, layer: nn.Recurrent, args: Names, kwargs: dict[str, Names], ndim: int
 ) -> Names:
     """``nn.Recurrent`` of built-in cells: one node; states without an axis of directions."""
     x, state = _arguments(layer, args, kwargs)
@@ -172,20 +176,20 @@ def recurrent(
     return _time_back(b, layer, y, batched), finals[0] if len(finals) == 1 else tuple(finals)
 
 
-def _arguments(layer: Any, args: Names, kwargs: dict[str, Names]) -> tuple[Any, Any]:
+def _arguments(layer: Layer, args: Names, kwargs: dict[str, Names]) -> tuple[Any, Any]:
     """Input and initial state of a call."""
     given = dict(zip(("input", "hx"), args, strict=False))
     x = given.get("input", kwargs.get("input", kwargs.get("x")))
     return x, given.get("hx", kwargs.get("hx", kwargs.get("state")))
 
 
-def _time_first(b: GraphBuilder, layer: Any, x: str, batched: bool) -> str:
+def _time_first(b: GraphBuilder, layer: Layer, x: str, batched: bool) -> str:
     if not batched:
         return b.unsqueeze(x, 1)
     return str(b.op("Transpose", x, perm=[1, 0, 2])) if layer.batch_first else x
 
 
-def _time_back(b: GraphBuilder, layer: Any, y: str, batched: bool) -> str:
+def _time_back(b: GraphBuilder, layer: Layer, y: str, batched: bool) -> str:
     if not batched:
         return b.squeeze(y, 1)
     return str(b.op("Transpose", y, perm=[1, 0, 2])) if layer.batch_first else y
@@ -196,7 +200,7 @@ def _lengths(b: GraphBuilder, kwargs: dict[str, Names]) -> str | None:
     return None if lengths is None else str(b.cast(lengths, np.int64, np.int32))
 
 
-def _learned(b: GraphBuilder, layer: Any, name: str, x: str) -> str:
+def _learned(b: GraphBuilder, layer: RecurrentLayer, name: str, x: str) -> str:
     """A learned state, stretched over the batch of (time, batch, features)."""
     value = getattr(layer, name)._data
     count, size = value.shape
@@ -214,7 +218,7 @@ def _joined(b: GraphBuilder, names: list[str]) -> str:
 
 
 def embedding(
-    b: GraphBuilder, layer: Any, args: Names, kwargs: dict[str, Names], ndim: int
+    b: GraphBuilder, layer: nn.Embedding, args: Names, kwargs: dict[str, Names], ndim: int
 ) -> Names:
     """Rows of a table."""
     index = args[0] if args else kwargs["input"]
@@ -223,7 +227,7 @@ def embedding(
 
 
 def layer_norm(
-    b: GraphBuilder, layer: Any, args: Names, kwargs: dict[str, Names], ndim: int
+    b: GraphBuilder, layer: nn.LayerNorm, args: Names, kwargs: dict[str, Names], ndim: int
 ) -> Names:
     """Normalised over the last axes."""
     x = args[0] if args else kwargs["input"]

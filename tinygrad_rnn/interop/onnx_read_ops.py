@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..compat.elementwise import fmod
+from ..engine.values import Array, DType
 from ..nn import functional as f
 from ..ops.curves import erf
 from ..tensors import Tensor, functions, several
@@ -59,7 +60,7 @@ Rule = Callable[..., Any]  # (node, *inputs) -> a Tensor, OnnxOutput or a tuple 
 # ---- reading operands --------------------------------------------------------------------------------
 
 
-def array(t: Any) -> Any:
+def array(t: Tensor) -> Array:
     """A tensor's values as an array."""
     return t._data
 
@@ -69,12 +70,12 @@ def whole(data: Any, dtype: Any = None) -> Tensor:
     return Tensor._wrap(np.array(data, dtype), None)
 
 
-def ints(t: Any) -> tuple[int, ...]:
+def ints(t: Tensor) -> tuple[int, ...]:
     """A vector of integers as a tuple."""
     return tuple(int(n) for n in np.atleast_1d(array(t)).ravel())
 
 
-def axes_of(n: OnnxNode, given: Any, name: str = "axes") -> tuple[int, ...] | None:
+def axes_of(n: OnnxNode, given: Tensor | None, name: str = "axes") -> tuple[int, ...] | None:
     """Axes from an input where it is there, else from the attribute; None where neither says any."""
     if given is not None:
         return ints(given)
@@ -84,7 +85,7 @@ def axes_of(n: OnnxNode, given: Any, name: str = "axes") -> tuple[int, ...] | No
     return (int(value),) if isinstance(value, int) else tuple(int(k) for k in value)
 
 
-def floating(*tensors: Any) -> bool:
+def floating(*tensors: Tensor) -> bool:
     """Whether the operands are floats."""
     return all(t.is_floating_point() for t in tensors)
 
@@ -112,7 +113,7 @@ def _binary(on_floats: Callable[[Any, Any], Any], on_ints: Callable[[Any, Any], 
     return rule
 
 
-def _truncated(a: Any, b: Any) -> Any:
+def _truncated(a: Array, b: Array) -> Array:
     """Integers divide towards zero."""
     return np.trunc(np.true_divide(a, b)) if (a < 0).any() or (b < 0).any() else a // b
 
@@ -122,10 +123,8 @@ def _power(n: OnnxNode, a: Tensor, b: Tensor) -> Tensor:
         return whole(np.power(array(a), array(b)), array(a).dtype)
     if b._node is None and array(b).size == 1:
         exponent = array(b).item()
-        number: Tensor = a ** (int(exponent) if exponent == int(exponent) else exponent)
-        return number
-    result: Tensor = a ** b.to(a.dtype)
-    return result
+        return a ** (int(exponent) if exponent == int(exponent) else exponent)
+    return a ** b.to(a.dtype)
 
 
 def _mod(n: OnnxNode, a: Tensor, b: Tensor) -> Tensor:
@@ -148,8 +147,7 @@ def _variadic(on_floats: Callable[[Any, Any], Any], on_ints: Callable[[Any, Any]
 
 def _average(n: OnnxNode, *given: Tensor) -> Tensor:
     total: Tensor = _variadic(lambda a, b: a + b, np.add)(n, *given)
-    mean: Tensor = total / len(given)
-    return mean
+    return total / len(given)
 
 
 def _clip(n: OnnxNode, x: Tensor, low: Tensor | None = None, high: Tensor | None = None) -> Tensor:
@@ -163,8 +161,7 @@ def _clip(n: OnnxNode, x: Tensor, low: Tensor | None = None, high: Tensor | None
         return whole(np.clip(array(x), *bounds), array(x).dtype)
     if None not in bounds and bounds[0] > bounds[1]:  # then the upper bound wins
         return functions.clip(functions.clip(x, bounds[0], None), None, bounds[1])
-    result: Tensor = functions.clip(x, *bounds)
-    return result
+    return functions.clip(x, *bounds)
 
 
 def _prelu(n: OnnxNode, x: Tensor, slope: Tensor) -> Tensor:
@@ -187,8 +184,7 @@ def _gelu(n: OnnxNode, x: Tensor) -> Tensor:
 
 
 def _erf(n: OnnxNode, x: Tensor) -> Tensor:
-    result: Tensor = erf(x)
-    return result
+    return erf(x)
 
 
 def _hard_sigmoid(n: OnnxNode, x: Tensor) -> Tensor:
@@ -205,7 +201,7 @@ def _cast(n: OnnxNode, x: Tensor) -> Tensor:
     return _as(n, x, dtype)
 
 
-def _as(n: OnnxNode, x: Tensor, dtype: Any) -> Tensor:
+def _as(n: OnnxNode, x: Tensor, dtype: DType) -> Tensor:
     if dtype.kind not in "fiub" or dtype.itemsize > 8:
         raise n.refuse(f"no such dtype here: {dtype}")
     if dtype.kind == "f" and floating(x):
@@ -249,20 +245,17 @@ def _gemm(n: OnnxNode, a: Tensor, b: Tensor, c: Tensor | None = None) -> Tensor:
     product = product if alpha == 1.0 else product * alpha
     if c is None:
         return product
-    total: Tensor = product + (c if beta == 1.0 else c * beta)
-    return total
+    return product + (c if beta == 1.0 else c * beta)
 
 
 def _matmul(n: OnnxNode, a: Tensor, b: Tensor) -> Tensor:
     if not floating(a, b):
         return whole(np.matmul(array(a), array(b)), array(a).dtype)
-    product: Tensor = a @ b
-    return product
+    return a @ b
 
 
 def _einsum(n: OnnxNode, *given: Tensor) -> Tensor:
-    result: Tensor = several.einsum(n.attributes["equation"].replace(" ", ""), *given)
-    return result
+    return several.einsum(n.attributes["equation"].replace(" ", ""), *given)
 
 
 # ---- shapes ----------------------------------------------------------------------------------------------
@@ -366,7 +359,7 @@ def _slice(n: OnnxNode, x: Tensor, *given: Any) -> Tensor:
     return x[tuple(index)] if index else x
 
 
-def _taken(x: Tensor, at: Any, axis: int) -> Tensor:
+def _taken(x: Tensor, at: Array, axis: int) -> Tensor:
     """Some places along one axis."""
     return x.index_select(axis, whole(at)) if floating(x) else whole(np.take(array(x), at, axis))
 
@@ -391,7 +384,7 @@ def _gather_elements(n: OnnxNode, x: Tensor, index: Tensor) -> Tensor:
     return x[_grid(at, axis)] if floating(x) else whole(array(x)[_grid(at, axis)])
 
 
-def _grid(at: Any, axis: int) -> tuple[Any, ...]:
+def _grid(at: Array, axis: int) -> tuple[Any, ...]:
     """The index of every element of ``at``, taken along one axis."""
     places = list(np.ogrid[tuple(slice(side) for side in at.shape)])
     places[axis] = at

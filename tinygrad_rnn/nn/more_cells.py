@@ -26,12 +26,6 @@ class PeepholeLSTMCell(LSTMCell):
     (9,)
     """
 
-    equations: dict[str, str] = {  # noqa: RUF012
-        "z": "W_ih x + b_ih + W_hh h' + b_hh",
-        "c": "f * c' + i * g",
-        "h": "o * tanh(c)",
-    }
-
     def _add_more(self) -> None:
         super()._add_more()
         self._add("weight_peephole", 3 * self.hidden_size)
@@ -66,9 +60,8 @@ class LayerNormLSTMCell(LSTMCell):
     (7, 5, 3)
     """
 
-    equations: dict[str, str] = {  # noqa: RUF012
+    equations = LSTMCell.equations | {
         "z": "LN(W_ih x) + LN(W_hh h') + b_ih",
-        "c": "f * c' + i * g",
         "h": "o * tanh(LN(c))",
     }
 
@@ -109,11 +102,7 @@ class CoupledLSTMCell(LSTMCell):
 
     gates: ClassVar[dict[str, str]] = {"f": "forget", "g": "cell", "o": "output"}
     squashed: ClassVar[tuple[str, ...]] = ("f", "o")
-    equations: dict[str, str] = {  # noqa: RUF012
-        "z": "W_ih x + b_ih + W_hh h' + b_hh",
-        "c": "f * c' + (1 - f) * g",
-        "h": "o * tanh(c)",
-    }
+    equations = LSTMCell.equations | {"c": "f * c' + (1 - f) * g"}
 
     def step(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Any]:
         """The equations: (h, (h, c))."""

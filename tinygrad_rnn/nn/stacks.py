@@ -533,18 +533,9 @@ class RNN(RecurrentLayer):
         learned_state: bool = False,
         generator: np.random.Generator | None = None,
     ) -> None:
-        super().__init__(
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            batch_first,
-            dropout,
-            bidirectional,
-            learned_state=learned_state,
-            generator=generator,
-            nonlinearity=nonlinearity,
-        )
+        usual = (input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional)
+        more: dict[str, Any] = {"learned_state": learned_state, "generator": generator}
+        super().__init__(*usual, **more, nonlinearity=nonlinearity)
         self.nonlinearity = nonlinearity
 
 
@@ -596,19 +587,9 @@ class LSTM(RecurrentLayer):
     ) -> None:
         if peephole:
             self.__dict__["cell_class"] = PeepholeLSTMCell
-        super().__init__(
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            batch_first,
-            dropout,
-            bidirectional,
-            learned_state=learned_state,
-            generator=generator,
-            proj_size=proj_size,
-            forget_bias=forget_bias,
-        )
+        usual = (input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional)
+        more: dict[str, Any] = {"learned_state": learned_state, "generator": generator}
+        super().__init__(*usual, **more, proj_size=proj_size, forget_bias=forget_bias)
         self.proj_size, self.peephole, self.forget_bias = proj_size, peephole, forget_bias
 
 
@@ -653,16 +634,7 @@ class GRU(RecurrentLayer):
         learned_state: bool = False,
         generator: np.random.Generator | None = None,
     ) -> None:
-        super().__init__(
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            batch_first,
-            dropout,
-            bidirectional,
-            learned_state=learned_state,
-            generator=generator,
-            reset_after=reset_after,
-        )
+        usual = (input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional)
+        more: dict[str, Any] = {"learned_state": learned_state, "generator": generator}
+        super().__init__(*usual, **more, reset_after=reset_after)
         self.reset_after = reset_after

@@ -134,7 +134,7 @@ erf = row(
 )
 gelu = row(
     "gelu",
-    lambda a: a * normal_share(a),
+    lambda a: a * normal_share(a, derived=True),
     lambda g, y, a: (
         few.gelu_slope(g, y, a) if both_quick(g, a) else g * (normal_cdf(a) + a * _bell(a))
     ),

@@ -14,6 +14,7 @@ complex steps among them, goes through the formulas in the rows. None of them wr
 from __future__ import annotations
 
 from typing import Any, TypeGuard
+from weakref import ref
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from ..engine.values import Array
 
 _BITS: dict[str, Any] = {"f": np.dtype(np.int32), "d": np.dtype(np.int64)}
 _FEW = 1024  # elements up to which a call costs more than what it does
+_MANY = 1 << 16  # elements up to which something is left for the slope
 _INFINITY = float("inf")
 _DENSITY = {code: np.array(0.3989422804014327, code) for code in "fd"}  # 1 / sqrt(2 pi)
 _TINY = 1e-30  # from here down y / a has few digits
@@ -169,14 +171,22 @@ def silu_slope(g: Array, y: Array, a: Array) -> Array:
 def gelu_slope(g: Array, y: Array, a: Array) -> Array:
     """g (s + a exp(-a**2 / 2) / sqrt(2 pi)) where y = a s."""
     s = gate(y, a)
-    d = np.multiply(a, a, out=np.empty(a.shape, np.float64), dtype=np.float64)
-    np.multiply(d, -0.5, out=d)  # in float32 the rounding of the square would be seen in exp
-    np.exp(d, out=d)
-    d = d.astype(a.dtype, copy=False)
+    d = take(a, "bell")
+    if d is None:
+        d = bell(a)
     np.multiply(d, _DENSITY[a.dtype.char], out=d)
     np.multiply(d, a, out=d)
     np.add(d, s, out=d)
     return np.multiply(d, g, out=d)
+
+
+def bell(a: Array) -> Array:
+    """exp(-a**2 / 2)."""
+    d = a.astype(np.float64)  # in float32 the rounding of the square would be seen in exp
+    np.multiply(d, d, out=d)
+    np.multiply(d, -0.5, out=d)
+    np.exp(d, out=d)
+    return d.astype(a.dtype, copy=False)
 
 
 def leaky_relu_slope(g: Array, a: Array, slope: float) -> Array:
@@ -191,3 +201,24 @@ def elu_slope(g: Array, a: Array) -> Array:
     d = np.fmin(a, _ZEROS[a.dtype.char], out=np.empty_like(a))
     np.exp(d, out=d)
     return np.multiply(d, g, out=d)
+
+
+# ---- what a forward computes on its way to what its slope needs ----------------------------------------
+# It is left beside the operand, for as long as that lives or until the slope takes it. Arrays never change,
+# so that who finds nothing computes the same again, to the last bit.
+
+_left: dict[tuple[int, str], tuple[ref[Array], Array]] = {}
+
+
+def leave(a: Array, what: str, found: Array) -> None:
+    """Leave ``found`` beside the array, where that is no large piece of memory."""
+    if found.size > _MANY:
+        return
+    key = id(a), what
+    _left[key] = ref(a, lambda _: _left.pop(key, None)), found
+
+
+def take(a: Array, what: str) -> Array | None:
+    """Take what was left there, if anything was."""
+    of, found = _left.pop((id(a), what), (None, None))
+    return found if of is not None and of() is a else None

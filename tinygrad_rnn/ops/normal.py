@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from .few_passes import bell, leave
+
 _NEAR = (
     (1.28379167095512558561e-01, -3.25042107247001499370e-01, -2.84817495755985104766e-02,
      -5.77027029648944159157e-03, -2.37630166566501626084e-05),
@@ -84,7 +86,7 @@ def error_function(x: Any) -> Any:
     return np.copysign(y, wide).astype(np.asarray(x).dtype)
 
 
-def _share32(x: Any) -> Any:
+def _share32(x: Any, derived: bool) -> Any:
     """P(Z < x) of a float32 array."""
     r = np.abs(x, out=np.empty_like(x))
     np.add(r, _START, out=r)
@@ -96,11 +98,10 @@ def _share32(x: Any) -> Any:
         np.multiply(p, s, out=p)
     np.add(p, _TAIL[0], out=p)
     np.multiply(p, r, out=p)
-    wide = x.astype(np.float64)  # the rounding of a square would be seen in exp
-    np.multiply(wide, wide, out=wide)
-    np.multiply(wide, -0.5, out=wide)
-    np.exp(wide, out=wide)
-    np.multiply(p, wide.astype(np.float32), out=p)
+    e = bell(x)
+    np.multiply(p, e, out=p)
+    if derived:
+        leave(x, "bell", e)
     # the tail below a negative x, and 1 - the tail above a positive one: by the sign bit, without a branch
     bits, signs = p.view(np.int32), np.invert(x.view(np.int32), out=s.view(np.int32))
     np.bitwise_and(signs, _SIGN, out=signs)
@@ -109,12 +110,15 @@ def _share32(x: Any) -> Any:
     return np.add(p, s, out=p)
 
 
-def normal_share(x: Any) -> Any:
-    """P(Z < x) for Z of N(0, 1), in the dtype of x: erfc(-x / sqrt(2)) / 2."""
+def normal_share(x: Any, derived: bool = False) -> Any:
+    """P(Z < x) for Z of N(0, 1), in the dtype of x: erfc(-x / sqrt(2)) / 2.
+
+    ``derived``: ``gelu_slope`` will ask for exp(-x**2 / 2), which is left for it.
+    """
     if np.iscomplexobj(x):
         raise TypeError("the normal distribution is computed for real numbers alone")
     if x.__class__ is np.ndarray and x.dtype.char == "f":
-        return _share32(x)
+        return _share32(x, derived)
     wide = np.asarray(x, np.float64)
     z = np.abs(wide) * 0.7071067811865476
     lower = np.empty_like(z)  # erfc(z) / 2, z >= 0

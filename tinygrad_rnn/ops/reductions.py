@@ -14,6 +14,7 @@ from ..engine.autograd import spread
 from ..engine.places import state
 from ..engine.values import as_array
 from . import along_rows as along
+from . import few_passes as few
 from .elementwise import abs, exp, log, sign, sqrt, square, where
 from .indexing import beside, getitem, put
 from .row import Row, row
@@ -113,12 +114,18 @@ def _before(a: Any, axis: int) -> Any:
 
 
 def _cumsum(a: Any, axis: int) -> Any:
+    if axis == a.ndim - 1 and (sums := along.cumsum(a)) is not None:
+        return sums
     dtype = _sum_dtype(a) or a.dtype
     return np.cumsum(a, axis, dtype) if a.ndim else a.astype(dtype)
 
 
 def _cumsum_rule(g: Any, axis: int) -> Any:
     """Each element went into all sums from its own on."""
+    if g.__class__ is np.ndarray and axis == g.ndim - 1:
+        sums = along.cumsum(g, back=True)
+        if sums is not None:
+            return sums
     return flip(cumsum(flip(g, (axis,)), axis), (axis,)) if g.shape else g
 
 
@@ -336,7 +343,7 @@ def _cross_entropy(a: Any, axis: int, classes: Any) -> Any:
 def _cross_entropy_rule(g: Any, a: Any, axis: int, classes: Any) -> Any:
     """The softmax less 1 at the class."""
     if g.__class__ is np.ndarray and (rows := along.rows(a, (axis,))) is not None:
-        if (e := along.take(a, "exp")) is not None:
+        if (e := few.take(a, "exp")) is not None:
             return along.cross_entropy_slope_of(e, g, classes)
         return along.cross_entropy_slope(a.shape, rows, g.reshape(-1), classes.reshape(-1))
     share, at = softmax(a, (axis,)), beside(axis, classes)
@@ -346,7 +353,7 @@ def _cross_entropy_rule(g: Any, a: Any, axis: int, classes: Any) -> Any:
 def _layer_norm(a: Any, axes: Axes, eps: float) -> Any:
     if (rows := along.rows(a, axes)) is not None:
         scale = np.empty(len(rows), a.dtype)
-        along.leave(a, f"scale {eps}", scale)
+        few.leave(a, f"scale {eps}", scale)
         return along.layer_norm(a.shape, rows, scale, eps=eps)
     centred = a - a.mean(axis=axes, keepdims=True)
     return centred / np.sqrt((centred * centred).mean(axis=axes, keepdims=True) + eps)
@@ -356,7 +363,7 @@ def _layer_norm_rule(g: Any, y: Any, a: Any, axes: Axes, eps: float) -> Any:
     """(g - mean(g) - y mean(g y)) / sqrt(var + eps)."""
     if (both := along.both_rows(a, g, axes)) is not None:
         beside = [y.reshape(both[0].shape)]
-        if (scale := along.take(a, f"scale {eps}")) is not None:
+        if (scale := few.take(a, f"scale {eps}")) is not None:
             beside.append(scale)
         return along.layer_norm_slope(a.shape, *both, *beside, eps=eps)
     centred = a - a.mean(axis=axes, keepdims=True)

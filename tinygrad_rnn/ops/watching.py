@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engine.places import state
+from ..engine.values import Array
 from .dtypes import NUMBERS
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def written_down(t: Tensor, data: Any) -> Tensor:
     return t
 
 
-def index_known(index: Any, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def index_known(index: Any, array: Array) -> Array:
     """An array that is an index, of which a trace hears whether it could be another one."""
     if state.tracer is not None:
         if _of_numbers(index) or state.tracer.is_made(index):

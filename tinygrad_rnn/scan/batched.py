@@ -76,6 +76,7 @@ class Lines:
             body = ["with quiet(all='ignore'):", *(f"    {line}" for line in body)]
         text = "\n    ".join([head, *body]) + "\n"
         exec(compile(text, f"<{name} of a compiled layer>", "exec"), self.space)
+        self.space[name].text = text  # for who compiles it once more: ``training.fused``
         return self.space[name]
 
     def copied(self) -> dict[str, Any]:
@@ -263,6 +264,8 @@ class Lines:
             return f"{args[0]}[..., {value.consts[0]}:{value.consts[1]}]"
         if value.op in ("add", "sub", "mul"):
             return f"{UFUNCS[value.op]}({', '.join(args)})"
+        if value.op == "reshape" and (total or not self.program.depends[value.args[0]]):
+            return f"{args[0]}.reshape({value.shape})"
         self.quiet = True
         function = self.constant(f"f{v}", forward_of(value))
         over_time = [bool(self.program.depends[a]) for a in value.args]

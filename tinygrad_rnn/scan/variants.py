@@ -89,6 +89,7 @@ class Compiled:
         self.work = work(first)
         self._loops: dict[Any, Any] = {}
         self.probe: Any = None  # how its step is looked into, or why not: see ``probing``
+        self.of_product: Any = None  # its step without the input's product: see ``by_table``
 
     def turn(
         self, cell: Module, derive: bool, x: bool, steps: int, most: int = CALLS

@@ -209,7 +209,8 @@ class _Example:
         values, outputs = dict(leaves), []
         for t in range(STEPS):
             values.update({r: leaves[r][t] for r in ("x", "live") if r in leaves})
-            output, *new = _step(self.trace, values)
+            known = {id(node): values[role] for role, node in self.trace.inputs.items()}
+            output, *new = step_again(self.trace, known)
             outputs.append(output)
             values.update(zip(self.states, new, strict=True))
         finals = [values[role] for role in self.states]
@@ -260,9 +261,8 @@ def _named(what: str, arrays: Sequence[Any]) -> dict[str, Any]:
     return {f"{what} {k}": a for k, a in enumerate(arrays)}
 
 
-def _step(trace: Trace, values: dict[str, Tensor]) -> list[Tensor]:
-    """The traced step once more, by the engine, on other values."""
-    known: dict[int, Any] = {id(node): values[role] for role, node in trace.inputs.items()}
+def step_again(trace: Trace, known: dict[int, Any]) -> list[Tensor]:
+    """The traced step once more, by the engine: from what is known of some nodes, by their ids."""
     for node in trace.nodes:
         if id(node) not in known:
             known[id(node)] = _again(node, [known.get(id(p)) for p in node.parents])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import numpy as np
 
 from ..engine.places import state
-from ..engine.values import Array, Handle
+from ..engine.values import Array, DType, Handle
 from ..ops import dtypes, watching
 from .axes import Size
 
@@ -27,14 +27,12 @@ def is_tensor(value: Any) -> TypeGuard[Tensor]:
 
 def made(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor with a copy of the data in its own dtype, or in the one that is given."""
-    tensor: Tensor = Handle.kind._made(data, dtype, requires_grad)
-    return tensor
+    return Handle.kind._made(data, dtype, requires_grad)
 
 
 def wrapped(data: Any) -> Tensor:
     """A constant on an array that nobody else will write."""
-    tensor: Tensor = Handle.kind._wrap(data, None)
-    return tensor
+    return Handle.kind._wrap(data, None)
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
@@ -73,12 +71,12 @@ def cast_like(value: Any, tensor: Tensor) -> Tensor:
     return as_tensor(value).to(tensor.dtype)
 
 
-def dtype_of(dtype: Any) -> np.dtype[Any]:
+def dtype_of(dtype: Any) -> DType:
     """A dtype that tensors have. Raises TypeError for any other."""
     found = np.dtype(dtype)
     if found.kind not in "fiub" or found.char == "g":
         raise TypeError(f"tensors hold float16/32/64, integers and bool, not {found}")
-    one: np.dtype[Any] = np.dtype(found.type)  # numpy's one object for it, compared by identity
+    one: DType = np.dtype(found.type)  # numpy's one object for it, compared by identity
     return one
 
 

@@ -500,8 +500,7 @@ class _At:
 
 def _parts(several: Any) -> tuple[Tensor, ...]:
     """What a row with several outputs returns."""
-    parts: tuple[Tensor, ...] = several
-    return parts
+    return several
 
 
 def _triangle(tensor: Any, make: Any, diagonal: int, who: str) -> Tensor:

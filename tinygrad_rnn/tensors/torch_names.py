@@ -50,8 +50,7 @@ class TorchNames:
 
     def cpu(self: Tensor) -> Tensor:
         """Itself: tensors live on the CPU."""
-        tensor: Tensor = self
-        return tensor
+        return self
 
     def cuda(self: Tensor, device: Any = None) -> NoReturn:
         """Raises RuntimeError: there is no GPU here."""
@@ -144,8 +143,7 @@ class TorchNames:
     def new(self: Tensor, *data: Any, device: Any = None) -> Tensor:
         """What ``LongTensor(*data)`` and its like make, of this dtype: zeros of these sizes, or this data."""
         check_device(device)
-        made: Tensor = typed("made")("new", self.dtype, data)
-        return made
+        return typed("made")("new", self.dtype, data)
 
     # ---- to others
 
@@ -156,8 +154,7 @@ class TorchNames:
 
     def __dlpack_device__(self: Tensor) -> tuple[int, int]:
         """The CPU."""
-        found: tuple[int, int] = self._data.__dlpack_device__()
-        return found
+        return self._data.__dlpack_device__()
 
     @property
     def grad_fn(self: Tensor) -> Any:

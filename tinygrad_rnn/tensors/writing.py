@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any
-from weakref import getweakrefcount
+from weakref import getweakrefcount, ref
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from ..ops.recording import constant, joined, parent_of
 if TYPE_CHECKING:
     from .value import Tensor
 
+Members = list[ref["Tensor"]]  # all that share one memory
 _RANKS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 2}  # complex: only inside gradcheck
 
 
@@ -49,7 +50,7 @@ class Snapshot:
 
     __slots__ = ("of",)
 
-    def __init__(self, of: Any) -> None:
+    def __init__(self, of: Members) -> None:
         self.of = of
 
 
@@ -66,13 +67,13 @@ def _token(t: Tensor) -> Any:
     return t._alias[0] if t._alias.__class__ is tuple else t._alias
 
 
-def _members(t: Tensor) -> Any:
+def _members(t: Tensor) -> Members | None:
     """The list of weak references to all that share the memory of ``t``, or None."""
     token = _token(t)
     return token if token is None or token.__class__ is list else token.of
 
 
-def _sharing(t: Tensor) -> list[Any]:
+def _sharing(t: Tensor) -> list[Tensor]:
     """The living tensors that share the memory of ``t``, itself among them."""
     members = _members(t)
     if members is None:
@@ -80,12 +81,12 @@ def _sharing(t: Tensor) -> list[Any]:
     return [m for r in members if (m := r()) is not None and _members(m) is members]
 
 
-def _stands_for(t: Tensor) -> Any:
+def _stands_for(t: Tensor) -> Tensor:
     """What the graph leads ``t`` to when it is written: what it is a view of, or itself."""
     return t._alias[1] if t._alias.__class__ is tuple else t
 
 
-def _base(t: Tensor, by: str) -> Any:
+def _base(t: Tensor, by: str) -> Tensor:
     """What ``t`` stands for. Raises RuntimeError where that has an array of its own by now."""
     base, token = _stands_for(t), _token(t)
     if token.__class__ is Parted or _members(base) is not _members(t):
@@ -97,7 +98,7 @@ def _base(t: Tensor, by: str) -> Any:
     return base
 
 
-def share(a: Any, t: Tensor) -> Tensor:
+def share(a: Tensor, t: Tensor) -> Tensor:
     """``t``, which has the values of ``a`` and no part in its graph, shares its memory."""
     joined(a, t, False)
     return t
@@ -106,16 +107,16 @@ def share(a: Any, t: Tensor) -> Tensor:
 def snapshot(t: Tensor) -> Tensor:
     """The values of ``t`` as an entry of a state dict; see ``Snapshot``."""
     entry = t.detach()
-    if _members(entry) is not None:
-        entry._alias = Snapshot(_members(entry))
+    if (members := _members(entry)) is not None:
+        entry._alias = Snapshot(members)
     return entry
 
 
 def data(t: Tensor) -> Tensor:
     """``t.data``."""
     made = share(t, Handle.kind._wrap(t._data, None))
-    if _members(made) is not None:
-        made._alias = Data(_members(made))
+    if (members := _members(made)) is not None:
+        made._alias = Data(members)
     return made
 
 
@@ -127,13 +128,13 @@ def leave(t: Tensor, by: str) -> None:
     _part([m for m in others if m is not t], by)
 
 
-def _part(those: list[Any], by: str) -> None:
+def _part(those: list[Tensor], by: str) -> None:
     parted = Parted(by)
     for m in those:
         m._alias = parted
 
 
-def adopt(t: Tensor, new: Any, by: str) -> None:
+def adopt(t: Tensor, new: Tensor, by: str) -> None:
     """``t.data = new``: take the array of ``new`` and share it; the old one is left to those who have it."""
     if new._data is t._data:
         return  # ``t.data += 1`` has been written already
@@ -255,14 +256,14 @@ def _write(t: Tensor, value: Any, by: str, index: Any, whole: bool) -> Tensor:
     return t
 
 
-def _following(t: Tensor) -> tuple[list[Any], list[Any]]:
+def _following(t: Tensor) -> tuple[list[Tensor], list[Tensor]]:
     """Who shares the memory of ``t`` and goes where a write by it goes, and who stays behind."""
     live, token = _sharing(t), _token(t)
     behind = [m for m in live if _token(m).__class__ is Snapshot and _token(m) is not token]
     return [m for m in live if not any(m is b for b in behind)], behind
 
 
-def _recorded(base: Any, value: Any, by: str) -> bool:
+def _recorded(base: Tensor, value: Any, by: str) -> bool:
     """Whether a write is part of a graph; raises where it must not be."""
     if not state.recording:
         return False
@@ -351,7 +352,7 @@ def _window(a: Array, start: int, line: Array) -> Array:
     return np.ndarray(a.shape, line.dtype, line, (_at(a) - start) // one * size, strides)
 
 
-def _store(live: list[Any], alone: bool, t: Tensor, index: Any, value: Any, by: str) -> None:
+def _store(live: list[Tensor], alone: bool, t: Tensor, index: Any, value: Any, by: str) -> None:
     """Write where the memory lies, or into a copy of it to which all that share it are moved."""
     plain = value if value.__class__ in NUMBERS else value._data
     where = ... if index is None else index
@@ -420,7 +421,7 @@ def _outside(t: Tensor, by: str) -> None:
             constant(t, node.name, node.place.step)
 
 
-def _view_again(m: Any, head: Any, t: Tensor, recorded: bool) -> None:
+def _view_again(m: Tensor, head: Tensor, t: Tensor, recorded: bool) -> None:
     """The node of a view whose memory has been written by way of ``t``, from what it is a view of.
 
     ``recorded``: the write has made a new node of ``head``. Otherwise it is a new one if it is a leaf.
@@ -443,7 +444,7 @@ def _view_again(m: Any, head: Any, t: Tensor, recorded: bool) -> None:
         _renode(m, again._node)
 
 
-def _put(base: Any, before: Any, t: Tensor, index: Any, value: Any, by: str) -> Node:
+def _put(base: Tensor, before: Any, t: Tensor, index: Any, value: Any, by: str) -> Node:
     """The node of ``base`` with ``value`` at ``t[index]``."""
     region = t._data if index is None else indexing.taken(t._data, index)
     asks = value.__class__ not in NUMBERS and value.requires_grad

@@ -30,7 +30,7 @@ from ..scan.purity import MISSING, Contents, Guard
 from ..scan.tracing import Untraceable
 from ..scan.variants import hold
 from ..tensors import Tensor, as_tensor
-from .iteration import Iteration, Moves, inspected
+from .iteration import Iteration, Moves, inspected, tables
 from .replay import Differs, Replay
 
 Check = Callable[[Any, tuple[int, ...]], None]
@@ -52,11 +52,15 @@ def compile_step(
 
     Keyword arguments go to the model; what is no tensor is made one. The iteration is traced when
     inputs of their shapes and dtypes come for the second time, and replayed from then on without the
-    model's Python, with the same values to the last bit. What the Python reads (attributes, globals,
-    training mode, ``requires_grad``, the Parameters themselves) is watched: where something differs, the
-    iteration is traced anew; where it cannot be known (random draws, ``.item()``, hooks, attributes that are
-    set, ragged batches) it runs as Python, and ``step.explain()`` says why. ``step.accumulate(*inputs,
-    target)`` leaves out the update, so that gradients of several batches are added up.
+    model's Python, with the same values to the last bit; to rounding where a layer's products with the rows
+    of an ``nn.Embedding`` are computed once a row, not once a step, and where an iteration of small arrays,
+    through one recurrent layer to the loss, becomes machine code as a whole: after a fixed number of
+    iterations. (One over an embedding is traced at once, so that a run that is resumed comes to the same
+    bits.) What the Python reads (attributes, globals, training mode, ``requires_grad``, the Parameters
+    themselves) is watched: where something differs, the iteration is traced anew; where it cannot be known
+    (random draws, ``.item()``, hooks, attributes that are set, ragged batches) it runs as Python, and
+    ``step.explain()`` says why. ``step.accumulate(*inputs, target)`` leaves out the update, so that
+    gradients of several batches are added up.
 
     Raises TypeError for what is no model, loss or optimizer, and for LBFGS, which asks for a loss more
     than once.
@@ -100,7 +104,7 @@ class CompiledStep:
     ) -> None:
         self.model, self.loss, self.optimizer, self.clip = model, loss, optimizer, clip
         self._begun = False  # whether gradients have been accumulated for the next update
-        self._iterations = Iterations(model, loss)
+        self._iterations = Iterations(model, loss, True)
 
     def __call__(self, *inputs: Any, **options: Any) -> Tensor:
         """One iteration; returns the loss before the update."""
@@ -133,8 +137,8 @@ class CompiledStep:
 class Iterations:
     """The iterations of a model and a loss up to their gradients, by programs where there are some."""
 
-    def __init__(self, model: Module, loss: Callable[..., Any]) -> None:
-        self.model, self.loss = model, loss
+    def __init__(self, model: Module, loss: Callable[..., Any], fuses: bool = False) -> None:
+        self.model, self.loss, self.fuses = model, loss, fuses
         self.how = "not run yet"
         self._kinds: dict[Any, list[_Program]] = {}
 
@@ -162,9 +166,10 @@ class Iterations:
             if known is None:
                 while len(self._kinds) >= MOST_KINDS:
                     del self._kinds[next(iter(self._kinds))]
-                self._kinds[kind] = []
-                why = "inputs of their shapes came for the first time"
-            else:
+                known = self._kinds[kind] = []
+                if not tables(self.model):  # else even the first comes to the program's bits
+                    why = "inputs of their shapes came for the first time"
+            if why is None:
                 program = next((p for p in known if p.holds()), None)
                 if program is None:
                     program, value = self._traced(inputs, known, check)
@@ -211,7 +216,10 @@ class Iterations:
                 program.why = f"its program raised {type(error).__name__}: {error}"
             return None
         gradients.commit(reached, None)
-        self.how = "replayed as one program"
+        program.ran += 1
+        if self.fuses and program.ran == program.patience:
+            program.quicken(inputs)
+        self.how = program.how
         return Tensor._wrap(value, None)
 
     def _traced(
@@ -243,6 +251,7 @@ class _Program:
     def __init__(self, model: Module, loss: Any, inputs: Sequence[Tensor]) -> None:
         guards, why = inspected(model, loss, len(inputs))
         self.why = why or ""
+        self.ran, self.patience, self.how = 0, _patience(), "replayed as one program"
         self.moves = Moves([], [])
         tensors: list[Tensor] = []
         if not why:
@@ -272,7 +281,10 @@ class _Program:
     def compare(
         self, iterations: Iterations, inputs: Sequence[Tensor], check: Check | None = None
     ) -> Any:
-        """The plain iteration's loss and gradients, nothing committed; ``why`` where the program's differ."""
+        """The plain iteration's loss and gradients, nothing committed; ``why`` where the program's differ.
+
+        Of a program that computes products by table, its own: a run that is resumed comes to their bits.
+        """
         before = self.moves.now()
         try:
             value, shape = iterations._forward(inputs, {})
@@ -296,7 +308,32 @@ class _Program:
             if not same or not all(_close(mine[key], g) for key, g in plain.items()):
                 self.why = "its program gives other values than the plain iteration"
         self.moves.back(after)
+        if not self.why and self.replay.iteration.tracer.finite:  # its sums are in another order
+            return Tensor._wrap(loss, None), found
         return value, reached.values()
+
+    def quicken(self, inputs: Sequence[Tensor]) -> None:
+        """Have machine code run all of it from now on, where it is small and comes to the same values.
+
+        They are compared on other inputs: on those that have been learned, errors are but rounding.
+        """
+        lines, arrays = self.replay.run, [_other(t, k)._data for k, t in enumerate(inputs)]
+        try:
+            from .fused import fused  # needs numba
+
+            run = fused(self.replay)
+            with self.moves.undone():
+                (loss, plain), (value, found) = lines(*arrays, None), run(*arrays, None)
+        except MemoryError:
+            raise
+        except Exception:  # a layer, an op, a type that it cannot take
+            return
+        mine = {id(node): g for node, g, _ in found}
+        theirs = {id(node): g for node, g, _ in plain}
+        same = mine.keys() == theirs.keys() and _close(value, loss)
+        if same and all(_close(mine[key], g) for key, g in theirs.items()):
+            self.replay.run = run
+            self.how += ", all of it machine code"
 
 
 def _refusal(inputs: Sequence[Tensor], options: dict[str, Any]) -> str | None:
@@ -321,6 +358,12 @@ def _kind(inputs: Sequence[Tensor]) -> Any:
     same = len({id(a) for a in arrays})
     kinds = [(a.shape, a.dtype) for a in arrays]
     return (*kinds, same, backends.chosen(), dtypes.default_dtype)
+
+
+def _patience() -> int:
+    """After how many runs machine code of all of a program is worth the seconds that it is compiled for."""
+    name, _, waits = backends.chosen()
+    return 0 if name != "numba" else 1 << 15 if waits else 256
 
 
 def _other(t: Tensor, k: int) -> Tensor:

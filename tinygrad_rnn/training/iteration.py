@@ -21,11 +21,13 @@ from ..engine.random import generator_or_default
 from ..engine.switches import enable_grad
 from ..engine.values import Array, Constant, Grad, Leaf, next_number
 from ..nn.compiling import LayerCall
+from ..nn.layers import Embedding
 from ..nn.module import Module
 from ..nn.recurrent import Recurrent
 from ..nn.stacks import GRU, LSTM, RNN
 from ..nn.stepping import refusal
 from ..scan import bytecode, purity, running
+from ..scan.by_table import FEATURES, by_table
 from ..scan.bytecode import GIVEN, Known, Value, single
 from ..scan.opcodes import follow
 from ..scan.purity import Guard, Guards, Impure
@@ -292,12 +294,20 @@ class PartOf:
         self.name, self.op, self.constants, self.place = f"part of {op.name}", op, constants, place
 
 
+def tables(model: Module) -> list[Leaf]:
+    """The rows from which a layer's products may be computed: those of the model's embeddings."""
+    found = [m.weight._node for m in model.modules() if type(m) is Embedding]
+    return [node for node in found if type(node) is Leaf and node.shape[1] >= FEATURES]
+
+
 class BlockTracer(Tracer):
     """A tracer to which layers, and functions that look at values, are wholes."""
 
-    def __init__(self) -> None:
+    def __init__(self, tables: list[Leaf]) -> None:
         super().__init__()
+        self.tables = tables
         self.blocks: list[Any] = []
+        self.finite: list[Any] = []  # nodes whose values must be finite
 
     def looks(self, how: str) -> None:
         """An index may be an input as it is: whether it is, is asked when the program is written."""
@@ -328,6 +338,7 @@ class BlockTracer(Tracer):
             moves = Moves(drawn, [cell for stage in stages for cell in stage.cells()])
             with moves.undone():
                 flat = made.forward()
+        self.finite += by_table(made, self.tables)
         block = OpaqueLayer(made, moves)
         results = block.gives(flat, made.needs())
         self.blocks.append(block)
@@ -351,7 +362,7 @@ class Iteration:
         for t in self.inputs:
             t._node = Constant(t._data.shape, t._data.dtype)
         try:
-            with tracing(BlockTracer()) as tracer:
+            with tracing(BlockTracer(tables(model))) as tracer:
                 prediction = model(*self.inputs[:-1])
                 if not isinstance(prediction, Tensor):
                     raise Untraceable(f"the model returns a {type(prediction).__name__}")
@@ -370,4 +381,4 @@ class Iteration:
         self.shape = prediction._data.shape
 
 
-__all__ = ["Iteration", "Moves", "PartOf", "inspected"]
+__all__ = ["Iteration", "Moves", "PartOf", "inspected", "tables"]

@@ -1,7 +1,7 @@
 """How is a traced iteration run again? As lines of Python on arrays: forward, then every rule in its turn.
 
 The lines do what the engine does (``engine.autograd.flow``), in its order and with its roundings, so that
-loss and gradients are the plain iteration's to the last bit; what is gone are the questions: which node is
+loss and gradients are the traced iteration's to the last bit; what is gone are the questions: which node is
 next, whether a gradient has come already, what a rule is given.
 """
 
@@ -35,15 +35,16 @@ class Replay:
         self.iteration = iteration
         self.tensors: list[Tensor] = []  # from outside that take part, read at every call
         every = list(tensors)
-        self._outside = {id(t._node): t for t in every if t._node is not None}
+        self.outside = {id(t._node): t for t in every if t._node is not None}
         self._bare = {id(t): t for t in every}
         self._names: dict[int, str] = {}
-        self._space: dict[str, Any] = {
+        self.space: dict[str, Any] = {
             "as_array": as_array,
             "sum_to": sum_to,
             "zeros": np.zeros,
             "array": np.array,
             "rows_in": _rows_in,
+            "finite": _finite,
             "Differs": Differs,
         }
         self._called: dict[int, str] = {}  # the names in it, by object
@@ -58,8 +59,8 @@ class Replay:
         self._backward()
         arguments = ", ".join(f"x{k}" for k in range(len(iteration.inputs)))
         text = f"def run({arguments}, told):\n" + "".join(f"    {line}\n" for line in self.lines)
-        exec(compile(text, "<an iteration of training>", "exec"), self._space)
-        self.text, self.run = text, self._space["run"]
+        exec(compile(text, "<an iteration of training>", "exec"), self.space)
+        self.text, self.run = text, self.space["run"]
 
     # ---- what there is
 
@@ -84,9 +85,13 @@ class Replay:
         """The name of an object of the program's own, the same for the same one."""
         name = self._called.get(id(value))
         if name is None:
-            name = self._called[id(value)] = f"{stem}{len(self._space)}"
-            self._space[name] = value
+            name = self._called[id(value)] = f"{stem}{len(self.space)}"
+            self.space[name] = value
         return name
+
+    def handle(self, t: Tensor) -> str:
+        """The name of a tensor from outside."""
+        return self._known(t, "w")
 
     def _name(self, node: Any) -> str:
         """The name of a value."""
@@ -120,17 +125,19 @@ class Replay:
             if isinstance(node.value, float):  # NaN and infinity have no text
                 self._names[id(node)] = self._known(node.value, "n")
             return
-        tensor = self._outside.get(id(node))
+        tensor = self.outside.get(id(node))
         if tensor is None:
             what = "a Parameter" if isinstance(node, Leaf) else "an array"
             raise Untraceable(f"it uses {what} of shape {node.shape} from outside")
         name = self._names[id(node)] = f"v{len(self._names)}"
         self.tensors.append(tensor)
         self.lines.append(f"{name} = {self._known(tensor, 'w')}._data")
+        if any(node is leaf for leaf in self.iteration.tracer.finite):
+            self.lines.append(f"finite({name})")
 
     def _block(self, block: Any) -> None:
         """What runs as a whole."""
-        taken = [self._taken(t) for t in block.taken]
+        taken = [self.taken(t) for t in block.taken]
         name = self._known(block, "block")
         kept, results = f"kept_{name}", f"results_{name}"
         self.lines.append(f"{results}, {kept} = {name}.forward([{', '.join(taken)}])")
@@ -138,7 +145,7 @@ class Replay:
             self._names[id(t._node)] = f"{results}[{k}]"
         self.tensors += [t for t in block.weights.values() if not any(t is u for u in self.tensors)]
 
-    def _taken(self, t: Tensor) -> str:
+    def taken(self, t: Tensor) -> str:
         """What a block takes: a value of the program, a tensor from outside, or a state of zeros."""
         if t._node is not None:
             return self._name(t._node)
@@ -266,7 +273,7 @@ class Replay:
         for node in leaves.values():
             if id(node) not in self._grads:
                 continue
-            tensor = self._known(self._outside[id(node)], "w")
+            tensor = self._known(self.outside[id(node)], "w")
             back.append(f"({tensor}._node, {self._grads[id(node)]}, {id(node) in self._owned})")
         self.lines.append(f"return {self._name(total._node)}, [{', '.join(back)}]")
 
@@ -287,7 +294,7 @@ class Replay:
         if op.several:
             whole = self._known(node, "node")
             parts = ["None" if p is None else p for p in self._parts[id(node)]]
-            g = f"g{len(self._space)}_{len(self.lines)}"
+            g = f"g{len(self.space)}_{len(self.lines)}"
             self.lines.append(f"{g} = {whole}.op.filled({whole}, [{', '.join(parts)}])")
         else:
             g = self._grads[id(node)]
@@ -378,6 +385,12 @@ def _rows_in(index: Any, count: int) -> None:
     """Raise where an index names no row of a table."""
     if index.size and not (index.min() >= 0 and index.max() < count):
         raise Differs("an index out of range")
+
+
+def _finite(a: Any) -> None:
+    """Raise where a product would spread what is not finite to rows that have no part in it."""
+    if not np.isfinite(a).all():
+        raise Differs("a weight that is not finite")
 
 
 __all__ = ["Differs", "Replay"]
