@@ -155,6 +155,11 @@ def own(prediction, y):
 CASES = {
     "gru, all outputs, float64": (lambda: Net(nn.GRU(IN, H), "outputs"), own, "float64"),
     "rnn relu": (lambda: Net(nn.RNN(IN, H, nonlinearity="relu")), f.l1_loss, "float32"),
+    "lstm, batch first": (
+        lambda: Net(nn.LSTM(IN, H, batch_first=True), "outputs"),
+        own,
+        "float32",
+    ),
     "gru, last state": (lambda: Net(nn.GRU(IN, H), "state"), own, "float32"),
 }
 

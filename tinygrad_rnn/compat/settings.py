@@ -11,6 +11,7 @@ from ..derivatives.anomaly import detect_anomaly
 from ..engine.devices import CPU, NoDevices, check_device, device
 from ..engine.random import manual_seed
 from ..nn.module import Module
+from ..scan.threads import threads
 from ..tensors import Tensor, as_tensor, set_default_dtype
 from ..tensors.making import zeros
 from .typed import dtype_of
@@ -67,12 +68,12 @@ def set_default_tensor_type(t: Any) -> None:
 
 
 def set_num_threads(int: int) -> None:
-    """Nothing: how many threads there are is numpy's BLAS's to say (``OMP_NUM_THREADS``)."""
+    """Nothing: how many threads there are is the environment's to say (``OMP_NUM_THREADS``)."""
 
 
 def get_num_threads() -> int:
-    """1: but for matrix products, for which numpy's BLAS decides, one thread computes."""
-    return 1
+    """How many compiled loops may take; for matrix products numpy's BLAS decides."""
+    return threads()
 
 
 class set_detect_anomaly:  # noqa: N801 (PyTorch's name)

@@ -306,6 +306,10 @@ class Module:
         here: dict[str, Any] = self.__dict__[table]
         return here
 
+    def _owned(self, table: str) -> Iterable[Any]:
+        """The values of ``_table``, without their names."""
+        return self.__dict__[table].values()  # type: ignore[no-any-return]
+
     @property
     def _parameters(self) -> Registry:
         return Registry(self, "_parameters", self.register_parameter)
@@ -355,8 +359,8 @@ class Module:
             module = stack.pop()
             if id(module) not in found:
                 found[id(module)] = module
-                if module.__dict__["_modules"]:
-                    stack.extend(reversed([*module.children()]))
+                below = module.__dict__["_modules"].values()
+                stack += [child for child in reversed(below) if child is not None]
         return iter(found.values())
 
     def _named(self, table: str) -> Iterator[tuple[str, Any]]:
@@ -374,8 +378,8 @@ class Module:
 
     def parameters(self) -> Iterator[Parameter]:
         """Every Parameter, each once."""
-        tables = [module._table("_parameters").values() for module in self.modules()]
-        return iter({id(p): p for table in tables for p in table if p is not None}.values())
+        owned = [module._owned("_parameters") for module in self.modules()]
+        return iter({id(p): p for each in owned for p in each if p is not None}.values())
 
     def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
         """Every buffer with its dotted name."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, overload
 
 import numpy as np
@@ -196,6 +197,13 @@ class RecurrentLayer(Module):
                         below = part.__dict__[table].items()
                         shown.update({f"{path}.{name}{end}": value for name, value in below})
         return {**shown, **self.__dict__[table]}
+
+    def _owned(self, table: str) -> Iterable[Any]:
+        """The values of ``_table``, without their names."""
+        cells = [layer.cell for layer in self.__dict__.get("_stack", ())]
+        if any(cell.__dict__["_modules"] for cell in cells):
+            return self._table(table).values()
+        return chain(*[cell.__dict__[table].values() for cell in cells], super()._owned(table))
 
     def _assign(self, name: str, value: Any, known_as: tuple[str, str] | None = None) -> None:
         """Set an attribute; a cell's weight is set in the cell."""

@@ -67,7 +67,7 @@ class FlatParameters:
         self, optimizer: Any, group: dict[str, Any]
     ) -> tuple[Array, list[Array], dict[str, Any]] | None:
         """(values as a row, their parts, memory as rows); None where anything is not as a step left it."""
-        params, grads = group["params"], []
+        params, grads, dtype = group["params"], [], self.dtype
         if len(params) != len(self.params):
             return None
         for p, known, part in zip(params, self.params, self.parts, strict=True):
@@ -75,9 +75,9 @@ class FlatParameters:
             if p is not known or p._data is not part or node.__class__ is not Leaf:
                 return None
             g = node.grad
-            if g is None or g._data.dtype is not self.dtype:
+            if g is None or (data := g._data).dtype is not dtype:
                 return None
-            grads.append(g._data)
+            grads.append(data)
         memory = self.memory.copy()
         value = optimizer._updated(self.flat, np.concatenate(grads, None), memory, group)
         return (*self._parts(value), self._as_rows(memory))

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 from ..engine.values import Array
 from ..nn import cells as known_cells
+from ..nn import more_cells
 from ..nn.compiling import State
 from ..nn.module import Module
 from ..nn.stepping import mapped, parts
@@ -26,7 +27,7 @@ from .variants import LOCK, Compiled, Variant
 
 BUILT_IN = frozenset(
     cell
-    for cell in vars(known_cells).values()
+    for cell in (*vars(known_cells).values(), *vars(more_cells).values())
     if isinstance(cell, type) and issubclass(cell, known_cells.Cell)
 )
 _loops: dict[Any, Compiled] = {}

@@ -130,11 +130,11 @@ def _right(module: Any, bits: int) -> bool:
     w = np.arange(inner * width, dtype=kind).reshape(inner, width) % 11 - 5
     laid_out = np.zeros(inner * (width + LANES[bits]), kind)
     module.pack(w, laid_out, inner, width, width, 1)
-    product = ctypes.CFUNCTYPE(None, *[ctypes.c_ssize_t] * 8)(module.product.address)
+    product = ctypes.CFUNCTYPE(None, *[ctypes.c_ssize_t] * 9)(module.product.address)
     for count, alike in ((7, 0), (6, 0), (5, 0), (7, 1), (6, 1), (5, 1)):
         out = np.zeros((count, width), kind)
         places = (a.ctypes.data, laid_out.ctypes.data, out.ctypes.data)
-        product(*places, count, inner, width, 0, alike)
+        product(*places, count, inner, width, 0, alike, 0)
         if not (out == a[:count] @ w).all():
             return False
     return True

@@ -16,6 +16,7 @@ from .numba_text import NumbaText
 from .numpy_loops import NumpyLoops, Unsupported
 from .runtime import Flow, empty
 from .schedule import Schedule
+from .threads import in_parts
 
 CACHE = 1 << 20  # bytes that backward may leave for its sums, to be still in the cache then
 
@@ -79,23 +80,27 @@ class NumbaLoops(NumpyLoops):
         loop = NumbaText(self.schedule, backward, stored, lines)
         try:
             kept = loop.compiled()
+            divides = loop.divides()
         except Unsupported:  # no rows of columns
             if not self.schedule.fused:
                 raise
             lines.reset(before)
             loop = Nests(self.schedule, backward, stored, lines)
-            kept = loop.compiled()
+            kept, divides = loop.compiled(), False
         self.loops[backward] = kept
+        width = int(np.prod(self.program.values[self.program.y].shape))
 
         def first(*arguments: Any) -> None:
             kept(*arguments)
-            lines.space["loop"] = kept.function  # from now on without a detour
+            function = kept.function  # from now on without a detour
+            lines.space["loop"] = in_parts(function, loop.rows, width) if divides else function
 
         lines.space["loop"] = first
-        head = (
-            ["rows.steps", "rows.batch", "rows.starts"] if self.ragged else [TIME, str(loop.rows)]
-        )
-        head += ["skip"] * backward
+        head = [TIME, str(loop.rows), *["skip"] * backward]
+        if self.ragged:
+            head[:2] = ["rows.steps", "rows.batch", "rows.starts"]
+        elif not backward:
+            head += [str(loop.rows), "0"]
         lines.line(f"loop({', '.join([*head, *loop.arguments.values()])})")
 
 

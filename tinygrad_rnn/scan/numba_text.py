@@ -94,14 +94,22 @@ class NumbaText(Plan):
         """What a step knows of its time: which it is, its first row in what lies over time.
 
         Of a ragged batch, sorted by length, fewer and fewer rows go on: ``starts`` says where each step's
-        begin among those of all steps; the states lie behind ``most`` rows of the first ones.
+        begin among those of all steps; the states lie behind ``most`` rows of the first ones. Forward else,
+        the rows may be some of a batch of ``most``, from ``low`` on.
         """
         lines = ["t = T - 1 - step" if self.reverse else "t = step", "now = np.uint64(t)"]
         if not self.around.ragged:
-            return [*lines, "begin = t * B", "first = np.uint64(begin)"]
+            begin = "t * B" if self.reverse else "t * most + low"
+            return [*lines, f"begin = {begin}", "first = np.uint64(begin)"]
         lines += ["begin = starts[t]", "B = starts[t + 1] - begin", "rows = np.uint64(B)"]
         lines += ["first = np.uint64(begin)", "before = most + starts[t - 1] if t else 0"]
         return [*lines, "was = np.uint64(before)"]
+
+    def divides(self) -> bool:
+        """Whether the rows of a batch may run apart: all that has rows lies over time."""
+        given = [int(name[1:]) for name in self.arguments if name[0] == "W"]
+        whole = self.reverse or self.around.ragged or self.copies
+        return not whole and not any(map(self.has_rows, given))
 
     def turns(self) -> list[str]:
         """What a step knows of the steps for which products are made at once."""
@@ -122,9 +130,10 @@ class NumbaText(Plan):
         lines = [f"        {line}" for line in (*self.time(), *turns, *body)]
         bits, kind = self.bits, f"float{self.bits}"
         numbers = self.given_numbers(kind)
-        given = ["T", "B", *["starts"] * ragged, *["skip"] * self.reverse]
+        some = not ragged and not self.reverse
+        given = ["T", "B", *["starts"] * ragged, *["skip"] * self.reverse, *["most", "low"] * some]
         arguments = ", ".join([*given, *self.arguments])
-        options = f'error_model="numpy", fastmath={FLAGS}, cache=True'
+        options = f'error_model="numpy", fastmath={FLAGS}, nogil=True, cache=True'
         borrowed = ["from tinygrad_rnn.scan.vector_math import copy, plus"]
         products = [f"from tinygrad_rnn.scan.products import {f}{bits} as {f}" for f in PRODUCTS]
         if os.environ.get(CHECK) == "1":
@@ -167,7 +176,7 @@ class NumbaText(Plan):
         sizes, onto = f"{self.size(inner)}, {self.size(width)}", str(int(v in self.absorbed))
         a, to = self.memory(source), self.memory(v)
         if not self.spans(v):
-            line = f"product({a}, {name}, {to}, B, {sizes}, {onto})"
+            line = f"product({a}, {name}, {to}, B, {sizes}, {onto}, 0, step & 1)"
             return [line] if v in self.left else ["if t != skip:", f"    {line}"]
         onto = f"{onto}, alike"
         to = self.spanned[to] if to in self.spanned else self.part(v, "many")

@@ -41,9 +41,9 @@ from numba import cfunc, njit, types
 from tinygrad_rnn.scan.products import pack{bits} as _pack, tiles{bits} as _tiles
 _matrix = types.Array(types.float{bits}, 2, "C", readonly=True)
 _panels = types.Array(types.float{bits}, 1, "C")
-@cfunc(types.void(*[types.intp] * 8), cache=True)
-def product(a, w, out, rows, inner, width, onto, alike):
-    _tiles(a, w, out, rows, inner, width, onto, alike)
+@cfunc(types.void(*[types.intp] * 9), cache=True)
+def product(a, w, out, rows, inner, width, onto, alike, back):
+    _tiles(a, w, out, rows, inner, width, onto, alike, back)
 @njit(types.void(_matrix, _panels, *[types.intp] * 4), cache=True)
 def pack(w, out, inner, width, row, column):
     _pack(w.ctypes.data, out.ctypes.data, inner, width, row, column)
@@ -67,6 +67,7 @@ def _writer(bits: int) -> Any:
         width: types.Type,
         onto: types.Type,
         alike: types.Type,
+        back: types.Type,
     ) -> tuple[Signature, Code]:
         def code(
             _c: Context, builder: ir.IRBuilder, _s: Signature, args: list[ir.Value]
@@ -74,7 +75,7 @@ def _writer(bits: int) -> Any:
             _Tiles(builder, bits, args).write()
             return ir.Constant(ir.IntType(8).as_pointer(), None)
 
-        return types.void(*[types.intp] * 8), code
+        return types.void(*[types.intp] * 9), code
 
     return tiles
 
@@ -103,7 +104,8 @@ class _Tiles:
     """Writes ``out = a w``: for every panel and every tile of rows a loop along the panel.
 
     The arrays are addresses; ``onto`` adds to what ``out`` holds; ``alike`` has every row summed in one
-    chain, so that its numbers do not depend on how many rows there are.
+    chain, so that its numbers do not depend on how many rows there are; ``back`` begins with the last panel
+    and comes to the same numbers: the panels that were read last are still near.
     """
 
     def __init__(self, builder: ir.IRBuilder, bits: int, arguments: list[ir.Value]) -> None:
@@ -114,7 +116,8 @@ class _Tiles:
         self.a, self.w, self.out = (
             b.inttoptr(address, self.number.as_pointer()) for address in arguments[:3]
         )
-        self.rows, self.inner, self.width, onto, alike = arguments[3:]
+        self.rows, self.inner, self.width, onto, alike, back = arguments[3:]
+        self.back = b.icmp_unsigned("!=", back, whole(0))
         self.onto = b.icmp_unsigned("!=", onto, whole(0))
         half, odd = b.udiv(self.inner, whole(2)), b.urem(self.inner, whole(2))
         apart = b.icmp_unsigned("==", alike, whole(0))
@@ -133,17 +136,29 @@ class _Tiles:
         self.builder.store(value, pointer, align=self.bits // 8)
 
     def write(self) -> None:
-        """All tiles: panels as wide as can be, then narrower ones."""
-        for vectors, low, count in panels(self.builder, self.width, self.lanes):
-            with cgutils.for_range(self.builder, count) as loop:
-                columns = whole(vectors * self.lanes)
-                self.panel(self.builder.add(low, self.builder.mul(loop.index, columns)), vectors)
+        """All tiles: panels as wide as can be, then narrower ones.
 
-    def panel(self, low: ir.Value, vectors: int) -> None:
-        """One panel's columns, from ``low``, for all rows: tiles of many, then of those that are left."""
+        One row alone goes another way, which asks nothing about rows: at a batch of one that takes longer
+        than a small product.
+        """
+        b = self.builder
+        with b.if_else(b.icmp_unsigned("==", self.rows, whole(1))) as (one, more):
+            for branch, heights in ((one, ()), (more, HEIGHTS)):
+                with branch:
+                    for vectors, low, count in panels(b, self.width, self.lanes):
+                        with cgutils.for_range(b, count) as loop:
+                            last = b.sub(b.sub(count, whole(1)), loop.index)
+                            at = b.select(self.back, last, loop.index)
+                            at = b.add(low, b.mul(at, whole(vectors * self.lanes)))
+                            self.panel(at, vectors, heights)
+
+    def panel(self, low: ir.Value, vectors: int, heights: tuple[int, ...]) -> None:
+        """One panel's columns, from ``low``: tiles of many rows, then of those left; or the only row."""
         b, done = self.builder, whole(0)
         w = b.gep(self.w, [b.mul(low, self.inner)])
-        for rows in HEIGHTS:
+        if not heights:
+            self.tile(w, done, low, 1, vectors)
+        for rows in heights:
             tiles = b.udiv(b.sub(self.rows, done), whole(rows))
             with cgutils.for_range(b, tiles) as loop:
                 self.tile(w, b.add(done, b.mul(loop.index, whole(rows))), low, rows, vectors)
@@ -348,27 +363,43 @@ def _named(name: str) -> Any:
 
 def _callers(bits: int) -> tuple[Any, Any]:
     lanes = LANES[bits]
-    times = types.ExternalFunction(symbol("product", bits), types.void(*[types.intp] * 8))
+    times = types.ExternalFunction(symbol("product", bits), types.void(*[types.intp] * 9))
 
     @_named(f"product{bits}")
     def product(
-        a: Array, w: Array, out: Array, rows: int, inner: int, width: int, onto: int, alike: int = 0
+        a: Array,
+        w: Array,
+        out: Array,
+        rows: int,
+        inner: int,
+        width: int,
+        onto: int,
+        alike: int = 0,
+        back: int = 0,
     ) -> None:
         """out = a w, or with ``onto`` out += a w: a (rows, inner), out (rows, width) flat, w packed.
 
         With ``alike`` a row comes to the same numbers whatever rows there are beside it.
         """
-        times(a.ctypes.data, w.ctypes.data, out.ctypes.data, rows, inner, width, onto, alike)
+        times(a.ctypes.data, w.ctypes.data, out.ctypes.data, rows, inner, width, onto, alike, back)
 
     @_named(f"checked{bits}")
     def checked(
-        a: Array, w: Array, out: Array, rows: int, inner: int, width: int, onto: int, alike: int = 0
+        a: Array,
+        w: Array,
+        out: Array,
+        rows: int,
+        inner: int,
+        width: int,
+        onto: int,
+        alike: int = 0,
+        back: int = 0,
     ) -> None:
         """As ``product``, which reads and writes by address; raises IndexError where one is outside."""
         whole = inner * ((width + lanes - 1) // lanes * lanes)
         if rows * inner > a.size or whole > w.size or rows * width > out.size:
             raise IndexError("a product reaches beyond its arrays")
-        product(a, w, out, rows, inner, width, onto, alike)
+        product(a, w, out, rows, inner, width, onto, alike, back)
 
     return product, checked
 

@@ -269,7 +269,8 @@ class CompiledCall(CallAsNode):
             return [y, *(array for final in finals for array in final)]
         if len(finals) == 1:
             return [y, *[array[None] for array in finals[0]]]
-        return [y, *(np.stack(each) for each in zip(*finals, strict=True))]
+        each_state = zip(*finals, strict=True)
+        return [y, *(np.concatenate([a[None] for a in each]) for each in each_state)]
 
     def needs(self) -> list[bool]:
         """Which of the outputs depend on something that asks for a gradient."""

@@ -157,7 +157,11 @@ def _packed(w: Array, transposed: bool) -> Array:
     inner, width = w.shape[:: -1 if transposed else 1]
     pack, lanes, _ = _packer(w.itemsize * 8)
     size = inner * (-(-width // lanes) * lanes)
-    panels = empty((size,), w.dtype, size * w.itemsize)
+    room = empty((size + lanes,), w.dtype, (size + lanes) * w.itemsize)
+    begin = (
+        -room.ctypes.data // w.itemsize % lanes
+    )  # a vector in two cache lines takes twice as long
+    panels = room[begin : begin + size]
     row, column = (1, inner) if transposed else (width, 1)
     pack(w, panels, inner, width, row, column)
     return panels

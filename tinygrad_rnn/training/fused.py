@@ -83,7 +83,7 @@ class _Fused:
         blocks = self.iteration.blocks
         self.alone: Any = getattr(blocks[0], "alone", None) if len(blocks) == 1 else None
         looked = self.iteration.tracer.finite  # values that the lines look at
-        if looked or self.alone is None or self.alone.axis or self.alone.backwards:
+        if looked or self.alone is None or self.alone.backwards:
             raise Untraceable("it is not one layer of one cell over time, and what comes after")
         (self.block,) = blocks
         self.inputs = {id(t._node): f"x{k}" for k, t in enumerate(self.iteration.inputs)}
@@ -140,7 +140,7 @@ class _Fused:
         """What goes into the step after the layer."""
         k = self.of_result.get(id(node))
         if k is not None:
-            made = f"finals[{k - 1}]" if k else "y"
+            made = f"finals[{k - 1}]" if k else self._turned("y")
             return f"{made}.reshape({tuple(node.shape)})"
         for t in self.iteration.inputs:
             if t._node is node:
@@ -154,6 +154,7 @@ class _Fused:
         """Forward and backward, each by the lines of its loops."""
         alone, block, roles = self.alone, self.block, self.after.inputs
         given = [*map(self._taken, block.taken), *map(self._read, alone.weights)]
+        given[0] = self._turned(given[0])
         x, *others = [self._source(node) for node in roles.values()]
         total = self.iteration.total._data
         lines = [
@@ -171,7 +172,8 @@ class _Fused:
             if at is None:
                 self.leaves.append((node, text))
             else:
-                flows[at] = f"{text}.reshape({self._of_loops(at)})"
+                flow = f"{text}.reshape({block.results[at]._data.shape})"
+                flows[at] = f"{flow}.reshape({self._of_loops(at)})" if at else self._turned(flow)
         count = len(block.results)
         zeros = f"np.zeros({self._of_loops(0)}, np.{self.dtype.name})"
         dy, *last = [flows.get(k, "None" if k else zeros) for k in range(count)]
@@ -193,7 +195,13 @@ class _Fused:
     def _of_loops(self, k: int) -> tuple[int, ...]:
         """The shape that the loops give to a result."""
         shape: tuple[int, ...] = self.block.results[k]._data.shape
+        if not k and self.alone.axis:
+            return shape[1], shape[0], *shape[2:]
         return shape[1:] if k and self.alone.joined else shape
+
+    def _turned(self, text: str) -> str:
+        """A value (time, batch, features), where the batch comes first for the user, and back."""
+        return f"np.ascontiguousarray({text}.transpose(1, 0, 2))" if self.alone.axis else text
 
     def _text(self) -> str:
         """The module."""
@@ -221,9 +229,15 @@ class _Fused:
 
     def written(self) -> Callable[..., Any]:
         """As ``Replay.run``; the gradients are arrays of their own."""
+        kept = function(self._text(), self.dtype.itemsize * 8)
+
+        def first(*arguments: Any) -> None:
+            kept(*arguments)
+            space["loop"] = kept.function  # from now on without a detour
+
         space: dict[str, Any] = {
             **self.replay.space,
-            "loop": function(self._text(), self.dtype.itemsize * 8),
+            "loop": first,
             "lines": self.replay.run,  # what is not laid out as it was, they take
             "layer": self.alone.layer,
             "ran": self.loops[0].ran,

@@ -41,8 +41,14 @@ __all__ = [
 def _with_grad(parameters: Tensor | Iterable[Tensor]) -> tuple[list[Tensor], list[Array]]:
     """The Parameters that have a gradient, and the gradients."""
     listed = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-    found = [(p, g._data) for p in listed if (g := p.grad) is not None]
-    return [p for p, _ in found], [g for _, g in found]
+    owners, grads = [], []
+    for p in listed:
+        node = p._node
+        g = node.grad if node.__class__ is Leaf else p.grad
+        if g is not None:
+            owners.append(p)
+            grads.append(g._data)
+    return owners, grads
 
 
 def clip_grad_norm_(
@@ -68,7 +74,8 @@ def clip_grad_norm_(
     if math.isnan(norm_type):
         raise ValueError("clip_grad_norm_: norm_type must be a number, got nan")
     owners, grads = _with_grad(parameters)
-    norm = _norm(np.array([_norm(row, norm_type) for row in _rows(grads, norm_type)]), norm_type)
+    norms = [_norm(row, norm_type) for row in _rows(grads, norm_type)]
+    norm = norms[0] if len(norms) == 1 else _norm(np.array(norms), norm_type)
     if error_if_nonfinite and not math.isfinite(norm):
         bad = [
             (p._node and p._node.name) or str(p.shape)
