@@ -96,7 +96,7 @@ MUTANTS = [
     Mutant("At: rows twice named count once", "engine/scatter.py", "if most == 1:", "if True:", "few_passes"),
     Mutant("At: later rows of a place left out", "engine/scatter.py", "for m in more:", "for m in more[:-1]:", "few_passes"),
     Mutant("At: from the end", "engine/scatter.py", "np.where(i < 0, i + side, i)", "i", "few_passes"),
-    Mutant("arrays: sigmoid's slope", "ops/few_passes.py", "np.subtract(y, d, out=d)\n    return", "np.add(y, d, out=d)\n    return", "few_passes ops"),
+    Mutant("arrays: sigmoid's slope", "ops/few_passes.py", "np.subtract(y, d, d)", "np.add(y, d, d)", "few_passes ops"),
     Mutant("arrays: a gate at 0", "ops/few_passes.py", "s[near] = 0.5", "s[near] = 0.0", "few_passes"),
     Mutant("arrays: -0.0 chosen as 0", CALCULUS, " and math.copysign(1.0, a) > 0", "", "few_passes"),
     Mutant("arrays: a slope above 1", "ops/curves.py", "if quick(a) and 0 < slope <= 1:", "if quick(a):", "few_passes"),

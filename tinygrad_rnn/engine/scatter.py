@@ -16,7 +16,8 @@ import numpy as np
 if TYPE_CHECKING:
     from .values import Array, Value
 
-_FEW = 16384  # numbers up to which one by one is quickest
+_PAIRS = {"f": "F", "d": "D"}  # complex numbers, which add part by part
+_FEW = 1 << 15  # numbers up to which one by one is quickest
 _FULL = slice(None)
 _TRUE = np.ones(1, bool)
 
@@ -68,6 +69,10 @@ def _add_rows(buffer: Array, at: Array, rows: Array) -> None:
     """``buffer[at[k]] += rows[k]`` for all k, in a fixed order."""
     n, width = rows.shape
     if width == 1 or rows.size <= _FEW:
+        pair = _PAIRS.get(buffer.dtype.char)
+        if width % 2 == 0 and pair and rows.dtype == buffer.dtype:  # two numbers at a time
+            buffer, rows = buffer.view(pair), np.ascontiguousarray(rows).view(pair)
+            width //= 2
         one_by_one = at if width == 1 else (at[:, None] * width + np.arange(width)).ravel()
         np.add.at(buffer.reshape(-1), one_by_one, rows.ravel())
         return
