@@ -18,7 +18,7 @@ from pathlib import Path
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.drawing.draw import to_dot
-from tinygrad_rnn.drawing.output.graphviz import backend
+from tinygrad_rnn.drawing.output import backend
 
 
 def measured(steps: int, compiled: bool, folder: Path) -> dict[str, float]:

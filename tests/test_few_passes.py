@@ -441,3 +441,35 @@ def test_a_gradient_that_passes_unchanged_is_copied(function):
     np.testing.assert_array_equal(g, np.ones((2, 3)))
     np.testing.assert_array_equal(np.abs(b.grad.numpy()), np.ones((2, 3)))
     np.testing.assert_array_equal(kept[0], np.ones((2, 3)))
+
+
+# ---- what a forward leaves for its slope ----------------------------------------------------------
+
+ROWS_AT_ONE = {  # functions that leave something beside one (3, 5) array, and others like them
+    "layer_norm of rows": lambda x: F.layer_norm(x, (5,)),
+    "layer_norm of all": lambda x: F.layer_norm(x, (3, 5)),
+    "layer_norm, eps": lambda x: F.layer_norm(x, (5,), eps=0.5),
+    "cross entropy": lambda x: F.cross_entropy(x, tg.tensor([0, 4, 1]), reduction="none"),
+    "cross entropy, others": lambda x: F.cross_entropy(x, tg.tensor([2, 2, 2]), reduction="none"),
+    "gelu": F.gelu,
+}
+
+
+@pytest.mark.parametrize("first", ROWS_AT_ONE)
+@pytest.mark.parametrize("second", ROWS_AT_ONE)
+def test_what_is_left_is_for_its_own_slope(first, second):
+    """Whatever else was computed of the same array, before or after, with its slope or without."""
+    data = RNG.standard_normal((3, 5))
+    x = tg.tensor(data, requires_grad=True)
+    ys = [ROWS_AT_ONE[name](x) for name in (first, second)]
+
+    def total_of(name, at):
+        return float((ROWS_AT_ONE[name](tg.tensor(at)) ** 3).sum())
+
+    for name, y in zip((first, second), ys, strict=True):
+        (found,) = tg.grad([(y**3).sum()], [x])
+        for at in np.ndindex(data.shape):
+            step = np.zeros_like(data)
+            step[at] = 1e-5
+            central = (total_of(name, data + step) - total_of(name, data - step)) / 2e-5
+            assert found.numpy()[at] == pytest.approx(central, rel=1e-5, abs=1e-7)

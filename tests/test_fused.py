@@ -212,3 +212,30 @@ def test_large_arrays_stay_as_they_are():
     for _ in range(5):
         step(x, tg.zeros(64, 2))
     assert step.explain() == "replayed as one program"
+
+
+def test_an_error_in_a_loop_that_is_called_comes_out():
+    from numba import njit, types
+
+    from tinygrad_rnn.scan.calling import called, versions_of
+
+    row = types.Array(types.float32, 1, "C")
+
+    @njit([types.void(types.intp, row)])
+    def loop(n, a):
+        if n > 3:
+            raise IndexError("too far")
+        a[n] += 1
+
+    call = called(loop, versions_of(loop))
+
+    @njit
+    def caller(n, a):
+        call(n, a)
+        return a[n]
+
+    assert caller(3, np.zeros(4, np.float32)) == 1
+    with pytest.raises(IndexError, match="too far"):
+        caller(4, np.zeros(4, np.float32))
+    with pytest.raises(ImportError, match="same types"):
+        called(loop, "others")

@@ -7,11 +7,11 @@ arrays of all steps, from which a row, its norm, its part along the whole and th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,10 @@ from ..engine.places import Place
 from ..engine.scatter import At
 from ..engine.values import Array
 from ..ops.without_gradient import texts_of
+
+if TYPE_CHECKING:
+    from .ledger import Ledger
+    from .recorded import RecordedGraph
 
 BLOCK = 1 << 22  # numbers that are made at once
 
@@ -412,3 +416,59 @@ class Account:
 def _by_step(row: Entry) -> tuple[bool, int, int]:
     """In the order of the steps, uses outside time last."""
     return row.step is None, row.step or 0, row.node.number
+
+
+class UsesByPlace:
+    """All uses of a graph's Parameters in one pass, by where in a picture they are: None for elsewhere.
+
+    ``of_node`` says it of what was recorded, ``of_call`` of a cell's call by its id. ``rows`` are the uses by
+    Parameter and place; ``known`` says whether the ledger is of this graph.
+    """
+
+    def __init__(
+        self,
+        graph: RecordedGraph,
+        ledger: Ledger,
+        of_node: Callable[[int], Hashable],
+        of_call: Mapping[int, Hashable],
+    ) -> None:
+        self.ledger, index = ledger, graph._index
+        self.known = id((ledger.root or (None,))[0]) in index
+        self.accounts: dict[int, Account] = {}
+        self.rows: dict[int, dict[Any, Array]] = {}
+        for parameter in graph.parameters.values():
+            account = ledger.account_of(graph._raw[parameter.id].key)
+            found: dict[Hashable, list[int]] = {}
+            for at, entry in account.alone_at():
+                node = index.get(id(entry.node), -1)
+                self.known |= node >= 0
+                found.setdefault(of_node(node) if node >= 0 else None, []).append(at)
+            for places, rows in account.rows_at():
+                steps = graph.steps_of(*rows.way)
+                self.known |= bool(steps)
+                # in an excerpt a call stands for the steps up to the next one
+                owners = [of_call[id_] for _, id_ in sorted(steps.items())] or [None]
+                nth = np.maximum(np.searchsorted(sorted(steps), rows.steps, "right") - 1, 0)
+                number = {owner: k for k, owner in enumerate(dict.fromkeys(owners))}
+                at_row = np.array([number[owner] for owner in owners])[nth]
+                for owner, k in number.items():
+                    found.setdefault(owner, []).extend(places[at_row == k].tolist())
+            self.accounts[parameter.id] = account
+            self.rows[parameter.id] = {at: np.sort(np.array(f)) for at, f in found.items() if f}
+
+    def whole(self, parameter: int) -> float:
+        """|G|: the norm of the whole gradient of a Parameter."""
+        uses = self.accounts[parameter]
+        return float(np.linalg.norm(uses.sum())) if len(uses) else 0.0
+
+    def norm_at(self, parameter: int, place: Hashable) -> float:
+        """The norm of what the uses of one place add."""
+        which = self.rows[parameter].get(place)
+        return 0.0 if which is None else self.norm_of(parameter, which)
+
+    def norm_of(self, parameter: int, which: Array) -> float:
+        """The norm of the sum of some uses."""
+        uses = self.accounts[parameter]
+        if len(which) == 1:
+            return uses.entry(int(which[0])).norm()
+        return float(np.linalg.norm(uses.sum(which)))

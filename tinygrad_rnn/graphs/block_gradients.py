@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from .accounts import Account
+from .accounts import UsesByPlace
 from .blocks import Block, Blocks
 from .flows import Flows
 from .ledger import Ledger
@@ -24,40 +24,21 @@ class Crossing:
     parameters: tuple[int, ...] = ()
 
 
-class BlockGradients:
+class BlockGradients(UsesByPlace):
     """Norms of the gradients of one pass, by block; ``known`` says whether the ledger is of this graph."""
 
     def __init__(self, blocks: Blocks, ledger: Ledger) -> None:
-        self.blocks, self.ledger = blocks, ledger
-        graph = blocks.graph
-        index = graph._index
+        self.blocks, graph = blocks, blocks.graph
         box = {i: block for block in blocks.blocks for i in block.nodes}
+        super().__init__(
+            graph, ledger, box.get, {call.id: box.get(call.nodes[0]) for call in graph.calls}
+        )
         # a layer's own states go from call to call
         senders = {i: (block, blocks.nodes[i].call) for i, block in box.items()}
         self._taken: dict[Block, set[int]] = {}
         for block in blocks.blocks:
             for source, value in blocks.taken_by(block):
                 self._taken.setdefault(source, set()).add(value)
-        self._rows: dict[tuple[int, Block | None], list[int]] = {}
-        self._accounts: dict[int, Account] = {}
-        self.known = id((ledger.root or (None,))[0]) in index
-        boxes = {call.id: box.get(call.nodes[0]) for call in graph.calls}
-        for parameter in graph.parameters.values():
-            account = ledger.account_of(graph._raw[parameter.id].key)
-            self._accounts[parameter.id] = account
-            for at, entry in account.alone_at():
-                node = index.get(id(entry.node), -1)
-                self.known |= node >= 0
-                self._rows.setdefault((parameter.id, box.get(node)), []).append(at)
-            for places, rows in account.rows_at():
-                steps = graph.steps_of(*rows.way)
-                self.known |= bool(steps)
-                users = [boxes[id_] for _, id_ in sorted(steps.items())]
-                nth = np.searchsorted(sorted(steps), rows.steps, "right") - 1
-                for user in {*users} or {None}:
-                    mine = np.array([u is user for u in users] or [True])
-                    found = places[mine[nth] if users else slice(None)]
-                    self._rows.setdefault((parameter.id, user), []).extend(found.tolist())
         if not self.known:
             return
         values = {value for mine in self._taken.values() for value in mine}
@@ -67,8 +48,7 @@ class BlockGradients:
     def crosses(self, crossing: Crossing) -> float:
         """The norm of what crosses a line: of several values or Parameters, all together."""
         if crossing.parameters:
-            mine = [(p, self._rows.get((p, crossing.block), [])) for p in crossing.parameters]
-            return _together(self._norm(p, rows) for p, rows in mine)
+            return _together(self.norm_at(p, crossing.block) for p in crossing.parameters)
         return _together(self._into(crossing.block, value) for value in crossing.values)
 
     def _into(self, block: Block, value: int) -> float:
@@ -82,16 +62,6 @@ class BlockGradients:
         totals = [self._flows.total(value) for value in self._taken.get(block, ())]
         found = [float(np.linalg.norm(total)) for total in totals if total is not None]
         return _together(found) if found else None
-
-    def whole(self, parameter: int) -> float:
-        """|G|: the norm of the whole gradient of a Parameter."""
-        return self._norm(parameter, range(len(self._accounts[parameter])))
-
-    def _norm(self, parameter: int, which: Sequence[int]) -> float:
-        """The norm of the sum of some uses of a Parameter."""
-        if not which:
-            return 0.0
-        return float(np.linalg.norm(self._accounts[parameter].sum(np.sort(np.array(which)))))
 
 
 def _together(norms: Iterable[float]) -> float:

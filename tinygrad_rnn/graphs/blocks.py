@@ -31,10 +31,8 @@ from .recorded import (
 
 FEW, MANY = 6, 40  # a picture of fewer boxes opens a module, unless there would be more than MANY
 UNARY_WORDS = 3  # as many ops in a chain are one box
-WIDEST, SEGMENTS = (
-    8,
-    3,
-)  # more columns than these: of long runs only both ends; more runs: one above the other
+# More columns than these: of long runs only both ends; more runs: one above the other.
+WIDEST, SEGMENTS = 8, 3
 Place = tuple[int, int]  # segment, place of the column in it
 
 

@@ -87,18 +87,15 @@ def fold(
     columns: list[Column] = []
     hidden: list[int] = []
     begins = {first for first, _ in runs} | {last + 1 for _, last in runs}
-    for step in steps:
-        if step not in keep:
-            if hidden and step in begins:
-                columns.append(column(hidden, True))
-                hidden = []
-            hidden.append(step)
-            continue
-        if hidden:
+    for step in [*steps, None]:
+        if hidden and (step is None or step in keep or step in begins):
             columns.append(column(hidden, True))
             hidden = []
-        columns.append(column([step], False))
-    return [*columns, column(hidden, True)] if hidden else columns
+        if step in keep:
+            columns.append(column([step], False))
+        elif step is not None:
+            hidden.append(step)
+    return columns
 
 
 def merged(columns: Sequence[Column]) -> list[Column]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from ..engine.values import Array
-from .accounts import Account, Entry
+from .accounts import Entry, UsesByPlace
 from .chains import Chain, Column
 from .ledger import Ledger
 from .meaning import State
@@ -38,73 +38,39 @@ class Moment(NamedTuple):
     value: float
 
 
-class Contributions:
+class Contributions(UsesByPlace):
     """A ledger's rows by the columns of an unrolled graph."""
 
     def __init__(self, unrolled: UnrolledGraph, ledger: Ledger) -> None:
-        self.unrolled, self.ledger = unrolled, ledger
-        graph = unrolled.graph
-        index = graph._index
+        self.unrolled, nodes = unrolled, unrolled.nodes
         self._columns = {chain: unrolled.columns(chain) for chain in unrolled.chains}
-        self._place = {
+        place: dict[int | None, Place] = {
             chain.calls[step].id: (chain, column)
             for chain, columns in self._columns.items()
             for column in columns
             for step in chain.here(column)
         }
-        self._uses: dict[int, Account] = {}
+        calls = {id_: at for id_, at in place.items() if id_ is not None}
+        super().__init__(unrolled.graph, ledger, lambda node: place.get(nodes[node].call), calls)
         self._along: dict[int, tuple[Array, float]] = {}
-        self._rows: dict[int, dict[Place | None, Array]] = {}
         # by Parameter and the node that uses it
         self.outside: dict[tuple[int, int], list[Entry]] = {}
-        self.known = id((ledger.root or (None,))[0]) in index
-        for parameter in graph.parameters.values():
-            uses = self._uses[parameter.id] = ledger.account_of(graph._raw[parameter.id].key)
-            rows: dict[Place | None, list[Array]] = {}
-            for place, at in self._places(parameter.id, uses):
-                rows.setdefault(place, []).append(at)
-            found = {place: np.concatenate(at) for place, at in rows.items()}
-            self._rows[parameter.id] = {place: np.sort(at) for place, at in found.items()}
-
-    def _places(self, parameter: int, uses: Account) -> Iterator[tuple[Place | None, Array]]:
-        """The column of each use, and which of the uses are there."""
-        index, nodes = self.unrolled.graph._index, self.unrolled.nodes
-        alone: dict[Place | None, list[int]] = {}
-        for at, entry in uses.alone_at():
-            node = index.get(id(entry.node), -1)
-            self.known |= node >= 0
-            call = nodes[node].call if node >= 0 else None
-            if call is None and node >= 0:
-                self.outside.setdefault((parameter, node), []).append(entry)
-            alone.setdefault(None if call is None else self._place[call], []).append(at)
-        yield from ((place, np.array(here)) for place, here in alone.items())
-        for places, rows in uses.rows_at():
-            call = next(iter(self.unrolled.graph.steps_of(*rows.way).values()), None)
-            self.known |= call is not None
-            if call is None:
-                yield None, places
-                continue
-            chain, _ = self._place[call]
-            for column in self._columns[chain]:
-                here = (column.first - 1 <= rows.steps) & (rows.steps < column.last)
-                if here.any():
-                    yield (chain, column), places[here]
-
-    def whole(self, parameter: int) -> float:
-        """|G|: the norm of the whole gradient of a Parameter."""
-        uses = self._uses[parameter]
-        return float(np.linalg.norm(uses.sum())) if len(uses) else 0.0
+        for parameter, uses in self.accounts.items():
+            for entry in uses.alone:
+                node = unrolled.graph._index.get(id(entry.node), -1)
+                if node >= 0 and nodes[node].call is None:
+                    self.outside.setdefault((parameter, node), []).append(entry)
 
     def used_at(self, parameters: Sequence[int], place: Place) -> float:
         """The norm of what a column adds to several Parameters together."""
-        return math.hypot(*(self._norm(p, place) for p in parameters))
+        return math.hypot(*(self.norm_at(p, place) for p in parameters))
 
     def added(self, row: LayerRow, parameter: int, measure: str) -> tuple[list[Share], float]:
         """The parts of one Parameter of a row of cells, in the order of time, and the norm of the whole.
 
         Projections add up to it.
         """
-        rows = self._rows[parameter]
+        rows = self.rows[parameter]
         places: list[Place | None] = [
             (chain, column) for chain in row.chains for column in self._columns[chain]
         ]
@@ -113,7 +79,7 @@ class Contributions:
         found = []
         for place in places:
             if measure == "norm":
-                value = self._norm(parameter, place)
+                value = self.norm_at(parameter, place)
             else:
                 value = float(sum(along[rows[place]].tolist())) / whole if whole else 0.0
             zero = None if value or place is None else self._zero_state(parameter, place)
@@ -123,7 +89,7 @@ class Contributions:
     def _projected(self, parameter: int) -> tuple[Array, float]:
         """<g, G> of each use's part g with the whole gradient G, and |G|."""
         if parameter not in self._along:
-            uses = self._uses[parameter]
+            uses = self.accounts[parameter]
             total = uses.sum() if len(uses) else np.zeros(1)
             self._along[parameter] = uses.along(total), float(np.linalg.norm(total))
         return self._along[parameter]
@@ -132,10 +98,10 @@ class Contributions:
         """What each step of a row's cells adds, or each of ``most`` equal stretches of many steps."""
         if not any(column.folded for chain in row.chains for column in self._columns[chain]):
             return []
-        inside = [at for place, at in self._rows[parameter].items() if place is not None]
+        inside = [at for place, at in self.rows[parameter].items() if place is not None]
         if not inside:
             return []
-        uses, (along, whole) = self._uses[parameter], self._projected(parameter)
+        uses, (along, whole) = self.accounts[parameter], self._projected(parameter)
         at = np.sort(np.concatenate(inside))
         steps = uses.step_numbers[at]
         low, high = int(steps.min()), int(steps.max())
@@ -145,7 +111,7 @@ class Contributions:
             Moment(
                 low + k * wide + 1,
                 min(low + (k + 1) * wide, high + 1),
-                self._norm_of(uses, here)
+                self.norm_of(parameter, here)
                 if measure == "norm"
                 else float(sum(along[here].tolist())) / (whole or 1.0),
             )
@@ -153,22 +119,12 @@ class Contributions:
             if len(here := at[stretch == k])
         ]
 
-    def _norm(self, parameter: int, place: Place | None) -> float:
-        which = self._rows[parameter].get(place)
-        return 0.0 if which is None else self._norm_of(self._uses[parameter], which)
-
-    def _norm_of(self, uses: Account, which: Array) -> float:
-        """The norm of the sum of some uses."""
-        if len(which) == 1:
-            return uses.entry(int(which[0])).norm()
-        return float(np.linalg.norm(uses.sum(which)))
-
     def _zero_state(self, parameter: int, place: Place) -> State | None:
         """The state that the first step starts from, where all uses multiply it and it is 0."""
         chain, column = place
         if len(column.steps) > 1 or chain.runs[0] not in column.steps:
             return None
-        uses, at = self._uses[parameter], self._rows[parameter][place].tolist()
+        uses, at = self.accounts[parameter], self.rows[parameter][place].tolist()
         entries, raw = [uses.entry(k) for k in at], self.unrolled.graph._raw
         parts = [role for role in chain.start.inputs if role in chain.states]
         for name in chain.states:

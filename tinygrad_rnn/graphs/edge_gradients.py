@@ -102,11 +102,10 @@ class EdgeGradients:
 
     def _nodes(self, chain: Chain, step: int, state: str) -> list[int]:
         """The nodes that are a state after a step: the cell's, and what the loop holds of it."""
-        call, made = chain.calls[step], self.unrolled.made
-        out = call.outputs.get(state)
+        out = chain.calls[step].outputs.get(state)
         own = [] if out is None else [out]
         if state == "y" or (state == chain.out_role and not own):
-            own += [i for i in call.nodes if i in made and made[i].role == "y"]
+            own += self.unrolled.own_outputs(chain, step)
         return [*own, *self._held.get((chain, step, state), ())]
 
     def _entry(self, chain: Chain, step: int, state: str) -> int | None:

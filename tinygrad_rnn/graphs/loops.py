@@ -105,7 +105,8 @@ def _cut(
 ) -> tuple[int, int, list[Ops]]:
     """The turns of ops that repeat, where a turn begins ``shift`` ops later, and a first one before them."""
     begin += shift
-    first = begin - _first_turn(nodes, ops, begin, length)
+    before, turn = ops[max(begin - length, 0) : begin], ops[begin : begin + length]
+    first = begin - len(_first_turn(nodes, before, turn) if len(turn) == length else ())
     last = begin + (end - begin) // length * length
     whole = [ops[k : k + length] for k in range(begin, last, length)]
     return first, last, [ops[first:begin], *whole] if first < begin and whole else whole
@@ -121,18 +122,17 @@ def _telling(nodes: Sequence[GraphNode], turns: Sequence[Ops]) -> tuple[int, ...
     return len(turns), -joined, -len(states), sum(map(len, turns))
 
 
-def _first_turn(nodes: Sequence[GraphNode], ops: Ops, at: int, length: int) -> int:
-    """How many ops before a place are a turn like the one there, but for what was not recorded of it."""
-    turn = ops[at : at + length]
-    if len(turn) < length or not at:
-        return 0
-    count, left = 0, at
-    for node in reversed(turn):
-        if left and _fits(nodes, ops[left - 1], node):
-            left, count = left - 1, count + 1
+def _first_turn(nodes: Sequence[GraphNode], before: Ops, turn: Ops) -> dict[int, int]:
+    """The last ops before a turn that are one too, but for what was not recorded, by places in a whole."""
+    found: dict[int, int] = {}
+    left = len(before)
+    for k, node in reversed(list(enumerate(turn))):
+        if left and _fits(nodes, before[left - 1], node):
+            left -= 1
+            found[k] = before[left].id
         elif not _given(nodes, node, turn):
-            return len(_stateless_turn(nodes, ops[:at], turn))
-    return count
+            return _stateless_turn(nodes, before, turn)
+    return dict(sorted(found.items()))
 
 
 def _stateless_turn(nodes: Sequence[GraphNode], before: Ops, turn: Ops) -> dict[int, int]:
@@ -288,19 +288,13 @@ def _placed(
             continue
         if s != steps[0]:
             return None
-        left, found = len(mine), {}
-        for k, node in reversed(list(enumerate(whole))):
-            if left and _fits(nodes, nodes[mine[left - 1]], node):
-                left -= 1
-                found[k] = mine[left]
-            elif not _given(nodes, node, whole):
-                left = -1
-                break
-        if left:
-            found = _stateless_turn(nodes, [nodes[i] for i in mine], whole)
-            if len(found) < len(mine):
-                return None
-        placed[s] = dict(sorted(found.items()))
+        first = [nodes[i] for i in mine]
+        found = _first_turn(nodes, first, whole)
+        if len(found) < len(mine):
+            found = _stateless_turn(nodes, first, whole)
+        if len(found) < len(mine):
+            return None
+        placed[s] = found
     return placed
 
 

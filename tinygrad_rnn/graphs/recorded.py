@@ -1,4 +1,4 @@
-"""What was recorded? Nodes, steps, cell calls, and every use of every Parameter."""
+"""What was recorded? Nodes, steps, cell calls, every use of every Parameter, and what each is called."""
 
 from __future__ import annotations
 

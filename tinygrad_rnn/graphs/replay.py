@@ -60,21 +60,22 @@ def backward_steps(tensor: Tensor, gradient: Any = None) -> Iterator[BackwardSte
                 if parent.number not in waiting:
                     heappush(order, -parent.number)
                 before = waiting.get(parent.number, (parent, None))[1]
-                waiting[parent.number] = (parent, _joined(before, d, parent, ours))
+                waiting[parent.number] = (parent, joined(before, d, parent, ours))
                 sent.append((i, _shown(d)))
         gradient = tuple(map(_shown, g)) if node.op.several else _shown(g)
         yield BackwardStep(node.op.name, node.name, node.place.step, gradient, tuple(sent))
     commit(reached, root)
 
 
-def _joined(before: Any, d: Any, parent: Any, ours: set[int]) -> Any:
+def joined(before: Any, d: Any, parent: Any, ours: set[int]) -> Any:
     """What has come to a node so far, and one more; ``ours`` have a buffer of their own."""
     if isinstance(d, AtOutput):
         parts = [None] * len(parent.shape) if before is None else before
-        parts[d.position] = d.value  # each output has one node, whose gradient is complete here
+        old = parts[d.position]  # of a graph read whole, none: an output has one node
+        parts[d.position] = d.value if old is None else old + d.value
         return parts
     if isinstance(d, At):
-        if parent.number not in ours:
+        if parent.number not in ours or before is None:
             before = np.zeros(parent.shape, parent.dtype) if before is None else np.array(before)
             ours.add(parent.number)
         d.add_to(before)

@@ -13,11 +13,11 @@ import numpy as np
 
 from ..engine.autograd import flow
 from ..engine.inside import Inside
-from ..engine.scatter import At, AtOutput
 from ..engine.values import as_array
 from .columns import Unlike
 from .excerpt import Excerpt
 from .recorded import CellCall
+from .replay import joined
 
 
 class Hearer:
@@ -83,7 +83,7 @@ class Sweep:
         self._silent: set[int] = set()  # slices of a call's input, all of which is sent at once
         self._unbound: dict[int, Any] = {}  # and what comes to all of them
         self._came: dict[int, Any] = {}  # by node
-        self._ours: set[int] = set()  # nodes whose gradient has memory of its own
+        self._ours: set[int] = set()  # numbers of nodes whose gradient has memory of its own
 
     def run(self, root: Any, seed: Any) -> None:
         """Send a gradient from a node through all of the excerpt."""
@@ -224,21 +224,7 @@ class Sweep:
         return self.graph[self.graph._index[id(node)]].call == stand_in.following.id
 
     def _arrive(self, to: int, d: Any) -> None:
-        node, before = self.graph._raw[to], self._came.get(to)
-        if d.__class__ is AtOutput:
-            parts = [None] * len(node.shape) if before is None else before
-            old = parts[d.position]
-            parts[d.position] = d.value if old is None else old + d.value
-            self._came[to] = parts
-        elif d.__class__ is At:
-            if to not in self._ours or before is None:
-                before = np.zeros(node.shape, node.dtype) if before is None else np.array(before)
-                self._ours.add(to)
-            d.add_to(before)
-            self._came[to] = before
-        else:
-            self._came[to] = d if before is None else before + d
-            self._ours.discard(to)
+        self._came[to] = joined(self._came.get(to), d, self.graph._raw[to], self._ours)
 
     def _unstack(self, node: Any, k: int, parent: Any, g: Any, kept: list[int]) -> None:
         """A sequence of outputs sends to each its slice, to a stand-in those of all its steps."""

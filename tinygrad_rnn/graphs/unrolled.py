@@ -191,6 +191,11 @@ class UnrolledGraph:
         """The state that a chain ends with."""
         return self.state_after(chain, self.columns_run(chain)[-1], name)
 
+    def own_outputs(self, chain: Chain, step: int) -> list[int]:
+        """The nodes of a step that are used outside and are none of its states."""
+        made, nodes = self.made, chain.calls[step].nodes
+        return [i for i in nodes if i in made and made[i].role == "y"]
+
     # ---- what goes on from one chain to another
 
     @property

@@ -353,8 +353,9 @@ def _cross_entropy_rule(g: Any, a: Any, axis: int, classes: Any) -> Any:
 def _layer_norm(a: Any, axes: Axes, eps: float) -> Any:
     if (rows := along.rows(a, axes)) is not None:
         scale = np.empty(len(rows), a.dtype)
-        few.leave(a, f"scale {eps}", scale)
-        return along.layer_norm(a.shape, rows, scale, eps=eps)
+        y = along.layer_norm(a.shape, rows, scale, eps=eps)
+        few.leave(a, f"scale {axes} {eps}", scale)
+        return y
     centred = a - a.mean(axis=axes, keepdims=True)
     return centred / np.sqrt((centred * centred).mean(axis=axes, keepdims=True) + eps)
 
@@ -363,7 +364,7 @@ def _layer_norm_rule(g: Any, y: Any, a: Any, axes: Axes, eps: float) -> Any:
     """(g - mean(g) - y mean(g y)) / sqrt(var + eps)."""
     if (both := along.both_rows(a, g, axes)) is not None:
         beside = [y.reshape(both[0].shape)]
-        if (scale := few.take(a, f"scale {eps}")) is not None:
+        if (scale := few.take(a, f"scale {axes} {eps}")) is not None:
             beside.append(scale)
         return along.layer_norm_slope(a.shape, *both, *beside, eps=eps)
     centred = a - a.mean(axis=axes, keepdims=True)

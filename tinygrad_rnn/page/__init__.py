@@ -1,1 +1,1 @@
-"""What is in a page? The pictures of a graph at every level, its numbers, and a viewer for both."""
+"""What is in a page? A graph's pictures at every level, its numbers, models that run, and a viewer."""

@@ -1,4 +1,4 @@
-"""How is a page made? One offline file: pictures of a graph, its numbers, and a viewer for both."""
+"""How is a page made? One offline file: pictures of a graph, its numbers, a viewer, and models that run."""
 
 from __future__ import annotations
 

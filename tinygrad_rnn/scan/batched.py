@@ -52,6 +52,7 @@ class Lines:
         self.lines: list[str] = []
         self.names: dict[int, str] = {}
         self.solid: set[str] = set()  # names of arrays that are one contiguous piece
+        self.placed: dict[int, tuple[int, int]] = {}  # values in columns of another, and the first
         self.before = before or {}
         self.first = first
         self.taken: dict[Any, str] = {}
@@ -145,6 +146,7 @@ class Lines:
         for v, (w, low) in parts.items():
             self.line(f"v{v} = {self[w]}[..., {low}:{low + self.program.values[v].shape[-1]}]")
             self.names[v] = f"v{v}"
+        self.placed.update(parts)
 
     def contiguous(self, v: int) -> str:
         """The name of a value's array, made one piece where it may not be."""
@@ -286,6 +288,29 @@ class Lines:
             self.line(f"sum{v} = {text}")
         return found
 
+    def rows(self, v: int) -> list[str]:
+        """A value of all steps as matrices side by side, a row of a step after the other.
+
+        It is one matrix, but of parts joined that lie nowhere together.
+        """
+        p, found = self.program, list[tuple[int, int, int]]()
+        apart = p.values[v].op == "concat" and v not in self.names and v not in self.before
+        for part in (
+            p.values[v].args if apart and all(p.depends[a] for a in p.values[v].args) else (v,)
+        ):
+            whole, low = self.placed.get(part, (part, 0))
+            high = low + p.values[part].shape[-1]
+            if found and found[-1][::2] == (whole, low):
+                low = found.pop()[1]
+            found.append((whole, low, high))
+        texts = []
+        for whole, low, high in found:
+            name = f"{self[whole]}[..., {low}:{high}]"
+            if high - low == p.values[whole].shape[-1]:
+                name = self.contiguous(whole)
+            texts.append(f"{name}.reshape(-1, {high - low})")
+        return texts
+
     def _total(self, v: int) -> str:
         p, value = self.program, self.program.values[v]
         if v not in self.names and v not in self.before:
@@ -296,26 +321,39 @@ class Lines:
                 args = [self.total(a) if a in parts else self[a] for a in value.args]
                 return self.plainly(v, args, total=True)
             if value.op == "outer":
-                g, x = (
-                    f"{self.contiguous(a)}.reshape(-1, {p.values[a].shape[-1]})" for a in value.args
-                )
-                return f"{g}.T.dot({x})"
+                g, x = map(self.rows, value.args)
+                return _joined([_joined([_times(f"{a}.T", b) for b in x], 1) for a in g], 0)
             if self.schedule.multiplied(v):
                 a, b = (self[a] for a in value.args)
                 return f"{self.constant(f'p{v}', product_over_time(*value.consts))}({a}, {b})"
             if value.op == "sum" and len(value.args) == 1:
                 axes, keep = value.consts
                 if axes == tuple(range(len(axes))) and not keep:
-                    a = self.contiguous(value.args[0])
-                    rows = f"{a}.reshape({', '.join(map(str, (-1, *value.shape)))})"
                     if len(value.shape) == 1 and value.dtype in "fd":  # as BLAS sums, in one pass
                         per_step = int(np.prod(p.values[value.args[0]].shape, dtype=int))
                         count = f"{TIME} * {per_step // max(value.shape[0], 1)}"
-                        return f"ones({count}, {self.kind(value.dtype)}).dot({rows})"
-                    return f"add.reduce({rows}, 0)"
+                        ones = f"ones({count}, {self.kind(value.dtype)})"
+                        return _joined([_times(ones, a) for a in self.rows(value.args[0])], 0)
+                    rows = f"reshape({', '.join(map(str, (-1, *value.shape)))})"
+                    return f"add.reduce({self.contiguous(value.args[0])}.{rows}, 0)"
         if not p.depends[v]:
             return f"{self[v]} * {TIME}"
-        return f"{self[v]}.sum(0)"
+        if value.dtype not in "fd":
+            return f"{self[v]}.sum(0)"
+        ones = f"ones({TIME}, {self.kind(value.dtype)})"
+        name = f"{self[v]}[...,]" if v in self.placed else self[v]
+        each = f"{name}.reshape({TIME}, {int(np.prod(value.shape, dtype=int))})"
+        return f"({_times(ones, each)}).reshape({value.shape})"
+
+
+def _times(a: str, b: str) -> str:
+    """A product of matrices: ``dot`` is called sooner, but copies columns of a wider array."""
+    return f"{a} @ {b}" if "[...," in a + b else f"{a}.dot({b})"
+
+
+def _joined(texts: list[str], axis: int) -> str:
+    """Arrays side by side along an axis."""
+    return texts[0] if len(texts) == 1 else f"concatenate(({', '.join(texts)}), {axis})"
 
 
 def carry(lines: Lines, k: int, seed: Value) -> str:

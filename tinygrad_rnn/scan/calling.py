@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llvmlite import binding, ir
@@ -13,6 +15,12 @@ from numba.extending import intrinsic
 
 if TYPE_CHECKING:
     from .vector_math import Code, Context, Signature
+
+
+@cache
+def version() -> str:
+    """What tells this file from other states of it: code kept between runs has what it writes in it."""
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
 
 
 def versions_of(loop: Any) -> str:
@@ -52,7 +60,9 @@ def called(loop: Any, versions: str) -> Any:
             convention = context.call_conv
             kind = convention.get_function_type(types.none, wanted)
             function = cgutils.get_or_insert_function(builder.module, kind, name)
-            convention.call_function(builder, function, types.none, wanted, cast)
+            status, _ = convention.call_function(builder, function, types.none, wanted, cast)
+            with cgutils.if_unlikely(builder, status.is_error):
+                convention.return_status_propagate(builder, status)
             return context.get_dummy_value()
 
         return types.none(types.StarArgTuple(given)), code
@@ -75,4 +85,4 @@ def _fits(given: tuple[types.Type, ...], wanted: tuple[types.Type, ...]) -> bool
     return True
 
 
-__all__ = ["called", "versions_of"]
+__all__ = ["called", "version", "versions_of"]

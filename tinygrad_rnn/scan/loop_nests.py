@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .batched import REDUCTIONS, carry
+from .numba_plan import put_off
 from .numba_text import NumbaText, unsigned
 from .numpy_loops import Unsupported
 from .program import ELEMENTWISE, product_labels
@@ -316,9 +317,8 @@ class Nests(NumbaText):
 
     def gather(self) -> None:
         """Numbers of one shape are computed in one nest, as early as what they need allows."""
-        self.nests: list[list[int]] = []
         kinds: list[Any] = []
-        for k, item in enumerate(self.items):
+        for item in self.items:
             least = max((self.items[d].group + 1 for d in item.after), default=0)
             for d in item.direct:
                 same = self.items[d].shape == item.shape
@@ -328,8 +328,9 @@ class Nests(NumbaText):
             item.group = found[0] if found else len(kinds)
             if not found:
                 kinds.append(kind)
-                self.nests.append([])
-            self.nests[item.group].append(k)
+        self.put_items_off()
+        nests = [[k for k, i in enumerate(self.items) if i.group == g] for g in range(len(kinds))]
+        self.nests = [nest for nest in nests if nest]
         wanted = set()
         for item in self.items:
             if item.copy is not None:
@@ -345,6 +346,22 @@ class Nests(NumbaText):
         self.wanted = {v for v in wanted if v in self.inside and v >= 0}
         for v in sorted(self.wanted):
             self.memory_of(v)
+
+    def put_items_off(self) -> None:
+        """Compute numbers that only later nests of the same shape read in the first of those."""
+        where = {k: item.group for k, item in enumerate(self.items)}
+        whole = {k for item in self.items for k in item.after}
+        last = {*self.carries_of.values(), *self.p.outputs, *self.stored, *self.targets}
+        shapes = {item.group: item.shape for item in self.items if item.kind == "numbers"}
+
+        def may(k: int, goal: int) -> bool:
+            item = self.items[k]
+            numbers = item.kind == "numbers" and shapes.get(goal) == item.shape
+            return numbers and k not in whole and item.value not in last
+
+        put_off(range(len(self.items)), where, {k: i.direct for k, i in enumerate(self.items)}, may)
+        for k, item in enumerate(self.items):
+            item.group = where[k]
 
     def local(self, item: Item, a: int) -> bool:
         """Whether an operand is a number that the same nest has just computed."""

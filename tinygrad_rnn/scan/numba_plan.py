@@ -6,6 +6,7 @@ kept over time lies in slabs, what other loops of the same step read in buffers.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -496,6 +497,7 @@ class Plan:
             done |= set(group)
             waiting = [n for n in waiting if n not in done]
         where = {n: k for k, g in enumerate(self.groups) if isinstance(g, list) for n in g}
+        self.put_cells_off(where)
         for k, group in enumerate(self.groups):
             for n in group if isinstance(group, list) else ():
                 for need in self.needs[n]:
@@ -504,6 +506,27 @@ class Plan:
             for n in group if isinstance(group, list) else ():
                 if self.p.values[n[0]].op == "sum" and n not in self.stores:
                     self.spill(n)
+        self.groups = [group for group in self.groups if group]
+
+    def put_cells_off(self, where: dict[Any, int]) -> None:
+        """Compute what other loops alone read in the first of those, where it is read from memory at all."""
+        needs = {n: [c for c in self.needs[n] if c in where] for n in where}
+
+        def may(n: Any, goal: int) -> bool:
+            group = self.groups[goal]
+            readers = [u for u in group if n in needs[u]]
+            return (
+                n not in self.stores
+                and self.p.values[n[0]].op != "sum"
+                and self.width(n) == self.width(group[0])
+                and all(n in self.within[u] for u in readers)
+            )
+
+        made = sorted(where, key=self.order.index)
+        put_off(made, where, needs, may)
+        for k, group in enumerate(self.groups):
+            if isinstance(group, list):
+                group[:] = [n for n in made if where[n] == k]
 
     def width(self, n: Any) -> int:
         """The columns that a cell's loop runs over; a sum runs over its operand's."""
@@ -519,3 +542,30 @@ class Plan:
         name = f"t{v}_{self.size(low) if low else 0}_{self.size(width)}"
         self.buffer(name, "B" if width == 1 else f"B * {self.size(width)}", v)
         self.stores[n] = [(name, "0", self.size(width) if width > 1 else "1")]
+
+
+def put_off(
+    made: Sequence[Any],
+    where: dict[Any, int],
+    needs: Mapping[Any, Iterable[Any]],
+    may: Callable[[Any, int], bool],
+) -> None:
+    """Move what is made in a loop that does not read it to the first loop that does.
+
+    ``made`` is in the order of computation, ``where`` says in which loop, and ``may`` whether another would
+    do. What a thing is made of moves with it, or lies in memory already.
+    """
+    users: dict[Any, set[Any]] = {}
+    for n in made:
+        for c in needs[n]:
+            users.setdefault(c, set()).add(n)
+
+    def free(n: Any, goal: int) -> bool:
+        return may(n, goal) and all(
+            where[c] < where[n] or (users[c] == {n} and free(c, goal)) for c in needs[n]
+        )
+
+    for n in reversed(made):
+        goal = min((where[u] for u in users.get(n, ())), default=where[n])
+        if goal > where[n] and free(n, goal):
+            where[n] = goal

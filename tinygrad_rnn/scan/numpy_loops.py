@@ -101,12 +101,12 @@ class NumpyLoops:
         )
         back.names[p.inputs["dy"]] = "dy"
         back.solid |= {"dy", *lines.solid}
-        parts = self.schedule.parts if self.aliases else {}
-        for v in sorted(self.schedule.stored - set(parts)):
+        stored = self.schedule.stored - set(self.schedule.parts)
+        for v in sorted(stored):
             back.slab(v)
-        back.place(parts)
+        back.place(self.schedule.parts)
         back.names.update({v: back.names[copy] for v, copy in self.schedule.copies.items()})
-        self.loop(back, True, frozenset(self.schedule.stored))
+        self.loop(back, True, frozenset(self.schedule.stored if self.aliases else stored))
         gradients: dict[str, str] = {}
         for role, v in p.gradients.items():
             if role[0] == "s":

@@ -19,6 +19,7 @@ from .program import ELEMENTWISE, SEED, STATE, Program, Shape, Value
 from .rewrites import small
 
 VIEWS = frozenset(("slice", "reshape", "permute", "broadcast"))
+AFTER = VIEWS | {"dot", "concat"}  # what costs no more after the loop than in it
 
 
 class Schedule:
@@ -255,7 +256,7 @@ class Schedule:
             self._wants(v)
         elif v in self._back:
             self.stored.add(v)
-        elif self.batchable(v) and not (self.fused and p.values[v].op not in (*VIEWS, "dot")):
+        elif self.batchable(v) and not (self.fused and p.values[v].op not in AFTER):
             for a in p.values[v].args:
                 self._after(a)
         else:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.values import Array, Literal
-from ..scan.calling import versions_of
+from ..scan.calling import version, versions_of
 from ..scan.machine_code import Kept, function, kernels
 from ..scan.tracing import Trace, Untraceable
 from ..scan.variants import work
@@ -24,7 +24,8 @@ from .replay import Replay
 MOST = (
     4e6  # nanoseconds, by estimate, that numpy takes: Python around larger iterations does not show
 )
-HEAD = """import numpy as np
+HEAD = """# loops are called by {calling}
+import numpy as np
 from numba import from_dtype, njit, types
 from {kernels} import pack
 from tinygrad_rnn.scan.calling import called
@@ -206,7 +207,7 @@ class _Fused:
     def _text(self) -> str:
         """The module."""
         bits = self.dtype.itemsize * 8
-        text = HEAD.format(kernels=kernels(bits).__name__, bits=bits)
+        text = HEAD.format(kernels=kernels(bits).__name__, bits=bits, calling=version())
         for k, loops in enumerate(self.loops):
             for backward, made in enumerate((loops._forward, loops._backward)):
                 text += _factory(f"{made.__name__}{k}", made, loops.loops[bool(backward)])

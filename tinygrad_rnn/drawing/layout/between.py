@@ -22,11 +22,8 @@ from ..scene.text import (
 )
 from .grid import Anchor, AnyGrid, draw_param, jog, param_width, use_of
 
-HEIGHT, ROOM, DROP = (
-    22.0,
-    48.0,
-    33.0,
-)  # of a band; with the air around it; from the bar to its middle
+# Of a band; with the air around it; from the bar to its middle.
+HEIGHT, ROOM, DROP = 22.0, 48.0, 33.0
 ASIDE, APART = 30.0, 12.0  # from a band to what feeds it; between wires from two rows into it
 
 

@@ -15,11 +15,8 @@ from typing import Any
 
 from ..scene.scene import Point
 
-SLOT, TRACK, AIR = (
-    12.0,
-    9.0,
-    9.0,
-)  # between two lines into a box, two lines of a channel, and at its sides
+# Between two lines into a box, two lines of a channel, and at its sides.
+SLOT, TRACK, AIR = 12.0, 9.0, 9.0
 PANEL_GAP = 8.0  # between two that stand left of all columns
 LEFT = -1  # the column of what stands left of all columns
 
@@ -173,15 +170,7 @@ class Channels:
             low, high = min(ends), max(*ends, net.source.level + 1 if way.start == LEFT else 0)
             before = ranges.get((net, way.gap), (low, high))
             ranges[net, way.gap] = (min(low, before[0]), max(high, before[1]))
-        found: dict[tuple[Net, int], int] = {}
-        counts = [0] * (self.count + 1)
-        taken: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
-        for (net, gap), (low, high) in ranges.items():
-            track = _free((low, high), taken[gap])
-            taken[gap].append((low, high, track))
-            found[net, gap] = track
-            counts[gap] = max(counts[gap], track + 1)
-        return found, counts
+        return _on_tracks(ranges.items(), self.count + 1)
 
     def _place_columns(self, pills: Sequence[float], margin: float, tracks: list[int]) -> None:
         lefts, widths, x = [], [], margin
@@ -265,18 +254,9 @@ class Channels:
                 extents[net, under].append(x)
                 if way.start != LEFT:
                     extents[net, above].append(x)
-        taken: dict[int, list[tuple[float, float, int]]] = defaultdict(list)
-        found: dict[tuple[Net, int], int] = {}
-        counts = [0] * (self.levels + 2)
-        for (net, channel), xs in sorted(extents.items(), key=lambda e: not e[0][0].weights):
-            low, high = min(xs), max(xs)
-            if low == high:
-                continue
-            track = _free((low - 8, high + 8), taken[channel])
-            taken[channel].append((low - 8, high + 8, track))
-            found[net, channel] = track
-            counts[channel] = max(counts[channel], track + 1)
-        return found, counts
+        order = sorted(extents.items(), key=lambda each: not each[0][0].weights)
+        wide = [(key, (min(xs) - 8, max(xs) + 8)) for key, xs in order if min(xs) < max(xs)]
+        return _on_tracks(wide, self.levels + 2)
 
     def _place_rows(self, tracks: list[int]) -> None:
         y, self._channel_low = 0.0, []
@@ -330,6 +310,20 @@ def _joined(pieces: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             found.append((low, high))
     return found
+
+
+def _on_tracks(
+    wanted: Iterable[tuple[tuple[Net, int], tuple[float, float]]], count: int
+) -> tuple[dict[tuple[Net, int], int], list[int]]:
+    """By net and channel (or gap) its track, the first that is free from low to high; how many each has."""
+    taken: dict[int, list[tuple[float, float, int]]] = defaultdict(list)
+    found: dict[tuple[Net, int], int] = {}
+    counts = [0] * count
+    for (net, place), (low, high) in wanted:
+        found[net, place] = track = _free((low, high), taken[place])
+        taken[place].append((low, high, track))
+        counts[place] = max(counts[place], track + 1)
+    return found, counts
 
 
 def _free(wanted: tuple[float, float], taken: Sequence[tuple[float, float, int]]) -> int:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ...graphs.meaning import CellAt, ParameterBox, Uses
 from ..scene import style
-from ..scene.scene import Frame, Key, Point, Rectangle, Scene, Wire, drawn_line
+from ..scene.scene import Frame, Point, Rectangle, Scene, Wire, drawn_line
 from .router import nets_of
 
 TRACK, TRUNK, EDGE, BETWEEN = 9.0, 9.0, 7.0, 12.0  # between wires that turn; how far out they do
@@ -274,8 +274,7 @@ class Folding:
         arrow = wire.attrs["arrowsize"] if wire.tip else 0.0
         pen = wire.attrs["penwidth"]
         if not swing:
-            points, tip = drawn_line(_distinct(route), arrow, pen, TURN, "")
-            return replace(wire, points=points, tip=tip, route=route, bend=(radius, ""))
+            return replace(wire.along(_distinct(route), TURN), route=route, bend=(radius, ""))
         points, tip = (), None
         for k, piece in enumerate(pieces):
             last = k == len(pieces) - 1
@@ -346,12 +345,7 @@ class Folding:
                 route = [(side, y), (trunk, y), (trunk, to[1]), to]
                 if n != last:
                     scene.dot((of, f"turn{n}"), trunk, to[1], style.ORANGE)
-            scene.wires.append(_line(bus, head, route))
-
-
-def _line(bus: Wire, head: Key, route: Sequence[Point]) -> Wire:
-    points, tip = drawn_line(route, 0.0, bus.attrs["penwidth"], TURN, "")
-    return replace(bus, head=head, points=points, tip=tip, route=tuple(route), bend=(TURN, ""))
+            scene.wires.append(replace(bus.along(route, TURN), head=head))
 
 
 def _meets(box: Rectangle, strip: Strip) -> bool:

@@ -19,7 +19,7 @@ AIR, LANE = 5.0, 5.0  # between a wire and a box, and between two wires
 STUB, HEAD = 6.0, 9.0  # how far a wire leaves and enters a box straight
 BEND, CROSSING, WORDS = 12.0, 6.0, 60.0  # what they cost, in points of length
 NEAR, LONG = 1.5, 1.5  # wires closer than this over more than that are one to the eye
-PIECE = 60.0
+PIECE, TURN = 60.0, 5.0
 FIRST = ("rail", "riser", "riser feeder", "cut", "use", "bus")  # kinds that stay where they are
 OPEN = ("port", "dot", "text", "legend", "bar")  # kinds of boxes that are no obstacle
 Segment = tuple[Point, Point]
@@ -50,7 +50,7 @@ def settle(scene: Scene, head: tuple[float, float] | None = None) -> None:
         route = Roads(scene, walls, laid, wire, nets[k]).way()
         if route is None:
             raise NotUnrollableError
-        scene.rewire(k, route)
+        scene.wires[k] = wire.along(route, TURN)
         laid.add(segments_of(scene.wires[k]), nets[k])
 
 

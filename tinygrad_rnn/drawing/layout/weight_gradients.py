@@ -29,11 +29,8 @@ from .weights import INSET, Panel, Tap, stack_panels
 CHIP_LEFT, CHIP_HEIGHT, MIN_CHIP, MAX_CHIP = 12.0, 30.0, 118.0, 200.0
 BAR_HEIGHT, MIN_BAR, AXIS_GAP, LABEL_GAP = 22.0, 160.0, 6.0, 8.0
 HEADING, TITLE_DROP, FIRST_ROW, PITCH = 11.5, 30.0, 57.0, 36.0
-THIN, THIN_GAP, THIN_MOST = (
-    16.0,
-    4.0,
-    120,
-)  # thin bars, one a step: height, distance, how many at most
+# Thin bars, one a step: height, distance, how many at most.
+THIN, THIN_GAP, THIN_MOST = 16.0, 4.0, 120
 LINE, NOTE_LINE, FOOT, NORM_GAP = 10.2, 11.0, 10.0, 3.0
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 

@@ -1,4 +1,4 @@
-"""How are weights drawn? Each Parameter once: a box of its own, or a chip in the panel under the cells."""
+"""How are weights drawn under the cells? Each Parameter once, as a chip in the panel of its row."""
 
 from __future__ import annotations
 

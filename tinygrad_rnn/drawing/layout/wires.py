@@ -293,6 +293,6 @@ def _node_of(unrolled: UnrolledGraph, chain: Chain, column: Column) -> int:
     """The node that the y of a step drawn alone stands for: an output of its own, else the state."""
     if column.folded:
         return -1
-    call = chain.calls[chain.here(column)[0]]
-    own = [i for i in call.nodes if i in unrolled.made and unrolled.made[i].role == "y"]
-    return own[0] if own else call.outputs.get(chain.out_role, -1)
+    step = chain.here(column)[0]
+    own = unrolled.own_outputs(chain, step)
+    return own[0] if own else chain.calls[step].outputs.get(chain.out_role, -1)

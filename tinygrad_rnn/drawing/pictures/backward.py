@@ -417,9 +417,8 @@ def _reversed(picture: BlocksPicture, scene: Scene) -> Scene:
         size, whole = sizes[k], most[_is_use(wire)]
         share = size / whole if whole and math.isfinite(size) else 0.0
         end, before = wire.route[:2]
-        short = (
-            abs(end[0] - before[0]) + abs(end[1] - before[1]) < 10 * ARROW
-        )  # no room for its head
+        # no room for its head
+        short = abs(end[0] - before[0]) + abs(end[1] - before[1]) < 10 * ARROW
         pen = 1 + 5 * share if size else 0.0
         _turn(scene, wire, wire.route[::-1], size, share, pen, 0.0 if short else ARROW)
     _write_captions(scene, SENTENCES)

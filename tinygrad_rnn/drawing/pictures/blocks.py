@@ -121,10 +121,7 @@ class BlocksPicture:
 
     def _choose_sides(self) -> None:
         """Which states go straight from one cell to the one beside it, and which inputs stand at its side."""
-        users: dict[Block, list[Block]] = defaultdict(list)
-        for block in self.blocks.blocks:
-            for source, _, _ in block.feeds:
-                users[source].append(block)
+        users = self.blocks.users()
         for block in self.blocks.blocks:
             kept = []
             sides: set[tuple[str, int]] = set()
@@ -497,10 +494,8 @@ def _draw_panel(picture: BlocksPicture, k: int, slab: Slab) -> None:
     for block in slab.users:
         folded = block.column is not None and block.column.folded
         step = 0 if block.column is None else block.column.first
-        use, route = (
-            picture.use_of(slab.params, block, step, folded),
-            channels.route(slab.net, picture.spots[block]),
-        )
+        use = picture.use_of(slab.params, block, step, folded)
+        route = channels.route(slab.net, picture.spots[block])
         picture.wire((port, picture.keys[block]), route, style.USE, block, use=use, dashed=folded)
     draw_dots(scene, channels, slab.net, style.ORANGE, style.JUNCTION, of)
 

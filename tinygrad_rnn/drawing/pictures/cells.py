@@ -103,15 +103,12 @@ def cell_grid(unrolled: UnrolledGraph, state_pitch: float = STATE_PITCH) -> Cell
         wide = max(wide, label + 2 * BESIDE_TAP - PILL - air)  # between two taps
 
     def width(_segment: int, column: Column) -> float:
-        folds = (
-            max(box.fold_width(column) for box in boxes.values()) + 2 * BESIDE * unrolled.is_joined
-        )
-        return folds if column.folded else wide
+        folds = max(box.fold_width(column) for box in boxes.values())
+        return folds + 2 * BESIDE * unrolled.is_joined if column.folded else wide
 
     steps = plural(sum(column.count for column in columns), "step")
-    title = (
-        f"{', '.join(dict.fromkeys(chain.title for chain in boxes))}, {steps}, one set of weights"
-    )
+    titles = ", ".join(dict.fromkeys(chain.title for chain in boxes))
+    title = f"{titles}, {steps}, one set of weights"
     grid = make_grid(unrolled, boxes, title, width, 0.0, air, None)
     base = -9.0
     for i, row in enumerate(unrolled.rows):
@@ -265,11 +262,7 @@ def _draw_z(grid: CellGrid, chain: Chain, column: Column, text: str, size: float
 
 def _draw_folded_middle(grid: CellGrid, chain: Chain, column: Column) -> None:
     """What a dashed cell says of the steps inside: how many, and that their weights are the same."""
-    box, (left, right), cell = (
-        grid.boxes[chain],
-        grid.edges(chain, column),
-        CellAt(chain, column),
-    )
+    box, (left, right), cell = grid.boxes[chain], grid.edges(chain, column), CellAt(chain, column)
     words, count = "same weights" if chain.uses else "same ops", fold_count(column)
     if box.z and not box.chips:
         _draw_z(grid, chain, column, f"{count}\n{words}", style.NOTE)
@@ -289,10 +282,8 @@ def _draw_tap(grid: CellGrid, chain: Chain, column: Column) -> Tap | None:
         return None
     use = grid.unrolled.use(chain, column, counts)
     box, x, y = grid.boxes[chain], grid.boxes[chain].at(grid, column, TAP_AT), bar(grid, chain.row)
-    route, head = (
-        [(x, y), (x, grid.y(chain, box.floor))],
-        (CellAt(chain, column), box.part("")),
-    )
+    route = [(x, y), (x, grid.y(chain, box.floor))]
+    head = (CellAt(chain, column), box.part(""))
     grid.scene.wire((use, ""), head, route, style.TAP, of=use, dashed=column.folded)
     if column.folded:
         words, at = plural(max(counts.values()), "use"), (x + 7, grid.y(chain, -38))

@@ -31,11 +31,8 @@ from .blocks import (
 )
 
 LOOP, RISE, STUB = 44.0, 16.0, 26.0  # heights of a loop and of its turns; from a box to its pill
-START, TAP_ROOM, TAP_WORDS = (
-    14.0,
-    34.0,
-    12.0,
-)  # room for an arrow, and for a tap that says how often
+# Room for an arrow, and for a tap that says how often.
+START, TAP_ROOM, TAP_WORDS = 14.0, 34.0, 12.0
 LEAVES, ENTERS = replace(style.RAIL, radius=5.0), replace(style.RAIL_IN, radius=5.0)  # loops
 MIN_SLAB, MAX_SLAB, LINE = 86.0, 280.0, 13.0
 SCREEN, LANES = 1440.0, (5, 3, 2, 1)  # what is wider than a screen has fewer lanes
@@ -88,15 +85,12 @@ class LayersPicture(BlocksPicture):
 
     def _choose_initial(self) -> None:
         """Initial states that only one layer starts from stand at its side."""
-        users: dict[Block, int] = {}
-        for block in self.blocks.blocks:
-            for source, _, _ in block.feeds:
-                users[source] = users.get(source, 0) + 1
+        users = self.blocks.users()
         for block in self.blocks.blocks:
             sides: set[str] = set()
             kept = []
             for source, value, role in block.feeds:
-                alone = source.kind == "input" and users[source] == 1 and role not in sides
+                alone = source.kind == "input" and len(users[source]) == 1 and role not in sides
                 if role and alone and block in self.blocks.calls_of:
                     sides.add(role)
                     self.initial.append((source, block, role))
@@ -236,10 +230,7 @@ class LayersPicture(BlocksPicture):
         return width_of_lines(lines, block.kind in ("cell", "module")), tall
 
     def _measure(self) -> None:
-        self.users: dict[Block, list[Block]] = {}
-        for block in self.shown:
-            for source, _, _ in block.feeds:
-                self.users.setdefault(source, []).append(block)
+        self.users = self.blocks.users()
         super()._measure()
 
     def _nets(self) -> None:
@@ -364,10 +355,8 @@ def _draw_starts(picture: LayersPicture, pills: dict[tuple[Block, str], tuple[Ke
         look, y = picture.looks[state], picture.line_of(block, state)
         pill, right = pills[source, state]
         line = [(right, y), (picture.spots[block].left, y)]
-        ends, values = (
-            (pill, picture.keys[block]),
-            picture.blocks.values_of(block, source, value, state),
-        )
+        values = picture.blocks.values_of(block, source, value, state)
+        ends = (pill, picture.keys[block])
         picture.wire(ends, line, ENTERS, block, values, color=look.stroke)
 
 

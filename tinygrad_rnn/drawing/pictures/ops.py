@@ -339,13 +339,6 @@ def _fold_width(unrolled: UnrolledGraph, boxes: list[OpBox], column: Column) -> 
     return max(110.0, words, heading, inputs + 14 + FOLD_TAP * taps + 6)
 
 
-def _own_output(unrolled: UnrolledGraph, chain: Chain, step: int) -> int | None:
-    """The node of a step's output that is used outside and is none of its states."""
-    inside = chain.calls[step].nodes
-    found = [i for i in inside if i in unrolled.made and unrolled.made[i].role == "y"]
-    return found[0] if len(found) == 1 else None
-
-
 def _templates(unrolled: UnrolledGraph, notes: Notes | None) -> tuple[dict[Chain, Template], Roles]:
     """The template of each chain, and for each step drawn the node of each of its roles.
 
@@ -365,7 +358,8 @@ def _templates(unrolled: UnrolledGraph, notes: Notes | None) -> tuple[dict[Chain
                 continue
             matched = None if notes else match(unrolled.nodes, call)
             if matched is None:
-                out = _own_output(unrolled, chain, column.steps[0])
+                own = unrolled.own_outputs(chain, column.steps[0])
+                out = own[0] if len(own) == 1 else None
                 later, found = read_step(unrolled.nodes, call, chain.states, out)
                 gates = tuple(chain.gates.items())
                 matched = lay_out(later, gates, states, notes.width if notes else 0.0), found

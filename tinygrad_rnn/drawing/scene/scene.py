@@ -62,6 +62,12 @@ class Wire:
     tooltip: str = ""
     gradient: bool = False  # whether it shows what crosses it in a backward pass
 
+    def along(self, route: Sequence[Point], radius: float) -> Wire:
+        """The same wire by another route, in straight stretches."""
+        arrow = self.attrs["arrowsize"] if self.tip else 0.0
+        points, tip = drawn_line(route, arrow, self.attrs["penwidth"], radius, "")
+        return replace(self, points=points, tip=tip, route=tuple(route), bend=(radius, ""))
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -244,13 +250,6 @@ class Scene:
         """A straight line that joins nothing, from one point to another."""
         tail, head = (self.port((of, f"{part}.{n}"), *at) for n, at in (("a", a), ("b", b)))
         self.wire(tail, head, [a, b], line, of=of)
-
-    def rewire(self, k: int, route: Sequence[Point]) -> None:
-        """Draw a wire along another route."""
-        wire, radius = self.wires[k], 5.0
-        arrow = wire.attrs["arrowsize"] if wire.tip else 0.0
-        points, tip = drawn_line(route, arrow, wire.attrs["penwidth"], radius, "")
-        self.wires[k] = replace(wire, points=points, tip=tip, route=tuple(route), bend=(radius, ""))
 
     def legend(self, samples: Iterable[Sample], left: float) -> None:
         """The small print that says what dots, colours and dashes mean, below everything that is drawn.

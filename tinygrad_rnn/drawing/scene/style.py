@@ -1,4 +1,4 @@
-"""What does the visual language look like? Colours, type, line widths, and what DOT calls them."""
+"""What does the visual language look like? Colours, type, lines by what they carry, and names for DOT."""
 
 from __future__ import annotations
 
