@@ -204,6 +204,7 @@ def agree_with_recorded(layer):
     [
         "z * tg.tensor(self.numbers)",
         "z * np.array([1.0, 2.0, 3.0])",
+        "z * np.kron([1.0, 2.0, 3.0], np.diff([1.0, 3.0]))",
         "z[:, np.arange(3)[::-1].copy()]",
         "z[:, [2, 0, 0]]",
         "z * tg.arange(3)",

@@ -31,7 +31,7 @@ def _sizes() -> tuple[int, int]:
 
 BYTES, PANEL = _sizes()
 HEIGHTS = (4, 3, 2, 1)  # rows of a tile: as many as there are, then those that are left
-WIDTHS = tuple(n for n in (4, 2, 1) if n <= PANEL)  # vectors of a panel, likewise
+WIDTHS = tuple(n for n in (4, 3, 2, 1) if n <= PANEL)  # vectors of a panel, likewise
 LANES = {32: BYTES // 4, 64: BYTES // 8}
 
 # ---- what is compiled once ---------------------------------------------------------------------

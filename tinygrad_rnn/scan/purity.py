@@ -279,12 +279,13 @@ _BUILTINS = frozenset(
 _NUMPY = frozenset(
     getattr(np, name)
     for name in named(
-        "abs absolute all allclose any arange argmax argmin array asarray broadcast_shapes "
-        "broadcast_to ceil clip concatenate cumsum cumprod diag dot dtype einsum "
-        "expand_dims eye flip float32 float64 floor full identity int32 int64 isclose "
-        "isfinite isnan linspace logspace matmul max maximum mean min minimum moveaxis ndim "
-        "ones ones_like outer pad prod ravel repeat reshape result_type roll round shape sign "
-        "size split squeeze stack std sum swapaxes take_along_axis tensordot tile trace "
+        "abs absolute all allclose any arange argmax argmin argsort array asarray block "
+        "broadcast_shapes broadcast_to ceil clip concatenate cumsum cumprod diag diff dot dtype "
+        "einsum expand_dims eye flip float32 float64 floor full full_like identity inner int32 "
+        "int64 isclose isfinite isnan kron linspace logspace matmul max maximum mean min minimum "
+        "moveaxis ndim ones ones_like outer pad prod ravel repeat reshape result_type roll rot90 "
+        "round shape sign size sort split squeeze stack std sum swapaxes take take_along_axis "
+        "tensordot tile trace unique column_stack "
         "transpose tri tril triu var where zeros zeros_like hstack vstack atleast_1d "
         "atleast_2d isscalar promote_types bool_"
     )

@@ -158,9 +158,7 @@ def _packed(w: Array, transposed: bool) -> Array:
     pack, lanes, _ = _packer(w.itemsize * 8)
     size = inner * (-(-width // lanes) * lanes)
     room = empty((size + lanes,), w.dtype, (size + lanes) * w.itemsize)
-    begin = (
-        -room.ctypes.data // w.itemsize % lanes
-    )  # a vector in two cache lines takes twice as long
+    begin = -room.ctypes.data // w.itemsize % lanes  # else every vector lies in two cache lines
     panels = room[begin : begin + size]
     row, column = (1, inner) if transposed else (width, 1)
     pack(w, panels, inner, width, row, column)
