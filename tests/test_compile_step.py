@@ -441,6 +441,31 @@ class Scaled(Plain):
 OUTSIDE = 1.0
 
 
+class Scales:
+    """Slots, of which some have names that no text can ask for, or that mean another in it."""
+
+    __slots__ = ("as", "k", "lambda", "\N{ANGSTROM SIGN}", "\N{LATIN SMALL LIGATURE FI}")
+
+
+@pytest.mark.parametrize("name", [*Scales.__slots__, "fi"])
+def test_attributes_of_any_name_are_watched(name):
+    class Own(Scales):
+        __slots__ = ("fi",)
+
+    scales = Own()
+    for each in (*Scales.__slots__, "fi"):
+        setattr(scales, each, 1.0)
+
+    def loss(prediction, y):
+        return f.mse_loss(prediction, y) * getattr(scales, name)
+
+    pair = Pair(MODELS["LSTM"], loss)
+    pair.go(4)
+    setattr(scales, name, 3.0)
+    pair.go(4)
+    assert pair.step.explain() == "replayed as one program"
+
+
 def test_settings_globals_and_lists_are_watched(monkeypatch):
     pair = Pair(Scaled)
     pair.go(3)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from keyword import iskeyword
 from operator import is_
 from types import MappingProxyType
 from typing import Any
@@ -428,10 +429,15 @@ def _asked(k: int, get: Any, key: Any, value: Any, space: dict[str, Any]) -> str
         entries = f"(*in{k}, *in{k}.values())" if table else f"in{k}"
         count = len(value) // (1 + table)
         return f"len(in{k}) == {count} and all(map(is_, {entries}, value{k}))"
-    if isinstance(get, partial) and get.func is getattr and not missing:
+    if isinstance(get, partial) and get.func is getattr and not missing and _written(key):
         space[f"in{k}"] = get.args[0]
         return f"in{k}.{key} is value{k}"
     return f"get{k}(key{k}, M) is value{k}"
+
+
+def _written(name: str) -> bool:
+    """Whether text can ask for an attribute of this name, and means no other one by it."""
+    return name.isascii() and name.isidentifier() and not iskeyword(name)
 
 
 __all__ = ["CompiledStep", "Iterations", "compile_step"]
