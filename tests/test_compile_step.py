@@ -294,6 +294,35 @@ def test_shapes_come_and_go():
     assert pair.step.explain() == "replayed as one program"
 
 
+class TwoWords(nn.Module):
+    """Two words, each looked up in a table of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Embedding(OUT, OUT), nn.Embedding(OUT, OUT)
+
+    def forward(self, i, j):
+        return self.first(i) - 2 * self.second(j)
+
+
+@pytest.mark.parametrize("traced", list(itertools.product(range(2), repeat=3)))
+def test_which_inputs_are_one_array_is_asked(traced):
+    """What was traced where two inputs are one array is not for others that are: plain sums by hand."""
+    one, other = tg.tensor([0]), tg.tensor([1])  # of one word, which no turning of the batch shows
+    model = TwoWords()
+    step = tg.compile_step(model, f.cross_entropy, optim.SGD(model.parameters(), lr=0.1))
+    for which in [traced] * 3 + list(itertools.product(range(2), repeat=3)) * 2:
+        i, j, y = ((one, other)[k] for k in which)
+        logits = model.first.weight.numpy()[which[0]] - 2 * model.second.weight.numpy()[which[1]]
+        share = np.exp(logits) / np.exp(logits).sum()
+        assert step(i, j, y).item() == pytest.approx(-np.log(share[which[2]]), rel=1e-5)
+        slope = share - np.eye(OUT)[which[2]]
+        for table, at, factor in ((model.first, which[0], 1), (model.second, which[1], -2)):
+            np.testing.assert_allclose(
+                table.weight.grad, np.outer(np.eye(OUT)[at], factor * slope), rtol=1e-4, atol=1e-6
+            )
+
+
 def test_schedules_groups_and_a_loaded_state():
     pair = Pair(MODELS["GRU"])
     schedules = [optim.lr_scheduler.StepLR(o, 2, 0.5) for _, o in pair.each()]

@@ -473,3 +473,11 @@ def test_what_is_left_is_for_its_own_slope(first, second):
             step[at] = 1e-5
             central = (total_of(name, data + step) - total_of(name, data - step)) / 2e-5
             assert found.numpy()[at] == pytest.approx(central, rel=1e-5, abs=1e-7)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_logsumexp_of_one_number_is_that_number(dtype):
+    x = np.array([[1e-30], [-1e-7], [0.3], [31.0], [-1e4], [np.inf], [-np.inf]], dtype)
+    with np.errstate(divide="ignore"):
+        np.testing.assert_array_equal(tg.tensor(x).logsumexp(-1), x[:, 0])
+    np.testing.assert_array_equal(tg.tensor(x[:3]).logsumexp(-1), x[:3, 0])  # all of them mild

@@ -120,8 +120,8 @@ def softmax_slope(out: Array, y: Array, g: Array) -> None:
 
 @_some_at_once
 def logsumexp(out: Array, a: Array) -> None:
-    """log(sum(exp(a))), a number a row."""
-    if _mild(a):
+    """log(sum(exp(a))), a number a row; of one number that number."""
+    if a.shape[1] > 1 and _mild(a):
         np.log(_sums(np.exp(a)), out=out[:, 0])
         return
     top = _finite_tops(a)

@@ -355,9 +355,9 @@ def _refusal(inputs: Sequence[Tensor], options: dict[str, Any]) -> str | None:
 def _kind(inputs: Sequence[Tensor]) -> Any:
     """What a program is for: shapes, dtypes, which inputs are one array, and what computing depends on."""
     arrays = [t._data for t in inputs]
-    same = len({id(a) for a in arrays})
-    kinds = [(a.shape, a.dtype) for a in arrays]
-    return (*kinds, same, backends.chosen(), dtypes.default_dtype)
+    ids = [id(a) for a in arrays]
+    kinds = [(a.shape, a.dtype, ids.index(id(a))) for a in arrays]
+    return (*kinds, backends.chosen(), dtypes.default_dtype)
 
 
 def _patience() -> int:
