@@ -310,9 +310,9 @@ class _ForNumba(ast.NodeTransformer):
         """``a.sum(0)``, and what is joined into memory of its own."""
         self.generic_visit(node)
         of = node.func
-        if isinstance(of, ast.Attribute) and of.attr == "reshape":
-            if isinstance(of.value, ast.Subscript):  # columns of a value, which numba does not copy
-                of.value = ast.Call(ast.Name("ordered", ast.Load()), [of.value], [])
+        reshaped = of.value if isinstance(of, ast.Attribute) and of.attr == "reshape" else None
+        if isinstance(of, ast.Attribute) and isinstance(reshaped, ast.Subscript):  # of columns
+            of.value = ast.Call(ast.Name("ordered", ast.Load()), [reshaped], [])
         if isinstance(of, ast.Name) and of.id == "concatenate":
             node.keywords.clear()
         if (
