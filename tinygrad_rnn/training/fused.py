@@ -31,7 +31,7 @@ from {kernels} import pack
 from tinygrad_rnn.scan.calling import called
 from tinygrad_rnn.scan.products import LANES
 compiled = njit(error_model="numpy")
-lanes, fresh = LANES[{bits}], np.empty
+lanes, fresh, ordered = LANES[{bits}], np.empty, np.ascontiguousarray
 @compiled
 def empty(shape, dtype, size):
     return np.empty(shape, dtype)
@@ -310,6 +310,9 @@ class _ForNumba(ast.NodeTransformer):
         """``a.sum(0)``, and what is joined into memory of its own."""
         self.generic_visit(node)
         of = node.func
+        reshaped = of.value if isinstance(of, ast.Attribute) and of.attr == "reshape" else None
+        if isinstance(of, ast.Attribute) and isinstance(reshaped, ast.Subscript):  # of columns
+            of.value = ast.Call(ast.Name("ordered", ast.Load()), [reshaped], [])
         if isinstance(of, ast.Name) and of.id == "concatenate":
             node.keywords.clear()
         if (
