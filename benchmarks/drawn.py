@@ -19,8 +19,9 @@ import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pairs import Run, beside, mean, pin, write  # first: it sets threads and the back end
+
+import numpy as np
 from recurrent import jax_lstm, jax_training, our_training, torch_training
 
 from tinygrad_rnn import nn

@@ -15,8 +15,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pairs import Run, beside, mean, pin, write  # first: it sets threads and the back end
+
+import numpy as np
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn

@@ -16,8 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pairs import TURN, Run, paired, pin, write  # first: it sets threads and the back end
+
+import numpy as np
 
 import tinygrad_rnn as tg
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from pairs import pin, write  # first: it sets threads and the back end
+
 from recurrent import OURS, SCRIPT, THEIRS
 
 LARGE = """

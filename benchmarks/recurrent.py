@@ -29,8 +29,9 @@ import tempfile
 import time
 from typing import Any
 
-import numpy as np
 from pairs import TURN, Run, mean, paired, pin  # first: it sets threads and the back end
+
+import numpy as np
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn

@@ -20,8 +20,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pairs import Run, beside, mean, merge, pin, seconds  # first: it sets threads and the back end
+
+import numpy as np
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
