@@ -158,7 +158,8 @@ def _packed(w: Array, transposed: bool) -> Array:
     pack, lanes, _ = _packer(w.itemsize * 8)
     size = inner * (-(-width // lanes) * lanes)
     room = empty((size + lanes,), w.dtype, (size + lanes) * w.itemsize)
-    begin = -room.ctypes.data // w.itemsize % lanes  # else every vector lies in two cache lines
+    place = room.__array_interface__["data"][0]
+    begin = -place // w.itemsize % lanes  # else every vector lies in two cache lines
     panels = room[begin : begin + size]
     row, column = (1, inner) if transposed else (width, 1)
     pack(w, panels, inner, width, row, column)
