@@ -46,6 +46,11 @@ finds the processor's caches full of the other's, and at B = 1 our ratio falls b
 above 1 means that we are faster. T, B, I, H are steps, batch, input and hidden size; a training step is
 forward and backward of the sum of squares of the output. What misses its goal says so.
 
+Most of these tables were measured before 29 November 2026, when the benchmarks let numpy's library take two
+threads on the one core, which makes our products of larger matrices slower, not the peers'. Measured after
+that, on two cores with other work: PyTorch's rows at sizes drawn at random, 85 of the 105 cells of users,
+inference, and whole models.
+
 ```{image} pictures/performance.svg
 :alt: How many times as fast as PyTorch and JAX the compiled layers are, a bar a size
 ```
