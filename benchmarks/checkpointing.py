@@ -10,21 +10,14 @@ from __future__ import annotations
 
 import argparse
 import gc
-import os
 import statistics
 import time
 import tracemalloc
-from importlib.util import find_spec
 from typing import Any
 
-for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
-    os.environ.pop(name, None)
-for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"
-if find_spec("numba"):  # machine code from the first call on
-    os.environ.setdefault("TINYGRAD_RNN_BACKEND", "numba")
+from pairs import seconds  # first: it sets threads and the back end
 
-import tinygrad_rnn as tg  # noqa: E402 (the thread count must be set before)
+import tinygrad_rnn as tg
 
 
 def forward(lstm: Any, x: Any, size: int) -> Any:
@@ -40,11 +33,10 @@ def forward(lstm: Any, x: Any, size: int) -> Any:
 
 def measure(lstm: Any, x: Any, size: int, repeats: int) -> tuple[float, float, float]:
     """(MB held after the forward, MB at the peak, ms)."""
-    times = []
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
-        forward(lstm, x, size).backward()
-        times.append(time.perf_counter() - start)
+    times = [
+        seconds(lambda: forward(lstm, x, size).backward(), 1, time.perf_counter)
+        for _ in range(repeats + 1)
+    ]
     gc.collect()
     tracemalloc.start()
     loss = forward(lstm, x, size)

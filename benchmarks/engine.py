@@ -26,14 +26,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # they slow a current numpy on some machines
-    os.environ.pop(name, None)
-for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"
+from pairs import paired, pin  # first: it sets threads and the back end
 
-import numpy as np  # noqa: E402 (the thread count must be set before)
+import numpy as np
 
-import tinygrad_rnn as tg  # noqa: E402
+import tinygrad_rnn as tg
 
 T, B, F, H = 100, 16, 8, 32  # steps, batch, features, hidden
 RNG = np.random.default_rng(0)
@@ -222,13 +219,6 @@ def frameworks() -> list[Framework]:
     return found
 
 
-def seconds_of(program: Callable[[], Any]) -> float:
-    """Seconds of the process's processor time of one run: others' work does not count."""
-    start = time.process_time()
-    program()
-    return time.process_time() - start
-
-
 def compare(repeats: int) -> list[dict[str, Any]]:
     """Each peer against ours, program by program, alternating."""
     ours, *peers = frameworks()
@@ -236,20 +226,15 @@ def compare(repeats: int) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for peer in peers:
         for program, theirs in peer.programs().items():
-            mine = own[program]
-            for _ in range(3):
-                mine(), theirs()
             slow = (1 if peer.name == "torch" else 5) * (10 if program == "wide" else 1)
-            pairs = [(seconds_of(mine), seconds_of(theirs)) for _ in range(max(repeats // slow, 5))]
-            a, b = (statistics.median(side) * 1e6 / 100 for side in zip(*pairs, strict=True))
-            ratio = statistics.median(y / x for x, y in pairs)
+            a, b, ratio = paired(own[program], theirs, max(repeats // slow, 5), 0.0)
             goal = GOALS.get((program, peer.name))
             rows.append(
                 {
                     "program": program,
                     "peer": peer.name,
-                    "ours_us": a,
-                    "peer_us": b,
+                    "ours_us": a / 100,
+                    "peer_us": b / 100,
                     "ratio": ratio,
                     "goal": goal,
                     "pass": goal is None or ratio >= goal,
@@ -283,8 +268,7 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--json", help="write the figures to this file too")
     options = parser.parse_args()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    pin()
     rows = compare(options.repeats)
     print(f"{'program':8} {'peer':9} {'ours us':>8} {'peer us':>8} {'peer/ours':>9} {'goal':>5}")
     for r in rows:

@@ -176,7 +176,7 @@ MUTANTS = [
     Mutant("machine code: velocity of the step before", "optim/updates.py", "g = g + momentum * v if nesterov else v", "g = g + momentum * v", "optim_extra"),
     Mutant("replay: loops of the first trace", "scan/running.py", "        made._run([np.ascontiguousarray(x[::-1] if self.direction.backwards else x)], states, name)", "        made._run([np.ascontiguousarray(x[::-1] if self.direction.backwards else x)], states, name)\n        made.loops = self.loops", "compile_step"),
     Mutant("replay: settings are not watched", "training/compiled.py", "(p for p in known if p.holds())", "iter(known)", "compile_step"),
-    Mutant("replay: a program is not held against the plain iteration", "training/compiled.py", "if not same or not all(_close(mine[key], g) for key, g in plain.items()):", "if False:", "compile_step"),
+    Mutant("replay: a program is not held against the plain iteration", "training/compiled.py", "if not _agree((loss, found), (value._data, reached.values())):", "if False:", "compile_step"),
     Mutant("optimizer writes without a trace", OPTIM, "p._install(value, by)", "p._data = value", "autograd"),
     Mutant("mask: one step too many", "nn/utils/rnn.py", "np.arange(steps) < given[:, None]", "np.arange(steps) <= given[:, None]", "losses"),
     Mutant("loss broadcasts", "nn/loss_functions.py", "    if x.shape != y.shape:\n        raise ValueError(\n            f\"{who}", "    if False:\n        raise ValueError(\n            f\"{who}", "losses modules"),

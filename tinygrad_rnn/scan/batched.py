@@ -294,10 +294,10 @@ class Lines:
         It is one matrix, but of parts joined that lie nowhere together.
         """
         p, found = self.program, list[tuple[int, int, int]]()
-        apart = p.values[v].op == "concat" and v not in self.names and v not in self.before
-        for part in (
-            p.values[v].args if apart and all(p.depends[a] for a in p.values[v].args) else (v,)
-        ):
+        value = p.values[v]
+        apart = value.op == "concat" and v not in self.names and v not in self.before
+        apart = apart and all(p.depends[a] for a in value.args)
+        for part in value.args if apart else (v,):
             whole, low = self.placed.get(part, (part, 0))
             high = low + p.values[part].shape[-1]
             if found and found[-1][::2] == (whole, low):

@@ -21,14 +21,12 @@ from ..ops.indexing import embedding
 from ..ops.products import linear
 from ..ops.row import ROWS
 from ..tensors import Tensor
-from .running import CompiledCall, Pass
+from .running import CompiledCall
 from .tracing import Trace, Tracer, leaf, row_name, tracing
 from .variants import Compiled, Variant
 from .verified import step_again
 
-FEATURES = (
-    32  # of a row: multiplying so many costs what it costs to look up, and to add up, the product
-)
+FEATURES = 32  # of a row: multiplying so many costs what looking up and adding up the product costs
 
 
 def by_table(made: CompiledCall, tables: Sequence[Leaf]) -> list[Any]:
@@ -57,22 +55,9 @@ def by_table(made: CompiledCall, tables: Sequence[Leaf]) -> list[Any]:
     variant = Variant(first.variant.guards)
     used = [first.variant.used[k] for k in kept]
     variant.takes(inner, used, first.variant.tensors)
-    made.passes[0] = [_given(first, variant)]
+    made.passes[0] = [first.by(variant)]
     made.call = replace(made.call, x=embedding(table, index, None))
     return [rows, *[t._node for t in taken]]
-
-
-def _given(run: Pass, variant: Variant) -> Pass:
-    """A cell's run by the loops of another variant, whose input asks for a gradient; not run yet."""
-    made = object.__new__(Pass)
-    made.direction, made.constants, made.states = run.direction, run.constants, run.states
-    made.variant, made.weights = variant, variant.weights(run.constants)
-    made.steps, made.keep, made.rows = run.steps, True, None
-    tensors = [*made.states, *made.weights]
-    asking = tuple([t._node is not None and t._node.needs for t in tensors])
-    made.of_x, made.of_states = True, True in asking[: len(made.states)]
-    made.needs = variant.found.reach.needing(asking, True, made.steps)
-    return made
 
 
 def _of_product(trace: Trace) -> Any:

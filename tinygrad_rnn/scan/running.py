@@ -75,19 +75,30 @@ class Pass:
         x = np.ascontiguousarray(x)
         state = direction.state
         self.states = [state] if isinstance(state, Tensor) else [t for _, t in parts(state)]
-        self.variant = variant_of(direction.cell, x, state, live, self.constants)
-        self.weights = self.variant.weights(self.constants)
-        tensors = [*self.states, *self.weights]
-        asking = tuple([t._node is not None and t._node.needs for t in tensors])
-        self.keep = now.recording and (needs_x or True in asking)
-        self.steps, found = len(x), self.variant.found
-        self.of_x, self.of_states = self.keep and needs_x, True in asking[: len(self.states)]
-        self.needs = found.reach.needing(asking, needs_x, self.steps)
-        self.rows: Ragged | None = None  # the layout of a ragged batch, where it ran by its rows
-        name = found.whose(direction.cell, self.keep, self.steps)
+        self.steps = len(x)
+        self._is_of(variant_of(direction.cell, x, state, live, self.constants), needs_x)
+        name = self.variant.found.whose(direction.cell, self.keep, self.steps)
         if name == "numba" and call.lengths is not None and self._by_rows(given, call.lengths):
             return
         self._run([x] if live is None else [x, live], [t._data for t in self.states], name)
+
+    def _is_of(self, variant: Variant, needs_x: bool) -> None:
+        """What a run by a variant's loops takes and keeps."""
+        self.variant, self.weights = variant, variant.weights(self.constants)
+        tensors = [*self.states, *self.weights]
+        asking = tuple([t._node is not None and t._node.needs for t in tensors])
+        self.keep = now.recording and (needs_x or True in asking)
+        self.of_x, self.of_states = self.keep and needs_x, True in asking[: len(self.states)]
+        self.needs = variant.found.reach.needing(asking, needs_x, self.steps)
+        self.rows: Ragged | None = None  # the layout of a ragged batch, where it ran by its rows
+
+    def by(self, variant: Variant) -> Pass:
+        """The same steps by another variant's loops, whose input asks for a gradient; not run yet."""
+        made = object.__new__(Pass)
+        made.direction, made.constants = self.direction, self.constants
+        made.states, made.steps = self.states, self.steps
+        made._is_of(variant, True)
+        return made
 
     def _by_rows(self, x: Array, lengths: Array) -> bool:
         """Run over the valid steps of a ragged batch alone; False where that cannot be."""

@@ -29,10 +29,8 @@ from .tracing import Comparison, Trace, Tracer, Untraceable, bare_constant, fail
 
 STEPS = 3  # so many are compared: the first, one between, the last
 TOLERANCE = {"f": 1e-3, "d": 1e-7}  # relative: far above rounding, far below a mistake
-MOVED, STEEP = (
-    4,
-    16,
-)  # so often last bits are moved; a result may be off by so much more than they do
+MOVED = 4  # so often last bits are moved
+STEEP = 16  # a result may be off by so many times what they move it
 FENCE = 64  # numbers on either side
 SIGNED, POSITIVE = (-1.0, 1.0), (0.1, 1.1)  # what numbers are drawn from
 

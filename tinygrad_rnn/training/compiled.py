@@ -303,10 +303,7 @@ class _Program:
         except Exception as error:
             self.why = f"its program raised {type(error).__name__}: {error}"
         else:
-            mine = {id(node): g for node, g, _ in found}
-            plain = {id(node): g for node, g, _ in reached.values()}
-            same = mine.keys() == plain.keys() and _close(loss, value._data)
-            if not same or not all(_close(mine[key], g) for key, g in plain.items()):
+            if not _agree((loss, found), (value._data, reached.values())):
                 self.why = "its program gives other values than the plain iteration"
         self.moves.back(after)
         if not self.why and self.replay.iteration.tracer.finite:  # its sums are in another order
@@ -324,15 +321,13 @@ class _Program:
 
             run = fused(self.replay)
             with self.moves.undone():
-                (loss, plain), (value, found) = lines(*arrays, None), run(*arrays, None)
+                plain = lines(*arrays, None)
+                alike = _agree(run(*arrays, None), plain)
         except MemoryError:
             raise
         except Exception:  # a layer, an op, a type that it cannot take
             return
-        mine = {id(node): g for node, g, _ in found}
-        theirs = {id(node): g for node, g, _ in plain}
-        same = mine.keys() == theirs.keys() and _close(value, loss)
-        if same and all(_close(mine[key], g) for key, g in theirs.items()):
+        if alike:
             self.replay.run = run
             self.how += ", all of it machine code"
 
@@ -373,6 +368,15 @@ def _other(t: Tensor, k: int) -> Tensor:
     if a.dtype.kind == "f":
         a = a * a.dtype.type(0.75)
     return Tensor._wrap(np.ascontiguousarray(a).reshape(t._data.shape), None)
+
+
+def _agree(found: tuple[Any, Any], right: tuple[Any, Any]) -> bool:
+    """Whether two iterations, (loss, [(leaf, gradient, ...)]) each, are one but for rounding."""
+    (loss, mine), (value, theirs) = found, right
+    gradients = {id(node): g for node, g, _ in mine}
+    wanted = {id(node): g for node, g, _ in theirs}
+    same = gradients.keys() == wanted.keys() and _close(loss, value)
+    return same and all(_close(gradients[key], g) for key, g in wanted.items())
 
 
 def _close(a: Any, b: Any) -> bool:

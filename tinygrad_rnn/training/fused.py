@@ -21,9 +21,7 @@ from ..scan.variants import work
 from ..scan.verified import loops as verified_loops
 from .replay import Replay
 
-MOST = (
-    4e6  # nanoseconds, by estimate, that numpy takes: Python around larger iterations does not show
-)
+MOST = 4e6  # nanoseconds that numpy would take: Python around larger iterations does not show
 HEAD = """# loops are called by {calling}
 import numpy as np
 from numba import from_dtype, njit, types

@@ -205,12 +205,8 @@ class _Alone:
     ) -> None:
         one = made.passes[0][0]
         self.cell, self.found, self.weights = one.direction.cell, one.variant.found, one.weights
-        self.steps, self.keep, self.of_x, self.of_states = (
-            one.steps,
-            one.keep,
-            one.of_x,
-            one.of_states,
-        )
+        self.steps, self.keep = one.steps, one.keep
+        self.of_x, self.of_states = one.of_x, one.of_states
         self.backwards, self.axis = one.direction.backwards, made.call.time_axis
         self.joined, self.layer = bool(made.call.joined), made.layer.__dict__
         self.asked = [(asked, t._data.shape) for t, asked in zip(parents, asked, strict=True)]

@@ -37,7 +37,6 @@ class Lanes:
         self.boxes = [b for b in order if b not in self.inputs]
         self.place: dict[object, tuple[int, int]] = {}
         self._lane: dict[Block, int] = {}
-        self._shift = 0
         level = 0
         waiting = set(self.inputs)
         for row in self._rows():

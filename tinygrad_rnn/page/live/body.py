@@ -220,6 +220,13 @@ class Body:
             )
         return [" ".join(heads) + " {", *("  " + line for line in lines), "}"]
 
+    def block(
+        self, shape: Shape, each: list[Shape], inner: Callable[[list[str], list[Shape]], list[str]]
+    ) -> None:
+        """Loops as a statement of their own: what lines around none of them declare ends there, too."""
+        lines = self.nest(shape, each, inner)
+        self.lines += lines if lines[0].startswith("for") else ["{", *lines, "}"]
+
     def copy(self, to: ArrayView, source: ArrayView | str, onto: bool = False) -> None:
         """Have elements copied (or added) from another place, or one number everywhere."""
         sign = "+=" if onto else "="
@@ -415,8 +422,7 @@ class Body:
                 f"{own.array}[{shaped.index(names, strides[1])}] {sign} s;",
             ]
 
-        lines = self.nest(out, [over, shaped.strides], outer)
-        self.lines += lines if lines[0].startswith("for") else ["{", *lines, "}"]
+        self.block(out, [over, shaped.strides], outer)
 
     def _sum(self, v: int, _value: Value) -> None:
         self._reduce(v, "0", "s += {0};")
@@ -451,8 +457,7 @@ class Body:
                 f"{own.array}[{b}] = s {sign}= {source.array}[{a}];",
             ]
 
-        lines = self.nest(rest, [without(source.strides), without(own.strides)], inner)
-        self.lines += lines if lines[0].startswith("for") else ["{", *lines, "}"]
+        self.block(rest, [without(source.strides), without(own.strides)], inner)
 
     def _cumsum(self, v: int, _value: Value) -> None:
         self._running(v, "0", "+")
@@ -547,8 +552,7 @@ class Body:
             ]
 
         shape = tuple(sides[x] for x in to)
-        lines = self.nest(shape, [*over, own.strides], outer)
-        self.lines += lines if lines[0].startswith("for") else ["{", *lines, "}"]
+        self.block(shape, [*over, own.strides], outer)
 
 
 __all__ = ["Body", "NoText", "strides_of"]
