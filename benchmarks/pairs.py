@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -91,6 +93,19 @@ def pin() -> None:
     """Stay on one core, where the system allows."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def machine() -> str:
+    """The processor and its widest vectors, the system, and the versions of what is measured."""
+    words = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    model = words.partition("model name\t: ")[2].partition("\n")[0] or platform.machine()
+    sets = [name for flag, name in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in words]
+    found = [f"{model} with {sets[0]}" if sets else model, platform.system()]
+    found.append(f"Python {platform.python_version()}")
+    for name in ("numpy", "numba", "torch", "jax", "onnxruntime", "openvino", "pytensor"):
+        if find_spec(name):
+            found.append(f"{name} {version(name)}")
+    return ", ".join(found)
 
 
 def write(found: Any, path: Path | None) -> None:

@@ -29,7 +29,7 @@ import tempfile
 import time
 from typing import Any
 
-from pairs import TURN, Run, mean, paired, pin  # first: it sets threads and the back end
+from pairs import TURN, Run, machine, mean, paired, pin  # first: it sets threads and the back end
 
 import numpy as np
 
@@ -551,7 +551,7 @@ def main() -> None:
     print(f"\n{report.missed} missed")
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
-            json.dump({"by": ran_by, "rows": report.rows}, file, indent=1)
+            json.dump({"machine": machine(), "by": ran_by, "rows": report.rows}, file, indent=1)
     if options.plot:
         plot(report.rows, options.plot)
 

@@ -11,6 +11,7 @@ python benchmarks/users.py --tests --json benchmarks/results/users.json
 python benchmarks/users.py lstm_peephole_norm --at 1,32 16,32 32,128 --json benchmarks/results/own.json
 python benchmarks/inference.py --json benchmarks/results/inference.json
 python benchmarks/rtneural.py --rtneural FOLDER --xsimd FOLDER --json benchmarks/results/rtneural.json
+python benchmarks/options.py --json benchmarks/results/options.json
 python benchmarks/process.py --json benchmarks/results/process.json
 python benchmarks/drawn.py --against pytensor --only lstm,gru --at 100,1,1,32 100,16,8,32 100,32,32,128 \
     --json benchmarks/results/pytensor.json
@@ -38,20 +39,15 @@ TITLES = {
 }
 INTRODUCTION = """# Performance: the compiled step, measured
 
-What `python benchmarks/recurrent.py` printed on one machine (one core of an AMD EPYC with AVX-512, Linux,
-Python 3.11, numpy 2.4, numba 0.68, PyTorch 2.13 on the CPU, JAX 0.10): float32, one thread, pinned, both
-sides taking turns (20 ms, or one call where that is longer) in one run, the median of the ratios of the
-pairs. Where a call is short, that is the speed inside a training loop: taking turns call by call, each side
-finds the processor's caches full of the other's, and at B = 1 our ratio falls by about a third. A ratio
-above 1 means that we are faster. T, B, I, H are steps, batch, input and hidden size; a training step is
-forward and backward of the sum of squares of the output. What misses its goal says so.
+Measured on one machine ({machine}): float32, one thread, pinned to one core; on the other core of it other
+programs ran. First what `python benchmarks/recurrent.py` printed, both sides taking turns (20 ms, or one call
+where that is longer) in one run, the median of the ratios of the pairs. Where a call is short, that is the
+speed inside a training loop: taking turns call by call, each side finds the processor's caches full of the
+other's, and at B = 1 our ratio falls by about a third. A ratio above 1 means that we are faster. T, B, I, H
+are steps, batch, input and hidden size; a training step is forward and backward of the sum of squares of the
+output. What misses its goal says so.
 
-Most of these tables were measured before 29 November 2026, when the benchmarks let numpy's library take two
-threads on the one core, which makes our products of larger matrices slower, not the peers'. Measured after
-that, on two cores with other work: PyTorch's rows at sizes drawn at random, 85 of the 105 cells of users,
-inference, and whole models.
-
-```{image} pictures/performance.svg
+```{{image}} pictures/performance.svg
 :alt: How many times as fast as PyTorch and JAX the compiled layers are, a bar a size
 ```
 """
@@ -174,6 +170,14 @@ take no more than 1.2 times as long, a ratio of 0.83.
 | layer | H | program | ours, ns | RTNeural's | call by call | in turns of 20 ms | |
 | --- | ---: | --- | ---: | ---: | ---: | ---: | --- |"""
 
+OPTIONS = """## Options of a compiled layer
+
+`python benchmarks/options.py`: a training step beside the plain layer's at the same size. Of `lengths` the
+value is the time over the plain layer's times the share of steps that are valid, 1 where time is in
+proportion to them; of the others the time over the plain `nn.LSTM`'s. `lengths` are drawn evenly from 1 to T.
+
+| option | T, B, I, H | us | plain, us | valid | call by call | in turns of 20 ms | |
+| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |"""
 PROCESS = """## Processes: small scripts, first calls, memory
 
 `python benchmarks/process.py`: a script that trains an LSTM on a sine for 10 iterations, from process start
@@ -351,6 +355,20 @@ def inference() -> list[str]:
     return [*lines, ""]
 
 
+def options() -> list[str]:
+    """What options of a layer cost."""
+    return [
+        OPTIONS,
+        *(
+            f"| {r['what']} | {', '.join(map(str, r['size']))} | {r['us']:.0f} | {r['plain_us']:.0f} "
+            f"| {r['share']:.0%} | {r['call by call']:.2f} | {r['in turns']:.2f} "
+            f"| {verdict(r, r['call by call'], below=True)} |"
+            for r in measured("options")
+        ),
+        "",
+    ]
+
+
 def processes() -> list[str]:
     """What a process costs, and PyTensor's scan."""
     lines = [PROCESS]
@@ -363,7 +381,7 @@ def processes() -> list[str]:
 
 def page() -> str:
     """The page's text."""
-    lines = [INTRODUCTION]
+    lines = [INTRODUCTION.format(machine=measured("fast")["machine"])]
     for name, words in (
         ("fast", "With `[fast]`: numba's machine code"),
         ("numpy", "On numpy alone"),
@@ -386,7 +404,16 @@ def page() -> str:
                     f"| {row['point']} | {row['value']:.3g} | {verdict(row, row['value'], below)} |"
                 )
             lines.append("")
-    lines += [*iterations(), *models(), *sizes(), *users(), *inference(), *processes(), *engine()]
+    lines += [
+        *iterations(),
+        *models(),
+        *sizes(),
+        *users(),
+        *inference(),
+        *options(),
+        *processes(),
+        *engine(),
+    ]
     return "\n".join(lines)
 
 
