@@ -2,6 +2,7 @@
 
 import os
 import sys
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +14,9 @@ import tinygrad_rnn as tg
 # What the tests ask of machine code they ask of the first call; test_first_calls.py asks who runs it.
 if find_spec("numba") and find_spec("scipy"):
     os.environ.setdefault("TINYGRAD_RNN_BACKEND", "numba")
+
+# Where one of several cases a day is tried (support.of_the_day): the day, the same for all workers.
+os.environ.setdefault("TINYGRAD_RNN_DAY", str(datetime.now(UTC).toordinal()))
 
 sys.path.append(str(Path(__file__).parent.parent / "docs"))  # its scripts are tested too
 # Made for PyTorch, Keras and the like (test_scripts.py runs those in scripts, people the others), and
@@ -63,3 +67,5 @@ def pytest_terminal_summary(terminalreporter, config):
     if os.environ.get("CI"):
         for why in _unlisted_skips(config):
             terminalreporter.line(f"skipped in CI for a reason that is not listed: {why}", red=True)
+        day = os.environ["TINYGRAD_RNN_DAY"]
+        terminalreporter.line(f"cases that take turns: TINYGRAD_RNN_DAY={day} takes these again")

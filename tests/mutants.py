@@ -12,7 +12,9 @@ test that killed one fails without it, too.
 from __future__ import annotations
 
 import argparse
+import compileall
 import os
+import py_compile
 import shutil
 import subprocess
 import sys
@@ -393,11 +395,16 @@ def planted(text: str, mutant: Mutant) -> str:
 
 
 def copy_of_the_project(to: Path) -> Path:
-    """The package, its tests and the pages that they read, to plant bugs in."""
+    """The package, its tests and the pages that they read, to plant bugs in.
+
+    Bytecode is kept from run to run, the package's beside a hash of its text: by time and size a bug could be missed.
+    """
     skip = shutil.ignore_patterns("__pycache__", ".*")
     for name in ("tinygrad_rnn", "tests", "docs"):
         shutil.copytree(ROOT / name, to / name, ignore=skip)
     shutil.copy(ROOT / "pyproject.toml", to)
+    by_hash = py_compile.PycInvalidationMode.CHECKED_HASH
+    compileall.compile_dir(to / "tinygrad_rnn", quiet=2, invalidation_mode=by_hash)
     return to
 
 
@@ -406,8 +413,9 @@ def run(tests: list[str], here: Path) -> tuple[int, str]:
     options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts="]
     # that the table and its samples belong together says nothing of a bug
     options += ["-m", MARKS, "--deselect", "tests/test_ops.py::test_every_row_has_samples"]
-    env = {k: v for k, v in os.environ.items() if k not in ("CI", "PYTEST_ADDOPTS")}
-    env |= {"PYTHONPATH": str(here), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+    unwanted = ("CI", "PYTEST_ADDOPTS", "PYTHONDONTWRITEBYTECODE")
+    env = {k: v for k, v in os.environ.items() if k not in unwanted}
+    env |= {"PYTHONPATH": str(here), "OMP_NUM_THREADS": "1"}
     if any(
         "numba" in name for name in tests
     ):  # they choose the back end themselves, and skip where it is not to be had

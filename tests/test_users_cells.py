@@ -1,11 +1,12 @@
 """Cells as users write them: compiled, on every back end, they are what the recorded loop is."""
 
 import linecache
+from itertools import product
 
 import numpy as np
 import pytest
 from field_cells import TEXT
-from support import numbers
+from support import numbers, of_the_day
 from users_cells import TABLE, read, users_cell
 
 import tinygrad_rnn as tg
@@ -17,6 +18,7 @@ INSTALLED = backends.choice()[0] == "numba"
 needs_numba = pytest.mark.skipif(not INSTALLED, reason="numba is not installed (extra fast)")
 STEPS = 4
 SIZES = [(3, 2, 4), (1, 3, 6)]
+CASES = list(product((np.float32, np.float64), SIZES))
 FIELD = read(TEXT)
 
 
@@ -59,8 +61,8 @@ def agree(equations, sizes, backend, dtype=np.float64, tol=1e-9):
     return layer.explain()
 
 
-def names(equations):
-    return equations.name
+def names(part):
+    return getattr(part, "name", None)
 
 
 @pytest.mark.parametrize("sizes", [(3, 2, 4), (1, 1, 4), (4, 4, 4)])
@@ -89,13 +91,12 @@ def test_in_machine_code(equations):
 
 @needs_numba
 @pytest.mark.slow
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("equations", TABLE, ids=names)
-def test_every_one_in_machine_code(equations, dtype, monkeypatch):
+@pytest.mark.parametrize(("equations", "dtype", "sizes"), of_the_day(TABLE, CASES), ids=names)
+def test_every_one_in_machine_code(equations, dtype, sizes, monkeypatch):
+    """A precision and a size a day: each of them with cells enough, and each cell with another tomorrow."""
     monkeypatch.setenv("TINYGRAD_RNN_BOUNDSCHECK", "1")
-    for sizes in SIZES:
-        words = agree(equations, sizes, "numba", dtype, 1e-9 if dtype == np.float64 else 3e-4)
-        assert "run by numba" in words, words
+    words = agree(equations, sizes, "numba", dtype, 1e-9 if dtype == np.float64 else 3e-4)
+    assert "run by numba" in words, words
 
 
 @pytest.mark.parametrize(
