@@ -12,15 +12,13 @@ follows, step / (step + exchange), is that of n ranks against n times one: what 
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import time
 
-for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"
+import pairs  # noqa: F401 (first: it sets threads and the back end)
 
-import tinygrad_rnn as tg  # noqa: E402 (the thread count must be set before)
-from tinygrad_rnn import distributed, nn  # noqa: E402
+import tinygrad_rnn as tg
+from tinygrad_rnn import distributed, nn
 
 SIZES = [(100, 16, 8, 32), (400, 32, 2, 64), (100, 32, 32, 128), (100, 64, 64, 256)]
 

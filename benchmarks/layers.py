@@ -11,24 +11,17 @@ forward pass alone. Prints the rows of the tables in docs/layers.md.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
-for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # they slow a current numpy on some machines
-    os.environ.pop(name, None)
-for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"
-if find_spec("numba"):  # machine code from the first call on
-    os.environ.setdefault("TINYGRAD_RNN_BACKEND", "numba")
+from pairs import pin  # first: it sets threads and the back end
 
-import numpy as np  # noqa: E402 (the thread count must be set before)
+import numpy as np
 
-import tinygrad_rnn as tg  # noqa: E402
-from tinygrad_rnn import nn  # noqa: E402
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn
 
 T, B, I, H = 100, 16, 8, 32  # noqa: E741 (the docs' names)
 RAGGED = [T - 6 * b for b in range(B)]
@@ -120,8 +113,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=15)
     options = parser.parse_args()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    pin()
     figures = measured(options.repeats)
     plain = figures["LSTM"][1]
     print("| layer | parameters | µs a step | beside LSTM |\n| --- | ---: | ---: | ---: |")

@@ -13,18 +13,14 @@ import argparse
 import os
 import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
-for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"
-if find_spec("numba"):  # machine code from the first call on
-    os.environ.setdefault("TINYGRAD_RNN_BACKEND", "numba")
+import pairs  # noqa: F401 (first: it sets threads and the back end)
 
-import numpy as np  # noqa: E402 (the thread count must be set before)
+import numpy as np
 
-import tinygrad_rnn as tg  # noqa: E402
-from tinygrad_rnn import nn, optim  # noqa: E402
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn, optim
 
 
 def size_in_mb() -> float:

@@ -2,9 +2,10 @@
 
 import importlib.util
 import inspect
-import os
 import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,11 +18,11 @@ ROWS = [line for line in PAGE.splitlines() if line.startswith("| `")]
 
 @pytest.fixture(scope="module")
 def benchmark():
-    """benchmarks/layers.py as a module; the thread counts that it sets are put back."""
+    """benchmarks/layers.py as a module, without what sets the threads: numpy is loaded here."""
     spec = importlib.util.spec_from_file_location("layers_bench", ROOT / "benchmarks" / "layers.py")
     module = importlib.util.module_from_spec(spec)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("os.environ", dict(os.environ))
+        patch.setitem(sys.modules, "pairs", SimpleNamespace(pin=None))
         spec.loader.exec_module(module)
     return module
 
