@@ -162,6 +162,9 @@ def test_curves_of_nan_infinity_and_zero():
 PRODUCTS = [
     *((1, 1, 1), (1, 7, 5), (3, 4, 9), (4, 1, 16), (5, 130, 200), (7, 3, 64), (9, 33, 65)),
     *((rows, 5 + rows, 8 * width + 3) for rows in range(1, 12) for width in range(10)),
+    *(
+        (1, 6, 8 * width + 3) for width in range(10, 42)
+    ),  # panels side by side, of vectors of any machine
 ]
 
 

@@ -124,19 +124,20 @@ def _right(module: Any, bits: int) -> bool:
     """Whether the products of a module are right, on an example with all kinds of tiles and rests."""
     from .products import LANES, PANEL
 
-    rows, inner, width = 7, 5, (PANEL + 1) * LANES[bits] + 3
-    kind = np.dtype(f"f{bits // 8}")
-    a = np.arange(rows * inner, dtype=kind).reshape(rows, inner) % 7 - 3
-    w = np.arange(inner * width, dtype=kind).reshape(inner, width) % 11 - 5
-    laid_out = np.zeros(inner * (width + LANES[bits]), kind)
-    module.pack(w, laid_out, inner, width, width, 1)
+    inner, lanes, kind = 5, LANES[bits], np.dtype(f"f{bits // 8}")
     product = ctypes.CFUNCTYPE(None, *[ctypes.c_ssize_t] * 9)(module.product.address)
-    for count, alike in ((7, 0), (6, 0), (5, 0), (7, 1), (6, 1), (5, 1)):
-        out = np.zeros((count, width), kind)
-        places = (a.ctypes.data, laid_out.ctypes.data, out.ctypes.data)
-        product(*places, count, inner, width, 0, alike, 0)
-        if not (out == a[:count] @ w).all():
-            return False
+    for rows, many in ((7, 1), (6, 1), (5, 1), (1, 5), (1, 6), (1, 7)):  # and so many panels
+        width = (many * PANEL + 1) * lanes + 3
+        a = np.arange(rows * inner, dtype=kind).reshape(rows, inner) % 7 - 3
+        w = np.arange(inner * width, dtype=kind).reshape(inner, width) % 11 - 5
+        laid_out = np.zeros(inner * (width + lanes), kind)
+        module.pack(w, laid_out, inner, width, width, 1)
+        for alike in (0, 1):
+            out = np.zeros((rows, width), kind)
+            places = (a.ctypes.data, laid_out.ctypes.data, out.ctypes.data)
+            product(*places, rows, inner, width, 0, alike, 0)
+            if not (out == a @ w).all():
+                return False
     return True
 
 

@@ -21,17 +21,15 @@ if TYPE_CHECKING:
     from .vector_math import Code, Context, Signature
 
 
-def _sizes() -> tuple[int, int]:
-    """(bytes of a vector, vectors of a panel): what the machine's registers hold."""
-    features = binding.get_host_cpu_features()
-    if features.get("avx512f"):
-        return 64, 4
-    return (32, 2) if features.get("avx") else (16, 4)
-
-
-BYTES, PANEL = _sizes()
+# Bytes of a vector and vectors of a panel, by what a machine has. With AVX2, tiles of 4 x 16, 6 x 16 and
+# 4 x 24 numbers are within 2% of one another.
+REGISTERS = {"avx512f": (64, 4), "avx": (32, 2), "": (16, 4)}
+_FEATURES = {"", *(name for name, has in binding.get_host_cpu_features().items() if has)}
+BYTES, PANEL = next(sizes for name, sizes in REGISTERS.items() if name in _FEATURES)
 HEIGHTS = (4, 3, 2, 1)  # rows of a tile: as many as there are, then those that are left
-WIDTHS = tuple(n for n in (4, 3, 2, 1) if n <= PANEL)  # vectors of a panel, likewise
+WIDTHS = tuple(range(PANEL, 0, -1))  # vectors of a panel, likewise
+CHAINS = 4  # sums of a tile up to which each is two: fewer would wait for one another
+ROW = 8  # sums of a tile of one row at the most: panels side by side
 LANES = {32: BYTES // 4, 64: BYTES // 8}
 
 # ---- what is compiled once ---------------------------------------------------------------------
@@ -139,51 +137,73 @@ class _Tiles:
         """All tiles: panels as wide as can be, then narrower ones.
 
         One row alone goes another way, which asks nothing about rows: at a batch of one that takes longer
-        than a small product.
+        than a small product. It is multiplied by some panels at once: a number of the row is read once for
+        all of them.
         """
         b = self.builder
         with b.if_else(b.icmp_unsigned("==", self.rows, whole(1))) as (one, more):
-            for branch, heights in ((one, ()), (more, HEIGHTS)):
-                with branch:
-                    for vectors, low, count in panels(b, self.width, self.lanes):
-                        with cgutils.for_range(b, count) as loop:
-                            last = b.sub(b.sub(count, whole(1)), loop.index)
-                            at = b.select(self.back, last, loop.index)
-                            at = b.add(low, b.mul(at, whole(vectors * self.lanes)))
-                            self.panel(at, vectors, heights)
+            with one:
+                for vectors, low, count in panels(b, self.width, self.lanes):
+                    most = ROW // vectors if vectors == PANEL else 1  # of others there is one
+                    for beside in range(most, 0, -1):
+                        groups = b.udiv(count, whole(beside))
+                        for w, at in self.along(low, groups, beside * vectors):
+                            self.tile(w, whole(0), at, 1, vectors, beside)
+                        low = b.add(low, b.mul(groups, whole(beside * vectors * self.lanes)))
+                        count = b.sub(count, b.mul(groups, whole(beside)))
+            with more:
+                for vectors, low, count in panels(b, self.width, self.lanes):
+                    for w, at in self.along(low, count, vectors):
+                        self.panel(w, at, vectors)
 
-    def panel(self, low: ir.Value, vectors: int, heights: tuple[int, ...]) -> None:
-        """One panel's columns, from ``low``: tiles of many rows, then of those left; or the only row."""
+    def along(
+        self, low: ir.Value, count: ir.Value, vectors: int
+    ) -> Iterator[tuple[ir.Value, ir.Value]]:
+        """A loop over ``count`` panels, or groups of some, from a column on: (where it lies, its column)."""
+        b = self.builder
+        with cgutils.for_range(b, count) as loop:
+            last = b.sub(b.sub(count, whole(1)), loop.index)
+            at = b.select(self.back, last, loop.index)
+            at = b.add(low, b.mul(at, whole(vectors * self.lanes)))
+            yield b.gep(self.w, [b.mul(at, self.inner)]), at
+
+    def panel(self, w: ir.Value, low: ir.Value, vectors: int) -> None:
+        """One panel's columns, from ``low``: tiles of many rows, then of those left."""
         b, done = self.builder, whole(0)
-        w = b.gep(self.w, [b.mul(low, self.inner)])
-        if not heights:
-            self.tile(w, done, low, 1, vectors)
-        for rows in heights:
+        for rows in HEIGHTS:
             tiles = b.udiv(b.sub(self.rows, done), whole(rows))
             with cgutils.for_range(b, tiles) as loop:
                 self.tile(w, b.add(done, b.mul(loop.index, whole(rows))), low, rows, vectors)
             done = b.add(done, b.mul(tiles, whole(rows)))
 
-    def tile(self, w: ir.Value, row: ir.Value, low: ir.Value, rows: int, vectors: int) -> None:
-        """Some rows by a panel: sums in registers, along the panel, in as many chains as hide latency."""
+    def tile(
+        self, w: ir.Value, row: ir.Value, low: ir.Value, rows: int, vectors: int, beside: int = 1
+    ) -> None:
+        """Some rows by a panel: sums in registers, along the panel, in as many chains as hide latency.
+
+        Or by so many panels ``beside`` each other, from the first of them on.
+        """
         b = self.builder
-        chains = 2 if rows * vectors <= 4 else 1
+        every = vectors * beside
+        chains = 2 if rows * every <= CHAINS else 1
         sums = [
-            [[cgutils.alloca_once(b, self.vector) for _ in range(vectors)] for _ in range(rows)]
+            [[cgutils.alloca_once(b, self.vector) for _ in range(every)] for _ in range(rows)]
             for _ in range(chains)
         ]
         for each in [each for chain in sums for line in chain for each in line]:
             b.store(ir.Constant(self.vector, None), each)
         starts = [b.gep(self.a, [b.mul(b.add(row, whole(r)), self.inner)]) for r in range(rows)]
+        length = b.mul(self.inner, whole(vectors * self.lanes))
+        each_panel = [b.gep(w, [b.mul(length, whole(n))]) for n in range(beside)]
         done = whole(0)
         if chains > 1:
             with cgutils.for_range(b, self.pairs) as loop:
                 k = b.mul(loop.index, whole(chains))
                 for n, chain in enumerate(sums):
-                    self.add(w, starts, b.add(k, whole(n)), chain)
+                    self.add(each_panel, starts, b.add(k, whole(n)), chain)
             done = b.mul(self.pairs, whole(chains))
         with cgutils.for_range(b, self.rest if chains > 1 else self.inner) as loop:
-            self.add(w, starts, b.add(done, loop.index), sums[0])
+            self.add(each_panel, starts, b.add(done, loop.index), sums[0])
         results = []
         for line in zip(*sums, strict=True):
             each = [[b.load(one) for one in chain] for chain in line]
@@ -195,7 +215,7 @@ class _Tiles:
         for line, place in zip(results, places, strict=True):
             for c, value in enumerate(line[:-1]):
                 self.store(value, b.gep(place, [whole(c * self.lanes)]))
-        behind = whole((vectors - 1) * self.lanes)
+        behind = whole((every - 1) * self.lanes)
         left = b.sub(b.sub(self.width, low), behind)
         lasts = [
             (line[-1], b.gep(place, [behind])) for line, place in zip(results, places, strict=True)
@@ -216,15 +236,16 @@ class _Tiles:
         return first
 
     def add(
-        self, w: ir.Value, starts: list[ir.Value], k: ir.Value, sums: list[list[ir.Value]]
+        self, w: list[ir.Value], starts: list[ir.Value], k: ir.Value, sums: list[list[ir.Value]]
     ) -> None:
-        """One row of the panel, times one number of each row of the tile."""
-        b, vectors = self.builder, len(sums[0])
+        """One row of each panel, times one number of each row of the tile."""
+        b, vectors = self.builder, len(sums[0]) // len(w)
         kind = ir.FunctionType(self.vector, [self.vector] * 3)
         name = f"llvm.fmuladd.v{self.lanes}f{self.bits}"
         fma = cgutils.get_or_insert_function(b.module, kind, name)
         at = b.mul(k, whole(vectors * self.lanes))
-        columns = [self.read(b.gep(w, [b.add(at, whole(c * self.lanes))])) for c in range(vectors)]
+        places = [b.add(at, whole(c * self.lanes)) for c in range(vectors)]
+        columns = [self.read(b.gep(panel, [place])) for panel in w for place in places]
         unset = ir.Constant(self.vector, ir.Undefined)
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), None)
         for start, line in zip(starts, sums, strict=True):
