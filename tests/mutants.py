@@ -1,8 +1,9 @@
 """Tests of the tests: bugs planted one at a time in a copy of the package; the suite must see each.
 
-    python tests/mutants.py [--only NAME] [--jobs N] [--part K/N]
+    python tests/mutants.py [--only NAME] [--jobs N] [--part K/N] [--record]
 
-``--part 1/4`` takes every fourth mutant, from the first on: CI plants another part every day.
+``--part 1/4`` takes every fourth mutant, from the first on: CI plants another part every day. The test that
+killed a mutant before (``killers.json``, written by ``--record``) runs first, its files where that one passes.
 Prints every mutant and, at the end, ``killed / planted``. Exits with 1 where a mutant survives, breaks
 the tests in another way than by failing them, or no longer finds the text that it changes, and where a
 test that killed one fails without it, too.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import compileall
+import json
 import os
 import py_compile
 import shutil
@@ -26,6 +28,7 @@ from queue import Queue
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
+KILLERS = Path(__file__).with_name("killers.json")  # the test that killed each
 MOST = 600  # seconds: a bug that makes a test hang is seen, too; what is only slow must not pass for it
 MARKS = "not slow and not browser and not peers"
 
@@ -430,13 +433,18 @@ def run(tests: list[str], here: Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def verdict(mutant: Mutant, here: Path) -> tuple[bool, str, str]:
-    """Plant one bug, run its tests, take it out again: whether they saw it, how, and which test did."""
+def verdict(mutant: Mutant, here: Path, before: str) -> tuple[bool, str, str]:
+    """Plant one bug, run its tests, take it out again: whether they saw it, how, and which test did.
+
+    ``before`` is the test that saw it before, if any did.
+    """
     path = here / "tinygrad_rnn" / mutant.file
     sound = path.read_text()
     try:
         path.write_text(planted(sound, mutant))
-        code, words = run([f"tests/test_{name}.py" for name in mutant.tests.split()], here)
+        code, words = run([before], here) if before else (0, "")
+        if code != 1:  # it passes, or is no more
+            code, words = run([f"tests/test_{name}.py" for name in mutant.tests.split()], here)
     except LookupError as error:
         return False, str(error), ""
     finally:
@@ -457,7 +465,9 @@ def main() -> int:
     parser.add_argument("--only", help="mutants whose name contains this")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--part", default="1/1", help="K/N: every Nth mutant, from the Kth on")
+    parser.add_argument("--record", action="store_true", help="write which test killed which")
     options = parser.parse_args()
+    before = json.loads(KILLERS.read_text())
     part, parts = map(int, options.part.split("/"))
     mutants = [m for m in MUTANTS if not options.only or options.only in m.name][part - 1 :: parts]
     began = time.monotonic()
@@ -467,22 +477,27 @@ def main() -> int:
             free.put(copy_of_the_project(Path(work) / str(k)))
 
         def one(mutant: Mutant) -> tuple[bool, str, str]:
-            here = free.get()
+            here, start = free.get(), time.monotonic()
             try:
-                return verdict(mutant, here)
+                seen, words, killer = verdict(mutant, here, before.get(mutant.name, ""))
             finally:
                 free.put(here)
+            return seen, f"{words} ({time.monotonic() - start:.0f} s)", killer
 
         killed, killers = 0, set()
         with ThreadPoolExecutor(options.jobs) as pool:
             for mutant, (seen, words, killer) in zip(mutants, pool.map(one, mutants), strict=True):
                 killed += seen
                 killers |= {killer} - {""}
+                before[mutant.name] = killer
                 print(f"{'killed  ' if seen else 'ALIVE   '} {mutant.name}: {words}", flush=True)
         code, words = run(sorted(killers), free.get()) if killers else (0, "")
         if code:
             print(f"a test that killed one fails without any bug:\n{words[-4000:]}")
             return 1
+    if options.record:
+        found = {m.name: before[m.name] for m in MUTANTS if before.get(m.name)}
+        KILLERS.write_text(json.dumps(found, indent=0) + "\n")
     print(f"{killed} / {len(mutants)} killed / planted in {time.monotonic() - began:.0f} s")
     return int(killed < len(mutants))
 

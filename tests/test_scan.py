@@ -5,6 +5,7 @@ import gc
 import threading
 import weakref
 from importlib.util import find_spec
+from itertools import product
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from made_up_cells import (
     filled,
     tensors,
 )
-from support import assert_close, numbers
+from support import assert_close, numbers, of_the_day
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
@@ -130,8 +131,14 @@ def test_every_option_of_the_layers(
         same(layer, numbers(shape, 1), state, **options)
 
 
-@pytest.mark.parametrize("batch", [1, 3])
-@pytest.mark.parametrize("kind", CELLS, ids=lambda kind: kind.__name__)
+IN_MACHINE_CODE = of_the_day(CELLS, [(1, "numba"), (3, "numba")]) if INSTALLED else []
+
+
+@pytest.mark.parametrize(
+    ("kind", "batch", "backend"),
+    [*product(CELLS, (1, 3), ["numpy"]), *IN_MACHINE_CODE],
+    indirect=["backend"],
+)
 def test_made_up_cells(backend, kind, batch):
     layer = filled(nn.Recurrent(kind()))
     x = numbers((5, batch, I), 1)
