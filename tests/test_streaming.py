@@ -130,3 +130,139 @@ def test_a_streaming_layer_is_copied_and_pickled_like_any_other():
     for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
         found, _ = steps(other, [x], state)
         np.testing.assert_array_equal(found, steps(layer, [x], state)[0])
+
+
+# ---- a call over one step without gradients
+
+
+def quick(layer):
+    """Whether the layer's last call over one step was prepared."""
+    return layer in streaming.prepared
+
+
+def outcomes(layer, x, state=None):
+    """What a call gives, as the ordinary way computes it and as it is computed."""
+    both = []
+    for compiled in (False, True):
+        layer.compiled = compiled
+        with tg.no_grad():
+            y, last = layer(x) if state is None else layer(x, state)
+        both.append([y.numpy(), *arrays(last)])
+    return both
+
+
+def check_call(layer, x, state=None):
+    right, found = outcomes(layer, x, state)
+    for a, b in zip(found, right, strict=True):
+        assert a.shape == b.shape
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_call_over_one_step_is_the_recorded_one(name, batch_first, backend):
+    tg.manual_seed(3)
+    layer = LAYERS[name]().double()
+    layer.batch_first = batch_first
+    x = tg.tensor(numbers((2, 1, 3) if batch_first else (1, 2, 3)))
+    check_call(layer, x)
+    assert quick(layer)
+    assert backends.choice()[0] in layer.explain()
+    with tg.no_grad():
+        _, state = layer(x)
+    check_call(layer, x * 2, state)
+    before = arrays(state)
+    layer(x)[0].sum().backward()
+    optim.SGD(layer.parameters(), lr=0.5).step()
+    check_call(layer, x, state)
+    check_call(layer, x[:, :1] if not batch_first else x[:1])
+    check_call(layer, tg.tensor(numbers((3, 3, 3))))
+    for a, b in zip(arrays(state), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_a_quick_call_must_not_skip(backend):
+    x = tg.tensor(numbers((1, 2, 3)))
+    layer = nn.LSTM(3, 4).double()
+    check_call(layer, x)
+    assert quick(layer)
+    heard = []
+    handle = layer.register_forward_hook(lambda module, inputs, result: heard.append(module))
+    check_call(layer, x)
+    assert len(heard) == 2
+    handle.remove()
+    with nn.record_gates(layer) as gates, tg.no_grad():
+        layer(x)
+    assert gates["f"].shape[-1] == 4
+    large = nn.LSTM(3, 4).double()
+    with tg.no_grad(), np.errstate(all="ignore"):
+        large.weight_ih_l0.fill_(1e308)
+        check_call(large, 10 * tg.ones_like(x))
+        with tg.detect_anomaly(), pytest.raises(RuntimeError, match="made inf"):
+            large(10 * tg.ones_like(x))
+    y, _ = layer(x)
+    assert y.requires_grad, "with gradients it is recorded"
+    with tg.no_grad():
+        assert layer(x[:, 0])[0].shape == (1, 4), "one sequence without a batch"
+        assert layer(x, lengths=[1, 0])[0].numpy()[0, 1].tolist() == [0] * 4
+        with pytest.raises(ValueError, match="4 features, expected 3"):
+            layer(tg.zeros(1, 2, 4, dtype=np.float64))
+        with pytest.raises(ValueError, match="h_0 has shape"):
+            layer(x, (tg.zeros(1, 3, 4), tg.zeros(1, 3, 4)))
+        with pytest.raises(TypeError):
+            layer(x, None, None)
+    layer.float()
+    with tg.no_grad():
+        assert layer(x.float())[0].dtype == np.float32
+
+
+def test_dropout_and_forwards_of_the_users_own_are_not_skipped(backend):
+    class Doubled(nn.GRU):
+        def forward(self, input, hx=None):
+            y, last = super().forward(input, hx)
+            return y * 2, last
+
+    x = tg.ones(1, 2, 3)
+    with tg.no_grad():
+        layer = Doubled(3, 4)
+        y, last = [layer(x) for _ in range(3)][-1]
+        np.testing.assert_array_equal(y.numpy(), 2 * last.numpy())
+        deep = nn.GRU(3, 4, num_layers=2, dropout=0.9)
+        deep.eval()
+        still = [deep(x)[0].numpy() for _ in range(3)]
+        np.testing.assert_array_equal(still[0], still[2])
+        deep.train()
+        moving = [deep(x)[0].numpy().tobytes() for _ in range(8)]
+        assert len(set(moving)) > 1
+        learned = nn.GRU(3, 4, learned_state=True)
+        learned.h_0.fill_(0.5)
+        right, found = outcomes(learned, x)
+        np.testing.assert_allclose(found[0], right[0], rtol=1e-6)
+
+
+def test_a_call_over_one_step_knows_its_step(backend):
+    layer, x = nn.RNN(3, 4), tg.zeros(1, 2, 3)
+    with tg.no_grad():
+        _, h = layer(x)
+        assert h._tag == 0
+        for step in range(1, 4):
+            _, h = layer(x, h)
+            assert h._tag == step
+        for step in tg.steps(7):
+            _, h = layer(x)
+            assert h._tag == step
+    assert quick(layer)
+    _, h = layer(tg.zeros(2, 2, 3), h)
+    assert h._tag == 8
+
+
+def test_what_a_quick_call_gives_shares_nothing_that_is_written(backend):
+    layer, x = nn.GRU(3, 4), tg.ones(1, 2, 3)
+    with tg.no_grad():
+        layer(x)
+        y, h = layer(x)
+        before = h.numpy().copy()
+        y += 1
+        np.testing.assert_array_equal(h.numpy(), before)
+        again, _ = layer(x)
+        np.testing.assert_array_equal(again.numpy()[0], before[0])

@@ -68,7 +68,7 @@ class LayerCall:
 class Compiler(Protocol):
     """What layers ask of a compiler: to run a call in place of the recorded loop, or to say why it cannot.
 
-    Each of the first four gives None where the call is to be asked about, or recorded.
+    Each but the last two gives None where the call is to be asked about, or recorded.
     """
 
     def layer_again(
@@ -88,6 +88,11 @@ class Compiler(Protocol):
 
     def streamed(self, layer: RecurrentLayer, x: Any, state: State) -> tuple[Tensor, State] | None:
         """A layer's step without gradients."""
+
+    def sequence_of_one(
+        self, layer: RecurrentLayer, x: Any, hx: State = None
+    ) -> tuple[Tensor, State] | None:
+        """A layer's call over one step without gradients."""
 
     def run(self, call: LayerCall) -> tuple[tuple[Tensor, State] | None, str | Ran]:
         """(outputs and last states, by which back ends) of a call, or (None, why it is to be recorded)."""

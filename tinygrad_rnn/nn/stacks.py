@@ -249,6 +249,15 @@ class RecurrentLayer(Module):
         """Whether the cell of this direction runs from the last step to the first."""
         return way == 1
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run ``forward`` in a scope of this module; one step without gradients needs neither."""
+        plain = type(self).forward is _FORWARD and not _INSTEAD & self.__dict__.keys()
+        if plain and not (now.recording or kwargs) and 0 < len(args) < 3 and refusal(self) is None:
+            found = compiler().sequence_of_one(self, *args)
+            if found is not None:
+                return found
+        return super().__call__(*args, **kwargs)
+
     def forward(
         self, input: Any, hx: Any = None, *, lengths: Any = None, first_step: int | None = None
     ) -> tuple[Any, Any]:
@@ -488,6 +497,8 @@ class RecurrentLayer(Module):
         return text
 
 
+_FORWARD = RecurrentLayer.forward
+_INSTEAD = frozenset(("_hooks", "forward"))  # what an instance may have for or around it
 _USUAL = {  # options that only some layers have, and their defaults
     "nonlinearity": "tanh",
     "proj_size": 0,

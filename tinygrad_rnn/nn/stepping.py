@@ -142,10 +142,16 @@ def first_of(layer: Module, carried: State, count: int) -> int:
     return first
 
 
-def mark_last(layer: Module, carried: State, step: int) -> None:
-    """Have a layer's last state know its step, and whose it is."""
+def last_step(layer: Module, step: int) -> LastStep:
+    """What the layer's last state is to know of itself."""
     tag = LastStep(step)
     tag.layer = ref(layer)
+    return tag
+
+
+def mark_last(layer: Module, carried: State, step: int) -> None:
+    """Have a layer's last state know its step, and whose it is."""
+    tag = last_step(layer, step)
     for _, part in parts(carried):
         part._tag = tag
 

@@ -1,4 +1,4 @@
-"""How does a layer run one time step at a time? Without gradients, and checks that have passed.
+"""How does a layer run one time step? Without gradients, and checks that have passed.
 
 What depends on the weights alone is done once and kept while there is the cell, until a weight is
 written (values never change: a write installs another array).
@@ -6,6 +6,7 @@ written (values never change: a write installs another array).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
@@ -14,14 +15,15 @@ import numpy as np
 from ..engine.places import state as now
 from ..engine.values import Array
 from ..nn.bare import step_after
-from ..nn.compiling import State
+from ..nn.compiling import Ran, State
 from ..nn.module import Module
+from ..nn.stepping import LastStep, first_of, last_step
 from ..tensors import Tensor
 from . import variants
 from .backends import FIRST
 from .cells import BUILT_IN, variant_of
 from .tracing import Untraceable
-from .variants import Variant
+from .variants import Variant, counted
 
 if TYPE_CHECKING:
     from ..nn.stacks import RecurrentLayer
@@ -33,35 +35,47 @@ def _loops_of(cell: Module | None, variant: Variant) -> str:
 
 
 class Stream:
-    """A layer's step on inputs and states of one shape, for the weights as they are."""
+    """A layer's step on inputs and states of one shape: each cell's, and what it has made of its weights."""
 
-    __slots__ = ("cells", "dtype", "first", "modules", "states", "values", "variants", "x")
+    __slots__ = (
+        "cells",
+        "dtype",
+        "first",
+        "modules",
+        "ran",
+        "shape",
+        "states",
+        "tag",
+        "variants",
+        "zeros",
+    )
 
     def __init__(self, layer: RecurrentLayer, x: Array, states: list[Array]) -> None:
-        self.x, self.states = x.shape, [(s.shape, s.dtype) for s in states]
+        self.shape, self.states = x.shape[1:], [s.shape for s in states]
         self.dtype, self.first = x.dtype, False
-        self.cells: list[tuple[Any, Any]] = []  # of each the step, and what it was prepared from
+        self.zeros = [np.zeros(shape, x.dtype) for shape in self.states]
+        self.tag: LastStep | None = None  # of the last call over a sequence
+        self.cells: list[ReadyStep] = []
         self.modules = [ref(cell) for cell in layer.cells()]
         self.variants: list[Variant] = []
-        self.values: list[tuple[Tensor, Array]] = []
-        shape = x.shape[1]
+        self.ran: Ran = frozenset()
+        batch, features = self.shape
         for cell in layer.cells():
             if type(cell) not in BUILT_IN:
                 raise Untraceable("its equations are not a built-in cell's")
-            mine = [Tensor._wrap(np.zeros(s.shape[1:], s.dtype), None) for s in states]
-            given = np.zeros((1, x.shape[0], shape), x.dtype)
+            mine = [Tensor._wrap(zero[0], None) for zero in self.zeros]
+            given = np.zeros((1, batch, features), x.dtype)
             variant = variant_of(cell, given, mine[0] if len(mine) == 1 else tuple(mine), None, {})
             by = _loops_of(cell, variant)
             self.first |= by == FIRST
             made = variant.found.stream(by)
             if made is None:
                 raise Untraceable("two parts of its state are one value")
+            self.ran |= variant.found.loops(False, False, by).ran
             prepare, step = made
-            weights = variant.weights({})
-            self.cells.append((step, prepare(*[w._data for w in weights])))
+            self.cells.append(ReadyStep(prepare, step, variant.weights({})))
             self.variants.append(variant)
-            self.values += [(w, w._data) for w in weights]
-            shape = cell.output_size
+            features = cell.output_size
 
     def turns(self) -> bool:
         """Whether numpy has run its steps, and the next one is machine code's; the step is counted."""
@@ -69,18 +83,47 @@ class Stream:
         return FIRST not in [_loops_of(known(), variant) for known, variant in pairs]
 
     def fits(self, layer: RecurrentLayer, x: Array, states: list[Array]) -> bool:
-        """Whether input and states have the shapes, and nothing has changed since it was made."""
-        if x.shape != self.x or x.dtype != self.dtype:
+        """Whether input (one, batch, features) and states have the shapes, and the layer is as it was."""
+        if x.shape[1:] != self.shape or x.dtype != self.dtype or len(states) != len(self.states):
             return False
-        if [(s.shape, s.dtype) for s in states] != self.states:
-            return False
-        for tensor, array in self.values:
-            if tensor._data is not array:
-                return False
+        if states is not self.zeros:
+            for state, shape in zip(states, self.states, strict=True):
+                if state.shape != shape or state.dtype != self.dtype:
+                    return False
         for cell, known in zip(layer.cells(), self.modules, strict=True):
             if known() is not cell:
                 return False
-        return all(variant.holds() for variant in self.variants)
+        return all(map(Variant.holds, self.variants))
+
+    def run(self, x: Array, states: list[Array]) -> list[Array]:
+        """The output (one, batch, features) and the new states, (cells, batch, features) each."""
+        if len(self.cells) == 1:
+            return list(self.cells[0].run(x, states))
+        each = []
+        for k, cell in enumerate(self.cells):
+            x, *new = cell.run(x, [s[k : k + 1] for s in states])
+            each.append(new)
+        return [x, *[np.concatenate(new) for new in zip(*each, strict=True)]]
+
+
+class ReadyStep:
+    """A cell's step with what it makes of the weights alone, which is made anew when one is written."""
+
+    __slots__ = ("arrays", "prepare", "ready", "step", "weights")
+
+    def __init__(self, prepare: Any, step: Any, weights: list[Tensor]) -> None:
+        self.prepare, self.step, self.weights = prepare, step, weights
+        self.arrays: list[Array | None] = [None] * len(weights)
+
+    def run(self, x: Array, states: list[Array]) -> Sequence[Array]:
+        """The output and the new states."""
+        for weight, array in zip(self.weights, self.arrays, strict=True):
+            if weight._data is not array:
+                self.arrays = [w._data for w in self.weights]
+                self.ready = self.prepare(*self.arrays)
+                break
+        found: Sequence[Array] = self.step(self.ready, whole(x), *map(whole, states))
+        return found
 
 
 whole = np.ascontiguousarray
@@ -96,50 +139,98 @@ def streamed(layer: RecurrentLayer, x: Any, state: State) -> tuple[Tensor, State
     parts = (state,) if state.__class__ is Tensor else state
     if x.__class__ is not Tensor or parts.__class__ is not tuple:
         return None
-    data = x._data
     try:
         states = [part._data for part in parts]
     except AttributeError:
         return None
-    stream = prepared.get(layer)
+    data, stream = x._data[None], prepared.get(layer)
     if stream is None or not stream.fits(layer, data, states) or (stream.first and stream.turns()):
-        if not _right(layer, data, states):
-            return None
-        try:
-            stream = prepared[layer] = Stream(layer, data, states)
-        except Untraceable:
-            return None
+        stream = _made(layer, data, states)
     turn = now.place.step
     if turn is None:
         turn = step_after(parts)
-    y = whole(data[None])
-    try:
-        if len(stream.cells) == 1:
-            step, ready = stream.cells[0]
-            y, *last = step(ready, y, *map(whole, states))
-        else:
-            each = []
-            for k, (step, ready) in enumerate(stream.cells):
-                y, *new = step(ready, y, *[whole(s[k : k + 1]) for s in states])
-                each.append(new)
-            last = [np.concatenate(new) for new in zip(*each, strict=True)]
-    except MemoryError:
-        raise
-    except Exception:
-        return None  # the ordinary way knows what to do, and says why
+    found = None if stream is None else _tried(stream, data, states)
+    if found is None:
+        return None
+    y, *last = found
     wrap = Tensor._wrap
     if len(last) == 1:
         return wrap(y[0], None), wrap(last[0], None, turn)
     return wrap(y[0], None), tuple([wrap(array, None, turn) for array in last])
 
 
+def sequence_of_one(layer: RecurrentLayer, x: Any, hx: State = None) -> tuple[Tensor, State] | None:
+    """(output, last states) of a call over one step without gradients, as the layer returns them.
+
+    None where it is none, and while the first calls are numpy's.
+    """
+    if x.__class__ is not Tensor or x._node is not None or x._data.ndim != 3:
+        return None
+    data, axis, stream = x._data, bool(layer.batch_first), prepared.get(layer)
+    if axis:
+        data = data.swapaxes(0, 1)
+    if len(data) != 1 or (layer.dropout and layer.training):
+        return None
+    if hx is not None:
+        parts = (hx,) if hx.__class__ is Tensor else hx
+        if parts.__class__ is not tuple or any(part.__class__ is not Tensor for part in parts):
+            return None
+        states = [part._data for part in parts]
+    elif layer.learned_state:
+        return None
+    elif stream is not None:
+        states = stream.zeros
+    else:
+        sizes = layer._first.state_sizes().values()
+        states = [np.zeros((len(layer.cells()), data.shape[1], n), data.dtype) for n in sizes]
+    if stream is None or stream.first or not stream.fits(layer, data, states):
+        if any(map(counted, layer.cells())):
+            return None
+        stream = _made(layer, data, states)
+    found = None if stream is None else _tried(stream, data, states)
+    if stream is None or found is None:
+        return None
+    step = now.place.step or 0 if hx is None else first_of(layer, hx, 1)
+    tag = stream.tag
+    if tag is None or tag != step:
+        tag = stream.tag = last_step(layer, step)
+    layer.__dict__["_ran"] = stream.ran
+    y, *last = found
+    wrap = Tensor._wrap
+    output = wrap(y.swapaxes(0, 1) if axis else y, None)
+    if len(last) == 1:
+        return output, wrap(last[0], None, tag)
+    return output, tuple([wrap(array, None, tag) for array in last])
+
+
+def _made(layer: RecurrentLayer, x: Array, states: list[Array]) -> Stream | None:
+    """A layer's step, from now on; None where there is none for such input and states."""
+    if not _right(layer, x, states):
+        return None
+    try:
+        stream = prepared[layer] = Stream(layer, x, states)
+    except Untraceable:
+        return None
+    return stream
+
+
+def _tried(stream: Stream, x: Array, states: list[Array]) -> list[Array] | None:
+    """What a step gives; None where it raises, but for lack of memory."""
+    try:
+        return stream.run(x, states)
+    except MemoryError:
+        raise
+    except Exception:
+        return None  # the ordinary way knows what to do, and says why
+
+
 def _right(layer: RecurrentLayer, x: Array, states: list[Array]) -> bool:
     """Whether input and states are what the layer takes, in its own precision."""
     dtype, sizes = layer._first.weight_ih.dtype, layer._first.state_sizes().values()
-    if layer.bidirectional or layer._backwards(0) or x.ndim != 2 or len(states) != len(sizes):
+    if layer.bidirectional or layer._backwards(0) or x.ndim != 3 or len(states) != len(sizes):
         return False
-    if x.shape[1] != layer.input_size:
+    if x.shape[2] != layer.input_size:
         return False
     count = len(layer.cells())
-    shapes = [(count, x.shape[0], size) for size in sizes]
+    shapes = [(count, x.shape[1], size) for size in sizes]
     return [s.shape for s in states] == shapes and all(a.dtype == dtype for a in (x, *states))

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from ..engine.values import DType, Value
@@ -32,8 +33,14 @@ from .tracing import Trace, Untraceable
 STEPS = 1024  # of a cell in a loop of the user's own, or of ``layer.step``
 WORK = 150e6  # nanoseconds, by estimate, that all of them may take on numpy
 OP, NUMBER, PRODUCT = 1200.0, 1.0, 0.1  # nanoseconds of an op, of its numbers, of multiply-adds
+OFTEN = 64  # calls after which it pays to compile what is asked before each
 LOCK = threading.RLock()
 PRODUCTS = ("matmul", "linear", "linear_without_bias", "dot", "einsum")
+
+
+def counted(cell: Module) -> bool:
+    """Whether calls of a cell without gradients are still counted, since the first ones are numpy's."""
+    return backends.chosen()[2] and max(cell.__dict__.get(CALLED, (0.0, 0.0))) <= 1
 
 
 def back_end(cell: Module | None, derive: bool, work: float, most: int = CALLS) -> str:
@@ -156,13 +163,45 @@ def hold(guards: Iterable[Guard]) -> bool:
     return True
 
 
+def in_one(guards: Sequence[Guard], tensors: Sequence[Tensor]) -> Callable[[], bool]:
+    """``hold``, and whether tensors have the shapes and dtypes that they have now, as one expression.
+
+    It says yes only where everything is the very object that it was; compiling it costs 1,000 of its calls.
+    """
+    names: dict[str, Any] = {"missing": MISSING}
+
+    def name(thing: Any) -> str:
+        names[f"n{len(names)}"] = thing
+        return f"n{len(names) - 1}"
+
+    terms = []
+    for get, key, value in guards:
+        table = getattr(get, "__self__", None)
+        if type(table) not in (dict, MappingProxyType):
+            terms.append(f"{name(get)}({name(key)}, missing) is {name(value)}")
+        elif value is MISSING:
+            terms.append(f"{key!r} not in {name(table)}")
+        else:
+            terms.append(f"{name(table)}[{key!r}] is {name(value)}")
+    for t in tensors:
+        shape, dtype = t._data.shape, t._data.dtype
+        terms.append(f"(a := {name(t)}._data).shape == {shape} and a.dtype is {name(dtype)}")
+    text = f"def holds({', '.join(f'{n}={n}' for n in names)}):\n    try:\n        return "
+    text += " and ".join(terms or ["True"]) + "\n    except KeyError:\n        return False\n"
+    exec(compile(text, "<what a step read>", "exec"), names)
+    found: Callable[[], bool] = names["holds"]
+    return found
+
+
 class Variant:
     """What one cell computes while all that its step reads is as it was: its loops, or why it has none."""
 
-    __slots__ = ("found", "guards", "shapes", "tensors", "used", "why")
+    __slots__ = ("asked", "found", "guards", "in_one", "shapes", "tensors", "used", "why")
 
     def __init__(self, guards: list[Guard], why: str = "") -> None:
         self.guards, self.why = guards, why
+        self.asked = 0
+        self.in_one: Callable[[], bool] = bool  # which says no
         self.found: Any = None
         self.tensors: list[Tensor] = []
         self.used: list[int] = []  # of the cell's tensors and the call's constants
@@ -175,10 +214,16 @@ class Variant:
 
     def holds(self) -> bool:
         """Whether the cell reads what it read."""
+        if self.in_one():
+            return True
         for tensor, (shape, dtype) in zip(self.tensors, self.shapes, strict=True):
             if tensor._data.shape != shape or tensor._data.dtype is not dtype:
                 return False
-        return hold(self.guards)
+        held = hold(self.guards)
+        self.asked += held
+        if held and self.asked == OFTEN:
+            self.in_one = in_one(self.guards, self.tensors)
+        return held
 
     def weights(self, constants: dict[str, Tensor]) -> list[Tensor]:
         """The tensors that are the same at every step, in the order of the loops' inputs."""
