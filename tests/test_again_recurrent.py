@@ -1,12 +1,14 @@
 """Later calls of ``Recurrent`` with a user's cell: quick where they are like an earlier one, and right."""
 
+import enum
+
 import numpy as np
 import pytest
 from support import numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.scan import call_cache, running
+from tinygrad_rnn.scan import call_cache, cells, running, variants
 
 
 class Pair(nn.Module):
@@ -132,3 +134,66 @@ def test_steps_and_graphs_are_the_recorded_ones():
     quick = tg.graph(y.sum()).to_dot()
     layer.compiled = False
     assert tg.graph(layer(x, last)[0].sum()).to_dot() == quick
+
+
+SCALE = 1.0
+
+
+class Watched(nn.Module):
+    """A cell that reads what can change: entries by keys of several kinds, settings, a global, a weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(numbers((2, 2), 3))
+        self.power, self.shift = 1.0, None
+        self.table = {Kind.A: 2.0, (1, 2): 3.0, "plain": 1.0}
+
+    def step(self, x, h):
+        h = h * self.table[Kind.A] * self.table[1, 2] * self.table["plain"] + x @ self.w
+        h = h * self.power * SCALE
+        h = h if self.shift is None else h + self.shift
+        return h, h
+
+    def initial_state(self, batch):
+        return tg.zeros(batch, 2, dtype=np.float64)
+
+
+class Kind(enum.Enum):
+    A = 1
+
+
+def change(name, value):
+    return lambda cell: setattr(cell, name, value)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        change("power", 2.0),
+        change("power", -0.0),
+        change("power", 1),
+        change("shift", 0.5),
+        change("table", {Kind.A: 1.0, (1, 2): 1.0, "plain": 1.0}),
+        change("w", nn.Parameter(numbers((2, 2), 4))),
+        lambda cell: cell.table.__setitem__(Kind.A, 5.0),
+        lambda cell: cell.table.__setitem__("plain", 5.0),
+        lambda cell: globals().__setitem__("SCALE", 3.0),
+        lambda cell: cell.w.data.mul_(2.0),
+        lambda cell: cell.__dict__.__setitem__("step", lambda x, h: (h, h + x)),
+        lambda cell: cell.float(),
+    ],
+)
+def test_what_a_step_reads_is_asked_for_after_many_calls_too(after, monkeypatch):
+    monkeypatch.setitem(globals(), "SCALE", 1.0)
+    layer = nn.Recurrent(Watched())
+    x = tg.tensor(numbers((3, 2, 2), 1))
+    for _ in range(2 * variants.OFTEN):
+        layer(x)
+    (known,) = {v for kinds in cells._variants[layer.cell].values() for v in kinds.known}
+    assert known.in_one is not bool
+    after(layer.cell)
+    x = x.to(layer.cell.w.dtype)
+    state = tg.zeros(2, 2, dtype=x.dtype)
+    found = layer(x, state)[0].numpy()
+    layer.compiled = False
+    np.testing.assert_allclose(found, layer(x, state)[0].numpy(), rtol=1e-6)

@@ -177,7 +177,7 @@ def in_one(guards: Sequence[Guard], tensors: Sequence[Tensor]) -> Callable[[], b
     terms = []
     for get, key, value in guards:
         table = getattr(get, "__self__", None)
-        if type(table) not in (dict, MappingProxyType):
+        if type(table) not in (dict, MappingProxyType) or type(key) is not str:
             terms.append(f"{name(get)}({name(key)}, missing) is {name(value)}")
         elif value is MISSING:
             terms.append(f"{key!r} not in {name(table)}")
