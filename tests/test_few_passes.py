@@ -5,6 +5,7 @@ others: what happens there is what the rows' own formulas, which Tensors go thro
 """
 
 import math
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -16,10 +17,23 @@ from tinygrad_rnn.engine.scatter import add_at
 from tinygrad_rnn.engine.values import Leaf, reachable
 from tinygrad_rnn.ops import curves, few_passes, indexing
 from tinygrad_rnn.ops import elementwise as e
+from tinygrad_rnn.scan import backends
 
 F = nn.functional
 RNG = np.random.default_rng(7)
 EDGES = [0.0, -0.0, np.nan, np.inf, -np.inf, 1e-40, -1e-40, 1e-20, 1e30, -1e30, 89.0, -89.0, -104.0]
+
+LOOPS = pytest.param(
+    "numba", marks=pytest.mark.skipif(find_spec("numba") is None, reason="extra fast")
+)
+EITHER = pytest.mark.parametrize("by", ["numpy", LOOPS], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def by(request):
+    """Passes of numpy, or a loop of machine code for those ops that have one."""
+    with backends.using(getattr(request, "param", "numpy")):
+        yield
 
 
 def values(count, dtype):
@@ -85,6 +99,7 @@ CURVES = {
 }
 
 
+@EITHER
 @pytest.mark.parametrize("layout", ["rows", "columns", "0-d"])
 @pytest.mark.parametrize("count", [100, 3000])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["32", "64"])
@@ -121,6 +136,7 @@ def test_a_curve_and_its_slope(name, dtype, count, layout):
     )
 
 
+@EITHER
 def test_the_tail_below_has_its_digits():
     """A relative error of a few units in the last place, as far as float32 reaches."""
     x = -np.linspace(0.01, 12.5, 5000).astype(np.float32)
@@ -202,6 +218,7 @@ SIDES = [
 ]
 
 
+@EITHER
 @pytest.mark.parametrize("turned", [False, True], ids=["as it lies", "turned"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["32", "64"])
 @pytest.mark.parametrize(("side", "count"), SIDES)
@@ -226,6 +243,7 @@ def test_along_rows(name, side, count, dtype, turned):
         np.testing.assert_allclose(a, slope(g.astype(float), x.astype(float), axes), **tol)
 
 
+@EITHER
 @pytest.mark.parametrize("name", ALONG)
 def test_a_row_without_a_number_stays_by_itself(name):
     ours = ALONG[name][0]
@@ -240,6 +258,7 @@ def test_a_row_without_a_number_stays_by_itself(name):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["32", "64"])
+@EITHER
 @pytest.mark.parametrize("middle", [0, 30])  # from 32 on, something is taken off before exp
 @pytest.mark.parametrize("side", [(4, 3), (300, 400), (5, 40000), (4, 3, 20)])
 def test_cross_entropy_by_class(side, middle, dtype):
@@ -307,6 +326,7 @@ def test_sums_up_to_each(side, dtype):
     assert (tg.tensor(whole.astype(dtype)).cumsum(-1).numpy() == whole.cumsum(-1)).all()
 
 
+@EITHER
 @pytest.mark.parametrize("middle", [0.0, 1000.0])
 def test_a_sure_answer_costs_no_digits(middle):
     """The loss of a class that is far above the others is its small number, whatever all have in common."""
@@ -475,6 +495,7 @@ def test_what_is_left_is_for_its_own_slope(first, second):
             assert found.numpy()[at] == pytest.approx(central, rel=1e-5, abs=1e-7)
 
 
+@EITHER
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_logsumexp_of_one_number_is_that_number(dtype):
     x = np.array([[1e-30], [-1e-7], [0.3], [31.0], [-1e4], [np.inf], [-np.inf]], dtype)

@@ -16,6 +16,7 @@ DOORS = {
     "to_html": "page.html",
     "live_html": "page.html",
     "compiler": "scan.compiler",
+    "row_loop": "scan.row_loops",
     "run_foreign": "interop.twins",
     "to_onnx": "interop",
     "Ledger": "graphs.ledger",

@@ -89,6 +89,7 @@ softplus = row(
     _softplus,
     lambda g, _y, a: few.softplus_slope(g, a) if both_quick(g, a) else g * sigmoid(a),
     floating=True,
+    at_once=True,
     text="softplus({0})",
     onnx="Softplus",
 )
@@ -97,6 +98,7 @@ silu = row(
     _silu,
     lambda g, y, a: few.silu_slope(g, y, a) if both_quick(g, a) else _silu_rule(g, a),
     floating=True,
+    at_once=True,
     text="silu({0})",
 )
 leaky_relu = row(
@@ -104,6 +106,7 @@ leaky_relu = row(
     _leaky_relu,
     lambda g, _y, a, slope: _leaky_relu_rule(g, a, slope),
     floating=True,
+    at_once=True,
     machine="{0} if {0} > zero else {0} * {1}",
     js="{0} > 0 ? {0} : {0} * {1}",
 )
@@ -112,6 +115,7 @@ elu = row(
     _elu,
     lambda g, _y, a, alpha: _elu_rule(g, a, alpha),
     floating=True,
+    at_once=True,
     machine="{0} if {0} > zero else expm1({0}) * {1}",
     js="{0} > 0 ? {0} : Math.expm1({0}) * {1}",
 )
@@ -120,6 +124,7 @@ normal_cdf: Row = row(
     lambda a: normal_share(a),
     lambda g, _y, a: g * _bell(a),
     floating=True,
+    at_once=True,
     machine="normal_cdf({0})",
     js="normalShare({0})",
 )
@@ -139,6 +144,7 @@ gelu = row(
         few.gelu_slope(g, y, a) if both_quick(g, a) else g * (normal_cdf(a) + a * _bell(a))
     ),
     floating=True,
+    at_once=True,
     machine="{0} * normal_cdf({0})",
     js="{0} * normalShare({0})",
 )
@@ -147,6 +153,7 @@ gelu_by_tanh = row(
     lambda a: 0.5 * a * (1 + np.tanh(_bent(a))),
     lambda g, _y, a: _gelu_by_tanh_rule(g, a, tanh(_bent(a))),
     floating=True,
+    at_once=True,
     shown="gelu",
     machine="gelu_by_tanh({0})",
     js="geluByTanh({0})",

@@ -193,6 +193,7 @@ sigmoid = row(
     few.sigmoid,
     lambda g, y, _a: few.sigmoid_slope(g, y) if both_quick(g, y) else g * (y - y * y),
     floating=True,
+    at_once=True,
     machine="sigmoid({0})",
     js="1 / (1 + Math.exp(-{0}))",
     onnx="Sigmoid",

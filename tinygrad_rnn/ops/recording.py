@@ -57,22 +57,22 @@ def takes_constants(forward: Callable[..., Any], arity: int) -> bool:
 
 
 def _unary(op: Op) -> Callable[..., Any]:
-    forward, keep_out, floating = op.forward, op.keep_out, op.floating
+    keep_out, floating = op.keep_out, op.floating
     keep_value, keep_shape = op.keep[0] == "value", op.keep[0] == "shape"
     keep_any, nothing = keep_value or keep_shape, (None,)
 
     def call(a: Any, *constants: Any) -> Any:
         if a.__class__ is _ndarray:
-            return forward(a, *constants)
+            return op.forward(a, *constants)
         try:
             parent, x = a._node, a._data
         except AttributeError:
-            return forward(a, *constants)
+            return op.forward(a, *constants)
         needs = parent is not None and parent.needs  # only floats can need a gradient
         if floating and not needs and x.dtype.kind in "iub":
             x = x.astype(dtypes.default_dtype)
         try:
-            y = forward(x, *constants)
+            y = op.forward(x, *constants)  # ``at_once`` may change it
         except ValueError as error:
             raise shape_error(op, (x,), error) from None
         if y.__class__ is not _ndarray:

@@ -15,6 +15,7 @@ from ..engine.places import state
 from ..engine.values import as_array
 from . import along_rows as along
 from . import few_passes as few
+from .at_once import by_loop
 from .elementwise import abs, exp, log, sign, sqrt, square, where
 from .indexing import beside, getitem, put
 from .row import Row, row
@@ -235,6 +236,7 @@ var = row(
     _var,
     _var_rule,
     floating=True,
+    at_once=True,
     made_of=lambda a, axes, correction, keepdims: _var_of(a, axes, correction, keepdims),
 )
 std = row(
@@ -242,6 +244,7 @@ std = row(
     _std,
     _std_rule,
     floating=True,
+    at_once=True,
     made_of=lambda a, axes, correction, keepdims: sqrt(_var_of(a, axes, correction, keepdims)),
 )
 prod = row(
@@ -266,6 +269,7 @@ norm = row(
     _norm,
     lambda g, y, a, p, axes, keepdims: _norm_rule(g, y, a, p, axes),
     floating=True,
+    at_once=True,
     made_of=lambda a, p, axes, keepdims: _norm_of(a, p, axes, keepdims),
 )
 max_of_all = row(
@@ -297,6 +301,7 @@ logsumexp = row(
     _logsumexp,
     lambda g, y, a, axes, keepdims: _weighted(g, y, a, axes),
     floating=True,
+    at_once=True,
     made_of=lambda a, axes, keepdims: _logsumexp_of(a, axes, keepdims),
 )
 softmax = row(
@@ -304,6 +309,7 @@ softmax = row(
     _softmax,
     lambda g, y, _a, axes: _softmax_rule(g, y, axes),
     floating=True,
+    at_once=True,
     made_of=lambda a, axes: _softmax_of(a, axes),
 )
 log_softmax = row(
@@ -311,7 +317,8 @@ log_softmax = row(
     _log_softmax,
     lambda g, y, _a, axes: _log_softmax_rule(g, y, axes),
     floating=True,
-    made_of=lambda a, axes: a - _logsumexp_of(a, axes, True),
+    at_once=True,
+    made_of=lambda a, axes: _log_softmax_of(a, axes),
 )
 cross_entropy = row(
     "cross_entropy",
@@ -327,6 +334,7 @@ layer_norm = row(
     lambda a, axes, eps: _layer_norm(a, axes, eps),
     lambda g, y, a, axes, eps: _layer_norm_rule(g, y, a, axes, eps),
     floating=True,
+    at_once=True,
     made_of=lambda a, axes, eps: _layer_norm_of(a, axes, eps),
 )
 
@@ -334,6 +342,8 @@ layer_norm = row(
 def _cross_entropy(a: Any, axis: int, classes: Any) -> Any:
     """``logsumexp(a) - a[class]`` along an axis, for integers that are within it."""
     if (rows := along.rows(a, (axis,))) is not None:
+        if (logs := by_loop(log_softmax, rows, (1,))) is not None:
+            return -logs[np.arange(len(rows)), classes.reshape(-1)].reshape(classes.shape)
         if (y := along.cross_entropy_at_once(a, classes)) is not None:
             return y
         return along.cross_entropy(classes.shape, rows, classes.reshape(-1))
@@ -345,6 +355,9 @@ def _cross_entropy_rule(g: Any, a: Any, axis: int, classes: Any) -> Any:
     if g.__class__ is np.ndarray and (rows := along.rows(a, (axis,))) is not None:
         if (e := few.take(a, "exp")) is not None:
             return along.cross_entropy_slope_of(e, g, classes)
+        if (e := by_loop(softmax, rows, (1,))) is not None:
+            along.cross_entropy_slope_of(e, g.reshape(-1), classes.reshape(-1))
+            return e.reshape(a.shape)
         return along.cross_entropy_slope(a.shape, rows, g.reshape(-1), classes.reshape(-1))
     share, at = softmax(a, (axis,)), beside(axis, classes)
     return _open(g, a.shape, (axis,)) * put(share, share[at] - 1, at)
@@ -405,11 +418,22 @@ def _norm_of(a: Any, p: float, axes: Axes, keepdims: bool) -> Any:
     return sum(size**p, axes, keepdims) ** (1 / p)
 
 
-def _logsumexp_of(a: Any, axes: Axes, keepdims: bool) -> Any:
+def _finite_top(a: Any, axes: Axes) -> Any:
+    """The largest element, and 0 where that is not finite."""
     top = amax(a, axes, True)
-    top = where(top - top == 0, top, 0.0)  # 0 where it is not finite
+    return where(top - top == 0, top, 0.0)
+
+
+def _logsumexp_of(a: Any, axes: Axes, keepdims: bool) -> Any:
+    top = _finite_top(a, axes)
     y = log(sum(exp(a - top), axes, True)) + top
     return y if keepdims else y.reshape([n for i, n in enumerate(y.shape) if i not in axes])
+
+
+def _log_softmax_of(a: Any, axes: Axes) -> Any:
+    """Below its top: a row of one number is 0, and large numbers cost no digits."""
+    below = a - _finite_top(a, axes)
+    return below - log(sum(exp(below), axes, True))
 
 
 def _softmax_of(a: Any, axes: Axes) -> Any:

@@ -26,12 +26,14 @@ from ..engine.autograd import sum_to
 from ..engine.places import state
 from ..engine.scatter import At, AtOutput
 from ..engine.values import Node, as_array
+from .at_once import mark
 from .recording import arguments, recorder
 
 if TYPE_CHECKING:
     from ..tensors import Tensor
 
 Row = Callable[..., "Tensor"]
+Rule = Callable[..., Any] | None
 
 
 class Texts(NamedTuple):
@@ -72,6 +74,7 @@ class Op:
 
     __slots__ = (
         "call",
+        "constant_names",
         "floating",
         "forward",
         "item",
@@ -92,7 +95,7 @@ class Op:
         self,
         name: str,
         forward: Callable[..., Any],
-        rules: tuple[Callable[..., Any] | None, ...],
+        rules: tuple[Rule, ...],
         *,
         variadic: bool = False,
         several: bool = False,
@@ -102,6 +105,7 @@ class Op:
         view: bool = False,
         texts: Texts | None = None,
         made_of: Callable[..., Any] | None = None,
+        at_once: bool = False,
     ) -> None:
         self.name = name
         self.texts, self.made_of = texts or _NO_TEXTS, made_of
@@ -116,6 +120,10 @@ class Op:
         self.floating = floating
         self.view = view
         self.keep_out, self.keep = _what_to_keep(rules, variadic)
+        self.constant_names: list[str] | None = None  # of what runs at once
+        if at_once:
+            self.constant_names = arguments(forward)[1:]
+            mark(self)
 
     @classmethod
     def of_calls(cls, name: str, call: Callable[..., Any], rule: Callable[..., Any]) -> Op:
@@ -147,9 +155,7 @@ class Op:
         return as_array(d if d.dtype == parent.dtype else d.astype(parent.dtype))
 
 
-def _what_to_keep(
-    rules: tuple[Callable[..., Any] | None, ...], variadic: bool
-) -> tuple[bool, tuple[str, ...]]:
+def _what_to_keep(rules: tuple[Rule, ...], variadic: bool) -> tuple[bool, tuple[str, ...]]:
     """Read from the rules' argument names what a node keeps: output, and value / shape / nothing."""
     keep_out, keep = False, [""] * len(rules)
     for rule in rules:
@@ -172,7 +178,7 @@ def _what_to_keep(
 def row(
     name: str,
     forward: Callable[..., Any],
-    *rules: Callable[..., Any] | None,
+    *rules: Rule,
     variadic: bool = False,
     several: bool = False,
     sparse: bool = False,
@@ -181,6 +187,7 @@ def row(
     view: bool = False,
     shown: str | None = None,
     made_of: Callable[..., Any] | None = None,
+    at_once: bool = False,
     **texts: str,
 ) -> Row:
     """Add an op to the table and return the function that applies it.
@@ -192,6 +199,7 @@ def row(
     ``view``: the result may lie in the operand's memory, and a write to one is then seen by the other.
     ``shown``: the name that nodes bear where it is not the row's own. ``texts``: see :class:`Texts`.
     ``made_of``: the op said in other rows, called like it: for back ends that have no text for it.
+    ``at_once``: an op of one operand that machine code may run as one loop (``at_once``).
     """
     if name in ROWS:
         raise ValueError(f"the table has a row {name!r} already")
@@ -209,6 +217,7 @@ def row(
         view=view,
         texts=Texts.of(**texts),
         made_of=made_of,
+        at_once=at_once,
     )
     ROWS[name] = op
     call = recorder(op, ROWS)

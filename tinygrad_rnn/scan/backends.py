@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 
+from ..ops.at_once import CHOICE, ask, asking
 from .numpy_loops import NumpyLoops, QuickLoops, Unsupported
 from .program import Program
 from .rewrites import RewrittenProgram
 from .schedule import Schedule
 
-CHOICE = "TINYGRAD_RNN_BACKEND"
 AUTO = "auto"  # machine code where it is installed, after first calls by numpy
 FIRST = "first calls"  # numpy's loops, with what they say of themselves
 CALLS = 16  # of a layer, at most
@@ -31,7 +31,8 @@ def using(name: str) -> Iterator[None]:
     _asked.append(name)
     chosen.cache_clear()
     try:
-        yield
+        with asking(name == "numba"):
+            yield
     finally:
         _asked.pop()
         chosen.cache_clear()
@@ -60,6 +61,7 @@ def _usual() -> tuple[str, str, bool]:
         return "numpy", f"{CHOICE} asks for it", False
     name, why, waits = _installed()
     if asked == name == "numba":
+        ask()
         return name, f"{CHOICE} asks for it", False
     if asked == "numba":
         raise ImportError(f"{CHOICE} asks for numba: {why}")

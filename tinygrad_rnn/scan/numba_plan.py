@@ -12,28 +12,27 @@ from typing import Any
 import numpy as np
 
 from .batched import Lines, carry
+from .formulas import LOGIC, Formulas
 from .numpy_loops import Unsupported
 from .program import ELEMENTWISE, STATE
 from .schedule import Schedule
 
 MOVED = ("dot", "concat", "sum", "slice", "broadcast", "zeros")  # what has no line of its own
-LOGIC = ("bitwise_and", "bitwise_or", "invert")  # of truth values alone
 ROUNDED_BY_CODE = ("sum",)  # ops whose last bits depend on whether a loop is vectorised
 APART = 128  # numbers between two buffers: more than a vectorised loop takes at once
 Cell = tuple[int, int, int]  # columns low to high of a value
 
 
-class Plan:
+class Plan(Formulas):
     """A loop before it is written; a ``cell`` is a range of columns of a value, computed as one."""
 
     def __init__(
         self, schedule: Schedule, reverse: bool, stored: frozenset[int], around: Lines
     ) -> None:
-        self.s, self.p, self.reverse, self.stored = schedule, schedule.program, reverse, stored
+        super().__init__(schedule.program)
+        self.s, self.reverse, self.stored = schedule, reverse, stored
         self.around = around
         p = self.p
-        self.dtype = p.values[p.y].dtype
-        self.bits = 32 if self.dtype == "f" else 64
         self.rank = len(p.values[p.inputs["x"]].shape)
         self.rows = p.values[p.inputs["x"]].shape[0] if self.rank >= 2 else 1
         self.inside = set(schedule.again) | set(schedule.back) if reverse else set(schedule.loop)
@@ -41,7 +40,6 @@ class Plan:
         self.absorbed: dict[int, int] = {}  # products that are added onto another's place
         self.packed: set[str] = set()  # weights laid out for products
         self.sizes: dict[int, str] = {}
-        self.constants: dict[Any, tuple[str, float]] = {}  # Python's numbers, by whose they are
         self.names: dict[int, str] = {}
         self.flat: dict[str, str] = {}  # the name of a step's part of a slab -> of the slab
         self.over_time: dict[int, str] = {}  # value -> its size a step, for values in slabs

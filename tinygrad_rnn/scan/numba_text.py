@@ -14,39 +14,20 @@ import re
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
-from ..ops.without_gradient import texts_of
+from .formulas import FLAGS, head
 from .machine_code import function
-from .numba_plan import APART, LOGIC, ROUNDED_BY_CODE, Plan
+from .numba_plan import APART, ROUNDED_BY_CODE, Plan
 from .numpy_loops import Unsupported
 from .runtime import laid_out
 
-FLAGS = '{"contract", "nsz"}'
 CHECK = "TINYGRAD_RNN_BOUNDSCHECK"
 PRODUCTS = ("product",)
-CURVES = (
-    *("exp", "expm1", "floor_quotient", "gelu_by_tanh", "log", "normal_cdf"),
-    *("sigmoid", "silu", "softplus", "tanh"),
-)
 SPAN = (  # for so many steps at once what needs no state: they fill whole tiles of rows
     "    alike = 1 if B < 16 else 0",  # a sequence in parts has the whole one's numbers
     "    even = 1 if B % 4 == 0 else 2 if B % 2 == 0 else 4",
     "    span = min(T, (15 // B + even) // even * even) if B < 16 else 1",
     "    turn, base = span - 1, 0",
 )
-ROOTED = "(zero if one / ({0}) == zero else one / abs(math.sqrt({0}){1}))"  # 0 of both infinities
-POWERS = {  # exponents for which there is quicker code than for a power; numpy's 0.5 is a root too
-    -3: "(one / ({0})) * (one / ({0})) * (one / ({0}))",
-    -2: "(one / ({0})) * (one / ({0}))",
-    -1.5: ROOTED.format("{0}", " * ({0})"),
-    -1: "one / ({0})",
-    -0.5: ROOTED.format("{0}", ""),
-    0.5: "math.sqrt({0})",
-    1: "{0}",
-    2: "({0}) * ({0})",
-    3: "({0}) * ({0}) * ({0})",
-}
 
 
 class NumbaText(Plan):
@@ -129,7 +110,7 @@ class NumbaText(Plan):
         turns = self.turns() if spans else []
         lines = [f"        {line}" for line in (*self.time(), *turns, *body)]
         bits, kind = self.bits, f"float{self.bits}"
-        numbers = self.given_numbers(kind)
+        numbers = self.given_numbers()
         some = not ragged and not self.reverse
         given = ["T", "B", *["starts"] * ragged, *["skip"] * self.reverse, *["most", "low"] * some]
         arguments = ", ".join([*given, *self.arguments])
@@ -140,15 +121,10 @@ class NumbaText(Plan):
             options += ", boundscheck=True"
             borrowed = ["from tinygrad_rnn.scan.vector_math import checked_copy as copy, plus"]
             products[0] = f"from tinygrad_rnn.scan.products import checked{bits} as product"
-        head = [
-            "import math",
-            "import numpy as np",
-            "from numba import njit",
+        begin = [
+            *head(bits),
             *products,
             *borrowed,
-            *(f"from tinygrad_rnn.scan.vector_math import {f}{bits} as {f}" for f in CURVES),
-            f"zero = np.{kind}(0)",
-            f"one = np.{kind}(1)",
             f"@njit({options})",
             f"def loop({arguments}):",
             "    rows = np.uint64(B)",
@@ -161,7 +137,7 @@ class NumbaText(Plan):
             *(f"    {line}" for line in self.heads if line not in spare),
             "    for step in range(T):",
         ]
-        return "\n".join([*head, *lines]) + "\n"
+        return "\n".join([*begin, *lines]) + "\n"
 
     def product(self, v: int) -> list[str]:
         """A product's lines."""
@@ -329,43 +305,11 @@ class NumbaText(Plan):
             copies.append(f"{target(*place)} = {source}")
         return text + (lines(copies, []) if copies else [])
 
-    def formula(self, v: int, args: list[str]) -> str:
-        """A value's op on its operands; a truth value counts as 1 or 0 among numbers."""
-        value = self.p.values[v]
-        kinds = [self.p.values[a].dtype for a in value.args]
-        if value.dtype == "f" != self.dtype:  # Python numbers rounded to the default dtype
-            numbers = [self.p.literal(a) for a in value.args]
-            args = [
-                a if c is None else self.constant(float(np.float32(c)), v, k)
-                for k, (a, c) in enumerate(zip(args, numbers, strict=True))
-            ]
-        for k, kind in enumerate(kinds):
-            truth = value.op in LOGIC or (value.op == "where" and not k)
-            if kind == "?" and not truth:
-                args[k] = f"(one if {args[k]} else zero)"
-        exponent = self.p.literal(value.args[1]) if value.op == "pow" else None
-        if type(exponent) in (int, float) and exponent in POWERS:
-            return POWERS[exponent].format(args[0])
-        numbers = [c for c in value.consts if isinstance(c, (int, float))]
-        extra = [self.constant(c, v, k) for k, c in enumerate(numbers)]
-        return texts_of(value.op).machine.format(*args, *extra)
-
-    def constant(self, value: Any, *of: int) -> str:
-        """A Python number as a float of the program's kind: the function is given it.
-
-        ``of`` says whose it is: equal numbers of two values may differ in the next program.
-        """
-        if isinstance(value, bool):
-            return repr(value)
-        return self.constants.setdefault(of, (f"k{len(self.constants)}", float(value)))[0]
-
-    def given_numbers(self, kind: str) -> list[str]:
+    def given_numbers(self) -> list[str]:
         """The lines that read the numbers, which are one argument, an array."""
-        if not self.constants:
-            return []
-        numbers = np.array([number for _, number in self.constants.values()], kind)
-        self.argument("K", self.around.constant("K", numbers))
-        return [f"{name} = K[{at}]" for at, (name, _) in enumerate(self.constants.values())]
+        if self.constants:
+            self.argument("K", self.around.constant("K", self.python_numbers()))
+        return self.read_numbers()
 
 
 def _used(name: str, text: str, heads: list[str]) -> bool:

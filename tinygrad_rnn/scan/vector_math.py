@@ -365,3 +365,15 @@ def checked_copy(to: Array, source: Array, count: int) -> None:
 def plus(a: float, b: float) -> float:
     """One more summand of a sum whose order is free: so it adds up whole vectors."""
     return a + b
+
+
+@njit(error_model="numpy", fastmath={"nnan", "nsz"}, forceinline=True)
+def larger(a: float, b: float) -> float:
+    """The larger of two numbers, none of which is NaN: so a loop takes whole vectors."""
+    return a if a > b else b
+
+
+@njit(error_model="numpy", fastmath={"nnan", "nsz"}, forceinline=True)
+def smaller(a: float, b: float) -> float:
+    """The smaller one."""
+    return a if a < b else b
