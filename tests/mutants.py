@@ -490,14 +490,14 @@ def main() -> int:
                 killed += seen
                 killers |= {killer} - {""}
                 before[mutant.name] = killer
+                if options.record:
+                    found = {m.name: before[m.name] for m in MUTANTS if before.get(m.name)}
+                    KILLERS.write_text(json.dumps(found, indent=0) + "\n")
                 print(f"{'killed  ' if seen else 'ALIVE   '} {mutant.name}: {words}", flush=True)
         code, words = run(sorted(killers), free.get()) if killers else (0, "")
         if code:
             print(f"a test that killed one fails without any bug:\n{words[-4000:]}")
             return 1
-    if options.record:
-        found = {m.name: before[m.name] for m in MUTANTS if before.get(m.name)}
-        KILLERS.write_text(json.dumps(found, indent=0) + "\n")
     print(f"{killed} / {len(mutants)} killed / planted in {time.monotonic() - began:.0f} s")
     return int(killed < len(mutants))
 

@@ -87,3 +87,10 @@ def of_the_day(table, cases):
     """
     day = int(os.environ["TINYGRAD_RNN_DAY"])
     return [(entry, *cases[(k + day) % len(cases)]) for k, entry in enumerate(table)]
+
+
+def on_both(table, cases, installed):
+    """Rows of an entry, a case and a back end: by numpy each case, in machine code (where it is
+    ``installed``) the one of the day, since each is a program to compile."""
+    rows = [(entry, *case, "numpy") for entry in table for case in cases]
+    return rows + [(*row, "numba") for row in of_the_day(table, cases) if installed]

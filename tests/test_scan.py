@@ -5,7 +5,6 @@ import gc
 import threading
 import weakref
 from importlib.util import find_spec
-from itertools import product
 
 import numpy as np
 import pytest
@@ -23,7 +22,7 @@ from made_up_cells import (
     filled,
     tensors,
 )
-from support import assert_close, numbers, of_the_day
+from support import assert_close, numbers, on_both
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
@@ -131,13 +130,8 @@ def test_every_option_of_the_layers(
         same(layer, numbers(shape, 1), state, **options)
 
 
-IN_MACHINE_CODE = of_the_day(CELLS, [(1, "numba"), (3, "numba")]) if INSTALLED else []
-
-
 @pytest.mark.parametrize(
-    ("kind", "batch", "backend"),
-    [*product(CELLS, (1, 3), ["numpy"]), *IN_MACHINE_CODE],
-    indirect=["backend"],
+    ("kind", "batch", "backend"), on_both(CELLS, [(1,), (3,)], INSTALLED), indirect=["backend"]
 )
 def test_made_up_cells(backend, kind, batch):
     layer = filled(nn.Recurrent(kind()))
