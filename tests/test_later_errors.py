@@ -170,7 +170,7 @@ def test_an_error_in_one_step_is_recorded(monkeypatch):
 
                 stream = streaming.prepared[layer]
                 for cell in stream.cells:
-                    monkeypatch.setattr(cell, "step", broken)
+                    monkeypatch.setattr(cell, "loops", broken)
             y, state = layer.step(x[t], state)
             assert_close(y.numpy(), right[t].numpy(), 1e-6)
 

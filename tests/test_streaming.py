@@ -132,11 +132,11 @@ def test_a_streaming_layer_is_copied_and_pickled_like_any_other():
         np.testing.assert_array_equal(found, steps(layer, [x], state)[0])
 
 
-# ---- a call over one step without gradients
+# ---- a call without gradients
 
 
 def quick(layer):
-    """Whether the layer's last call over one step was prepared."""
+    """Whether the layer's calls are prepared."""
     return layer in streaming.prepared
 
 
@@ -158,18 +158,36 @@ def check_call(layer, x, state=None):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
 
 
+class Reversed(nn.LSTM):
+    def _backwards(self, way):
+        return way == 0
+
+
+BOTH_WAYS = {
+    "LSTM both ways": lambda: nn.LSTM(3, 5, bidirectional=True),
+    "GRU of two layers both ways": lambda: nn.GRU(3, 5, num_layers=2, bidirectional=True),
+    "LSTM from the end": lambda: Reversed(3, 5),
+}
+
+
+@pytest.mark.parametrize("steps", [1, 4])
 @pytest.mark.parametrize("batch_first", [False, True])
-@pytest.mark.parametrize("name", LAYERS)
-def test_a_call_over_one_step_is_the_recorded_one(name, batch_first, backend):
+@pytest.mark.parametrize("name", [*LAYERS, *BOTH_WAYS])
+def test_a_call_without_gradients_is_the_recorded_one(name, batch_first, steps, backend):
     tg.manual_seed(3)
-    layer = LAYERS[name]().double()
+    layer = {**LAYERS, **BOTH_WAYS}[name]().double()
     layer.batch_first = batch_first
-    x = tg.tensor(numbers((2, 1, 3) if batch_first else (1, 2, 3)))
+    x = tg.tensor(numbers((2, steps, 3) if batch_first else (steps, 2, 3)))
     check_call(layer, x)
     assert quick(layer)
     assert backends.choice()[0] in layer.explain()
     with tg.no_grad():
-        _, state = layer(x)
+        y, state = layer(x)
+        same, _ = layer.forward(x)
+        np.testing.assert_array_equal(y.numpy(), same.numpy())
+        if name in BOTH_WAYS:
+            with pytest.raises(TypeError, match="needs the whole sequence"):
+                layer.step(x[0], state)
     check_call(layer, x * 2, state)
     before = arrays(state)
     layer(x)[0].sum().backward()
@@ -243,6 +261,10 @@ def test_dropout_and_forwards_of_the_users_own_are_not_skipped(backend):
 def test_a_call_over_one_step_knows_its_step(backend):
     layer, x = nn.RNN(3, 4), tg.zeros(1, 2, 3)
     with tg.no_grad():
+        _, h = layer(tg.zeros(5, 2, 3))
+        assert h._tag == 4
+        _, h = layer(tg.zeros(5, 2, 3), h)
+        assert h._tag == 9
         _, h = layer(x)
         assert h._tag == 0
         for step in range(1, 4):

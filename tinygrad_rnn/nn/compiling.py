@@ -89,10 +89,10 @@ class Compiler(Protocol):
     def streamed(self, layer: RecurrentLayer, x: Any, state: State) -> tuple[Tensor, State] | None:
         """A layer's step without gradients."""
 
-    def sequence_of_one(
+    def without_gradients(
         self, layer: RecurrentLayer, x: Any, hx: State = None
     ) -> tuple[Tensor, State] | None:
-        """A layer's call over one step without gradients."""
+        """A layer's call that records nothing."""
 
     def run(self, call: LayerCall) -> tuple[tuple[Tensor, State] | None, str | Ran]:
         """(outputs and last states, by which back ends) of a call, or (None, why it is to be recorded)."""

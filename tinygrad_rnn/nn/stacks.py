@@ -250,10 +250,10 @@ class RecurrentLayer(Module):
         return way == 1
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run ``forward`` in a scope of this module; one step without gradients needs neither."""
+        """Run ``forward`` in a scope of this module; what records nothing needs neither."""
         plain = type(self).forward is _FORWARD and not _INSTEAD & self.__dict__.keys()
         if plain and not (now.recording or kwargs) and 0 < len(args) < 3 and refusal(self) is None:
-            found = compiler().sequence_of_one(self, *args)
+            found = compiler().without_gradients(self, *args)
             if found is not None:
                 return found
         return super().__call__(*args, **kwargs)

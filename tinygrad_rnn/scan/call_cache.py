@@ -22,7 +22,7 @@ from ..nn.module import Module
 from ..nn.recurrent import Loop, Recurrent, initial_state
 from ..nn.some_steps import SomeSteps
 from ..nn.stacks import Recorded, RecurrentLayer
-from ..nn.stepping import apply_step, as_input, first_of, mapped, mark_last, parts
+from ..nn.stepping import apply_step, as_input, first_of, last_step, mapped, parts
 from ..ops import dtypes
 from ..tensors import Tensor
 from .backends import CALLS
@@ -189,7 +189,9 @@ class RunOverTime(Run):
         if self.time_axis:
             arrays[0] = arrays[0].swapaxes(0, 1)
         outputs = self.results(arrays, states)
-        mark_last(layer, tuple(outputs[1:]), self.steps[-1])
+        tag = last_step(layer, self.steps[-1])
+        for last in outputs[1:]:
+            last._tag = tag
         return outputs
 
     def of_output(self, g: Grad) -> Grad:

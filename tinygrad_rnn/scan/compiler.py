@@ -14,7 +14,7 @@ class LoopCompiler:
     cell_again = staticmethod(call_cache.run_cell_again)
     step_again = staticmethod(call_cache.step_again)
     streamed = staticmethod(streaming.streamed)
-    sequence_of_one = staticmethod(streaming.sequence_of_one)
+    without_gradients = staticmethod(streaming.without_gradients)
 
     def run(self, call: LayerCall) -> tuple[tuple[Tensor, State] | None, str | Ran]:
         """(outputs and last states, by which back ends), or (None, why not) where they are recorded."""

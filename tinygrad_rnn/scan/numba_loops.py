@@ -69,6 +69,15 @@ class NumbaLoops(NumpyLoops):
             sums = added(sums, found)
         return dx, dstates if first else [None] * len(dstates), sums or []
 
+    def sequence(self) -> tuple[Any, Any]:
+        """(prepare, run): as ``stream``, for any number of steps."""
+        first = self._of_weights()
+        lines, arguments = self._until_the_loop_is_over(False, first)
+        lines.lines.insert(0, f"{TIME} = len({arguments[0]})")
+        last = [f"S{k}[-1:]" for k in self.schedule.state_in.values()]
+        lines.line(f"return {', '.join([self.y, *last])}")
+        return self._prepared(first, lines, arguments, "run")
+
     def part(self, kept: Any, start: int, stop: int) -> list[Any]:
         """What forward kept of some steps, or rows: slices of what is over time."""
         pairs = zip(kept, self.over_time, strict=True)

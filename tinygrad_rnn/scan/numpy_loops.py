@@ -146,11 +146,7 @@ class NumpyLoops:
         s, p = self.schedule, self.program
         if s.copied_states():
             return None
-        first = Lines(s)
-        weights = [v for role, v in p.inputs.items() if role[0] == "w"]
-        first.names.update({v: f"v{v}" for v in weights})
-        for v in [*weights, *s.invariant]:
-            first.names[v] = first.contiguous(v)
+        first = self._of_weights()
         lines = Lines(s, dict(first.names), first)
         given = [p.inputs["x"], *s.state_in]
         lines.names.update({v: f"v{v}" for v in given})
@@ -163,14 +159,27 @@ class NumpyLoops:
                 lines.slab(v)
         self.loop(lines, False, frozenset({p.y, *p.states}))
         lines.line(f"return {', '.join(lines[v] for v in (p.y, *p.states))}")
-        taken = "".join(f"{name}, " for name in lines.taken.values())
+        return self._prepared(first, lines, [f"v{v}" for v in given], "step")
+
+    def _of_weights(self) -> Lines:
+        """The lines of what depends on the weights alone."""
+        s, first = self.schedule, Lines(self.schedule)
+        weights = [v for role, v in self.program.inputs.items() if role[0] == "w"]
+        first.names.update({v: f"v{v}" for v in weights})
+        for v in [*weights, *s.invariant]:
+            first.names[v] = first.contiguous(v)
+        return first
+
+    def _prepared(
+        self, first: Lines, lines: Lines, arguments: list[str], name: str
+    ) -> tuple[Any, Any]:
+        """What those lines give, all that others take of them, and what takes it first of its arguments."""
+        taken = "".join(f"{each}, " for each in lines.taken.values())
         if taken:
             lines.lines.insert(0, f"{taken}= prepared")
         first.line(f"return ({taken})")
-        return (
-            first.compiled("prepare", [f"v{v}" for v in weights]),
-            lines.compiled("step", ["prepared", *(f"v{v}" for v in given)]),
-        )
+        weights = [f"v{v}" for role, v in self.program.inputs.items() if role[0] == "w"]
+        return first.compiled("prepare", weights), lines.compiled(name, ["prepared", *arguments])
 
     def _results(self, lines: Lines) -> str:
         """The output and the last states, as text."""
@@ -180,13 +189,21 @@ class NumpyLoops:
             last = [f"whole({each})" for each in last]
         return f"{self.y}, [{', '.join(last)}]"
 
-    def _until_the_loop_is_over(self, keep: bool) -> tuple[Lines, list[str]]:
-        """Forward's lines with its loop; what it leaves for backward if ``keep``."""
+    def _until_the_loop_is_over(
+        self, keep: bool, of_weights: Lines | None = None
+    ) -> tuple[Lines, list[str]]:
+        """Forward's lines with its loop; what it leaves for backward if ``keep``.
+
+        Without the weights where there are lines ``of_weights``, whose values it takes.
+        """
         s, p = self.schedule, self.program
-        lines = Lines(s, features_first=self.turns and s.turns, ragged=self.ragged)
+        made = {} if of_weights is None else dict(of_weights.names)
+        turned = self.turns and s.turns
+        lines = Lines(s, made, of_weights, features_first=turned, ragged=self.ragged)
+        lines.solid |= set(made.values())
         arguments = []
         for role, v in p.inputs.items():
-            if role[0] != "d":
+            if role[0] != "d" and v not in made:
                 lines.names[v] = f"v{v}"
                 arguments.append(f"v{v}")
                 if role[0] == "x":

@@ -1,4 +1,4 @@
-"""How does a layer run one time step? Without gradients, and checks that have passed.
+"""How does a layer run without gradients, a step or a sequence? With checks that have passed.
 
 What depends on the weights alone is done once and kept while there is the cell, until a weight is
 written (values never change: a write installs another array).
@@ -17,7 +17,7 @@ from ..engine.values import Array
 from ..nn.bare import step_after
 from ..nn.compiling import Ran, State
 from ..nn.module import Module
-from ..nn.stepping import LastStep, first_of, last_step
+from ..nn.stepping import LastStep, last_step
 from ..tensors import Tensor
 from . import variants
 from .backends import FIRST
@@ -38,10 +38,12 @@ class Stream:
     """A layer's step on inputs and states of one shape: each cell's, and what it has made of its weights."""
 
     __slots__ = (
+        "backwards",
         "cells",
         "dtype",
         "first",
         "modules",
+        "over_time",
         "ran",
         "shape",
         "states",
@@ -55,12 +57,14 @@ class Stream:
         self.dtype, self.first = x.dtype, False
         self.zeros = [np.zeros(shape, x.dtype) for shape in self.states]
         self.tag: LastStep | None = None  # of the last call over a sequence
-        self.cells: list[ReadyStep] = []
+        self.cells: list[ReadyLoops] = []
+        self.over_time: list[ReadyLoops] = []  # the same for any number of steps, by machine code
+        self.backwards = _directions(layer)
         self.modules = [ref(cell) for cell in layer.cells()]
         self.variants: list[Variant] = []
         self.ran: Ran = frozenset()
         batch, features = self.shape
-        for cell in layer.cells():
+        for k, cell in enumerate(layer.cells(), 1):
             if type(cell) not in BUILT_IN:
                 raise Untraceable("its equations are not a built-in cell's")
             mine = [Tensor._wrap(zero[0], None) for zero in self.zeros]
@@ -68,14 +72,19 @@ class Stream:
             variant = variant_of(cell, given, mine[0] if len(mine) == 1 else tuple(mine), None, {})
             by = _loops_of(cell, variant)
             self.first |= by == FIRST
-            made = variant.found.stream(by)
+            made = variant.found.prepared(by, "stream")
             if made is None:
                 raise Untraceable("two parts of its state are one value")
-            self.ran |= variant.found.loops(False, False, by).ran
-            prepare, step = made
-            self.cells.append(ReadyStep(prepare, step, variant.weights({})))
+            loops = variant.found.loops(False, False, by)
+            self.ran |= loops.ran
+            weights = variant.weights({})
+            self.cells.append(ReadyLoops(made, weights))
+            if loops.name == "numba":
+                found = variant.found.prepared(by, "sequence")
+                self.over_time.append(ReadyLoops(found, weights))
             self.variants.append(variant)
-            features = cell.output_size
+            if k % len(self.backwards) == 0:
+                features = cell.output_size * len(self.backwards)
 
     def turns(self) -> bool:
         """Whether numpy has run its steps, and the next one is machine code's; the step is counted."""
@@ -83,7 +92,7 @@ class Stream:
         return FIRST not in [_loops_of(known(), variant) for known, variant in pairs]
 
     def fits(self, layer: RecurrentLayer, x: Array, states: list[Array]) -> bool:
-        """Whether input (one, batch, features) and states have the shapes, and the layer is as it was."""
+        """Whether input (time, batch, features) and states have the shapes, and the layer is as it was."""
         if x.shape[1:] != self.shape or x.dtype != self.dtype or len(states) != len(self.states):
             return False
         if states is not self.zeros:
@@ -93,26 +102,33 @@ class Stream:
         for cell, known in zip(layer.cells(), self.modules, strict=True):
             if known() is not cell:
                 return False
+        if self.backwards != _directions(layer):
+            return False
         return all(map(Variant.holds, self.variants))
 
     def run(self, x: Array, states: list[Array]) -> list[Array]:
-        """The output (one, batch, features) and the new states, (cells, batch, features) each."""
-        if len(self.cells) == 1:
-            return list(self.cells[0].run(x, states))
-        each = []
-        for k, cell in enumerate(self.cells):
-            x, *new = cell.run(x, [s[k : k + 1] for s in states])
+        """The output (time, batch, features) and the last states, (cells, batch, features) each."""
+        cells, ways = self.cells if len(x) == 1 else self.over_time, len(self.backwards)
+        if len(cells) == 1 and not self.backwards[0]:
+            return list(cells[0].run(x, states))
+        each, beside = [], []
+        for k, cell in enumerate(cells):
+            back = self.backwards[k % ways]
+            y, *new = cell.run(x[::-1] if back else x, [s[k : k + 1] for s in states])
             each.append(new)
+            beside.append(y[::-1] if back else y)
+            if len(beside) == ways:
+                x, beside = beside[0] if ways == 1 else np.concatenate(beside, -1), []
         return [x, *[np.concatenate(new) for new in zip(*each, strict=True)]]
 
 
-class ReadyStep:
-    """A cell's step with what it makes of the weights alone, which is made anew when one is written."""
+class ReadyLoops:
+    """A cell's loops with what they make of the weights alone, which is made anew when one is written."""
 
-    __slots__ = ("arrays", "prepare", "ready", "step", "weights")
+    __slots__ = ("arrays", "loops", "prepare", "ready", "weights")
 
-    def __init__(self, prepare: Any, step: Any, weights: list[Tensor]) -> None:
-        self.prepare, self.step, self.weights = prepare, step, weights
+    def __init__(self, made: Any, weights: list[Tensor]) -> None:
+        (self.prepare, self.loops), self.weights = made, weights
         self.arrays: list[Array | None] = [None] * len(weights)
 
     def run(self, x: Array, states: list[Array]) -> Sequence[Array]:
@@ -122,7 +138,7 @@ class ReadyStep:
                 self.arrays = [w._data for w in self.weights]
                 self.ready = self.prepare(*self.arrays)
                 break
-        found: Sequence[Array] = self.step(self.ready, whole(x), *map(whole, states))
+        found: Sequence[Array] = self.loops(self.ready, whole(x), *map(whole, states))
         return found
 
 
@@ -144,6 +160,8 @@ def streamed(layer: RecurrentLayer, x: Any, state: State) -> tuple[Tensor, State
     except AttributeError:
         return None
     data, stream = x._data[None], prepared.get(layer)
+    if _directions(layer) != [False]:
+        return None
     if stream is None or not stream.fits(layer, data, states) or (stream.first and stream.turns()):
         stream = _made(layer, data, states)
     turn = now.place.step
@@ -159,17 +177,20 @@ def streamed(layer: RecurrentLayer, x: Any, state: State) -> tuple[Tensor, State
     return wrap(y[0], None), tuple([wrap(array, None, turn) for array in last])
 
 
-def sequence_of_one(layer: RecurrentLayer, x: Any, hx: State = None) -> tuple[Tensor, State] | None:
-    """(output, last states) of a call over one step without gradients, as the layer returns them.
+def without_gradients(
+    layer: RecurrentLayer, x: Any, hx: State = None
+) -> tuple[Tensor, State] | None:
+    """(output, last states) of a call that records nothing, as the layer returns them.
 
-    None where it is none, and while the first calls are numpy's.
+    None where the ordinary way must be gone, and while the first calls are numpy's.
     """
     if x.__class__ is not Tensor or x._node is not None or x._data.ndim != 3:
         return None
     data, axis, stream = x._data, bool(layer.batch_first), prepared.get(layer)
     if axis:
         data = data.swapaxes(0, 1)
-    if len(data) != 1 or (layer.dropout and layer.training):
+    count = len(data)
+    if not count or (layer.dropout and layer.training):
         return None
     if hx is not None:
         parts = (hx,) if hx.__class__ is Tensor else hx
@@ -178,7 +199,7 @@ def sequence_of_one(layer: RecurrentLayer, x: Any, hx: State = None) -> tuple[Te
         states = [part._data for part in parts]
     elif layer.learned_state:
         return None
-    elif stream is not None:
+    elif stream is not None and stream.shape == data.shape[1:]:
         states = stream.zeros
     else:
         sizes = layer._first.state_sizes().values()
@@ -187,13 +208,15 @@ def sequence_of_one(layer: RecurrentLayer, x: Any, hx: State = None) -> tuple[Te
         if any(map(counted, layer.cells())):
             return None
         stream = _made(layer, data, states)
-    found = None if stream is None else _tried(stream, data, states)
-    if stream is None or found is None:
+    if stream is None or (count > 1 and not stream.over_time):
         return None
-    step = now.place.step or 0 if hx is None else first_of(layer, hx, 1)
+    found = _tried(stream, data, states)
+    if found is None:
+        return None
+    end = layer._first_step(hx, count) + count - 1
     tag = stream.tag
-    if tag is None or tag != step:
-        tag = stream.tag = last_step(layer, step)
+    if tag is None or tag != end:
+        tag = stream.tag = last_step(layer, end)
     layer.__dict__["_ran"] = stream.ran
     y, *last = found
     wrap = Tensor._wrap
@@ -201,6 +224,11 @@ def sequence_of_one(layer: RecurrentLayer, x: Any, hx: State = None) -> tuple[Te
     if len(last) == 1:
         return output, wrap(last[0], None, tag)
     return output, tuple([wrap(array, None, tag) for array in last])
+
+
+def _directions(layer: RecurrentLayer) -> list[bool]:
+    """Of each cell that reads the input, whether it runs from the last step to the first."""
+    return [layer._backwards(way) for way in range(2 if layer.bidirectional else 1)]
 
 
 def _made(layer: RecurrentLayer, x: Array, states: list[Array]) -> Stream | None:
@@ -227,7 +255,7 @@ def _tried(stream: Stream, x: Array, states: list[Array]) -> list[Array] | None:
 def _right(layer: RecurrentLayer, x: Array, states: list[Array]) -> bool:
     """Whether input and states are what the layer takes, in its own precision."""
     dtype, sizes = layer._first.weight_ih.dtype, layer._first.state_sizes().values()
-    if layer.bidirectional or layer._backwards(0) or x.ndim != 3 or len(states) != len(sizes):
+    if x.ndim != 3 or len(states) != len(sizes):
         return False
     if x.shape[2] != layer.input_size:
         return False

@@ -146,12 +146,11 @@ class Compiled:
             raise Untraceable(found)
         return found
 
-    def stream(self, name: str = "") -> Any:
-        """(prepare, step) for one step at a time; None where there is none."""
-        key = (name or backends.choice()[0], "stream")
-        if key not in self._loops:
-            self._loops[key] = self.loops(False, False, key[0]).stream()
-        return self._loops[key]
+    def prepared(self, name: str, kind: str) -> Any:
+        """What loops have by the name ``stream`` or ``sequence``, made once; None where there is none."""
+        if (name, kind) not in self._loops:
+            self._loops[name, kind] = getattr(self.loops(False, False, name), kind)()
+        return self._loops[name, kind]
 
 
 def hold(guards: Iterable[Guard]) -> bool:
