@@ -45,11 +45,19 @@ def test_gate_loops_are_vectorised(kind, fresh):
     for backward, loop in loops(kind).loops.items():
         (assembly,) = loop.function.inspect_asm().values()
         packed = len(re.findall(r"\bv?(?:mul|fma\w*|fnma\w*|fmadd\w*)ps\b", assembly))
-        least = 2 if backward else 12  # a curve alone is more than twelve
+        least = 2 if backward else 10  # a curve alone is ten
         assert packed >= least, f"{kind}: only {packed} packed products"
     forward = loops(kind).loops[False]
     (assembly,) = forward.function.inspect_asm().values()
     assert re.search(r"\bv?divps\b", assembly), "a division of a whole vector: the gates' sigmoids"
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_loops_do_not_ask_whether_arrays_overlap(kind, fresh):
+    """Where LLVM has asked, it writes down of what it knows since that it lies apart."""
+    for backward, loop in loops(kind).loops.items():
+        (text,) = loop.function.inspect_llvm().values()
+        assert "!alias.scope" not in text, f"{kind}: {'backward' if backward else 'forward'} asks"
 
 
 @pytest.mark.parametrize("bits", [32, 64])
@@ -282,7 +290,7 @@ def test_what_numba_cannot_take_runs_on_numpy_and_says_so():
 @pytest.mark.parametrize("dtype", ["f", "d"])
 @pytest.mark.parametrize("kind", [LayerNormed, RootMeanSquare, SumsOverFeatures])
 def test_the_bits_do_not_depend_on_where_arrays_lie(kind, dtype):
-    """A vectorised loop falls back where arrays lie close together, and adds up in another order."""
+    """A vectorised loop that asks where arrays lie would add up in another order where they are close."""
     for batch in (1, 2):
         layer, found = nn.Recurrent(kind()).double(), []
         layer = layer.float() if dtype == "f" else layer

@@ -58,6 +58,7 @@ class Lines:
         self.taken: dict[Any, str] = {}
         self._totals: dict[int, str] = {}
         self._made: set[str] = set()
+        self.new_states: dict[int, int] = {}  # by whose old ones: their array goes on behind those
         self.quiet = False  # whether numpy may warn where the loop op by op would not
         self.space: dict[str, Any] = {
             **{name: getattr(np, name) for name in UFUNCS.values()},

@@ -151,13 +151,12 @@ class Nests(NumbaText):
             if value.dtype not in (self.dtype, "?"):
                 text = f"{text}.astype({self.around.kind(self.dtype)})"
             self.argument(f"W{v}", text)
-            self.head(f"w{v}", f"W{v}.reshape(W{v}.size)")
+            self.head(f"w{v}", f"own(W{v}.reshape(W{v}.size))")
             self.places[v] = self.fresh(f"w{v}", value.shape)
         else:
-            self.argument(f"V{v}", self.around.contiguous(v))
-            self.head(f"F{v}", f"V{v}.reshape(V{v}.size)")
-            self.places[v] = self.fresh(f"F{v}", value.shape, f"o{v}")
-            self.steps[f"o{v}"] = f"now * {self.number(self.places[v].base.size)}"
+            self.places[v] = self.fresh(self.held(v), value.shape, f"o{v}")
+            each = self.number(self.places[v].base.size)
+            self.steps[f"o{v}"] = f"np.uint64({self.turn_of(v)}) * {each}"
         self.roots.setdefault(v, v)
         return self.places[v]
 
@@ -175,7 +174,7 @@ class Nests(NumbaText):
         """Have a flat array for a value that is computed here and lies in no other."""
         place = self.place(v)
         if place.array == f"b{v}":
-            self.head(f"b{v}", f"np.empty({self.size(place.base.size)}, {self.kind(v)})")
+            self.head(f"b{v}", f"own(np.empty({self.size(place.base.size)}, {self.kind(v)}))")
 
     # ---- items
 
@@ -264,7 +263,7 @@ class Nests(NumbaText):
             shape = self.p.values[a].shape
             name = f"q{a}"
             self.head(
-                name, f"np.empty({self.size(int(np.prod(shape, dtype=int)))}, {self.kind(a)})"
+                name, f"own(np.empty({self.size(int(np.prod(shape, dtype=int)))}, {self.kind(a)}))"
             )
             self.places[copy] = self.fresh(name, shape)
             self.roots[copy] = copy
@@ -678,7 +677,12 @@ class Nests(NumbaText):
         if not place.step:
             return place.array
         n = self.size(place.base.size)
-        return f"{place.array}[t * {n} : (t + 1) * {n}]"
+        turn = self.turn_of(int(place.step[1:]))
+        return f"{place.array}[{turn} * {n} : ({turn} + 1) * {n}]"
+
+    def turn_of(self, v: int) -> str:
+        """At which place in time a value's numbers of the running step lie: a new state's one further."""
+        return "(t + 1)" if v in self.around.new_states else "t"
 
 
 def merged(

@@ -18,8 +18,6 @@ import numpy as np
 
 _lock = threading.RLock()
 _functions: dict[str, Kept] = {}
-WIDE = "-vectorize-memory-check-threshold=4096"  # LLVM asks at most 128 times whether two arrays overlap,
-# and leaves a loop over more arrays (a large cell's) number by number; versions that lack it ignore it
 MOST = 256  # functions that are remembered; the oldest go, and stay as long as loops call them
 
 
@@ -62,7 +60,7 @@ def versions() -> str:
             "../optim/updates.py",
         )
     )
-    return f"{numba.__version__} {sys.version} {WIDE} {hashlib.sha256(library).hexdigest()}"
+    return f"{numba.__version__} {sys.version} {hashlib.sha256(library).hexdigest()}"
 
 
 class Kept:
@@ -102,9 +100,8 @@ def kernels(bits: int) -> Any:
     """Compile the matrix products of a dtype, or read them, and make them symbols that loops can call."""
     from llvmlite import binding
 
-    from .products import KERNELS, symbol
+    from .products import KERNELS, SAME, symbol
 
-    binding.set_option("", WIDE)
     text = KERNELS.format(bits=bits)
     name = _named(text)
     for trust in (True, False):
@@ -116,6 +113,7 @@ def kernels(bits: int) -> Any:
             "compiled products are wrong on this machine: set TINYGRAD_RNN_BACKEND=numpy"
         )
     binding.add_symbol(symbol("product", bits), module.product.address)
+    binding.add_symbol(SAME, module.same.address)
     _seal(name)
     return module
 

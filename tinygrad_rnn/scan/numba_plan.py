@@ -18,8 +18,6 @@ from .program import ELEMENTWISE, STATE
 from .schedule import Schedule
 
 MOVED = ("dot", "concat", "sum", "slice", "broadcast", "zeros")  # what has no line of its own
-ROUNDED_BY_CODE = ("sum",)  # ops whose last bits depend on whether a loop is vectorised
-APART = 128  # numbers between two buffers: more than a vectorised loop takes at once
 Cell = tuple[int, int, int]  # columns low to high of a value
 
 
@@ -53,10 +51,6 @@ class Plan(Formulas):
         self.writers: dict[int, list[Any]] = {}  # of a value that lies in memory: what writes it
         self.carries: list[str] = []
         self.heads: list[str] = []  # what comes before the loop: flat views, buffers
-        self.buffers: list[str] = []  # where each buffer ends in the array of all
-        self.room: list[str] = []  # the lines that say so
-        self.distinct: set[str] = set()  # the names of buffers
-        self.alias_safe = any(p.values[v].op in ROUNDED_BY_CODE for v in self.inside)
         self.spanned: dict[str, str] = {}  # a step's part -> what some steps at once fill
 
     # ---- arguments
@@ -156,12 +150,21 @@ class Plan(Formulas):
         """A value that lies in an array over time."""
         name = f"v{v}"
         if v not in self.over_time:
-            self.argument(f"V{v}", self.around.contiguous(v))
             self.over_time[v] = self.total(v)
-            self.flat[name] = f"F{v}"
-            self.heads.append(f"F{v} = V{v}.reshape(V{v}.size)")
+            self.flat[name] = self.held(v)
             self.names[v] = name
         return name
+
+    def held(self, v: int) -> str:
+        """The flat array in which a value lies over time; a state's new values in that of the old ones."""
+        pairs = self.around.new_states
+        old = pairs.get(v, v)
+        if f"V{old}" not in self.arguments:
+            both = old in pairs.values()
+            text = f"S{self.s.state_in[old]}" if both else self.around.contiguous(old)
+            self.argument(f"V{old}", text)
+            self.heads.append(f"F{old} = own(V{old}.reshape(V{old}.size))")
+        return f"F{old}"
 
     def memory(self, v: int) -> str:
         """The flat array in which a value lies at the running step."""
@@ -173,14 +176,13 @@ class Plan(Formulas):
         if not p.depends[v]:
             self.argument(f"W{v}", self.around.contiguous(v))
             self.names[v] = f"w{v}"
-            self.heads.append(f"w{v} = W{v}.reshape(W{v}.size)")
+            self.heads.append(f"w{v} = own(W{v}.reshape(W{v}.size))")
             return self.names[v]
         if v in self.stored or v not in self.inside:
             return self.slab(v)
         self.names[v] = f"b{v}"
         if self.spans(v):
             self.spanned[f"b{v}"] = f"B{v}"
-            self.distinct.add(f"b{v}")
             self.buffer(f"B{v}", f"span * {self.total(v)}", v)
         else:
             self.buffer(f"b{v}", self.total(v), v)
@@ -197,26 +199,8 @@ class Plan(Formulas):
         )
 
     def buffer(self, name: str, size: str, v: int) -> None:
-        """Memory for one step of a value or of columns of it.
-
-        In an alias-safe loop all buffers are parts of one array, well apart. A vectorised loop asks whether
-        what it writes and what it reads lie close together and, where they do, runs number by number: sums
-        add up in another order. So loops with such ops write to buffers alone, and others copy from there.
-        """
-        self.distinct.add(name)
-        if not self.alias_safe or self.kind(v) == "np.bool_":
-            more = (
-                f"{size} + 2 * {APART}, np.bool_)[{APART}:]"
-                if self.alias_safe
-                else f"{size}, {self.kind(v)})"
-            )
-            self.heads.append(f"{name} = np.empty({more}")
-            return
-        end = f"e{len(self.buffers)}"
-        begin = self.buffers[-1] if self.buffers else "0"
-        self.buffers.append(end)
-        self.heads.append(f"{name} = buffers[{begin} + {APART} : {begin} + {APART} + {size}]")
-        self.room.append(f"{end} = {begin} + ({size} + {2 * APART - 1}) // {APART} * {APART}")
+        """Memory for one step of a value or of columns of it."""
+        self.heads.append(f"{name} = own(np.empty({size}, {self.kind(v)}))")
 
     def kind(self, v: int) -> str:
         """The dtype of a value, as numba's text names it."""

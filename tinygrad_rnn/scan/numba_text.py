@@ -16,12 +16,13 @@ from typing import Any
 
 from .formulas import FLAGS, head
 from .machine_code import function
-from .numba_plan import APART, ROUNDED_BY_CODE, Plan
+from .numba_plan import Plan
 from .numpy_loops import Unsupported
 from .runtime import laid_out
 
 CHECK = "TINYGRAD_RNN_BOUNDSCHECK"
 PRODUCTS = ("product",)
+ROWS_BEFORE = {"begin": "first", "before": "was", "after": "behind"}  # without a sign
 SPAN = (  # for so many steps at once what needs no state: they fill whole tiles of rows
     "    alike = 1 if B < 16 else 0",  # a sequence in parts has the whole one's numbers
     "    even = 1 if B % 4 == 0 else 2 if B % 2 == 0 else 4",
@@ -68,6 +69,8 @@ class NumbaText(Plan):
 
     def begin(self, v: int) -> str:
         """How many rows of a value over time come before the running step's."""
+        if v in self.around.new_states:
+            return "after"
         old = self.around.ragged and not self.reverse and v in self.s.state_in
         return "before" if old else "begin"
 
@@ -79,11 +82,12 @@ class NumbaText(Plan):
         the rows may be some of a batch of ``most``, from ``low`` on.
         """
         lines = ["t = T - 1 - step" if self.reverse else "t = step", "now = np.uint64(t)"]
+        after = [] if self.reverse else ["after = begin + most", "behind = np.uint64(after)"]
         if not self.around.ragged:
-            begin = "t * B" if self.reverse else "t * most + low"
-            return [*lines, f"begin = {begin}", "first = np.uint64(begin)"]
+            lines.append("begin = t * B" if self.reverse else "begin = t * most + low")
+            return [*lines, "first = np.uint64(begin)", *after]
         lines += ["begin = starts[t]", "B = starts[t + 1] - begin", "rows = np.uint64(B)"]
-        lines += ["first = np.uint64(begin)", "before = most + starts[t - 1] if t else 0"]
+        lines += [*after, "first = np.uint64(begin)", "before = most + starts[t - 1] if t else 0"]
         return [*lines, "was = np.uint64(before)"]
 
     def divides(self) -> bool:
@@ -109,18 +113,20 @@ class NumbaText(Plan):
         spans, ragged = re.search(r"\bturn\b", whole) is not None, self.around.ragged
         turns = self.turns() if spans else []
         lines = [f"        {line}" for line in (*self.time(), *turns, *body)]
-        bits, kind = self.bits, f"float{self.bits}"
+        bits = self.bits
         numbers = self.given_numbers()
         some = not ragged and not self.reverse
         given = ["T", "B", *["starts"] * ragged, *["skip"] * self.reverse, *["most", "low"] * some]
         arguments = ", ".join([*given, *self.arguments])
         options = f'error_model="numpy", fastmath={FLAGS}, nogil=True, cache=True'
         borrowed = ["from tinygrad_rnn.scan.vector_math import copy, plus"]
-        products = [f"from tinygrad_rnn.scan.products import {f}{bits} as {f}" for f in PRODUCTS]
+        products = [
+            f"from tinygrad_rnn.scan.products import {f}{bits} as {f}, own" for f in PRODUCTS
+        ]
         if os.environ.get(CHECK) == "1":
             options += ", boundscheck=True"
             borrowed = ["from tinygrad_rnn.scan.vector_math import checked_copy as copy, plus"]
-            products[0] = f"from tinygrad_rnn.scan.products import checked{bits} as product"
+            products[0] = f"from tinygrad_rnn.scan.products import checked{bits} as product, own"
         begin = [
             *head(bits),
             *products,
@@ -132,8 +138,7 @@ class NumbaText(Plan):
             *["    most = B"] * ragged,
             *SPAN * spans,
             *(f"    {unsigned(n)} = np.uint64({n})" for n in self.sizes.values()),
-            *(f"    {line}" for line in (*numbers, *self.room)),
-            *(f"    buffers = np.empty({end} + {APART}, np.{kind})" for end in self.buffers[-1:]),
+            *(f"    {line}" for line in numbers),
             *(f"    {line}" for line in self.heads if line not in spare),
             "    for step in range(T):",
         ]
@@ -195,15 +200,13 @@ class NumbaText(Plan):
         inner: list[str] = []
         start: list[str] = []
         after: list[str] = []
-        staged: list[tuple[str, tuple[str, str, str]]] = []
-        careful = any(self.p.values[v].op in ROUNDED_BY_CODE for v, _, _ in group)
 
         def row(array: str) -> tuple[str, str]:
             """A flat array, and how many rows come before the running one."""
             over_time = self.flat.get(array)
             if over_time is None:
                 return array, "b"
-            first = "was" if self.begin(int(array[1:])) == "before" else "first"
+            first = ROWS_BEFORE[self.begin(int(array[1:]))]
             return over_time, f"({first} + b)"
 
         def at(array: str, offset: str, stride: str) -> str:
@@ -279,31 +282,14 @@ class NumbaText(Plan):
             else:  # a copy to where it is wanted
                 inner.append(f"{x} = {operand(*self.origin(v, low, high))}")
             local[cell] = x
-            for turn, place in enumerate(self.stores.get(cell, ())):
-                if careful and place[0] not in self.distinct:
-                    name = f"g{self.groups.index(group)}_{k}_{turn}"
-                    self.buffer(name, "B" if width == 1 else f"B * {n}", v)
-                    staged.append((name, place))
-                    place = (name, "0", n if width > 1 else "1")
-                inner.append(f"{target(*place)} = {x}")
-
-        def lines(inner: list[str], after: list[str]) -> list[str]:
-            rows = [f"{name} = {what}" for what, name in before.items()]
-            if any(f"{signed} *" in what for what in before):
-                rows.insert(0, f"{signed} = int(b)")  # read by nobody, it keeps from vectorising
-            if width > 1:
-                inner = [f"for j in range({unsigned(n)}):", *(f"    {line}" for line in inner)]
-            each = [*rows, *start, *inner, *after]
-            return ["for b in range(rows):", *(f"    {line}" for line in each)]
-
-        text = lines(inner, after)
-        before, start = {}, []
-        signed += "c"
-        copies = []
-        for name, place in staged:
-            source = at(name, "0", n) if width > 1 else once(name)
-            copies.append(f"{target(*place)} = {source}")
-        return text + (lines(copies, []) if copies else [])
+            inner += [f"{target(*place)} = {x}" for place in self.stores.get(cell, ())]
+        rows = [f"{name} = {what}" for what, name in before.items()]
+        if any(f"{signed} *" in what for what in before):
+            rows.insert(0, f"{signed} = int(b)")  # read by nobody, it keeps from vectorising
+        if width > 1:
+            inner = [f"for j in range({unsigned(n)}):", *(f"    {line}" for line in inner)]
+        each = [*rows, *start, *inner, *after]
+        return ["for b in range(rows):", *(f"    {line}" for line in each)]
 
     def given_numbers(self) -> list[str]:
         """The lines that read the numbers, which are one argument, an array."""

@@ -223,6 +223,8 @@ class NumpyLoops:
             lines.names[v] = lines.made(v, lines.once(f"old{k}", f"S{k}{old}"))
             if out not in lines.names:
                 lines.names[out] = lines.made(out, lines.once(f"new{k}", f"S{k}{new}"))
+                if out in s.loop:
+                    lines.new_states[out] = v
         kept = s.residuals if keep else []
         places = s.aliased if keep and self.aliases else {}
         for w in {w for w, _ in places.values()}:
