@@ -550,7 +550,7 @@ class Walk:
             run = self._found(Known(thing), "__call__", type(thing).__mro__)
             return self.call(run, args, kwargs)
         if isinstance(thing, types.FunctionType):
-            if thing is purity.CALLS:
+            if purity.calls_forward(thing):
                 self._no_hooks(args[0])
                 return self.call(self.attribute(args[0], "forward"), args[1:], kwargs)
             if thing is purity.BARE:

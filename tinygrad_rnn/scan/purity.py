@@ -29,6 +29,7 @@ import numpy as np
 from ..engine import switches
 from ..nn import cells as known_cells
 from ..nn import module as modules
+from ..nn.stacks import RecurrentLayer
 from ..nn.stepping import name_all
 from ..tensors import Tensor
 
@@ -295,6 +296,11 @@ _FUNCTIONS = _MATH | _OPERATORS | _BUILTINS | _NUMPY | {functools.reduce, np.lin
 _CONTEXTS = (switches.no_grad, switches.enable_grad, contextlib.nullcontext)
 
 
+def calls_forward(value: Any) -> bool:
+    """Whether a callable is what a module's call does, which is its forward."""
+    return any(value is call for call in _CALLS)
+
+
 def trusted(value: Any) -> bool:
     """Whether a callable is the library's, Python's or numpy's own and computes from its arguments only."""
     if isinstance(value, np.ufunc) or (isinstance(value, type) and issubclass(value, np.generic)):
@@ -312,7 +318,7 @@ def trusted(value: Any) -> bool:
 _ORDERED = modules._Ordered
 WHOLE = frozenset((modules.Module._cast, _ORDERED.__len__))  # methods that are trusted as they are
 CHILDREN = modules.Module.children
-CALLS = modules.Module.__call__
+_CALLS = (modules.Module.__call__, RecurrentLayer.__call__)
 BARE = known_cells.Cell.forward
 
 # what a tensor has that differs from call to call though its values do not, or that writes

@@ -46,7 +46,7 @@ class _Walk(bytecode.Walk):
     """A walk that takes recurrent layers as they are, and notes what they read."""
 
     def _call_known(self, thing: Any, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        layer = single(args[0]) if args and thing is purity.CALLS else None
+        layer = single(args[0]) if args and purity.calls_forward(thing) else None
         if type(layer) in LAYERS:
             self._no_hooks(args[0])
             self._read(layer)
