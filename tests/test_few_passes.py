@@ -306,6 +306,7 @@ def test_what_a_forward_leaves_for_its_slope_changes_no_bit(name):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["32", "64"])
+@EITHER
 @pytest.mark.parametrize("side", [(3, 10), (100, 64), (7, 1000), (40, 77), (3, 5, 200), (4000,)])
 def test_sums_up_to_each(side, dtype):
     x, g = (RNG.standard_normal(side).astype(dtype) for _ in range(2))
@@ -475,6 +476,7 @@ ROWS_AT_ONE = {  # functions that leave something beside one (3, 5) array, and o
 }
 
 
+@EITHER
 @pytest.mark.parametrize("first", ROWS_AT_ONE)
 @pytest.mark.parametrize("second", ROWS_AT_ONE)
 def test_what_is_left_is_for_its_own_slope(first, second):

@@ -25,6 +25,7 @@ from .few_passes import both_quick, leave, quick
 _AT_ONCE = 1 << 16  # elements
 _BLOCK, _FEW_SUMS = 16, 2048  # elements
 _MILD = 32.0  # quotients of exp of two such numbers, and their sums, are still finite in float32
+_LEAST = 1e-30  # a share from which on it is a normal number of float32
 
 Axes = tuple[int, ...]
 
@@ -164,6 +165,14 @@ def cross_entropy_at_once(a: Array, classes: Array) -> Array | None:
     share = _log_share(np.empty(len(e), e.dtype), e, classes)
     leave(a, "exp", e)  # the slope writes over it
     return share
+
+
+def cross_entropy_of(share: Array, classes: Array) -> Array | None:
+    """The same of softmax's rows; None where a class has so small a share that its digits are gone."""
+    at = share[np.arange(len(share)), classes.reshape(-1)]
+    if not at.min() > _LEAST:
+        return None
+    return np.log(np.reciprocal(at, out=at), out=at).reshape(classes.shape)
 
 
 def _log_share(out: Array, e: Array, classes: Array) -> Array:

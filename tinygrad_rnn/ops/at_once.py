@@ -54,6 +54,11 @@ def asking(wanted: bool) -> Iterator[None]:
         _switch(_marked)
 
 
+def asked() -> bool:
+    """Whether marked ops run as loops now."""
+    return _asked[-1]
+
+
 def by_loop(row: Any, *given: Any) -> Any:
     """The forward of a row, if a loop gives it; else None."""
     return _loops()(row.op, False, given) if _asked[-1] else None
@@ -85,4 +90,4 @@ def _at_once(op: Op, slope: bool, formula: Any) -> Callable[..., Any]:
     return call
 
 
-__all__ = ["ask", "asking", "by_loop", "mark"]
+__all__ = ["ask", "asked", "asking", "by_loop", "mark"]

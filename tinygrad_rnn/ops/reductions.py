@@ -15,7 +15,7 @@ from ..engine.places import state
 from ..engine.values import as_array
 from . import along_rows as along
 from . import few_passes as few
-from .at_once import by_loop
+from .at_once import asked, by_loop
 from .elementwise import abs, exp, log, sign, sqrt, square, where
 from .indexing import beside, getitem, put
 from .row import Row, row
@@ -123,7 +123,7 @@ def _cumsum(a: Any, axis: int) -> Any:
 
 def _cumsum_rule(g: Any, axis: int) -> Any:
     """Each element went into all sums from its own on."""
-    if g.__class__ is np.ndarray and axis == g.ndim - 1:
+    if g.__class__ is np.ndarray and axis == g.ndim - 1 and not asked():
         sums = along.cumsum(g, back=True)
         if sums is not None:
             return sums
@@ -256,6 +256,7 @@ cumsum: Row = row(
     "cumsum",
     _cumsum,
     lambda g, _y, _a, axis: _cumsum_rule(g, axis),
+    at_once=True,
 )
 cumprod = row(
     "cumprod",
@@ -342,9 +343,12 @@ layer_norm = row(
 def _cross_entropy(a: Any, axis: int, classes: Any) -> Any:
     """``logsumexp(a) - a[class]`` along an axis, for integers that are within it."""
     if (rows := along.rows(a, (axis,))) is not None:
-        if (logs := by_loop(log_softmax, rows, (1,))) is not None:
-            return -logs[np.arange(len(rows)), classes.reshape(-1)].reshape(classes.shape)
-        if (y := along.cross_entropy_at_once(a, classes)) is not None:
+        if (e := by_loop(softmax, rows, (1,))) is not None:
+            if (y := along.cross_entropy_of(e, classes)) is not None:
+                if a.ndim == 2:
+                    few.leave(a, "exp", e)
+                return y
+        elif (y := along.cross_entropy_at_once(a, classes)) is not None:
             return y
         return along.cross_entropy(classes.shape, rows, classes.reshape(-1))
     return _logsumexp(a, (axis,), False) - a[beside(axis, classes)]

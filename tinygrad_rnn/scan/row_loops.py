@@ -33,6 +33,7 @@ REDUCED = {  # of numbers of a row: how it begins, and with one more; NaN is cou
     "amax": ("-infinity", "larger({0}, {1})"),
     "amin": ("infinity", "smaller({0}, {1})"),
 }
+RUNNING = "cumsum"  # what adds up along a row, and stays a number of an element
 BORROWED = "from tinygrad_rnn.scan.vector_math import larger, plus, smaller"
 ALIKE = ("reshape", "broadcast")  # a value of a row by another shape
 
@@ -64,6 +65,8 @@ class RowText(Formulas):
             below += 1
         elif value.op in ALIKE:
             fits = fits and self.is_column(value.args[0])
+        elif value.op == RUNNING:
+            fits = fits and value.shape == self.wide and value.consts == (1,)
         elif value.op not in ("input", "literal", *ELEMENTWISE):
             fits = False
         if not fits or not number:
@@ -129,6 +132,8 @@ class RowText(Formulas):
             return []
         if value.op == "input":
             return [f"x{v} = a{v}[{'b' if self.is_column(v) else 'first + j'}]"]
+        if value.op == RUNNING:
+            return [f"x{v} = x{v} + {self.name(value.args[0])}"]
         return [f"x{v} = {self.formula(v, list(map(self.name, value.args)))}"]
 
     def columns(self, k: int) -> list[str]:
@@ -139,8 +144,9 @@ class RowText(Formulas):
     def loop(self, sums: list[int], k: int) -> list[str]:
         """One loop over a row: some sums, or the result."""
         goals = [self.values[v].args[0] for v in sums] or [self.result]
-        start, lines, after = list[str](), list[str](), list[str]()
-        for v in self.inside(goals):
+        inside, lines, after = self.inside(goals), list[str](), list[str]()
+        start = [f"x{v} = zero" for v in inside if self.values[v].op == RUNNING]
+        for v in inside:
             if v == self.kept:
                 lines.append(f"x{v} = out[first + j]")
                 continue
@@ -184,8 +190,11 @@ class RowLoop:
     def __init__(self, op: Op, slope: bool, sample: Array, constants: tuple[Any, ...]) -> None:
         self.op, self.slope, self.dtype, self.constants = op, slope, sample.dtype, constants
         names = op.constant_names or []
-        self.at = names.index("axes") if "axes" in names else None
+        found = [k for k, name in enumerate(names) if name in ("axes", "axis")]
+        self.at = found[0] if found else None
         axes = () if self.at is None else constants[self.at]
+        self.one = isinstance(axes, int)  # whether it is an axis, not some
+        axes = (axes,) if self.one else axes
         self.first = sample.ndim - len(axes)
         if axes != tuple(range(self.first, sample.ndim)) or (self.at is not None and not axes):
             raise Untraceable("it does not go along the last axes")
@@ -209,7 +218,7 @@ class RowLoop:
         """What is computed of rows of a width. Raises Untraceable."""
         constants = list(self.constants)
         if self.at is not None:
-            constants[self.at] = (1,)
+            constants[self.at] = 1 if self.one else (1,)
         with tracing(Tracer()) as tracer:
             a = leaf(np.zeros((ROWS, width), self.dtype))
             given: list[Any] = [a]
