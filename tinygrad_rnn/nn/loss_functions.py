@@ -408,7 +408,7 @@ def _kept(who: str, y: Any, classes: int, ignored: int) -> Any:
     """Which targets count, None for all of them. Raises IndexError for a class that is not there."""
     if not y.size:
         return None
-    least, most = np.minimum.reduce(y, None), np.maximum.reduce(y, None)
+    least, most = y.item(y.argmin()), y.item(y.argmax())  # sooner than a reduction
     if least >= 0 and most < classes and not least <= ignored <= most:
         return None
     kept = y != ignored

@@ -170,7 +170,7 @@ def cross_entropy_at_once(a: Array, classes: Array) -> Array | None:
 def cross_entropy_of(share: Array, classes: Array) -> Array | None:
     """The same of softmax's rows; None where a class has so small a share that its digits are gone."""
     at = share[np.arange(len(share)), classes.reshape(-1)]
-    if not at.min() > _LEAST:
+    if not at.item(at.argmin()) > _LEAST:  # NaN is none
         return None
     return np.log(np.reciprocal(at, out=at), out=at).reshape(classes.shape)
 

@@ -22,7 +22,7 @@ from ..tensors import Tensor
 from .formulas import CURVES, FLAGS, Formulas, head
 from .machine_code import function
 from .program import ELEMENTWISE, Program, Value
-from .tracing import Trace, Tracer, Untraceable, leaf, tracing
+from .tracing import Trace, Tracer, Untraceable, bare_constant, leaf, tracing
 
 ROWS = 2  # of what is traced
 MOST = 64  # widths of an op whose numbers depend on it, and ops with their constants
@@ -65,6 +65,9 @@ class RowText(Formulas):
             below += 1
         elif value.op in ALIKE:
             fits = fits and self.is_column(value.args[0])
+        elif self.turned(value):
+            end = v == self.result or self.values[value.args[0]].op == "input"
+            fits = fits and end
         elif value.op == RUNNING:
             fits = fits and value.shape == self.wide and value.consts == (1,)
         elif value.op not in ("input", "literal", *ELEMENTWISE):
@@ -72,6 +75,14 @@ class RowText(Formulas):
         if not fits or not number:
             raise Untraceable(f"{value.op} of shape {value.shape}")
         return below
+
+    def turned(self, value: Value) -> bool:
+        """Whether a value is another one's rows from behind: one that goes in, or the result."""
+        if value.op != "getitem" or value.shape != self.wide:
+            return False
+        numbers = np.arange(prod(self.wide)).reshape(self.wide)
+        index = bare_constant(value.consts[0])
+        return np.array_equal(numbers[index], numbers[:, ::-1])
 
     def is_column(self, v: int) -> bool:
         """Whether a value is a number a row, or the same for all."""
@@ -112,6 +123,7 @@ class RowText(Formulas):
             f"@njit({signature}, {options})",
             f"def loop(rows, width, out, {', '.join(given)}, K):",
             *(f"    {line}" for line in self.read_numbers()),
+            "    end = width - np.uint64(1)",
             "    for b in range(rows):",
             "        first = b * width",
             *(f"        {line}" for line in self.body),
@@ -132,6 +144,10 @@ class RowText(Formulas):
             return []
         if value.op == "input":
             return [f"x{v} = a{v}[{'b' if self.is_column(v) else 'first + j'}]"]
+        if value.op == "getitem" and v == self.result:
+            return []
+        if value.op == "getitem":
+            return [f"x{v} = a{value.args[0]}[first + end - j]"]
         if value.op == RUNNING:
             return [f"x{v} = x{v} + {self.name(value.args[0])}"]
         return [f"x{v} = {self.formula(v, list(map(self.name, value.args)))}"]
@@ -164,7 +180,10 @@ class RowText(Formulas):
                 lines.append(f"n{v} = plus(n{v}, zero if x{a} == x{a} else one)")
                 after.append(f"x{v} = x{v} if n{v} == zero else infinity - infinity")
         if not sums:
-            lines.append(f"out[first + j] = x{self.result}")
+            value = self.values[self.result]
+            turned = value.op == "getitem"
+            source = value.args[0] if turned else self.result
+            lines.append(f"out[first + {'end - j' if turned else 'j'}] = x{source}")
         return [*start, "for j in range(width):", *(f"    {line}" for line in lines), *after]
 
     def inside(self, goals: list[int]) -> list[int]:
@@ -265,8 +284,9 @@ _LOOPS: dict[Any, RowLoop | None] = {}
 def row_loop(op: Op, slope: bool, given: tuple[Any, ...]) -> Array | None:
     """A forward or a slope of what it is given; None where no loop takes it."""
     sample = given[0]
-    if slope:
-        sample = given[2] if given[2].__class__ is np.ndarray else given[1]
+    if slope:  # the operand, the output, or a gradient of as many numbers
+        kept = given[2] if given[2].__class__ is np.ndarray else given[1]
+        sample = sample if kept is None else kept
     if sample.__class__ is not np.ndarray:
         return None
     key = (op, slope, sample.dtype, sample.ndim, given[3 if slope else 1 :])
