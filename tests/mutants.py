@@ -323,6 +323,8 @@ MUTANTS = [
     Mutant("stages: dropout's mask forgotten on the way back", RUNNING, "                dx = dx * self.masks[k]\n", "                pass\n", "scan layers"),
     Mutant("steps: all layers from the first state", "scan/streaming.py", "[s[k : k + 1] for s in states]", "[s[:1] for s in states]", "streaming"),
     Mutant("steps: an older weight", "scan/streaming.py", "            if weight._data is not array:\n", "            if array is None:\n", "streaming"),
+    Mutant("without gradients: nothing is dropped", "scan/streaming.py", "if not count or (layer.dropout and layer.training):", "if not count:", "streaming"),
+    Mutant("steps: of a layer from the end", "scan/streaming.py", "    if _directions(layer) != [False]:\n", "    if False:\n", "streaming"),
     Mutant("program: equal but for a constant", PROGRAM, "repr(value.consts), value.shape", "value.shape", "scan scan_exact"),
     # ---- what a trace cannot see
     Mutant("set attributes are not seen", OPCODES, '    "STORE_ATTR": "it sets .{} while it runs",\n', '', "trust"),

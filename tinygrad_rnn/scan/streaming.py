@@ -125,20 +125,22 @@ class Stream:
 class ReadyLoops:
     """A cell's loops with what they make of the weights alone, which is made anew when one is written."""
 
-    __slots__ = ("arrays", "loops", "prepare", "ready", "weights")
+    __slots__ = ("loops", "prepare", "ready", "weights")
 
     def __init__(self, made: Any, weights: list[Tensor]) -> None:
         (self.prepare, self.loops), self.weights = made, weights
-        self.arrays: list[Array | None] = [None] * len(weights)
+        self.ready: tuple[list[Any], Any] = [None] * len(weights), None  # of which arrays, and what
 
     def run(self, x: Array, states: list[Array]) -> Sequence[Array]:
         """The output and the new states."""
-        for weight, array in zip(self.weights, self.arrays, strict=True):
+        arrays, ready = self.ready
+        for weight, array in zip(self.weights, arrays, strict=True):
             if weight._data is not array:
-                self.arrays = [w._data for w in self.weights]
-                self.ready = self.prepare(*self.arrays)
+                arrays = [w._data for w in self.weights]
+                ready = self.prepare(*arrays)
+                self.ready = arrays, ready
                 break
-        found: Sequence[Array] = self.loops(self.ready, whole(x), *map(whole, states))
+        found: Sequence[Array] = self.loops(ready, whole(x), *map(whole, states))
         return found
 
 
