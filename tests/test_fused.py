@@ -214,28 +214,34 @@ def test_large_arrays_stay_as_they_are():
     assert step.explain() == "replayed as one program"
 
 
-def test_an_error_in_a_loop_that_is_called_comes_out():
-    from numba import njit, types
+def test_an_error_in_a_loop_that_is_called_comes_out(tmp_path):
+    from numba import njit
+    from numba.core.errors import TypingError
 
-    from tinygrad_rnn.scan.calling import called, versions_of
+    from tinygrad_rnn.scan import calling, native
 
-    row = types.Array(types.float32, 1, "C")
-
-    @njit([types.void(types.intp, row)])
-    def loop(n, a):
-        if n > 3:
-            raise IndexError("too far")
-        a[n] += 1
-
-    call = called(loop, versions_of(loop))
+    text = """import numpy as np
+@njit(fastmath={"contract"})
+def loop(n, a):
+    b = np.empty(n, np.float32)
+    for k in range(min(n, 4)):
+        b[k] = a[3 - k]
+    for k in range(min(n, 4)):
+        a[3 - k] = b[k] + 1
+"""
+    loop = native.CompiledLoop(text, "of a test", tmp_path)
+    loop(4, np.zeros(4, np.float32))
+    named = {}
+    exec(f"of_loop = {calling.named(loop)}", named)
+    call = calling.called(*named["of_loop"])
 
     @njit
     def caller(n, a):
         call(n, a)
-        return a[n]
+        return a[3]
 
-    assert caller(3, np.zeros(4, np.float32)) == 1
-    with pytest.raises(IndexError, match="too far"):
-        caller(4, np.zeros(4, np.float32))
-    with pytest.raises(ImportError, match="same types"):
-        called(loop, "others")
+    assert caller(4, np.zeros(4, np.float32)) == 1
+    with pytest.raises(MemoryError):
+        caller(1 << 60, np.zeros(4, np.float32))
+    with pytest.raises(TypingError, match="not compiled for"):
+        caller(3, np.zeros(4))

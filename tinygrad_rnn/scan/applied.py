@@ -72,7 +72,8 @@ def _loop(name: str, arrays: int, numbers: int, results: int, bits: int) -> Kept
         results="; ".join(f"{r}[k] = found[{k}]" for k, r in enumerate(o)),
     )
     try:
-        return function(text, bits)
+        made: Kept = function(text, bits)
+        return made
     except Exception:  # numpy gives the same bits
         return None
 

@@ -1,4 +1,4 @@
-"""How does machine code call a loop that is compiled already? By its symbol: it is not compiled again."""
+"""How does numba's machine code call a loop that is compiled already? By its symbol, with addresses."""
 
 from __future__ import annotations
 
@@ -13,8 +13,19 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
+from .lowering import TYPES, memory
+
 if TYPE_CHECKING:
+    from .native import CompiledLoop
     from .vector_math import Code, Context, Signature
+
+KINDS = {
+    types.float32: "f32",
+    types.float64: "f64",
+    types.bool_: "b1",
+    types.int64: "i64",
+    types.uint64: "u64",
+}
 
 
 @cache
@@ -23,46 +34,38 @@ def version() -> str:
     return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
 
 
-def versions_of(loop: Any) -> str:
-    """What tells apart for which types a loop has been compiled so far."""
-    return " ".join(sorted(_key(compiled) for compiled in loop.overloads.values()))
+def named(loop: CompiledLoop) -> str:
+    """A loop that has run, as text that ``called`` takes: its code is a symbol from now on."""
+    name, address = loop.address()
+    binding.add_symbol(name, address)
+    return f'"{name}", {loop.kinds}'
 
 
-def _key(compiled: Any) -> str:
-    return hashlib.sha256(str(compiled.signature.args).encode()).hexdigest()[:16]
-
-
-def called(loop: Any, versions: str) -> Any:
-    """What compiled functions call in place of a loop that returns nothing, as compiled for such types.
-
-    ``versions`` is what ``versions_of`` says: code that is kept between runs calls symbols that are there.
-    """
-    if versions_of(loop) != versions:
-        raise ImportError(f"{loop.__module__} is not compiled for the same types")
-    for compiled in loop.overloads.values():
-        address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
-        binding.add_symbol(f"tinygrad_rnn_{loop.__module__}_{_key(compiled)}", address)
+def called(name: str, kinds: tuple[str, ...]) -> Any:
+    """What compiled functions call in place of a loop, as it was made for arguments of some kinds."""
 
     @intrinsic
     def call(_context: Context, *given: types.Type) -> tuple[Signature, Code]:
-        fitting = [c for c in loop.overloads.values() if _fits(given, c.signature.args)]
-        if not fitting:
-            raise TypingError(f"{loop.__module__} is not compiled for {given}")
-        wanted = fitting[0].signature.args
-        name = f"tinygrad_rnn_{loop.__module__}_{_key(fitting[0])}"
+        if tuple(map(_kind, given)) != kinds:
+            raise TypingError(f"{name} is not compiled for {given}")
 
         def code(
             context: Context, builder: ir.IRBuilder, signature: Signature, args: list[ir.Value]
         ) -> ir.Value:
-            values = cgutils.unpack_tuple(builder, args[0])
-            each = zip(values, signature.args[0], wanted, strict=True)
-            cast = [context.cast(builder, value, kind, want) for value, kind, want in each]
-            convention = context.call_conv
-            kind = convention.get_function_type(types.none, wanted)
-            function = cgutils.get_or_insert_function(builder.module, kind, name)
-            status, _ = convention.call_function(builder, function, types.none, wanted, cast)
-            with cgutils.if_unlikely(builder, status.is_error):
-                convention.return_status_propagate(builder, status)
+            values = []
+            for value, of in zip(
+                cgutils.unpack_tuple(builder, args[0]), signature.args[0], strict=True
+            ):
+                if isinstance(of, types.Array):
+                    place = context.make_array(of)(context, builder, value).data
+                    values.append(builder.bitcast(place, memory(KINDS[of.dtype]).as_pointer()))
+                else:
+                    values.append(context.cast(builder, value, of, types.int64))
+            shape = ir.FunctionType(TYPES["i32"], [v.type for v in values])
+            function = cgutils.get_or_insert_function(builder.module, shape, name)
+            status = builder.call(function, values)
+            with cgutils.if_unlikely(builder, cgutils.is_not_null(builder, status)):
+                context.call_conv.return_user_exc(builder, MemoryError)
             return context.get_dummy_value()
 
         return types.none(types.StarArgTuple(given)), code
@@ -70,19 +73,11 @@ def called(loop: Any, versions: str) -> Any:
     return call
 
 
-def _fits(given: tuple[types.Type, ...], wanted: tuple[types.Type, ...]) -> bool:
-    """Whether values of some types are laid out as a compiled loop takes them; it writes over no input."""
-    if len(given) != len(wanted):
-        return False
-    for kind, want in zip(given, wanted, strict=True):
-        if isinstance(want, types.Array):
-            if not isinstance(kind, types.Array) or kind.layout != want.layout:
-                return False
-            if (kind.dtype, kind.ndim) != (want.dtype, want.ndim):
-                return False
-        elif not isinstance(kind, types.Integer) or not isinstance(want, types.Integer):
-            return False
-    return True
+def _kind(of: types.Type) -> str:
+    """The kind that a loop knows a type by."""
+    if isinstance(of, types.Array) and of.layout == "C":
+        return f"{KINDS.get(of.dtype)}*"
+    return "i64" if isinstance(of, types.Integer) else ""
 
 
-__all__ = ["called", "version", "versions_of"]
+__all__ = ["called", "named", "version"]

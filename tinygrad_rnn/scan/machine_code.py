@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 _lock = threading.RLock()
-_functions: dict[str, Kept] = {}
+_functions: dict[str, Any] = {}
 MOST = 256  # functions that are remembered; the oldest go, and stay as long as loops call them
 
 
@@ -55,6 +55,8 @@ def versions() -> str:
         for name in (
             "vector_math.py",
             "products.py",
+            "lowering.py",
+            "native.py",
             "../ops/curves.py",
             "../ops/elementwise.py",
             "../optim/updates.py",
@@ -78,11 +80,14 @@ class Kept:
             _seal(name)
 
 
-def function(text: str, bits: int) -> Kept:
+def function(text: str, bits: int, plain: bool = False) -> Any:
     """The function ``loop`` of a module's text, compiled when first called, or read from the cache.
 
-    ``bits`` says of which kernels it is made.
+    ``bits`` says of which kernels it is made. A ``plain`` text is one that ``lowering`` takes, which is many
+    times as quick as numba.
     """
+    from .native import CompiledLoop
+
     with _lock:
         kernels(bits)
         name = _named(text)
@@ -90,8 +95,14 @@ def function(text: str, bits: int) -> Kept:
         if found is None:
             while len(_functions) >= MOST:
                 oldest = next(iter(_functions))
-                del _functions[oldest], sys.modules[oldest]
-            found = _functions[name] = Kept(_load(name, text).loop, name)
+                del _functions[oldest]
+                sys.modules.pop(oldest, None)
+            found = (
+                CompiledLoop(text, versions(), folder())
+                if plain
+                else Kept(_load(name, text).loop, name)
+            )
+            _functions[name] = found
         return found
 
 
@@ -146,17 +157,21 @@ def _named(text: str) -> str:
 
 def _seal(name: str) -> None:
     """Note the checksum of what numba has written."""
+    from .native import write
+
     seal, now = folder() / f"{name}.seal", _checksum(name)
     if not seal.exists() or seal.read_text(encoding="utf-8") != now:
-        _write(seal, now)
+        write(seal, now.encode())
 
 
 def _load(name: str, text: str, trust: bool = True) -> Any:
     """The module of a text, from a file in the cache; what is damaged (or not trusted) is made anew."""
+    from .native import write
+
     path = folder() / f"{name}.py"
     seal = folder() / f"{name}.seal"
     if not path.exists() or path.read_bytes() != text.encode():
-        _write(path, text)
+        write(path, text.encode())
     if not trust or not seal.exists() or seal.read_bytes() != _checksum(name).encode():
         for old in _files(name):  # damaged, or written by a process that was stopped
             old.unlink(missing_ok=True)
@@ -183,11 +198,3 @@ def _checksum(name: str) -> str:
         if path.suffix in (".nbi", ".nbc"):
             total.update(path.name.encode() + path.read_bytes())
     return total.hexdigest()
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file beside, then put it in its place."""
-    handle, beside = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(beside, path)

@@ -37,7 +37,7 @@ class NumbaText(Plan):
     def compiled(self) -> Any:
         """The function."""
         self.make()
-        return function(self.text(), self.bits)
+        return function(self.text(), self.bits, plain=os.environ.get(CHECK) != "1")
 
     def body(self) -> list[str]:
         """The lines of one step."""
@@ -87,7 +87,8 @@ class NumbaText(Plan):
             lines.append("begin = t * B" if self.reverse else "begin = t * most + low")
             return [*lines, "first = np.uint64(begin)", *after]
         lines += ["begin = starts[t]", "B = starts[t + 1] - begin", "rows = np.uint64(B)"]
-        lines += [*after, "first = np.uint64(begin)", "before = most + starts[t - 1] if t else 0"]
+        lines += [*after, "first = np.uint64(begin)"]
+        lines += ["before = most + starts[max(t - 1, 0)] if t else 0"]
         return [*lines, "was = np.uint64(before)"]
 
     def divides(self) -> bool:

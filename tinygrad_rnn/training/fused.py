@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..engine.values import Array, Literal
-from ..scan.calling import version, versions_of
-from ..scan.machine_code import Kept, function, kernels
+from ..scan.calling import named, version
+from ..scan.machine_code import function, kernels
+from ..scan.native import CompiledLoop
 from ..scan.tracing import Trace, Untraceable
 from ..scan.variants import work
 from ..scan.verified import loops as verified_loops
@@ -95,7 +96,8 @@ class _Fused:
             raise Untraceable("its arrays are not small")
         alone = self.alone.found.loops(True, self.alone.of_x)
         self.loops = [alone, verified_loops(self.after, self.wanted, False, alone.name)]
-        if any(made.name != "numba" for made in self.loops):
+        every = [loop for made in self.loops for loop in made.loops.values()]
+        if not every or not all(isinstance(loop, CompiledLoop) for loop in every):
             raise Untraceable("not all of it is machine code")
         self.dtype = self.iteration.total._data.dtype
         self.leaves: list[tuple[Any, str]] = []  # and the texts of their gradients
@@ -272,14 +274,15 @@ def _one(text: str, node: Any) -> str:
     return f"{text}.reshape({(1, *node.shape)})"
 
 
-def _factory(name: str, made: Any, loop: Kept) -> str:
+def _factory(name: str, made: Any, loop: CompiledLoop) -> str:
     """A function of ``Lines`` under a name of its own, for numba, with what it calls."""
     tree = _ForNumba().visit(ast.parse(made.text))
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     lines = []
     for key in sorted(used & made.__globals__.keys() - HELPERS):
         thing = made.__globals__[key]
-        lines.append(f"{key} = {_constant(key, thing)}" if key != "loop" else _import(loop))
+        text = _constant(key, thing) if key != "loop" else f"called({named(loop)})"
+        lines.append(f"{key} = {text}")
     lines += ["@compiled", *ast.unparse(tree).splitlines(), f"return {made.__name__}"]
     body = "".join(f"    {line}\n" for line in lines)
     return f"def make():\n{body}{name} = make()\n"
@@ -320,12 +323,6 @@ class _ForNumba(ast.NodeTransformer):
         ):
             return ast.Call(ast.Name("total", ast.Load()), [of.value], [])
         return node
-
-
-def _import(loop: Kept) -> str:
-    """A loop that is compiled already."""
-    versions = versions_of(loop.function)
-    return f'import {loop.function.__module__} as module; loop = called(module.loop, "{versions}")'
 
 
 def _constant(name: str, thing: Any) -> str:
