@@ -215,7 +215,10 @@ def without_gradients(
     found = _tried(stream, data, states)
     if found is None:
         return None
-    end = layer._first_step(hx, count) + count - 1
+    if hx is None and (count > 1 or stream.backwards != [False]):
+        end = count - 1
+    else:
+        end = (now.place.step or 0 if hx is None else layer._first_step(hx, count)) + count - 1
     tag = stream.tag
     if tag is None or tag != end:
         tag = stream.tag = last_step(layer, end)
@@ -230,7 +233,8 @@ def without_gradients(
 
 def _directions(layer: RecurrentLayer) -> list[bool]:
     """Of each cell that reads the input, whether it runs from the last step to the first."""
-    return [layer._backwards(way) for way in range(2 if layer.bidirectional else 1)]
+    back = layer._backwards
+    return [back(0), back(1)] if layer.bidirectional else [back(0)]
 
 
 def _made(layer: RecurrentLayer, x: Array, states: list[Array]) -> Stream | None:
