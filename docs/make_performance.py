@@ -172,9 +172,10 @@ take no more than 1.2 times as long, a ratio of 0.83.
 
 OPTIONS = """## Options of a compiled layer
 
-`python benchmarks/options.py`: a training step beside the plain layer's at the same size. Of `lengths` the
-value is the time over the plain layer's times the share of steps that are valid, 1 where time is in
-proportion to them; of the others the time over the plain `nn.LSTM`'s. `lengths` are drawn evenly from 1 to T.
+`python benchmarks/options.py`: forward and backward of a layer, without a loss, beside the plain one's at the
+same size. Of `lengths` the value is the time over the plain layer's times the share of valid steps, 1 where
+time is in proportion to them; of the others the time over the plain `nn.LSTM`'s. `lengths` are drawn
+evenly from 1 to T.
 
 | option | T, B, I, H | us | plain, us | valid | call by call | in turns of 20 ms | |
 | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |"""

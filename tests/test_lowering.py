@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -111,6 +112,22 @@ def test_other_kinds_have_code_of_their_own_and_what_is_no_array_is_refused(tmp_
     with pytest.raises((TypeError, ValueError)):
         first(37, a, b)
     np.testing.assert_array_equal(out, wanted)
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_a_dtype_that_is_equal_but_another_object_is_taken(bits, tmp_path):
+    a, b, out = operands(bits)
+    twin = pickle.loads(pickle.dumps(a))
+    assert twin.dtype == a.dtype
+    assert twin.dtype is not a.dtype
+    loop, given = loop_of("x + y", tmp_path, bits), [(twin, b), (a, b), (b, twin)]
+    loop(37, twin, b, pickle.loads(pickle.dumps(out)))
+    for call in (loop, loop.function):
+        for x, y in given:
+            out[:] = 0
+            call(37, x, y, out)
+            np.testing.assert_array_equal(out[:37], (x + y)[:37])
+    assert len(loop.made) == 1
 
 
 def test_too_little_memory_is_said(tmp_path):

@@ -280,6 +280,20 @@ def test_comparisons_are_plain():
     assert (True & (a > 1)).tolist() == [False, True, True]
 
 
+@pytest.mark.parametrize("name", ["f4", "f8", "i8", "i4", "?", "f2"])
+def test_a_tensor_has_the_one_object_of_its_dtype(name):
+    """As numpy's results have, though an array that was unpickled has a twin of it."""
+    known = np.dtype(name)
+    array = pickle.loads(pickle.dumps(np.ones(3, known)))
+    assert array.dtype == known
+    assert array.dtype is not known
+    t = tg.tensor(array)
+    twins = [t, tg.from_numpy(array), tg.as_tensor(array), pickle.loads(pickle.dumps(t)), t.clone()]
+    twins += [tg.tensor(array, dtype=array.dtype), tg.zeros(3, dtype=array.dtype)]
+    t.data = array
+    assert all(twin._data.dtype is known for twin in [*twins, t, t + t if name != "?" else t])
+
+
 @pytest.mark.parametrize("grad", [True, False])
 def test_copies_and_pickles(grad):
     t = tg.tensor([1.0, 2.0], requires_grad=grad)

@@ -128,8 +128,9 @@ class CompiledLoop:
 
     def __call__(self, *arguments: Any) -> None:
         """Run the loop."""
-        given = [np.asarray(a) if isinstance(a, np.ndarray) else a for a in arguments]
-        kinds = kinds_of(given)
+        kinds = kinds_of(arguments)
+        pairs = zip(arguments, kinds, strict=True)  # of the classes and dtypes that the entry knows
+        given = [np.asarray(a).view(DTYPES[k[:-1]]) if k[-1] == "*" else a for a, k in pairs]
         with _lock:
             if kinds not in self.made:
                 self.made[kinds] = self._load(kinds)

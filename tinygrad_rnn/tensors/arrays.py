@@ -113,12 +113,20 @@ def new_array(data: Any, dtype: Any) -> Array:
             f"cannot make a tensor of {type(data).__name__} with ragged or foreign items"
             f"{_foreign_columns(data)}"
         )
-    if dtype is not None:
-        return array.astype(dtype_of(dtype), order="C", copy=False)
     named = hasattr(given, "dtype") or hasattr(given, "dtypes")  # a data frame has several
-    if not named and array.dtype.kind == "f" and not _holds_arrays(given):
-        return array.astype(dtypes.default_dtype, order="C", copy=False)
-    return array.astype(dtype_of(array.dtype), order="C", copy=False)
+    if dtype is None and not named and array.dtype.kind == "f" and not _holds_arrays(given):
+        dtype = dtypes.default_dtype
+    kind = dtype_of(array.dtype if dtype is None else dtype)
+    return of_the_one_dtype(array.astype(kind, order="C", copy=False))
+
+
+def of_the_one_dtype(array: Array) -> Array:
+    """The array with numpy's own object for its dtype: one that was unpickled has an equal one beside it.
+
+    Loops and quick calls ask whether a dtype is the one that they know, not whether it is equal.
+    """
+    known = np.dtype(array.dtype.str)
+    return array if array.dtype is known else array.view(known)
 
 
 def sizes_or_data(data: tuple[Any, ...]) -> Any:

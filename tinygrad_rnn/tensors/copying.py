@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engine.values import Array, Leaf, Node, handle
+from .arrays import of_the_one_dtype
 
 if TYPE_CHECKING:
     from .value import Tensor
@@ -52,6 +53,7 @@ def _rebuilt(
 ) -> Tensor:
     """Unpickle a leaf (a frozen Parameter is one too) or a constant."""
     t: Tensor = object.__new__(kind)
+    data = of_the_one_dtype(data)
     t._data, t._tag, t._node, t._alias = data, None, None, None
     if requires_grad or is_leaf:
         t._node = Leaf(t.shape, t.dtype, requires_grad, name).hold(data)
