@@ -17,16 +17,16 @@ import     wall time of `import tinygrad_rnn` as a process, beside `import numpy
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from pairs import paired, pin  # first: it sets threads and the back end
+from pairs import paired, pin, write  # first: it sets threads and the back end
 
 import numpy as np
 
@@ -266,7 +266,7 @@ def main() -> int:
     """Print the table; exit 1 where a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=200)
-    parser.add_argument("--json", help="write the figures to this file too")
+    parser.add_argument("--json", type=Path, help="write the figures to this file too")
     options = parser.parse_args()
     pin()
     rows = compare(options.repeats)
@@ -283,9 +283,7 @@ def main() -> int:
         f"import: tinygrad_rnn {imported['ours_s']:.3f} s, numpy {imported['numpy_s']:.3f} s, "
         f"ratio {imported['ratio']:.2f} (at most 1.5) {'pass' if imported['pass'] else 'MISS'}"
     )
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump({"rows": rows, "import": imported}, file, indent=1)
+    write({"rows": rows, "import": imported}, options.json)
     return 0 if all(r["pass"] for r in rows) and imported["pass"] else 1
 
 

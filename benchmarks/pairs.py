@@ -109,9 +109,12 @@ def machine() -> str:
 
 
 def write(found: Any, path: Path | None) -> None:
-    """As JSON, where it was asked for."""
+    """As JSON, where it was asked for; ``machines.json`` beside it says on which machine."""
     if path is not None:
-        path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        beside = path.with_name("machines.json")
+        machines = json.loads(beside.read_text(encoding="utf-8")) if beside.exists() else {}
+        for file, told in ((path, found), (beside, {**machines, path.stem: machine()})):
+            file.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
 def merge(rows: list[dict[str, Any]], path: Path | None, *names: str) -> None:

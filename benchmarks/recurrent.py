@@ -19,7 +19,6 @@ script         a whole training script from process start, against the same in P
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 import statistics
@@ -27,9 +26,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
-from pairs import TURN, Run, machine, mean, paired, pin  # first: it sets threads and the back end
+from pairs import TURN, Run, mean, paired, pin, write  # first: it sets threads and the back end
 
 import numpy as np
 
@@ -509,7 +509,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--quick", action="store_true", help="three points, few repeats")
     parser.add_argument("--threads", default="1", help="for information: with more than one thread")
-    parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--json", metavar="FILE", type=Path)
     parser.add_argument("--plot", metavar="FILE")
     options = parser.parse_args()
     if options.threads == "1":
@@ -549,9 +549,7 @@ def main() -> None:
     if wanted("script", "torch"):
         measure_script(report)
     print(f"\n{report.missed} missed")
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump({"machine": machine(), "by": ran_by, "rows": report.rows}, file, indent=1)
+    write({"by": ran_by, "rows": report.rows}, options.json)
     if options.plot:
         plot(report.rows, options.plot)
 

@@ -39,8 +39,11 @@ TITLES = {
 }
 INTRODUCTION = """# Performance: the compiled step, measured
 
-Measured on one machine ({machine}): float32, one thread, pinned to one core; on the other core of it other
-programs ran. First what `python benchmarks/recurrent.py` printed, both sides taking turns (20 ms, or one call
+float32, one thread, pinned to one core; on the other core of the machine other programs ran. The machines:
+
+{machines}
+
+First what `python benchmarks/recurrent.py` printed, both sides taking turns (20 ms, or one call
 where that is longer) in one run, the median of the ratios of the pairs. Where a call is short, that is the
 speed inside a training loop: taking turns call by call, each side finds the processor's caches full of the
 other's, and at B = 1 our ratio falls by about a third. A ratio above 1 means that we are faster. T, B, I, H
@@ -380,9 +383,18 @@ def processes() -> list[str]:
     return [*lines, "", PYTENSOR, *(of_size(r, 1.0) for r in rows), ""]
 
 
+def machines() -> str:
+    """Which results were measured on which machine."""
+    found = measured("machines")
+    groups: dict[str, list[str]] = {}
+    for name in sorted(found):
+        groups.setdefault(found[name], []).append(f"`{name}.json`")
+    return "\n".join(f"- {machine}: {', '.join(names)}" for machine, names in groups.items())
+
+
 def page() -> str:
     """The page's text."""
-    lines = [INTRODUCTION.format(machine=measured("fast")["machine"])]
+    lines = [INTRODUCTION.format(machines=machines())]
     for name, words in (
         ("fast", "With `[fast]`: numba's machine code"),
         ("numpy", "On numpy alone"),
