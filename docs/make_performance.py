@@ -117,8 +117,8 @@ DRAWN = """## Off the grid: sizes drawn at random
 
 | layer | peer | mean, call by call | in turns of 20 ms | least | in turns | slower at (T, B, I, H) |
 | --- | --- | ---: | ---: | ---: | ---: | --- |"""
-JAX = """ JAX is one jitted program, of `unroll` 1, 2 and 4 the one that is harder to beat; its
-goal is for T of 5 or more, whose least ratio stands in brackets."""
+JAX = """ JAX, at {jax} of these sizes, is one jitted program, of `unroll` 1, 2 and 4 the one that is
+harder to beat; its goal is for T of 5 or more, whose least ratio stands in brackets."""
 SIZES = """
 | layer | T, B, I, H | us | peer | its us | call by call | in turns of 20 ms | |
 | --- | --- | ---: | --- | ---: | ---: | ---: | --- |"""
@@ -258,8 +258,8 @@ def sizes() -> list[str]:
     """Sizes that were drawn: a row for each kind of layer and peer, then each size."""
     found = measured("drawn")
     rows = hardest(found["rows"], "layer", "size")
-    jax, count = JAX * any("JAX" in r["peer"] for r in rows), len({str(r["size"]) for r in rows})
-    lines = [DRAWN.format(seed=found["seed"], count=count, jax=jax)]
+    count, jax = (len({str(r["size"]) for r in rows if p in r["peer"]}) for p in ("", "JAX"))
+    lines = [DRAWN.format(seed=found["seed"], count=count, jax=JAX.format(jax=jax) if jax else "")]
     each = [SIZES]
     groups = dict.fromkeys((r["layer"], r["peer"].partition(",")[0]) for r in rows)
     for layer, peer in groups:
