@@ -160,3 +160,13 @@ def test_only_who_asks_for_machine_code_by_name_has_it(ran):
     assert not ran
     both("softmax", X)
     assert ran
+
+
+@pytest.mark.parametrize("alpha", [np.float32(0.3), np.float64(0.3), np.array(0.3)])
+def test_numbers_of_numpys_are_constants_too(alpha):
+    x = np.linspace(-2, 2, 9)
+    t = tg.tensor(x, requires_grad=True)
+    y = tg.nn.functional.elu(t, alpha)
+    y.sum().backward()
+    np.testing.assert_allclose(y.detach().numpy(), np.where(x > 0, x, alpha * np.expm1(x)))
+    np.testing.assert_allclose(t.grad.numpy(), np.where(x > 0, 1, alpha * np.exp(x)))

@@ -294,12 +294,15 @@ def row_loop(op: Op, slope: bool, given: tuple[Any, ...]) -> Array | None:
         found = _LOOPS[key]
     except KeyError:
         found = _made(key, sample)
+    except TypeError:  # an array among its constants
+        return None
     return None if found is None else found(sample, given)
 
 
 def _made(key: Any, sample: Array) -> RowLoop | None:
     """A loop; None where there is none."""
-    op, slope, dtype, _, constants = key
+    op, slope, dtype, _, given = key
+    constants = tuple(c.item() if isinstance(c, np.generic) else c for c in given)
     if dtype.char not in "fd" or len(_LOOPS) > 4 * MOST:
         return None
     _LOOPS[key] = None  # while it is traced, and where that fails

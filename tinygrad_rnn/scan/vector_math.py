@@ -3,8 +3,8 @@
 In float32 they are polynomials after exact range reduction, at most 5 ulp off over the whole range, the
 normal distribution 6 (measured in ``tests/test_scan_numba.py``: 2.5 for tanh, 2.3 for sigmoid), right in the
 tails down to denormal numbers; NaN stays NaN. A sigmoid ends where the engine's does: what is not 0 op by op,
-so that infinity times it is infinity, is not 0 here. They are compiled without fast-math flags: reordering would
-undo the reduction. In float64 they are the C library's.
+so that infinity times it is infinity, is not 0 here. They are compiled without fast-math flags: reordering
+would undo the reduction. In float64 they are the C library's.
 """
 
 from __future__ import annotations
