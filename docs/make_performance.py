@@ -93,7 +93,7 @@ backward and update, against PyTorch eager (Adam fused or not) and one jitted JA
 Microseconds of processor time an iteration, taking turns call by call; the machine was doing other work as
 well, so that ratios count more than microseconds. Ours had run 300 iterations before: a small iteration is
 machine code as a whole after 256 with `TINYGRAD_RNN_BACKEND=numba`, as here, and after 32,768 otherwise. The
-largest size is not small; its rows are of an earlier run. The goal beside JAX is 1.0.
+largest size is not small. The goal beside JAX is 1.0.
 
 | T, B, H | ours | us | peer | its us | call by call | in turns of 20 ms | |
 | --- | --- | ---: | --- | ---: | ---: | ---: | --- |"""
