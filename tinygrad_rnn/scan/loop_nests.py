@@ -151,7 +151,7 @@ class Nests(NumbaText):
             if value.dtype not in (self.dtype, "?"):
                 text = f"{text}.astype({self.around.kind(self.dtype)})"
             self.argument(f"W{v}", text)
-            self.head(f"w{v}", f"own(W{v}.reshape(W{v}.size))")
+            self.head(f"w{v}", f"W{v}.reshape(W{v}.size)")
             self.places[v] = self.fresh(f"w{v}", value.shape)
         else:
             self.places[v] = self.fresh(self.held(v), value.shape, f"o{v}")
@@ -174,7 +174,7 @@ class Nests(NumbaText):
         """Have a flat array for a value that is computed here and lies in no other."""
         place = self.place(v)
         if place.array == f"b{v}":
-            self.head(f"b{v}", f"own(np.empty({self.size(place.base.size)}, {self.kind(v)}))")
+            self.head(f"b{v}", f"np.empty({self.size(place.base.size)}, {self.kind(v)})")
 
     # ---- items
 
@@ -263,7 +263,7 @@ class Nests(NumbaText):
             shape = self.p.values[a].shape
             name = f"q{a}"
             self.head(
-                name, f"own(np.empty({self.size(int(np.prod(shape, dtype=int)))}, {self.kind(a)}))"
+                name, f"np.empty({self.size(int(np.prod(shape, dtype=int)))}, {self.kind(a)})"
             )
             self.places[copy] = self.fresh(name, shape)
             self.roots[copy] = copy

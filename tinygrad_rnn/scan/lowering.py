@@ -25,8 +25,6 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from .products import own
-
 LONG, BYTE = ir.IntType(64), ir.IntType(8)
 TYPES = {
     "i64": LONG,
@@ -442,8 +440,6 @@ class _LoopWriter:
             return self.array(node.func.value, scope)
         called = self.value(node.func, scope)
         args = [self.value(part, scope) for part in node.args]
-        if called is own:
-            return args[0]
         if called is np.empty:
             return self.empty(args[0], KINDS[args[1]])
         if hasattr(called, "py_func"):

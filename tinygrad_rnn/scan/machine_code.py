@@ -111,7 +111,7 @@ def kernels(bits: int) -> Any:
     """Compile the matrix products of a dtype, or read them, and make them symbols that loops can call."""
     from llvmlite import binding
 
-    from .products import KERNELS, SAME, symbol
+    from .products import KERNELS, symbol
 
     text = KERNELS.format(bits=bits)
     name = _named(text)
@@ -124,7 +124,6 @@ def kernels(bits: int) -> Any:
             "compiled products are wrong on this machine: set TINYGRAD_RNN_BACKEND=numpy"
         )
     binding.add_symbol(symbol("product", bits), module.product.address)
-    binding.add_symbol(SAME, module.same.address)
     _seal(name)
     return module
 

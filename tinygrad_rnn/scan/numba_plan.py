@@ -163,7 +163,7 @@ class Plan(Formulas):
             both = old in pairs.values()
             text = f"S{self.s.state_in[old]}" if both else self.around.contiguous(old)
             self.argument(f"V{old}", text)
-            self.heads.append(f"F{old} = own(V{old}.reshape(V{old}.size))")
+            self.heads.append(f"F{old} = V{old}.reshape(V{old}.size)")
         return f"F{old}"
 
     def memory(self, v: int) -> str:
@@ -176,7 +176,7 @@ class Plan(Formulas):
         if not p.depends[v]:
             self.argument(f"W{v}", self.around.contiguous(v))
             self.names[v] = f"w{v}"
-            self.heads.append(f"w{v} = own(W{v}.reshape(W{v}.size))")
+            self.heads.append(f"w{v} = W{v}.reshape(W{v}.size)")
             return self.names[v]
         if v in self.stored or v not in self.inside:
             return self.slab(v)
@@ -200,7 +200,7 @@ class Plan(Formulas):
 
     def buffer(self, name: str, size: str, v: int) -> None:
         """Memory for one step of a value or of columns of it."""
-        self.heads.append(f"{name} = own(np.empty({size}, {self.kind(v)}))")
+        self.heads.append(f"{name} = np.empty({size}, {self.kind(v)})")
 
     def kind(self, v: int) -> str:
         """The dtype of a value, as numba's text names it."""

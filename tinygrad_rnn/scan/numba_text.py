@@ -121,13 +121,11 @@ class NumbaText(Plan):
         arguments = ", ".join([*given, *self.arguments])
         options = f'error_model="numpy", fastmath={FLAGS}, nogil=True, cache=True'
         borrowed = ["from tinygrad_rnn.scan.vector_math import copy, plus"]
-        products = [
-            f"from tinygrad_rnn.scan.products import {f}{bits} as {f}, own" for f in PRODUCTS
-        ]
+        products = [f"from tinygrad_rnn.scan.products import {f}{bits} as {f}" for f in PRODUCTS]
         if os.environ.get(CHECK) == "1":
             options += ", boundscheck=True"
             borrowed = ["from tinygrad_rnn.scan.vector_math import checked_copy as copy, plus"]
-            products[0] = f"from tinygrad_rnn.scan.products import checked{bits} as product, own"
+            products[0] = f"from tinygrad_rnn.scan.products import checked{bits} as product"
         begin = [
             *head(bits),
             *products,

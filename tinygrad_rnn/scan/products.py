@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from llvmlite import binding, ir
 from numba import njit, types
 from numba.core import cgutils
-from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 
 if TYPE_CHECKING:
@@ -43,16 +42,10 @@ _panels = types.Array(types.float{bits}, 1, "C")
 @cfunc(types.void(*[types.intp] * 9), cache=True)
 def product(a, w, out, rows, inner, width, onto, alike, back):
     _tiles(a, w, out, rows, inner, width, onto, alike, back)
-@cfunc(types.intp(types.intp), cache=True)
-def same(a):
-    return a
 @njit(types.void(_matrix, _panels, *[types.intp] * 4), cache=True)
 def pack(w, out, inner, width, row, column):
     _pack(w.ctypes.data, out.ctypes.data, inner, width, row, column)
 """
-
-
-SAME = "tinygrad_rnn_same"  # the symbol of a function that returns an address as it is
 
 
 def symbol(name: str, bits: int) -> str:
@@ -373,29 +366,6 @@ def _packer(bits: int) -> Any:
 pack32, pack64 = _packer(32), _packer(64)
 
 # ---- what loops call ---------------------------------------------------------------------------
-
-
-@intrinsic
-def own(_context: Context, a: types.Type) -> tuple[Signature, Code]:
-    """The same array, and the compiler's knowledge that no other array of the loop lies where it lies.
-
-    A loop that writes to many arrays would else ask at every row, for each pair, whether they overlap. All
-    that is read or written there must be reached by what this returns: LLVM is told that a call made it.
-    """
-
-    def code(
-        context: Context, builder: ir.IRBuilder, signature: Signature, args: list[ir.Value]
-    ) -> ir.Value:
-        array = context.make_array(a)(context, builder, args[0])
-        number = ir.IntType(64)
-        kind = ir.FunctionType(number.as_pointer(), [number.as_pointer()])
-        same = cgutils.get_or_insert_function(builder.module, kind, SAME)
-        same.return_value.add_attribute("noalias")
-        data = builder.call(same, [builder.bitcast(array.data, number.as_pointer())])
-        array.data = builder.bitcast(data, array.data.type)
-        return impl_ret_borrowed(context, builder, signature.return_type, array._getvalue())
-
-    return a(a), code
 
 
 def _named(name: str) -> Any:
