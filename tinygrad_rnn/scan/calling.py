@@ -12,20 +12,14 @@ from numba import types
 from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
+from numba.np.numpy_support import as_dtype
 
 from .lowering import TYPES, memory
+from .native import OF
 
 if TYPE_CHECKING:
     from .native import CompiledLoop
     from .vector_math import Code, Context, Signature
-
-KINDS = {
-    types.float32: "f32",
-    types.float64: "f64",
-    types.bool_: "b1",
-    types.int64: "i64",
-    types.uint64: "u64",
-}
 
 
 @cache
@@ -58,7 +52,9 @@ def called(name: str, kinds: tuple[str, ...]) -> Any:
             ):
                 if isinstance(of, types.Array):
                     place = context.make_array(of)(context, builder, value).data
-                    values.append(builder.bitcast(place, memory(KINDS[of.dtype]).as_pointer()))
+                    values.append(
+                        builder.bitcast(place, memory(OF[as_dtype(of.dtype)]).as_pointer())
+                    )
                 else:
                     values.append(context.cast(builder, value, of, types.int64))
             shape = ir.FunctionType(TYPES["i32"], [v.type for v in values])
@@ -76,7 +72,7 @@ def called(name: str, kinds: tuple[str, ...]) -> Any:
 def _kind(of: types.Type) -> str:
     """The kind that a loop knows a type by."""
     if isinstance(of, types.Array) and of.layout == "C":
-        return f"{KINDS.get(of.dtype)}*"
+        return f"{OF.get(as_dtype(of.dtype))}*"
     return "i64" if isinstance(of, types.Integer) else ""
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from llvmlite import binding, ir
 
+from ..tensors.arrays import of_the_one_dtype
 from .lowering import BYTE, LONG, lowered
 
 DTYPES = {"f32": "f4", "f64": "f8", "b1": "?", "u64": "u8", "i64": "i8"}
@@ -129,8 +130,9 @@ class CompiledLoop:
     def __call__(self, *arguments: Any) -> None:
         """Run the loop."""
         kinds = kinds_of(arguments)
-        pairs = zip(arguments, kinds, strict=True)  # of the classes and dtypes that the entry knows
-        given = [np.asarray(a).view(DTYPES[k[:-1]]) if k[-1] == "*" else a for a, k in pairs]
+        given = [  # of the class and the dtype that the entry knows
+            of_the_one_dtype(np.asarray(a)) if isinstance(a, np.ndarray) else a for a in arguments
+        ]
         with _lock:
             if kinds not in self.made:
                 self.made[kinds] = self._load(kinds)
@@ -252,4 +254,4 @@ class _Entry:
         b.ret(self.call("PyObject_Vectorcall", WORD, me, given, count, WORD(None)))
 
 
-__all__ = ["CompiledLoop", "machine", "optimized", "write"]
+__all__ = ["OF", "CompiledLoop", "machine", "optimized", "write"]

@@ -173,10 +173,7 @@ def streamed(layer: RecurrentLayer, x: Any, state: State) -> tuple[Tensor, State
     if found is None:
         return None
     y, *last = found
-    wrap = Tensor._wrap
-    if len(last) == 1:
-        return wrap(y[0], None), wrap(last[0], None, turn)
-    return wrap(y[0], None), tuple([wrap(array, None, turn) for array in last])
+    return _wrapped(y[0], last, turn)
 
 
 def without_gradients(
@@ -224,11 +221,15 @@ def without_gradients(
         tag = stream.tag = last_step(layer, end)
     layer.__dict__["_ran"] = stream.ran
     y, *last = found
+    return _wrapped(y.swapaxes(0, 1) if axis else y, last, tag)
+
+
+def _wrapped(y: Array, last: list[Array], tag: Any) -> tuple[Tensor, State]:
+    """Output and last states as a layer returns them; the states know their step."""
     wrap = Tensor._wrap
-    output = wrap(y.swapaxes(0, 1) if axis else y, None)
     if len(last) == 1:
-        return output, wrap(last[0], None, tag)
-    return output, tuple([wrap(array, None, tag) for array in last])
+        return wrap(y, None), wrap(last[0], None, tag)
+    return wrap(y, None), tuple([wrap(array, None, tag) for array in last])
 
 
 def _directions(layer: RecurrentLayer) -> list[bool]:
