@@ -70,10 +70,11 @@ def pairs() -> Iterator[tuple[str, tuple[int, ...], Run, Run, float, float]]:
         for what, make in CELLS.items():
             yield what, size, training(make(*size[2:]), x), training(plain, x), 1.0, 0.0
         kept = nn.LSTM(*size[2:])
+        step = training(kept, x)
 
-        def recorded(layer: Any = kept, x: Any = x) -> None:
+        def recorded(layer: Any = kept, run: Run = step) -> None:
             with nn.record_gates(layer):
-                training(layer, x)()
+                run()
 
         yield "LSTM record_gates", size, recorded, training(plain, x), 1.0, 0.0
 
