@@ -23,8 +23,9 @@ F = nn.functional
 RNG = np.random.default_rng(7)
 EDGES = [0.0, -0.0, np.nan, np.inf, -np.inf, 1e-40, -1e-40, 1e-20, 1e30, -1e30, 89.0, -89.0, -104.0]
 
+HERE = find_spec("numba") is not None
 LOOPS = pytest.param(
-    "numba", marks=pytest.mark.skipif(find_spec("numba") is None, reason="extra fast")
+    "numba", marks=pytest.mark.skipif(not HERE, reason="numba is not installed (extra fast)")
 )
 EITHER = pytest.mark.parametrize("by", ["numpy", LOOPS], indirect=True)
 
