@@ -2,11 +2,12 @@
 
     python benchmarks/drawn.py [--seed 20261129] [--sizes 16] [--against torch,jax] [--only lstm,gru,rnn]
                                [--repeats 15] [--json benchmarks/results/drawn.json] [--at 1,256,64,512 ...]
+                               [--threads 1]
 
 T of 1 to 2000, B of 1 to 500, I of 1 to 650 and H of 3 to 1024 are drawn with logarithms that are uniform,
 and again where a step of training would take more than 8e9 multiply-adds. The seed is the day unless it is
 given; ``--at`` measures named sizes instead. A training step is forward and backward of the sum of squares
-of the output, float32, one thread, pinned to one core where the system allows. JAX is one jitted program,
+of the output, float32, one pinned thread unless ``--threads`` says more. JAX is one jitted program,
 with ``unroll`` 1, 2 and 4; ``--against pytensor`` is PyTensor's scan, compiled by numba for a minute a size.
 Sides take turns call by call, and in turns of 20 ms; a ratio is the median over the pairs of the peer's
 processor time through ours: above 1 we are faster.
@@ -19,7 +20,7 @@ import datetime
 from pathlib import Path
 from typing import Any
 
-from pairs import Run, beside, mean, pin, write  # first: it sets threads and the back end
+from pairs import THREADS, Run, beside, mean, pin, write  # first: it sets threads and the back end
 
 import numpy as np
 from recurrent import jax_lstm, jax_training, our_training, torch_training
@@ -132,7 +133,7 @@ def measured(
     if "torch" in peers:
         import torch
 
-        torch.set_num_threads(1)
+        torch.set_num_threads(int(THREADS))
     rows = []
     for kind in kinds:
         name = kind.upper()
@@ -171,6 +172,7 @@ def main() -> None:
     parser.add_argument("--against", default="torch,jax")
     parser.add_argument("--only", default="lstm,gru,rnn")
     parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--threads", help="of both sides (one; pairs reads it)")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     pin()

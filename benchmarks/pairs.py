@@ -90,8 +90,8 @@ def mean(ratios: Iterable[float]) -> float:
 
 
 def pin() -> None:
-    """Stay on one core, where the system allows."""
-    if hasattr(os, "sched_setaffinity"):
+    """Stay on one core with one thread, where the system allows."""
+    if THREADS == "1" and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 

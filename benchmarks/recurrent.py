@@ -29,7 +29,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pairs import TURN, Run, mean, paired, pin, write  # first: it sets threads and the back end
+from pairs import THREADS, TURN, Run, mean, paired, pin, write  # first: it sets threads
 
 import numpy as np
 
@@ -508,12 +508,11 @@ def main() -> None:
     parser.add_argument("--only", default="")
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--quick", action="store_true", help="three points, few repeats")
-    parser.add_argument("--threads", default="1", help="for information: with more than one thread")
+    parser.add_argument("--threads", help="of both sides (one; pairs reads it)")
     parser.add_argument("--json", metavar="FILE", type=Path)
     parser.add_argument("--plot", metavar="FILE")
     options = parser.parse_args()
-    if options.threads == "1":
-        pin()
+    pin()
     grid = [GRID[1], GRID[2], GRID[6]] if options.quick else GRID
     ran_by = tg.info()["compiled layers"] or ""
     report = Report(5 if options.quick else options.repeats, "numpy" in ran_by.split()[2])
@@ -527,7 +526,7 @@ def main() -> None:
     if "torch" in peers:
         import torch
 
-        torch.set_num_threads(int(options.threads))
+        torch.set_num_threads(int(THREADS))
     for section in ("lstm", "gru", "rnn"):
         if wanted(section, "torch"):
             measure_layers(report, section, grid)
