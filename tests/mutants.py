@@ -106,7 +106,7 @@ MUTANTS = [
     Mutant("arrays: -0.0 chosen as 0", CALCULUS, " and math.copysign(1.0, a) > 0", "", "few_passes"),
     Mutant("arrays: a slope above 1", "ops/curves.py", "if quick(a) and 0 < slope <= 1:", "if quick(a):", "few_passes"),
     Mutant("rows: later turns left out", "ops/along_rows.py", "for k in range(0, n, count):", "for k in range(0, count, count):", "few_passes"),
-    Mutant("rows: cross entropy without its class", "ops/along_rows.py", "classes] -= g", "classes] -= 0", "few_passes ops"),
+    Mutant("rows: cross entropy without its class", "ops/along_rows.py", "e.shape[1])] -= g", "e.shape[1])] -= 0", "few_passes ops"),
     Mutant("second gradient replaces", ENGINE, "            grads[k] = old + d\n            if not", "            grads[k] = d\n            if not", "autograd"),
     Mutant("third gradient dropped", ENGINE, "                elif j in owned and old.__class__ is ndarray:\n                    old += d\n", "                elif j in owned and old.__class__ is ndarray:\n                    pass\n", "autograd recurrent"),
     Mutant("borrowed gradient written", ENGINE, "                if old is None:\n                    grads[j] = d\n", "                if old is None:\n                    owned.add(j)\n                    grads[j] = d\n", "autograd machine"),

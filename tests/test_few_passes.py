@@ -281,6 +281,11 @@ def test_cross_entropy_by_class(side, middle, dtype):
     for a in (d, by_tensors.detach()):
         np.testing.assert_allclose(a, slope, rtol=tol, atol=tol)
     assert loss.dtype == d.dtype == dtype
+    for kind in ("uint8", "uint64", "int32") if side[axis] < 256 else ("uint64",):
+        others = F.cross_entropy(t, tg.tensor(classes.astype(kind)), reduction="none")
+        assert others.detach().numpy().tobytes() == loss.detach().numpy().tobytes()
+        (e,) = tg.grad(others, t, tg.tensor(g, dtype=t.dtype))
+        assert e.numpy().tobytes() == d.numpy().tobytes()
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "layer_norm", "gelu"])

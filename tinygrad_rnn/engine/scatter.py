@@ -53,9 +53,11 @@ def _places(buffer: Array, parts: tuple[Any, ...]) -> tuple[Any, tuple[int, ...]
         return None
     sides = buffer.shape[lead:end]
     at: Any = 0
-    for index, side in zip(indices, sides, strict=True):
+    for k, (index, side) in enumerate(zip(indices, sides, strict=True)):
         i = index.astype(np.intp, copy=False)
-        at = at * side + np.where(i < 0, i + side, i)
+        if i.size and i.item(i.argmin()) < 0:  # sooner than a reduction
+            i = np.where(i < 0, i + side, i)
+        at = at * side + i if k else i
     at = np.asarray(at)
     shape = buffer.shape[:lead] + at.shape + buffer.shape[end:]
     at = at.ravel()

@@ -236,11 +236,12 @@ def embedding(input: Any, weight: Tensor, padding_idx: int | None = None) -> Ten
     count = weight.shape[0]
     if index.dtype.kind not in "iu":
         raise TypeError(f"embedding looks rows up by integers, not by {index.dtype}")
-    if index.size and not (index.min() >= 0 and index.max() < count):
-        raise IndexError(
-            f"embedding: index {int(index.max() if index.max() >= count else index.min())} "
-            f"is outside 0 ... {count - 1}"
-        )
+    if index.size:
+        least, most = index.item(index.argmin()), index.item(index.argmax())
+        if least < 0 or most >= count:
+            raise IndexError(
+                f"embedding: index {most if most >= count else least} is outside 0 ... {count - 1}"
+            )
     padding = None if padding_idx is None else padding_idx % count
     if state.tracer is not None and state.tracer.takes(input, index):  # what it is given may change
         found = weight[input]

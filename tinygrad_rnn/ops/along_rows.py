@@ -91,7 +91,7 @@ def _mild(a: Array) -> bool:
 
 def _tops(a: Array) -> Array:
     """The largest element of each row, as a column."""
-    return a[np.arange(len(a)), a.argmax(1)][:, None]
+    return a.reshape(-1)[_at(a.argmax(1), a.shape[1])][:, None]
 
 
 def _finite_tops(a: Array) -> Array:
@@ -145,6 +145,12 @@ def log_softmax_slope(out: Array, y: Array, g: Array) -> None:
     np.subtract(g, out, out=out)
 
 
+def _at(classes: Array, width: int) -> Array:
+    """Where each row's class lies in a matrix of rows that is read as one line."""
+    at = np.arange(0, len(classes) * width, width)
+    return np.add(at, classes, out=at, dtype=at.dtype, casting="same_kind")  # of any integers
+
+
 @_some_at_once
 def cross_entropy(out: Array, a: Array, classes: Array) -> None:
     """log(sum(exp(a)) / exp(a[class])), a number a row, whose digits large logits do not cost."""
@@ -152,7 +158,7 @@ def cross_entropy(out: Array, a: Array, classes: Array) -> None:
         _log_share(out[:, 0], np.exp(a), classes)
         return
     e = np.subtract(a, _finite_tops(a))
-    below = e[np.arange(len(a)), classes]
+    below = e.reshape(-1)[_at(classes, e.shape[1])]
     total = _sums(np.exp(e, out=e))
     np.subtract(np.log(total, out=total), below, out=out[:, 0])
 
@@ -169,7 +175,7 @@ def cross_entropy_at_once(a: Array, classes: Array) -> Array | None:
 
 def cross_entropy_of(share: Array, classes: Array) -> Array | None:
     """The same of softmax's rows; None where a class has so small a share that its digits are gone."""
-    at = share[np.arange(len(share)), classes.reshape(-1)]
+    at = share.reshape(-1)[_at(classes.reshape(-1), share.shape[1])]
     if not at.item(at.argmin()) > _LEAST:  # NaN is none
         return None
     return np.log(np.reciprocal(at, out=at), out=at).reshape(classes.shape)
@@ -177,7 +183,7 @@ def cross_entropy_of(share: Array, classes: Array) -> Array | None:
 
 def _log_share(out: Array, e: Array, classes: Array) -> Array:
     """log(sum(e) / e[class]) of each row."""
-    np.divide(_sums(e), e[np.arange(len(e)), classes], out=out)
+    np.divide(_sums(e), e.reshape(-1)[_at(classes, e.shape[1])], out=out)
     return np.log(out, out=out)
 
 
@@ -190,7 +196,7 @@ def cross_entropy_slope(out: Array, a: Array, g: Array, classes: Array) -> None:
 def cross_entropy_slope_of(e: Array, g: Array, classes: Array) -> Array:
     """The same of exponentials, in their memory."""
     np.multiply(e, (g / _sums(e))[:, None], out=e)
-    e[np.arange(len(e)), classes] -= g
+    e.reshape(-1)[_at(classes, e.shape[1])] -= g  # a row's memory follows the one before
     return e
 
 
