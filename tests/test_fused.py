@@ -221,7 +221,7 @@ def test_an_error_in_a_loop_that_is_called_comes_out(tmp_path):
     from tinygrad_rnn.scan import calling, native
 
     text = """import numpy as np
-@njit(fastmath={"contract"})
+@compiled(fastmath={"contract"})
 def loop(n, a):
     b = np.empty(n, np.float32)
     for k in range(min(n, 4)):

@@ -15,11 +15,10 @@ from tinygrad_rnn.scan.lowering import UnknownTextError
 
 HEAD = """import math
 import numpy as np
-from numba import njit
 from tinygrad_rnn.scan.vector_math import plus, floor_quotient{bits} as floor_quotient, tanh{bits} as tanh
 zero = np.float{bits}(0)
 one = np.float{bits}(1)
-@njit(error_model="numpy", fastmath={{"contract", "nsz"}})
+@compiled(fastmath={{"contract", "nsz"}})
 def loop(n, a, b, out):
     rows = np.uint64(n)
     room = np.empty(n, np.float{bits})
@@ -156,7 +155,7 @@ def test_code_is_read_again_and_made_anew_where_it_is_damaged(tmp_path, monkeypa
 def test_loops_that_write_by_indices_keep_their_order(tmp_path):
     """Two numbers for one place: all are added up."""
     text = """import numpy as np
-@njit(fastmath={"contract", "nsz"})
+@compiled(fastmath={"contract", "nsz"})
 def loop(n, places, given, out):
     for k in range(np.uint64(n)):
         out[places[k]] += given[k]

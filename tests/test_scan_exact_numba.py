@@ -27,7 +27,9 @@ from tinygrad_rnn.scan import backends, cells
 if backends.choice()[0] != "numba":
     pytest.skip("numba is not installed (extra fast)", allow_module_level=True)
 
-from tinygrad_rnn.scan import machine_code, numba_plan, numba_text
+from test_scan_numba import product_of
+
+from tinygrad_rnn.scan import machine_code, native, numba_plan, numba_text
 from tinygrad_rnn.scan.verified import _Fenced
 
 
@@ -110,26 +112,24 @@ def test_an_index_outside_is_an_error_where_it_is_tested(unknown, monkeypatch):
 
 @pytest.mark.parametrize("bits", [32, 64])
 def test_products_stay_within_their_arrays(bits):
-    from tinygrad_rnn.scan import products
     from tinygrad_rnn.scan.runtime import laid_out
 
-    machine_code.kernels(bits)
     kind = np.dtype(f"f{bits // 8}")
-    checked = getattr(products, f"checked{bits}")
+    checked = product_of(bits, "checked", "boundscheck=True")
     for rows, inner, width in itertools.product((1, 2, 4, 5), (1, 3, 9), (1, 7, 16, 65)):
         fenced = _Fenced()
         a = fenced.copy(numbers((rows, inner), 1).astype(kind))
         w = numbers((inner, width), 2).astype(kind)
         panels = fenced.copy(laid_out(fenced.copy(w), False))
         out = fenced.empty((rows * width,), kind)
-        checked(a.reshape(-1), panels, out, rows, inner, width, 0)
+        checked(a.reshape(-1), panels, out, rows, inner, width, 0, 0, 0)
         fenced.check()
         assert np.abs(out.reshape(rows, width) - a @ w).max() < 1e-5
         for arrays in ((a.reshape(-1)[1:], panels, out), (a.reshape(-1), panels[1:], out)):
-            with pytest.raises(IndexError, match="beyond"):
-                checked(*arrays, rows, inner, width, 0)
-        with pytest.raises(IndexError, match="beyond"):
-            checked(a.reshape(-1), panels, out[1:], rows, inner, width, 0)
+            with pytest.raises(IndexError, match="out of bounds"):
+                checked(*arrays, rows, inner, width, 0, 0, 0)
+        with pytest.raises(IndexError, match="out of bounds"):
+            checked(a.reshape(-1), panels, out[1:], rows, inner, width, 0, 0, 0)
 
 
 PAST = re.compile(r"(= .*)(F\d+\[r\d+ \+ j)\]")  # a number of an array of the caller's
@@ -137,12 +137,12 @@ PAST = re.compile(r"(= .*)(F\d+\[r\d+ \+ j)\]")  # a number of an array of the c
 
 @pytest.mark.parametrize("tested", [True, False])
 def test_nothing_but_the_option_sees_an_index_one_past_the_end(tested, unknown, monkeypatch):
-    """The text reads one number late: numba's own error with the option, a fence's NaN without it."""
+    """The text reads one number late: an error with the option, a fence's NaN without it."""
     made = []
 
-    def altered(text, bits, plain):
+    def altered(text, bits):
         late, count = PAST.subn(r"\1\2 + np.uint64(1)]", text)
-        made.append((count, machine_code.function(late, bits, plain)))
+        made.append((count, machine_code.function(late, bits)))
         return made[-1][1]
 
     monkeypatch.setenv("TINYGRAD_RNN_BOUNDSCHECK", str(int(tested)))
@@ -151,7 +151,7 @@ def test_nothing_but_the_option_sees_an_index_one_past_the_end(tested, unknown, 
     layer = layer_of(["n0 = z * x[:, :1] * 0.25", "y = n0 + s0"], (3, 2, 4))
     agree(layer, 3, "numba", how=words)
     assert any(count for count, _ in made)
-    assert all(isinstance(kept, machine_code.Kept) is tested for _, kept in made)
+    assert all(isinstance(kept, native.TestedLoop) is tested for _, kept in made)
 
 
 @pytest.mark.parametrize(

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..optim import updates
-from .machine_code import Kept, function
+from .machine_code import function
+
+if TYPE_CHECKING:
+    from .native import CompiledLoop
 
 PLAIN = frozenset((float, int, bool))  # numpy's numbers may be of more bits than the arrays
 TEXT = """import numpy as np
-from numba import njit, types
-from tinygrad_rnn.optim.updates import {name} as written
-update = njit(error_model="numpy")(written)
-given = types.Array(types.float{bits}, 1, "C", readonly=True)
-made = types.Array(types.float{bits}, 1, "C")
-@njit(types.void({kinds}), error_model="numpy", cache=True)
-def loop({arguments}):
-    {rounded}
-    for k in range(a0.size):
+from tinygrad_rnn.optim.updates import {name} as update
+@compiled()
+def loop(count, K, {arrays}):
+    {read}
+    for k in range(count):
         found = update({elements})
         {results}
 """
@@ -40,14 +39,15 @@ def applied(
             return None
         if a.strides != strides:
             strides = ()
-    loop = _loop(update.__name__, len(arrays), len(numbers), wanted, kind.itemsize * 8)
+    options = tuple(n if isinstance(n, bool) else None for n in numbers)
+    loop = _loop(update.__name__, len(arrays), options, wanted)
     if loop is None:
         return None
     results = [np.empty(shape, kind) for _ in range(wanted)]
     every = [*arrays, *results]
     if strides != (kind.itemsize,):  # not all are rows
         every = [a.ravel() for a in every]
-    loop(*every, *map(float, numbers))
+    loop(first.size, np.array(numbers, kind), *every)
     return results
 
 
@@ -57,22 +57,23 @@ def offer() -> None:
 
 
 @cache
-def _loop(name: str, arrays: int, numbers: int, results: int, bits: int) -> Kept | None:
+def _loop(
+    name: str, arrays: int, options: tuple[bool | None, ...], results: int
+) -> CompiledLoop | None:
     """The loop of an update, without what it returns beyond ``results``; None where it cannot be compiled."""
-    counts = zip("aon", (arrays, results, numbers), strict=True)
-    a, o, n = ([f"{letter}{k}" for k in range(count)] for letter, count in counts)
-    kinds = [*["given"] * arrays, *["made"] * results, *["types.float64"] * numbers]
+    a, o = (
+        [f"{letter}{k}" for k in range(count)] for letter, count in (("a", arrays), ("o", results))
+    )
+    n = [f"n{k}" if option is None else str(option) for k, option in enumerate(options)]
     text = TEXT.format(
         name=name,
-        bits=bits,
-        kinds=", ".join(kinds),
-        arguments=", ".join([*a, *o, *n]),
-        rounded="; ".join(f"{x} = np.float{bits}({x})" for x in n),
+        arrays=", ".join([*a, *o]),
+        read="; ".join(f"n{k} = K[{k}]" for k in range(len(n))),
         elements=", ".join([*(f"{x}[k]" for x in a), *n]),
         results="; ".join(f"{r}[k] = found[{k}]" for k, r in enumerate(o)),
     )
     try:
-        made: Kept = function(text, bits)
+        made: CompiledLoop = function(text)
         return made
     except Exception:  # numpy gives the same bits
         return None

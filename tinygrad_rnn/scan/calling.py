@@ -18,8 +18,14 @@ from .lowering import TYPES, memory
 from .native import OF
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numba.core.typing import Signature
+    from numba.core.typing.context import BaseContext as Context
+
     from .native import CompiledLoop
-    from .vector_math import Code, Context, Signature
+
+    Code = Callable[[Context, ir.IRBuilder, Signature, list[ir.Value]], ir.Value]
 
 
 @cache

@@ -35,7 +35,6 @@ def head(bits: int) -> list[str]:
     return [
         "import math",
         "import numpy as np",
-        "from numba import njit",
         *(f"from tinygrad_rnn.scan.vector_math import {f}{bits} as {f}" for f in CURVES),
         f"zero = np.float{bits}(0)",
         f"one = np.float{bits}(1)",

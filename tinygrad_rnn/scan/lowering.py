@@ -3,8 +3,9 @@
 numba compiles any Python; a loop's text is a small part of it: numbers, flat arrays, ``for`` over ranges,
 calls of ``vector_math`` and ``products``, whose own lines are written where they are called. Numbers have
 the kinds that numba gives them (but a whole number in the text takes the other operand's), and each function
-its own fast-math flags. An innermost loop may take its turns in any order, since each writes elements of its
-own, unless it writes by an array of indices: LLVM is told, and asks nothing about overlaps.
+its own fast-math flags. With ``boundscheck=True`` every index is tested. An innermost loop may take its turns
+in any order, since each writes elements of its own, unless it writes by an array of indices: LLVM is told,
+and asks nothing about overlaps.
 """
 
 from __future__ import annotations
@@ -22,10 +23,9 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
 
-LONG, BYTE = ir.IntType(64), ir.IntType(8)
+from .llvm import BYTE, LONG, External, Instructions, declared, turns, variable
+
 TYPES = {
     "i64": LONG,
     "u64": LONG,
@@ -52,11 +52,18 @@ SIGNS = {
     ast.Gt: (">", operator.gt),
     ast.GtE: (">=", operator.ge),
 }
-WITHIN = {np.floor: "floor", np.ceil: "ceil", np.rint: "rint", np.trunc: "trunc", math.sqrt: "sqrt"}
+WITHIN = {
+    np.floor: "floor",
+    np.ceil: "ceil",
+    np.rint: "rint",
+    np.trunc: "trunc",
+    math.sqrt: "sqrt",
+    np.sqrt: "sqrt",
+}
 LIBRARY = (math.atan2, math.cos, math.erf, math.erfc, math.exp, math.expm1, math.log, math.log1p)
 C_NAMES = {f: f.__name__ for f in (*LIBRARY, math.sin, math.tanh, np.fmod)}
 APART = 64  # bytes at whose multiples memory begins
-FAILED = 1  # what a function gives that found no memory
+FAILED, OUTSIDE = 1, 2  # what a function gives that found no memory, or an index outside its array
 
 
 class UnknownTextError(Exception):
@@ -77,6 +84,7 @@ class FlatArray:
 
     place: Any
     kind: str
+    size: Any = None  # where indices are tested
 
 
 @dataclass(slots=True)
@@ -112,26 +120,32 @@ class _Metadata(ir.MDValue):  # type: ignore[misc]
 def lowered(text: str, kinds: Sequence[str], name: str) -> ir.Module:
     """A module with the function of a text, by arguments of some kinds; ``f32*`` is an array's.
 
-    It takes addresses and whole numbers and returns 0, or ``FAILED``.
+    It takes addresses and whole numbers and returns 0, ``FAILED`` or ``OUTSIDE``; where indices are tested,
+    the arrays' sizes follow.
     """
     tree = ast.parse(text)
     (written,) = (part for part in tree.body if isinstance(part, ast.FunctionDef))
     rest = ast.Module([part for part in tree.body if part is not written], [])
     space: dict[str, Any] = {}
     exec(compile(rest, "<a loop>", "exec"), space)
+    options = {
+        k.arg: ast.literal_eval(k.value)
+        for k in written.decorator_list[0].keywords  # type: ignore[attr-defined]
+    }
+    tested = options.get("boundscheck", False)
     module = ir.Module(name)
     given = [memory(k[:-1]).as_pointer() if k.endswith("*") else TYPES[k] for k in kinds]
-    function = ir.Function(module, ir.FunctionType(ir.IntType(32), given), name)
+    given += [LONG for k in kinds if k.endswith("*") and tested]
+    function = declared(module, TYPES["i32"], given, name)
+    takes, sizes = function.args[: len(kinds)], iter(function.args[len(kinds) :])
     names = {
-        argument.arg: FlatArray(value, kind[:-1]) if kind.endswith("*") else Number(value, kind)
-        for argument, value, kind in zip(written.args.args, function.args, kinds, strict=True)
+        argument.arg: FlatArray(value, kind[:-1], next(sizes, None))
+        if kind.endswith("*")
+        else Number(value, kind)
+        for argument, value, kind in zip(written.args.args, takes, kinds, strict=True)
     }
-    flags = next(
-        tuple(ast.literal_eval(k.value))
-        for k in written.decorator_list[0].keywords  # type: ignore[attr-defined]
-        if k.arg == "fastmath"
-    )
-    _LoopWriter(function).write(written.body, Naming(space, tuple(sorted(flags)), names))
+    scope = Naming(space, tuple(sorted(options.get("fastmath", ()))), names)
+    _LoopWriter(function, tested).write(written.body, scope)
     return module
 
 
@@ -148,22 +162,18 @@ def _source(function: Any) -> ast.FunctionDef:
     return made
 
 
-def _flags(dispatcher: Any) -> tuple[str, ...]:
-    return tuple(sorted(dispatcher.targetoptions.get("fastmath") or ()))
-
-
 class _LoopWriter:
-    """Writes one function."""
+    """Writes one function; ``tested`` are its indices."""
 
-    def __init__(self, function: ir.Function) -> None:
-        self.module = function.module
+    def __init__(self, function: ir.Function, tested: bool) -> None:
+        self.module, self.tested = function.module, tested
         self.b = ir.IRBuilder(function.append_basic_block("entry"))
         self.taken: list[Any] = []  # memory that is given back
         self.group: Any = None  # of the innermost loop whose turns may come in any order
 
     def write(self, body: list[ast.stmt], scope: Naming) -> None:
         """All of it; memory is taken before the first loop and given back at the end."""
-        first = next(k for k, line in enumerate(body) if isinstance(line, ast.For))
+        first = next((k for k, line in enumerate(body) if isinstance(line, ast.For)), len(body))
         self.lines(body[:first], scope)
         with self.b.if_then(self.lacking(), likely=False):
             self.leave(FAILED)
@@ -179,8 +189,7 @@ class _LoopWriter:
 
     def leave(self, status: int) -> None:
         """Give all memory back and return."""
-        kind = ir.FunctionType(ir.VoidType(), [BYTE.as_pointer()])
-        free = cgutils.get_or_insert_function(self.module, kind, "free")
+        free = declared(self.module, ir.VoidType(), [BYTE.as_pointer()], "free")
         for place in self.taken:
             self.b.call(free, [place])
         self.b.ret(ir.Constant(ir.IntType(32), status))
@@ -192,6 +201,13 @@ class _LoopWriter:
         for line in body:
             if isinstance(line, ast.Return):
                 return self.value(line.value, scope)
+            if isinstance(line, ast.If) and isinstance(line.test, ast.Name):
+                test = self.value(line.test, scope)
+                if isinstance(test, bool):  # an option
+                    found = self.lines(line.body, scope) if test else None
+                    if found is not None:
+                        return found
+                    continue
             write = getattr(self, f"_{type(line).__name__.lower()}", None)
             if write is None:
                 raise UnknownTextError(ast.unparse(line))
@@ -232,27 +248,20 @@ class _LoopWriter:
         with self.b.if_then(self.truth(self.value(line.test, scope))):
             self.lines(line.body, scope)
 
+    def _raise(self, line: ast.Raise, _scope: Naming) -> None:
+        if "IndexError" not in ast.unparse(line):
+            raise UnknownTextError(ast.unparse(line))
+        self.leave(OUTSIDE)
+
     def _for(self, line: ast.For, scope: Naming) -> None:
-        call, b = line.iter, self.b
+        call = line.iter
         assert isinstance(call, ast.Call)
         assert isinstance(line.target, ast.Name)
         count = self.number(self.value(call.args[0], scope))
-        outer = b.block
-        head, body, end = (b.append_basic_block(name) for name in ("head", "body", "end"))
-        b.branch(head)
-        b.position_at_end(head)
-        turn = b.phi(LONG)
-        turn.add_incoming(ir.Constant(LONG, 0), outer)
-        b.cbranch(b.icmp_signed("<", turn, count.value), body, end)
-        b.position_at_end(body)
-        scope.names[line.target.id] = Number(turn, count.kind)
-        with self.any_order(line) as identity:
-            self.lines(line.body, scope)
-        turn.add_incoming(b.add(turn, ir.Constant(LONG, 1), flags=("nuw", "nsw")), b.block)
-        back = b.branch(head)
-        if identity is not None:
-            back.set_metadata("llvm.loop", identity)
-        b.position_at_end(end)
+        with turns(self.b, count.value) as (turn, back):
+            scope.names[line.target.id] = Number(turn, count.kind)
+            with self.any_order(line) as back["llvm.loop"]:
+                self.lines(line.body, scope)
 
     @contextmanager
     def any_order(self, line: ast.For) -> Iterator[Any]:
@@ -292,13 +301,13 @@ class _LoopWriter:
             self.store(value, place, kind)
             return
         assert isinstance(target, ast.Name)
-        if isinstance(value, FlatArray):
+        if isinstance(value, (FlatArray, tuple)):
             scope.names[target.id] = value
             return
         number = self.number(value)
         slot = scope.names.get(target.id)
         if not isinstance(slot, Slot) or slot.kind != number.kind:
-            place = cgutils.alloca_once(self.b, TYPES[number.kind])
+            place = variable(self.b, TYPES[number.kind])
             slot = scope.names[target.id] = Slot(place, number.kind)
         self.b.store(number.value, slot.place)
 
@@ -314,8 +323,12 @@ class _LoopWriter:
     def element(self, node: ast.Subscript, scope: Naming) -> tuple[Any, str]:
         """Where an element lies, and of which kind it is."""
         array = self.array(node.value, scope)
-        index = self.number(self.value(node.slice, scope))
-        return self.b.gep(array.place, [index.value]), array.kind
+        index = self.number(self.value(node.slice, scope)).value
+        if self.tested:
+            outside = self.b.icmp_unsigned(">=", index, array.size)
+            with self.b.if_then(outside, likely=False):
+                self.leave(OUTSIDE)
+        return self.b.gep(array.place, [index]), array.kind
 
     def access(self, instruction: Any) -> Any:
         """An access to memory, of the running loop."""
@@ -337,15 +350,13 @@ class _LoopWriter:
     def empty(self, count: Any, kind: str) -> FlatArray:
         """Memory for so many elements."""
         b, of = self.b, memory(kind)
-        address = ir.FunctionType(BYTE.as_pointer(), [LONG])
-        malloc = cgutils.get_or_insert_function(self.module, address, "malloc")
+        malloc = declared(self.module, BYTE.as_pointer(), [LONG], "malloc")
         malloc.return_value.add_attribute("noalias")
-        wide = ir.Constant(LONG, max(int(kind[1:]) // 8, 1))
-        size = b.add(b.mul(self.cast(count, "i64").value, wide), ir.Constant(LONG, APART))
-        place = b.call(malloc, [size])
+        wide, size = ir.Constant(LONG, max(int(kind[1:]) // 8, 1)), self.cast(count, "i64").value
+        place = b.call(malloc, [b.add(b.mul(size, wide), ir.Constant(LONG, APART))])
         self.taken.append(place)
         more = b.and_(b.neg(b.ptrtoint(place, LONG)), ir.Constant(LONG, APART - 1))
-        return FlatArray(b.bitcast(b.gep(place, [more]), of.as_pointer()), kind)
+        return FlatArray(b.bitcast(b.gep(place, [more]), of.as_pointer()), kind, size)
 
     # ---- values
 
@@ -377,16 +388,26 @@ class _LoopWriter:
         if text.endswith(".ctypes.data"):
             array = self.array(node.value.value, scope)  # type: ignore[attr-defined]
             return Number(self.b.ptrtoint(array.place, LONG), "i64")
+        if node.attr == "size":
+            return Number(self.array(node.value, scope).size, "i64")
         return getattr(self.value(node.value, scope), node.attr)
 
     def _of_subscript(self, node: ast.Subscript, scope: Naming) -> Any:
         if not isinstance(node.slice, ast.Slice):
+            found = self.value(node.value, scope)
+            if isinstance(found, tuple):
+                return found[self.value(node.slice, scope)]
             return self.load(*self.element(node, scope))
-        array = self.array(node.value, scope)
-        if node.slice.lower is None:
-            return array
-        low = self.number(self.value(node.slice.lower, scope))
-        return FlatArray(self.b.gep(array.place, [low.value]), array.kind)
+        array, b, bounds = self.array(node.value, scope), self.b, node.slice
+        low, high, size = ir.Constant(LONG, 0), array.size, array.size
+        if bounds.lower is not None:
+            low = self.number(self.value(bounds.lower, scope)).value
+        if self.tested:  # as Python's, no part of what is outside
+            if bounds.upper is not None:
+                high = self.number(self.value(bounds.upper, scope)).value
+                high = b.select(b.icmp_unsigned("<", high, size), high, size)
+            size = b.select(b.icmp_unsigned("<", low, high), b.sub(high, low), low.type(0))
+        return FlatArray(b.gep(array.place, [low]), array.kind, size)
 
     def _of_unaryop(self, node: ast.UnaryOp, scope: Naming) -> Any:
         value = self.value(node.operand, scope)
@@ -442,32 +463,32 @@ class _LoopWriter:
         args = [self.value(part, scope) for part in node.args]
         if called is np.empty:
             return self.empty(args[0], KINDS[args[1]])
-        if hasattr(called, "py_func"):
+        if inspect.isfunction(called):
             return self.inlined(called, args)
-        if isinstance(called, types.ExternalFunction):
+        if isinstance(called, External):
             values = [self.number(a).value for a in args]
-            kind = ir.FunctionType(ir.VoidType(), [LONG] * len(values))
-            self.b.call(cgutils.get_or_insert_function(self.module, kind, called.symbol), values)
+            kinds = [LONG] * len(values)
+            self.b.call(declared(self.module, ir.VoidType(), kinds, called.symbol), values)
             return None
-        if hasattr(called, "_defn"):  # of numba's intrinsics: they ask nothing but a builder
-            signature, code = called._defn(None, *args)
-            value = code(None, self.b, signature, [self.number(a).value for a in args])
-            return Number(value, {types.int32: "i32", types.float32: "f32"}[signature.return_type])
+        if isinstance(called, Instructions):
+            value = called.write(self.b, *(self.number(a).value for a in args))
+            return Number(value, called.kind)
         return self.function(called, args, scope)
 
     def inlined(self, called: Any, args: list[Any]) -> Any:
         """What a function returns, its lines written here."""
-        written, defaults = _source(called.py_func), called.py_func.__defaults__ or ()
+        written, defaults = _source(called), called.__defaults__ or ()
         args = [*args, *defaults[len(args) - len(written.args.args) :]][: len(written.args.args)]
         names: dict[str, Any] = {}
-        scope = Naming(called.py_func.__globals__, _flags(called), names)
-        if called.py_func.__closure__:
-            cells = zip(
-                called.py_func.__code__.co_freevars, called.py_func.__closure__, strict=True
-            )
+        scope = Naming(called.__globals__, called.__dict__.get("fastmath", ()), names)
+        if called.__closure__:
+            cells = zip(called.__code__.co_freevars, called.__closure__, strict=True)
             scope.outside = {**scope.outside, **{name: cell.cell_contents for name, cell in cells}}
         for argument, value in zip(written.args.args, args, strict=True):
-            self.put(ast.Name(argument.arg, ast.Store()), value, scope)
+            if isinstance(value, bool):
+                names[argument.arg] = value
+            else:
+                self.put(ast.Name(argument.arg, ast.Store()), value, scope)
         return self.lines(written.body, scope)
 
     def function(self, called: Any, args: list[Any], scope: Naming) -> Any:
@@ -476,6 +497,8 @@ class _LoopWriter:
             return self.cast(args[0], KINDS[called])
         if called in (min, max):
             return self.between(called, *args)
+        if called is np.maximum:
+            return self.maximum(*args)
         numbers = [self.number(a) for a in args]
         kind = numbers[0].kind
         if called is abs or called in WITHIN:
@@ -483,8 +506,7 @@ class _LoopWriter:
             made = self.module.declare_intrinsic(name, known)
         elif called in C_NAMES:
             name = C_NAMES[called] + "f" * (kind == "f32")
-            shape = ir.FunctionType(TYPES[kind], [TYPES[kind]] * len(args))
-            made = cgutils.get_or_insert_function(self.module, shape, name)
+            made = declared(self.module, TYPES[kind], [TYPES[kind]] * len(args), name)
             made.attributes.add("nounwind")
             made.attributes.add("readnone")
         else:
@@ -498,10 +520,17 @@ class _LoopWriter:
         test = self.compared(ast.Lt if called is min else ast.Gt, a, b)
         return Number(self.b.select(test, a.value, b.value), a.kind)
 
+    def maximum(self, left: Any, right: Any) -> Number:
+        """The larger of two floats, NaN where one of them is."""
+        a, b = self.alike(left, right)
+        test = self.b.or_(self.compared(ast.GtE, a, b), self.compared(ast.NotEq, a, a))
+        return Number(self.b.select(test, a.value, b.value), a.kind)
+
     def operation(self, op: ast.operator, left: Any, right: Any, scope: Naming) -> Any:
         """Two numbers as one."""
         if not isinstance(left, Number) and not isinstance(right, Number):
-            return eval(ast.unparse(ast.BinOp(ast.Constant(left), op, ast.Constant(right))))
+            text = ast.unparse(ast.BinOp(ast.Name("left"), op, ast.Name("right")))
+            return eval(text, {"left": left, "right": right})
         a, b = self.alike(left, right)
         floating = a.kind in LOWER
         if isinstance(op, ast.Pow) and floating:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import warnings
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def folder() -> Path:
 @cache
 def versions() -> str:
     """What else decides about compiled code, beside its text."""
-    import numba
+    import llvmlite
 
     here = Path(__file__).parent
     library = b"".join(
@@ -55,6 +56,7 @@ def versions() -> str:
         for name in (
             "vector_math.py",
             "products.py",
+            "llvm.py",
             "lowering.py",
             "native.py",
             "../ops/curves.py",
@@ -62,7 +64,7 @@ def versions() -> str:
             "../optim/updates.py",
         )
     )
-    return f"{numba.__version__} {sys.version} {hashlib.sha256(library).hexdigest()}"
+    return f"{llvmlite.__version__} {sys.version} {hashlib.sha256(library).hexdigest()}"
 
 
 class Kept:
@@ -80,16 +82,28 @@ class Kept:
             _seal(name)
 
 
-def function(text: str, bits: int, plain: bool = False) -> Any:
+def function(text: str, bits: int = 0) -> Any:
     """The function ``loop`` of a module's text, compiled when first called, or read from the cache.
 
-    ``bits`` says of which kernels it is made. A ``plain`` text is one that ``lowering`` takes, which is many
-    times as quick as numba.
+    ``bits`` says of which kernels it is made.
     """
-    from .native import CompiledLoop
+    from .native import CompiledLoop, TestedLoop
 
-    with _lock:
+    if bits:
         kernels(bits)
+    kind = TestedLoop if "boundscheck=True" in text else CompiledLoop
+    return _remembered(text, lambda _: kind(text, versions(), folder()))
+
+
+def by_numba(text: str) -> Kept:
+    """As ``function``, of any Python that numba compiles."""
+    found: Kept = _remembered(text, lambda name: Kept(_load(name, text).loop, name))
+    return found
+
+
+def _remembered(text: str, made: Callable[[str], Any]) -> Any:
+    """What is made of a text, and its module's name, once."""
+    with _lock:
         name = _named(text)
         found = _functions.get(name)
         if found is None:
@@ -97,49 +111,41 @@ def function(text: str, bits: int, plain: bool = False) -> Any:
                 oldest = next(iter(_functions))
                 del _functions[oldest]
                 sys.modules.pop(oldest, None)
-            found = (
-                CompiledLoop(text, versions(), folder())
-                if plain
-                else Kept(_load(name, text).loop, name)
-            )
-            _functions[name] = found
+            found = _functions[name] = made(name)
         return found
 
 
 @cache
 def kernels(bits: int) -> Any:
-    """Compile the matrix products of a dtype, or read them, and make them symbols that loops can call."""
+    """What lays out matrices of a dtype; what multiplies is a symbol that loops can call from now on."""
     from llvmlite import binding
 
-    from .products import KERNELS, symbol
+    from .native import Kernels
+    from .products import symbol
 
-    text = KERNELS.format(bits=bits)
-    name = _named(text)
-    for trust in (True, False):
-        module = _load(name, text, trust)
-        if _right(module, bits):
-            break
-    else:
+    made = Kernels(str(bits), versions(), folder())
+    if not _right(made, bits):
+        made.path(made.kinds).unlink(missing_ok=True)  # the next process tries again
         raise RuntimeError(
             "compiled products are wrong on this machine: set TINYGRAD_RNN_BACKEND=numpy"
         )
-    binding.add_symbol(symbol("product", bits), module.product.address)
-    _seal(name)
-    return module
+    binding.add_symbol(symbol("product", bits), made.address("_product")[1])
+    binding.add_symbol(symbol("pack", bits), made.address()[1])
+    return made.function
 
 
-def _right(module: Any, bits: int) -> bool:
-    """Whether the products of a module are right, on an example with all kinds of tiles and rests."""
+def _right(made: Any, bits: int) -> bool:
+    """Whether the products of kernels are right, on an example with all kinds of tiles and rests."""
     from .products import LANES, PANEL
 
     inner, lanes, kind = 5, LANES[bits], np.dtype(f"f{bits // 8}")
-    product = ctypes.CFUNCTYPE(None, *[ctypes.c_ssize_t] * 9)(module.product.address)
     for rows, many in ((7, 1), (6, 1), (5, 1), (1, 5), (1, 6), (1, 7)):  # and so many panels
         width = (many * PANEL + 1) * lanes + 3
         a = np.arange(rows * inner, dtype=kind).reshape(rows, inner) % 7 - 3
         w = np.arange(inner * width, dtype=kind).reshape(inner, width) % 11 - 5
         laid_out = np.zeros(inner * (width + lanes), kind)
-        module.pack(w, laid_out, inner, width, width, 1)
+        made(w, laid_out, inner, width, width, 1)
+        product = ctypes.CFUNCTYPE(None, *[ctypes.c_ssize_t] * 9)(made.address("_product")[1])
         for alike in (0, 1):
             out = np.zeros((rows, width), kind)
             places = (a.ctypes.data, laid_out.ctypes.data, out.ctypes.data)
@@ -163,15 +169,15 @@ def _seal(name: str) -> None:
         write(seal, now.encode())
 
 
-def _load(name: str, text: str, trust: bool = True) -> Any:
-    """The module of a text, from a file in the cache; what is damaged (or not trusted) is made anew."""
+def _load(name: str, text: str) -> Any:
+    """The module of a text, from a file in the cache; what is damaged is made anew."""
     from .native import write
 
     path = folder() / f"{name}.py"
     seal = folder() / f"{name}.seal"
     if not path.exists() or path.read_bytes() != text.encode():
         write(path, text.encode())
-    if not trust or not seal.exists() or seal.read_bytes() != _checksum(name).encode():
+    if not seal.exists() or seal.read_bytes() != _checksum(name).encode():
         for old in _files(name):  # damaged, or written by a process that was stopped
             old.unlink(missing_ok=True)
     spec = importlib.util.spec_from_file_location(name, path)

@@ -20,7 +20,9 @@ import numpy as np
 from llvmlite import binding, ir
 
 from ..tensors.arrays import of_the_one_dtype
-from .lowering import BYTE, LONG, lowered
+from .llvm import BYTE, LONG
+from .lowering import OUTSIDE, lowered
+from .products import kernels
 
 DTYPES = {"f32": "f4", "f64": "f8", "b1": "?", "u64": "u8", "i64": "i8"}
 OF = {np.dtype(name): kind for kind, name in DTYPES.items()}
@@ -61,15 +63,23 @@ def kinds_of(arguments: Sequence[Any]) -> tuple[str, ...]:
     return tuple(kinds)
 
 
-def _machine() -> Any:
-    from numba.core.codegen import get_host_cpu_features, initialize_llvm
+@cache
+def features() -> str:
+    """What instructions the processor has."""
+    try:
+        return str(binding.get_host_cpu_features().flatten())
+    except RuntimeError:  # LLVM cannot say
+        return ""
 
-    initialize_llvm()
+
+def _machine() -> Any:
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
     target = binding.Target.from_default_triple()
     static = target.name.startswith("x86")
     return target.create_target_machine(
         cpu=binding.get_host_cpu_name(),
-        features=get_host_cpu_features(),
+        features=features(),
         opt=3,
         reloc="static" if static else "default",
         codemodel="jitdefault",
@@ -95,14 +105,12 @@ def _engine() -> Any:
 @cache
 def processor() -> str:
     """What decides about code beside its text."""
-    known = machine()
-    return f"{known.triple} {binding.get_host_cpu_name()} {known.target_data} {binding.llvm_version_info}"
+    known, cpu = machine(), f"{binding.get_host_cpu_name()} {features()}"
+    return f"{known.triple} {cpu} {known.target_data} {binding.llvm_version_info}"
 
 
-def optimized(text: str, kinds: Sequence[str], name: str) -> Any:
-    """A loop and its entry as LLVM's module."""
-    module = lowered(text, kinds, name)
-    _Entry(module, name, kinds).write()
+def optimized(module: ir.Module) -> Any:
+    """A module as LLVM has improved it."""
     module.triple, module.data_layout = machine().triple, str(machine().target_data)
     made = binding.parse_assembly(str(module))
     made.verify()
@@ -140,30 +148,78 @@ class CompiledLoop:
                 self.function, self.kinds = self.made[kinds], kinds
         self.made[kinds](*given)
 
+    def module(self, kinds: tuple[str, ...], name: str) -> ir.Module:
+        """What is compiled for arguments of some kinds."""
+        return _with_entry(lowered(self.text, kinds, name), kinds, name)
+
     def name(self, kinds: Sequence[str]) -> str:
         """What the code for arguments of some kinds is called."""
         whole = f"{self.versions} {processor()} {kinds}\n{self.text}"
         return "loop_" + hashlib.sha256(whole.encode()).hexdigest()[:24]
 
-    def address(self) -> tuple[str, int]:
+    def path(self, kinds: Sequence[str]) -> Path:
+        """Where that code is kept."""
+        return self.folder / f"{self.name(kinds)}.o"
+
+    def address(self, suffix: str = "") -> tuple[str, int]:
         """(the name, the address) of what ``function`` runs, which takes arrays' addresses."""
-        name = self.name(self.kinds)
+        name = self.name(self.kinds) + suffix
         return name, _engine().get_function_address(name)
 
     def _load(self, kinds: tuple[str, ...]) -> Any:
         """A function of the code in the cache, or made now."""
-        name = self.name(kinds)
-        path = self.folder / f"{name}.o"
+        name, path = self.name(kinds), self.path(kinds)
         data = _kept(path)
         if data is None:
-            data = machine().emit_object(optimized(self.text, kinds, name))
+            data = machine().emit_object(optimized(self.module(kinds, name)))
             _keep(path, data)
         engine = _engine()
         engine.add_object_file(binding.object_file.ObjectFileRef.from_data(data))
         engine.finalize_object()
-        method = _Method(b"loop", engine.get_function_address(f"{name}_entry"), FAST, None)
+        return self.of_python(name, kinds)
+
+    def of_python(self, name: str, kinds: tuple[str, ...]) -> Any:
+        """What Python calls."""
+        method = _Method(b"loop", _engine().get_function_address(f"{name}_entry"), FAST, None)
         self._methods.append(method)
         return _new(ctypes.addressof(method), self, None)
+
+
+class TestedLoop(CompiledLoop):
+    """A loop whose text has every index tested: its code takes the sizes of arrays, too."""
+
+    def module(self, kinds: tuple[str, ...], name: str) -> ir.Module:
+        """What is compiled for arguments of some kinds."""
+        return lowered(self.text, kinds, name)
+
+    def of_python(self, name: str, kinds: tuple[str, ...]) -> Any:
+        """What Python calls."""
+        arrays = [k for k, kind in enumerate(kinds) if kind.endswith("*")]
+        types = [ctypes.c_void_p if k in arrays else ctypes.c_int64 for k in range(len(kinds))]
+        whole = ctypes.CFUNCTYPE(ctypes.c_int, *types, *[ctypes.c_int64] * len(arrays))
+        code = whole(_engine().get_function_address(name))
+
+        def run(*given: Any) -> None:
+            if kinds_of(given) != kinds:
+                self(*given)
+                return
+            places = [a.ctypes.data if k in arrays else a for k, a in enumerate(given)]
+            status = code(*places, *(given[k].size for k in arrays))
+            if status:
+                raise IndexError("index is out of bounds") if status == OUTSIDE else MemoryError
+
+        return run
+
+
+class Kernels(CompiledLoop):
+    """What lays a matrix of some bits out, and with it what multiplies by it."""
+
+    def module(self, kinds: tuple[str, ...], name: str) -> ir.Module:
+        """They take arrays of one kind."""
+        bits = int(self.text)
+        if kinds != (f"f{bits}*", f"f{bits}*", *["i64"] * 4):
+            raise TypeError(f"matrices of float{bits}, not {kinds}")
+        return _with_entry(kernels(name, bits), kinds, name)
 
 
 def _kept(path: Path) -> bytes | None:
@@ -184,6 +240,12 @@ def write(path: Path, data: bytes) -> None:
     with os.fdopen(handle, "wb") as file:
         file.write(data)
     os.replace(beside, path)
+
+
+def _with_entry(module: ir.Module, kinds: Sequence[str], name: str) -> ir.Module:
+    """A module with what Python calls for its function of a name."""
+    _Entry(module, name, kinds).write()
+    return module
 
 
 class _Entry:
@@ -254,4 +316,4 @@ class _Entry:
         b.ret(self.call("PyObject_Vectorcall", WORD, me, given, count, WORD(None)))
 
 
-__all__ = ["OF", "CompiledLoop", "machine", "optimized", "write"]
+__all__ = ["OF", "CompiledLoop", "Kernels", "TestedLoop", "machine", "optimized", "write"]

@@ -37,7 +37,7 @@ class NumbaText(Plan):
     def compiled(self) -> Any:
         """The function."""
         self.make()
-        return function(self.text(), self.bits, plain=os.environ.get(CHECK) != "1")
+        return function(self.text(), self.bits)
 
     def body(self) -> list[str]:
         """The lines of one step."""
@@ -119,18 +119,16 @@ class NumbaText(Plan):
         some = not ragged and not self.reverse
         given = ["T", "B", *["starts"] * ragged, *["skip"] * self.reverse, *["most", "low"] * some]
         arguments = ", ".join([*given, *self.arguments])
-        options = f'error_model="numpy", fastmath={FLAGS}, nogil=True, cache=True'
-        borrowed = ["from tinygrad_rnn.scan.vector_math import copy, plus"]
+        options = f"fastmath={FLAGS}"
         products = [f"from tinygrad_rnn.scan.products import {f}{bits} as {f}" for f in PRODUCTS]
         if os.environ.get(CHECK) == "1":
             options += ", boundscheck=True"
-            borrowed = ["from tinygrad_rnn.scan.vector_math import checked_copy as copy, plus"]
             products[0] = f"from tinygrad_rnn.scan.products import checked{bits} as product"
         begin = [
             *head(bits),
             *products,
-            *borrowed,
-            f"@njit({options})",
+            "from tinygrad_rnn.scan.vector_math import copy, plus",
+            f"@compiled({options})",
             f"def loop({arguments}):",
             "    rows = np.uint64(B)",
             "    u_0 = np.uint64(0)",

@@ -1,4 +1,4 @@
-"""How do numba's loops multiply? By the same weights at every step, laid out once while they stay the same.
+"""How do loops of machine code multiply? By the same weights at every step, laid out once while they stay.
 
 ``pack`` puts a matrix into panels of columns (``laid_out`` calls it), so that a step reads it from end to
 end; the product keeps a tile of the result, some rows by a panel, in registers while it runs along the
@@ -12,13 +12,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from llvmlite import binding, ir
-from numba import njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic
+
+from .llvm import LONG, External, declared, turns, variable
 
 if TYPE_CHECKING:
     from ..engine.values import Array
-    from .vector_math import Code, Context, Signature
 
 
 # Bytes of a vector and vectors of a panel, by what a machine has. With AVX2, tiles of 4 x 16, 6 x 16 and
@@ -34,56 +32,31 @@ LANES = {32: BYTES // 4, 64: BYTES // 8}
 
 # ---- what is compiled once ---------------------------------------------------------------------
 
-KERNELS = """
-from numba import cfunc, njit, types
-from tinygrad_rnn.scan.products import pack{bits} as _pack, tiles{bits} as _tiles
-_matrix = types.Array(types.float{bits}, 2, "C", readonly=True)
-_panels = types.Array(types.float{bits}, 1, "C")
-@cfunc(types.void(*[types.intp] * 9), cache=True)
-def product(a, w, out, rows, inner, width, onto, alike, back):
-    _tiles(a, w, out, rows, inner, width, onto, alike, back)
-@njit(types.void(_matrix, _panels, *[types.intp] * 4), cache=True)
-def pack(w, out, inner, width, row, column):
-    _pack(w.ctypes.data, out.ctypes.data, inner, width, row, column)
-"""
-
 
 def symbol(name: str, bits: int) -> str:
     """What a kernel is called among the symbols of the process."""
     return f"tinygrad_rnn_{name}_{bits}"
 
 
-def _writer(bits: int) -> Any:
-    @intrinsic
-    def tiles(
-        _context: Context,
-        a: types.Type,
-        w: types.Type,
-        out: types.Type,
-        rows: types.Type,
-        inner: types.Type,
-        width: types.Type,
-        onto: types.Type,
-        alike: types.Type,
-        back: types.Type,
-    ) -> tuple[Signature, Code]:
-        def code(
-            _c: Context, builder: ir.IRBuilder, _s: Signature, args: list[ir.Value]
-        ) -> ir.Value:
-            _Tiles(builder, bits, args).write()
-            return ir.Constant(ir.IntType(8).as_pointer(), None)
-
-        return types.void(*[types.intp] * 9), code
-
-    return tiles
-
-
-tiles32, tiles64 = _writer(32), _writer(64)
+def kernels(name: str, bits: int) -> ir.Module:
+    """A module with what multiplies, and with what lays out under the bare name."""
+    module = ir.Module(name)
+    number = ir.FloatType() if bits == 32 else ir.DoubleType()
+    product = declared(module, ir.VoidType(), [LONG] * 9, f"{name}_product")
+    b = ir.IRBuilder(product.append_basic_block())
+    _Tiles(b, bits, product.args).write()
+    b.ret_void()
+    kinds = [*[number.as_pointer()] * 2, *[LONG] * 4]
+    pack = declared(module, ir.IntType(32), kinds, name)
+    b = ir.IRBuilder(pack.append_basic_block())
+    _Panels(b, bits, pack.args).write()
+    b.ret(ir.IntType(32)(0))
+    return module
 
 
 def whole(n: int) -> ir.Value:
     """A whole number."""
-    return ir.Constant(ir.IntType(64), n)
+    return ir.Constant(LONG, n)
 
 
 def panels(
@@ -120,7 +93,7 @@ class _Tiles:
         half, odd = b.udiv(self.inner, whole(2)), b.urem(self.inner, whole(2))
         apart = b.icmp_unsigned("==", alike, whole(0))
         self.pairs, self.rest = b.select(apart, half, whole(0)), b.select(apart, odd, self.inner)
-        self.some, self.spill = self.few(), cgutils.alloca_once(b, self.vector)
+        self.some, self.spill = self.few(), variable(b, self.vector)
 
     def read(self, place: ir.Value) -> ir.Value:
         """A vector from memory."""
@@ -161,9 +134,9 @@ class _Tiles:
     ) -> Iterator[tuple[ir.Value, ir.Value]]:
         """A loop over ``count`` panels, or groups of some, from a column on: (where it lies, its column)."""
         b = self.builder
-        with cgutils.for_range(b, count) as loop:
-            last = b.sub(b.sub(count, whole(1)), loop.index)
-            at = b.select(self.back, last, loop.index)
+        with turns(b, count) as (turn, _):
+            last = b.sub(b.sub(count, whole(1)), turn)
+            at = b.select(self.back, last, turn)
             at = b.add(low, b.mul(at, whole(vectors * self.lanes)))
             yield b.gep(self.w, [b.mul(at, self.inner)]), at
 
@@ -172,8 +145,8 @@ class _Tiles:
         b, done = self.builder, whole(0)
         for rows in HEIGHTS:
             tiles = b.udiv(b.sub(self.rows, done), whole(rows))
-            with cgutils.for_range(b, tiles) as loop:
-                self.tile(w, b.add(done, b.mul(loop.index, whole(rows))), low, rows, vectors)
+            with turns(b, tiles) as (turn, _):
+                self.tile(w, b.add(done, b.mul(turn, whole(rows))), low, rows, vectors)
             done = b.add(done, b.mul(tiles, whole(rows)))
 
     def tile(
@@ -187,7 +160,7 @@ class _Tiles:
         every = vectors * beside
         chains = 2 if rows * every <= CHAINS else 1
         sums = [
-            [[cgutils.alloca_once(b, self.vector) for _ in range(every)] for _ in range(rows)]
+            [[variable(b, self.vector) for _ in range(every)] for _ in range(rows)]
             for _ in range(chains)
         ]
         for each in [each for chain in sums for line in chain for each in line]:
@@ -197,13 +170,13 @@ class _Tiles:
         each_panel = [b.gep(w, [b.mul(length, whole(n))]) for n in range(beside)]
         done = whole(0)
         if chains > 1:
-            with cgutils.for_range(b, self.pairs) as loop:
-                k = b.mul(loop.index, whole(chains))
+            with turns(b, self.pairs) as (turn, _):
+                k = b.mul(turn, whole(chains))
                 for n, chain in enumerate(sums):
                     self.add(each_panel, starts, b.add(k, whole(n)), chain)
             done = b.mul(self.pairs, whole(chains))
-        with cgutils.for_range(b, self.rest if chains > 1 else self.inner) as loop:
-            self.add(each_panel, starts, b.add(done, loop.index), sums[0])
+        with turns(b, self.rest if chains > 1 else self.inner) as (turn, _):
+            self.add(each_panel, starts, b.add(done, turn), sums[0])
         results = []
         for line in zip(*sums, strict=True):
             each = [[b.load(one) for one in chain] for chain in line]
@@ -240,9 +213,8 @@ class _Tiles:
     ) -> None:
         """One row of each panel, times one number of each row of the tile."""
         b, vectors = self.builder, len(sums[0]) // len(w)
-        kind = ir.FunctionType(self.vector, [self.vector] * 3)
         name = f"llvm.fmuladd.v{self.lanes}f{self.bits}"
-        fma = cgutils.get_or_insert_function(b.module, kind, name)
+        fma = declared(b.module, self.vector, [self.vector] * 3, name)
         at = b.mul(k, whole(vectors * self.lanes))
         places = [b.add(at, whole(c * self.lanes)) for c in range(vectors)]
         columns = [self.read(b.gep(panel, [place])) for panel in w for place in places]
@@ -274,10 +246,10 @@ class _Tiles:
         made.linkage = "internal"
         made.attributes.add("noinline")
         b, (source, to, left, onto) = ir.IRBuilder(made.append_basic_block()), made.args
-        with cgutils.for_range(b, left) as loop:
-            place = b.gep(to, [loop.index])
+        with turns(b, left) as (turn, _):
+            place = b.gep(to, [turn])
             before = b.select(onto, b.load(place), ir.Constant(self.number, None))
-            b.store(b.fadd(b.load(b.gep(source, [loop.index])), before), place)
+            b.store(b.fadd(b.load(b.gep(source, [turn])), before), place)
         b.ret_void()
         return made
 
@@ -291,28 +263,23 @@ class _Panels:
     def __init__(self, builder: ir.IRBuilder, bits: int, arguments: list[ir.Value]) -> None:
         self.builder, self.lanes = builder, LANES[bits]
         self.number = ir.FloatType() if bits == 32 else ir.DoubleType()
-        self.w, self.out = (
-            builder.inttoptr(address, self.number.as_pointer()) for address in arguments[:2]
-        )
-        self.inner, self.width, self.row, self.column = arguments[2:]
+        self.w, self.out, self.inner, self.width, self.row, self.column = arguments
 
     def write(self) -> None:
         """All vectors of columns, each into its panel: the code is the same for panels of any width."""
         b, lanes = self.builder, whole(self.lanes)
         count = b.udiv(b.add(self.width, b.sub(lanes, whole(1))), lanes)
-        with cgutils.for_range(b, count) as loop:
-            first, vectors = loop.index, whole(1)
+        with turns(b, count) as (turn, _):
+            first, vectors = turn, whole(1)
             for wide, low, many in reversed(list(panels(b, self.width, self.lanes))):
                 begin = b.udiv(low, lanes)
-                here = b.icmp_unsigned("<", loop.index, b.add(begin, b.mul(many, whole(wide))))
-                at = b.sub(loop.index, begin)
-                start = b.sub(loop.index, b.urem(at, whole(wide)))
+                here = b.icmp_unsigned("<", turn, b.add(begin, b.mul(many, whole(wide))))
+                at = b.sub(turn, begin)
+                start = b.sub(turn, b.urem(at, whole(wide)))
                 first = b.select(here, start, first)
                 vectors = b.select(here, whole(wide), vectors)
-            to = b.add(
-                b.mul(b.mul(first, self.inner), lanes), b.mul(b.sub(loop.index, first), lanes)
-            )
-            self.vector(b.mul(loop.index, lanes), b.gep(self.out, [to]), b.mul(vectors, lanes))
+            to = b.add(b.mul(b.mul(first, self.inner), lanes), b.mul(b.sub(turn, first), lanes))
+            self.vector(b.mul(turn, lanes), b.gep(self.out, [to]), b.mul(vectors, lanes))
 
     def vector(self, low: ir.Value, to: ir.Value, stride: ir.Value) -> None:
         """A vector of columns, from ``low``: row by row to ``to``, rows being ``stride`` apart."""
@@ -320,18 +287,18 @@ class _Panels:
         left = b.sub(self.width, low)
         source = b.gep(self.w, [b.mul(low, self.column)])
         with b.if_else(b.icmp_unsigned(">=", left, whole(self.lanes))) as (then, otherwise):
-            with then, cgutils.for_range(b, self.inner) as loop:
-                line, place = self.places(source, to, loop.index, stride)
+            with then, turns(b, self.inner) as (turn, _):
+                line, place = self.places(source, to, turn, stride)
                 for j in range(self.lanes):
                     number = b.load(b.gep(line, [b.mul(whole(j), self.column)]))
                     b.store(number, b.gep(place, [whole(j)]))
-            with otherwise, cgutils.for_range(b, self.inner) as loop:
-                line, place = self.places(source, to, loop.index, stride)
+            with otherwise, turns(b, self.inner) as (turn, _):
+                line, place = self.places(source, to, turn, stride)
                 for j in range(self.lanes):
                     b.store(ir.Constant(self.number, 0.0), b.gep(place, [whole(j)]))
-                with cgutils.for_range(b, left) as columns:
-                    number = b.load(b.gep(line, [b.mul(columns.index, self.column)]))
-                    b.store(number, b.gep(place, [columns.index]))
+                with turns(b, left) as (columns, _):
+                    number = b.load(b.gep(line, [b.mul(columns, self.column)]))
+                    b.store(number, b.gep(place, [columns]))
 
     def places(
         self, source: ir.Value, to: ir.Value, k: ir.Value, stride: ir.Value
@@ -341,52 +308,13 @@ class _Panels:
         return b.gep(source, [b.mul(k, self.row)]), b.gep(to, [b.mul(k, stride)])
 
 
-def _packer(bits: int) -> Any:
-    @intrinsic
-    def panels_of(
-        _context: Context,
-        w: types.Type,
-        out: types.Type,
-        inner: types.Type,
-        width: types.Type,
-        row: types.Type,
-        column: types.Type,
-    ) -> tuple[Signature, Code]:
-        def code(
-            _c: Context, builder: ir.IRBuilder, _s: Signature, args: list[ir.Value]
-        ) -> ir.Value:
-            _Panels(builder, bits, args).write()
-            return ir.Constant(ir.IntType(8).as_pointer(), None)
-
-        return types.void(*[types.intp] * 6), code
-
-    return panels_of
-
-
-pack32, pack64 = _packer(32), _packer(64)
-
 # ---- what loops call ---------------------------------------------------------------------------
-
-
-def _named(name: str) -> Any:
-    """Compile a function under a name of its own.
-
-    Code from the cache and code made now meet in one process by the names of functions and the types of
-    their arguments: two functions with both in common would be taken for each other.
-    """
-
-    def compile(function: Any) -> Any:
-        function.__name__ = function.__qualname__ = name
-        return njit(error_model="numpy")(function)
-
-    return compile
 
 
 def _callers(bits: int) -> tuple[Any, Any]:
     lanes = LANES[bits]
-    times = types.ExternalFunction(symbol("product", bits), types.void(*[types.intp] * 9))
+    times: Any = External(symbol("product", bits))
 
-    @_named(f"product{bits}")
     def product(
         a: Array,
         w: Array,
@@ -404,7 +332,6 @@ def _callers(bits: int) -> tuple[Any, Any]:
         """
         times(a.ctypes.data, w.ctypes.data, out.ctypes.data, rows, inner, width, onto, alike, back)
 
-    @_named(f"checked{bits}")
     def checked(
         a: Array,
         w: Array,

@@ -106,22 +106,13 @@ class RowText(Formulas):
 
     def text(self) -> str:
         """The module."""
-        array = f"types.Array(types.float{self.bits}, 1, 'C'"
-        given = [f"a{v}" for v in self.inputs.values()]
-        kinds = [
-            *["types.uint64"] * 2,
-            f"{array})",
-            *[f"{array}, readonly=True)"] * (len(given) + 1),
-        ]
-        signature = f"types.void({', '.join(kinds)})"
-        options = f'error_model="numpy", fastmath={FLAGS}, nogil=True, cache=True'
+        given = "".join(f"a{v}, " for v in self.inputs.values())
         lines = [
             *head(self.bits),
-            "from numba import types",
             BORROWED,
-            f"infinity = np.float{self.bits}(np.inf)",
-            f"@njit({signature}, {options})",
-            f"def loop(rows, width, out, {', '.join(given)}, K):",
+            f"infinity, nan = np.float{self.bits}(np.inf), np.float{self.bits}(np.nan)",
+            f"@compiled(fastmath={FLAGS})",
+            f"def loop(rows, width, out, {given}K):",
             *(f"    {line}" for line in self.read_numbers()),
             "    end = width - np.uint64(1)",
             "    for b in range(rows):",
@@ -178,7 +169,7 @@ class RowText(Formulas):
             if self.values[v].op != "sum":
                 start.append(f"n{v} = zero")
                 lines.append(f"n{v} = plus(n{v}, zero if x{a} == x{a} else one)")
-                after.append(f"x{v} = x{v} if n{v} == zero else infinity - infinity")
+                after.append(f"x{v} = x{v} if n{v} == zero else nan")
         if not sums:
             value = self.values[self.result]
             turned = value.op == "getitem"
@@ -225,7 +216,7 @@ class RowLoop:
         self.reads = [(k, text.is_column(v)) for k, v in text.inputs.items()]
         end = text.values[text.result].shape
         self.ends = None if end == text.wide else (1,) * len(axes) * (len(end) - 1)
-        self.kept = function(text.text(), text.bits)
+        self.kept = function(text.text())
         self.loop: Any = self.ran
 
     def ran(self, *arguments: Any) -> None:

@@ -171,7 +171,7 @@ def _packer(bits: int) -> tuple[Any, int, frozenset[int]]:
     """What packs, how many numbers a vector has, and how many columns a panel may have."""
     from .products import LANES, WIDTHS
 
-    return kernels(bits).pack, LANES[bits], frozenset(n * LANES[bits] for n in WIDTHS)
+    return kernels(bits), LANES[bits], frozenset(n * LANES[bits] for n in WIDTHS)
 
 
 # ---- ops -----------------------------------------------------------------------------------------

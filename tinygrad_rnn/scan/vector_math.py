@@ -1,4 +1,4 @@
-"""Which curves do numba's loops call? tanh, sigmoid, exp and what is made of them that vectorise.
+"""Which curves do loops of machine code call? tanh, sigmoid, exp and what is made of them that vectorise.
 
 In float32 they are polynomials after exact range reduction, at most 5 ulp off over the whole range, the
 normal distribution 6 (measured in ``tests/test_scan_numba.py``: 2.5 for tanh, 2.3 for sigmoid), right in the
@@ -11,88 +11,76 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+
+from .llvm import Instructions
 
 if TYPE_CHECKING:
-    from numba.core.typing import Signature
-    from numba.core.typing.context import BaseContext as Context
-
     from ..engine.values import Array
 
-    Code = Callable[[Context, ir.IRBuilder, Signature, list[ir.Value]], ir.Value]
-
-f32 = np.float32
-
-
-@intrinsic
-def _fma(_context: Context, a: types.Type, b: types.Type, c: types.Type) -> tuple[Signature, Code]:
-    """a * b + c, rounded once."""
-
-    def code(_c: Context, builder: ir.IRBuilder, _s: Signature, args: list[ir.Value]) -> ir.Value:
-        kind = ir.FloatType()
-        one = ir.FunctionType(kind, [kind] * 3)
-        return builder.call(builder.module.declare_intrinsic("llvm.fma", [kind], one), args)
-
-    return types.float32(types.float32, types.float32, types.float32), code
+f32, FLOAT, WHOLE = np.float32, ir.FloatType(), ir.IntType(32)
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-@intrinsic
-def _power_of_two(_context: Context, a: types.Type) -> tuple[Signature, Code]:
+def _written(write: Callable[..., Any]) -> Any:
+    """A function of float32 as LLVM's instructions."""
+    return Instructions(write, "f32")
+
+
+def fastmath(*flags: str) -> Callable[[Function], Function]:
+    """What LLVM may do to the numbers of a function."""
+
+    def flagged(function: Function) -> Function:
+        function.__dict__["fastmath"] = flags
+        return function
+
+    return flagged
+
+
+def _intrinsic(b: ir.IRBuilder, name: str, *operands: ir.Value) -> ir.Value:
+    """What LLVM has by a name, of float32."""
+    shape = ir.FunctionType(FLOAT, [FLOAT] * len(operands))
+    return b.call(b.module.declare_intrinsic(f"llvm.{name}", [FLOAT], shape), operands)
+
+
+@_written
+def _fma(b: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
+    """x * y + z, rounded once."""
+    return _intrinsic(b, "fma", x, y, z)
+
+
+@_written
+def _power_of_two(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     """2**n of SHIFT + n for a whole n, -126 <= n <= 127: n is what its last bits are, an exponent's bits."""
-
-    def code(_c: Context, builder: ir.IRBuilder, _s: Signature, args: list[ir.Value]) -> ir.Value:
-        whole = ir.IntType(32)
-        shifted = builder.shl(builder.bitcast(args[0], whole), whole(23))
-        return builder.bitcast(builder.add(shifted, whole(127 << 23)), ir.FloatType())
-
-    return types.float32(types.float32), code
+    shifted = b.shl(b.bitcast(x, WHOLE), WHOLE(23))
+    return b.bitcast(b.add(shifted, WHOLE(127 << 23)), FLOAT)
 
 
-def _scale(builder: ir.IRBuilder, x: ir.Value) -> tuple[ir.Value, ir.Value]:
+def _scale(b: ir.IRBuilder, x: ir.Value) -> tuple[ir.Value, ir.Value]:
     """(x's bits, k shifted to an exponent's place) with x = m 2**k and m from sqrt(1/2) to sqrt(2)."""
-    whole = ir.IntType(32)
-    bits = builder.bitcast(x, whole)
-    over = builder.sub(bits, whole(ROOT_HALF_BITS))
-    return bits, builder.and_(over, whole(-(1 << 23)))
+    bits = b.bitcast(x, WHOLE)
+    return bits, b.and_(b.sub(bits, WHOLE(ROOT_HALF_BITS)), WHOLE(-(1 << 23)))
 
 
-@intrinsic
-def _exponent(_context: Context, a: types.Type) -> tuple[Signature, Code]:
-    """k of a = m 2**k with m from sqrt(1/2) to sqrt(2), of a normal a > 0."""
-
-    def code(_c: Context, builder: ir.IRBuilder, _s: Signature, args: list[ir.Value]) -> ir.Value:
-        _, shifted = _scale(builder, args[0])
-        return builder.sitofp(builder.ashr(shifted, ir.IntType(32)(23)), ir.FloatType())
-
-    return types.float32(types.float32), code
+@_written
+def _exponent(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
+    """k of x = m 2**k with m from sqrt(1/2) to sqrt(2), of a normal x > 0."""
+    return b.sitofp(b.ashr(_scale(b, x)[1], WHOLE(23)), FLOAT)
 
 
-@intrinsic
-def _mantissa(_context: Context, a: types.Type) -> tuple[Signature, Code]:
+@_written
+def _mantissa(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     """m of the same."""
-
-    def code(_c: Context, builder: ir.IRBuilder, _s: Signature, args: list[ir.Value]) -> ir.Value:
-        bits, shifted = _scale(builder, args[0])
-        return builder.bitcast(builder.sub(bits, shifted), ir.FloatType())
-
-    return types.float32(types.float32), code
+    return b.bitcast(b.sub(*_scale(b, x)), FLOAT)
 
 
-@intrinsic
-def _signed(_context: Context, a: types.Type, b: types.Type) -> tuple[Signature, Code]:
-    """The size of a with the sign of b."""
-
-    def code(_c: Context, builder: ir.IRBuilder, _s: Signature, args: list[ir.Value]) -> ir.Value:
-        kind = ir.FloatType()
-        two = ir.FunctionType(kind, [kind] * 2)
-        return builder.call(builder.module.declare_intrinsic("llvm.copysign", [kind], two), args)
-
-    return types.float32(types.float32, types.float32), code
+@_written
+def _signed(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
+    """The size of x with the sign of y."""
+    return _intrinsic(b, "copysign", x, y)
 
 
 ROOT_HALF_BITS = int(f32(0.5**0.5).view(np.int32))
@@ -110,7 +98,6 @@ NO_MORE, GONE, TOO_MUCH = f32(-40), f32(-104), f32(89)
 LEAST32, LEAST64 = (-np.log(np.finfo(kind).max) for kind in (f32, float))
 
 
-@njit(error_model="numpy", forceinline=True)
 def _reduced(x: float) -> float:
     """(SHIFT + n, exp(r) - 1) with x = n log(2) + r and |r| <= log(2) / 2."""
     shifted = _fma(x, LOG2E, SHIFT)
@@ -121,7 +108,6 @@ def _reduced(x: float) -> float:
     return shifted, _fma(square, q, r)
 
 
-@njit(error_model="numpy", forceinline=True)
 def tanh32(x: float) -> float:
     """The hyperbolic tangent."""
     y = MINUS_TWO * abs(x)
@@ -131,7 +117,6 @@ def tanh32(x: float) -> float:
     return _signed(e / (TWO + e), x)
 
 
-@njit(error_model="numpy", forceinline=True)
 def _exp(y: float) -> float:
     """exp(y) for y <= TOO_MUCH, through the denormal numbers to 0."""
     n, p = _reduced(GONE if y < GONE else y)
@@ -140,7 +125,6 @@ def _exp(y: float) -> float:
     return (_power_of_two(half) * (ONE + p)) * _power_of_two(SHIFT + (k - (half - SHIFT)))
 
 
-@njit(error_model="numpy", forceinline=True)
 def sigmoid32(x: float) -> float:
     """1 / (1 + exp(-x)), by halves: exp(-x) itself may be beyond float32 where the result is a number."""
     y = TOO_MUCH if -x > TOO_MUCH else -x
@@ -150,13 +134,11 @@ def sigmoid32(x: float) -> float:
     return ZERO if x < LEAST32 else y
 
 
-@njit(error_model="numpy", forceinline=True)
 def exp32(x: float) -> float:
     """The exponential function."""
     return _exp(TOO_MUCH if x > TOO_MUCH else x)
 
 
-@njit(error_model="numpy", forceinline=True)
 def expm132(x: float) -> float:
     """exp(x) - 1."""
     y = TOO_MUCH if x > TOO_MUCH else x
@@ -165,7 +147,6 @@ def expm132(x: float) -> float:
     return _signed(TWO * _fma(s, p, s - HALF32), x)
 
 
-@njit(error_model="numpy", forceinline=True)
 def softplus32(x: float) -> float:
     """log(1 + exp(x)): the larger of x and 0, and log(1 + e) = 2 artanh(e / (2 + e)) of e = exp(-|x|)."""
     e = _exp(-abs(x))
@@ -175,7 +156,6 @@ def softplus32(x: float) -> float:
     return (x if x > ZERO else ZERO) + TWO * _fma(s * q, r, s)
 
 
-@njit(error_model="numpy", forceinline=True)
 def log32(x: float) -> float:
     """The natural logarithm: k log(2) + 2 artanh((m - 1) / (m + 1)) of x = m 2**k."""
     small = x < NORMAL
@@ -190,25 +170,21 @@ def log32(x: float) -> float:
     return found if ZERO < x <= LARGEST else beyond
 
 
-@njit(error_model="numpy", forceinline=True)
 def log64(x: float) -> float:
     """The C library's."""
     return math.log(x)
 
 
-@njit(error_model="numpy", forceinline=True)
 def expm164(x: float) -> float:
     """The C library's."""
     return math.expm1(x)
 
 
-@njit(error_model="numpy", forceinline=True)
 def softplus64(x: float) -> float:
     """log(1 + exp(x)), by the C library's functions."""
     return (x if x > 0.0 else 0.0) + math.log1p(math.exp(-abs(x)))
 
 
-@njit(error_model="numpy", forceinline=True)
 def sigmoid64(x: float) -> float:
     """1 / (1 + exp(-x)), by the C library's exp."""
     e = math.exp(-abs(x))
@@ -216,37 +192,31 @@ def sigmoid64(x: float) -> float:
     return 0.0 if x < LEAST64 else y
 
 
-@njit(error_model="numpy", forceinline=True)
 def silu32(x: float) -> float:
     """x sigmoid(x)."""
     return x * sigmoid32(x)
 
 
-@njit(error_model="numpy", forceinline=True)
 def silu64(x: float) -> float:
     """x sigmoid(x)."""
     return x * sigmoid64(x)
 
 
-@njit(error_model="numpy", forceinline=True)
 def tanh64(x: float) -> float:
     """The C library's."""
     return math.tanh(x)
 
 
-@njit(error_model="numpy", forceinline=True)
 def exp64(x: float) -> float:
     """The C library's."""
     return math.exp(x)
 
 
-@njit(error_model="numpy", forceinline=True)
 def floor_quotient64(a: float, b: float) -> float:
     """numpy's ``floor_divide``: 0.5 // 0.1 is 4, since 0.1 is a little more, though 0.5 / 0.1 rounds to 5."""
     return _floor_quotient(a, b, np.fmod(a, b))
 
 
-@njit(error_model="numpy", forceinline=True)
 def floor_quotient32(a: float, b: float) -> float:
     """The same; below 2**29 the quotient's whole part is right in float64, and so is what remains.
 
@@ -257,7 +227,6 @@ def floor_quotient32(a: float, b: float) -> float:
     return _floor_quotient(a, b, f32(x if whole == 0 else x - whole * y))
 
 
-@njit(error_model="numpy", forceinline=True)
 def _floor_quotient(a: float, b: float, rest: float) -> float:
     """By the remainder of a through b, which has a's sign."""
     q = (a - rest) / b
@@ -290,7 +259,6 @@ G0, G1, G2, G3, G4, G5, G6, G7, G8, G9 = map(
 THREE, FAR = f32(3), f32(15)
 
 
-@njit(error_model="numpy", forceinline=True)
 def normal_cdf32(x: float) -> float:
     """The share of N(0, 1) below x: a tail is exp(-x**2 / 2) times what bends little."""
     z = abs(x)
@@ -316,51 +284,40 @@ def normal_cdf32(x: float) -> float:
     return tail if x < ZERO else ONE - tail
 
 
-@njit(error_model="numpy", forceinline=True)
 def normal_cdf64(x: float) -> float:
     """The share of N(0, 1) below x, by the C library's erfc."""
     return 0.5 * math.erfc(-x * 0.7071067811865476)
 
 
-@njit(error_model="numpy", forceinline=True)
 def gelu_by_tanh32(x: float) -> float:
     """x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x**3))) / 2."""
     return HALF32 * x * (ONE + tanh32((x + x * x * x * BEND32) * SLOPE32))
 
 
-@njit(error_model="numpy", forceinline=True)
 def gelu_by_tanh64(x: float) -> float:
     """x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x**3))) / 2."""
     return 0.5 * x * (1.0 + math.tanh((x + x * x * x * 0.044715) * 0.7978845608028654))
 
 
-@njit(error_model="numpy", forceinline=True)
 def copy(to: Array, source: Array, count: int) -> None:
     """The first ``count`` numbers of an array into another."""
     for j in range(count):
         to[j] = source[j]
 
 
-@njit(error_model="numpy", boundscheck=True)
-def checked_copy(to: Array, source: Array, count: int) -> None:
-    """As ``copy``, every index tested."""
-    for j in range(count):
-        to[j] = source[j]
-
-
-@njit(error_model="numpy", fastmath={"reassoc", "nsz", "contract"}, forceinline=True)
+@fastmath("contract", "nsz", "reassoc")
 def plus(a: float, b: float) -> float:
     """One more summand of a sum whose order is free: so it adds up whole vectors."""
     return a + b
 
 
-@njit(error_model="numpy", fastmath={"nnan", "nsz"}, forceinline=True)
+@fastmath("nnan", "nsz")
 def larger(a: float, b: float) -> float:
     """The larger of two numbers, none of which is NaN: so a loop takes whole vectors."""
     return a if a > b else b
 
 
-@njit(error_model="numpy", fastmath={"nnan", "nsz"}, forceinline=True)
+@fastmath("nnan", "nsz")
 def smaller(a: float, b: float) -> float:
     """The smaller one."""
     return a if a < b else b

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..engine.values import Array, Literal
 from ..scan.calling import named, version
-from ..scan.machine_code import function, kernels
+from ..scan.machine_code import by_numba, kernels
 from ..scan.native import CompiledLoop
 from ..scan.tracing import Trace, Untraceable
 from ..scan.variants import work
@@ -26,9 +26,9 @@ MOST = 4e6  # nanoseconds that numpy would take: Python around larger iterations
 HEAD = """# loops are called by {calling}
 import numpy as np
 from numba import from_dtype, njit, types
-from {kernels} import pack
 from tinygrad_rnn.scan.calling import called
-from tinygrad_rnn.scan.products import LANES
+from tinygrad_rnn.scan.products import LANES, symbol
+pack = types.ExternalFunction(symbol("pack", {bits}), types.int32(*[types.intp] * 6))
 compiled = njit(error_model="numpy")
 lanes, fresh, ordered = LANES[{bits}], np.empty, np.ascontiguousarray
 @compiled
@@ -64,7 +64,7 @@ def laid_out(w, transposed):
     inner, width = (w.shape[1], w.shape[0]) if transposed else w.shape
     row, column = (1, w.shape[1]) if transposed else (w.shape[1], 1)
     panels = np.empty(inner * ((width + lanes - 1) // lanes * lanes), w.dtype)
-    pack(w, panels, inner, width, row, column)
+    pack(w.ctypes.data, panels.ctypes.data, inner, width, row, column)
     return panels
 """
 HELPERS = frozenset(("fresh", "empty", "whole", "ones", "begun", "laid_out", "put", "total"))
@@ -97,7 +97,7 @@ class _Fused:
         alone = self.alone.found.loops(True, self.alone.of_x)
         self.loops = [alone, verified_loops(self.after, self.wanted, False, alone.name)]
         every = [loop for made in self.loops for loop in made.loops.values()]
-        if not every or not all(isinstance(loop, CompiledLoop) for loop in every):
+        if not every or any(type(loop) is not CompiledLoop for loop in every):
             raise Untraceable("not all of it is machine code")
         self.dtype = self.iteration.total._data.dtype
         self.leaves: list[tuple[Any, str]] = []  # and the texts of their gradients
@@ -207,7 +207,8 @@ class _Fused:
     def _text(self) -> str:
         """The module."""
         bits = self.dtype.itemsize * 8
-        text = HEAD.format(kernels=kernels(bits).__name__, bits=bits, calling=version())
+        kernels(bits)  # the lines call them
+        text = HEAD.format(bits=bits, calling=version())
         for k, loops in enumerate(self.loops):
             for backward, made in enumerate((loops._forward, loops._backward)):
                 text += _factory(f"{made.__name__}{k}", made, loops.loops[bool(backward)])
@@ -230,7 +231,7 @@ class _Fused:
 
     def written(self) -> Callable[..., Any]:
         """As ``Replay.run``; the gradients are arrays of their own."""
-        kept = function(self._text(), self.dtype.itemsize * 8)
+        kept = by_numba(self._text())
 
         def first(*arguments: Any) -> None:
             kept(*arguments)
