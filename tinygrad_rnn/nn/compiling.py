@@ -72,7 +72,7 @@ class Compiler(Protocol):
     """
 
     def layer_again(
-        self, layer: RecurrentLayer, x: Any, hx: State, first_step: int | None
+        self, layer: RecurrentLayer, x: Any, hx: State, first_step: int | None, lengths: Any
     ) -> tuple[Tensor, State] | None:
         """A layer's call that is like an earlier one."""
 

@@ -270,8 +270,8 @@ class RecurrentLayer(Module):
         """
         if isinstance(input, PackedSequence):
             return self._packed(input, hx, first_step)
-        if lengths is None and refusal(self) is None:
-            found = compiler().layer_again(self, input, hx, first_step)
+        if refusal(self) is None:
+            found = compiler().layer_again(self, input, hx, first_step, lengths)
             if found is not None:
                 return found
         x, batch, time_axis = self._input(input)

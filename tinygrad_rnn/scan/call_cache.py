@@ -25,46 +25,64 @@ from ..nn.stacks import Recorded, RecurrentLayer
 from ..nn.stepping import apply_step, as_input, first_of, last_step, mapped, parts
 from ..ops import dtypes
 from ..tensors import Tensor
-from .backends import CALLS
+from .backends import CALLS, choice
 from .cells import BUILT_IN, nesting, variant_of
 from .folding import CallAsNode, only
 from .probing import probe_of, tells
-from .running import BEGIN
+from .running import BEGIN, valid_rows
 from .runtime import of_shape
 from .tracing import Untraceable
-from .variants import STEPS, Variant
+from .variants import STEPS, Compiled, Variant, counted
 
 if TYPE_CHECKING:
     from ..nn.compiling import Layer
+    from .numpy_loops import NumpyLoops
+    from .ragged import OverRows, Ragged
+    from .running import Pass
 
 
 class Prepared:
     """What calls of a built-in cell need, on inputs of one shape a step, ``(batch, features)``."""
 
-    __slots__ = ("axis", "cell", "dtype", "names", "shape", "states", "variant", "weights", "zeros")
+    __slots__ = (
+        "axis",
+        "cell",
+        "dtype",
+        "names",
+        "reach",
+        "shape",
+        "sizes",
+        "variant",
+        "weights",
+        "zeros",
+    )
 
     def __init__(
         self, cell: Cell, shape: tuple[int, ...], dtype: DType, variant: Variant, axis: int = 0
     ):
         self.cell, self.variant, self.weights = ref(cell), variant, variant.weights({})
+        self.reach = variant.found.reach
         self.shape, self.axis, self.dtype = shape, axis, dtype
         sizes = cell.state_sizes()
-        self.names = tuple(sizes)
-        self.states = [(shape[0], size) for size in sizes.values()]
-        self.zeros = [np.zeros(shape, dtype) for shape in self.states]
+        self.names, self.sizes = tuple(sizes), [*sizes.values()]
+        self.zeros = self.begin(shape[0])
 
     def fits(self, shape: tuple[int, ...], dtype: DType) -> bool:
         """Whether an input's step is like the first one's, and the cell as it was."""
         return shape == self.shape and dtype is self.dtype and self.variant.holds()
 
-    def starts(self, given: Any, lead: tuple[int, ...] = ()) -> bool:
+    def begin(self, batch: int) -> list[Array]:
+        """The first state of so many sequences."""
+        return [np.zeros((batch, size), self.dtype) for size in self.sizes]
+
+    def starts(self, given: Any, *lead: int) -> bool:
         """Whether the parts of a state have the right shapes, after ``lead``, and the right dtype."""
-        if given.__class__ is not tuple or len(given) != len(self.states):
+        if given.__class__ is not tuple or len(given) != len(self.sizes):
             return False
-        for part, shape in zip(given, self.states, strict=True):
+        for part, size in zip(given, self.sizes, strict=True):
             if part.__class__ is not Tensor or part._data.dtype is not self.dtype:
                 return False
-            if part._data.shape != lead + shape:
+            if part._data.shape != (*lead, size):
                 return False
         return True
 
@@ -93,14 +111,18 @@ class Run(CallAsNode):
         asking += tuple([w._node is not None and w._node.needs for w in self.weights])
         self.keep = now.recording and (needs_x or True in asking)
         self.asking, self.dtype = (needs_x, *asking), x.dtype
-        found, steps = prepared.variant.found, len(self.steps)
-        self.reach = found.reach
-        self.loops = found.turn(self.cell, self.keep, self.keep and needs_x, steps, self.most)
+        self.reach = prepared.reach
+        self.loops = self.turn(self.keep, self.keep and needs_x)
         self.first = states
         arrays = [np.ascontiguousarray(x), *states, *[w._data for w in self.weights]]
         y, finals, self.kept = self.loops.tried(arrays, len(self.steps), self.keep)
         self.y = y
         return y, finals
+
+    def turn(self, derive: bool, x: bool) -> NumpyLoops | OverRows:
+        """The loops whose turn it is."""
+        found: Compiled = self.variant.found
+        return found.turn(self.cell, derive, x, len(self.steps), self.most)
 
     def variants(self) -> list[Variant]:
         """What the cell had read."""
@@ -125,7 +147,7 @@ class Run(CallAsNode):
 
     def tells(self) -> bool:
         """Whether the cell's step can be looked into."""
-        if self.nested or self.starts_from_leaves():
+        if self.nested or self.lengths is not None or self.starts_from_leaves():
             return False
         return tells(self.variant.found, self.loops.name, len(self.steps))
 
@@ -207,25 +229,33 @@ class RunOverTime(Run):
 _prepared: WeakKeyDictionary[Module, Prepared] = (
     WeakKeyDictionary()
 )  # of layers, and of cells called bare
+_of_rows: WeakKeyDictionary[Module, Prepared] = WeakKeyDictionary()  # of layers, with lengths
 
 
 # ---- layers ---------------------------------------------------------------------------------------
 
 
-def remember(call: LayerCall, variant: Variant) -> None:
-    """Make later calls like this one quick, where the layer is of the kind."""
+def remember(call: LayerCall, done: Pass) -> None:
+    """Make later calls like this one quick, where the layer is of the kind.
+
+    With lengths what is known is a step of one row, whatever the batch.
+    """
     layer, x, axis = call.layer, call.x._data, call.time_axis
     assert isinstance(layer, RecurrentLayer)
     (cell,) = layer.cells()
+    ragged = call.lengths is not None
+    table, variant = (_of_rows, done.of_rows) if ragged else (_prepared, done.variant)
     if (
         isinstance(cell, Cell)
         and type(cell) in BUILT_IN
         and x.ndim == 3
-        and not call.stages[0].directions[0].backwards
+        and variant is not None
+        and not done.direction.backwards
     ):
-        shape, known = (x.shape[1 - axis], x.shape[2]), _prepared.get(layer)
+        shape, known = (1 if ragged else x.shape[1 - axis], x.shape[2]), table.get(layer)
         if known is None or not _is_like(known, layer, shape, x.dtype):
-            _prepared[layer] = Prepared(cell, shape, x.dtype, variant, axis)
+            made = table[layer] = Prepared(cell, shape, x.dtype, variant, axis)
+            made.reach = done.variant.found.reach  # which knows that sequences end
 
 
 def _is_like(
@@ -237,23 +267,34 @@ def _is_like(
 
 
 def run_again(
-    layer: RecurrentLayer, x: Any, hx: State, first_step: int | None
+    layer: RecurrentLayer, x: Any, hx: State, first_step: int | None, lengths: Any = None
 ) -> tuple[Tensor, State] | None:
     """The layer's call, where it is like an earlier one; None where it may not be."""
-    prepared = _prepared.get(layer)
+    prepared = (_prepared if lengths is None else _of_rows).get(layer)
     if prepared is None or x.__class__ is not Tensor:
         return None
     data = x._data
     if prepared.axis:
         data = data.swapaxes(0, 1) if data.ndim == 3 else data[:0]
-    if data.ndim != 3 or not len(data) or not _is_like(prepared, layer, data.shape[1:], data.dtype):
+    if data.ndim != 3 or not len(data):
         return None
+    _, batch, features = data.shape
+    given_lengths, rows = None, None
+    if not _is_like(prepared, layer, (batch if lengths is None else 1, features), data.dtype):
+        return None
+    if lengths is not None:
+        given_lengths = np.array(lengths._data if isinstance(lengths, Tensor) else lengths)
+        if given_lengths.dtype.kind not in "iu" or given_lengths.shape != (batch,):
+            return None
+        rows = valid_rows(given_lengths, len(data))
+        if rows is None:
+            return None
     given = hx if isinstance(hx, (tuple, list)) else () if hx is None else (hx,)
     if hx is None and layer.learned_state:
         return None
     if hx is None:
-        starts = prepared.zeros
-    elif not prepared.starts(given, (1,)) or any(t.requires_grad for t in given):
+        starts = prepared.zeros if lengths is None else prepared.begin(batch)
+    elif not prepared.starts(given, 1, batch) or any(t.requires_grad for t in given):
         return None
     else:
         starts = [t._data[0] for t in given]
@@ -261,6 +302,7 @@ def run_again(
         as_input(x)
     first = first_of(layer, hx, len(data)) if first_step is None else first_step
     call = _LayerAgain(prepared, x, range(first, first + len(data)))
+    call.lengths, call.rows = given_lengths, rows
     try:
         y, finals = call.forward(prepared, data, starts, (False,) * len(starts))
     except Untraceable:
@@ -277,6 +319,15 @@ class _LayerAgain(RunOverTime):
     """A layer's call."""
 
     hx: State
+    rows: Ragged | None
+
+    def turn(self, derive: bool, x: bool) -> NumpyLoops | OverRows:
+        """The loops whose turn it is; with lengths those of machine code, or none."""
+        if self.rows is None:
+            return super().turn(derive, x)
+        if choice()[0] != "numba" or counted(self.cell, derive):
+            raise Untraceable("it is numpy's turn, which sees whole batches")
+        return self.rows.over(self.variant.found.ragged(derive, x))
 
     def _split(self, g: list[Grad]) -> tuple[Grad, list[Grad]]:
         return self.of_output(g[0]), [None if d is None else d[0] for d in g[1:]]
@@ -288,7 +339,9 @@ class _LayerAgain(RunOverTime):
         states = given or self.layer._states(self.hx, batch)
         first = self.steps[0]
         run = Recorded([self.cell], [False])
-        y, last = self.layer._recorded(self.x, states, self.time_axis, None, first, only, run)
+        y, last = self.layer._recorded(
+            self.x, states, self.time_axis, self.lengths, first, only, run
+        )
         return [y, *([last] if isinstance(last, Tensor) else last)]
 
 
@@ -304,6 +357,7 @@ class PreparedCell:
         "default",
         "dtype",
         "nesting",
+        "reach",
         "shape",
         "steps",
         "variant",
@@ -314,6 +368,7 @@ class PreparedCell:
         self, layer: Recurrent, x: Array, axis: int, state: State, variant: Variant
     ) -> None:
         self.cell, self.variant, self.weights = ref(layer.cell), variant, variant.weights({})
+        self.reach = variant.found.reach
         self.shape, self.dtype, self.axis = _step_shape(x, axis), x.dtype, axis
         self.nesting, self.default = nesting(state), dtypes.default_dtype
         self.steps = min(x.shape[axis], len(parts(state)) + 1)
@@ -332,11 +387,13 @@ def _step_shape(x: Array, axis: int) -> tuple[int, ...]:
 _prepared_cells: WeakKeyDictionary[Module, PreparedCell] = WeakKeyDictionary()
 
 
-def remember_cell(call: LayerCall, variant: Variant) -> None:
+def remember_cell(call: LayerCall, done: Pass) -> None:
     """Make later calls like this one of a ``Recurrent`` layer quick."""
     assert isinstance(call.layer, Recurrent)
-    known = _prepared_cells.get(call.layer)
-    if not call.constants and (known is None or known.variant is not variant):
+    if call.constants or call.lengths is not None:
+        return
+    variant, known = done.variant, _prepared_cells.get(call.layer)
+    if known is None or known.variant is not variant:
         state = call.stages[0].directions[0].state
         _prepared_cells[call.layer] = PreparedCell(
             call.layer, call.x._data, call.time_axis, state, variant
@@ -423,7 +480,7 @@ def step_again(
         prepared = _prepare(cell, data, state)
         if prepared is None:
             return None
-    if not prepared.starts(state):
+    if not prepared.starts(state, len(data)):
         return None
     call = _StepAgain(prepared, x, range(step, step + 1))
     starts = [t._data for t in state]

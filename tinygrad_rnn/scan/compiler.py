@@ -22,9 +22,9 @@ class LoopCompiler:
             result, done = running.run(call)
         except running.Untraceable as reason:
             return None, str(reason)
-        if call.lengths is None and len(done) == 1:
+        if len(done) == 1:
             remember = call_cache.remember if call.joined else call_cache.remember_cell
-            remember(call, done[0].variant)
+            remember(call, done[0])
         return result, frozenset().union(*(p.loops.ran for p in done))
 
     def usual(self) -> str:

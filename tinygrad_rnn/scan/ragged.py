@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.values import Array
+from ..engine.values import Array, Grad
+from ..nn.compiling import Ran
 from .numba_loops import NumbaLoops, added
-from .runtime import empty
+from .runtime import Flow, empty
 
 
 @dataclass(slots=True)
@@ -59,6 +60,10 @@ class Ragged:
         last = np.where(size, batch + starts[size - 1] + np.arange(batch), np.arange(batch))
         self.rows = ValidRows(batch, starts, before, last[self.back])
 
+    def over(self, loops: RaggedLoops, backwards: bool = False) -> OverRows:
+        """The loops as others are called; ``backwards`` for a cell that comes from the end."""
+        return OverRows(loops, self, backwards)
+
     def packed(self, a: Array, backwards: bool) -> Array:
         """The valid rows of an array (time, batch, features), as (rows, 1, features)."""
         flat = a.reshape(-1, a.shape[-1])
@@ -74,9 +79,15 @@ class Ragged:
 
 
 @lru_cache(maxsize=64)
-def layout(lengths: bytes, steps: int) -> Ragged:
-    """The layout of a batch by its lengths: training asks for the same ones again."""
-    return Ragged(np.frombuffer(lengths, np.intp), steps)
+def layout(lengths: bytes, steps: int) -> Ragged | None:
+    """The layout of a batch by its lengths: training asks for the same ones again.
+
+    None where no step is valid, and for lengths that are none.
+    """
+    given = np.frombuffer(lengths, np.intp)
+    if not given.any() or given.min() < 0 or given.max() > steps:
+        return None
+    return Ragged(given, steps)
 
 
 class RaggedLoops(NumbaLoops):
@@ -84,9 +95,10 @@ class RaggedLoops(NumbaLoops):
 
     ragged = True
 
-    def run(self, layout: Ragged, arrays: list[Any], count: int, keep: bool) -> Any:
-        """As ``tried``: input (rows, 1, features), then ``count`` states of the batch, then weights."""
-        x, states, weights = arrays[0], arrays[1 : count + 1], arrays[count + 1 :]
+    def run(self, layout: Ragged, arrays: list[Any], keep: bool) -> Any:
+        """As ``tried``: input (rows, 1, features), then states of the batch, then weights."""
+        end = len(self.program.states) + 1
+        x, states, weights = arrays[0], arrays[1:end], arrays[end:]
         states = [a[layout.order] for a in states]
         taken: list[Any] = [x, *states, *weights, layout.rows]
         return self.tried(taken, len(x), keep)
@@ -117,3 +129,37 @@ class RaggedLoops(NumbaLoops):
         if not asked:
             return of_x, [None] * len(dstates), sums
         return of_x, [d if d is None else d[layout.back] for d in dstates], sums
+
+
+@dataclass(slots=True)
+class OverRows:
+    """A batch's loops, called as other loops are: what they take and give is (time, batch, features)."""
+
+    loops: RaggedLoops
+    layout: Ragged
+    backwards: bool
+
+    @property
+    def name(self) -> str:
+        """The back end."""
+        return self.loops.name
+
+    @property
+    def ran(self) -> Ran:
+        """The back end, and why."""
+        return self.loops.ran
+
+    def tried(self, inputs: list[Array], _steps: int, keep: bool) -> tuple[Array, list[Array], Any]:
+        """As ``NumpyLoops.tried``."""
+        x, *more = inputs
+        x = self.layout.packed(x, self.backwards)
+        y, finals, kept = self.loops.run(self.layout, [x, *more], keep)
+        return self.layout.padded(y, self.backwards), finals, kept
+
+    def backward(
+        self, kept: Any, _steps: int, dy: Array, dstates: list[Grad], first: bool = True
+    ) -> Flow:
+        """As ``NumpyLoops.backward``."""
+        dy = self.layout.packed(dy, self.backwards)
+        dx, *others = self.loops.gradients(self.layout, kept, dy, dstates, first)
+        return None if dx is None else self.layout.padded(dx, self.backwards), *others

@@ -23,7 +23,8 @@ from .tracing import Untraceable
 from .variants import Variant
 
 if TYPE_CHECKING:
-    from .ragged import Ragged
+    from .numpy_loops import NumpyLoops
+    from .ragged import OverRows, Ragged
 
 BEGIN = 3  # so many steps are compared when a call is recorded after all
 
@@ -55,11 +56,12 @@ class Pass:
         "kept",
         "loops",
         "needs",
+        "of_rows",
         "of_states",
         "of_x",
-        "rows",
         "states",
         "steps",
+        "turned",
         "variant",
         "weights",
         "y",
@@ -90,7 +92,8 @@ class Pass:
         self.keep = now.recording and (needs_x or True in asking)
         self.of_x, self.of_states = self.keep and needs_x, True in asking[: len(self.states)]
         self.needs = variant.found.reach.needing(asking, needs_x, self.steps)
-        self.rows: Ragged | None = None  # the layout of a ragged batch, where it ran by its rows
+        self.turned = self.direction.backwards  # whether loops see time from its end
+        self.of_rows: Variant | None = None  # whose loops ran, where they ran over valid rows alone
 
     def by(self, variant: Variant) -> Pass:
         """The same steps by another variant's loops, whose input asks for a gradient; not run yet."""
@@ -102,33 +105,40 @@ class Pass:
 
     def _by_rows(self, x: Array, lengths: Array) -> bool:
         """Run over the valid steps of a ragged batch alone; False where that cannot be."""
-        direction, steps = self.direction, self.steps
-        if type(direction.cell) not in BUILT_IN or self.constants or not lengths.any():
+        cell, layout = self.direction.cell, valid_rows(lengths, self.steps)
+        if type(cell) not in BUILT_IN or self.constants or layout is None:
             return False  # others may look at the batch
-        rows = valid_rows(lengths, steps)
-        packed = rows.packed(np.ascontiguousarray(x), direction.backwards)
         states = [Tensor._wrap(t._data[:1], None) for t in self.states]
         state = states[0] if len(states) == 1 else tuple(states)
         try:
-            variant = variant_of(direction.cell, packed, state, None, self.constants)
-            weights = variant.weights(self.constants)
-            if list(map(id, weights)) != list(map(id, self.weights)):
+            variant = variant_of(cell, x[:, :1], state, None, self.constants)
+            if list(map(id, variant.weights(self.constants))) != list(map(id, self.weights)):
                 return False
-            self.loops = variant.found.ragged(self.keep, self.of_x)
-            arrays = [packed, *[t._data for t in (*self.states, *weights)]]
-            found = self.loops.run(rows, arrays, len(states), self.keep)
+            loops = variant.found.ragged(self.keep, self.of_x)
+            self.turned = False
+            self._by(
+                layout.over(loops, self.direction.backwards),
+                [np.ascontiguousarray(x)],
+                [t._data for t in self.states],
+            )
         except Untraceable:
+            self.turned = self.direction.backwards
             return False
-        y, self.finals, self.kept = found
-        self.rows, self.y = rows, rows.padded(y, direction.backwards)
+        self.of_rows = variant
         return True
 
     def _run(self, sequences: Sequence[Array], states: Sequence[Array], name: str) -> None:
-        """By the loops whose turn it is, with the weights as they are."""
-        self.loops = self.variant.found.taking_turns(self.keep, self.of_x, name)
+        """By the loops whose turn it is."""
+        self._by(self.variant.found.taking_turns(self.keep, self.of_x, name), sequences, states)
+
+    def _by(
+        self, loops: NumpyLoops | OverRows, sequences: Sequence[Array], states: Sequence[Array]
+    ) -> None:
+        """By some loops, with the weights as they are."""
+        self.loops = loops
         arrays = [*sequences, *states, *[t._data for t in self.weights]]
-        y, self.finals, self.kept = self.loops.tried(arrays, self.steps, self.keep)
-        self.y = y[::-1] if self.direction.backwards else y
+        y, self.finals, self.kept = loops.tried(arrays, self.steps, self.keep)
+        self.y = y[::-1] if self.turned else y
 
     def again(self, x: Array, states: Sequence[Array]) -> Pass:
         """The same run on other arrays of the same kinds: what the cell computes is not asked again."""
@@ -137,7 +147,7 @@ class Pass:
         made.states, made.weights = self.states, self.weights
         made.variant, made.steps, made.keep = self.variant, self.steps, self.keep
         made.needs, made.of_x, made.of_states = self.needs, self.of_x, self.of_states
-        made.rows = None
+        made.turned, made.of_rows = self.direction.backwards, None
         name = self.variant.found.whose(self.direction.cell, self.keep, self.steps)
         made._run([np.ascontiguousarray(x[::-1] if self.direction.backwards else x)], states, name)
         return made
@@ -152,19 +162,12 @@ class Pass:
         if dy is None:
             dy = np.zeros(self.y.shape, self.y.dtype)
         flags = self.variant.found.reach.reached(came, self.steps)
-        back = self.direction.backwards
-        if self.rows is not None:
-            dy = self.rows.packed(np.ascontiguousarray(dy), back)
-            dx, *others = self.loops.gradients(self.rows, self.kept, dy, dfinals, self.of_states)
-            dx = None if dx is None else self.rows.padded(dx, back)
-            return only(flags, (dx, *others))
-        dy = np.ascontiguousarray(dy[::-1] if back else dy)
+        dy = np.ascontiguousarray(dy[::-1] if self.turned else dy)
         found = self.loops.backward(self.kept, self.steps, dy, dfinals, self.of_states)
         return self._in_time(*only(flags, found))
 
     def _in_time(self, dx: Grad, dstates: list[Grad], dweights: list[Grad]) -> Flow:
-        back = self.direction.backwards
-        return dx[::-1] if back and dx is not None else dx, dstates, dweights
+        return dx[::-1] if self.turned and dx is not None else dx, dstates, dweights
 
     def entered(self, x: Any, values: dict[int, Any]) -> list[Any]:
         """The values of the state that every step starts from, in the order of time."""
@@ -426,8 +429,8 @@ def _beside(passes: list[Pass]) -> Array:
     return passes[0].y if len(passes) == 1 else np.concatenate([p.y for p in passes], -1)
 
 
-def valid_rows(lengths: Array, steps: int) -> Ragged:
-    """The layout of a ragged batch's valid steps, of which there are some."""
+def valid_rows(lengths: Array, steps: int) -> Ragged | None:
+    """The layout of a ragged batch's valid steps; None where there are none, or lengths do not fit."""
     from .ragged import layout  # what machine code needs is loaded when its turn comes
 
     return layout(lengths.astype(np.intp).tobytes(), steps)

@@ -38,9 +38,12 @@ LOCK = threading.RLock()
 PRODUCTS = ("matmul", "linear", "linear_without_bias", "dot", "einsum")
 
 
-def counted(cell: Module) -> bool:
-    """Whether calls of a cell without gradients are still counted, since the first ones are numpy's."""
-    return backends.chosen()[2] and max(cell.__dict__.get(CALLED, (0.0, 0.0))) <= 1
+def counted(cell: Module, derive: bool = False) -> bool:
+    """Whether calls of a cell, with gradients if ``derive``, are still counted: the first are numpy's."""
+    if not backends.chosen()[2]:
+        return False
+    training, alone = cell.__dict__.get(CALLED, (0.0, 0.0))
+    return training <= 1 and (derive or alone <= 1)
 
 
 def back_end(cell: Module | None, derive: bool, work: float, most: int = CALLS) -> str:
