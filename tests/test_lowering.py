@@ -12,6 +12,8 @@ pytest.importorskip("numba", reason="numba is not installed (extra fast)")
 
 from tinygrad_rnn.scan import native
 from tinygrad_rnn.scan.lowering import UnknownTextError
+from tinygrad_rnn.scan.machine_code import kernels
+from tinygrad_rnn.scan.runtime import laid_out
 
 HEAD = """import math
 import numpy as np
@@ -92,7 +94,6 @@ def test_other_kinds_have_code_of_their_own_and_what_is_no_array_is_refused(tmp_
         out[:] = 0
         first(37, *given, out)
         np.testing.assert_allclose(out, (given[0] + given[1]).astype("f4"), rtol=1e-6)
-    assert loop.function is first
     assert len(loop.made) == 4
 
     class Mine(np.ndarray):
@@ -111,6 +112,41 @@ def test_other_kinds_have_code_of_their_own_and_what_is_no_array_is_refused(tmp_
     with pytest.raises((TypeError, ValueError)):
         first(37, a, b)
     np.testing.assert_array_equal(out, wanted)
+
+
+PRODUCT = """import numpy as np
+from numba import njit
+from tinygrad_rnn.scan.products import product{bits} as product
+@njit(error_model="numpy", fastmath={{"contract", "nsz"}})
+def loop(T, B, inner, width, a, w, out):
+    for step in range(T):
+        product(a, w, out, B, inner, width, 1)
+        for j in range(np.uint64(width)):
+            out[j] = out[j] * out[j]
+"""
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_small_sizes_are_constants_and_others_are_not_taken_for_them(bits, tmp_path):
+    loop = native.CompiledLoop(PRODUCT.format(bits=bits), "of a test", tmp_path, (1, 2, 3))
+    kind, functions = f"f{bits // 8}", []
+    sizes = [(1, 8, 32), (1, 8, 35), (1, 1, 1), (1, 13, 7), (1, 64, 256), (1, 3, 300), (3, 8, 32)]
+    kernels(bits)
+    for rows, inner, width in sizes * 2:
+        a, w = numbers((rows, inner), 1).astype(kind), numbers((inner, width), 2).astype(kind)
+        start = numbers((rows, width), 3).astype(kind)
+        expected = start + a.astype(float) @ w
+        expected[0] **= 2
+        given = (1, rows, inner, width, a, laid_out(w, False))
+        for call in (loop, *functions, loop.function or loop):  # by those for other sizes, too
+            out = start.copy()
+            call(*given, out)
+            np.testing.assert_allclose(out, expected, rtol=1e-5, atol=1e-5)
+        small = rows == 1 and width <= native.SMALL
+        assert loop.kinds[1:4] == (tuple(map(str, given[1:4])) if small else ("i64",) * 3)
+        functions.append(loop.function)
+        assert loop.address()[0] == loop.name(loop.of_any_size())  # what other code calls
+    assert len(loop.made) == 6
 
 
 @pytest.mark.parametrize("bits", [32, 64])

@@ -354,6 +354,46 @@ def test_a_sequence_in_parts_has_the_wholes_bits(batch, dtype):
         np.testing.assert_allclose(tg.stack(one).numpy(), whole.numpy(), rtol=1e-5)
 
 
+def by_the_book(layer, x):
+    """An LSTM's, GRU's or RNN's outputs of one row, in numpy and float64."""
+    w, u, b, c = (p.numpy().astype(float) for p in layer.parameters())
+    h, cell, found = np.zeros(u.shape[1]), np.zeros(u.shape[1]), []
+
+    def sigmoid(z):
+        return 1 / (1 + np.exp(-z))
+
+    for x_t in x[:, 0].astype(float):
+        given, own = w @ x_t + b, u @ h + c
+        if isinstance(layer, nn.LSTM):
+            i, f, g, o = np.split(given + own, 4)
+            cell = sigmoid(f) * cell + sigmoid(i) * np.tanh(g)
+            h = sigmoid(o) * np.tanh(cell)
+        elif isinstance(layer, nn.GRU):
+            (a, z, n), (r, v, m) = np.split(given, 3), np.split(own, 3)
+            z = sigmoid(z + v)
+            h = (1 - z) * np.tanh(n + sigmoid(a + r) * m) + z * h
+        else:
+            h = np.tanh(given + own)
+        found.append(h)
+    return np.stack(found)[:, None]
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+@pytest.mark.parametrize("dtype", [tg.float32, tg.float64])
+def test_one_row_of_every_small_width(kind, dtype):
+    """Its sizes are constants of the code: none is taken for another's."""
+    layers = [getattr(nn, kind)(f, h).to(dtype) for f, h in ((1, 1), (2, 7), (1, 8), (3, 33))]
+    xs = [numbers((20, 1, layer.input_size), 3) for layer in layers]
+    with backends.using("numba"):
+        for layer, x in [*zip(layers, xs, strict=True)] * 2:
+            given = tg.tensor(x, dtype=dtype)
+            tolerance = {"rtol": 1e-5, "atol": 1e-6 if dtype == tg.float32 else 1e-14}
+            expected = by_the_book(layer, given.numpy())
+            with tg.no_grad():
+                np.testing.assert_allclose(layer(given)[0].numpy(), expected, **tolerance)
+            np.testing.assert_allclose(layer(given)[0].detach().numpy(), expected, **tolerance)
+
+
 FIRST_STATES = {
     "LSTM": lambda: nn.LSTM(3, 5),
     "GRU": lambda: nn.GRU(3, 5),

@@ -38,7 +38,7 @@ def named(loop: CompiledLoop) -> str:
     """A loop that has run, as text that ``called`` takes: its code is a symbol from now on."""
     name, address = loop.address()
     binding.add_symbol(name, address)
-    return f'"{name}", {loop.kinds}'
+    return f'"{name}", {loop.of_any_size()}'
 
 
 def called(name: str, kinds: tuple[str, ...]) -> Any:

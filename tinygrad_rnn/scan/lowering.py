@@ -3,9 +3,9 @@
 numba compiles any Python; a loop's text is a small part of it: numbers, flat arrays, ``for`` over ranges,
 calls of ``vector_math`` and ``products``, whose own lines are written where they are called. Numbers have
 the kinds that numba gives them (but a whole number in the text takes the other operand's), and each function
-its own fast-math flags. With ``boundscheck=True`` every index is tested. An innermost loop may take its turns
-in any order, since each writes elements of its own, unless it writes by an array of indices: LLVM is told,
-and asks nothing about overlaps.
+its own fast-math flags. With ``boundscheck=True`` every index is tested. A product of one row whose sizes are
+known is written where it stands. An innermost loop may take its turns in any order, since each writes
+elements of its own, unless it writes by an array of indices: LLVM is told, and asks nothing about overlaps.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import numpy as np
 from llvmlite import ir
 
 from .llvm import BYTE, LONG, External, Instructions, declared, turns, variable
+from .products import tiles_of
 
 TYPES = {
     "i64": LONG,
@@ -118,10 +119,10 @@ class _Metadata(ir.MDValue):  # type: ignore[misc]
 
 
 def lowered(text: str, kinds: Sequence[str], name: str) -> ir.Module:
-    """A module with the function of a text, by arguments of some kinds; ``f32*`` is an array's.
+    """A module with the function of a text, by arguments of some kinds.
 
-    It takes addresses and whole numbers and returns 0, ``FAILED`` or ``OUTSIDE``; where indices are tested,
-    the arrays' sizes follow.
+    ``f32*`` is an array's kind, ``8`` that of the constant 8. It takes addresses and whole numbers and
+    returns 0, ``FAILED`` or ``OUTSIDE``; where indices are tested, the arrays' sizes follow.
     """
     tree = ast.parse(text)
     (written,) = (part for part in tree.body if isinstance(part, ast.FunctionDef))
@@ -134,13 +135,15 @@ def lowered(text: str, kinds: Sequence[str], name: str) -> ir.Module:
     }
     tested = options.get("boundscheck", False)
     module = ir.Module(name)
-    given = [memory(k[:-1]).as_pointer() if k.endswith("*") else TYPES[k] for k in kinds]
+    given = [memory(k[:-1]).as_pointer() if k.endswith("*") else TYPES.get(k, LONG) for k in kinds]
     given += [LONG for k in kinds if k.endswith("*") and tested]
     function = declared(module, TYPES["i32"], given, name)
     takes, sizes = function.args[: len(kinds)], iter(function.args[len(kinds) :])
     names = {
         argument.arg: FlatArray(value, kind[:-1], next(sizes, None))
         if kind.endswith("*")
+        else Number(LONG(int(kind)), "i64")
+        if kind.isdigit()
         else Number(value, kind)
         for argument, value, kind in zip(written.args.args, takes, kinds, strict=True)
     }
@@ -160,6 +163,10 @@ def _source(function: Any) -> ast.FunctionDef:
     (made,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
     assert isinstance(made, ast.FunctionDef)
     return made
+
+
+def _stored(node: ast.Name) -> bool:
+    return isinstance(node.ctx, ast.Store)
 
 
 class _LoopWriter:
@@ -467,8 +474,9 @@ class _LoopWriter:
             return self.inlined(called, args)
         if isinstance(called, External):
             values = [self.number(a).value for a in args]
-            kinds = [LONG] * len(values)
-            self.b.call(declared(self.module, ir.VoidType(), kinds, called.symbol), values)
+            if not tiles_of(self.b, called.symbol, values):
+                kinds = [LONG] * len(values)
+                self.b.call(declared(self.module, ir.VoidType(), kinds, called.symbol), values)
             return None
         if isinstance(called, Instructions):
             value = called.write(self.b, *(self.number(a).value for a in args))
@@ -484,11 +492,15 @@ class _LoopWriter:
         if called.__closure__:
             cells = zip(called.__code__.co_freevars, called.__closure__, strict=True)
             scope.outside = {**scope.outside, **{name: cell.cell_contents for name, cell in cells}}
+        changed = {n.id for n in ast.walk(written) if isinstance(n, ast.Name) and _stored(n)}
         for argument, value in zip(written.args.args, args, strict=True):
+            name = argument.arg
             if isinstance(value, bool):
-                names[argument.arg] = value
+                names[name] = value
+            elif name in changed or isinstance(value, FlatArray):
+                self.put(ast.Name(name, ast.Store()), value, scope)
             else:
-                self.put(ast.Name(argument.arg, ast.Store()), value, scope)
+                names[name] = self.number(value)
         return self.lines(written.body, scope)
 
     def function(self, called: Any, args: list[Any], scope: Naming) -> Any:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -82,17 +82,17 @@ class Kept:
             _seal(name)
 
 
-def function(text: str, bits: int = 0) -> Any:
+def function(text: str, bits: int = 0, sizes: Sequence[int] = ()) -> Any:
     """The function ``loop`` of a module's text, compiled when first called, or read from the cache.
 
-    ``bits`` says of which kernels it is made.
+    ``bits`` says of which kernels it is made, ``sizes`` what is constant in a ``CompiledLoop``.
     """
     from .native import CompiledLoop, TestedLoop
 
     if bits:
         kernels(bits)
     kind = TestedLoop if "boundscheck=True" in text else CompiledLoop
-    return _remembered(text, lambda _: kind(text, versions(), folder()))
+    return _remembered(text, lambda _: kind(text, versions(), folder(), sizes))
 
 
 def by_numba(text: str) -> Kept:

@@ -31,6 +31,7 @@ HEAD = (
 )  # of every object; then an array's fields, as numpy's C headers lay them out
 TYPE, DATA, DESCR, FLAGS = HEAD - 8, HEAD, HEAD + 40, HEAD + 48
 ONE_PIECE = 1
+SMALL = 256  # a size up to which code is made of it
 FAST = 0x80  # arguments in an array, as CPython's METH_FASTCALL
 WORD = BYTE.as_pointer()
 
@@ -124,12 +125,12 @@ def optimized(module: ir.Module) -> Any:
 class CompiledLoop:
     """A loop's text, and its machine code by the kinds of arguments; called, it finds the fitting one.
 
-    ``function`` is what the first call has found: it calls the machine code and comes back here with
-    arguments of other kinds.
+    ``function`` is what the latest call has found: it calls the machine code and comes back here with
+    arguments of other kinds. ``sizes`` are the places of arguments that are constants where all are small.
     """
 
-    def __init__(self, text: str, versions: str, folder: Path) -> None:
-        self.text, self.versions, self.folder = text, versions, folder
+    def __init__(self, text: str, versions: str, folder: Path, sizes: Sequence[int] = ()) -> None:
+        self.text, self.versions, self.folder, self.sizes = text, versions, folder, sizes
         self.function: Any = None
         self.kinds: tuple[str, ...] = ()  # of what ``function`` takes
         self._methods: list[_Method] = []  # functions refer to them, and to this
@@ -137,16 +138,27 @@ class CompiledLoop:
 
     def __call__(self, *arguments: Any) -> None:
         """Run the loop."""
-        kinds = kinds_of(arguments)
+        kinds = self.kinds_for(arguments)
         given = [  # of the class and the dtype that the entry knows
             of_the_one_dtype(np.asarray(a)) if isinstance(a, np.ndarray) else a for a in arguments
         ]
+        self.function, self.kinds = self.made_for(kinds), kinds
+        self.made[kinds](*given)
+
+    def kinds_for(self, arguments: Sequence[Any]) -> tuple[str, ...]:
+        """Of which kinds arguments are for this loop."""
+        kinds, known = list(kinds_of(arguments)), [arguments[k] for k in self.sizes]
+        if known and known[0] == 1 and max(known) <= SMALL:
+            for k, size in zip(self.sizes, known, strict=True):
+                kinds[k] = str(size)
+        return tuple(kinds)
+
+    def made_for(self, kinds: tuple[str, ...]) -> Any:
+        """The function for arguments of some kinds."""
         with _lock:
             if kinds not in self.made:
                 self.made[kinds] = self._load(kinds)
-            if self.function is None:
-                self.function, self.kinds = self.made[kinds], kinds
-        self.made[kinds](*given)
+            return self.made[kinds]
 
     def module(self, kinds: tuple[str, ...], name: str) -> ir.Module:
         """What is compiled for arguments of some kinds."""
@@ -161,9 +173,15 @@ class CompiledLoop:
         """Where that code is kept."""
         return self.folder / f"{self.name(kinds)}.o"
 
+    def of_any_size(self) -> tuple[str, ...]:
+        """The kinds of the latest call's arguments, no size among them being a constant."""
+        return tuple(["i64" if kind.isdigit() else kind for kind in self.kinds])
+
     def address(self, suffix: str = "") -> tuple[str, int]:
-        """(the name, the address) of what ``function`` runs, which takes arrays' addresses."""
-        name = self.name(self.kinds) + suffix
+        """(the name, the address) of what takes arrays' addresses, and any sizes."""
+        kinds = self.of_any_size()
+        self.made_for(kinds)
+        name = self.name(kinds) + suffix
         return name, _engine().get_function_address(name)
 
     def _load(self, kinds: tuple[str, ...]) -> Any:
@@ -200,7 +218,7 @@ class TestedLoop(CompiledLoop):
         code = whole(_engine().get_function_address(name))
 
         def run(*given: Any) -> None:
-            if kinds_of(given) != kinds:
+            if self.kinds_for(given) != kinds:
                 self(*given)
                 return
             places = [a.ctypes.data if k in arrays else a for k, a in enumerate(given)]
@@ -289,6 +307,10 @@ class _Entry:
             thing = b.load(b.gep(given, [LONG(k)]))
             if not kind.endswith("*"):
                 values.append(self.call("PyLong_AsLongLong", LONG, thing))
+                if kind.isdigit():
+                    same = b.icmp_signed("==", values[-1], LONG(int(kind)))
+                    self.unless(same, self.other)
+                    continue
                 odd = b.or_(odd, b.icmp_signed("==", values[-1], LONG(-1)))
                 continue
             of = self.field(thing, TYPE, WORD)

@@ -1,7 +1,8 @@
 """How is a loop of machine code written? As text for numba that names no sizes and no numbers.
 
 One compiled function serves every length, batch and width of the same program, and programs that differ
-in Python's numbers alone (a rate that changes from call to call). It is compiled with
+in Python's numbers alone (a rate that changes from call to call); forward, a batch of one row of small sizes
+has code of its own, of which they are constants. It is compiled with
 ``error_model="numpy"`` (a test at every division would keep loops from vectorising). Products are added
 unrounded; only in a sum over columns the order is free: a difference, a quotient, NaN and infinity are what
 they are op by op. With ``TINYGRAD_RNN_BOUNDSCHECK=1`` every index is tested (for tests: it is slow).
@@ -37,7 +38,14 @@ class NumbaText(Plan):
     def compiled(self) -> Any:
         """The function."""
         self.make()
-        return function(self.text(), self.bits)
+        return function(self.text(), self.bits, self.constants_of_one_row())
+
+    def constants_of_one_row(self) -> list[int]:
+        """Of which arguments code is made where a batch is one row: first of that row, then of all sizes."""
+        if self.reverse or self.around.ragged:
+            return []
+        sizes = set(self.sizes.values())
+        return [1, 2, 3, *(k for k, name in enumerate(self.arguments, 4) if name in sizes)]
 
     def body(self) -> list[str]:
         """The lines of one step."""

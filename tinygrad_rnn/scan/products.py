@@ -107,27 +107,30 @@ class _Tiles:
         self.builder.store(value, pointer, align=self.bits // 8)
 
     def write(self) -> None:
-        """All tiles: panels as wide as can be, then narrower ones.
-
-        One row alone goes another way, which asks nothing about rows: at a batch of one that takes longer
-        than a small product. It is multiplied by some panels at once: a number of the row is read once for
-        all of them.
-        """
+        """All tiles: panels as wide as can be, then narrower ones."""
         b = self.builder
         with b.if_else(b.icmp_unsigned("==", self.rows, whole(1))) as (one, more):
             with one:
-                for vectors, low, count in panels(b, self.width, self.lanes):
-                    most = ROW // vectors if vectors == PANEL else 1  # of others there is one
-                    for beside in range(most, 0, -1):
-                        groups = b.udiv(count, whole(beside))
-                        for w, at in self.along(low, groups, beside * vectors):
-                            self.tile(w, whole(0), at, 1, vectors, beside)
-                        low = b.add(low, b.mul(groups, whole(beside * vectors * self.lanes)))
-                        count = b.sub(count, b.mul(groups, whole(beside)))
+                self.one_row()
             with more:
                 for vectors, low, count in panels(b, self.width, self.lanes):
                     for w, at in self.along(low, count, vectors):
                         self.panel(w, at, vectors)
+
+    def one_row(self) -> None:
+        """One row alone, which asks nothing about rows: at a batch of one that takes longer than a product.
+
+        It is multiplied by some panels at once: a number of the row is read once for all of them.
+        """
+        b = self.builder
+        for vectors, low, count in panels(b, self.width, self.lanes):
+            most = ROW // vectors if vectors == PANEL else 1  # of others there is one
+            for beside in range(most, 0, -1):
+                groups = b.udiv(count, whole(beside))
+                for w, at in self.along(low, groups, beside * vectors):
+                    self.tile(w, whole(0), at, 1, vectors, beside)
+                low = b.add(low, b.mul(groups, whole(beside * vectors * self.lanes)))
+                count = b.sub(count, b.mul(groups, whole(beside)))
 
     def along(
         self, low: ir.Value, count: ir.Value, vectors: int
@@ -240,9 +243,11 @@ class _Tiles:
 
     def few(self) -> ir.Value:
         """A function that writes the first numbers of a vector: one for all tiles, it keeps code small."""
-        number = self.number.as_pointer()
+        number, name = self.number.as_pointer(), symbol("few", self.bits)
         kind = ir.FunctionType(ir.VoidType(), [number, number, ir.IntType(64), ir.IntType(1)])
-        made = ir.Function(self.builder.module, kind, symbol("few", self.bits))
+        if name in self.builder.module.globals:
+            return self.builder.module.globals[name]
+        made = ir.Function(self.builder.module, kind, name)
         made.linkage = "internal"
         made.attributes.add("noinline")
         b, (source, to, left, onto) = ir.IRBuilder(made.append_basic_block()), made.args
@@ -252,6 +257,16 @@ class _Tiles:
             b.store(b.fadd(b.load(b.gep(source, [turn])), before), place)
         b.ret_void()
         return made
+
+
+def tiles_of(builder: ir.IRBuilder, name: str, arguments: list[ir.Value]) -> bool:
+    """Write a product of one row where it stands, if its sizes are constants: whether it is one."""
+    known = all(isinstance(size, ir.Constant) for size in arguments[3:6])
+    for bits in LANES:
+        if name == symbol("product", bits) and known and arguments[3].constant == 1:
+            _Tiles(builder, bits, arguments).one_row()
+            return True
+    return False
 
 
 class _Panels:
