@@ -217,6 +217,25 @@ def test_a_memory_that_is_given_back_and_used_again_is_not_taken_for_the_old_one
         np.testing.assert_allclose(found, in_numpy(layer, X), rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("steps", [1, 2, 7])
+def test_weights_that_lie_turned_in_memory_or_with_gaps(layer, steps, batch):
+    """Forward and gradients, at once and again, are those of the recorded steps."""
+    x = tg.tensor(numbers((steps, batch, FEATURES), 2))
+    with tg.no_grad():
+        layer.weight_hh_l0.data = tg.tensor(numbers(layer.weight_hh_l0.shape[::-1], 3)).T
+        layer.weight_ih_l0.data = tg.tensor(numbers((layer.weight_ih_l0.shape[0], 10), 4))[:, ::2]
+    plain = copy.deepcopy(layer)
+    plain.compiled = False
+    for _ in range(3):
+        for each in (layer, plain):
+            each.zero_grad()
+            y, _ = each(x)
+            (y * y).sum().backward()
+        for (name, p), q in zip(layer.named_parameters(), plain.parameters(), strict=True):
+            np.testing.assert_allclose(p.grad, q.grad, 1e-9, 1e-12, err_msg=name)
+
+
 def test_layers_that_share_weights_or_were_copied(layer):
     other, tied = copy.deepcopy(layer), type(layer)(FEATURES, H).double()
     tied.weight_hh_l0 = layer.weight_hh_l0

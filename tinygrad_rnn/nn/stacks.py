@@ -251,8 +251,9 @@ class RecurrentLayer(Module):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run ``forward`` in a scope of this module; what records nothing needs neither."""
-        plain = type(self).forward is _FORWARD and not _INSTEAD & self.__dict__.keys()
-        if plain and not (now.recording or kwargs) and 0 < len(args) < 3 and refusal(self) is None:
+        quick = not (now.recording or kwargs) and 0 < len(args) < 3
+        plain = quick and type(self).forward is _FORWARD and not _INSTEAD & self.__dict__.keys()
+        if plain and refusal(self) is None:
             found = compiler().without_gradients(self, *args)
             if found is not None:
                 return found

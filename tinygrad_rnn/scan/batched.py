@@ -312,12 +312,25 @@ class Lines:
             texts.append(f"{name}.reshape(-1, {high - low})")
         return texts
 
+    def _lie_in_rows(self, value: Value) -> bool:
+        """Whether parts side by side are all there over time, each one row a step."""
+        there = all(self.program.depends[a] and a in self.names for a in value.args)
+        return there and value.dtype in "fd" and int(np.prod(value.shape[:-1], dtype=int)) == 1
+
+    def _sum_of_rows(self, v: int, count: str) -> str:
+        """The sum of so many rows of a value, as BLAS sums, in one pass."""
+        ones = f"ones({count}, {self.kind(self.program.values[v].dtype)})"
+        parts = [_times(ones, rows) for rows in self.rows(v)]
+        return f"({_joined(parts, 0)})"
+
     def _total(self, v: int) -> str:
         p, value = self.program, self.program.values[v]
         if v not in self.names and v not in self.before:
             parts = self.schedule.summands(v)
             if value.op == "zeros":
                 return f"zeros({value.shape}, {self.kind(value.dtype)})"
+            if value.op == "concat" and self._lie_in_rows(value):
+                return f"{self._sum_of_rows(v, TIME)}.reshape({value.shape})"
             if parts:
                 args = [self.total(a) if a in parts else self[a] for a in value.args]
                 return self.plainly(v, args, total=True)
@@ -330,11 +343,10 @@ class Lines:
             if value.op == "sum" and len(value.args) == 1:
                 axes, keep = value.consts
                 if axes == tuple(range(len(axes))) and not keep:
-                    if len(value.shape) == 1 and value.dtype in "fd":  # as BLAS sums, in one pass
+                    if len(value.shape) == 1 and value.dtype in "fd":
                         per_step = int(np.prod(p.values[value.args[0]].shape, dtype=int))
                         count = f"{TIME} * {per_step // max(value.shape[0], 1)}"
-                        ones = f"ones({count}, {self.kind(value.dtype)})"
-                        return _joined([_times(ones, a) for a in self.rows(value.args[0])], 0)
+                        return self._sum_of_rows(value.args[0], count)
                     rows = f"reshape({', '.join(map(str, (-1, *value.shape)))})"
                     return f"add.reduce({self.contiguous(value.args[0])}.{rows}, 0)"
         if not p.depends[v]:

@@ -8,6 +8,7 @@ At a batch of one the questions cost more than the loop.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
@@ -22,7 +23,7 @@ from ..nn.module import Module
 from ..nn.recurrent import Loop, Recurrent, initial_state
 from ..nn.some_steps import SomeSteps
 from ..nn.stacks import Recorded, RecurrentLayer
-from ..nn.stepping import apply_step, as_input, first_of, last_step, mapped, parts
+from ..nn.stepping import LastStep, apply_step, as_input, first_of, last_step, mapped, parts
 from ..ops import dtypes
 from ..tensors import Tensor
 from .backends import CALLS, choice
@@ -52,6 +53,7 @@ class Prepared:
         "reach",
         "shape",
         "sizes",
+        "tag",
         "variant",
         "weights",
         "zeros",
@@ -60,6 +62,7 @@ class Prepared:
     def __init__(
         self, cell: Cell, shape: tuple[int, ...], dtype: DType, variant: Variant, axis: int = 0
     ):
+        self.tag: LastStep | None = None  # of the last call over a sequence
         self.cell, self.variant, self.weights = ref(cell), variant, variant.weights({})
         self.reach = variant.found.reach
         self.shape, self.axis, self.dtype = shape, axis, dtype
@@ -106,18 +109,17 @@ class Run(CallAsNode):
         asking: tuple[bool, ...],
     ) -> tuple[Array, list[Array]]:
         """(outputs, last states) of arrays; ``asking``: which of the first states ask for a gradient."""
-        node = self.x._node
+        node, weights = self.x._node, self.weights
         needs_x = node is not None and node.needs
-        asking += tuple([w._node is not None and w._node.needs for w in self.weights])
-        self.keep = now.recording and (needs_x or True in asking)
-        self.asking, self.dtype = (needs_x, *asking), x.dtype
+        of_weights = [w._node is not None and w._node.needs for w in weights]
+        self.asking, self.dtype = (needs_x, *asking, *of_weights), x.dtype
+        self.keep = now.recording and True in self.asking
         self.reach = prepared.reach
-        self.loops = self.turn(self.keep, self.keep and needs_x)
+        self.loops = loops = self.turn(self.keep, self.keep and needs_x)
         self.first = states
-        arrays = [np.ascontiguousarray(x), *states, *[w._data for w in self.weights]]
-        y, finals, self.kept = self.loops.tried(arrays, len(self.steps), self.keep)
-        self.y = y
-        return y, finals
+        arrays = [np.ascontiguousarray(x), *states, *[w._data for w in weights]]
+        self.y, finals, self.kept = loops.tried(arrays, len(self.steps), self.keep)
+        return self.y, finals
 
     def turn(self, derive: bool, x: bool) -> NumpyLoops | OverRows:
         """The loops whose turn it is."""
@@ -193,8 +195,7 @@ class Run(CallAsNode):
         """The gradients of the parents, in their shapes."""
         if self.time_axis and dx is not None:
             dx = dx.swapaxes(0, 1)
-        every = (dx, *dstates, *dweights)
-        asked = [d for d, asks in zip(every, self.asking, strict=True) if asks]
+        asked = compress((dx, *dstates, *dweights), self.asking)
         return [
             d if d is None else of_shape(d, p._data.shape)
             for d, p in zip(asked, self.parents, strict=True)
@@ -204,14 +205,22 @@ class Run(CallAsNode):
 class RunOverTime(Run):
     """A run over a layer's sequence, whose batch may come first."""
 
-    def given(self, layer: Layer, arrays: list[Array], states: Sequence[Tensor]) -> list[Tensor]:
+    def given(
+        self,
+        layer: Layer,
+        prepared: Prepared | PreparedCell,
+        arrays: list[Array],
+        states: Sequence[Tensor],
+    ) -> list[Tensor]:
         """Output and last states of a layer that ran; the first array is (time, batch, features)."""
         self.layer = layer
         layer.__dict__["_ran"] = self.loops.ran
         if self.time_axis:
             arrays[0] = arrays[0].swapaxes(0, 1)
         outputs = self.results(arrays, states)
-        tag = last_step(layer, self.steps[-1])
+        tag, end = prepared.tag, self.steps[-1]
+        if tag is None or tag != end:
+            tag = prepared.tag = last_step(layer, end)
         for last in outputs[1:]:
             last._tag = tag
         return outputs
@@ -308,7 +317,7 @@ def run_again(
     except Untraceable:
         return None
     call.hx = hx
-    outputs = call.given(layer, [y, *[final[None] for final in finals]], given)
+    outputs = call.given(layer, prepared, [y, *[final[None] for final in finals]], given)
     for name, last in zip(prepared.names, outputs[1:], strict=True):
         if last._node is not None:
             last._node.name = f"{name}_n"
@@ -360,6 +369,7 @@ class PreparedCell:
         "reach",
         "shape",
         "steps",
+        "tag",
         "variant",
         "weights",
     )
@@ -367,6 +377,7 @@ class PreparedCell:
     def __init__(
         self, layer: Recurrent, x: Array, axis: int, state: State, variant: Variant
     ) -> None:
+        self.tag: LastStep | None = None
         self.cell, self.variant, self.weights = ref(layer.cell), variant, variant.weights({})
         self.reach = variant.found.reach
         self.shape, self.dtype, self.axis = _step_shape(x, axis), x.dtype, axis
@@ -433,7 +444,7 @@ def run_cell_again(
     except Untraceable:
         return None
     call.state = state
-    outputs = call.given(layer, [y, *finals], states)
+    outputs = call.given(layer, prepared, [y, *finals], states)
     if len(outputs) == 2 and state.__class__ is Tensor:
         return outputs[0], outputs[1]
     rest = iter(outputs[1:])

@@ -7,8 +7,9 @@ looking at them records the layer's steps op by op, on the values and Parameters
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -115,18 +116,24 @@ class CallAsNode:
         """
         raise NotImplementedError
 
+    @property
+    def values(self) -> list[tuple[Tensor, Array, Value | None]]:
+        """The tensors that went in, each with its array and its node as they were then."""
+        return [*zip(self.tensors, self.arrays, self.nodes, strict=True)]
+
     def outputs(
-        self, arrays: Sequence[Array], needs: Iterable[bool], taken: Iterable[Tensor]
+        self, arrays: Sequence[Array], needs: Iterable[bool], taken: Collection[Tensor]
     ) -> list[Tensor]:
         """The call's outputs, recorded; ``taken`` are the tensors that went in, each once."""
         self.place = now.place
-        self.values = [(t, t._data, t._node) for t in taken]  # as they are now
-        needed_by = [(t, n) for t, _, n in self.values if n is not None and n.needs]
-        self.parents = [t for t, _ in needed_by]
+        self.tensors = [*taken]
+        self.arrays, self.nodes = [t._data for t in taken], [t._node for t in taken]
+        asking = [node is not None and node.needs for node in self.nodes]
+        self.parents = [*compress(self.tensors, asking)]
         self.folded: list[tuple[int, Any]] = []  # weakly: the outputs hold the call
         shapes = tuple([a.shape for a in arrays])
-        nodes = tuple([node for _, node in needed_by])
-        whole = Node(SCAN, nodes, None, (self,), shapes, arrays[0].dtype, self.place)
+        parents: Any = tuple(compress(self.nodes, asking))
+        whole = Node(SCAN, parents, None, (self,), shapes, arrays[0].dtype, self.place)
         made = []
         for k, (array, needed) in enumerate(zip(arrays, needs, strict=True)):
             node = None

@@ -188,8 +188,7 @@ class NumbaText(Plan):
         """Have a weight laid out for products before the loop, or by what is done once for many loops."""
         lines = self.around if self.around.first is None else self.around.first
         lines.constant("laid_out", laid_out)
-        of = lines.contiguous(weight) if lines is self.around else lines.names[weight]
-        lines.once(name, f"laid_out({of}, {transposed})")
+        lines.once(name, f"laid_out({lines[weight]}, {transposed})")
         self.argument(name, name)
         if lines is not self.around:
             self.around.taken[name] = name

@@ -142,14 +142,16 @@ def _gone(gone: _Ready) -> None:
 
 def laid_out(w: Array, transposed: bool) -> Array:
     """A matrix (inner, width), or its transpose, in panels of columns as ``products`` reads them."""
-    if not transposed and w.shape[1] in _packer(w.itemsize * 8)[2] and w.flags.writeable:
-        return w.reshape(-1)  # one panel: it lies so
     key = (id(w), transposed)
     found = _ready.get(key)
     if found is not None and found() is w:
         return found.panels
+    flags = w.flags
+    whole_panel = not transposed and w.shape[1] in _packer(w.itemsize * 8)[2]
+    if whole_panel and flags.c_contiguous and flags.writeable:
+        return w.reshape(-1)  # it lies so
     made = _ready[key] = _Ready(w, _gone)
-    made.key, made.panels = key, _packed(w, transposed)
+    made.key, made.panels = key, _packed(whole(w), transposed)
     return made.panels
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -88,8 +89,9 @@ def clip_grad_norm_(
         )
     if not norm <= max_norm:
         scale = max_norm / (norm + 1e-6)
-        with np.errstate(invalid="ignore"):
-            _give(owners, [g * g.dtype.type(scale) for g in grads])
+        by = {dtype: dtype.type(scale) for dtype in {g.dtype for g in grads}}
+        with nullcontext() if math.isfinite(norm) else np.errstate(invalid="ignore"):
+            _give(owners, [g * by[g.dtype] for g in grads])
     return Tensor._wrap(np.array(norm, grads[0].dtype if grads else dtypes.default_dtype), None)
 
 
@@ -135,14 +137,15 @@ def _norm(values: Array, kind: float) -> float:
 
 def _give(owners: list[Tensor], arrays: list[Array]) -> None:
     """Replace all gradients or, after an error, none."""
+    nodes, made = [owner._node for owner in owners], [Tensor._wrap(a, None) for a in arrays]
+    if {Leaf}.issuperset(map(type, nodes)):  # as setting ``grad`` does, of what has shape and dtype
+        for node, given in zip(nodes, made, strict=True):
+            node.grad = given  # type: ignore[union-attr]
+        return
     before = [owner.grad for owner in owners]
     try:
-        for owner, array in zip(owners, arrays, strict=True):
-            node, given = owner._node, Tensor._wrap(array, None)
-            if node.__class__ is Leaf:  # as setting ``grad`` does, of what has shape and dtype
-                node.grad = given
-            else:
-                owner.grad = given
+        for owner, given in zip(owners, made, strict=True):
+            owner.grad = given
     except BaseException:
         for owner, old in zip(owners, before, strict=True):
             owner.grad = old
