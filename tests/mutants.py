@@ -218,7 +218,7 @@ MUTANTS = [
     Mutant("export: isnan is frozen", "tensors/pointwise.py", 'return unrecorded("isnan", np.isnan(self._data), self)', "return Tensor._wrap(np.asarray(np.isnan(self._data)), None)", "onnx_frozen"),
     Mutant("export: any as all", "interop/onnx_ops.py", '"any": _whether("ReduceMax")', '"any": _whether("ReduceMin")', "onnx_frozen"),
     Mutant("export: no wilder run", "interop/onnx_export.py", "        others += _wilder(module, inputs, unroll)\n", "", "onnx_frozen"),
-    Mutant("a constant asks for a gradient", AGAIN, "[w._node is not None and w._node.needs for w in self.weights]", "[w._node.needs for w in self.weights]", "ownership"),
+    Mutant("a constant asks for a gradient", AGAIN, "[w._node is not None and w._node.needs for w in weights]", "[w._node.needs for w in weights]", "ownership"),
     Mutant("a name with a dot", MODULE, 'if not isinstance(name, str) or not name or "." in name:', "if False:", "sharing"),
     Mutant("export: a computed weight is frozen", "interop/onnx_export.py", "if len(then) != len(now) or not all(map(same, then, now)):", "if False:", "onnx_frozen"),
     # ---- every operand by its shape, every result once compared
@@ -298,7 +298,7 @@ MUTANTS = [
     Mutant("all steps at once by the axes of one", "scan/batched.py", "any(over_time) and not total and value.op not in ELEMENTWISE", "False and any(over_time)", "all_steps"),
     Mutant("another option is not seen", "scan/variants.py", "        held = hold(self.guards)\n", "        held = True\n", "again"),
     Mutant("h's gradient counts twice", AGAIN, "g[0][None], [None, *g[1:]]", "g[0][None], [*g]", "again"),
-    Mutant("frozen weights shift the others' gradients", AGAIN, "asked = [d for d, asks in zip(every, self.asking, strict=True) if asks]", "asked = [d for d in every][-len(self.parents) :]", "again"),
+    Mutant("frozen weights shift the others' gradients", AGAIN, "asked = compress((dx, *dstates, *dweights), self.asking)", "asked = (dx, *dstates, *dweights)[-len(self.parents) :]", "again"),
     Mutant("c's derivative without h's way", AGAIN, "    nested = True", "    nested = False", "again"),
     Mutant("one program with and without a gradient", "scan/tracing.py", "node.dtype.char, node.needs)", "node.dtype.char)", "again"),
     Mutant("only the last block's sums", "scan/numba_loops.py", "a if b is None else a + b for", "b for", "scan ragged_rows"),
