@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from made_up import filled
-from support import numbers
+from support import numbers, of_the_day
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
@@ -22,10 +22,13 @@ LAYERS = {
     "GRU": lambda: nn.GRU(FEATURES, H),
     "layer norm": lambda: nn.Recurrent(nn.LayerNormLSTMCell(FEATURES, H)),
 }
+# Each layer, and the one of the day with every index tested: numba compiles that for half a minute.
+CHECKED = of_the_day(["every index tested"], [(name,) for name in LAYERS])
+CASES = [(name, "") for name in LAYERS] + [(name, checked) for checked, name in CHECKED]
 LENGTHS = [[3, 0, 4, 1], [4, 4, 4], [0, 2], [1], [7, 7, 2, 5, 6, 7, 1], [1, 1, 9, 1, 1, 1]]
 
 
-@pytest.fixture(params=[False, True], ids=["", "every index tested"])
+@pytest.fixture
 def rows_run(request, monkeypatch):
     """The numbers of rows that ran, of new programs."""
     ran = []
@@ -61,7 +64,7 @@ def found(layer, x, **options):
     return [t.detach().numpy() for t in values]
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize(("name", "rows_run"), CASES, indirect=["rows_run"])
 def test_rows_are_as_the_recorded_steps(name, rows_run):
     layer = filled(LAYERS[name]())
     for k, lengths in enumerate(LENGTHS):
@@ -124,7 +127,7 @@ def test_where_rows_lie():
         )
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize(("name", "rows_run"), CASES, indirect=["rows_run"])
 def test_single_precision_is_each_sequence_by_itself(name, rows_run):
     layer = filled(LAYERS[name]()).float()
     for lengths in ([5, 2, 9, 9, 1], [3, 1]):

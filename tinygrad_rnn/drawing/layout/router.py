@@ -299,55 +299,63 @@ class Roads:
         self.over[i0:i1, j:j1] += CROSSING if flat else price
 
     def way(self) -> list[Point] | None:
-        """The cheapest way as a route, None where there is none."""
-        xs, ys = self.xs, self.ys
-        start = xs.index(self.begin[0]), ys.index(self.begin[1])
-        goal = xs.index(self.goal[0]), ys.index(self.goal[1])
-        first = (*start, self.heading[0])
-        best: dict[tuple[int, int, bool], float] = {first: 0.0}
-        came: dict[tuple[int, int, bool], tuple[int, int, bool]] = {}
-        heap = [(0.0, first)]
+        """The cheapest way as a route, None where there is none.
+
+        A* (Hart, Nilsson & Raphael 1968) over crossings (i, j), each once for what goes along and once for
+        what goes up: a place is one number, ``2 (i count + j) + upright``.
+        """
+        xs, ys, count = self.xs, self.ys, len(self.ys)
+        right = (
+            self.right[:-1] + np.diff(xs)[:, None]
+        ).tolist()  # lists: one number at a time is asked for
+        over = (self.over[:, :-1] + np.diff(ys)).tolist()
+        rest_x, rest_y = (
+            [abs(a - at) for a in line] for line, at in zip((xs, ys), self.goal, strict=True)
+        )
+        start = 2 * (xs.index(self.begin[0]) * count + ys.index(self.begin[1])) + self.heading[0]
+        goal = 2 * (xs.index(self.goal[0]) * count + ys.index(self.goal[1])) + self.heading[1]
+        best = [np.inf] * (2 * len(xs) * count)
+        best[start] = 0.0
+        came: dict[int, int] = {}
+        heap = [(0.0, start)]
         while heap:
             cost, here = heapq.heappop(heap)
-            i, j, upright = here
-            if (i, j) == goal and upright == self.heading[1]:
+            if here == goal:
                 return self._route(came, here)
-            if cost > best[here] + self._rest(i, j) + 1e-9:
+            at, upright = divmod(here, 2)
+            i, j = divmod(at, count)
+            so_far = best[here]
+            if cost > so_far + (rest_x[i] + rest_y[j]) + 1e-9:
                 continue
-            for place, price in self._next(i, j, upright):
-                new = best[here] + price
-                if new < best.get(place, np.inf):
+            ways = [(here ^ 1, BEND, i, j)]
+            if upright:
+                if j:
+                    ways.append((here - 2, over[i][j - 1], i, j - 1))
+                if j + 1 < count:
+                    ways.append((here + 2, over[i][j], i, j + 1))
+            else:
+                if i:
+                    ways.append((here - 2 * count, right[i - 1][j], i - 1, j))
+                if i + 1 < len(xs):
+                    ways.append((here + 2 * count, right[i][j], i + 1, j))
+            for place, price, a, b in ways:
+                new = so_far + price
+                if new < best[place]:
                     best[place], came[place] = new, here
-                    heapq.heappush(heap, (new + self._rest(*place[:2]), place))
+                    heapq.heappush(heap, (new + (rest_x[a] + rest_y[b]), place))
         return None
-
-    def _rest(self, i: int, j: int) -> float:
-        return abs(self.xs[i] - self.goal[0]) + abs(self.ys[j] - self.goal[1])
-
-    def _next(self, i: int, j: int, upright: bool) -> Iterator[tuple[tuple[int, int, bool], float]]:
-        yield (i, j, not upright), BEND
-        for step in (-1, 1):
-            a, b = (i, j + step) if upright else (i + step, j)
-            if not (0 <= a < len(self.xs) and 0 <= b < len(self.ys)):
-                continue
-            table = self.over if upright else self.right
-            price = float(table[min(i, a), min(j, b)])
-            if price < np.inf:
-                yield (
-                    (a, b, upright),
-                    price + abs(self.xs[a] - self.xs[i]) + abs(self.ys[b] - self.ys[j]),
-                )
 
     def _route(
         self,
-        came: dict[tuple[int, int, bool], tuple[int, int, bool]],
-        last: tuple[int, int, bool],
+        came: dict[int, int],
+        last: int,
     ) -> list[Point]:
         places = [last]
         while places[-1] in came:
             places.append(came[places[-1]])
+        crossings = [divmod(place // 2, len(self.ys)) for place in reversed(places)]
         points = [self.ends[0]]
-        points += [(self.xs[i], self.ys[j]) for i, j, _ in reversed(places)]
+        points += [(self.xs[i], self.ys[j]) for i, j in crossings]
         points.append(self.ends[1])
         route = points[:1]
         for point, after in pairwise(points[1:]):
