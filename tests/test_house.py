@@ -248,3 +248,9 @@ def test_without_machine_code_a_test_skips_for_the_reason_that_ci_lists(pytestco
                     told += 1
                     assert word.value in listed.SKIPS_ALLOWED_IN_CI, f"{path.name}: {word.value}"
     assert told > 10
+
+
+def test_the_files_of_tests_that_ci_names_are_there():
+    for name in ("covered", "lowest_tests", "pictures"):
+        for each in (ROOT / ".ci" / name).read_text(encoding="utf-8").split():
+            assert (ROOT / "tests" / f"test_{each}.py").exists(), f".ci/{name}: {each}"
