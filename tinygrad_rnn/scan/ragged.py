@@ -99,7 +99,7 @@ class RaggedLoops(NumbaLoops):
         """As ``tried``: input (rows, 1, features), then states of the batch, then weights."""
         end = len(self.program.states) + 1
         x, states, weights = arrays[0], arrays[1:end], arrays[end:]
-        states = [a[layout.order] for a in states]
+        states = [a.take(layout.order, 0) for a in states]
         taken: list[Any] = [x, *states, *weights, layout.rows]
         return self.tried(taken, len(x), keep)
 
@@ -107,8 +107,17 @@ class RaggedLoops(NumbaLoops):
         self, layout: Ragged, kept: Any, dy: Any, last: list[Any], asked: bool = True
     ) -> Any:
         """As ``backward``, a block of steps at a time where there are many."""
-        rows = layout.rows
-        dstates = [None if d is None else d[layout.order] for d in last]
+        rows, skip = layout.rows, -1 if asked else 0
+        dstates = [None if d is None else d.take(layout.order, 0) for d in last]
+        if layout.count <= self.block:
+            of_x, dstates, sums = self._backward(len(dy), kept, dy, *dstates, rows, skip=skip)
+        else:
+            of_x, dstates, sums = self._in_blocks(rows, kept, dy, dstates, skip)
+        if not asked:
+            return of_x, [None] * len(dstates), sums
+        return of_x, [d if d is None else d.take(layout.back, 0) for d in dstates], sums
+
+    def _in_blocks(self, rows: ValidRows, kept: Any, dy: Any, dstates: list[Any], skip: int) -> Any:
         stop, dx, sums = rows.steps, [], None
         while stop:
             first = int(np.searchsorted(rows.starts, rows.starts[stop] - self.block))
@@ -120,15 +129,12 @@ class RaggedLoops(NumbaLoops):
                 dy[low:high],
                 *dstates,
                 rows.part(first, stop),
-                skip=-1 if first or asked else 0,
+                skip=-1 if first else skip,
             )
             dx.append(of_x)
             sums = added(sums, found)
             stop = first
-        of_x = None if dx[0] is None else dx[0] if len(dx) == 1 else np.concatenate(dx[::-1])
-        if not asked:
-            return of_x, [None] * len(dstates), sums
-        return of_x, [d if d is None else d[layout.back] for d in dstates], sums
+        return None if dx[0] is None else np.concatenate(dx[::-1]), dstates, sums
 
 
 @dataclass(slots=True)
