@@ -45,6 +45,20 @@ def steps(layer, xs, state=None):
     return np.stack(outputs), state
 
 
+def test_blocks_count_their_steps_on_from_the_state_that_they_are_given(backend):
+    layer, other = nn.LSTM(3, 5), nn.LSTM(3, 5)
+    x = tg.tensor(numbers((4, 2, 3)), dtype=tg.float32)
+    with tg.no_grad():
+        (_, start), (_, foreign) = layer(x), other(x)
+        _, second = layer(x, start)
+        _, third = layer(x, second)
+        known = [(start, 3), (second, 7), (third, 11)]
+        known += [(layer(x, start)[1], 7), (layer(x, foreign)[1], 3)]  # an older one, another's
+        known += [(layer(x, (third[0], start[1]))[1], 15), (layer(x[:1], third)[1], 12)]
+    for state, step in known:
+        assert [part._tag for part in state] == [step, step]
+
+
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_stream_is_the_sequence(name, backend):
     tg.manual_seed(3)

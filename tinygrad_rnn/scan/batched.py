@@ -6,6 +6,8 @@ compiled once for a program, so that a call does nothing but the numpy functions
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +25,9 @@ from .tracing import bare_constant
 UFUNCS = {name: text for name in (*ROWS, *FUNCTIONS) if (text := texts_of(name).numpy)}
 REDUCTIONS = {"sum": "sum", "prod": "prod", "amax": "max", "amin": "min"}  # methods of arrays
 TIME = "T"
+VIEW = re.compile(
+    r"(old|new)\d+ = S\d+\["
+)  # of a state over time, which needs no line if nobody reads it
 
 
 class Lines:
@@ -73,6 +78,8 @@ class Lines:
     def compiled(self, name: str, arguments: list[str]) -> Any:
         """The function."""
         body, head = self.lines, f"def {name}({', '.join(arguments)}):"
+        used = Counter(re.findall(r"\w+", "\n".join(body)))
+        body = [line for line in body if not VIEW.match(line) or used[line.split()[0]] > 1]
         if self.quiet:  # entering it costs as much as some of the lines
             self.space["quiet"] = np.errstate
             body = ["with quiet(all='ignore'):", *(f"    {line}" for line in body)]

@@ -93,12 +93,13 @@ class Stream:
 
     def fits(self, layer: RecurrentLayer, x: Array, states: list[Array]) -> bool:
         """Whether input (time, batch, features) and states have the shapes, and the layer is as it was."""
-        if x.shape[1:] != self.shape or x.dtype != self.dtype or len(states) != len(self.states):
+        if x.shape[1:] != self.shape or x.dtype != self.dtype:
             return False
-        if states is not self.zeros:
-            for state, shape in zip(states, self.states, strict=True):
-                if state.shape != shape or state.dtype != self.dtype:
-                    return False
+        if states is not self.zeros and [s.shape for s in states] != self.states:
+            return False
+        for state in states:
+            if state.dtype is not self.dtype and state.dtype != self.dtype:
+                return False
         for cell, known in zip(layer.cells(), self.modules, strict=True):
             if known() is not cell:
                 return False
@@ -192,7 +193,7 @@ def without_gradients(
     if not count or (layer.dropout and layer.training):
         return None
     if hx is not None:
-        parts = (hx,) if hx.__class__ is Tensor else hx
+        parts: Any = (hx,) if hx.__class__ is Tensor else hx
         if parts.__class__ is not tuple or any(part.__class__ is not Tensor for part in parts):
             return None
         states = [part._data for part in parts]
@@ -212,11 +213,13 @@ def without_gradients(
     found = _tried(stream, data, states)
     if found is None:
         return None
-    if hx is None and (count > 1 or stream.backwards != [False]):
+    tag, onward = stream.tag, stream.backwards == [False]
+    if hx is None and (count > 1 or not onward):
         end = count - 1
+    elif tag is not None and count > 1 and onward and all(part._tag is tag for part in parts):
+        end = tag + count  # from where the latest call ended
     else:
         end = (now.place.step or 0 if hx is None else layer._first_step(hx, count)) + count - 1
-    tag = stream.tag
     if tag is None or tag != end:
         tag = stream.tag = last_step(layer, end)
     layer.__dict__["_ran"] = stream.ran
