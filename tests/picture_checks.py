@@ -80,6 +80,16 @@ def is_reversed(attrs):
     return "grad" in attrs.get("class", "").split()
 
 
+def dense(line):
+    """Points of a line that are no further apart than 2."""
+    corners = np.asarray(line)
+    way = np.diff(corners, axis=0)
+    counts = (np.hypot(*way.T) // 2).astype(int) + 2
+    at = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts)
+    share = at / np.repeat(counts - 1, counts)
+    return np.repeat(corners[:-1], counts, 0) + share[:, None] * np.repeat(way, counts, 0)
+
+
 def check_wires(text, what):
     """No two values on one wire, no wire through a box, a pill or a cell that is not its own."""
     read = Read(text)
@@ -93,10 +103,14 @@ def check_wires(text, what):
     for k, (line, (_, _, attrs)) in enumerate(zip(lines, read.edges, strict=True)):
         if attrs.get("class", "").split()[:1] not in MARKS:
             flat += [(k, *stretch) for stretch in straight(line)]
-    for (a, *p), (b, *q) in itertools.combinations(flat, 2):
-        if p[0] == q[0] and abs(p[1] - q[1]) < 1.0 and carried[a] != carried[b]:
-            shared = min(p[3], q[3]) - max(p[2], q[2])
-            assert shared < 2.5, (read.edges[a][:2], read.edges[b][:2], shared, what)
+    flat.sort(key=lambda stretch: stretch[1:3])  # beside each other are those that lie so
+    for n, (a, *p) in enumerate(flat):
+        for b, *q in itertools.islice(flat, n + 1, None):
+            if p[0] != q[0] or q[1] - p[1] >= 1.0:
+                break
+            if carried[a] != carried[b]:
+                shared = min(p[3], q[3]) - max(p[2], q[2])
+                assert shared < 2.5, (read.edges[a][:2], read.edges[b][:2], shared, what)
     walls = {
         id: box(a)
         for id, a in read.nodes.items()
@@ -107,10 +121,8 @@ def check_wires(text, what):
         cls = attrs.get("class", "").split()[:1]
         if cls in MARKS:
             continue
-        points = np.concatenate(
-            [np.linspace(p, q, 1 + int(np.hypot(*np.subtract(q, p)) // 2) + 1)
-             for p, q in itertools.pairwise(line)]
-        )  # fmt: skip
+        points = dense(line)
+        (west, south), (east, north) = points.min(0).tolist(), points.max(0).tolist()
         for id, sides in itertools.chain(walls.items(), frames.items()):
             owner = id.rpartition(".")[0] if id in walls else PART.sub("", id)
             mine = any(end == id or end.startswith(f"{id}.") for end in (tail, head))
@@ -119,6 +131,8 @@ def check_wires(text, what):
             if mine or inside or panel:
                 continue
             left, bottom, right, top = sides
+            if max(left, west) > min(right, east) or max(bottom, south) > min(top, north):
+                continue
             enters = (
                 (points[:, 0] > left + 1.5) & (points[:, 0] < right - 1.5)
                 & (points[:, 1] > bottom + 1.5) & (points[:, 1] < top - 1.5)

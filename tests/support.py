@@ -89,6 +89,12 @@ def of_the_day(table, cases):
     return [(entry, *cases[(k + day) % len(cases)]) for k, entry in enumerate(table)]
 
 
+def share_of_the_day(cases, days):
+    """Of some cases those that follow one another today; all of them in so many days."""
+    k = int(os.environ["TINYGRAD_RNN_DAY"]) % days
+    return cases[len(cases) * k // days : len(cases) * (k + 1) // days]
+
+
 def on_both(table, cases, installed):
     """Rows of an entry, a case and a back end: by numpy each case, in machine code (where it is
     ``installed``) the one of the day, since each is a program to compile."""

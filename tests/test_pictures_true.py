@@ -9,6 +9,7 @@ import pytest
 from made_up_models import MAKERS, model
 from picture_checks import check_labels, check_taps, check_type, check_width, check_wires
 from reading import Read, check_nothing_overlaps
+from support import share_of_the_day
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.drawing.draw import to_dot
@@ -81,7 +82,7 @@ def test_some_models():
 
 @pytest.mark.slow
 def test_many_models():
-    check_all(range(FEW, MANY + FEW))
+    check_all(share_of_the_day(range(FEW, MANY + FEW), 4))
 
 
 @pytest.mark.parametrize("seed", range(0, 2 * len(MAKERS), 3))

@@ -10,6 +10,7 @@ import pytest
 from picture_checks import check_labels, check_taps, check_wires
 from picture_truth import Truth, check_ledger, check_page, check_scene, check_states, owners
 from reading import Read, check_nothing_overlaps
+from support import share_of_the_day
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.drawing.draw import to_dot
@@ -83,7 +84,7 @@ def test_some_networks():
 
 @pytest.mark.slow
 def test_many_networks():
-    check_all(MANY)
+    check_all(share_of_the_day(MANY, 4))
 
 
 # ---- wires, boxes and taps, at every level ------------------------------------------------------------
@@ -120,7 +121,7 @@ def test_some_pictures():
 
 @pytest.mark.slow
 def test_many_pictures():
-    check_all_pictures(range(0, 200, 2))
+    check_all_pictures(share_of_the_day(range(0, 200, 2), 4))
 
 
 def test_plain_numpy_knows_every_use():
