@@ -116,6 +116,48 @@ def test_it_is_the_plain_loop_and_every_guard_holds():
         step(x, y)
 
 
+def test_what_the_program_clips_and_what_it_leaves_to_python(monkeypatch):
+    """The norm is that of all gradients of the model, whoever computed them."""
+    by_python = []
+
+    def clip(parameters, most):
+        by_python.append(most)
+        return nn.utils.clip_grad_norm_(parameters, most)
+
+    monkeypatch.setattr(compiled, "clip_grad_norm_", clip)
+    model, other, mine, step = both(lambda: Net(nn.LSTM(IN, H)), f.mse_loss, "float64", 0.05)
+    batches = [data(tg.float64, k) for k in range(6)]
+    agree(model, other, mine, step, batches, "float64")
+    assert step.explain() == WHOLE
+    before = len(by_python)
+    agree(model, other, mine, step, batches, "float64")
+    total = sum((p.grad.numpy() ** 2).sum() for p in other.parameters())
+    np.testing.assert_allclose(total**0.5, 0.05, rtol=1e-4)
+    assert len(by_python) == before
+    # gradients that were there: accumulated, or of a Parameter that the optimizer does not train
+    other.zero_grad(), model.zero_grad()
+    step.accumulate(*batches[0])
+    step(*batches[1])
+    f.mse_loss(model(batches[0][0]), batches[0][1]).backward()
+    f.mse_loss(model(batches[1][0]), batches[1][1]).backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 0.05)
+    for p, q in zip(model.parameters(), other.parameters(), strict=True):
+        np.testing.assert_allclose(q.grad.numpy(), p.grad.numpy(), rtol=1e-8, atol=1e-10)
+    model.load_state_dict(other.state_dict())
+    other.more = nn.Parameter(np.ones(3), dtype=tg.float64)
+    for _ in range(2):
+        other.more.grad = tg.tensor([3.0, 0.0, 4.0], dtype=tg.float64)
+        step(*batches[2])
+        assert np.isclose(other.more.grad[2].item(), 0.04, rtol=1e-3), "the norm was about 5"
+    assert len(by_python) == before + 3
+    # a norm that is not finite: gradients stay, and the error names them
+    del other.more
+    step(*batches[3])
+    x = batches[3][0] * float("inf")
+    with pytest.raises(RuntimeError, match="the norm is nan"):
+        step(x, batches[3][1])
+
+
 def test_accumulated_gradients_and_threads():
     model, other, _, step = both(lambda: Net(nn.LSTM(IN, H)), f.mse_loss)
     batches = [data(tg.float32, k) for k in range(8)]

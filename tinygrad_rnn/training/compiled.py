@@ -8,6 +8,7 @@ runs as Python, and ``explain()`` says why.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from keyword import iskeyword
@@ -21,6 +22,7 @@ from ..engine import gradients
 from ..engine.autograd import flow
 from ..engine.hooks import Hook
 from ..engine.places import state
+from ..engine.values import Array
 from ..nn.module import Module
 from ..nn.utils import clip_grad_norm_
 from ..ops import dtypes
@@ -109,9 +111,12 @@ class CompiledStep:
 
     def __call__(self, *inputs: Any, **options: Any) -> Tensor:
         """One iteration; returns the loss before the update."""
-        value = self.accumulate(*inputs, **options)
+        limits = None
+        if self.clip is not None and not self._begun:
+            limits = np.array([self.clip, np.nan])
+        value = self._accumulated(inputs, options, limits)
         self._begun = False
-        if self.clip is not None:
+        if self.clip is not None and (limits is None or not math.isfinite(limits[1])):
             clip_grad_norm_(self.model.parameters(), self.clip)
         self.optimizer.step()
         return value
@@ -122,11 +127,17 @@ class CompiledStep:
         Returns the loss. To train on the mean over several batches, divide: ``loss=lambda p, y:
         mse_loss(p, y) / 4``.
         """
+        return self._accumulated(inputs, options, None)
+
+    def _accumulated(self, inputs: Any, options: dict[str, Any], limits: Array | None) -> Tensor:
+        """``accumulate``; where there are no other gradients a program may clip these: ``fused``."""
         if len(inputs) < 2:
             raise TypeError(f"a step takes inputs and a target, got {len(inputs)} arguments")
         if not self._begun:
             self.optimizer.zero_grad()
-        value = self._iterations.gradients(inputs, options)
+        if limits is not None and any(p.grad is not None for p in self.model.parameters()):
+            limits = None
+        value = self._iterations.gradients(inputs, options, limits)
         self._begun = True
         return value
 
@@ -143,17 +154,23 @@ class Iterations:
         self.how = "not run yet"
         self._kinds: dict[Any, list[_Program]] = {}
 
-    def gradients(self, given: Sequence[Any], options: dict[str, Any]) -> Tensor:
+    def gradients(
+        self, given: Sequence[Any], options: dict[str, Any], limits: Array | None = None
+    ) -> Tensor:
         """Add the gradients of ``loss(model(*inputs, **options), target)`` to the leaves'; the loss."""
         inputs = [t if t.__class__ is Tensor else as_tensor(t) for t in given]
-        value = self.attempt(inputs, options)
+        value = self.attempt(inputs, options, limits=limits)
         if value is None:
             value = self._forward(inputs, options)[0]
             value.backward()
         return value if value._node is None else value.detach()
 
     def attempt(
-        self, inputs: Sequence[Tensor], options: dict[str, Any], check: Check | None = None
+        self,
+        inputs: Sequence[Tensor],
+        options: dict[str, Any],
+        check: Check | None = None,
+        limits: Array | None = None,
     ) -> Tensor | None:
         """As ``gradients``, where a program is there or can be made; None where Python must run.
 
@@ -175,7 +192,7 @@ class Iterations:
                 if program is None:
                     program, value = self._traced(inputs, known, check)
                 elif not program.why:
-                    value = self._replayed(program, inputs, check)
+                    value = self._replayed(program, inputs, check, limits)
                 why = program.why or "an input is not as the program takes it"
         if value is None:
             self.how = f"run as Python: {why}"
@@ -189,7 +206,11 @@ class Iterations:
         return value, getattr(prediction, "shape", ())
 
     def _replayed(
-        self, program: _Program, inputs: Sequence[Tensor], check: Check | None
+        self,
+        program: _Program,
+        inputs: Sequence[Tensor],
+        check: Check | None,
+        limits: Array | None,
     ) -> Tensor | None:
         """The loss, by the program; None where it cannot be run after all."""
         stopped: BaseException | None = None
@@ -206,7 +227,8 @@ class Iterations:
         before = program.moves.now()
         try:
             arrays = [t._data for t in inputs]
-            value, reached = program.replay.run(*arrays, None if check is None else told)
+            more = () if limits is None or not program.clips else (limits,)
+            value, reached = program.replay.run(*arrays, None if check is None else told, *more)
         except MemoryError:
             raise
         except Exception as error:
@@ -252,6 +274,7 @@ class _Program:
     def __init__(self, model: Module, loss: Any, inputs: Sequence[Tensor]) -> None:
         guards, why = inspected(model, loss, len(inputs))
         self.why = why or ""
+        self.model, self.clips = model, False  # whether its program can clip what it gives
         self.ran, self.patience, self.how = 0, _patience(), "replayed as one program"
         self.moves = Moves([], [])
         tensors: list[Tensor] = []
@@ -329,6 +352,8 @@ class _Program:
             return
         if alike:
             self.replay.run = run
+            owned = {*map(id, self.model.parameters())}
+            self.clips = owned.issuperset(map(id, run.leaves))
             self.how += ", all of it machine code"
 
 

@@ -8,7 +8,6 @@ does. The lines that stand around both (``scan.batched``) are Python that numba 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -66,12 +65,27 @@ def laid_out(w, transposed):
     panels = np.empty(inner * ((width + lanes - 1) // lanes * lanes), w.dtype)
     pack(w.ctypes.data, panels.ctypes.data, inner, width, row, column)
     return panels
+@njit(error_model="numpy", fastmath={{"reassoc", "contract"}})
+def squares(a):
+    flat, found = a.reshape(-1), 0.0
+    for k in range(flat.size):
+        found += np.float64(flat[k]) * np.float64(flat[k])
+    return found
+@compiled
+def scale(a, by):
+    flat = a.reshape(-1)
+    for k in range(flat.size):
+        flat[k] *= by
 """
 HELPERS = frozenset(("fresh", "empty", "whole", "ones", "begun", "laid_out", "put", "total"))
 
 
-def fused(replay: Replay) -> Callable[..., Any]:
-    """What ``replay.run`` does, as machine code. Raises Untraceable where there is none."""
+def fused(replay: Replay) -> Any:
+    """What ``replay.run`` does, as machine code. Raises Untraceable where there is none.
+
+    It may clip, too: a last argument is an array of the largest norm that the gradients may have together,
+    and a place for the norm that they had. ``leaves`` are the Parameters whose gradients it gives.
+    """
     return _Fused(replay).written()
 
 
@@ -217,9 +231,11 @@ class _Fused:
         number = f'from_dtype(np.dtype("{self.dtype.name}"))'
         kinds = [kind for _, kind in self.arguments.values()]
         kinds += [f'types.Array({number}, {len(shape)}, "C")' for shape in outs.values()]
-        names = [*(name for name, _ in self.arguments.values()), *(f"{o}_" for o in outs)]
+        kinds.append('types.Array(types.float64, 1, "C")')
+        names = [*(name for name, _ in self.arguments.values()), *(f"{o}_" for o in outs), "limits"]
         lines = [*self.lines, "put(value_, value)"]
         lines += [f"put(d{k}_, {gradient})" for k, (_, gradient) in enumerate(self.leaves)]
+        lines += self._clipping([f"d{k}_" for k in range(len(self.leaves))])
         body = "".join(f"    {line}\n" for line in lines)
         signature = f"types.void({', '.join(kinds)})"
         return (
@@ -227,9 +243,17 @@ class _Fused:
             f"def loop({', '.join(names)}):\n{body}"
         )
 
+    def _clipping(self, gradients: list[str]) -> list[str]:
+        """As ``clip_grad_norm_``: ``limits`` has the largest norm, and gets the norm that was."""
+        by = f"np.{self.dtype.name}(limits[0] / (limits[1] + 1e-6))"
+        norm = f"np.sqrt({' + '.join(f'squares({g})' for g in gradients)})"
+        lines = ["if limits[0] < np.inf:", f"    limits[1] = {norm}"]
+        lines.append("    if limits[0] < limits[1] < np.inf:")
+        return lines + [f"        scale({g}, {by})" for g in gradients]
+
     # ---- what calls it
 
-    def written(self) -> Callable[..., Any]:
+    def written(self) -> Any:
         """As ``Replay.run``; the gradients are arrays of their own."""
         kept = by_numba(self._text())
 
@@ -246,6 +270,7 @@ class _Fused:
             "empty": np.empty,
             "ordered": np.asarray,
             "dtype": self.dtype,
+            "free": np.array([np.inf, np.nan]),
         }
         lines = ['layer["_ran"] = ran']
         lines += [f'{x} = ordered({x}, order="C")' for x in self.inputs.values()]
@@ -253,7 +278,7 @@ class _Fused:
         made = ["value", *(f"d{k}" for k in range(len(self.leaves)))]
         lines += [f"{o} = empty({shape}, dtype)" for o, shape in zip(made, shapes, strict=True)]
         lines += [
-            f"try: loop({', '.join([*self.arguments, *made])})",
+            f"try: loop({', '.join([*self.arguments, *made, 'limits'])})",
             f"except TypeError: return lines({', '.join([*self.inputs.values(), 'told'])})",
         ]
         lines.append(f"value = value.reshape({self.iteration.total._data.shape})")
@@ -263,10 +288,11 @@ class _Fused:
             for k, (n, _) in enumerate(self.leaves)
         ]
         lines.append(f"return value, [{', '.join(reached)}]")
-        head = f"def run({', '.join([*self.inputs.values(), 'told'])}):\n"
+        head = f"def run({', '.join([*self.inputs.values(), 'told', 'limits=free'])}):\n"
         text = head + "".join(f"    {line}\n" for line in lines)
         exec(compile(text, "<an iteration as machine code>", "exec"), space)
-        run: Callable[..., Any] = space["run"]
+        run: Any = space["run"]
+        run.leaves = [self.replay.outside[id(n)] for n, _ in self.leaves]
         return run
 
 
