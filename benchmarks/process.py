@@ -64,7 +64,8 @@ print(time.perf_counter() - start)
 def process(code: str, cache: str, back_end: str | None, *words: str) -> tuple[float, str]:
     """(seconds from start to exit, what it printed)."""
     env = {**os.environ, "TINYGRAD_RNN_CACHE": cache}
-    env.pop("TINYGRAD_RNN_BACKEND", None)
+    for name in ("TINYGRAD_RNN_BACKEND", "PYTHONDONTWRITEBYTECODE"):  # pip leaves bytecode, too
+        env.pop(name, None)
     if back_end:
         env["TINYGRAD_RNN_BACKEND"] = back_end
     start = time.perf_counter()

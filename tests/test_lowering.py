@@ -188,6 +188,19 @@ def test_code_is_read_again_and_made_anew_where_it_is_damaged(tmp_path, monkeypa
     np.testing.assert_array_equal(out, a - b)
 
 
+def test_code_of_another_processor_is_not_taken(tmp_path, monkeypatch):
+    """A virtual machine may leave out instructions that a processor of this name has."""
+    loop, kinds = loop_of("x - y", tmp_path), ("i64", "f32*", "f32*", "f32*")
+    here = loop.name(kinds)
+    for what in ("features", "get_host_cpu_name"):
+        with monkeypatch.context() as patch:
+            of = native if what == "features" else native.binding
+            patch.setattr(of, what, lambda: "another")
+            patch.setattr(native, "processor", native.processor.__wrapped__)
+            assert loop.name(kinds) != here
+    assert loop.name(kinds) == here
+
+
 def test_loops_that_write_by_indices_keep_their_order(tmp_path):
     """Two numbers for one place: all are added up."""
     text = """import numpy as np

@@ -127,6 +127,13 @@ def worst_ulp(name, exact, x):
     return (np.abs(out.astype(np.float64) - expected) / spacing).max()
 
 
+@pytest.mark.parametrize("bits", [32, 64])
+def test_kernels_refuse_matrices_of_another_dtype(bits):
+    w, panels = np.ones((2, 3), "f8" if bits == 32 else "f4"), np.zeros(200, f"f{bits // 8}")
+    with pytest.raises(TypeError, match=f"matrices of float{bits}"):
+        machine_code.kernels(bits)(w, panels, 2, 3, 3, 1)
+
+
 def every_size():
     """Numbers of every exponent and of every size in the range where curves bend, both signs."""
     bends = np.linspace(-110, 110, 400_001)

@@ -110,13 +110,13 @@ def processor() -> str:
     return f"{known.triple} {cpu} {known.target_data} {binding.llvm_version_info}"
 
 
-def optimized(module: ir.Module) -> Any:
-    """A module as LLVM has improved it."""
+def optimized(module: ir.Module, unroll: bool = True) -> Any:
+    """A module as LLVM has improved it; its loops may have several turns at once."""
     module.triple, module.data_layout = machine().triple, str(machine().target_data)
     made = binding.parse_assembly(str(module))
     made.verify()
     options = binding.create_pipeline_tuning_options(speed_level=3)
-    options.slp_vectorization = True
+    options.slp_vectorization, options.loop_unrolling = True, unroll
     builder = binding.create_pass_builder(machine(), options)
     builder.getModulePassManager().run(made, builder)
     return made
@@ -128,6 +128,8 @@ class CompiledLoop:
     ``function`` is what the latest call has found: it calls the machine code and comes back here with
     arguments of other kinds. ``sizes`` are the places of arguments that are constants where all are small.
     """
+
+    unroll = True
 
     def __init__(self, text: str, versions: str, folder: Path, sizes: Sequence[int] = ()) -> None:
         self.text, self.versions, self.folder, self.sizes = text, versions, folder, sizes
@@ -189,7 +191,7 @@ class CompiledLoop:
         name, path = self.name(kinds), self.path(kinds)
         data = _kept(path)
         if data is None:
-            data = machine().emit_object(optimized(self.module(kinds, name)))
+            data = machine().emit_object(optimized(self.module(kinds, name), self.unroll))
             _keep(path, data)
         engine = _engine()
         engine.add_object_file(binding.object_file.ObjectFileRef.from_data(data))
@@ -231,6 +233,8 @@ class TestedLoop(CompiledLoop):
 
 class Kernels(CompiledLoop):
     """What lays a matrix of some bits out, and with it what multiplies by it."""
+
+    unroll = False  # a tile is many numbers: it is as fast, and made in half the time
 
     def module(self, kinds: tuple[str, ...], name: str) -> ir.Module:
         """They take arrays of one kind."""
