@@ -83,6 +83,18 @@ def test_two_layers_and_ops_between(tmp_path):
     same(model, x, lambda m, a: F.mse_loss(m(a), y), tmp_path, False)
 
 
+@pytest.mark.parametrize("calls", [1, 2])
+def test_a_layer_with_lengths(calls, tmp_path):
+    model, x = filled(Model(nn.LSTM(I, H))), tg.tensor(numbers((T, B, I), 1))
+
+    def loss(m, a):
+        return m.head(m.rnn(a, lengths=[T, 2, 4])[0]).square().sum()
+
+    for _ in range(calls - 1):
+        loss(model, x)
+    same(model, x, loss, tmp_path, False)
+
+
 def test_a_loss_without_a_target(tmp_path):
     model, x = filled(Model(nn.LSTM(I, H))), tg.tensor(numbers((T, B, I), 1))
     same(model, x, lambda m, a: m(a).square().sum(), tmp_path, False)

@@ -160,7 +160,8 @@ class RecordedNetwork(Network):
                 (first,) = fold.layer._states(mapped(now, hx), batch)
             stages, x = [Stage([Direction(fold.cell, first)])], now(fold.x)
             names = tuple(fold.cell.states)
-            call = LayerCall(fold.layer, x, fold.time_axis, stages, fold.recorded, joined=names)
+            args = (fold.layer, x, fold.time_axis, stages, fold.recorded, fold.lengths)
+            call = LayerCall(*args, joined=names)
         called = CalledLayer(call, [leaf(array) for array in self._results[id(fold)]])
         tracer.layers.append(called)
         return called.results
