@@ -140,9 +140,9 @@ def test_nothing_but_the_option_sees_an_index_one_past_the_end(tested, unknown, 
     """The text reads one number late: an error with the option, a fence's NaN without it."""
     made = []
 
-    def altered(text, bits):
+    def altered(text, *given):
         late, count = PAST.subn(r"\1\2 + np.uint64(1)]", text)
-        made.append((count, machine_code.function(late, bits)))
+        made.append((count, machine_code.function(late, *given)))
         return made[-1][1]
 
     monkeypatch.setenv("TINYGRAD_RNN_BOUNDSCHECK", str(int(tested)))
