@@ -47,7 +47,8 @@ def applied(
     every = [*arrays, *results]
     if strides != (kind.itemsize,):  # not all are rows
         every = [a.ravel() for a in every]
-    loop(first.size, np.array(numbers, kind), *every)
+    run = loop.function or loop  # after the first call without a detour
+    run(first.size, np.array(numbers, kind), *every)
     return results
 
 
