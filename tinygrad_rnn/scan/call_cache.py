@@ -1,7 +1,7 @@
 """What does a call that is like an earlier one skip? All that the earlier one found out: a cache of calls.
 
-These are the common cases of training: a layer with one built-in cell in one direction, over whole batches,
-and a built-in cell that is called in a loop of the user's own, each with the same Parameters as before.
+These are the common cases of training: a layer with one built-in cell in one direction, with lengths or
+without, and a built-in cell that is called in a loop of the user's own, each with the same Parameters as before.
 At a batch of one the questions cost more than the loop.
 """
 
