@@ -1,8 +1,8 @@
 """What does a call that is like an earlier one skip? All that the earlier one found out: a cache of calls.
 
 These are the common cases of training: a layer with one built-in cell in one direction, with lengths or
-without, and a built-in cell that is called in a loop of the user's own, each with the same Parameters as before.
-At a batch of one the questions cost more than the loop.
+without, and a built-in cell that is called in a loop of the user's own, each with the same Parameters as
+before. At a batch of one the questions cost more than the loop.
 """
 
 from __future__ import annotations
