@@ -18,7 +18,6 @@ import numpy as np
 from ..engine.values import Array, DType, Grad
 from ..ops.row import ROWS
 from ..ops.without_gradient import numpys
-from .machine_code import kernels
 from .program import Labels, Value
 from .tracing import bare_constant
 
@@ -171,6 +170,7 @@ def _packed(w: Array, transposed: bool) -> Array:
 @cache
 def _packer(bits: int) -> tuple[Any, int, frozenset[int]]:
     """What packs, how many numbers a vector has, and how many columns a panel may have."""
+    from .machine_code import kernels
     from .products import LANES, WIDTHS
 
     return kernels(bits), LANES[bits], frozenset(n * LANES[bits] for n in WIDTHS)
