@@ -273,10 +273,11 @@ def test_what_lies_ready_goes_with_the_weights():
         pytest.skip("numba is not installed (extra fast)")
     from tinygrad_rnn.scan import runtime
 
+    x = tg.randn(T, B, FEATURES, requires_grad=True)
+    nn.LSTM(FEATURES, H)(x)[0].sum().backward()  # a program keeps what it was traced on
     gc.collect()
     before = len(runtime._ready)
     layer = nn.LSTM(FEATURES, H)
-    x = tg.randn(T, B, FEATURES, requires_grad=True)
     for _ in range(3):
         layer(x)[0].sum().backward()
         optim.SGD(layer.parameters(), lr=0.1).step()
