@@ -167,7 +167,7 @@ def outcome(make, change, action, prior, compiled=True):
     layer = filled(make())
     for m in layer.modules():
         m.compiled = compiled
-    x = tg.tensor(numbers((4, 4, I), 1))
+    x = tg.tensor(numbers((2 if action is picture else 4, 4, I), 1))
     for _ in range(prior):
         layer(x)
     old = list(layer.parameters())

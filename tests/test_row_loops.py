@@ -3,6 +3,8 @@
 What they compute is held against float64 in ``test_few_passes``, by both ways.
 """
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,10 @@ OPS = sorted(name for name, op in ROWS.items() if op.constant_names is not None)
 
 
 @pytest.fixture(autouse=True)
-def asked():
+def asked(monkeypatch):
+    """Loops are asked for, and none has been made before."""
+    monkeypatch.setattr(row_loops, "_LOOPS", {})
+    monkeypatch.setattr(row_loops, "_COUNTS", Counter())
     with backends.using("numba"):
         yield
 
@@ -104,6 +109,16 @@ def test_a_number_that_depends_on_the_width_is_that_of_the_width(monkeypatch):
     for width in (2, 3, 4, 5, 6, 7, 3):  # beyond so many widths numpy goes on
         x = RNG.standard_normal((4, width))
         np.testing.assert_allclose(tg.tensor(x).var(-1), x.var(-1, ddof=1), rtol=1e-12)
+
+
+def test_an_op_whose_numbers_change_at_every_call_leaves_room_for_others(monkeypatch, ran):
+    monkeypatch.setattr(row_loops, "MOST", 3)
+    for slope in np.linspace(0.1, 0.9, 9).tolist():  # from some on numpy goes on
+        y = tg.nn.functional.leaky_relu(tg.tensor(X), slope)
+        np.testing.assert_allclose(y, np.where(X > 0, X, slope * X), rtol=1e-6)
+    assert Counter(ran) == {("leaky_relu", False, True): 4}
+    both("softmax", X)
+    assert {("softmax", False, True), ("softmax", True, True)} <= set(ran)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["32", "64"])

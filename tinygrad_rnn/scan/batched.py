@@ -25,9 +25,7 @@ from .tracing import bare_constant
 UFUNCS = {name: text for name in (*ROWS, *FUNCTIONS) if (text := texts_of(name).numpy)}
 REDUCTIONS = {"sum": "sum", "prod": "prod", "amax": "max", "amin": "min"}  # methods of arrays
 TIME = "T"
-VIEW = re.compile(
-    r"(old|new)\d+ = S\d+\["
-)  # of a state over time, which needs no line if nobody reads it
+VIEW = re.compile(r"(old|new)\d+ = S\d+\[")  # of a state over time: no line where nobody reads it
 
 
 class Lines:

@@ -9,6 +9,7 @@ allows; the last one writes the result.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from contextlib import suppress
 from math import prod
 from typing import Any
@@ -25,7 +26,7 @@ from .program import ELEMENTWISE, Program, Value
 from .tracing import Trace, Tracer, Untraceable, bare_constant, leaf, tracing
 
 ROWS = 2  # of what is traced
-MOST = 64  # widths of an op whose numbers depend on it, and ops with their constants
+MOST = 64  # widths of an op whose numbers depend on it, and loops of an op by its constants
 COLUMN = ((ROWS,), (ROWS, 1))
 DEAR = re.compile(rf"\b({'|'.join(CURVES)})\(|\bmath\.")  # to be kept rather than computed again
 REDUCED = {  # of numbers of a row: how it begins, and with one more; NaN is counted apart
@@ -270,6 +271,7 @@ class RowLoop:
 
 
 _LOOPS: dict[Any, RowLoop | None] = {}
+_COUNTS: Counter[tuple[Op, bool]] = Counter()  # of them, an op's and its slope's
 
 
 def row_loop(op: Op, slope: bool, given: tuple[Any, ...]) -> Array | None:
@@ -294,8 +296,9 @@ def _made(key: Any, sample: Array) -> RowLoop | None:
     """A loop; None where there is none."""
     op, slope, dtype, _, given = key
     constants = tuple(c.item() if isinstance(c, np.generic) else c for c in given)
-    if dtype.char not in "fd" or len(_LOOPS) > 4 * MOST:
+    if dtype.char not in "fd" or _COUNTS[op, slope] > MOST:
         return None
+    _COUNTS[op, slope] += 1
     _LOOPS[key] = None  # while it is traced, and where that fails
     with suppress(Untraceable, NotImplementedError):
         _LOOPS[key] = RowLoop(op, slope, sample, constants)
