@@ -149,6 +149,24 @@ def test_small_sizes_are_constants_and_others_are_not_taken_for_them(bits, tmp_p
     assert len(loop.made) == 6
 
 
+TURNED = """import numpy as np
+from numba import njit
+@njit(error_model="numpy")
+def loop(T, B, width, stride, start, a, out):
+    for j in range(width):
+        out[j] = a[start + j * stride]
+"""
+
+
+@pytest.mark.parametrize("stride", [-1, 1, 0])
+def test_a_stride_below_0_is_no_constant(stride, tmp_path):
+    loop = native.CompiledLoop(TURNED, "of a test", tmp_path, (1, 2, 3))
+    a, out = numbers((9,), 1), np.zeros(9)
+    loop(1, 1, 9, stride, 8 if stride < 0 else 0, a, out)
+    np.testing.assert_array_equal(out, a[0] * np.ones(9) if not stride else a[::stride])
+    assert loop.kinds[2:4] == ("9", "i64" if stride < 0 else str(stride))
+
+
 @pytest.mark.parametrize("bits", [32, 64])
 def test_a_dtype_that_is_equal_but_another_object_is_taken(bits, tmp_path):
     a, b, out = operands(bits)

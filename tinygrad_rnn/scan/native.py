@@ -152,7 +152,8 @@ class CompiledLoop:
         kinds, known = list(kinds_of(arguments)), [arguments[k] for k in self.sizes]
         if known and known[0] == 1 and max(known) <= SMALL:
             for k, size in zip(self.sizes, known, strict=True):
-                kinds[k] = str(size)
+                if size >= 0:
+                    kinds[k] = str(size)
         return tuple(kinds)
 
     def made_for(self, kinds: tuple[str, ...]) -> Any:
