@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import tinygrad_rnn as tg
+from tinygrad_rnn.scan import running
 
 # What the tests ask of machine code they ask of the first call; test_first_calls.py asks who runs it.
 if find_spec("numba") and find_spec("scipy"):
@@ -35,6 +36,19 @@ def _same_start():
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def nothing_asked(monkeypatch):
+    """From when it is called: no layer's call goes the long way."""
+
+    def forbid():
+        def refuse(*_):
+            raise AssertionError("asked again")
+
+        monkeypatch.setattr(running, "run", refuse)
+
+    return forbid
 
 
 # In CI a skipped test is a failure unless its reason is listed here.

@@ -4,12 +4,13 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
+from changed_layers import CHANGES, a_method
 from made_up_cells import CELLS, H, I, MadeUp, filled, tensors
 from support import assert_close, numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.scan import backends, call_cache, cells, running
+from tinygrad_rnn.scan import backends, call_cache, cells
 from tinygrad_rnn.scan.tracing import Untraceable
 
 LAYERS = {
@@ -44,19 +45,6 @@ def right(layer, x, hx=None, compiled=True):
     for a, b in zip(got[0] + got[1], expected[0] + expected[1], strict=True):
         assert_close(a, b, 1e-12)
     return got
-
-
-@pytest.fixture
-def nothing_asked(monkeypatch):
-    """From when it is called: no layer's call goes the long way."""
-
-    def forbid():
-        def refuse(*_):
-            raise AssertionError("asked again")
-
-        monkeypatch.setattr(running, "run", refuse)
-
-    return forbid
 
 
 @pytest.fixture
@@ -117,29 +105,7 @@ def test_a_gradient_that_comes_from_a_last_state_alone():
         assert_close(b, c, 1e-12)
 
 
-def replaced(layer):
-    layer.weight_hh_l0 = nn.Parameter(numbers((4 * H, H), 9))
-
-
-def written(layer):
-    with tg.no_grad():
-        layer.weight_ih_l0.mul_(0.5)
-
-
-def frozen(layer):
-    layer.weight_ih_l0.requires_grad = False
-
-
-def all_frozen(layer):
-    for p in layer.parameters():
-        p.requires_grad = False
-
-
-def a_method(layer):
-    layer._first.step = lambda x, state: (state[0] + x.sum(-1, keepdim=True), state)
-
-
-@pytest.mark.parametrize("change", [replaced, written, frozen, all_frozen, a_method])
+@pytest.mark.parametrize("change", CHANGES)
 def test_what_has_changed_since_is_seen(change):
     layer, x = filled(nn.LSTM(I, H)), tg.tensor(numbers((5, 2, I), 1))
     before = right(layer, x)

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from changed_layers import CHANGES, a_method
 from made_up import filled
 from support import numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.scan import backends, call_cache, running
+from tinygrad_rnn.scan import backends, call_cache
 
 if backends.choice()[0] != "numba":
     pytest.skip("numba is not installed (extra fast)", allow_module_level=True)
@@ -70,19 +71,6 @@ def right(layer, x, *args, compiled=True, **options):
     return got
 
 
-@pytest.fixture
-def nothing_asked(monkeypatch):
-    """From when it is called: no layer's call goes the long way."""
-
-    def forbid():
-        def refuse(*_):
-            raise AssertionError("asked again")
-
-        monkeypatch.setattr(running, "run", refuse)
-
-    return forbid
-
-
 @pytest.mark.parametrize("kind", LAYERS)
 def test_a_call_like_the_last_goes_the_short_way_and_is_right(kind, nothing_asked):
     layer = filled(LAYERS[kind]())
@@ -103,28 +91,6 @@ def test_a_call_like_the_last_goes_the_short_way_and_is_right(kind, nothing_aske
                 right(layer, given(layer, lengths, 0), hx, packed=lengths)
 
 
-def replaced(layer):
-    layer.weight_hh_l0 = nn.Parameter(numbers((4 * H, H), 9))
-
-
-def written(layer):
-    with tg.no_grad():
-        layer.weight_ih_l0.mul_(0.5)
-
-
-def frozen(layer):
-    layer.weight_ih_l0.requires_grad = False
-
-
-def all_frozen(layer):
-    for p in layer.parameters():
-        p.requires_grad = False
-
-
-def a_method(layer):
-    layer._first.step = lambda x, state: (state[0] + x.sum(-1, keepdim=True), state)
-
-
 def a_hook(layer):
     layer.register_forward_hook(lambda layer, args, out: (out[0] * 2.0, out[1]))
 
@@ -137,10 +103,7 @@ def from_the_end(layer):
     layer._backwards = lambda way: True
 
 
-CHANGES = [replaced, written, frozen, all_frozen, a_method, a_hook, turned, from_the_end]
-
-
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("change", [*CHANGES, a_hook, turned, from_the_end])
 def test_what_has_changed_since_is_seen(change):
     layer, lengths = filled(nn.LSTM(FEATURES, H)), [3, 4, 1, 2]
     x = np.nan_to_num(given(layer, lengths, 0))

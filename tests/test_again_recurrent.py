@@ -8,7 +8,7 @@ from support import numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.scan import call_cache, cells, running, variants
+from tinygrad_rnn.scan import call_cache, cells, variants
 
 
 class Pair(nn.Module):
@@ -50,16 +50,6 @@ def agree(layer, x, state=None, how="compiled", **options):
         assert (a is None) == (b is None)
         if a is not None:
             np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-13)
-
-
-@pytest.fixture
-def nothing_asked(monkeypatch):
-    """After ``now()`` no call asks what an earlier one found out."""
-
-    def now():
-        monkeypatch.setattr(running, "run", lambda *_: pytest.fail("asked again"))
-
-    return now
 
 
 @pytest.mark.parametrize("shape", [(5, 4, 2), (5, 2), (4, 5, 2)])
