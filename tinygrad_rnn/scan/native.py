@@ -48,6 +48,8 @@ class _Method(ctypes.Structure):
 _new = ctypes.pythonapi.PyCFunction_NewEx
 _new.restype = ctypes.py_object
 _new.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
+_keep_alive = ctypes.pythonapi.Py_IncRef
+_keep_alive.argtypes, _keep_alive.restype = [ctypes.py_object], None
 _lock = threading.RLock()
 
 
@@ -100,7 +102,9 @@ def _engine() -> Any:
     binding.add_symbol("tinygrad_rnn_ndarray", id(np.ndarray))  # what entries compare with
     for kind, name in DTYPES.items():
         binding.add_symbol(f"tinygrad_rnn_{kind}", id(np.dtype(name)))
-    return binding.create_mcjit_compiler(binding.parse_assembly(""), _machine())
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _machine())
+    _keep_alive(engine)  # a thread may be in its code when Python ends
+    return engine
 
 
 @cache
@@ -135,7 +139,6 @@ class CompiledLoop:
         self.text, self.versions, self.folder, self.sizes = text, versions, folder, sizes
         self.function: Any = None
         self.kinds: tuple[str, ...] = ()  # of what ``function`` takes
-        self._methods: list[_Method] = []  # functions refer to them, and to this
         self.made: dict[tuple[str, ...], Any] = {}
 
     def __call__(self, *arguments: Any) -> None:
@@ -202,7 +205,7 @@ class CompiledLoop:
     def of_python(self, name: str, kinds: tuple[str, ...]) -> Any:
         """What Python calls."""
         method = _Method(b"loop", _engine().get_function_address(f"{name}_entry"), FAST, None)
-        self._methods.append(method)
+        _keep_alive(method)  # Python reads it when the function goes, and a collection has no order
         return _new(ctypes.addressof(method), self, None)
 
 
