@@ -216,6 +216,8 @@ class Recurrent(Module):
             )
             y, finals = recorded()
         else:
+            for cell in cells:
+                cell._name_below(self)  # a graph says it later, whatever is in its place then
             both = [Direction(cell, starts[k], k == 1) for k, cell in enumerate(cells)]
             y, finals = run_compiled(
                 LayerCall(
