@@ -119,7 +119,7 @@ MUTANTS = [
     Mutant("second backward replaces", "engine/gradients.py", "np.add(before._data, g, dtype=target.dtype)", "np.asarray(g, dtype=target.dtype)", "autograd"),
     Mutant("missing part of a split", "ops/row.py", "zeros = np.zeros if state.tracer", "zeros = np.ones if state.tracer", "autograd ops"),
     Mutant("seed not checked", "engine/gradients.py", "        if data.shape != tensor._data.shape:\n            raise", "        if False:\n            raise", "autograd"),
-    Mutant("no_grad not undone", "engine/switches.py", "state.recording = self._before.pop()", "self._before.pop()", "autograd"),
+    Mutant("no_grad not undone", "engine/switches.py", "state.recording, self._before = self._before", "_, self._before = self._before", "autograd"),
     Mutant("recording shared by threads", "engine/places.py", "class _State(threading.local):", "class _State:", "autograd"),
     Mutant("observer gets no gradient", ENGINE, "observer(node, i, g, as_array(d))", "observer(node, i, g, as_array(d)) if i else None", "recurrent"),
     # ---- tensors
@@ -324,7 +324,8 @@ MUTANTS = [
     Mutant("stages: dropout's mask forgotten on the way back", RUNNING, "                dx = dx * self.masks[k]\n", "                pass\n", "scan layers"),
     Mutant("steps: all layers from the first state", "scan/streaming.py", "[s[k : k + 1] for s in states]", "[s[:1] for s in states]", "streaming"),
     Mutant("steps: an older weight", "scan/streaming.py", "            if weight._data is not array:\n", "            if array is None:\n", "streaming"),
-    Mutant("without gradients: nothing is dropped", "scan/streaming.py", "if not count or (layer.dropout and layer.training):", "if not count:", "streaming"),
+    Mutant("steps like many: an older weight", "scan/streaming.py", "._data is arrays[{k}]", "._data is not None", "streaming"),
+    Mutant("without gradients: nothing is dropped", "scan/streaming.py", "if layer.dropout and layer.training:", "if False:", "streaming"),
     Mutant("steps: of a layer from the end", "scan/streaming.py", "    if _directions(layer) != [False]:\n", "    if False:\n", "streaming"),
     Mutant("program: equal but for a constant", PROGRAM, "repr(value.consts), value.shape", "value.shape", "scan scan_exact"),
     # ---- what a trace cannot see

@@ -1,15 +1,20 @@
 """``layer.step`` without gradients runs a prepared step: equal to the ordinary one, and never out of date."""
 
 import copy
+import gc
 import pickle
+from functools import partial
+from weakref import ref
 
 import numpy as np
 import pytest
+from changed_layers import CHANGES
 from support import numbers
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
 from tinygrad_rnn.scan import backends, streaming
+from tinygrad_rnn.scan.variants import OFTEN
 
 BACKENDS = ["numpy"] + ["numba"] * (backends.choice()[0] == "numba")
 LAYERS = {
@@ -302,3 +307,119 @@ def test_what_a_quick_call_gives_shares_nothing_that_is_written(backend):
         np.testing.assert_array_equal(h.numpy(), before)
         again, _ = layer(x)
         np.testing.assert_array_equal(again.numpy()[0], before[0])
+
+
+# ---- a call that is like many earlier ones
+
+
+def often(make, steps=3, batch=2):
+    """A layer of machine code after many calls, its input, and the state that they left."""
+    tg.manual_seed(3)
+    layer, x = make().double(), tg.tensor(numbers((steps, batch, 3)))
+    with backends.using("numba"), tg.no_grad():
+        state = None
+        for _ in range(OFTEN + 1):
+            _, state = layer(x, state)
+    return layer, x, state
+
+
+def answers(layer, x, state):
+    """Whether such a call is known to be like earlier ones."""
+    return streaming.prepared[layer].again(layer, x._data, state) is not None
+
+
+machine_code = pytest.mark.skipif("numba" not in BACKENDS, reason="numba is not installed")
+
+
+def turned(layer):
+    layer.batch_first = True
+
+
+def another_cell(layer):
+    layer._stack[0].cell = nn.LSTMCell(3, 5).double()
+
+
+def learned(layer):
+    layer.learned_state = True
+    for name in ("h_0", "c_0"):
+        layer.register_parameter(name, nn.Parameter(numbers((1, 5), 4)))
+
+
+def hooked(layer):
+    layer.register_forward_hook(lambda module, inputs, result: (result[0] * 2, result[1]))
+
+
+def from_the_end(layer):
+    layer.__dict__["_backwards"] = lambda way: True
+
+
+def doubled(layer):
+    layer.double()
+
+
+@machine_code
+@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize("name", ["LSTM", "LSTM without bias", "LSTM projected", "RNN", "GRU"])
+def test_a_call_like_many_is_the_recorded_one(name, steps):
+    layer, x, state = often(LAYERS[name], steps)
+    assert answers(layer, x, state)
+    with backends.using("numba"):
+        check_call(layer, x, state)
+        check_call(layer, x * 2)
+        check_call(layer, tg.tensor(numbers((9, 2, 3))), state)
+        check_call(layer, tg.tensor(numbers((6, 2, 3)))[::2], state)
+        check_call(layer, x[..., 0].unsqueeze(-1).expand(steps, 2, 3), state)
+    with backends.using("numba"), tg.no_grad():
+        (_, last), (_, first) = layer(x, state), layer(x)
+    parts = [s if isinstance(s, tuple) else (s,) for s in (state, last, first)]
+    before, after, alone = [part[0]._tag for part in parts]
+    assert (after, alone) == (before + steps, steps - 1)
+    with backends.using("numba"), tg.no_grad():
+        y, _ = layer.step(x[0], state)
+        same, _ = layer(x[:1], state)
+    np.testing.assert_allclose(y.numpy(), same.numpy()[0], rtol=1e-12)
+
+
+@machine_code
+@pytest.mark.parametrize(
+    "change", [*CHANGES, turned, another_cell, learned, hooked, from_the_end, doubled]
+)
+def test_what_changes_about_a_layer_is_seen_after_many_calls(change):
+    layer, x, state = often(LAYERS["LSTM"], steps=2)
+    assert answers(layer, x, state)
+    change(layer)
+    with backends.using("numba"):
+        for _ in range(2):
+            check_call(layer, x, state)
+            check_call(layer, x)
+
+
+@machine_code
+def test_what_is_no_such_call_is_not_taken_for_one(monkeypatch):
+    layer, x, state = often(LAYERS["LSTM"])
+    h, c = state
+    assert answers(layer, x, None)
+    assert not answers(layer, x[:, :1], state), "another batch"
+    assert not answers(layer, x[..., :2], state), "other features"
+    assert not answers(layer, x.float(), state), "another dtype"
+    assert not answers(layer, x[0], state), "no batch"
+    for other in (h, [h, c], (h, c, c), (h,), (h[0], c), (h, c.float()), (h, c.numpy()), 3):
+        assert not answers(layer, x, other)
+    object.__setattr__(layer, "__class__", type("LSTM", (nn.LSTM,), {}))
+    assert not answers(layer, x, state)
+    object.__setattr__(layer, "__class__", nn.LSTM)
+    assert answers(layer, x, state)
+    monkeypatch.setattr(nn.LSTM, "_backwards", lambda layer, way: True)
+    assert not answers(layer, x, state)
+    with backends.using("numba"):
+        check_call(layer, x, state)
+
+
+@machine_code
+def test_a_layer_of_many_calls_lives_no_longer():
+    layer = often(LAYERS["GRU"])[0]
+    layer.register_forward_hook(partial(print, layer))
+    known = ref(layer)
+    del layer
+    gc.collect()
+    assert known() is None

@@ -15,16 +15,14 @@ class _SetRecording:
     """A context manager and decorator that turns recording on or off."""
 
     value: ClassVar[bool]
-
-    def __init__(self) -> None:
-        self._before: list[bool] = []
+    _before: tuple[Any, ...] = ()  # what was, and what was before that
 
     def __enter__(self) -> None:
-        self._before.append(state.recording)
+        self._before = state.recording, self._before
         state.recording = self.value
 
     def __exit__(self, *_: object) -> None:
-        state.recording = self._before.pop()
+        state.recording, self._before = self._before
 
     def __call__(self, function: F) -> F:
         @wraps(function)
@@ -73,14 +71,13 @@ class set_grad_enabled(_SetRecording):  # noqa: N801 (PyTorch's name)
     """
 
     def __init__(self, mode: bool) -> None:
-        super().__init__()
         self._first: list[bool] = [state.recording]
         self.value = mode  # type: ignore[misc]
         state.recording = mode
 
     def __enter__(self) -> None:
         before = self._first.pop() if self._first else state.recording
-        self._before.append(before)
+        self._before = before, self._before
         state.recording = self.value
 
 

@@ -6,8 +6,8 @@ written (values never change: a write installs another array).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
@@ -17,16 +17,14 @@ from ..engine.values import Array
 from ..nn.bare import step_after
 from ..nn.compiling import Ran, State
 from ..nn.module import Module
+from ..nn.stacks import RecurrentLayer
 from ..nn.stepping import LastStep, last_step
 from ..tensors import Tensor
 from . import variants
 from .backends import FIRST
 from .cells import BUILT_IN, variant_of
 from .tracing import Untraceable
-from .variants import Variant, counted
-
-if TYPE_CHECKING:
-    from ..nn.stacks import RecurrentLayer
+from .variants import OFTEN, Variant, counted, named, unchanged, written
 
 
 def _loops_of(cell: Module | None, variant: Variant) -> str:
@@ -38,7 +36,9 @@ class Stream:
     """A layer's step on inputs and states of one shape: each cell's, and what it has made of its weights."""
 
     __slots__ = (
+        "again",
         "backwards",
+        "calls",
         "cells",
         "dtype",
         "first",
@@ -57,6 +57,8 @@ class Stream:
         self.dtype, self.first = x.dtype, False
         self.zeros = [np.zeros(shape, x.dtype) for shape in self.states]
         self.tag: LastStep | None = None  # of the last call over a sequence
+        self.calls = 0  # so far
+        self.again: Callable[..., list[Array] | None] = _never
         self.cells: list[ReadyLoops] = []
         self.over_time: list[ReadyLoops] = []  # the same for any number of steps, by machine code
         self.backwards = _directions(layer)
@@ -123,6 +125,64 @@ class Stream:
         return [x, *[np.concatenate(new) for new in zip(*each, strict=True)]]
 
 
+def _never(_layer: RecurrentLayer, _x: Array, _hx: State) -> None:
+    """Of no call is it known that it is like earlier ones."""
+
+
+def _again(stream: Stream, layer: RecurrentLayer) -> Callable[..., list[Array] | None]:
+    """What ``fits`` asks and ``run`` does, of one cell of machine code that goes forward, in one function.
+
+    ``again(layer, x, hx)`` takes the input's array and the state as it was given, and says None where
+    not everything is the very object that it was when the weights were last made ready.
+    """
+    kind, base = type(layer), RecurrentLayer
+    if kind.cells is not base.cells or kind._backwards is not base._backwards:
+        return _never
+    if len(stream.cells) != 1 or stream.backwards != [False] or not stream.over_time:
+        return _never
+    (one,), (many,), (variant,) = stream.cells, stream.over_time, stream.variants
+    names: dict[str, Any] = {"Tensor": Tensor, "whole": whole, "one": one, "many": many}
+    names |= {"zeros": tuple(stream.zeros), "of_one": one.loops, "of_many": many.loops}
+    terms = [f"x.shape[1:] == {stream.shape}", f"x.dtype is {named(stream.dtype, names)}"]
+    terms += [f"layer.__class__ is {named(kind, names)}", "len(stack) == 1"]
+    terms += [f"stack[0].__dict__['cell'] is {named(stream.modules[0], names)}()"]
+    terms += ["own['bidirectional'] is False", "'cells' not in own", "'_backwards' not in own"]
+    for method in ("cells", "_backwards"):
+        of = named(getattr(base, method), names)
+        terms.append(f"{named(kind, names)}.{method} is {of}")
+    terms += unchanged(variant.guards, names)
+    terms += [f"{named(w, names)}._data is arrays[{k}]" for k, w in enumerate(one.weights)]
+    parts = [f"s{k}" for k in range(len(stream.states))]
+    right = [
+        f"h{s}.__class__ is Tensor and ({s} := h{s}._data).shape == {shape} and {s}.dtype is x.dtype"
+        for s, shape in zip(parts, stream.states, strict=True)
+    ]
+    given = "".join(f"{s}, " for s in parts)
+    taken = f"{''.join(f'h{s}, ' for s in parts)}= hx" if len(parts) > 1 else "hs0 = hx"
+    lines = [
+        "own = layer.__dict__",
+        "try:",
+        "    stack, alone = own['_stack'], len(x) == 1",
+        "    arrays, made = one.ready if alone else many.ready",
+        f"    if not ({' and '.join(terms)}):",
+        "        return None",
+        "    if hx is None and not own['learned_state']:",
+        f"        {given}= zeros",
+        "    else:",
+        *["        if hx.__class__ is not tuple: return None"] * (len(parts) > 1),
+        f"        {taken}",
+        f"        if not ({' and '.join(right)}):",
+        "            return None",
+        f"    return (of_one if alone else of_many)(made, whole(x), {given[:-2]})",
+        "except MemoryError:",
+        "    raise",
+        "except Exception:",
+        "    return None",
+    ]
+    found: Callable[..., list[Array] | None] = written("again", ["layer", "x", "hx"], lines, names)
+    return found
+
+
 class ReadyLoops:
     """A cell's loops with what they make of the weights alone, which is made anew when one is written."""
 
@@ -163,16 +223,22 @@ def streamed(layer: RecurrentLayer, x: Any, state: State) -> tuple[Tensor, State
     except AttributeError:
         return None
     data, stream = x._data[None], prepared.get(layer)
-    if _directions(layer) != [False]:
-        return None
-    if stream is None or not stream.fits(layer, data, states) or (stream.first and stream.turns()):
-        stream = _made(layer, data, states)
+    found = None if stream is None else stream.again(layer, data, state)
+    if found is None:
+        if _directions(layer) != [False]:
+            return None
+        if (
+            stream is None
+            or not stream.fits(layer, data, states)
+            or (stream.first and stream.turns())
+        ):
+            stream = _made(layer, data, states)
+        found = None if stream is None else _tried(stream, layer, data, states)
+        if found is None:
+            return None
     turn = now.place.step
     if turn is None:
         turn = step_after(parts)
-    found = None if stream is None else _tried(stream, data, states)
-    if found is None:
-        return None
     y, *last = found
     return _wrapped(y[0], last, turn)
 
@@ -186,37 +252,26 @@ def without_gradients(
     """
     if x.__class__ is not Tensor or x._node is not None or x._data.ndim != 3:
         return None
-    data, axis, stream = x._data, bool(layer.batch_first), prepared.get(layer)
+    data, axis, stream = x._data, layer.batch_first, prepared.get(layer)
     if axis:
         data = data.swapaxes(0, 1)
     count = len(data)
-    if not count or (layer.dropout and layer.training):
+    if not count:
         return None
-    if hx is not None:
-        parts: Any = (hx,) if hx.__class__ is Tensor else hx
-        if parts.__class__ is not tuple or any(part.__class__ is not Tensor for part in parts):
-            return None
-        states = [part._data for part in parts]
-    elif layer.learned_state:
-        return None
-    elif stream is not None and stream.shape == data.shape[1:]:
-        states = stream.zeros
-    else:
-        sizes = layer._first.state_sizes().values()
-        states = [np.zeros((len(layer.cells()), data.shape[1], n), data.dtype) for n in sizes]
-    if stream is None or stream.first or not stream.fits(layer, data, states):
-        if any(map(counted, layer.cells())):
-            return None
-        stream = _made(layer, data, states)
-    if stream is None or (count > 1 and not stream.over_time):
-        return None
-    found = _tried(stream, data, states)
+    found = None if stream is None else stream.again(layer, data, hx)
     if found is None:
+        stream, found = _at_length(layer, data, hx)
+    if stream is None or found is None:
         return None
     tag, onward = stream.tag, stream.backwards == [False]
+    parts: Any = (hx,) if hx.__class__ is Tensor else hx  # two at the most
     if hx is None and (count > 1 or not onward):
         end = count - 1
-    elif tag is not None and count > 1 and onward and all(part._tag is tag for part in parts):
+    elif (
+        (tag is not None and onward and hx is not None)
+        and parts[0]._tag is tag is parts[-1]._tag
+        and (count > 1 or now.place.step is None)
+    ):
         end = tag + count  # from where the latest call ended
     else:
         end = (now.place.step or 0 if hx is None else layer._first_step(hx, count)) + count - 1
@@ -227,12 +282,41 @@ def without_gradients(
     return _wrapped(y.swapaxes(0, 1) if axis else y, last, tag)
 
 
+def _at_length(
+    layer: RecurrentLayer, data: Array, hx: State
+) -> tuple[Stream | None, list[Array] | None]:
+    """How a layer runs on an array (time, batch, features), and what that gives, every question asked."""
+    stream = prepared.get(layer)
+    if layer.dropout and layer.training:
+        return None, None
+    if hx is not None:
+        parts: Any = (hx,) if hx.__class__ is Tensor else hx
+        if parts.__class__ is not tuple or any(part.__class__ is not Tensor for part in parts):
+            return None, None
+        states = [part._data for part in parts]
+    elif layer.learned_state:
+        return None, None
+    elif stream is not None and stream.shape == data.shape[1:]:
+        states = stream.zeros
+    else:
+        sizes = layer._first.state_sizes().values()
+        states = [np.zeros((len(layer.cells()), data.shape[1], n), data.dtype) for n in sizes]
+    if stream is None or stream.first or not stream.fits(layer, data, states):
+        if any(map(counted, layer.cells())):
+            return None, None
+        stream = _made(layer, data, states)
+    if stream is None or (len(data) > 1 and not stream.over_time):
+        return None, None
+    return stream, _tried(stream, layer, data, states)
+
+
 def _wrapped(y: Array, last: list[Array], tag: Any) -> tuple[Tensor, State]:
     """Output and last states as a layer returns them; the states know their step."""
     wrap = Tensor._wrap
     if len(last) == 1:
         return wrap(y, None), wrap(last[0], None, tag)
-    return wrap(y, None), tuple([wrap(array, None, tag) for array in last])
+    h, c = last
+    return wrap(y, None), (wrap(h, None, tag), wrap(c, None, tag))
 
 
 def _directions(layer: RecurrentLayer) -> list[bool]:
@@ -252,14 +336,20 @@ def _made(layer: RecurrentLayer, x: Array, states: list[Array]) -> Stream | None
     return stream
 
 
-def _tried(stream: Stream, x: Array, states: list[Array]) -> list[Array] | None:
+def _tried(
+    stream: Stream, layer: RecurrentLayer, x: Array, states: list[Array]
+) -> list[Array] | None:
     """What a step gives; None where it raises, but for lack of memory."""
     try:
-        return stream.run(x, states)
+        found = stream.run(x, states)
     except MemoryError:
         raise
     except Exception:
         return None  # the ordinary way knows what to do, and says why
+    stream.calls += not stream.first
+    if stream.calls == OFTEN:
+        stream.again = _again(stream, layer)
+    return found
 
 
 def _right(layer: RecurrentLayer, x: Array, states: list[Array]) -> bool:

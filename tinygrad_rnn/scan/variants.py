@@ -170,29 +170,46 @@ def in_one(guards: Sequence[Guard], tensors: Sequence[Tensor]) -> Callable[[], b
 
     It says yes only where everything is the very object that it was; compiling it costs 1,000 of its calls.
     """
-    names: dict[str, Any] = {"missing": MISSING}
+    names: dict[str, Any] = {}
+    terms = unchanged(guards, names)
+    for t in tensors:
+        shape, dtype = t._data.shape, t._data.dtype
+        of, kind = named(t, names), named(dtype, names)
+        terms.append(f"(a := {of}._data).shape == {shape} and a.dtype is {kind}")
+    lines = ["try:", f"    return {' and '.join(terms or ['True'])}"]
+    lines += ["except KeyError:", "    return False"]
+    found: Callable[[], bool] = written("holds", [], lines, names)
+    return found
 
-    def name(thing: Any) -> str:
-        names[f"n{len(names)}"] = thing
-        return f"n{len(names) - 1}"
 
+def named(thing: Any, names: dict[str, Any]) -> str:
+    """A new name for a thing, among others."""
+    name = f"n{len(names)}"
+    names[name] = thing
+    return name
+
+
+def unchanged(guards: Iterable[Guard], names: dict[str, Any]) -> list[str]:
+    """What is true where a step reads the very objects that it read; KeyError comes of one that is gone."""
     terms = []
     for get, key, value in guards:
         table = getattr(get, "__self__", None)
         if type(table) not in (dict, MappingProxyType) or type(key) is not str:
-            terms.append(f"{name(get)}({name(key)}, missing) is {name(value)}")
+            none = named(MISSING, names)
+            read = f"{named(get, names)}({named(key, names)}, {none})"
+            terms.append(f"{read} is {named(value, names)}")
         elif value is MISSING:
-            terms.append(f"{key!r} not in {name(table)}")
+            terms.append(f"{key!r} not in {named(table, names)}")
         else:
-            terms.append(f"{name(table)}[{key!r}] is {name(value)}")
-    for t in tensors:
-        shape, dtype = t._data.shape, t._data.dtype
-        terms.append(f"(a := {name(t)}._data).shape == {shape} and a.dtype is {name(dtype)}")
-    text = f"def holds({', '.join(f'{n}={n}' for n in names)}):\n    try:\n        return "
-    text += " and ".join(terms or ["True"]) + "\n    except KeyError:\n        return False\n"
-    exec(compile(text, "<what a step read>", "exec"), names)
-    found: Callable[[], bool] = names["holds"]
-    return found
+            terms.append(f"{named(table, names)}[{key!r}] is {named(value, names)}")
+    return terms
+
+
+def written(name: str, arguments: list[str], lines: list[str], names: dict[str, Any]) -> Any:
+    """A function of some lines, to which names are local."""
+    head = f"def {name}({', '.join([*arguments, *(f'{n}={n}' for n in names)])}):"
+    exec(compile("\n    ".join([head, *lines]) + "\n", f"<{name}>", "exec"), names)
+    return names[name]
 
 
 class Variant:
