@@ -219,3 +219,41 @@ def test_broadcasting_to_fewer_axes_is_refused():
     for shape in ((1,), (1, 1)):
         with pytest.raises(ValueError, match="broadcast"):
             tg.ones(*shape).broadcast_to(())
+
+
+@pytest.mark.parametrize(
+    ("ours", "right"),
+    [
+        (lambda x, c: c % x, lambda x, c: np.mod(c, x)),
+        (lambda x, c: c // x, lambda x, c: np.floor(c / x)),
+        (tg.fmod, np.fmod),
+        (lambda x, c: tg.fmod(c, x), lambda x, c: np.fmod(c, x)),
+        (lambda x, c: tg.remainder(c, x), lambda x, c: np.mod(c, x)),
+        (tg.fmax, np.maximum),
+        (tg.fmin, np.minimum),
+        (tg.hypot, np.hypot),
+        (tg.logaddexp, np.logaddexp),
+        (tg.xlogy, lambda x, c: x * np.log(c)),
+        (lambda x, c: tg.xlogy(c, x), lambda x, c: c * np.log(x)),
+        (lambda x, c: tg.float_power(c, x), lambda x, c: c**x),
+        (lambda x, c: tg.addcmul(c, x, c), lambda x, c: c + x * c),
+        (lambda x, c: tg.addcdiv(c, c, x), lambda x, c: c + c / x),
+        (lambda x, c: tg.heaviside(x * 0, c), lambda x, c: x * 0 + c),
+        (lambda x, c: tg.rsub(c, x), lambda x, c: x - c),
+        (lambda x, c: tg.quantile(x, c), lambda x, c: np.quantile(x, c)),
+        (lambda x, c: tg.nanquantile(x, c), lambda x, c: np.quantile(x, c)),
+        (lambda x, c: tg.dist(x, c), lambda x, c: np.linalg.norm(x - c)),
+    ],
+)
+def test_a_number_beside_float64_is_not_rounded_to_float32_before(ours, right):
+    values = np.array([0.3, 0.9, 1.7, 2.3, 0.11])
+    found = ours(tg.tensor(values), 0.7)
+    assert found.dtype == tg.float64
+    np.testing.assert_allclose(found.numpy(), right(values, 0.7), rtol=1e-14)
+
+
+def test_a_bound_that_is_nan_gives_nan_whether_it_asks_for_a_gradient_or_not():
+    for asks in (False, True):
+        x, t = tg.tensor([0.5, -1.0, NAN]), tg.tensor([NAN, 0.0, 0.0], requires_grad=asks)
+        np.testing.assert_array_equal(tg.clamp(x, min=t).detach().numpy(), [NAN, 0.0, NAN])
+        np.testing.assert_array_equal(tg.clamp(x, max=t).detach().numpy(), [NAN, -1.0, NAN])

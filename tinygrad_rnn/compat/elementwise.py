@@ -12,8 +12,9 @@ import numpy as np
 
 from ..ops import curves
 from ..ops import elementwise as e
-from ..ops.dtypes import EPS, common_dtype
+from ..ops.dtypes import EPS
 from ..tensors import Tensor, as_tensor
+from ..tensors.arrays import promoted
 from ..tensors.functions import function_of
 from ..tensors.several import div, mul, sub
 from ..tensors.untracked import no_gradient, truth, whole
@@ -30,13 +31,6 @@ def _floating(input: Any) -> Tensor:
     """A tensor of floats; integers become the default float, as in PyTorch."""
     t = as_tensor(input)
     return t if t.is_floating_point() else t / 1
-
-
-def _floats(a: Any, b: Any) -> tuple[Tensor, Tensor]:
-    """Two tensors in the dtype of floats that they promote to."""
-    a, b = as_tensor(a), as_tensor(b)
-    dtype = common_dtype((a, b), floating=True)
-    return a.to(dtype), b.to(dtype)
 
 
 def _side(x: Tensor) -> Tensor:
@@ -221,10 +215,9 @@ def remainder(input: Any, other: Any) -> Tensor:
 
 def fmod(input: Any, other: Any) -> Tensor:
     """a - b trunc(a / b), with the sign of a."""
-    a, b = as_tensor(input), as_tensor(other)
-    if not (a.is_floating_point() or b.is_floating_point()):
-        dtype = common_dtype((a, other if isinstance(other, int) else b))
-        return whole(np.fmod, a.to(dtype), b.to(dtype))
+    a, b = promoted(input, other)
+    if not a.is_floating_point():
+        return whole(np.fmod, a, b)
     side, other_side = _side(a), _side(b)
     return side * ((side * a) % (other_side * b))
 
@@ -236,34 +229,36 @@ def floor_divide(input: Any, other: Any) -> Tensor:
 
 def rsub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     """``other - alpha * input``."""
-    return sub(other, as_tensor(input), alpha=alpha)
+    return sub(*promoted(other, input), alpha=alpha)
 
 
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Tensor:
     """``input + value * tensor1 * tensor2``."""
-    return _tensor(as_tensor(input) + as_tensor(tensor1) * tensor2 * value)
+    a, b, c = promoted(input, tensor1, tensor2)
+    return _tensor(a + b * c * value)
 
 
 def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Tensor:
     """``input + value * tensor1 / tensor2``."""
-    return _tensor(as_tensor(input) + as_tensor(tensor1) / tensor2 * value)
+    a, b, c = promoted(input, tensor1, tensor2)
+    return _tensor(a + b / c * value)
 
 
 def fmax(input: Any, other: Any) -> Tensor:
     """The larger one; a number beside NaN."""
-    a, b = as_tensor(input), as_tensor(other)
+    a, b = promoted(input, other)
     return e.where((a >= b) | b.isnan(), a, b)
 
 
 def fmin(input: Any, other: Any) -> Tensor:
     """The smaller one; a number beside NaN."""
-    a, b = as_tensor(input), as_tensor(other)
+    a, b = promoted(input, other)
     return e.where((a <= b) | b.isnan(), a, b)
 
 
 def hypot(input: Any, other: Any) -> Tensor:
     """sqrt(a**2 + b**2), without overflow on the way; the slope at (0, 0) is NaN."""
-    a, b = _floats(input, other)
+    a, b = promoted(input, other, floating=True)
     large = e.maximum(a.abs(), b.abs()).detach()
     scale = e.where((large == 0) | (large == math.inf), 1.0, large)
     return ((a / scale).square() + (b / scale).square()).sqrt() * scale
@@ -271,7 +266,7 @@ def hypot(input: Any, other: Any) -> Tensor:
 
 def logaddexp(input: Any, other: Any) -> Tensor:
     """log(exp(a) + exp(b)), without overflow."""
-    a, b = _floats(input, other)
+    a, b = promoted(input, other, floating=True)
     large = e.maximum(a, b).detach()
     large = e.where(large.abs() == math.inf, 0.0, large)
     return ((a - large).exp() + (b - large).exp()).log() + large
@@ -287,12 +282,12 @@ def heaviside(input: Any, values: Any) -> Tensor:
     """0 below 0, 1 above it, ``values`` at 0."""
     x = as_tensor(input)
     no_gradient(x, "heaviside")
-    return e.where(x == 0, as_tensor(values).to(x.dtype), (x > 0).to(x.dtype))
+    return e.where(x == 0, as_tensor(values, x.dtype), (x > 0).to(x.dtype))
 
 
 def xlogy(input: Any, other: Any) -> Tensor:
     """a log(b), 0 where a is 0."""
-    a, b = _floats(input, other)
+    a, b = promoted(input, other, floating=True)
     none = (a == 0) & ((b <= 0) | (b == math.inf))  # elsewhere 0 log(b) is 0, with the slope log(b)
     return e.where(none, 0.0, a * e.where(none, 1.0, b).log())
 
@@ -300,12 +295,13 @@ def xlogy(input: Any, other: Any) -> Tensor:
 def float_power(input: Any, exponent: Any) -> Tensor:
     """A power in float64."""
     power = exponent.to(np.float64) if isinstance(exponent, Tensor) else exponent
-    return as_tensor(input).to(np.float64) ** power
+    return as_tensor(input, np.float64) ** power
 
 
 def dist(input: Any, other: Any, p: float = 2) -> Tensor:
     """The p-norm of the difference."""
-    return (as_tensor(input) - as_tensor(other)).norm(p)
+    a, b = promoted(input, other)
+    return _tensor((a - b).norm(p))
 
 
 # ---- comparisons

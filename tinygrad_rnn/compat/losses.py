@@ -11,6 +11,7 @@ from ..nn.loss_functions import _reduced, reduces
 from ..nn.module import Module
 from ..ops import elementwise as e
 from ..tensors import Tensor, as_tensor
+from ..tensors.arrays import promoted
 from ..tensors.several import stack
 from .activations import logsigmoid
 from .elementwise import xlogy
@@ -147,7 +148,7 @@ def gaussian_nll_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """``(log v + (x - y)**2 / v) / 2`` for a variance v, raised to ``eps`` without a slope."""
-    x, y, v = as_tensor(input), as_tensor(target), as_tensor(var)
+    x, y, v = promoted(input, target, var)
     if v.ndim == x.ndim - 1 and v.shape == x.shape[:-1]:
         v = v.unsqueeze(-1)
     if (v < 0).any():

@@ -128,9 +128,9 @@ def quantile(
     >>> tg.quantile(tg.tensor([3.0, 1.0, 2.0]), 0.75)
     tensor(2.5)
     """
-    t, part = as_tensor(input), as_tensor(q)
+    t, part = as_tensor(input), as_tensor(q, np.float64)
     no_gradient(part, "quantile by a q that requires a gradient")
-    parts = np.asarray(part._data, float)
+    parts = part._data
     if not t.is_floating_point() or not t.numel():
         raise ValueError(f"quantile takes floats, not {t.dtype} of shape {t.shape}")
     if parts.ndim > 1 or not ((parts >= 0) & (parts <= 1)).all():
@@ -162,7 +162,7 @@ def nanquantile(input: Any, q: float, dim: Any = None, keepdim: bool = False) ->
     """The quantile of what is not NaN, without a gradient."""
     t = as_tensor(input)
     no_gradient(t, "nanquantile")
-    parts = np.asarray(as_tensor(q)._data, float)
+    parts = as_tensor(q, np.float64)._data
     axis = None if dim is None else axis_of(t, dim)
     return Tensor._made(np.nanquantile(t._data, parts, axis, keepdims=keepdim), t.dtype)
 

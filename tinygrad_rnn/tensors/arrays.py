@@ -48,6 +48,13 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     return watching.written_down(made(data, dtype), data)
 
 
+def promoted(*operands: Any, floating: bool = False) -> list[Tensor]:
+    """Tensors in the dtype that the operands promote to; a number is rounded to that one alone."""
+    given = [v if v.__class__ in dtypes.NUMBERS else as_tensor(v) for v in operands]
+    dtype = dtypes.common_dtype(tuple(given), floating)
+    return [as_tensor(v, dtype) if v.__class__ is float else as_tensor(v).to(dtype) for v in given]
+
+
 LAYER_RESULT = "tuple (output, state), as recurrent layers return: take its [0], the output"
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..engine.places import state
 from ..ops import curves, dtypes
 from ..ops import elementwise as e
-from .arrays import as_tensor, is_tensor, wrapped
+from .arrays import as_tensor, is_tensor, promoted, wrapped
 from .untracked import compared, floor_quotient, truth, unrecorded, whole
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Pointwise:
         return a - e.where(q == 0, 0.0, q * b)  # of infinity too nothing is taken 0 times
 
     def __rmod__(self: Tensor, other: Any) -> Tensor:
-        return as_tensor(other) % self
+        return promoted(other, self)[0] % self
 
     def __floordiv__(self: Tensor, other: Any) -> Tensor:
         """The whole number below the exact a / b; its derivative is 0."""
@@ -71,7 +71,7 @@ class Pointwise:
         return whole(floor_quotient if floating else np.floor_divide, a, b)
 
     def __rfloordiv__(self: Tensor, other: Any) -> Tensor:
-        return as_tensor(other) // self
+        return promoted(other, self)[0] // self
 
     def __eq__(self: Tensor, other: Any) -> Tensor:  # type: ignore[override]
         return compared(np.equal, self, other)
@@ -206,8 +206,9 @@ class Pointwise:
         low, high = bounds
         t = self.to(dtypes.common_dtype((self, *(b for b in bounds if b is not None))))
         if any(is_tensor(b) and b.requires_grad for b in bounds):
-            t = t if low is None else e.where(t < low, low, t)
-            return t if high is None else e.where(t > high, high, t)
+            if low is not None:  # as numpy's, NaN where the bound is
+                t = e.where((t < low) | (as_tensor(low) != low), low, t)
+            return t if high is None else e.where((t > high) | (as_tensor(high) != high), high, t)
         return e.clip(t, *(b._data.astype(t.dtype) if is_tensor(b) else b for b in bounds))
 
     clamp = clip
