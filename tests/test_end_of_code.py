@@ -114,7 +114,67 @@ def run():
 threading.Thread(target=run, daemon=True).start()
 begun.wait()
 """,
+    "a thread that compiles": """
+import itertools, tempfile, threading
+from pathlib import Path
+from tinygrad_rnn.scan import native
+folder, begun = Path(tempfile.mkdtemp()), threading.Event()
+
+def run():
+    for k in itertools.count():
+        text = f'''import numpy as np
+@compiled()
+def loop(n, out):
+    for k in range(np.uint64(n)):
+        out[k] = out[k] + {k}
+'''
+        native.CompiledLoop(text, "of a test", folder)(4, np.zeros(4))
+        begun.set()
+
+threading.Thread(target=run, daemon=True).start()
+begun.wait()
+""",
 }
+FORKS = """
+import os, signal, threading, time
+from tinygrad_rnn.scan import runtime, {module} as module
+runtime.MOST = 1 << 18
+made, begun = module.{name}, threading.Event()
+
+def slow(*args, **options):
+    begun.set()
+    time.sleep(1)
+    return made(*args, **options)
+
+module.{name} = slow
+
+def run():
+    tg.nn.GRU(3, 4)(tg.ones(5, 2, 3))
+    memory = [runtime.empty((1 << 16,), np.dtype("u1"), 1 << 16) for _ in range(6)]
+
+threading.Thread(target=run).start()
+begun.wait()
+child = os.fork()
+module.{name} = made
+if not child:
+    signal.alarm(30)
+    net = tg.nn.LSTM(128, 128)
+    net(tg.ones(5, 64, 128))[0].sum().backward()
+    runtime.empty((1 << 16,), np.dtype("u1"), 1 << 16)
+    os._exit(0 if "run by numba" in net.explain() else 1)
+assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+if hasattr(os, "fork"):
+    INSIDE = {
+        "traces": "cells._trace_twice",
+        "compiles": "native._kept",
+        "takes memory": "runtime._drop",
+    }
+    for what, inside in INSIDE.items():
+        module, name = inside.split(".")
+        USES[f"a fork while a thread {what}"] = FORKS.format(module=module, name=name)
 
 
 @pytest.mark.parametrize("use", USES)

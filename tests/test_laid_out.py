@@ -268,6 +268,32 @@ def test_threads_that_run_while_others_write_get_old_weights_or_new_ones(layer):
     assert not failed
 
 
+def test_a_layout_that_is_being_made_is_nobody_elses(monkeypatch):
+    """Another thread may ask meanwhile, and memory may lack."""
+    if "numba" not in BACKENDS:
+        pytest.skip("numba is not installed (extra fast)")
+    from tinygrad_rnn.scan import runtime
+
+    w, packed, inner = numbers((3, 5), 1), runtime._packed, []
+    right = runtime.laid_out(w.copy(), True)
+
+    def fails(*_):
+        raise MemoryError
+
+    def asks(*args):
+        monkeypatch.setattr(runtime, "_packed", packed)
+        inner.append(runtime.laid_out(w, True))
+        return packed(*args)
+
+    monkeypatch.setattr(runtime, "_packed", fails)
+    with pytest.raises(MemoryError):
+        runtime.laid_out(w, True)
+    monkeypatch.setattr(runtime, "_packed", asks)
+    for found in (runtime.laid_out(w, True), *inner, runtime.laid_out(w, True)):
+        np.testing.assert_array_equal(found, right)
+    assert len(inner) == 1
+
+
 def test_what_lies_ready_goes_with_the_weights():
     if "numba" not in BACKENDS:
         pytest.skip("numba is not installed (extra fast)")

@@ -206,6 +206,31 @@ def test_code_is_read_again_and_made_anew_where_it_is_damaged(tmp_path, monkeypa
     np.testing.assert_array_equal(out, a - b)
 
 
+@pytest.mark.parametrize("what", ["full", "gone", "a folder in its place", "in use"])
+def test_code_that_cannot_be_kept_runs_all_the_same(what, tmp_path, monkeypatch):
+    a, b, out = operands(32)
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    loop = loop_of("x * y", folder)
+
+    def fails(*_):
+        raise OSError("no space left on device")
+
+    if what == "full":
+        monkeypatch.setattr(
+            native.os, "fdopen", lambda handle, _: native.os.close(handle) or fails()
+        )
+    elif what == "gone":
+        folder.rmdir()
+    elif what == "in use":  # as another system says of a file that a process reads
+        monkeypatch.setattr(native.os, "replace", fails)
+    else:
+        loop.path(("i64", "f32*", "f32*", "f32*")).mkdir()
+    loop(37, a, b, out)
+    np.testing.assert_array_equal(out, a * b)
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
 def test_code_of_another_processor_is_not_taken(tmp_path, monkeypatch):
     """A virtual machine may leave out instructions that a processor of this name has."""
     loop, kinds = loop_of("x - y", tmp_path), ("i64", "f32*", "f32*", "f32*")

@@ -22,8 +22,9 @@ from ..ops.elementwise import where
 from ..tensors import Tensor
 from .inspection import inspected
 from .purity import PACKAGE, Guard
+from .threads import TRACING
 from .tracing import CellCopy, Trace, Tracer, Untraceable, leaf, trace, tracing
-from .variants import LOCK, Compiled, Variant
+from .variants import Compiled, Variant
 
 BUILT_IN = frozenset(
     cell
@@ -78,7 +79,7 @@ def variant_of(
     for name, value in constants.items():
         if not isinstance(value, Tensor):
             raise Untraceable(f"a keyword argument of the call, {name}, is no tensor")
-    with LOCK:
+    with TRACING:
         kinds = _variants.setdefault(cell, {})
         kind = _kind(x, state, live, constants)
         variants = kinds.get(kind)

@@ -8,7 +8,6 @@ import importlib.util
 import os
 import sys
 import tempfile
-import threading
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -17,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-_lock = threading.RLock()
+from .threads import COMPILING
+
 _functions: dict[str, Any] = {}
 MOST = 256  # functions that are remembered; the oldest go, and stay as long as loops call them
 
@@ -103,7 +103,7 @@ def by_numba(text: str) -> Kept:
 
 def _remembered(text: str, made: Callable[[str], Any]) -> Any:
     """What is made of a text, and its module's name, once."""
-    with _lock:
+    with COMPILING:
         name = _named(text)
         found = _functions.get(name)
         if found is None:

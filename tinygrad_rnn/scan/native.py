@@ -10,8 +10,8 @@ import ctypes
 import hashlib
 import os
 import tempfile
-import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from ..tensors.arrays import of_the_one_dtype
 from .llvm import BYTE, LONG
 from .lowering import OUTSIDE, lowered
 from .products import kernels
+from .threads import COMPILING
 
 DTYPES = {"f32": "f4", "f64": "f8", "b1": "?", "u64": "u8", "i64": "i8"}
 OF = {np.dtype(name): kind for kind, name in DTYPES.items()}
@@ -50,7 +51,6 @@ _new.restype = ctypes.py_object
 _new.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
 _keep_alive = ctypes.pythonapi.Py_IncRef
 _keep_alive.argtypes, _keep_alive.restype = [ctypes.py_object], None
-_lock = threading.RLock()
 
 
 def kinds_of(arguments: Sequence[Any]) -> tuple[str, ...]:
@@ -161,7 +161,7 @@ class CompiledLoop:
 
     def made_for(self, kinds: tuple[str, ...]) -> Any:
         """The function for arguments of some kinds."""
-        with _lock:
+        with COMPILING:
             if kinds not in self.made:
                 self.made[kinds] = self._load(kinds)
             return self.made[kinds]
@@ -249,23 +249,31 @@ class Kernels(CompiledLoop):
 
 
 def _kept(path: Path) -> bytes | None:
-    """The code in a file, where it is as it was written."""
-    if not path.exists():
+    """The code in a file, where there is one and it is as it was written."""
+    try:
+        data = path.read_bytes()
+    except OSError:
         return None
-    data = path.read_bytes()
     return data[32:] if data[:32] == hashlib.sha256(data[32:]).digest() else None
 
 
 def _keep(path: Path, data: bytes) -> None:
-    write(path, hashlib.sha256(data).digest() + data)
+    """Write code into its file, where that can be: a disk may be full, a folder gone."""
+    with suppress(OSError):
+        write(path, hashlib.sha256(data).digest() + data)
 
 
 def write(path: Path, data: bytes) -> None:
     """Write a file beside, then put it in its place."""
     handle, beside = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-    os.replace(beside, path)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(beside, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(beside)
+        raise
 
 
 def _with_entry(module: ir.Module, kinds: Sequence[str], name: str) -> ir.Module:

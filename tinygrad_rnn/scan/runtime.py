@@ -6,7 +6,6 @@ Large arrays are used again: fresh memory costs a page fault every 4 kB, more th
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable
 from functools import cache, lru_cache
 from math import prod
@@ -19,13 +18,13 @@ from ..engine.values import Array, DType, Grad
 from ..ops.row import ROWS
 from ..ops.without_gradient import numpys
 from .program import Labels, Value
+from .threads import MEMORY
 from .tracing import bare_constant
 
 Flow = tuple[Grad, list[Grad], list[Grad]]  # gradients of x, of the states, of the weights
 TIME = -1  # the label of time in an einsum
 LEAST = 1 << 16  # bytes from which reuse pays
 MOST = 1 << 28  # bytes that are held for reuse at most
-_lock = threading.Lock()
 _held: dict[int, list[Array]] = {}
 _total = 0
 
@@ -38,7 +37,7 @@ def empty(shape: tuple[int, ...], dtype: DType, size: int) -> Array:
     global _total
     if size < LEAST or size > MOST // 4:
         return np.empty(shape, dtype)
-    with _lock:
+    with MEMORY:
         held = _held.setdefault(size, [])
         for k in range(len(held)):
             if sys.getrefcount(held[k]) == 2:
@@ -149,8 +148,9 @@ def laid_out(w: Array, transposed: bool) -> Array:
     whole_panel = not transposed and w.shape[1] in _packer(w.itemsize * 8)[2]
     if whole_panel and flags.c_contiguous and flags.writeable:
         return w.reshape(-1)  # it lies so
-    made = _ready[key] = _Ready(w, _gone)
+    made = _Ready(w, _gone)
     made.key, made.panels = key, _packed(whole(w), transposed)
+    _ready[key] = made  # whole, for other threads, and where packing fails
     return made.panels
 
 

@@ -7,6 +7,7 @@ every row comes to the bits that it has on one thread.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
@@ -19,6 +20,8 @@ NAMES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")  # as numpy's products ask t
 TILE, ROWS = 4, 16  # rows of a tile, of a part at the least: fewer would be spanned over steps
 LEAST = 1 << 12  # numbers of a state that are worth it, and steps times these
 WORK = 1 << 16
+# Who needs several takes them in this order.
+LOCKS = TRACING, COMPILING, MEMORY = threading.RLock(), threading.RLock(), threading.RLock()
 
 
 @cache
@@ -35,7 +38,19 @@ def _workers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads() - 1, "tinygrad_rnn")
 
 
-if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
+def _hold() -> None:
+    """A fork waits for other threads: a child has none of them, and would wait for their locks forever."""
+    for lock in LOCKS:
+        lock.acquire()
+
+
+def _release() -> None:
+    for lock in LOCKS:
+        lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_release)
     os.register_at_fork(after_in_child=_workers.cache_clear)
 
 

@@ -14,7 +14,6 @@ not change how it is trained.
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -28,13 +27,13 @@ from .backends import CALLS, FIRST
 from .numpy_loops import NumpyLoops
 from .purity import MISSING, Guard, same
 from .reach import Reach
+from .threads import TRACING
 from .tracing import Trace, Untraceable
 
 STEPS = 1024  # of a cell in a loop of the user's own, or of ``layer.step``
 WORK = 150e6  # nanoseconds, by estimate, that all of them may take on numpy
 OP, NUMBER, PRODUCT = 1200.0, 1.0, 0.1  # nanoseconds of an op, of its numbers, of multiply-adds
 OFTEN = 64  # calls after which it pays to compile what is asked before each
-LOCK = threading.RLock()
 PRODUCTS = ("matmul", "linear", "linear_without_bias", "dot", "einsum")
 
 
@@ -139,7 +138,7 @@ class Compiled:
         found = self._loops.get((name, derive, x))
         if found is None:
             wanted = [*self.roles, *["x"] * x] if derive else []
-            with LOCK:
+            with TRACING:
                 try:
                     found = make(wanted)
                 except Untraceable as reason:
