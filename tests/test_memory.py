@@ -2,13 +2,14 @@
 
 import gc
 import tracemalloc
+from weakref import ref
 
 import numpy as np
 import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.scan import runtime
+from tinygrad_rnn.scan import backends, cells, runtime
 
 # Measured 287 bytes in CPython 3.11: the node, its tuple of parents and a 0-d array.
 MOST_BYTES_A_NODE = 450
@@ -72,3 +73,51 @@ def test_two_hundred_backward_passes_through_one_graph_leave_the_size_flat():
     size = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert size < 10_000, size
+
+
+class Softened(nn.Module):
+    """A cell whose rules read sums, extremes, parts joined and a step's own output."""
+
+    def __init__(self):
+        super().__init__()
+        self.w, self.norm = nn.Linear(5, 4), nn.LayerNorm(4)
+
+    def forward(self, x, h):
+        h = self.norm(tg.tanh(self.w(tg.cat([x[..., :1], h], -1)))) * tg.softmax(h, -1)
+        return h, h * x.amax(-1, keepdim=True)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU", "own"])
+def test_a_program_outlives_its_first_layer_and_keeps_none_of_its_arrays(
+    kind, backend, monkeypatch
+):
+    if backend == "numba" and backends.choice()[0] != "numba":
+        pytest.skip("numba is not installed (extra fast)")
+    for table in ("_loops", "_configurations"):
+        monkeypatch.setattr(cells, table, {})
+
+    def run():
+        """What a layer's calls give, and references to the arrays of a fresh one."""
+        tg.manual_seed(0)
+        layer = nn.Recurrent(Softened()) if kind == "own" else getattr(nn, kind)(3, 4)
+        x, states = tg.randn(5, 2, 3, requires_grad=True), ()
+        if kind == "own":
+            states = (tg.randn(2, 4, requires_grad=True),)
+        y, _ = layer(x, *states)
+        y.square().sum().backward()
+        with tg.no_grad():
+            layer(x, *states)
+            if kind != "own":
+                layer.step(x[0])
+        gradients = [p.grad.numpy() for p in layer.parameters()]
+        held = [ref(t._data) for t in (x, *states, *layer.parameters())]
+        return [y.detach().numpy(), x.grad.numpy(), *gradients], held
+
+    with backends.using(backend):
+        first, held = run()
+        gc.collect()
+        assert cells._loops
+        assert [array() for array in held] == [None] * len(held)
+        for a, b in zip(first, run()[0], strict=True):
+            np.testing.assert_array_equal(a, b)

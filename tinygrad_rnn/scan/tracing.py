@@ -262,6 +262,24 @@ class Trace:
             known[id(node)] = len(known)
         self.signature: Signature = (*entries, tuple(known[id(node)] for node in outputs))
 
+    def forget(self) -> None:
+        """Keep of what rules read shapes and dtypes alone: a program outlives the layer of its trace."""
+        for node in self.nodes:
+            if isinstance(node, Node):
+                operands = 1 if node.op.variadic else len(node.parents)
+                read, constants = node.saved[:operands], node.saved[operands:]
+                node.saved = (*map(_of_its_kind, read), *constants)
+                node.out = _of_its_kind(node.out)
+
+
+def _of_its_kind(value: Any) -> Any:
+    """An array of the same shape and dtype without memory for its numbers, which are 0."""
+    if isinstance(value, tuple):
+        return tuple(map(_of_its_kind, value))
+    if not isinstance(value, np.ndarray):
+        return value
+    return np.broadcast_to(np.zeros((), value.dtype), value.shape)
+
 
 def in_order(nodes: Iterable[Recorded]) -> list[Recorded]:
     """What some nodes were computed from, in the order in which it was made."""

@@ -90,6 +90,7 @@ class Compiled:
     """A cell's loops, for one trace: with derivatives made when the first call asks for them."""
 
     def __init__(self, first: Trace, trusted: bool) -> None:
+        first.forget()
         self.trace, self.trusted, self.reach = first, trusted, Reach(first)
         kinds = {node.dtype.char for role, node in first.inputs.items() if role != "live"}
         if len(kinds) != 1 or not kinds <= {"f", "d"}:
