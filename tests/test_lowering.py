@@ -263,3 +263,21 @@ def test_a_text_that_is_no_loop_is_refused(tmp_path):
     for text in ("x @ y", "math.gamma(x)", "[x][0]"):
         with pytest.raises((UnknownTextError, AttributeError, TypeError)):
             loop_of(text, tmp_path)(37, a, b, out)
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_one_number_of_numpys_is_an_array_of_it(tmp_path, kind):
+    text = """import numpy as np
+@compiled(fastmath={"contract", "nsz"})
+def loop(n, number, out):
+    one = number.reshape(number.size)
+    for k in range(np.uint64(n)):
+        out[k] = one[0] + out[k]
+"""
+    tested = text.replace("})", "}, boundscheck=True)")
+    for make, whose in ((native.CompiledLoop, text), (native.TestedLoop, tested)):
+        loop = make(whose, "of a test", tmp_path)
+        for number in (kind(1.5), np.array(-2.5, kind), kind(0.1)):
+            out = np.ones(5, kind)
+            (loop.function or loop)(5, number, out)
+            np.testing.assert_array_equal(out, 1 + number)

@@ -32,6 +32,11 @@ HEAD = (
 )  # of every object; then an array's fields, as numpy's C headers lay them out
 TYPE, DATA, DESCR, FLAGS = HEAD - 8, HEAD, HEAD + 40, HEAD + 48
 ONE_PIECE = 1
+NUMPYS = (
+    np.ndarray,
+    np.floating,
+    np.bool_,
+)  # one number, as numpy's sums give it, is an array of it
 SMALL = 256  # a size up to which code is made of it
 FAST = 0x80  # arguments in an array, as CPython's METH_FASTCALL
 WORD = BYTE.as_pointer()
@@ -57,7 +62,7 @@ def kinds_of(arguments: Sequence[Any]) -> tuple[str, ...]:
     """Of which kinds arguments are; TypeError for one that no loop takes."""
     kinds = []
     for k, a in enumerate(arguments):
-        if not isinstance(a, np.ndarray):
+        if not isinstance(a, NUMPYS):
             kinds.append("i64")
         elif a.dtype not in OF or not a.flags.c_contiguous:
             raise TypeError(f"argument {k} of a loop is {a.dtype} with strides {a.strides}")
@@ -145,7 +150,7 @@ class CompiledLoop:
         """Run the loop."""
         kinds = self.kinds_for(arguments)
         given = [  # of the class and the dtype that the entry knows
-            of_the_one_dtype(np.asarray(a)) if isinstance(a, np.ndarray) else a for a in arguments
+            of_the_one_dtype(np.asarray(a)) if isinstance(a, NUMPYS) else a for a in arguments
         ]
         self.function, self.kinds = self.made_for(kinds), kinds
         self.made[kinds](*given)
@@ -227,8 +232,9 @@ class TestedLoop(CompiledLoop):
             if self.kinds_for(given) != kinds:
                 self(*given)
                 return
-            places = [a.ctypes.data if k in arrays else a for k, a in enumerate(given)]
-            status = code(*places, *(given[k].size for k in arrays))
+            taken = [np.asarray(a) if k in arrays else a for k, a in enumerate(given)]
+            places = [a.ctypes.data if k in arrays else a for k, a in enumerate(taken)]
+            status = code(*places, *(taken[k].size for k in arrays))
             if status:
                 raise IndexError("index is out of bounds") if status == OUTSIDE else MemoryError
 
