@@ -244,9 +244,10 @@ def test_without_machine_code_a_test_skips_for_the_reason_that_ci_lists(pytestco
             if not isinstance(call, ast.Call) or "skip" not in ast.unparse(call.func):
                 continue
             for word in ast.walk(call):
-                if isinstance(word, ast.Constant) and "extra fast" in str(word.value):
+                if isinstance(word, ast.Constant) and "numba is" in str(word.value):
                     told += 1
-                    assert word.value in listed.SKIPS_ALLOWED_IN_CI, f"{path.name}: {word.value}"
+                    known = any(why in word.value for why in listed.SKIPS_ALLOWED_IN_CI)
+                    assert known, f"{path.name}: {word.value}"
     assert told > 10
 
 
