@@ -28,4 +28,17 @@ def a_method(layer):
     layer._first.step = lambda x, state: (state[0] + x.sum(-1, keepdim=True), state)
 
 
+def hooked(layer):
+    layer.register_forward_hook(lambda module, inputs, result: (result[0] * 2.0, result[1]))
+
+
+def turned(layer):
+    layer.batch_first = True
+
+
+def from_the_end(layer):
+    layer._backwards = lambda way: True
+
+
 CHANGES = [replaced, written, frozen, all_frozen, a_method]
+OF_THE_CALL = [hooked, turned, from_the_end]  # what goes in or comes out

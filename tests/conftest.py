@@ -5,6 +5,7 @@ import sys
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -41,14 +42,8 @@ def rng():
 @pytest.fixture
 def nothing_asked(monkeypatch):
     """From when it is called: no layer's call goes the long way."""
-
-    def forbid():
-        def refuse(*_):
-            raise AssertionError("asked again")
-
-        monkeypatch.setattr(running, "run", refuse)
-
-    return forbid
+    refuse = Mock(side_effect=AssertionError("asked again"))
+    return lambda: monkeypatch.setattr(running, "run", refuse)
 
 
 # In CI a skipped test is a failure unless its reason is listed here.

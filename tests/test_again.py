@@ -1,6 +1,7 @@
 """Calls like an earlier one: nothing is asked twice, and whatever has changed since is seen."""
 
 from contextlib import nullcontext
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -51,13 +52,8 @@ def right(layer, x, hx=None, compiled=True):
 def nothing_traced(monkeypatch):
     """From when it is called: no cell is traced."""
 
-    def forbid():
-        def refuse(*_):
-            raise Untraceable("it was to be traced again")
-
-        monkeypatch.setattr(cells, "_trace_twice", refuse)
-
-    return forbid
+    refuse = Mock(side_effect=Untraceable("it was to be traced again"))
+    return lambda: monkeypatch.setattr(cells, "_trace_twice", refuse)
 
 
 # ---- built-in layers ------------------------------------------------------------------------------
@@ -272,7 +268,7 @@ def another_global(cell):
     FACTOR = 0.5
 
 
-CHANGES = {
+CELL_CHANGES = {
     "a number": lambda cell: setattr(cell, "scale", 0.5),
     "the sign of zero": lambda cell: setattr(cell, "shift", -0.0),
     "a switch": lambda cell: setattr(cell, "twice", True),
@@ -300,13 +296,13 @@ def filled_with_extra():
     return inner
 
 
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("change", CELL_CHANGES)
 def test_a_cell_that_changed_is_seen(change, monkeypatch):
     monkeypatch.setitem(globals(), "FACTOR", 1.0)
     layer, x = filled(nn.Recurrent(Changeable())), tg.tensor(numbers((5, 2, I), 1))
     for _ in range(2):
         before = right(layer, x)
-    CHANGES[change](layer.cell)
+    CELL_CHANGES[change](layer.cell)
     for _ in range(2):
         after = right(layer, x)
     if change != "the sign of zero":

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from changed_layers import CHANGES, a_method
+from changed_layers import CHANGES, OF_THE_CALL, a_method
 from made_up import filled
 from support import numbers
 
@@ -91,19 +91,7 @@ def test_a_call_like_the_last_goes_the_short_way_and_is_right(kind, nothing_aske
                 right(layer, given(layer, lengths, 0), hx, packed=lengths)
 
 
-def a_hook(layer):
-    layer.register_forward_hook(lambda layer, args, out: (out[0] * 2.0, out[1]))
-
-
-def turned(layer):
-    layer.batch_first = True
-
-
-def from_the_end(layer):
-    layer._backwards = lambda way: True
-
-
-@pytest.mark.parametrize("change", [*CHANGES, a_hook, turned, from_the_end])
+@pytest.mark.parametrize("change", [*CHANGES, *OF_THE_CALL])
 def test_what_has_changed_since_is_seen(change):
     layer, lengths = filled(nn.LSTM(FEATURES, H)), [3, 4, 1, 2]
     x = np.nan_to_num(given(layer, lengths, 0))

@@ -32,11 +32,8 @@ HEAD = (
 )  # of every object; then an array's fields, as numpy's C headers lay them out
 TYPE, DATA, DESCR, FLAGS = HEAD - 8, HEAD, HEAD + 40, HEAD + 48
 ONE_PIECE = 1
-NUMPYS = (
-    np.ndarray,
-    np.floating,
-    np.bool_,
-)  # one number, as numpy's sums give it, is an array of it
+# One number, as numpy's sums give it, is an array of it.
+NUMPYS = (np.ndarray, np.floating, np.bool_)
 SMALL = 256  # a size up to which code is made of it
 FAST = 0x80  # arguments in an array, as CPython's METH_FASTCALL
 WORD = BYTE.as_pointer()

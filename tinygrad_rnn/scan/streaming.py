@@ -260,7 +260,7 @@ def without_gradients(
         return None
     found = None if stream is None else stream.again(layer, data, hx)
     if found is None:
-        stream, found = _at_length(layer, data, hx)
+        stream, found = _at_length(layer, stream, data, hx)
     if stream is None or found is None:
         return None
     tag, onward = stream.tag, stream.backwards == [False]
@@ -283,10 +283,9 @@ def without_gradients(
 
 
 def _at_length(
-    layer: RecurrentLayer, data: Array, hx: State
+    layer: RecurrentLayer, stream: Stream | None, data: Array, hx: State
 ) -> tuple[Stream | None, list[Array] | None]:
     """How a layer runs on an array (time, batch, features), and what that gives, every question asked."""
-    stream = prepared.get(layer)
     if layer.dropout and layer.training:
         return None, None
     if hx is not None:
